@@ -1,0 +1,58 @@
+# GFR: `make help` lists the targets. Everything is installed by tools/setup on first use; the build is CMake + Ninja.
+SHELL := /bin/bash
+BUILD ?= build/release
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+PYTHON := build/venv/bin/python
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+
+.PHONY: help setup build demo test bench lint format install clean sanitize fuzz soak
+
+help:  ## This list.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 14
+
+setup: build/.setup  ## Install what is missing: apt packages and a Python environment under build/.
+
+build/.setup: tools/setup tools/requirements.txt
+	@tools/setup
+
+$(BUILD)/build.ninja: build/.setup CMakeLists.txt
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON)
+
+build: $(BUILD)/build.ninja  ## Build build/release/gfr.
+	@cmake --build $(BUILD) -j $(JOBS) --target gfr
+
+# LOG=file FORMAT=trivago|ndjson|csv|parquet runs the road on a real log; without them the events are simulated.
+LOG ?=
+FORMAT ?= trivago
+DEMO_DIR ?= demo
+demo: build  ## The whole road on simulated events, or LOG=FILE FORMAT=trivago: features, training, evaluation, serving.
+	@$(BUILD)/gfr demo --project $(DEMO_DIR) $(if $(LOG),--log $(LOG) --format $(FORMAT))
+
+test: $(BUILD)/build.ninja  ## Build and run every test.
+	@cmake --build $(BUILD) -j $(JOBS)
+	@cd $(BUILD) && ctest --output-on-failure --timeout 900 -j $(JOBS)
+
+bench: $(BUILD)/build.ninja  ## Benchmarks beside their peers, as ratios within one run.
+	@cmake --build $(BUILD) -j $(JOBS)
+	@for b in $(BUILD)/*_bench; do [ -x $$b ] && $$b; done; for b in bench/*.py; do [ -e $$b ] && $(PYTHON) $$b --gfr $(BUILD)/gfr; done; true
+
+sanitize: build/.setup  ## The unit tests under the address and undefined-behaviour sanitizers.
+	@cmake -S . -B build/asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGFR_SANITIZE=address,undefined -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON)
+	@cmake --build build/asan -j $(JOBS) && cd build/asan && ctest --output-on-failure -LE e2e
+
+fuzz: build/.setup  ## Fuzz the parsers for FUZZ_SECONDS each (default 60).
+	@tools/fuzz $(or $(FUZZ_SECONDS),60)
+
+lint: $(BUILD)/build.ninja  ## clang-format, clang-tidy and the dependency check.
+	@tools/lint $(BUILD)
+
+format:  ## Format the sources in place.
+	@git ls-files '*.cc' '*.h' | xargs clang-format-16 -i
+
+install: build  ## Install the binary and the libraries it needs under PREFIX.
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:  ## Remove what was built; the Python environment stays.
+	@rm -rf build/release build/asan
