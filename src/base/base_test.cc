@@ -1,0 +1,75 @@
+#include <gtest/gtest.h>
+
+#include "base/config.h"
+#include "base/file_system.h"
+#include "base/hash.h"
+#include "base/rng.h"
+#include "base/test_folder.h"
+#include "base/time.h"
+
+namespace gfr {
+namespace {
+
+TEST(Time, RoundTripsThroughItsText) {
+  Rng rng(1);
+  for (int i = 0; i < 1000; ++i) {
+    const std::int64_t t = static_cast<std::int64_t>(rng.Below(250000000000000ull));
+    ASSERT_EQ(ParseTime(FormatTime(t)).value(), t);
+  }
+}
+
+TEST(Time, ReadsZonesAndRefusesWhatIsNoTime) {
+  EXPECT_EQ(ParseTime("2018-11-07T01:00:00+01:00").value(), ParseTime("2018-11-07").value());
+  for (const char* bad : {"", "2018", "2018-13-01", "2018-02-30", "2018-11-07T25:00:00Z", "2018-11-07T10:00:00", "2018-11-07T10:00:00Zx"}) {
+    EXPECT_FALSE(ParseTime(bad).ok()) << bad;
+  }
+}
+
+TEST(Duration, ReadsItsUnitsAndRefusesOthers) {
+  EXPECT_EQ(ParseDuration("30m").value(), 30 * kMinuteMs);
+  EXPECT_EQ(FormatDuration(ParseDuration("7d").value()), "7d");
+  for (const char* bad : {"", "m", "-1s", "5 y", "99999999999999w"}) EXPECT_FALSE(ParseDuration(bad).ok()) << bad;
+}
+
+TEST(Hash, EqualsThePublishedCheckValues) {
+  EXPECT_EQ(Crc32c("123456789", 9), 0xe3069283u);
+  EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(Sha256Hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(KeyOf(""), 0u);
+  EXPECT_NE(KeyOf("a"), KeyOf("b"));
+}
+
+TEST(Config, NamesFileLineKeyAndWhatIsValid) {
+  Config config = Config::Parse("[feed]\nsize = 0\n", "gfr.toml").value();
+  Config feed = config.Table("feed");
+  feed.Integer("size", 20, 1, 1000);
+  ASSERT_FALSE(feed.Finish().ok());
+  EXPECT_EQ(feed.Finish().error().ToString(), "gfr.toml:2: [feed] size: is 0, valid is 1 to 1000");
+}
+
+TEST(Config, RefusesAKeyThatNobodyReads) {
+  Config config = Config::Parse("a = 1\nbb = 2\n", "x.toml").value();
+  config.Integer("a", 0, 0, 9);
+  EXPECT_EQ(config.Finish().error().where.line, 2);
+}
+
+TEST(PublishFile, LeavesTheWholeFileAndNothingBeside) {
+  TestFolder folder;
+  FileSystem& fs = PosixFileSystem();
+  ASSERT_TRUE(PublishFile(fs, folder / "a", "one").ok());
+  ASSERT_TRUE(PublishFile(fs, folder / "a", "two").ok());
+  EXPECT_EQ(fs.ReadAll(folder / "a").value(), "two");
+  EXPECT_EQ(fs.List(folder.path()).value().size(), 1u);
+}
+
+TEST(FileLock, IsHeldOnceAtATime) {
+  TestFolder folder;
+  auto first = PosixFileSystem().Lock(folder / "lock");
+  ASSERT_TRUE(first.ok());
+  EXPECT_FALSE(PosixFileSystem().Lock(folder / "lock").ok());
+  first.value().reset();
+  EXPECT_TRUE(PosixFileSystem().Lock(folder / "lock").ok());
+}
+
+}  // namespace
+}  // namespace gfr
