@@ -1,0 +1,99 @@
+// Event: one thing that happened, as senders tell it and as the log keeps it (CloudEvents 1.0 attributes and our data).
+//
+// Ids are strings here; features and rows hold their 64-bit keys (base/hash.h KeyOf). Thread safety: a plain value.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/result.h"
+
+namespace gfr {
+
+// Written to disk: values are never reused or renumbered.
+enum class EventType : std::uint8_t {
+  kFeedRequest = 1,  // The slate, logged by the server (or an importer); changes no feature.
+  kFeedImpression = 2,
+  kFeedClick = 3,
+  kItemView = 4,  // With its kind.
+  kCartAdd = 5,
+  kCartRemove = 6,
+  kWishlistAdd = 7,
+  kItemHide = 8,
+  kPurchase = 9,
+  kPurchaseCancel = 10,
+  kPurchaseReturn = 11,
+  kSearch = 12,
+  kFilter = 13,
+  kAppOpen = 14,
+  kExperimentExposure = 15,
+  kItemUpdate = 16,  // Catalogue: the item's properties.
+  kUserUpdate = 17,
+  kUserAlias = 18,
+  kUserDelete = 19,
+};
+inline constexpr int kEventTypes = 20;  // Highest value + 1.
+
+std::string_view EventTypeName(EventType type);            // "feed.click"
+Result<EventType> ParseEventType(std::string_view name);   // kInvalidArgument names the valid ones.
+
+// A named value of an item, user or request: a number, or a category when `text` is not empty (then `number` is NaN).
+struct Property {
+  std::string name;
+  double number = std::numeric_limits<double>::quiet_NaN();
+  std::string text;
+};
+
+struct EventItem {
+  std::string item_id;
+  std::int32_t index = -1;  // Place in the slate or list, from 0; -1 is unknown.
+  std::string channel;
+  double price = std::numeric_limits<double>::quiet_NaN();
+  std::int32_t quantity = 1;
+  std::vector<Property> properties;  // Override the catalogue for this request (feed.request), or are it (item.update).
+};
+
+// What the server adds to a feed.request it served: enough to explain it, and to replay it bit for bit.
+struct ServedSlate {
+  std::int64_t as_of = -1;      // Offset of the last record folded when the features were read; -1: not served by us.
+  std::int64_t now_ms = 0;      // The read's instant.
+  std::int64_t epoch_end_ms = 0;  // End of the sealed epoch in use.
+  std::string model;            // "name/version"; empty without a model.
+  std::uint64_t feature_fingerprint = 0;
+  std::uint32_t columns = 0;
+  std::vector<float> features;     // items x columns, row-major, in the event's item order.
+  std::vector<float> pctr, pcvr, value, propensity;  // One an item each.
+};
+
+struct Event {
+  std::string id;
+  std::string source;
+  EventType type = EventType::kItemView;
+  std::int64_t time_ms = 0;  // By the sender's clock.
+  std::string user_id;
+  std::string session_id;
+  std::string request_id;
+  std::string surface;
+  std::string variant;
+  std::string kind;  // item.view: which interaction; search, filter: what was done.
+  std::vector<EventItem> items;
+  double value = std::numeric_limits<double>::quiet_NaN();
+  std::string currency;
+  std::string transaction_id;
+  std::vector<Property> context;
+  ServedSlate served;  // feed.request only.
+};
+
+// An event at its place in the log.
+struct LogRecord {
+  std::uint64_t offset = 0;      // 0, 1, 2, ... in log order.
+  std::int64_t arrival_ms = 0;   // Never goes back.
+  Event event;
+};
+
+}  // namespace gfr

@@ -1,0 +1,185 @@
+#include "feature/feature_set.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "base/time.h"
+
+namespace gfr {
+namespace {
+
+// The feature types: one line a type.
+struct TypeEntry {
+  const char* name;
+  MadeView (*make)(const FeatureConfig&);
+};
+constexpr TypeEntry kTypes[] = {
+    {"context", MakeContextView},   {"property", MakeContextView}, {"age", MakeContextView},
+    {"slate", MakeSlateView},       {"count", MakeCountView},      {"decayed_count", MakeCountView},
+    {"rate", MakeCountView},        {"since", MakeCountView},      {"interaction", MakeInteractionView},
+    {"affinity", MakeAffinityView}, {"distance", MakeAffinityView}};
+
+void ReadProperties(Config table, std::vector<std::string>& names, std::vector<bool>& categorical, std::optional<Error>& error) {
+  for (const std::string& key : table.Keys()) {
+    const std::string type = table.String(key, "");
+    if (type != "category" && type != "number") table.Fail(key, "is '" + type + "'; valid are category and number");
+    if (std::ranges::count(names, key)) continue;
+    names.push_back(key);
+    categorical.push_back(type == "category");
+  }
+  if (const Status status = table.Finish(); !status.ok() && !error) error = status.error();
+}
+
+EventFilter ReadEvents(Config& table, const char* key, const std::vector<std::string>& kinds) {
+  EventFilter filter;
+  for (const std::string& name : table.Strings(key, {})) {
+    const auto type = ParseEventType(name);
+    if (!type.ok()) {
+      table.Fail(key, type.error().message);
+      continue;
+    }
+    filter.types |= 1u << static_cast<unsigned>(type.value());
+  }
+  for (const std::string& kind : kinds) filter.kinds.push_back(KeyOf(kind));
+  std::ranges::sort(filter.kinds);
+  filter.canonical = std::to_string(filter.types);
+  for (const Key kind : filter.kinds) filter.canonical += "," + std::to_string(kind);
+  return filter;
+}
+
+// "user", "session", "shop", "item", "item.P", "user.P", "user.P x item".
+Result<Scope> ReadScope(const std::string& text, const PropertySchema& schema, SharedEntity* entity) {
+  if (text.empty()) return Scope::kRequest;
+  if (text == "user") return Scope::kUser;
+  if (text == "session") return Scope::kSession;
+  entity->name = text;
+  std::string left = text;
+  if (const auto cross = text.find(" x item"); cross != std::string::npos && cross + 7 == text.size()) {
+    entity->item = true;
+    left = text.substr(0, cross);
+  }
+  if (left == "shop" && !entity->item) return Scope::kShared;
+  if (left == "item" && !entity->item) {
+    entity->item = true;
+    return Scope::kShared;
+  }
+  if (left.starts_with("item.")) entity->item_property = schema.FindItem(left.substr(5));
+  if (left.starts_with("user.")) entity->user_property = schema.FindUser(left.substr(5));
+  if (entity->item_property < 0 && entity->user_property < 0) {
+    return Error{ErrorCode::kInvalidArgument, "scope is '" + text + "'; valid are user, session, shop, item, item.PROPERTY, user.PROPERTY and user.PROPERTY x item of declared properties"};
+  }
+  return Scope::kShared;
+}
+
+// Reads one [[feature]] table. The canonical text holds everything but the name.
+Result<FeatureConfig> ReadFeature(Config& t, const PropertySchema& schema, SharedEntity* entity) {
+  FeatureConfig f;
+  f.name = t.String("name", "");
+  f.type = t.String("type", "");
+  f.read = t.String("read", "");
+  f.property = t.String("property", "");
+  const std::string scope = t.String("scope", "");
+  const std::vector<std::string> kinds = t.Strings("kinds", {});
+  f.events = ReadEvents(t, "events", kinds);
+  f.denominator = ReadEvents(t, "denominator", {});
+  f.window_ms = t.DurationMs("window", 0);
+  f.half_life_ms = t.DurationMs("half_life", 0);
+  f.tiles = static_cast<std::uint32_t>(t.Integer("tiles", f.window_ms > 0 ? 12 : 1, 1, 128));
+  f.capacity = static_cast<std::uint32_t>(t.Integer("capacity", 16, 1, 1024));
+  f.prior_weight = t.Number("prior_weight", 20, 0, 1e9);
+  f.bands = t.Numbers("bands", {});
+  f.utc_offset_ms = schema.utc_offset_ms;
+  f.item_property = schema.FindItem(f.property);
+  f.user_property = schema.FindUser(f.property);
+  f.categorical = f.type == "context" ? f.user_property >= 0 && schema.user_categorical[f.user_property]
+                                      : f.item_property >= 0 && schema.item_categorical[f.item_property];
+  if (f.name.empty()) t.Fail("name", "is missing");
+  const auto parsed = ReadScope(scope, schema, entity);
+  if (!parsed.ok()) t.Fail("scope", parsed.error().message);
+  GFR_TRY(t.Finish());
+  f.scope = parsed.value();
+  f.canonical = f.type + "/1;scope=" + scope + ";read=" + f.read + ";property=" + f.property + ";events=" + f.events.canonical +
+                ";denominator=" + f.denominator.canonical + ";window=" + std::to_string(f.window_ms) + ";half_life=" +
+                std::to_string(f.half_life_ms) + ";tiles=" + std::to_string(f.tiles) + ";capacity=" + std::to_string(f.capacity) +
+                ";prior=" + std::to_string(f.prior_weight) + ";utc=" + std::to_string(f.utc_offset_ms);
+  for (const double band : f.bands) f.canonical += ";" + std::to_string(band);
+  return f;
+}
+
+}  // namespace
+
+int PropertySchema::FindItem(std::string_view name) const {
+  const auto at = std::ranges::find(item_names, name);
+  return at == item_names.end() ? -1 : static_cast<int>(at - item_names.begin());
+}
+int PropertySchema::FindUser(std::string_view name) const {
+  const auto at = std::ranges::find(user_names, name);
+  return at == user_names.end() ? -1 : static_cast<int>(at - user_names.begin());
+}
+
+Key SharedEntity::KeyFor(Key item_key, std::span<const PropertyValue> item_properties,
+                         std::span<const PropertyValue> user_properties) const {
+  Key key = 1;
+  if (item_property >= 0) key = item_properties[item_property].category;
+  if (user_property >= 0) key = user_properties[user_property].category;
+  if (item) key = item_property < 0 && user_property < 0 ? item_key : (key && item_key ? PairKey(key, item_key) : 0);
+  return key;
+}
+
+FeatureSpec SpecOf(const FeatureConfig& f, std::uint32_t state_bytes, bool categorical) {
+  return {f.name, f.scope, categorical, state_bytes, Hash64(f.canonical.data(), f.canonical.size()), f.canonical};
+}
+
+Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
+  auto set = std::make_shared<FeatureSet>();
+  PropertySchema& schema = set->schema;
+  schema.item_names = {"price"};
+  schema.item_categorical = {false};
+  std::optional<Error> error;
+  ReadProperties(config.Table("item"), schema.item_names, schema.item_categorical, error);
+  ReadProperties(config.Table("user"), schema.user_names, schema.user_categorical, error);
+  if (error) return *error;
+  Config catalogue = config.Table("catalogue");
+  schema.price_from_impressions = catalogue.Boolean("price_from_impressions", false);
+  schema.utc_offset_ms = catalogue.Integer("utc_offset_minutes", 0, -840, 840) * kMinuteMs;
+  GFR_TRY(catalogue.Finish());
+
+  std::set<std::string> names;
+  std::string canonical;
+  for (Config& table : config.Tables("feature")) {
+    SharedEntity entity;
+    GFR_ASSIGN(const FeatureConfig f, ReadFeature(table, schema, &entity));
+    const auto invalid = [&](const std::string& message) {
+      return Error{ErrorCode::kInvalidArgument, "feature '" + f.name + "': " + message, table.where()};
+    };
+    if (!names.insert(f.name).second) return invalid("there is another of this name");
+    const auto type = std::ranges::find_if(kTypes, [&](const TypeEntry& t) { return f.type == t.name; });
+    if (type == std::end(kTypes)) {
+      std::string valid;
+      for (const TypeEntry& t : kTypes) valid += (valid.empty() ? "" : ", ") + std::string(t.name);
+      return invalid("type is '" + f.type + "'; valid are " + valid);
+    }
+    auto made = type->make(f);
+    if (!made.ok()) return invalid(made.error().message);
+    BoundFeature feature{std::move(made).value()};
+    const FeatureSpec& spec = feature.view->spec();
+    if (spec.scope == Scope::kUser) {
+      feature.offset = std::exchange(set->user_row_bytes, set->user_row_bytes + spec.state_bytes);
+    } else if (spec.scope == Scope::kSession) {
+      feature.offset = std::exchange(set->session_row_bytes, set->session_row_bytes + spec.state_bytes);
+    } else if (spec.scope == Scope::kShared) {
+      auto at = std::ranges::find(set->entities, entity.name, &SharedEntity::name);
+      if (at == set->entities.end()) at = set->entities.insert(at, entity);
+      feature.entity = static_cast<int>(at - set->entities.begin());
+      feature.offset = std::exchange(at->row_bytes, at->row_bytes + spec.state_bytes);
+    }
+    canonical += spec.canonical + "\n";
+    set->features.push_back(std::move(feature));
+  }
+  if (set->features.empty()) return Error{ErrorCode::kInvalidArgument, "no [[feature]] is declared", config.where()};
+  set->fingerprint = Hash64(canonical.data(), canonical.size());
+  return std::shared_ptr<const FeatureSet>(std::move(set));
+}
+
+}  // namespace gfr
