@@ -1,0 +1,63 @@
+// Dataset: rows with labels, and slates to rank, made by replaying the log through the OnlineStore.
+//
+// A row of an objective whose population event names a request has that request's features (read at the request); a row of a single event
+// is read strictly before the event. Labels as docs/ARCHITECTURE.md, "Labels": `any`, within the window, rows younger than it dropped.
+// A request that the server logged is read at its own as_of, now and epoch; an imported one reads everything before its position.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/file_system.h"
+#include "store/online_store.h"
+
+namespace gfr {
+
+struct ObjectiveConfig {
+  std::string name;  // "pctr"
+  EventType population = EventType::kFeedImpression;
+  EventType label = EventType::kFeedClick;
+  std::int64_t window_ms = 30 * 60 * 1000;
+  SourceSpan where = {};
+};
+
+struct ObjectiveRows {
+  std::vector<float> features;  // rows x columns, row-major.
+  std::vector<float> label;     // 0 or 1.
+  std::vector<Key> user;
+  std::vector<std::int64_t> arrival_ms;
+  std::vector<std::uint64_t> offset;  // Of the population event.
+  std::size_t size() const { return label.size(); }
+};
+
+// A slate that was shown and clicked.
+struct SlateRow {
+  Key user, session;
+  std::int64_t arrival_ms;
+  std::size_t first;   // Index of its first item in Dataset::slate_features, in rows.
+  int items;
+  int clicked = -1;    // Index of the first clicked item in the slate; -1: not in it.
+  bool has_click = false;
+  bool untouched;      // None of its items was touched earlier in the session.
+  std::vector<float> popularity, most_recent;  // Scores of the baselines.
+};
+
+struct Dataset {
+  std::size_t columns = 0;
+  std::vector<ObjectiveRows> objectives;
+  std::vector<SlateRow> slates;       // In log order.
+  std::vector<float> slate_features;
+  std::int64_t first_arrival_ms = 0, last_arrival_ms = 0;
+  std::uint64_t records = 0;
+};
+
+struct DatasetOptions {
+  std::int64_t from_ms = INT64_MIN, to_ms = INT64_MAX;  // Rows by arrival; the log before is replayed for state.
+  bool drop_immature = true;
+};
+
+Result<Dataset> BuildDataset(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
+                             const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options);
+
+}  // namespace gfr
