@@ -1,0 +1,23 @@
+// Turns category codes of feature rows into a model's own: an unseen category becomes missing. In place, rows x columns, row-major.
+#pragma once
+
+#include <cstddef>
+#include <limits>
+
+#include "model/model.h"
+
+namespace gfr {
+
+inline void EncodeCategories(const Model& model, float* rows, std::size_t count) {
+  const std::size_t columns = model.columns.size();
+  for (std::size_t k = 0; k < columns; ++k) {
+    if (!model.categorical[k]) continue;
+    for (std::size_t i = 0; i < count; ++i) {
+      float& value = rows[i * columns + k];
+      const auto code = model.categories[k].find(value);
+      value = value == value && code != model.categories[k].end() ? code->second : std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+}
+
+}  // namespace gfr

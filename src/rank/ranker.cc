@@ -1,0 +1,146 @@
+#include "rank/ranker.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "model/encode.h"
+
+namespace gfr {
+namespace {
+
+constexpr std::size_t kExploreEvery = 6;
+
+struct Draft {
+  std::vector<EventItem> items;
+  std::vector<float> features, pctr, pcvr, value, propensity;
+};
+
+// Best value first; equal and NaN values keep their order, NaN last.
+std::vector<std::size_t> Order(const std::vector<float>& value) {
+  std::vector<std::size_t> order(value.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
+    if (std::isnan(value[a]) || std::isnan(value[b])) return !std::isnan(value[a]) && std::isnan(value[b]);
+    return value[a] > value[b];
+  });
+  return order;
+}
+
+// Puts one drawn explore candidate in every sixth place; its propensity is one over the pool it was drawn from.
+std::vector<std::size_t> Explore(const Draft& draft, std::vector<std::size_t> order, std::size_t size, Rng& rng, std::vector<float>& propensity) {
+  std::vector<std::size_t> slate, pool;
+  for (const std::size_t i : order) {
+    if (draft.items[i].channel == "explore") pool.push_back(i);
+  }
+  std::vector<bool> used(order.size(), false);
+  std::size_t next = 0;
+  while (slate.size() < std::min(size, order.size())) {
+    std::erase_if(pool, [&](std::size_t i) { return used[i]; });
+    std::size_t pick = order.size();
+    if (slate.size() % kExploreEvery == kExploreEvery - 1 && !pool.empty()) {
+      pick = pool[rng.Below(pool.size())];
+      propensity[pick] = 1.0f / static_cast<float>(pool.size());
+    } else {
+      while (used[order[next]]) ++next;
+      pick = order[next];
+    }
+    used[pick] = true;
+    slate.push_back(pick);
+  }
+  return slate;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const BoundModel>> BoundModel::Make(Model model, const FeatureSet& features) {
+  if (model.feature_fingerprint != features.fingerprint || model.columns.size() != features.columns()) {
+    return Error{ErrorCode::kInvalidArgument, "model " + model.name + "/" + model.version + " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
+  }
+  auto bound = std::make_shared<BoundModel>();
+  for (const ObjectiveModel& objective : model.objectives) {
+    GFR_ASSIGN(auto scorer, Scorer::Make(objective.forest));
+    bound->scorers_.push_back(std::move(scorer));
+  }
+  bound->model_ = std::move(model);
+  return std::shared_ptr<const BoundModel>(std::move(bound));
+}
+
+bool BoundModel::Predict(std::string_view name, const float* rows, std::size_t count, std::vector<float>& out) const {
+  for (std::size_t o = 0; o < model_.objectives.size(); ++o) {
+    if (model_.objectives[o].name != name) continue;
+    std::vector<float> encoded(rows, rows + count * model_.columns.size()), margins(count);
+    EncodeCategories(model_, encoded.data(), count);
+    scorers_[o]->Margins(encoded.data(), count, model_.columns.size(), margins.data());
+    out.resize(count);
+    for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(model_.objectives[o].calibrator.Apply(margins[i]));
+    return true;
+  }
+  return false;
+}
+
+Feed Rank(OnlineStore& store, const BoundModel* model, const FeedConfig& config, const FeedRequest& request) {
+  Feed feed;
+  const Key user = KeyOf(request.user_id), session = KeyOf(request.session_id);
+  store.AdvanceTo(EpochEndAt(request.now_ms));
+  Rng rng(KeyOf(request.request_id));
+  std::unordered_set<Key> exclude;
+  for (const std::string& id : request.exclude) exclude.insert(KeyOf(id));
+
+  Draft draft;
+  if (request.has_candidates) {
+    for (const EventItem& item : request.candidates) {
+      if (!exclude.contains(KeyOf(item.item_id))) draft.items.push_back(item);
+    }
+    for (EventItem& item : draft.items) item.channel = "supplied";
+  } else {
+    for (const Candidate& c : Retrieve(store, config.channels, user, request.now_ms, exclude, rng)) {
+      draft.items.push_back({.item_id = store.items().at(c.item).id, .channel = c.channel});
+    }
+  }
+  const std::size_t n = draft.items.size(), columns = store.features().columns();
+  draft.features.resize(n * columns);
+  store.Read({request.now_ms, store.epoch_end_ms(), user, session, request.context, draft.items, request.has_candidates}, draft.features.data());
+  draft.pctr.assign(n, kMissing);
+  draft.pcvr.assign(n, kMissing);
+  draft.value.assign(n, kMissing);
+  draft.propensity.assign(n, 1.0f);
+  if (model) {
+    model->Predict("pctr", draft.features.data(), n, draft.pctr);
+    model->Predict("pcvr", draft.features.data(), n, draft.pcvr);
+    feed.model_name = model->model().name;
+    feed.model_version = model->model().version;
+  } else {
+    feed.degraded.push_back("model");
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto at = store.items().find(KeyOf(draft.items[i].item_id));
+    const ItemSummary* item = at == store.items().end() ? nullptr : &at->second;
+    const double price = !std::isnan(draft.items[i].price) ? draft.items[i].price : item ? item->properties[0].number : kMissing;
+    draft.value[i] = model ? RowValue(config.value.Evaluate(draft.pctr[i], draft.pcvr[i], price)) : item ? RowValue(item->popularity) : 0.0f;
+  }
+
+  const std::size_t size = static_cast<std::size_t>(request.size > 0 ? request.size : config.size);
+  std::vector<std::size_t> slate = Order(draft.value);
+  if (request.has_candidates) slate.resize(std::min(size, slate.size()));
+  else slate = Explore(draft, std::move(slate), size, rng, draft.propensity);
+
+  // The event keeps every candidate in the order they were read (a slate feature sees them all); `index` is the place shown, -1 not shown.
+  Event& event = feed.event;
+  event = {.id = request.request_id, .source = "gfr", .type = EventType::kFeedRequest, .time_ms = request.now_ms, .user_id = request.user_id,
+           .session_id = request.session_id, .request_id = request.request_id, .surface = request.surface, .items = draft.items,
+           .context = request.context};
+  for (EventItem& item : event.items) item.index = -1;
+  for (std::size_t p = 0; p < slate.size(); ++p) {
+    const std::size_t i = slate[p];
+    event.items[i].index = static_cast<std::int32_t>(p);
+    feed.items.push_back({draft.items[i].item_id, draft.items[i].channel, draft.pctr[i], draft.pcvr[i], draft.value[i], draft.propensity[i], i});
+  }
+  event.served = {.as_of = store.next_offset() - 1, .now_ms = request.now_ms, .epoch_end_ms = store.epoch_end_ms(),
+                  .model = model ? feed.model_name + "/" + feed.model_version : "", .feature_fingerprint = store.features().fingerprint,
+                  .columns = static_cast<std::uint32_t>(columns), .features = std::move(draft.features), .pctr = std::move(draft.pctr),
+                  .pcvr = std::move(draft.pcvr), .value = std::move(draft.value), .propensity = std::move(draft.propensity)};
+  return feed;
+}
+
+}  // namespace gfr

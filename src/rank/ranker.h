@@ -1,0 +1,65 @@
+// Ranker: a request to a slate: candidates, features, probabilities, value, order, and the feed.request event that explains it.
+//
+// Without a model the slate is ordered by popularity and `degraded` says so. With candidates of the caller the order of equal values is
+// the caller's; with candidates of the channels every sixth place is kept for one drawn from the explore channel, with its propensity.
+// Thread safety: a Ranker is immutable; Rank needs the store alone (it advances the epoch).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "rank/value_formula.h"
+#include "retrieve/channels.h"
+#include "score/scorer.h"
+#include "store/online_store.h"
+
+namespace gfr {
+
+struct FeedConfig {
+  int size = 20;
+  ValueFormula value;
+  bool impressions_on_serve = false;
+  std::vector<ChannelConfig> channels;
+};
+
+struct FeedRequest {
+  std::string request_id, user_id, session_id, surface;
+  std::vector<Property> context;
+  std::vector<EventItem> candidates;
+  bool has_candidates = false;
+  std::vector<std::string> exclude;
+  int size = 0;  // 0: the configuration's.
+  std::int64_t now_ms = 0;
+};
+
+struct FeedItem {
+  std::string item_id, channel;
+  float pctr, pcvr, value, propensity;
+  std::size_t row;  // In the event's served.features.
+};
+
+struct Feed {
+  std::vector<FeedItem> items;
+  std::vector<std::string> degraded;
+  std::string model_name, model_version;
+  Event event;  // The feed.request to log: items in the slate's order.
+};
+
+// A model made ready: its scorers, and its columns checked against the features in use.
+class BoundModel {
+ public:
+  static Result<std::shared_ptr<const BoundModel>> Make(Model model, const FeatureSet& features);
+  const Model& model() const { return model_; }
+  // Calibrated probabilities of objective `name` for rows x columns raw feature values; false when the model has no such objective.
+  bool Predict(std::string_view name, const float* rows, std::size_t count, std::vector<float>& out) const;
+
+ private:
+  Model model_;
+  std::vector<std::unique_ptr<const Scorer>> scorers_;
+};
+
+Feed Rank(OnlineStore& store, const BoundModel* model, const FeedConfig& config, const FeedRequest& request);
+
+}  // namespace gfr
