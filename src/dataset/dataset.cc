@@ -97,7 +97,9 @@ class Builder {
     for (const EventItem& item : r.event.items) open.items.push_back(KeyOf(item.item_id));
     open.features.resize(open.items.size() * data_.columns);
     store_.AdvanceTo(epoch_end_ms);
-    store_.Read({now_ms, store_.epoch_end_ms(), KeyOf(r.event.user_id), KeyOf(r.event.session_id), r.event.context, r.event.items, true},
+    // Of a slate that the server made itself, the order is not the caller's.
+    const bool supplied = r.event.served.as_of < 0 || (!r.event.items.empty() && r.event.items[0].channel == "supplied");
+    store_.Read({now_ms, store_.epoch_end_ms(), KeyOf(r.event.user_id), KeyOf(r.event.session_id), r.event.context, r.event.items, supplied},
                 open.features.data());
     open_[KeyOf(r.event.request_id)] = std::move(open);
   }

@@ -1,0 +1,176 @@
+#include "event/event_codec.h"
+
+#include <bit>
+#include <cstring>
+
+namespace gfr {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+
+struct Writer {
+  std::string* out;
+  void Byte(std::uint8_t b) { out->push_back(static_cast<char>(b)); }
+  void Varint(std::uint64_t v) {
+    for (; v >= 128; v >>= 7) Byte(static_cast<std::uint8_t>(v | 128));
+    Byte(static_cast<std::uint8_t>(v));
+  }
+  void Signed(std::int64_t v) { Varint(static_cast<std::uint64_t>(v) << 1 ^ static_cast<std::uint64_t>(v >> 63)); }
+  void String(std::string_view s) {
+    Varint(s.size());
+    out->append(s);
+  }
+  void Double(double d) {
+    const auto bits = std::bit_cast<std::uint64_t>(d);
+    out->append(reinterpret_cast<const char*>(&bits), 8);
+  }
+  void Floats(const std::vector<float>& v) {
+    Varint(v.size());
+    out->append(reinterpret_cast<const char*>(v.data()), v.size() * 4);
+  }
+  void Properties(const std::vector<Property>& list) {
+    Varint(list.size());
+    for (const Property& p : list) {
+      String(p.name);
+      Byte(p.text.empty() ? 0 : 1);
+      if (p.text.empty()) Double(p.number);
+      else String(p.text);
+    }
+  }
+};
+
+// Reads past the end give zeros and set `bad`, so that one check at the end is enough; lists are bounded by the bytes that are left.
+struct Reader {
+  std::string_view left;
+  bool bad = false;
+  std::uint8_t Byte() {
+    if (left.empty()) {
+      bad = true;
+      return 0;
+    }
+    const auto b = static_cast<std::uint8_t>(left[0]);
+    left.remove_prefix(1);
+    return b;
+  }
+  std::uint64_t Varint() {
+    std::uint64_t v = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      const std::uint8_t b = Byte();
+      v |= std::uint64_t{b & 127u} << shift;
+      if (b < 128) return v;
+    }
+    bad = true;
+    return 0;
+  }
+  std::int64_t Signed() {
+    const std::uint64_t v = Varint();
+    return static_cast<std::int64_t>(v >> 1 ^ (~(v & 1) + 1));
+  }
+  std::size_t Count(std::size_t bytes_each) {
+    const std::uint64_t n = Varint();
+    if (n > left.size() / bytes_each) {
+      bad = true;
+      return 0;
+    }
+    return static_cast<std::size_t>(n);
+  }
+  std::string String() {
+    const std::size_t n = Count(1);
+    std::string s(left.substr(0, n));
+    left.remove_prefix(n);
+    return s;
+  }
+  double Double() {
+    std::uint64_t bits = 0;
+    if (left.size() < 8) {
+      bad = true;
+      return 0;
+    }
+    std::memcpy(&bits, left.data(), 8);
+    left.remove_prefix(8);
+    return std::bit_cast<double>(bits);
+  }
+  std::vector<float> Floats() {
+    std::vector<float> v(Count(4));
+    if (!v.empty()) std::memcpy(v.data(), left.data(), v.size() * 4);
+    left.remove_prefix(v.size() * 4);
+    return v;
+  }
+  std::vector<Property> Properties() {
+    std::vector<Property> list(Count(2));
+    for (Property& p : list) {
+      p.name = String();
+      if (Byte() == 0) p.number = Double();
+      else p.text = String();
+    }
+    return list;
+  }
+};
+
+}  // namespace
+
+void EncodeEvent(const Event& e, std::string* out) {
+  Writer w{out};
+  w.Byte(kVersion);
+  w.Byte(static_cast<std::uint8_t>(e.type));
+  for (const std::string* s : {&e.id, &e.source, &e.user_id, &e.session_id, &e.request_id, &e.surface, &e.variant, &e.kind, &e.currency, &e.transaction_id}) w.String(*s);
+  w.Signed(e.time_ms);
+  w.Double(e.value);
+  w.Varint(e.items.size());
+  for (const EventItem& item : e.items) {
+    w.String(item.item_id);
+    w.Signed(item.index);
+    w.String(item.channel);
+    w.Double(item.price);
+    w.Signed(item.quantity);
+    w.Properties(item.properties);
+  }
+  w.Properties(e.context);
+  const ServedSlate& s = e.served;
+  w.Byte(s.as_of >= 0 ? 1 : 0);
+  if (s.as_of < 0) return;
+  w.Signed(s.as_of);
+  w.Signed(s.now_ms);
+  w.Signed(s.epoch_end_ms);
+  w.String(s.model);
+  w.Varint(s.feature_fingerprint);
+  w.Varint(s.columns);
+  for (const auto* v : {&s.features, &s.pctr, &s.pcvr, &s.value, &s.propensity}) w.Floats(*v);
+}
+
+Result<Event> DecodeEvent(std::string_view bytes) {
+  Reader r{bytes};
+  const std::uint8_t version = r.Byte(), type = r.Byte();
+  if (version != kVersion || type == 0 || type >= kEventTypes) {
+    return Error{ErrorCode::kCorrupt, "an event of version " + std::to_string(version) + " and type " + std::to_string(type) + "; known are version 1, types 1 to 19"};
+  }
+  Event e;
+  e.type = static_cast<EventType>(type);
+  for (std::string* s : {&e.id, &e.source, &e.user_id, &e.session_id, &e.request_id, &e.surface, &e.variant, &e.kind, &e.currency, &e.transaction_id}) *s = r.String();
+  e.time_ms = r.Signed();
+  e.value = r.Double();
+  e.items.resize(r.Count(13));
+  for (EventItem& item : e.items) {
+    item.item_id = r.String();
+    item.index = static_cast<std::int32_t>(r.Signed());
+    item.channel = r.String();
+    item.price = r.Double();
+    item.quantity = static_cast<std::int32_t>(r.Signed());
+    item.properties = r.Properties();
+  }
+  e.context = r.Properties();
+  if (r.Byte() != 0) {
+    ServedSlate& s = e.served;
+    s.as_of = r.Signed();
+    s.now_ms = r.Signed();
+    s.epoch_end_ms = r.Signed();
+    s.model = r.String();
+    s.feature_fingerprint = r.Varint();
+    s.columns = static_cast<std::uint32_t>(r.Varint());
+    for (auto* v : {&s.features, &s.pctr, &s.pcvr, &s.value, &s.propensity}) *v = r.Floats();
+  }
+  if (r.bad || !r.left.empty()) return Error{ErrorCode::kCorrupt, "an event's bytes end too early or too late"};
+  return e;
+}
+
+}  // namespace gfr

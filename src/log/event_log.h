@@ -1,0 +1,65 @@
+// EventLog: the durable, append-only log of a project, one writer process at a time. docs/formats/log.md has the bytes.
+//
+// Append returns once its events are on disk (one fdatasync for all that arrived while the last one ran). A failed write or sync is final:
+// every later Append gives kUnavailable, until the process is started anew. Recovery cuts a torn tail of the last segment only; a bad record
+// followed by good ones is kCorrupt. (source, id) is deduplicated over the last 24 h of arrival, at most 20M keys.
+// Thread safety: all calls from any thread. LogReader: one thread; it may read while another process or thread appends.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "event/event.h"
+
+namespace gfr {
+
+struct EventLogOptions {
+  std::string folder;
+  std::uint64_t segment_bytes = 64u << 20;
+  std::int64_t max_future_ms = 5 * 60 * 1000;
+};
+
+enum class AppendResult : std::uint8_t { kAccepted, kDuplicate, kFutureTime, kIdCollision };
+
+struct Appended {
+  std::vector<AppendResult> results;  // One an event.
+  std::vector<LogRecord> records;     // The accepted ones, in log order.
+};
+
+class EventLog {
+ public:
+  static Result<std::unique_ptr<EventLog>> Open(FileSystem& fs, const Clock& clock, EventLogOptions options);
+  ~EventLog();
+
+  Result<Appended> Append(std::vector<Event> events);
+
+  // A historic log: event time becomes arrival time, sorted by it and then by the order given. kInvalidArgument when it begins before what is
+  // there ends.
+  Status AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress, std::uint64_t* duplicates);
+
+  std::uint64_t next_offset() const;
+  std::int64_t last_arrival_ms() const;  // INT64_MIN when empty.
+
+ private:
+  struct State;
+  explicit EventLog(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+class LogReader {
+ public:
+  static Result<std::unique_ptr<LogReader>> Open(FileSystem& fs, const std::string& folder, std::uint64_t from_offset = 0);
+  ~LogReader();
+  Result<bool> Next(LogRecord* record);  // False at the last whole record.
+
+ private:
+  struct State;
+  explicit LogReader(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace gfr

@@ -1,0 +1,67 @@
+#include <algorithm>
+
+#include "log/event_log.h"
+#include "log/segment.h"
+
+namespace gfr {
+
+struct LogReader::State {
+  FileSystem& fs;
+  std::string folder;
+  std::vector<std::string> segments;
+  std::size_t segment = 0;
+  std::unique_ptr<RandomAccessFile> file;
+  std::uint64_t position = 0;  // Of `buffer` in the file.
+  std::string buffer;
+  std::size_t used = 0;
+  std::uint64_t from_offset = 0;
+};
+
+LogReader::LogReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LogReader::~LogReader() = default;
+
+Result<std::unique_ptr<LogReader>> LogReader::Open(FileSystem& fs, const std::string& folder, std::uint64_t from_offset) {
+  auto state = std::make_unique<State>(State{.fs = fs, .folder = folder, .from_offset = from_offset});
+  GFR_ASSIGN(const auto names, fs.List(folder));
+  for (const std::string& name : names) {
+    if (name.ends_with(".log")) state->segments.push_back(name);
+  }
+  while (state->segment + 1 < state->segments.size() && state->segments[state->segment + 1] <= SegmentName(from_offset)) ++state->segment;
+  return std::unique_ptr<LogReader>(new LogReader(std::move(state)));
+}
+
+Result<bool> LogReader::Next(LogRecord* record) {
+  State& s = *state_;
+  for (;;) {
+    if (!s.file) {
+      if (s.segment >= s.segments.size()) return false;
+      GFR_ASSIGN(s.file, s.fs.OpenForRead(JoinPath(s.folder, s.segments[s.segment])));
+      s.position = kSegmentHeaderBytes;
+      s.buffer.clear();
+      s.used = 0;
+    }
+    std::size_t size = 0;
+    const RecordState state = ReadRecord(std::string_view(s.buffer).substr(s.used), record, &size);
+    if (state == RecordState::kOk) {
+      s.used += size;
+      if (record->offset >= s.from_offset) return true;
+      continue;
+    }
+    if (state == RecordState::kBad) {
+      return Error{ErrorCode::kCorrupt, "the record at byte " + std::to_string(s.position + s.used) + " of '" + JoinPath(s.folder, s.segments[s.segment]) +
+                                            "' is not what was written; `gfr log repair` can cut the log there"};
+    }
+    // Short: read on, at least as much again as is held.
+    s.buffer.erase(0, s.used);
+    s.position += s.used;
+    s.used = 0;
+    GFR_ASSIGN(const std::string more, s.file->Read(s.position + s.buffer.size(), std::max<std::size_t>(1u << 20, s.buffer.size())));
+    s.buffer += more;
+    if (!more.empty()) continue;
+    if (s.segment + 1 >= s.segments.size()) return false;  // The file may grow; the next call looks again.
+    s.file.reset();
+    ++s.segment;
+  }
+}
+
+}  // namespace gfr

@@ -1,0 +1,71 @@
+#include "log/segment.h"
+
+#include <cstdio>
+#include <cstring>
+
+#include "base/hash.h"
+#include "event/event_codec.h"
+
+namespace gfr {
+namespace {
+
+constexpr char kMagic[] = "GFRLOG1\n";
+
+template <typename T>
+T Load(const char* p) {
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+}  // namespace
+
+std::string SegmentName(std::uint64_t first_offset) {
+  char name[40];
+  std::snprintf(name, sizeof name, "%020llu.log", static_cast<unsigned long long>(first_offset));
+  return name;
+}
+
+std::string SegmentHeader(std::uint64_t first_offset) {
+  std::string header(kMagic, 8);
+  header.append(reinterpret_cast<const char*>(&first_offset), 8);
+  const std::uint32_t crc[2] = {Crc32c(header.data(), 16), 0};
+  header.append(reinterpret_cast<const char*>(crc), 8);
+  return header;
+}
+
+bool ReadSegmentHeader(std::string_view bytes, std::uint64_t* first_offset) {
+  if (bytes.size() < kSegmentHeaderBytes || std::memcmp(bytes.data(), kMagic, 8) != 0) return false;
+  *first_offset = Load<std::uint64_t>(bytes.data() + 8);
+  return Load<std::uint32_t>(bytes.data() + 16) == Crc32c(bytes.data(), 16);
+}
+
+void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& event, std::string* out) {
+  const std::size_t at = out->size();
+  out->append(kRecordHeaderBytes, '\0');
+  EncodeEvent(event, out);
+  char* p = out->data() + at;
+  const auto length = static_cast<std::uint32_t>(out->size() - at - kRecordHeaderBytes);
+  std::memcpy(p, &length, 4);
+  std::memcpy(p + 8, &offset, 8);
+  std::memcpy(p + 16, &arrival_ms, 8);
+  const std::uint32_t crc = Crc32c(p + 8, 16 + length);
+  std::memcpy(p + 4, &crc, 4);
+}
+
+RecordState ReadRecord(std::string_view bytes, LogRecord* record, std::size_t* size) {
+  if (bytes.size() < kRecordHeaderBytes) return RecordState::kShort;
+  const auto length = Load<std::uint32_t>(bytes.data());
+  if (length > kMaxPayloadBytes) return RecordState::kBad;
+  if (bytes.size() < kRecordHeaderBytes + length) return RecordState::kShort;
+  if (Load<std::uint32_t>(bytes.data() + 4) != Crc32c(bytes.data() + 8, 16 + length)) return RecordState::kBad;
+  auto event = DecodeEvent(bytes.substr(kRecordHeaderBytes, length));
+  if (!event.ok()) return RecordState::kBad;
+  record->offset = Load<std::uint64_t>(bytes.data() + 8);
+  record->arrival_ms = Load<std::int64_t>(bytes.data() + 16);
+  record->event = std::move(event).value();
+  *size = kRecordHeaderBytes + length;
+  return RecordState::kOk;
+}
+
+}  // namespace gfr

@@ -1,0 +1,25 @@
+// The bytes of a log segment: a header of 24 bytes, then records. All integers little-endian.
+//   header  "GFRLOG1\n", u64 first offset, u32 CRC32C of the 16 bytes before, u32 zero
+//   record  u32 payload length, u32 CRC32C of what follows, u64 offset, i64 arrival ms, payload (event_codec.h)
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "event/event.h"
+
+namespace gfr {
+
+inline constexpr std::size_t kSegmentHeaderBytes = 24, kRecordHeaderBytes = 24, kMaxPayloadBytes = 256u << 20;
+
+std::string SegmentName(std::uint64_t first_offset);  // "00000000000000000042.log"
+std::string SegmentHeader(std::uint64_t first_offset);
+bool ReadSegmentHeader(std::string_view bytes, std::uint64_t* first_offset);
+void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& event, std::string* out);
+
+enum class RecordState { kOk, kShort, kBad };
+// Reads the record at the start of `bytes`; kShort: it goes on behind their end.
+RecordState ReadRecord(std::string_view bytes, LogRecord* record, std::size_t* size);
+
+}  // namespace gfr

@@ -1,0 +1,312 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "evaluate/binary_metrics.h"
+#include "evaluate/ranking_metrics.h"
+#include "model/encode.h"
+#include "score/scorer.h"
+#include "train/fit_calibrator.h"
+
+namespace gfr {
+namespace {
+
+constexpr int kReplicates = 200;
+constexpr std::uint64_t kSeed = 20260101;
+
+// Some rows of an objective, encoded for the model.
+struct Part {
+  std::vector<float> rows, labels;
+  std::vector<Key> users;
+  std::size_t columns = 0;
+  std::size_t size() const { return labels.size(); }
+  TrainMatrix matrix() const { return {rows.data(), labels.size(), columns, labels.data(), nullptr}; }
+};
+
+Part Select(const ObjectiveRows& all, const Model& model, std::int64_t from_ms, std::int64_t to_ms) {
+  Part part;
+  part.columns = model.columns.size();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all.arrival_ms[i] < from_ms || all.arrival_ms[i] >= to_ms) continue;
+    const float* row = all.features.data() + i * part.columns;
+    part.rows.insert(part.rows.end(), row, row + part.columns);
+    part.labels.push_back(all.label[i]);
+    part.users.push_back(all.user[i]);
+  }
+  EncodeCategories(model, part.rows.data(), part.size());
+  return part;
+}
+
+// The dictionary of each category column: codes by falling frequency in the training rows, at most 200.
+void MakeDictionaries(const Dataset& data, std::int64_t to_ms, Model& model) {
+  for (std::size_t k = 0; k < model.columns.size(); ++k) {
+    if (!model.categorical[k]) continue;
+    std::map<float, std::uint64_t> counts;
+    for (const ObjectiveRows& rows : data.objectives) {
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const float value = rows.features[i * model.columns.size() + k];
+        if (rows.arrival_ms[i] < to_ms && value == value) ++counts[value];
+      }
+    }
+    std::vector<std::pair<std::uint64_t, float>> order;
+    for (const auto& [value, count] : counts) order.push_back({count, value});
+    std::ranges::sort(order, std::greater<>());
+    for (std::size_t c = 0; c < std::min<std::size_t>(order.size(), 200); ++c) model.categories[k][order[c].second] = static_cast<float>(c);
+  }
+}
+
+std::vector<float> Margins(const Forest& forest, const Part& part) {
+  std::vector<float> margins(part.size());
+  const auto scorer = Scorer::Make(forest);
+  if (scorer.ok()) scorer.value()->Margins(part.rows.data(), part.size(), part.columns, margins.data());
+  return margins;
+}
+
+struct Boundaries {
+  std::int64_t begin, validation, calibration, test, end;
+};
+
+// By the share of the slates (of all rows when there are none).
+Boundaries Split(const Dataset& data, const SplitConfig& split, double end_share) {
+  std::vector<std::int64_t> times;
+  for (const SlateRow& slate : data.slates) times.push_back(slate.arrival_ms);
+  if (times.empty()) {
+    for (const ObjectiveRows& rows : data.objectives) times.insert(times.end(), rows.arrival_ms.begin(), rows.arrival_ms.end());
+  }
+  std::ranges::sort(times);
+  const auto at = [&](double share) {
+    if (times.empty()) return data.last_arrival_ms + 1;
+    return share >= 1 ? times.back() + 1 : times[static_cast<std::size_t>(share * static_cast<double>(times.size()))];
+  };
+  const std::int64_t begin = std::min(data.first_arrival_ms + split.warmup_ms, data.first_arrival_ms + (data.last_arrival_ms - data.first_arrival_ms) / 5);
+  return {begin, at(end_share - split.test - split.validation), at(end_share - split.test - split.validation / 2), at(end_share - split.test), at(end_share)};
+}
+
+struct Fitted {
+  ObjectiveModel objective;
+  int rounds;
+  std::vector<double> gain;
+};
+
+Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, const Model& model, const Boundaries& b, const TrainConfig& train,
+                   const XgboostTrainer& engine, bool quiet) {
+  const Part fit = Select(rows, model, b.begin, b.validation - config.window_ms);
+  const Part stop = Select(rows, model, b.validation, b.calibration);
+  const Part calibrate = Select(rows, model, b.calibration, b.test - config.window_ms);
+  const auto positives = [](const Part& p) { return std::ranges::count(p.labels, 1.0f); };
+  for (const Part* part : {&fit, &stop, &calibrate}) {
+    if (positives(*part) < 10 || positives(*part) == static_cast<std::ptrdiff_t>(part->size())) {
+      return Error{ErrorCode::kInvalidArgument, "objective '" + config.name + "' has " + std::to_string(part->size()) + " rows with " +
+                                                    std::to_string(positives(*part)) + " positives in the " +
+                                                    (part == &fit ? "training" : part == &stop ? "early stopping" : "calibration") +
+                                                    " part; needed are 10 of each class: bring more days, or shorten its window or [split]"};
+    }
+  }
+  const TrainMatrix validation = stop.matrix();
+  const auto progress = [&](int round, double loss) {
+    if (!quiet && round % 50 == 0) std::fprintf(stderr, "train %s: round %d, log loss %.5f\n", config.name.c_str(), round, loss);
+  };
+  GFR_ASSIGN(TrainedForest trained, engine.Train(fit.matrix(), &validation, train.params, progress));
+  Fitted fitted{.objective = {.name = config.name}, .rounds = trained.rounds, .gain = trained.gain};
+  GFR_ASSIGN(fitted.objective.forest, ParseXgboost(trained.ubj));
+  fitted.objective.forest_bytes = std::move(trained.ubj);
+  fitted.objective.calibrator = FitCalibrator(Margins(fitted.objective.forest, calibrate), calibrate.labels, calibrate.users);
+  return fitted;
+}
+
+Model EmptyModel(const FeatureSet& features) {
+  Model model;
+  model.feature_fingerprint = features.fingerprint;
+  for (const BoundFeature& f : features.features) {
+    model.columns.push_back(f.view->spec().name);
+    model.categorical.push_back(f.view->spec().categorical);
+  }
+  model.categories.resize(model.columns.size());
+  return model;
+}
+
+// The slates of [from, to) as the ranking metrics want them, and the scores of the model and the baselines.
+struct Ranked {
+  std::vector<RankedRequest> requests;
+  std::vector<std::vector<float>> model, order_shown, popularity, most_recent;
+};
+
+Ranked RankSlates(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms) {
+  Ranked ranked;
+  const ObjectiveModel* pctr = nullptr;
+  for (const ObjectiveModel& o : model.objectives) {
+    if (o.name == "pctr" || !pctr) pctr = &o;
+  }
+  const auto scorer = Scorer::Make(pctr->forest);
+  std::map<std::pair<Key, Key>, std::size_t> last;
+  for (const SlateRow& slate : data.slates) {
+    if (slate.arrival_ms < from_ms || slate.arrival_ms >= to_ms) continue;
+    Part part;
+    part.columns = data.columns;
+    const float* first = data.slate_features.data() + slate.first * data.columns;
+    part.rows.assign(first, first + static_cast<std::size_t>(slate.items) * data.columns);
+    part.labels.resize(static_cast<std::size_t>(slate.items));
+    EncodeCategories(model, part.rows.data(), part.size());
+    std::vector<float> margins(part.size());
+    if (scorer.ok()) scorer.value()->Margins(part.rows.data(), part.size(), part.columns, margins.data());
+    std::vector<float> shown(part.size());
+    for (std::size_t i = 0; i < shown.size(); ++i) shown[i] = -static_cast<float>(i);
+    const auto [at, fresh] = last.try_emplace({slate.user, slate.session}, ranked.requests.size());
+    if (!fresh) {
+      ranked.requests[at->second].last_of_session = false;
+      at->second = ranked.requests.size();
+    }
+    ranked.requests.push_back({slate.user, slate.session, slate.items, slate.clicked, true, slate.untouched});
+    ranked.model.push_back(std::move(margins));
+    ranked.order_shown.push_back(std::move(shown));
+    ranked.popularity.push_back(slate.popularity);
+    ranked.most_recent.push_back(slate.most_recent);
+  }
+  return ranked;
+}
+
+std::vector<std::span<const float>> Spans(const std::vector<std::vector<float>>& scores) { return {scores.begin(), scores.end()}; }
+
+// Trains pctr again on each of several earlier ends and compares on what follows: no fold sees its own future.
+Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<ObjectiveConfig>& objectives, const SplitConfig& split,
+                const TrainConfig& train, const XgboostTrainer& engine, EvaluationReport& report) {
+  std::size_t o = 0;
+  while (o < objectives.size() && objectives[o].name != "pctr") ++o;
+  if (o == objectives.size()) return {};
+  const double width = std::min(split.test, 0.5 / split.folds);
+  SplitConfig fold_split = split;
+  fold_split.test = width;
+  for (int k = 0; k < split.folds; ++k) {
+    const double end = 1.0 - width * (split.folds - 1 - k);
+    const Boundaries b = Split(data, fold_split, end);
+    const auto fitted = Fit(data.objectives[o], objectives[o], dictionary, b, train, engine, /*quiet=*/true);
+    if (!fitted.ok()) {
+      std::fprintf(stderr, "train: fold %d is left out: %s\n", k + 1, fitted.error().message.c_str());
+      continue;
+    }
+    std::fprintf(stderr, "train: fold %d of %d done\n", k + 1, split.folds);
+    Model model = dictionary;
+    model.objectives = {fitted.value().objective};
+    const Ranked ranked = RankSlates(model, data, b.test, b.end);
+    const auto mine = Spans(ranked.model), recent = Spans(ranked.most_recent), shown = Spans(ranked.order_shown);
+    EvaluationReport::Fold fold;
+    fold.name = std::to_string(k + 1);
+    fold.requests = ranked.requests.size();
+    fold.mrr = MeasureRanking(ranked.requests, mine, 0, kSeed).mrr.value;
+    fold.mrr_baseline = MeasureRanking(ranked.requests, recent, 0, kSeed).mrr.value;
+    fold.difference = PairedMrrDifference(ranked.requests, mine, recent, 1000, kSeed);
+    fold.difference_untouched_order_shown = PairedMrrDifference(ranked.requests, mine, shown, 1000, kSeed, /*untouched_only=*/true);
+    report.folds.push_back(std::move(fold));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<SplitConfig> SplitConfig::Read(Config& project) {
+  Config table = project.Table("split");
+  SplitConfig split;
+  split.test = table.Number("test", split.test, 0.01, 0.5);
+  split.validation = table.Number("validation", split.validation, 0.02, 0.5);
+  split.warmup_ms = table.DurationMs("warmup", 0);
+  split.folds = static_cast<int>(table.Integer("folds", split.folds, 0, 20));
+  GFR_TRY(table.Finish());
+  return split;
+}
+
+Result<TrainConfig> TrainConfig::Read(Config& project) {
+  Config table = project.Table("train");
+  TrainConfig train;
+  XgboostParams& p = train.params;
+  p.depth = static_cast<int>(table.Integer("depth", p.depth, 1, 16));
+  p.eta = table.Number("eta", p.eta, 1e-4, 1);
+  p.max_rounds = static_cast<int>(table.Integer("max_rounds", p.max_rounds, 1, 100000));
+  p.early_stopping = static_cast<int>(table.Integer("early_stopping", p.early_stopping, 1, 10000));
+  p.min_child_weight = table.Number("min_child_weight", p.min_child_weight, 0, 1e9);
+  p.lambda = table.Number("lambda", p.lambda, 0, 1e9);
+  p.subsample = table.Number("subsample", p.subsample, 0.01, 1);
+  p.colsample = table.Number("colsample", p.colsample, 0.01, 1);
+  p.max_bin = static_cast<int>(table.Integer("max_bin", p.max_bin, 4, 65535));
+  p.threads = static_cast<int>(table.Integer("threads", p.threads, 1, 1024));
+  p.seed = static_cast<std::uint64_t>(table.Integer("seed", 7, 0, 1 << 30));
+  train.refit = table.Boolean("refit", true);
+  GFR_TRY(table.Finish());
+  return train;
+}
+
+EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives, std::int64_t from_ms,
+                               std::int64_t to_ms) {
+  EvaluationReport report;
+  report.model = model.name + "/" + model.version;
+  report.from_ms = from_ms;
+  report.to_ms = to_ms;
+  for (std::size_t o = 0; o < objectives.size(); ++o) {
+    for (const ObjectiveModel& objective : model.objectives) {
+      if (objective.name != objectives[o].name) continue;
+      const Part part = Select(data.objectives[o], model, from_ms, to_ms);
+      std::vector<float> probability = Margins(objective.forest, part);
+      for (float& p : probability) p = static_cast<float>(objective.calibrator.Apply(p));
+      const BinaryRows rows{probability, part.labels, part.users};
+      ObjectiveReport entry;
+      entry.name = objective.name;
+      entry.metrics = MeasureBinary(rows, kReplicates, kSeed);
+      entry.roc = RocCurve(rows, 200);
+      entry.pr = PrCurve(rows, 200);
+      entry.reliability = Reliability(rows, 15);
+      report.objectives.push_back(std::move(entry));
+    }
+  }
+  const Ranked ranked = RankSlates(model, data, from_ms, to_ms);
+  report.ranking = MeasureRanking(ranked.requests, Spans(ranked.model), kReplicates, kSeed);
+  report.baselines = {{"order_shown", MeasureRanking(ranked.requests, Spans(ranked.order_shown), kReplicates, kSeed)},
+                      {"popularity", MeasureRanking(ranked.requests, Spans(ranked.popularity), kReplicates, kSeed)},
+                      {"most_recent_interaction", MeasureRanking(ranked.requests, Spans(ranked.most_recent), kReplicates, kSeed)}};
+  return report;
+}
+
+Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
+                                const SplitConfig& split, const TrainConfig& config, const XgboostTrainer& engine) {
+  const Boundaries b = Split(data, split, 1.0);
+  TrainedModel trained;
+  Model model = EmptyModel(features);
+  MakeDictionaries(data, b.validation, model);
+  std::vector<Fitted> fitted;
+  for (std::size_t o = 0; o < objectives.size(); ++o) {
+    GFR_ASSIGN(Fitted one, Fit(data.objectives[o], objectives[o], model, b, config, engine, /*quiet=*/false));
+    fitted.push_back(std::move(one));
+    model.objectives.push_back(fitted.back().objective);
+  }
+  trained.report = EvaluateModel(model, data, objectives, b.test, b.end);
+  for (std::size_t o = 0; o < fitted.size(); ++o) {
+    auto& importance = trained.report.objectives[o].importance;
+    for (std::size_t k = 0; k < model.columns.size(); ++k) importance.push_back({model.columns[k], fitted[o].gain[k]});
+    std::ranges::sort(importance, [](const auto& x, const auto& y) { return x.second > y.second; });
+  }
+  GFR_TRY(AddFolds(data, model, objectives, split, config, engine, trained.report));
+
+  if (config.refit) {
+    // Calibration of the refit: predictions that were out of time for the forest before it.
+    // The dictionaries stay those of the first fit, so that its predictions and the refit read the same columns.
+    for (std::size_t o = 0; o < objectives.size(); ++o) {
+      const Part late = Select(data.objectives[o], model, b.calibration, b.end);
+      const Calibrator calibrator = FitCalibrator(Margins(fitted[o].objective.forest, late), late.labels, late.users);
+      const Part all = Select(data.objectives[o], model, b.begin, INT64_MAX);
+      XgboostParams params = config.params;
+      params.max_rounds = fitted[o].rounds;
+      GFR_ASSIGN(TrainedForest again, engine.Train(all.matrix(), nullptr, params, [](int, double) {}));
+      GFR_ASSIGN(model.objectives[o].forest, ParseXgboost(again.ubj));
+      model.objectives[o].forest_bytes = std::move(again.ubj);
+      model.objectives[o].calibrator = calibrator;
+    }
+  }
+  model.card["rows_until"] = std::to_string(data.last_arrival_ms);
+  model.card["test_from_ms"] = std::to_string(b.test);
+  model.card["test_to_ms"] = std::to_string(b.end);
+  model.card["refit"] = config.refit ? "true" : "false";
+  trained.model = std::move(model);
+  return trained;
+}
+
+}  // namespace gfr
