@@ -1,0 +1,150 @@
+#include "base/text_reader.h"
+
+#include <lzma.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <cstdio>
+
+namespace gfr {
+namespace {
+
+constexpr std::size_t kMaxLine = 64u << 20, kChunk = 1u << 18;
+
+// Turns compressed chunks into text; Feed with an empty chunk ends the stream.
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  virtual bool Feed(std::string_view in, bool last, std::string* out) = 0;
+};
+
+class PlainDecoder final : public Decoder {
+ public:
+  bool Feed(std::string_view in, bool, std::string* out) override {
+    out->append(in);
+    return true;
+  }
+};
+
+class XzDecoder final : public Decoder {
+ public:
+  XzDecoder() { ok_ = lzma_stream_decoder(&stream_, 1u << 30, LZMA_CONCATENATED) == LZMA_OK; }
+  ~XzDecoder() override { lzma_end(&stream_); }
+  bool Feed(std::string_view in, bool last, std::string* out) override {
+    stream_.next_in = reinterpret_cast<const std::uint8_t*>(in.data());
+    stream_.avail_in = in.size();
+    while (ok_ && !done_) {
+      char buffer[1 << 16];
+      stream_.next_out = reinterpret_cast<std::uint8_t*>(buffer);
+      stream_.avail_out = sizeof buffer;
+      const lzma_ret code = lzma_code(&stream_, last ? LZMA_FINISH : LZMA_RUN);
+      out->append(buffer, sizeof buffer - stream_.avail_out);
+      done_ = code == LZMA_STREAM_END;
+      ok_ = done_ || code == LZMA_OK || (code == LZMA_BUF_ERROR && !last);
+      if (!last && stream_.avail_in == 0 && stream_.avail_out != 0) break;
+    }
+    return ok_;
+  }
+
+ private:
+  lzma_stream stream_ = LZMA_STREAM_INIT;
+  bool ok_ = false, done_ = false;
+};
+
+class GzDecoder final : public Decoder {
+ public:
+  GzDecoder() { ok_ = inflateInit2(&stream_, 15 + 32) == Z_OK; }
+  ~GzDecoder() override { inflateEnd(&stream_); }
+  bool Feed(std::string_view in, bool last, std::string* out) override {
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
+    stream_.avail_in = static_cast<uInt>(in.size());
+    while (ok_ && stream_.avail_in > 0) {
+      char buffer[1 << 16];
+      stream_.next_out = reinterpret_cast<Bytef*>(buffer);
+      stream_.avail_out = sizeof buffer;
+      const int code = inflate(&stream_, Z_NO_FLUSH);
+      out->append(buffer, sizeof buffer - stream_.avail_out);
+      ended_ = code == Z_STREAM_END;
+      ok_ = ended_ ? inflateReset(&stream_) == Z_OK : code == Z_OK;
+    }
+    return ok_ && (!last || ended_);
+  }
+
+ private:
+  z_stream stream_ = {};
+  bool ok_ = false, ended_ = false;
+};
+
+class ZstdDecoder final : public Decoder {
+ public:
+  ZstdDecoder() : stream_(ZSTD_createDStream()) {}
+  ~ZstdDecoder() override { ZSTD_freeDStream(stream_); }
+  bool Feed(std::string_view in, bool last, std::string* out) override {
+    ZSTD_inBuffer input{in.data(), in.size(), 0};
+    while (input.pos < input.size) {
+      char buffer[1 << 16];
+      ZSTD_outBuffer output{buffer, sizeof buffer, 0};
+      left_ = ZSTD_decompressStream(stream_, &output, &input);
+      if (ZSTD_isError(left_)) return false;
+      out->append(buffer, output.pos);
+    }
+    return !last || left_ == 0;
+  }
+
+ private:
+  ZSTD_DStream* stream_;
+  std::size_t left_ = 1;
+};
+
+}  // namespace
+
+struct TextReader::State {
+  std::string path;
+  std::FILE* file = nullptr;
+  std::unique_ptr<Decoder> decoder;
+  std::string text;
+  std::size_t used = 0;
+  bool ended = false;
+  ~State() {
+    if (file) std::fclose(file);
+  }
+};
+
+TextReader::TextReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TextReader::~TextReader() = default;
+
+Result<std::unique_ptr<TextReader>> TextReader::Open(const std::string& path) {
+  auto state = std::make_unique<State>();
+  state->path = path;
+  state->file = std::fopen(path.c_str(), "rb");
+  if (!state->file) return Error{ErrorCode::kNotFound, "cannot open '" + path + "'"};
+  if (path.ends_with(".xz")) state->decoder = std::make_unique<XzDecoder>();
+  else if (path.ends_with(".gz")) state->decoder = std::make_unique<GzDecoder>();
+  else if (path.ends_with(".zst")) state->decoder = std::make_unique<ZstdDecoder>();
+  else state->decoder = std::make_unique<PlainDecoder>();
+  return std::unique_ptr<TextReader>(new TextReader(std::move(state)));
+}
+
+Result<bool> TextReader::NextLine(std::string* line) {
+  State& s = *state_;
+  for (std::size_t searched = s.used;;) {
+    const std::size_t end = s.text.find('\n', searched);
+    if (end != std::string::npos || (s.ended && s.used < s.text.size())) {
+      line->assign(s.text, s.used, (end == std::string::npos ? s.text.size() : end) - s.used);
+      if (!line->empty() && line->back() == '\r') line->pop_back();
+      s.used = end == std::string::npos ? s.text.size() : end + 1;
+      return true;
+    }
+    if (s.ended) return false;
+    s.text.erase(0, s.used);
+    s.used = 0;
+    searched = s.text.size();
+    if (s.text.size() > kMaxLine) return Error{ErrorCode::kInvalidArgument, "a line of '" + s.path + "' is longer than 64 MiB"};
+    char chunk[kChunk];
+    const std::size_t n = std::fread(chunk, 1, sizeof chunk, s.file);
+    s.ended = n < sizeof chunk;
+    if (!s.decoder->Feed({chunk, n}, s.ended, &s.text)) return Error{ErrorCode::kCorrupt, "'" + s.path + "' is not whole, or not compressed as its name says"};
+  }
+}
+
+}  // namespace gfr

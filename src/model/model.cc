@@ -1,0 +1,55 @@
+#include "model/model.h"
+
+#include <nlohmann/json.hpp>
+
+namespace gfr {
+
+std::map<std::string, std::string> ModelToFiles(const Model& model) {
+  std::map<std::string, std::string> files;
+  nlohmann::json json{{"format", 1}, {"feature_fingerprint", model.feature_fingerprint}, {"columns", model.columns}, {"card", model.card}};
+  json["categorical"] = model.categorical;
+  json["categories"] = nlohmann::json::array();
+  for (const auto& codes : model.categories) {
+    nlohmann::json pairs = nlohmann::json::array();
+    for (const auto& [raw, code] : codes) pairs.push_back({raw, code});
+    json["categories"].push_back(std::move(pairs));
+  }
+  for (const ObjectiveModel& objective : model.objectives) {
+    json["objectives"].push_back(objective.name);
+    files[objective.name + ".ubj"] = objective.forest_bytes;
+    files[objective.name + ".calibration.json"] = objective.calibrator.ToJson();
+  }
+  files["model.json"] = json.dump(1);
+  return files;
+}
+
+Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, const std::string& name, const std::string& version) try {
+  const auto json = nlohmann::json::parse(files.at("model.json"));
+  Model model;
+  model.name = name;
+  model.version = version;
+  model.feature_fingerprint = json.at("feature_fingerprint");
+  model.columns = json.at("columns").get<std::vector<std::string>>();
+  model.categorical = json.at("categorical").get<std::vector<std::uint8_t>>();
+  model.card = json.at("card").get<std::map<std::string, std::string>>();
+  for (const auto& pairs : json.at("categories")) {
+    auto& codes = model.categories.emplace_back();
+    for (const auto& pair : pairs) codes[pair.at(0).get<float>()] = pair.at(1).get<float>();
+  }
+  if (model.categorical.size() != model.columns.size() || model.categories.size() != model.columns.size()) {
+    return Error{ErrorCode::kCorrupt, "model " + name + "/" + version + ": its lists of columns differ in length"};
+  }
+  for (const auto& objective : json.at("objectives")) {
+    ObjectiveModel entry{.name = objective.get<std::string>()};
+    entry.forest_bytes = files.at(entry.name + ".ubj");
+    GFR_ASSIGN(entry.forest, ParseXgboost(entry.forest_bytes));
+    if (static_cast<std::size_t>(entry.forest.columns) > model.columns.size()) return Error{ErrorCode::kCorrupt, "a forest has more columns than its model"};
+    GFR_ASSIGN(entry.calibrator, Calibrator::FromJson(files.at(entry.name + ".calibration.json")));
+    model.objectives.push_back(std::move(entry));
+  }
+  return model;
+} catch (const std::exception& e) {
+  return Error{ErrorCode::kCorrupt, "model " + name + "/" + version + " cannot be read: " + e.what()};
+}
+
+}  // namespace gfr

@@ -1,0 +1,37 @@
+// Model: what a trained version is: its columns and their dictionaries, and for each objective a forest and a calibrator.
+//
+// As files: model.json, and for each objective NAME.ubj (XGBoost's own format) and NAME.calibration.json. docs/formats/model.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/calibrator.h"
+#include "model/forest.h"
+
+namespace gfr {
+
+struct ObjectiveModel {
+  std::string name;  // "pctr"
+  Forest forest;
+  std::string forest_bytes;
+  Calibrator calibrator;
+};
+
+struct Model {
+  std::string name, version;
+  std::uint64_t feature_fingerprint = 0;
+  std::vector<std::string> columns;
+  std::vector<std::uint8_t> categorical;           // One a column.
+  std::vector<std::map<float, float>> categories;  // One a column: raw category code to this model's own.
+  std::vector<ObjectiveModel> objectives;
+  std::map<std::string, std::string> card;
+};
+
+std::map<std::string, std::string> ModelToFiles(const Model& model);
+Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, const std::string& name, const std::string& version);
+
+}  // namespace gfr
