@@ -1,0 +1,147 @@
+#include "train/fit_calibrator.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+namespace gfr {
+namespace {
+
+double Sigmoid(double z) { return 1.0 / (1.0 + std::exp(-z)); }
+double SoftPlus(double z) { return std::log1p(std::exp(-std::fabs(z))) + std::fmax(z, 0.0); }
+
+// Logistic regression of `target` on up to 3 inputs by Newton's method with a small ridge; the last input is the constant 1.
+template <int N, typename Inputs>
+std::array<double, N> Logistic(std::size_t count, const Inputs& inputs, std::span<const double> target, std::array<double, N> w) {
+  for (int step = 0; step < 50; ++step) {
+    double gradient[N] = {}, hessian[N][N] = {};
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::array<double, N> x = inputs(i);
+      double z = 0;
+      for (int k = 0; k < N; ++k) z += w[k] * x[k];
+      const double p = Sigmoid(z), error = p - target[i], weight = std::max(p * (1 - p), 1e-12);
+      for (int k = 0; k < N; ++k) {
+        gradient[k] += error * x[k];
+        for (int j = 0; j < N; ++j) hessian[k][j] += weight * x[k] * x[j];
+      }
+    }
+    for (int k = 0; k < N; ++k) hessian[k][k] += 1e-6;
+    // Gaussian elimination; the matrix is positive definite.
+    for (int k = 0; k < N; ++k) {
+      for (int r = k + 1; r < N; ++r) {
+        const double f = hessian[r][k] / hessian[k][k];
+        for (int c = k; c < N; ++c) hessian[r][c] -= f * hessian[k][c];
+        gradient[r] -= f * gradient[k];
+      }
+    }
+    double size = 0;
+    for (int k = N - 1; k >= 0; --k) {
+      double d = gradient[k];
+      for (int c = k + 1; c < N; ++c) d -= hessian[k][c] * gradient[c];
+      gradient[k] = d / hessian[k][k];
+      size = std::max(size, std::fabs(gradient[k]));
+    }
+    const double damp = size > 5 ? 5 / size : 1;
+    for (int k = 0; k < N; ++k) w[k] -= damp * gradient[k];
+    if (size < 1e-9) break;
+  }
+  return w;
+}
+
+Calibrator FitIsotonic(std::span<const float> margins, std::span<const float> labels) {
+  std::vector<std::size_t> order(margins.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) { return margins[i]; });
+  struct Block {
+    double x, y, n;
+  };
+  std::vector<Block> blocks;
+  const std::size_t group = std::max<std::size_t>(1, order.size() / 200);
+  for (std::size_t at = 0; at < order.size();) {
+    Block block{0, 0, 0};
+    std::size_t end = std::min(at + group, order.size());
+    while (end < order.size() && margins[order[end]] == margins[order[end - 1]]) ++end;
+    for (; at < end; ++at) {
+      block.x += margins[order[at]];
+      block.y += labels[order[at]];
+      block.n += 1;
+    }
+    blocks.push_back(block);
+    while (blocks.size() > 1 && blocks[blocks.size() - 2].y / blocks[blocks.size() - 2].n >= blocks.back().y / blocks.back().n) {
+      const Block last = blocks.back();
+      blocks.pop_back();
+      blocks.back().x += last.x;
+      blocks.back().y += last.y;
+      blocks.back().n += last.n;
+    }
+  }
+  Calibrator c{.kind = Calibrator::Kind::kIsotonic};
+  for (const Block& b : blocks) {
+    c.x.push_back(b.x / b.n);
+    c.y.push_back((b.y + 0.5) / (b.n + 1.0));  // Never 0 or 1.
+  }
+  for (std::size_t i = 1; i < c.y.size(); ++i) c.y[i] = std::max(c.y[i], c.y[i - 1]);
+  return c;
+}
+
+double LogLoss(const Calibrator& c, std::span<const float> margins, std::span<const float> labels) {
+  double loss = 0;
+  for (std::size_t i = 0; i < margins.size(); ++i) {
+    const double p = std::clamp(c.Apply(margins[i]), 1e-9, 1 - 1e-9);
+    loss -= labels[i] > 0.5f ? std::log(p) : std::log(1 - p);
+  }
+  return loss;
+}
+
+}  // namespace
+
+Calibrator FitCalibratorOf(Calibrator::Kind kind, std::span<const float> margins, std::span<const float> labels) {
+  if (kind == Calibrator::Kind::kNone) return {};
+  if (kind == Calibrator::Kind::kIsotonic) return FitIsotonic(margins, labels);
+  const double positives = std::accumulate(labels.begin(), labels.end(), 0.0), negatives = static_cast<double>(labels.size()) - positives;
+  const bool platt = kind == Calibrator::Kind::kPlatt;
+  std::vector<double> target(labels.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    target[i] = !platt ? labels[i] : labels[i] > 0.5f ? (positives + 1) / (positives + 2) : 1 / (negatives + 2);
+  }
+  Calibrator c{.kind = kind};
+  if (platt) {
+    const auto w = Logistic<2>(margins.size(), [&](std::size_t i) { return std::array<double, 2>{margins[i], 1.0}; }, target, {1, 0});
+    c.a = w[0];
+    c.b = w[1];
+  } else {
+    const auto w = Logistic<3>(margins.size(), [&](std::size_t i) { return std::array<double, 3>{-SoftPlus(-margins[i]), SoftPlus(margins[i]), 1.0}; }, target, {1, 1, 0});
+    c.a = w[0];
+    c.b = w[1];
+    c.c = w[2];
+  }
+  return c;
+}
+
+Calibrator FitCalibrator(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users) {
+  const auto positives = std::ranges::count(labels, 1.0f);
+  if (positives < 20) return {};
+  Calibrator::Kind chosen = Calibrator::Kind::kNone;
+  double lowest = INFINITY;
+  for (const auto kind : {Calibrator::Kind::kNone, Calibrator::Kind::kPlatt, Calibrator::Kind::kBeta, Calibrator::Kind::kIsotonic}) {
+    if (kind == Calibrator::Kind::kIsotonic && positives < 1000) continue;
+    double loss = 0;
+    for (std::uint64_t fold = 0; fold < 5; ++fold) {
+      std::vector<float> m[2], l[2];
+      for (std::size_t i = 0; i < margins.size(); ++i) {
+        const bool held = users[i] % 5 == fold;
+        m[held].push_back(margins[i]);
+        l[held].push_back(labels[i]);
+      }
+      loss += LogLoss(FitCalibratorOf(kind, m[0], l[0]), m[1], l[1]);
+    }
+    if (loss < lowest) {
+      lowest = loss;
+      chosen = kind;
+    }
+  }
+  return FitCalibratorOf(chosen, margins, labels);
+}
+
+}  // namespace gfr

@@ -1,0 +1,60 @@
+// XgboostTrainer: XGBoost (tree_method hist, binary:logistic) through its C API, loaded at run time; only `gfr train` loads it.
+//
+// Thread safety: one training at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace gfr {
+
+struct TrainMatrix {
+  const float* rows;  // count x columns, row-major, NaN missing.
+  std::size_t count, columns;
+  const float* labels;
+  const float* weights;  // Null: all 1.
+};
+
+struct XgboostParams {
+  int depth = 6;
+  double eta = 0.1;
+  int max_rounds = 500, early_stopping = 20;
+  double min_child_weight = 1, lambda = 1, subsample = 1, colsample = 1;
+  int max_bin = 256;
+  int threads = 2;
+  std::uint64_t seed = 7;
+};
+
+struct TrainedForest {
+  std::string ubj;
+  int rounds = 0;
+  double best_log_loss = 0;
+  std::vector<double> gain;  // Total gain a column.
+};
+
+class XgboostTrainer {
+ public:
+  // kNotFound when the library or one of its functions is missing.
+  static Result<std::unique_ptr<XgboostTrainer>> Load(const std::string& library_path);
+  ~XgboostTrainer();
+
+  // With `validation`: early stopping on its log loss, the best rounds are kept. Without: exactly max_rounds.
+  Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const XgboostParams& params,
+                              const std::function<void(int round, double log_loss)>& progress) const;
+  Result<std::vector<float>> PredictMargins(const std::string& ubj, const float* rows, std::size_t count, std::size_t columns) const;
+
+ private:
+  struct Api;
+  explicit XgboostTrainer(std::unique_ptr<Api> api);
+  std::unique_ptr<Api> api_;
+};
+
+// GFR_XGBOOST_LIBRARY, else beside the program: ../lib/gfr/ (installed), ../venv/ (the build folder).
+std::string FindXgboostLibrary();
+
+}  // namespace gfr
