@@ -1,0 +1,36 @@
+// The subcommands of gfr: each adds itself to the parser and, when chosen, runs and gives the exit code (0 done, 1 failed, 2 wrong usage).
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "project/project.h"
+
+namespace gfr {
+
+struct Common {
+  std::string project = ".";
+  bool json = false;
+};
+
+using Command = std::function<int()>;
+CLI::App* AddCommand(CLI::App& app, const char* name, const char* what, const char* example, Common& common);
+
+void AddInit(CLI::App& app, Command& run);
+void AddImport(CLI::App& app, Command& run);
+void AddSimulate(CLI::App& app, Command& run);
+void AddFeatures(CLI::App& app, Command& run);
+void AddDataset(CLI::App& app, Command& run);
+void AddTrain(CLI::App& app, Command& run);
+void AddEvaluate(CLI::App& app, Command& run);
+void AddModels(CLI::App& app, Command& run);
+void AddServe(CLI::App& app, Command& run);
+void AddExplain(CLI::App& app, Command& run);
+void AddDemo(CLI::App& app, Command& run);
+
+// Prints the error on stderr; 2 for wrong input or configuration, else 1.
+int Fail(const Error& error);
+
+}  // namespace gfr

@@ -1,0 +1,36 @@
+#include <cstdio>
+
+#include "commands.h"
+
+namespace gfr {
+
+CLI::App* AddCommand(CLI::App& app, const char* name, const char* what, const char* example, Common& common) {
+  CLI::App* command = app.add_subcommand(name, what);
+  command->add_option("--project", common.project, "The project's folder")->capture_default_str();
+  command->add_flag("--json", common.json, "One JSON object on stdout, all else on stderr");
+  command->footer(std::string("Example: ") + example);
+  return command;
+}
+
+int Fail(const Error& error) {
+  std::fprintf(stderr, "gfr: %s\n", error.ToString().c_str());
+  return error.code == ErrorCode::kInvalidArgument ? 2 : 1;
+}
+
+}  // namespace gfr
+
+int main(int argc, char** argv) {
+  CLI::App app("gfr: a generalized feed ranker, from an event log to a served, personalised feed");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "gfr 0.1.0");
+  gfr::Command run;
+  for (const auto add : {gfr::AddInit, gfr::AddImport, gfr::AddFeatures, gfr::AddDataset, gfr::AddTrain, gfr::AddEvaluate, gfr::AddModels}) {
+    add(app, run);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  return run();
+}

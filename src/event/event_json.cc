@@ -1,0 +1,246 @@
+#include "event/event_json.h"
+
+#include <simdjson.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text_reader.h"
+#include "base/time.h"
+#include "event/importer.h"
+
+namespace gfr {
+namespace {
+
+namespace dom = simdjson::dom;
+
+// Reads one event; the first thing that is wrong is kept, and the rest is read for nothing.
+class Reader {
+ public:
+  bool Read(dom::element json, Event* e) {
+    dom::object top;
+    if (json.get(top) != simdjson::SUCCESS) return Fail("bad_type", "an event is a JSON object");
+    std::string type, time;
+    Text(top, "id", &e->id, true);
+    Text(top, "source", &e->source, true);
+    Text(top, "type", &type, true);
+    Text(top, "time", &time, true);
+    if (failed()) return false;
+    const auto kind = ParseEventType(type);
+    if (!kind.ok()) return Fail("unknown_type", kind.error().message);
+    e->type = kind.value();
+    const auto at = ParseTime(time);
+    if (!at.ok()) return Fail("bad_type", "time: " + at.error().message);
+    e->time_ms = at.value();
+    dom::object data;
+    if (const auto code = top["data"].get(data); code == simdjson::NO_SUCH_FIELD) return Fail("missing_field", "data is missing");
+    else if (code != simdjson::SUCCESS) return Fail("bad_type", "data is not an object");
+    ReadData(data, e);
+    if (failed()) return false;
+    if (e->type != EventType::kItemUpdate && e->user_id.empty() && e->session_id.empty()) return Fail("missing_field", "data.user_id or data.session_id is missing");
+    const bool of_items = e->type <= EventType::kPurchaseReturn || e->type == EventType::kItemUpdate;
+    if (of_items && e->items.empty()) return Fail("missing_field", "data.items is missing or empty");
+    return true;
+  }
+  std::string code, message;
+
+ private:
+  bool failed() const { return !code.empty(); }
+  bool Fail(const char* c, std::string m) {
+    if (code.empty()) {
+      code = c;
+      message = std::move(m);
+    }
+    return false;
+  }
+  void Text(dom::object object, const char* key, std::string* out, bool required = false) {
+    std::string_view text;
+    const auto error = object[key].get(text);
+    if (error == simdjson::SUCCESS) *out = text;
+    else if (error != simdjson::NO_SUCH_FIELD) Fail("bad_type", std::string(key) + " is not a string");
+    if (required && out->empty()) Fail("missing_field", std::string(key) + " is missing or empty");
+  }
+  void Number(dom::object object, const char* key, double* out) {
+    const auto error = object[key].get(*out);
+    if (error != simdjson::SUCCESS && error != simdjson::NO_SUCH_FIELD) Fail("bad_type", std::string(key) + " is not a number");
+  }
+  void Whole(dom::object object, const char* key, std::int32_t* out) {
+    std::int64_t value = 0;
+    const auto error = object[key].get(value);
+    if (error == simdjson::NO_SUCH_FIELD) return;
+    if (error != simdjson::SUCCESS || value < -1 || value > 1'000'000'000) Fail("bad_type", std::string(key) + " is not a whole number in its range");
+    else *out = static_cast<std::int32_t>(value);
+  }
+  void Properties(dom::object object, const char* key, std::vector<Property>* out) {
+    dom::object table;
+    const auto error = object[key].get(table);
+    if (error == simdjson::NO_SUCH_FIELD) return;
+    if (error != simdjson::SUCCESS) {
+      Fail("bad_type", std::string(key) + " is not an object");
+      return;
+    }
+    for (const auto field : table) {
+      Property p{.name = std::string(field.key)};
+      std::string_view text;
+      if (field.value.get(text) == simdjson::SUCCESS) p.text = text;
+      else if (field.value.get(p.number) != simdjson::SUCCESS && !field.value.is_null()) Fail("bad_type", std::string(key) + "." + p.name + " is neither a string nor a number");
+      out->push_back(std::move(p));
+    }
+  }
+  void ReadData(dom::object data, Event* e) {
+    Text(data, "user_id", &e->user_id);
+    Text(data, "session_id", &e->session_id);
+    Text(data, "request_id", &e->request_id);
+    Text(data, "surface", &e->surface);
+    Text(data, "variant", &e->variant);
+    Text(data, "kind", &e->kind);
+    Text(data, "currency", &e->currency);
+    Text(data, "transaction_id", &e->transaction_id);
+    Number(data, "value", &e->value);
+    Properties(data, "context", &e->context);
+    dom::array items;
+    const auto error = data["items"].get(items);
+    if (error == simdjson::NO_SUCH_FIELD) return;
+    if (error != simdjson::SUCCESS) {
+      Fail("bad_type", "data.items is not a list");
+      return;
+    }
+    for (const auto element : items) {
+      dom::object object;
+      if (element.get(object) != simdjson::SUCCESS) {
+        Fail("bad_type", "an entry of data.items is not an object");
+        return;
+      }
+      EventItem item;
+      Text(object, "item_id", &item.item_id, true);
+      Whole(object, "index", &item.index);
+      Text(object, "channel", &item.channel);
+      Number(object, "price", &item.price);
+      Whole(object, "quantity", &item.quantity);
+      Properties(object, "properties", &item.properties);
+      e->items.push_back(std::move(item));
+    }
+  }
+};
+
+void ReadOne(dom::element json, std::size_t index, ParsedEvents* out) {
+  Event event;
+  Reader reader;
+  if (reader.Read(json, &event)) {
+    out->events.push_back(std::move(event));
+    out->indexes.push_back(index);
+  } else {
+    out->rejected.push_back({index, reader.code, reader.message});
+  }
+}
+
+std::string BadJson(simdjson::error_code code) { return std::string("not valid JSON: ") + simdjson::error_message(code); }
+
+void ReadLines(std::string_view body, const JsonLimits& limits, ParsedEvents* out) {
+  dom::parser parser(limits.event_bytes);
+  for (std::size_t index = 0; !body.empty();) {
+    const std::size_t end = std::min(body.find('\n'), body.size());
+    const std::string_view line = body.substr(0, end);
+    body.remove_prefix(std::min(end + 1, body.size()));
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    if (line.size() > limits.event_bytes) {
+      out->rejected.push_back({index++, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
+      continue;
+    }
+    dom::element json;
+    if (const auto code = parser.parse(line.data(), line.size()).get(json)) out->rejected.push_back({index, "bad_json", BadJson(code)});
+    else ReadOne(json, index, out);
+    ++index;
+  }
+}
+
+nlohmann::ordered_json PropertiesJson(const std::vector<Property>& list) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const Property& p : list) {
+    if (!p.text.empty()) json[p.name] = p.text;
+    else if (std::isfinite(p.number)) json[p.name] = p.number;
+  }
+  return json;
+}
+
+}  // namespace
+
+ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLimits& limits) {
+  ParsedEvents out;
+  if (body.size() > limits.body_bytes) {
+    out.rejected.push_back({0, "too_large", "the body is larger than " + std::to_string(limits.body_bytes) + " bytes"});
+    return out;
+  }
+  if (format == BodyFormat::kNdjson) {
+    ReadLines(body, limits, &out);
+    return out;
+  }
+  dom::parser parser(limits.body_bytes);
+  dom::element json;
+  if (const auto code = parser.parse(body.data(), body.size()).get(json)) {
+    out.rejected.push_back({0, "bad_json", BadJson(code)});
+    return out;
+  }
+  dom::array list;
+  if (json.get(list) != simdjson::SUCCESS) {
+    if (body.size() > limits.event_bytes) out.rejected.push_back({0, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
+    else ReadOne(json, 0, &out);
+    return out;
+  }
+  std::size_t index = 0;
+  for (const auto element : list) ReadOne(element, index++, &out);
+  return out;
+}
+
+std::string EventToJson(const Event& e) {
+  using Json = nlohmann::ordered_json;
+  Json data = Json::object();
+  const auto text = [](Json& json, const char* key, const std::string& value) {
+    if (!value.empty()) json[key] = value;
+  };
+  text(data, "user_id", e.user_id);
+  text(data, "session_id", e.session_id);
+  text(data, "request_id", e.request_id);
+  text(data, "surface", e.surface);
+  text(data, "variant", e.variant);
+  text(data, "kind", e.kind);
+  text(data, "currency", e.currency);
+  text(data, "transaction_id", e.transaction_id);
+  if (std::isfinite(e.value)) data["value"] = e.value;
+  if (!e.context.empty()) data["context"] = PropertiesJson(e.context);
+  for (const EventItem& item : e.items) {
+    Json json{{"item_id", item.item_id}};
+    if (item.index >= 0) json["index"] = item.index;
+    text(json, "channel", item.channel);
+    if (std::isfinite(item.price)) json["price"] = item.price;
+    if (item.quantity != 1) json["quantity"] = item.quantity;
+    if (!item.properties.empty()) json["properties"] = PropertiesJson(item.properties);
+    data["items"].push_back(std::move(json));
+  }
+  const Json json{{"specversion", "1.0"}, {"id", e.id}, {"source", e.source}, {"type", EventTypeName(e.type)}, {"time", FormatTime(e.time_ms)}, {"data", std::move(data)}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<ImportReport> ImportNdjson(const std::vector<std::string>& files, const EventSink& sink) {
+  ImportReport report;
+  for (const std::string& file : files) {
+    GFR_ASSIGN(const auto reader, TextReader::Open(file));
+    std::string line;
+    for (std::uint64_t number = 1;; ++number) {
+      GFR_ASSIGN(const bool more, reader->NextLine(&line));
+      if (!more) break;
+      if (line.empty()) continue;
+      ++report.rows;
+      ParsedEvents parsed = ParseEvents(line, BodyFormat::kNdjson, {});
+      for (const Rejection& r : parsed.rejected) report.Reject(file, number, r.code + ": " + r.message);
+      for (Event& e : parsed.events) {
+        ++report.events;
+        report.clicks += e.type == EventType::kFeedClick;
+        report.clicks_in_slate += e.type == EventType::kFeedClick && !e.request_id.empty();
+        GFR_TRY(sink(std::move(e)));
+      }
+    }
+  }
+  return report;
+}
+
+}  // namespace gfr

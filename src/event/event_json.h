@@ -1,0 +1,37 @@
+// The native JSON of events: CloudEvents 1.0 with our data. Bounded: nothing that is sent can cost more than its size allows.
+//
+// Required: id, source, type, time (RFC 3339); user_id or session_id, except for item.update; items for events of items. Unknown fields are
+// ignored. Thread safety: pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "event/event.h"
+
+namespace gfr {
+
+struct JsonLimits {
+  std::size_t body_bytes = 16u << 20, event_bytes = 1u << 20;
+};
+
+struct Rejection {
+  std::size_t index;    // Of the event in the body.
+  std::string code;     // bad_json, bad_type, unknown_type, missing_field, too_large (and of the log: future_time, id_collision)
+  std::string message;
+};
+
+struct ParsedEvents {
+  std::vector<Event> events;
+  std::vector<std::size_t> indexes;  // Of each event in the body.
+  std::vector<Rejection> rejected;
+};
+
+enum class BodyFormat { kJson, kNdjson };  // One object or an array; one object a line.
+
+ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLimits& limits);
+
+std::string EventToJson(const Event& event);
+
+}  // namespace gfr

@@ -1,0 +1,177 @@
+#include "project/project.h"
+
+#include <cstdio>
+
+#include "base/time.h"
+#include "log/event_log.h"
+#include "project/templates.h"
+
+namespace gfr {
+namespace {
+
+Result<std::vector<ObjectiveConfig>> ReadObjectives(Config& config) {
+  std::vector<ObjectiveConfig> objectives;
+  for (Config& table : config.Tables("objective")) {
+    ObjectiveConfig o{.name = table.String("name", ""), .where = table.where()};
+    const auto population = ParseEventType(table.String("population", "feed.impression")), label = ParseEventType(table.String("label", "feed.click"));
+    o.window_ms = table.DurationMs("window", o.window_ms);
+    if (o.name.empty() || o.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
+      table.Fail("name", "is '" + o.name + "'; valid are lower-case letters, digits and _");
+    }
+    if (!population.ok()) table.Fail("population", population.error().message);
+    if (!label.ok()) table.Fail("label", label.error().message);
+    GFR_TRY(table.Finish());
+    o.population = population.value();
+    o.label = label.value();
+    objectives.push_back(o);
+  }
+  if (objectives.empty()) return Error{ErrorCode::kInvalidArgument, "no [[objective]] is declared", config.where()};
+  return objectives;
+}
+
+Result<FeedConfig> ReadFeed(Config& config, const std::vector<ObjectiveConfig>& objectives) {
+  FeedConfig feed;
+  Config table = config.Table("feed");
+  feed.size = static_cast<int>(table.Integer("size", 20, 1, 1000));
+  const std::string text = table.String("value", "pctr");
+  const std::string impressions = table.String("impressions", "client");
+  if (impressions != "client" && impressions != "on_serve") table.Fail("impressions", "is '" + impressions + "'; valid are client and on_serve");
+  feed.impressions_on_serve = impressions == "on_serve";
+  auto value = ValueFormula::Parse(text);
+  if (!value.ok()) {
+    table.Fail("value", value.error().message);
+  } else if (value.value().Uses("pctr") && value.value().Uses("pcvr")) {
+    // Their product is a probability only when pcvr starts where pctr ends.
+    const ObjectiveConfig *pctr = nullptr, *pcvr = nullptr;
+    for (const ObjectiveConfig& o : objectives) {
+      if (o.name == "pctr") pctr = &o;
+      if (o.name == "pcvr") pcvr = &o;
+    }
+    if (pctr && pcvr && pcvr->population != pctr->label) table.Fail("value", "combines pctr and pcvr, but pcvr's population is not pctr's label event");
+  }
+  GFR_TRY(table.Finish());
+  feed.value = std::move(value).value();
+  GFR_ASSIGN(feed.channels, ChannelConfig::ReadAll(config));
+  return feed;
+}
+
+}  // namespace
+
+Status Project::Init(const std::string& folder, const std::string& template_name) {
+  FileSystem& fs = PosixFileSystem();
+  GFR_ASSIGN(const std::string text, TemplateText(template_name));
+  const std::string path = JoinPath(folder, "gfr.toml");
+  if (fs.Exists(path)) return Error{ErrorCode::kAlreadyExists, "'" + path + "' exists already; it is left as it is"};
+  GFR_TRY(fs.MakeFolders(JoinPath(folder, "data/log")));
+  return PublishFile(fs, path, text);
+}
+
+Result<std::unique_ptr<Project>> Project::Open(const std::string& folder) {
+  const std::string path = JoinPath(folder, "gfr.toml");
+  const auto text = PosixFileSystem().ReadAll(path);
+  if (!text.ok()) return Error{ErrorCode::kInvalidArgument, "there is no project in '" + folder + "' (no gfr.toml); `gfr init " + folder + "` makes one"};
+  GFR_ASSIGN(Config config, Config::Parse(text.value(), path));
+  auto project = std::make_unique<Project>();
+  project->folder_ = folder;
+  GFR_ASSIGN(project->features_, FeatureSet::Make(config));
+  GFR_ASSIGN(project->objectives_, ReadObjectives(config));
+  GFR_ASSIGN(project->split_, SplitConfig::Read(config));
+  GFR_ASSIGN(project->train_, TrainConfig::Read(config));
+  GFR_ASSIGN(project->feed_, ReadFeed(config, project->objectives_));
+  Config serve = config.Table("serve");
+  project->serve_.listen = serve.String("listen", project->serve_.listen);
+  project->serve_.clock = serve.String("clock", "wall");
+  project->serve_.admin_token = serve.String("admin_token", "");
+  project->serve_.threads = static_cast<int>(serve.Integer("threads", 8, 1, 256));
+  GFR_TRY(serve.Finish());
+  GFR_TRY(config.Finish());
+  return project;
+}
+
+Registry Project::registry() const {
+  static const WallClock clock;
+  return Registry(PosixFileSystem(), clock, JoinPath(folder_, "data/models"));
+}
+
+Result<Project::Imported> Project::Import(const std::string& format, const std::vector<std::string>& files, bool dry_run) {
+  Imported imported;
+  std::vector<Event> events;
+  const EventSink sink = [&](Event&& e) -> Status {
+    if (!dry_run) events.push_back(std::move(e));
+    return {};
+  };
+  if (format == "trivago") {
+    GFR_ASSIGN(imported.report, ImportTrivago(files, sink));
+  } else if (format == "ndjson") {
+    GFR_ASSIGN(imported.report, ImportNdjson(files, sink));
+  } else {
+    return Error{ErrorCode::kInvalidArgument, "format is '" + format + "'; valid are trivago and ndjson"};
+  }
+  if (dry_run) return imported;
+  const WallClock clock;
+  GFR_ASSIGN(const auto log, EventLog::Open(PosixFileSystem(), clock, {.folder = log_folder()}));
+  GFR_TRY(log->AppendImported(std::move(events), [](std::uint64_t) {}, &imported.duplicates));
+  imported.log_events = log->next_offset();
+  return imported;
+}
+
+Result<Dataset> Project::MakeDataset(const DatasetOptions& options) const {
+  return BuildDataset(PosixFileSystem(), log_folder(), features_, objectives_, options);
+}
+
+Result<Project::Trained> Project::Train() {
+  GFR_ASSIGN(const Dataset data, MakeDataset({}));
+  if (data.records == 0) return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
+  GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
+  GFR_ASSIGN(TrainedModel trained, TrainModel(data, *features_, objectives_, split_, train_, *engine));
+  auto files = ModelToFiles(trained.model);
+  files["metrics.json"] = ReportToJson(trained.report);
+  Registry models = registry();
+  Trained out;
+  GFR_ASSIGN(out.version, models.Register(kModelName, files));
+  if (!models.Champion(kModelName).ok()) {
+    GFR_TRY(models.Promote(kModelName, out.version));
+    out.champion = true;
+  }
+  trained.report.model = std::string(kModelName) + "/" + out.version;
+  const std::string reports = JoinPath(folder_, "data/reports");
+  GFR_TRY(PosixFileSystem().MakeFolders(reports));
+  out.html_path = JoinPath(reports, "train-" + out.version + ".html");
+  GFR_TRY(PublishFile(PosixFileSystem(), out.html_path, ReportToHtml(trained.report)));
+  GFR_TRY(PublishFile(PosixFileSystem(), JoinPath(reports, "train-" + out.version + ".json"), ReportToJson(trained.report)));
+  out.report = std::move(trained.report);
+  for (const ObjectiveRows& rows : data.objectives) out.rows += rows.size();
+  return out;
+}
+
+Result<Model> Project::LoadModel(const std::string& version) const {
+  Registry models = registry();
+  std::string wanted = version;
+  if (wanted.empty()) {
+    GFR_ASSIGN(wanted, models.Champion(kModelName));
+  }
+  GFR_ASSIGN(const auto files, models.Load(kModelName, wanted));
+  return ModelFromFiles(files, kModelName, wanted);
+}
+
+Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms) const {
+  GFR_ASSIGN(const Model model, LoadModel(version));
+  if (model.feature_fingerprint != features_->fingerprint) {
+    return Error{ErrorCode::kInvalidArgument, "model " + model.version + " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
+  }
+  const auto card = [&](const char* key) { return std::stoll(model.card.at(key)); };
+  if (from_ms == INT64_MIN && to_ms == INT64_MAX) {
+    from_ms = card("test_from_ms");
+    to_ms = card("test_to_ms");
+  }
+  GFR_ASSIGN(const Dataset data, MakeDataset({.from_ms = from_ms, .to_ms = to_ms}));
+  EvaluationReport report = EvaluateModel(model, data, objectives_, from_ms, to_ms);
+  report.from_ms = std::max(from_ms, data.first_arrival_ms);
+  report.to_ms = std::min(to_ms, data.last_arrival_ms + 1);
+  if (from_ms < card("rows_until") && model.card.at("refit") == "true") {
+    report.note = "Part of these rows was in the training of the refitted model, which judges it too well; the report of `gfr train` is out of time.";
+  }
+  return report;
+}
+
+}  // namespace gfr

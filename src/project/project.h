@@ -1,0 +1,72 @@
+// Project: one folder with its gfr.toml, and the pipeline over it, as the command line and the server call it.
+//
+//   gfr.toml     what is configured        data/log/      the event log
+//   data/models/ model versions            data/reports/  evaluation reports
+// Thread safety: none; a Project reads its configuration once.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataset/dataset.h"
+#include "event/importer.h"
+#include "evaluate/report.h"
+#include "rank/ranker.h"
+#include "registry/registry.h"
+#include "train/trainer.h"
+
+namespace gfr {
+
+struct ServeConfig {
+  std::string listen = "127.0.0.1:8080";
+  std::string clock = "wall";  // wall | log
+  std::string admin_token;
+  int threads = 2;
+};
+
+class Project {
+ public:
+  static Status Init(const std::string& folder, const std::string& template_name);
+  static Result<std::unique_ptr<Project>> Open(const std::string& folder);
+
+  std::string log_folder() const { return JoinPath(folder_, "data/log"); }
+  const std::string& folder() const { return folder_; }
+  std::shared_ptr<const FeatureSet> features() const { return features_; }
+  const std::vector<ObjectiveConfig>& objectives() const { return objectives_; }
+  const FeedConfig& feed() const { return feed_; }
+  const ServeConfig& serve() const { return serve_; }
+  Registry registry() const;
+
+  struct Imported {
+    ImportReport report;
+    std::uint64_t duplicates = 0, log_events = 0;
+  };
+  // Imports to the end of the log. `format`: trivago or ndjson. A dry run only reads.
+  Result<Imported> Import(const std::string& format, const std::vector<std::string>& files, bool dry_run);
+  Result<Dataset> MakeDataset(const DatasetOptions& options) const;
+
+  struct Trained {
+    std::string version;
+    bool champion = false;
+    EvaluationReport report;
+    std::string html_path;
+    std::size_t rows = 0;
+  };
+  Result<Trained> Train();
+  Result<EvaluationReport> Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms) const;  // "" is the champion.
+  Result<Model> LoadModel(const std::string& version) const;                                                       // "" is the champion.
+
+  static constexpr const char* kModelName = "feed";
+
+ private:
+  std::string folder_;
+  std::shared_ptr<const FeatureSet> features_;
+  std::vector<ObjectiveConfig> objectives_;
+  SplitConfig split_;
+  TrainConfig train_;
+  FeedConfig feed_;
+  ServeConfig serve_;
+};
+
+}  // namespace gfr
