@@ -3,12 +3,15 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/result.h"
 #include "project/project.h"
 
 namespace gfr {
+
+using Json = nlohmann::ordered_json;
 
 struct Common {
   std::string project = ".";
@@ -18,17 +21,23 @@ struct Common {
 using Command = std::function<int()>;
 CLI::App* AddCommand(CLI::App& app, const char* name, const char* what, const char* example, Common& common);
 
+// pipeline.cc
 void AddInit(CLI::App& app, Command& run);
-void AddImport(CLI::App& app, Command& run);
 void AddSimulate(CLI::App& app, Command& run);
+void AddImport(CLI::App& app, Command& run);
+void AddLog(CLI::App& app, Command& run);
 void AddFeatures(CLI::App& app, Command& run);
 void AddDataset(CLI::App& app, Command& run);
 void AddTrain(CLI::App& app, Command& run);
 void AddEvaluate(CLI::App& app, Command& run);
 void AddModels(CLI::App& app, Command& run);
+// server.cc
 void AddServe(CLI::App& app, Command& run);
 void AddExplain(CLI::App& app, Command& run);
+// demo.cc
 void AddDemo(CLI::App& app, Command& run);
+
+void PrintJson(const Json& json);  // On stdout.
 
 // Prints the error on stderr; 2 for wrong input or configuration, else 1.
 int Fail(const Error& error);

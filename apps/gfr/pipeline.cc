@@ -1,36 +1,41 @@
-// init, import, features, dataset, train, evaluate, models.
+// init, simulate, import, log, features, dataset, train, evaluate, models.
+#include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "base/time.h"
 #include "commands.h"
+#include "log/event_log.h"
+#include "print_report.h"
 
 namespace gfr {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-void Print(const Json& json) { std::printf("%s\n", json.dump(2).c_str()); }
 
 Result<std::int64_t> TimeOption(const std::string& text, std::int64_t otherwise) {
   if (text.empty()) return otherwise;
   return ParseTime(text);
 }
 
-int RunImport(const std::string& format, const std::vector<std::string>& files, bool dry_run, const Common& common) {
+int RunImport(const Project::ImportOptions& options, const Common& common) {
   auto project = Project::Open(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto imported = project.value()->Import(format, files, dry_run);
+  const auto imported = project.value()->Import(options);
   if (!imported.ok()) return Fail(imported.error());
   const ImportReport& r = imported.value().report;
+  std::uint64_t unmapped = 0;
+  for (const auto& [value, rows] : r.unmapped) unmapped += rows;
   for (const std::string& why : r.rejections) std::fprintf(stderr, "rejected %s\n", why.c_str());
+  if (r.rejected > r.rejections.size()) std::fprintf(stderr, "and %llu more\n", static_cast<unsigned long long>(r.rejected - r.rejections.size()));
   if (common.json) {
-    Print({{"rows", r.rows}, {"events", r.events}, {"rejected", r.rejected}, {"duplicates", imported.value().duplicates}, {"clicks", r.clicks}, {"clicks_in_slate", r.clicks_in_slate}, {"dry_run", dry_run}});
-  } else {
-    std::printf("%s %llu rows: %llu events, %llu rejected, %llu duplicates; %llu of %llu clicks find their slate\n", dry_run ? "read" : "imported",
-                static_cast<unsigned long long>(r.rows), static_cast<unsigned long long>(r.events), static_cast<unsigned long long>(r.rejected),
-                static_cast<unsigned long long>(imported.value().duplicates), static_cast<unsigned long long>(r.clicks_in_slate), static_cast<unsigned long long>(r.clicks));
+    PrintJson({{"rows", r.rows}, {"events", r.events}, {"rejected", r.rejected}, {"unmapped", unmapped}, {"unmapped_types", r.unmapped}, {"mapped_columns", r.mapped_columns},
+               {"unmapped_columns", r.unmapped_columns}, {"duplicates", imported.value().duplicates}, {"clicks", r.clicks}, {"clicks_in_slate", r.clicks_in_slate},
+               {"dry_run", options.dry_run}});
+    return 0;
   }
+  const auto n = [](std::uint64_t x) { return static_cast<unsigned long long>(x); };
+  std::printf("%s %llu rows: %llu events, %llu unmapped rows, %llu rejected, %llu duplicates; %llu of %llu clicks find their slate\n",
+              options.dry_run ? "read" : "imported", n(r.rows), n(r.events), n(unmapped), n(r.rejected), n(imported.value().duplicates), n(r.clicks_in_slate), n(r.clicks));
+  for (const auto& [value, rows] : r.unmapped) std::printf("  type '%s' is not in the map: %llu rows\n", value.c_str(), n(rows));
+  for (const std::string& column : r.unmapped_columns) std::printf("  column '%s' is not in the map\n", column.c_str());
   return 0;
 }
 
@@ -41,22 +46,61 @@ Json FeatureJson(const FeatureSet& set, const BoundFeature& f) {
           {"category", spec.categorical}, {"state_bytes", spec.state_bytes}, {"fingerprint", std::to_string(spec.fingerprint)}, {"definition", spec.canonical}};
 }
 
-int RunFeatures(const std::string& action, const std::string& name, const Common& common) {
+// The values that a feed of this user, session and items would read now: `gfr features get user=u1 item=i5`.
+int GetFeatures(const Project& project, const std::vector<std::string>& entities) {
+  std::string user, session;
+  std::vector<EventItem> items;
+  for (const std::string& entity : entities) {
+    const std::size_t equals = entity.find('=');
+    const std::string kind = entity.substr(0, equals), id = equals == std::string::npos ? "" : entity.substr(equals + 1);
+    if (kind == "user" && !id.empty()) user = id;
+    else if (kind == "session" && !id.empty()) session = id;
+    else if (kind == "item" && !id.empty()) items.push_back({.item_id = id});
+    else return Fail({ErrorCode::kInvalidArgument, "'" + entity + "' is not user=ID, session=ID or item=ID"});
+  }
+  if (entities.empty()) return Fail({ErrorCode::kInvalidArgument, "name an entity: user=ID, session=ID, item=ID, or several"});
+  const auto store = project.FoldLog();
+  if (!store.ok()) return Fail(store.error());
+  OnlineStore& s = *store.value();
+  const bool known_user = user.empty() || s.KnowsUser(KeyOf(user)), known_item = std::ranges::all_of(items, [&](const EventItem& i) { return s.items().contains(KeyOf(i.item_id)); });
+  if (!known_user || !known_item) std::fprintf(stderr, "note: %s is not in the log; these are the values of a stranger\n", known_user ? "an item" : "the user");
+  if (items.empty()) items.push_back({});
+  const std::int64_t now_ms = std::max<std::int64_t>(s.last_arrival_ms(), 0);
+  s.AdvanceTo(EpochEndAt(now_ms));
+  const std::size_t columns = s.features().columns();
+  std::vector<float> values(items.size() * columns);
+  s.Read({now_ms, s.epoch_end_ms(), KeyOf(user), KeyOf(session), {}, items, false}, values.data());
+  Json json{{"user", user}, {"session", session}, {"now", FormatTime(now_ms)}, {"rows", Json::array()}};
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    Json row{{"item", items[i].item_id}, {"features", Json::object()}};
+    for (std::size_t k = 0; k < columns; ++k) {
+      const float v = values[i * columns + k];
+      row["features"][s.features().features[k].view->spec().name] = v == v ? Json(v) : Json(nullptr);
+    }
+    json["rows"].push_back(std::move(row));
+  }
+  PrintJson(json);
+  return 0;
+}
+
+int RunFeatures(const std::string& action, const std::vector<std::string>& arguments, const Common& common) {
   auto project = Project::Open(common.project);
   if (!project.ok()) return Fail(project.error());
   const FeatureSet& set = *project.value()->features();
+  if (action == "get") return GetFeatures(*project.value(), arguments);
   if (action == "show") {
+    if (arguments.size() != 1) return Fail({ErrorCode::kInvalidArgument, "name one feature; see `gfr features list`"});
     for (const BoundFeature& f : set.features) {
-      if (f.view->spec().name != name) continue;
-      Print(FeatureJson(set, f));
+      if (f.view->spec().name != arguments[0]) continue;
+      PrintJson(FeatureJson(set, f));
       return 0;
     }
-    return Fail({ErrorCode::kNotFound, "there is no feature '" + name + "'; see `gfr features list`"});
+    return Fail({ErrorCode::kNotFound, "there is no feature '" + arguments[0] + "'; see `gfr features list`"});
   }
   Json list = Json::array();
   for (const BoundFeature& f : set.features) list.push_back(FeatureJson(set, f));
   if (common.json) {
-    Print({{"features", list}, {"user_bytes", set.user_row_bytes}, {"session_bytes", set.session_row_bytes}});
+    PrintJson({{"features", list}, {"user_bytes", set.user_row_bytes}, {"session_bytes", set.session_row_bytes}});
     return 0;
   }
   for (const Json& f : list) std::printf("%-28s %-24s %6d bytes\n", f["name"].get<std::string>().c_str(), f["scope"].get<std::string>().c_str(), f["state_bytes"].get<int>());
@@ -79,8 +123,30 @@ void AddInit(CLI::App& app, Command& run) {
   c->callback([&run] {
     run = [] {
       if (const Status s = Project::Init(folder, name); !s.ok()) return Fail(s.error());
-      if (json) Print({{"project", folder}, {"template", name}});
+      if (json) PrintJson({{"project", folder}, {"template", name}});
       else std::printf("made %s/gfr.toml of template %s\n", folder.c_str(), name.c_str());
+      return 0;
+    };
+  });
+}
+
+void AddSimulate(CLI::App& app, Command& run) {
+  static Common common;
+  static MarketConfig market;
+  CLI::App* c = AddCommand(app, "simulate", "Fill the log with the events of a simulated market", "gfr simulate --project demo --users 2000 --items 1000 --days 56 --seed 1", common);
+  c->add_option("--users", market.users, "Users")->required()->check(CLI::Range(1, 10'000'000));
+  c->add_option("--items", market.items, "Items")->required()->check(CLI::Range(20, 10'000'000));
+  c->add_option("--days", market.days, "Days of history")->required()->check(CLI::Range(1, 3650));
+  c->add_option("--seed", market.seed, "The same seed gives the same events")->capture_default_str();
+  c->add_flag("--drift", market.drift, "Tastes, prices and the click rate move from the day at 70 % of the span on");
+  c->callback([&run] {
+    run = [] {
+      auto project = Project::Open(common.project);
+      if (!project.ok()) return Fail(project.error());
+      const auto made = project.value()->Simulate(market);
+      if (!made.ok()) return Fail(made.error());
+      if (common.json) PrintJson({{"simulated", true}, {"events", made.value().report.events}, {"clicks", made.value().report.clicks}, {"log_events", made.value().log_events}});
+      else std::printf("simulated %llu events with %llu clicks\n", static_cast<unsigned long long>(made.value().report.events), static_cast<unsigned long long>(made.value().report.clicks));
       return 0;
     };
   });
@@ -88,23 +154,44 @@ void AddInit(CLI::App& app, Command& run) {
 
 void AddImport(CLI::App& app, Command& run) {
   static Common common;
-  static std::string format;
-  static std::vector<std::string> files;
-  static bool dry_run = false;
+  static Project::ImportOptions options;
   CLI::App* c = AddCommand(app, "import", "Import an outside log (.xz, .gz and .zst are read directly)", "gfr import trivago train.csv.xz --project demo", common);
-  c->add_option("FORMAT", format, "trivago or ndjson")->required();
-  c->add_option("FILES", files, "The files")->required();
-  c->add_flag("--dry-run", dry_run, "Only read and report");
-  c->callback([&run] { run = [] { return RunImport(format, files, dry_run, common); }; });
+  c->add_option("FORMAT", options.format, "trivago, ndjson, csv or parquet")->required()->check(CLI::IsMember({"trivago", "ndjson", "csv", "parquet"}));
+  c->add_option("FILES", options.files, "The files")->required();
+  c->add_option("--map", options.map, "csv and parquet: which column is which field of an event (docs/importing.md)");
+  c->add_flag("--dry-run", options.dry_run, "Only read and report");
+  c->add_flag("--rebuild", options.rebuild, "Make the log anew from what it holds and the files, in order of event time; the old one stays in data/log.old");
+  c->callback([&run] { run = [] { return RunImport(options, common); }; });
+}
+
+void AddLog(CLI::App& app, Command& run) {
+  static Common common;
+  static std::string action;
+  CLI::App* c = AddCommand(app, "log", "Check the event log, or cut it at its first bad record", "gfr log repair --project demo", common);
+  c->add_option("ACTION", action, "verify or repair")->required()->check(CLI::IsMember({"verify", "repair"}));
+  c->callback([&run] {
+    run = [] {
+      auto project = Project::Open(common.project);
+      if (!project.ok()) return Fail(project.error());
+      const auto checked = CheckLog(PosixFileSystem(), project.value()->log_folder(), action == "repair");
+      if (!checked.ok()) return Fail(checked.error());
+      const LogCheck& log = checked.value();
+      if (common.json) PrintJson({{"records", log.records}, {"bad_at", log.bad_at}, {"cut", log.cut}});
+      else std::printf("%llu good records%s\n%s", static_cast<unsigned long long>(log.records), log.bad_at.empty() ? "" : ("; bad at " + log.bad_at).c_str(),
+                       log.cut.empty() ? "" : ("what follows was moved to " + log.cut + "\n").c_str());
+      return log.bad_at.empty() || action == "repair" ? 0 : 1;
+    };
+  });
 }
 
 void AddFeatures(CLI::App& app, Command& run) {
   static Common common;
-  static std::string action, name;
-  CLI::App* c = AddCommand(app, "features", "The features that gfr.toml declares", "gfr features list --project demo", common);
-  c->add_option("ACTION", action, "list or show")->required()->check(CLI::IsMember({"list", "show"}));
-  c->add_option("NAME", name, "The feature to show");
-  c->callback([&run] { run = [] { return RunFeatures(action, name, common); }; });
+  static std::string action;
+  static std::vector<std::string> arguments;
+  CLI::App* c = AddCommand(app, "features", "The features that gfr.toml declares, and their values", "gfr features get user=u100001 item=i100007 --project demo", common);
+  c->add_option("ACTION", action, "list, show NAME or get ENTITY=ID...")->required()->check(CLI::IsMember({"list", "show", "get"}));
+  c->add_option("ARGUMENTS", arguments, "The feature to show; or user=ID, session=ID, item=ID to get");
+  c->callback([&run] { run = [] { return RunFeatures(action, arguments, common); }; });
 }
 
 void AddDataset(CLI::App& app, Command& run) {
@@ -121,7 +208,7 @@ void AddDataset(CLI::App& app, Command& run) {
         const ObjectiveRows& rows = data.value().objectives[o];
         json["objectives"][project.value()->objectives()[o].name] = {{"rows", rows.size()}, {"positives", std::ranges::count(rows.label, 1.0f)}};
       }
-      Print(json);
+      PrintJson(json);
       return 0;
     };
   });
@@ -142,8 +229,9 @@ void AddTrain(CLI::App& app, Command& run) {
         json["version"] = t.version;
         json["champion"] = t.champion;
         json["report"] = t.html_path;
-        Print(json);
+        PrintJson(json);
       } else {
+        PrintReport(t.report);
         std::printf("registered version %s%s; report: %s\n", t.version.c_str(), t.champion ? " (champion)" : "", t.html_path.c_str());
       }
       return 0;
@@ -168,7 +256,8 @@ void AddEvaluate(CLI::App& app, Command& run) {
       const auto report = project.value()->Evaluate(model, from_ms.value(), to_ms.value());
       if (!report.ok()) return Fail(report.error());
       if (!report.value().note.empty()) std::fprintf(stderr, "note: %s\n", report.value().note.c_str());
-      std::printf("%s\n", ReportToJson(report.value()).c_str());
+      if (common.json) std::printf("%s\n", ReportToJson(report.value()).c_str());
+      else PrintReport(report.value());
       return 0;
     };
   });
@@ -195,14 +284,14 @@ void AddModels(CLI::App& app, Command& run) {
       } else if (action == "show") {
         const auto files = registry.Load(name, version);
         if (!files.ok()) return Fail(files.error());
-        Print(Json::parse(files.value().at("metrics.json")));
+        PrintJson(Json::parse(files.value().at("metrics.json")));
         return 0;
       }
       const auto entries = registry.List(name);
       if (!entries.ok()) return Fail(entries.error());
       Json list = Json::array();
       for (const auto& e : entries.value()) list.push_back({{"name", e.name}, {"version", e.version}, {"champion", e.champion}, {"created", FormatTime(e.created_ms)}});
-      if (common.json) Print({{"models", list}});
+      if (common.json) PrintJson({{"models", list}});
       else for (const Json& e : list) std::printf("%s/%s %s%s\n", name.c_str(), e["version"].get<std::string>().c_str(), e["created"].get<std::string>().c_str(), e["champion"].get<bool>() ? " champion" : "");
       return 0;
     };

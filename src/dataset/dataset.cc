@@ -34,7 +34,7 @@ bool IsTouch(EventType type) {
 
 // A request's slate with the features read for it, until its impressions and clicks have come.
 struct OpenRequest {
-  std::vector<Key> items;
+  std::vector<Key> items, shown;
   std::vector<float> features;
   std::int64_t arrival_ms;
   std::ptrdiff_t slate = -1;  // Index in Dataset::slates.
@@ -52,6 +52,7 @@ class Builder {
   void Index(const LogRecord& r) {
     if (data_.records++ == 0) data_.first_arrival_ms = r.arrival_ms;
     data_.last_arrival_ms = r.arrival_ms;
+    data_.simulated = data_.simulated || r.event.source == "simulator";
     const Key user = KeyOf(r.event.user_id), request = KeyOf(r.event.request_id);
     for (std::size_t o = 0; o < objectives_.size(); ++o) {
       if (r.event.type != objectives_[o].label) continue;
@@ -61,14 +62,15 @@ class Builder {
         if (request) labels_[o][PairKey(request ^ kRequestSalt, key)].at.push_back({r.offset, r.event.time_ms});
       }
     }
-    if (r.event.type == EventType::kFeedRequest && r.event.served.as_of >= 0) early_[r.event.served.as_of].push_back(r);
+    if (r.event.type == EventType::kFeedRequest && r.event.served.columns > 0) early_[r.event.served.as_of].push_back(r);
   }
 
   // Second pass, in log order.
   void Replay(const LogRecord& r) {
     const Event& e = r.event;
+    if (r.offset == 0) OpenServed(-1);
     const bool in_range = r.arrival_ms >= options_.from_ms && r.arrival_ms < options_.to_ms;
-    if (e.type == EventType::kFeedRequest && e.served.as_of < 0) Open(r, r.arrival_ms, EpochEndAt(r.arrival_ms));
+    if (e.type == EventType::kFeedRequest && e.served.columns == 0) Open(r, r.arrival_ms, EpochEndAt(r.arrival_ms));
     if (e.type == EventType::kFeedImpression) Shown(r);
     if (e.type == EventType::kFeedClick) Clicked(e);
     for (std::size_t o = 0; o < objectives_.size(); ++o) {
@@ -82,9 +84,7 @@ class Builder {
         ++touches_[KeyOf(item.item_id)];
       }
     }
-    if (const auto at = early_.find(static_cast<std::int64_t>(r.offset)); at != early_.end()) {
-      for (const LogRecord& request : at->second) Open(request, request.event.served.now_ms, request.event.served.epoch_end_ms);
-    }
+    OpenServed(static_cast<std::int64_t>(r.offset));
   }
 
   Dataset Take() { return std::move(data_); }
@@ -92,36 +92,49 @@ class Builder {
  private:
   static constexpr Key kRequestSalt = 0x9e3779b97f4a7c15u;
 
+  // Reads the requests that the server served when `as_of` was the last record folded.
+  void OpenServed(std::int64_t as_of) {
+    const auto at = early_.find(as_of);
+    if (at == early_.end()) return;
+    for (const LogRecord& request : at->second) Open(request, request.event.served.now_ms, request.event.served.epoch_end_ms);
+  }
+
   void Open(const LogRecord& r, std::int64_t now_ms, std::int64_t epoch_end_ms) {
     OpenRequest open{.arrival_ms = r.arrival_ms};
     for (const EventItem& item : r.event.items) open.items.push_back(KeyOf(item.item_id));
     open.features.resize(open.items.size() * data_.columns);
     store_.AdvanceTo(epoch_end_ms);
     // Of a slate that the server made itself, the order is not the caller's.
-    const bool supplied = r.event.served.as_of < 0 || (!r.event.items.empty() && r.event.items[0].channel == "supplied");
+    const bool supplied = r.event.served.columns == 0 || (!r.event.items.empty() && r.event.items[0].channel == "supplied");
     store_.Read({now_ms, store_.epoch_end_ms(), KeyOf(r.event.user_id), KeyOf(r.event.session_id), r.event.context, r.event.items, supplied},
                 open.features.data());
     open_[KeyOf(r.event.request_id)] = std::move(open);
   }
 
-  // A slate counts for ranking once it was shown.
+  // A slate counts for ranking once it was shown: the impression's items in its order, with the features read for the request.
   void Shown(const LogRecord& r) {
     const auto at = open_.find(KeyOf(r.event.request_id));
     if (at == open_.end() || at->second.slate >= 0) return;
     OpenRequest& open = at->second;
     if (open.arrival_ms < options_.from_ms || open.arrival_ms >= options_.to_ms) return;
-    open.slate = static_cast<std::ptrdiff_t>(data_.slates.size());
     SlateRow slate{.user = KeyOf(r.event.user_id), .session = KeyOf(r.event.session_id), .arrival_ms = open.arrival_ms,
-                   .first = data_.slate_features.size() / data_.columns, .items = static_cast<int>(open.items.size()), .untouched = true};
+                   .first = data_.slate_features.size() / data_.columns, .untouched = true};
     const auto& session = touched_[PairKey(slate.user, slate.session)];
-    for (const Key item : open.items) {
+    for (const EventItem& shown : r.event.items) {
+      const Key item = KeyOf(shown.item_id);
+      const auto row = std::ranges::find(open.items, item);
+      if (row == open.items.end()) continue;
+      const float* values = open.features.data() + static_cast<std::size_t>(row - open.items.begin()) * data_.columns;
+      data_.slate_features.insert(data_.slate_features.end(), values, values + data_.columns);
+      open.shown.push_back(item);
       const auto touch = session.find(item);
       slate.untouched = slate.untouched && touch == session.end();
       slate.most_recent.push_back(touch == session.end() ? 0.0f : static_cast<float>(touch->second));
       const auto count = touches_.find(item);
       slate.popularity.push_back(count == touches_.end() ? 0.0f : static_cast<float>(count->second));
     }
-    data_.slate_features.insert(data_.slate_features.end(), open.features.begin(), open.features.end());
+    slate.items = static_cast<int>(open.shown.size());
+    open.slate = static_cast<std::ptrdiff_t>(data_.slates.size());
     data_.slates.push_back(std::move(slate));
   }
 
@@ -131,8 +144,8 @@ class Builder {
     SlateRow& slate = data_.slates[static_cast<std::size_t>(at->second.slate)];
     if (slate.has_click) return;
     slate.has_click = true;
-    const auto item = std::ranges::find(at->second.items, KeyOf(e.items[0].item_id));
-    if (item != at->second.items.end()) slate.clicked = static_cast<int>(item - at->second.items.begin());
+    const auto item = std::ranges::find(at->second.shown, KeyOf(e.items[0].item_id));
+    if (item != at->second.shown.end()) slate.clicked = static_cast<int>(item - at->second.shown.begin());
   }
 
   void AddRows(const LogRecord& r, std::size_t o) {

@@ -50,6 +50,7 @@ struct Dataset {
   std::vector<float> slate_features;
   std::int64_t first_arrival_ms = 0, last_arrival_ms = 0;
   std::uint64_t records = 0;
+  bool simulated = false;  // Some of the events are the simulator's.
 };
 
 struct DatasetOptions {

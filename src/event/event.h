@@ -60,12 +60,12 @@ struct EventItem {
 
 // What the server adds to a feed.request it served: enough to explain it, and to replay it bit for bit.
 struct ServedSlate {
-  std::int64_t as_of = -1;      // Offset of the last record folded when the features were read; -1: not served by us.
+  std::int64_t as_of = -1;      // Offset of the last record folded when the features were read; -1: none was.
   std::int64_t now_ms = 0;      // The read's instant.
   std::int64_t epoch_end_ms = 0;  // End of the sealed epoch in use.
   std::string model;            // "name/version"; empty without a model.
   std::uint64_t feature_fingerprint = 0;
-  std::uint32_t columns = 0;
+  std::uint32_t columns = 0;       // 0: not served by us.
   std::vector<float> features;     // items x columns, row-major, in the event's item order.
   std::vector<float> pctr, pcvr, value, propensity;  // One an item each.
 };

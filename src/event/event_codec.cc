@@ -127,8 +127,8 @@ void EncodeEvent(const Event& e, std::string* out) {
   }
   w.Properties(e.context);
   const ServedSlate& s = e.served;
-  w.Byte(s.as_of >= 0 ? 1 : 0);
-  if (s.as_of < 0) return;
+  w.Byte(s.columns > 0 ? 1 : 0);
+  if (s.columns == 0) return;
   w.Signed(s.as_of);
   w.Signed(s.now_ms);
   w.Signed(s.epoch_end_ms);

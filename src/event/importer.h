@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,8 @@ struct ImportReport {
   std::uint64_t rows = 0, events = 0, rejected = 0;
   std::vector<std::string> rejections;  // The first 20: "file:line: why".
   std::uint64_t clicks = 0, clicks_in_slate = 0;
+  std::set<std::string> mapped_columns, unmapped_columns;  // csv and parquet.
+  std::map<std::string, std::uint64_t> unmapped;           // Rows by a type value that the map does not name.
 
   void Reject(const std::string& file, std::uint64_t line, const std::string& why) {
     ++rejected;

@@ -50,6 +50,14 @@ class EventLog {
   std::unique_ptr<State> state_;
 };
 
+struct LogCheck {
+  std::uint64_t records = 0;  // Good ones, from the start.
+  std::string bad_at;         // "file, byte n" of the first bad record; empty: none.
+  std::string cut;            // Where the bytes behind it went.
+};
+// Reads the whole log. `repair` cuts it behind its last good record; the rest is kept beside it (*.cut). kUnavailable when a server has it.
+Result<LogCheck> CheckLog(FileSystem& fs, const std::string& folder, bool repair);
+
 class LogReader {
  public:
   static Result<std::unique_ptr<LogReader>> Open(FileSystem& fs, const std::string& folder, std::uint64_t from_offset = 0);

@@ -2,8 +2,10 @@
 
 #include <cstdio>
 
+#include "base/progress.h"
 #include "base/time.h"
 #include "log/event_log.h"
+#include "project/import_mapped.h"
 #include "project/templates.h"
 
 namespace gfr {
@@ -93,34 +95,98 @@ Registry Project::registry() const {
   return Registry(PosixFileSystem(), clock, JoinPath(folder_, "data/models"));
 }
 
-Result<Project::Imported> Project::Import(const std::string& format, const std::vector<std::string>& files, bool dry_run) {
+Result<Project::Imported> Project::Import(const ImportOptions& options) {
   Imported imported;
   std::vector<Event> events;
   const EventSink sink = [&](Event&& e) -> Status {
-    if (!dry_run) events.push_back(std::move(e));
+    if (!options.dry_run) events.push_back(std::move(e));
     return {};
   };
-  if (format == "trivago") {
-    GFR_ASSIGN(imported.report, ImportTrivago(files, sink));
-  } else if (format == "ndjson") {
-    GFR_ASSIGN(imported.report, ImportNdjson(files, sink));
+  if (options.format == "trivago") {
+    GFR_ASSIGN(imported.report, ImportTrivago(options.files, sink));
+  } else if (options.format == "ndjson") {
+    GFR_ASSIGN(imported.report, ImportNdjson(options.files, sink));
+  } else if (options.format == "csv" || options.format == "parquet") {
+    GFR_ASSIGN(imported.report, ImportMapped(options.format, options.files, options.map, sink));
   } else {
-    return Error{ErrorCode::kInvalidArgument, "format is '" + format + "'; valid are trivago and ndjson"};
+    return Error{ErrorCode::kInvalidArgument, "format is '" + options.format + "'; valid are trivago, ndjson, csv and parquet"};
   }
-  if (dry_run) return imported;
+  if (options.dry_run) return imported;
+  if (options.rebuild) GFR_TRY(RebuildLog(std::move(events), &imported));
+  else GFR_TRY(AppendToLog(std::move(events), &imported));
+  return imported;
+}
+
+Status Project::RebuildLog(std::vector<Event> events, Imported* imported) {
+  FileSystem& fs = PosixFileSystem();
+  const std::string fresh = JoinPath(folder_, "data/log.new"), old = JoinPath(folder_, "data/log.old");
+  const WallClock clock;
+  GFR_ASSIGN(const auto held, EventLog::Open(fs, clock, {.folder = log_folder()}));  // No server may write meanwhile.
+  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder()));
+  std::vector<Event> all;
+  for (LogRecord record;;) {
+    GFR_ASSIGN(const bool more, reader->Next(&record));
+    if (!more) break;
+    record.event.served = {};  // Its as_of names a place in the old log.
+    all.push_back(std::move(record.event));
+  }
+  all.insert(all.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
+  GFR_TRY(fs.RemoveTree(fresh));
+  {
+    GFR_ASSIGN(const auto log, EventLog::Open(fs, clock, {.folder = fresh}));
+    GFR_TRY(log->AppendImported(std::move(all), [](std::uint64_t) {}, &imported->duplicates));
+    imported->log_events = log->next_offset();
+  }
+  GFR_TRY(fs.RemoveTree(old));
+  GFR_TRY(fs.Rename(log_folder(), old));
+  GFR_TRY(fs.Rename(fresh, log_folder()));
+  return fs.SyncDirectory(JoinPath(folder_, "data"));
+}
+
+Result<Project::Imported> Project::Simulate(const MarketConfig& config) {
+  Imported imported;
+  std::vector<Event> events;
+  Market market(config);
+  GFR_TRY(market.Run([&](Event&& e) -> Status {
+    imported.report.clicks += e.type == EventType::kFeedClick;
+    events.push_back(std::move(e));
+    return {};
+  }));
+  imported.report.rows = imported.report.events = events.size();
+  imported.report.clicks_in_slate = imported.report.clicks;
+  GFR_TRY(AppendToLog(std::move(events), &imported));
+  return imported;
+}
+
+Status Project::AppendToLog(std::vector<Event> events, Imported* imported) {
   const WallClock clock;
   GFR_ASSIGN(const auto log, EventLog::Open(PosixFileSystem(), clock, {.folder = log_folder()}));
-  GFR_TRY(log->AppendImported(std::move(events), [](std::uint64_t) {}, &imported.duplicates));
-  imported.log_events = log->next_offset();
-  return imported;
+  Progress progress("write the log", events.size(), "events");
+  GFR_TRY(log->AppendImported(std::move(events), [&](std::uint64_t done) { progress.Update(done); }, &imported->duplicates));
+  imported->log_events = log->next_offset();
+  return {};
 }
 
 Result<Dataset> Project::MakeDataset(const DatasetOptions& options) const {
   return BuildDataset(PosixFileSystem(), log_folder(), features_, objectives_, options);
 }
 
+Result<std::unique_ptr<OnlineStore>> Project::FoldLog() const {
+  auto store = std::make_unique<OnlineStore>(features_);
+  GFR_ASSIGN(const auto reader, LogReader::Open(PosixFileSystem(), log_folder()));
+  for (LogRecord record;;) {
+    GFR_ASSIGN(const bool more, reader->Next(&record));
+    if (!more) return store;
+    store->Fold(record);
+  }
+}
+
 Result<Project::Trained> Project::Train() {
   GFR_ASSIGN(const Dataset data, MakeDataset({}));
+  return TrainOn(data);
+}
+
+Result<Project::Trained> Project::TrainOn(const Dataset& data) {
   if (data.records == 0) return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
   GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
   GFR_ASSIGN(TrainedModel trained, TrainModel(data, *features_, objectives_, split_, train_, *engine));
@@ -140,7 +206,7 @@ Result<Project::Trained> Project::Train() {
   GFR_TRY(PublishFile(PosixFileSystem(), out.html_path, ReportToHtml(trained.report)));
   GFR_TRY(PublishFile(PosixFileSystem(), JoinPath(reports, "train-" + out.version + ".json"), ReportToJson(trained.report)));
   out.report = std::move(trained.report);
-  for (const ObjectiveRows& rows : data.objectives) out.rows += rows.size();
+  out.stages = std::move(trained.stages);
   return out;
 }
 
@@ -159,16 +225,16 @@ Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int6
   if (model.feature_fingerprint != features_->fingerprint) {
     return Error{ErrorCode::kInvalidArgument, "model " + model.version + " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
   }
-  const auto card = [&](const char* key) { return std::stoll(model.card.at(key)); };
-  if (from_ms == INT64_MIN && to_ms == INT64_MAX) {
-    from_ms = card("test_from_ms");
-    to_ms = card("test_to_ms");
+  std::vector<TimeRange> ranges(objectives_.size(), {from_ms, to_ms});
+  const bool own_test = from_ms == INT64_MIN && to_ms == INT64_MAX;
+  for (std::size_t o = 0; own_test && o < ranges.size(); ++o) {
+    ranges[o] = TestRange(model, objectives_[o].name);
+    from_ms = o == 0 ? ranges[o].from_ms : std::min(from_ms, ranges[o].from_ms);
+    to_ms = o == 0 ? ranges[o].to_ms : std::max(to_ms, ranges[o].to_ms);
   }
   GFR_ASSIGN(const Dataset data, MakeDataset({.from_ms = from_ms, .to_ms = to_ms}));
-  EvaluationReport report = EvaluateModel(model, data, objectives_, from_ms, to_ms);
-  report.from_ms = std::max(from_ms, data.first_arrival_ms);
-  report.to_ms = std::min(to_ms, data.last_arrival_ms + 1);
-  if (from_ms < card("rows_until") && model.card.at("refit") == "true") {
+  EvaluationReport report = EvaluateModel(model, data, objectives_, ranges);
+  if (model.card.at("refit") == "true" && from_ms <= std::stoll(model.card.at("rows_until"))) {
     report.note = "Part of these rows was in the training of the refitted model, which judges it too well; the report of `gfr train` is out of time.";
   }
   return report;

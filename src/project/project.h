@@ -14,6 +14,7 @@
 #include "evaluate/report.h"
 #include "rank/ranker.h"
 #include "registry/registry.h"
+#include "simulate/market.h"
 #include "train/trainer.h"
 
 namespace gfr {
@@ -42,8 +43,17 @@ class Project {
     ImportReport report;
     std::uint64_t duplicates = 0, log_events = 0;
   };
-  // Imports to the end of the log. `format`: trivago or ndjson. A dry run only reads.
-  Result<Imported> Import(const std::string& format, const std::vector<std::string>& files, bool dry_run);
+  struct ImportOptions {
+    std::string format;              // trivago, ndjson, csv or parquet.
+    std::vector<std::string> files;
+    std::string map;                 // csv and parquet: the map's path.
+    bool dry_run = false;            // Only reads.
+    bool rebuild = false;            // Makes the log anew from what it holds and the files, in order of event time.
+  };
+  // Imports to the end of the log. kInvalidArgument when the files begin before it ends, unless rebuilding.
+  Result<Imported> Import(const ImportOptions& options);
+  // Fills the log with the events of a simulated market.
+  Result<Imported> Simulate(const MarketConfig& market);
   Result<Dataset> MakeDataset(const DatasetOptions& options) const;
 
   struct Trained {
@@ -51,15 +61,20 @@ class Project {
     bool champion = false;
     EvaluationReport report;
     std::string html_path;
-    std::size_t rows = 0;
+    std::vector<StageTime> stages;
   };
   Result<Trained> Train();
+  Result<Trained> TrainOn(const Dataset& data);
+  // The states of all features, folded from the whole log.
+  Result<std::unique_ptr<OnlineStore>> FoldLog() const;
   Result<EvaluationReport> Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms) const;  // "" is the champion.
   Result<Model> LoadModel(const std::string& version) const;                                                       // "" is the champion.
 
   static constexpr const char* kModelName = "feed";
 
  private:
+  Status AppendToLog(std::vector<Event> events, Imported* imported);
+  Status RebuildLog(std::vector<Event> events, Imported* imported);
   std::string folder_;
   std::shared_ptr<const FeatureSet> features_;
   std::vector<ObjectiveConfig> objectives_;

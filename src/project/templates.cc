@@ -510,16 +510,6 @@ type = "age"
 property = "released"
 
 [[feature]]
-name = "supplied_rank"
-type = "slate"
-read = "supplied_rank"
-
-[[feature]]
-name = "size"
-type = "slate"
-read = "size"
-
-[[feature]]
 name = "price_over_mean"
 type = "slate"
 read = "price_over_mean"
@@ -528,13 +518,6 @@ read = "price_over_mean"
 name = "price_rank"
 type = "slate"
 read = "price_rank"
-
-[[feature]]
-name = "rank_from_last"
-type = "slate"
-read = "rank_from_last"
-scope = "session"
-events = ["feed.click", "item.view", "cart.add", "purchase"]
 
 [[feature]]
 name = "touch_count"

@@ -29,6 +29,7 @@ struct FeedRequest {
   std::vector<Property> context;
   std::vector<EventItem> candidates;
   bool has_candidates = false;
+  bool explain = false;  // The reply shows the features.
   std::vector<std::string> exclude;
   int size = 0;  // 0: the configuration's.
   std::int64_t now_ms = 0;

@@ -69,7 +69,7 @@ class OnlineStore {
   std::int64_t epoch_end_ms() const { return epoch_end_ms_; }
   std::int64_t next_offset() const { return next_offset_; }
   std::int64_t last_arrival_ms() const { return last_arrival_ms_; }
-  std::size_t users() const { return users_.size(); }
+  bool KnowsUser(Key user) const { return user_properties_.contains(user); }
   const FeatureSet& features() const { return *features_; }
   const std::unordered_map<Key, ItemSummary>& items() const { return items_; }
   // Items the user touched last, newest first (at most 32). Empty for a stranger.

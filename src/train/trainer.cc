@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/clock.h"
 #include "evaluate/binary_metrics.h"
 #include "evaluate/ranking_metrics.h"
 #include "model/encode.h"
@@ -65,23 +66,29 @@ std::vector<float> Margins(const Forest& forest, const Part& part) {
 }
 
 struct Boundaries {
-  std::int64_t begin, validation, calibration, test, end;
+  std::int64_t begin, validation, calibration, calibration_end, test, end;
 };
 
-// By the share of the slates (of all rows when there are none).
-Boundaries Split(const Dataset& data, const SplitConfig& split, double end_share) {
-  std::vector<std::int64_t> times;
-  for (const SlateRow& slate : data.slates) times.push_back(slate.arrival_ms);
-  if (times.empty()) {
-    for (const ObjectiveRows& rows : data.objectives) times.insert(times.end(), rows.arrival_ms.begin(), rows.arrival_ms.end());
-  }
-  std::ranges::sort(times);
-  const auto at = [&](double share) {
-    if (times.empty()) return data.last_arrival_ms + 1;
-    return share >= 1 ? times.back() + 1 : times[static_cast<std::size_t>(share * static_cast<double>(times.size()))];
-  };
-  const std::int64_t begin = std::min(data.first_arrival_ms + split.warmup_ms, data.first_arrival_ms + (data.last_arrival_ms - data.first_arrival_ms) / 5);
-  return {begin, at(end_share - split.test - split.validation), at(end_share - split.test - split.validation / 2), at(end_share - split.test), at(end_share)};
+// The parts of the first `end_share` of an objective's rows; the gaps before validation and test are taken from the parts before them.
+Boundaries Split(const Dataset& data, const ObjectiveRows& rows, std::int64_t window_ms, const SplitConfig& split, double end_share) {
+  const std::vector<std::int64_t>& times = rows.arrival_ms;  // In log order, so they rise.
+  if (times.empty()) return {};
+  const auto n = static_cast<double>(times.size());
+  const auto at = [&](double index) { return times[static_cast<std::size_t>(std::clamp(index, 0.0, n - 1))]; };
+  Boundaries b;
+  b.begin = std::min(data.first_arrival_ms + split.warmup_ms, data.first_arrival_ms + (data.last_arrival_ms - data.first_arrival_ms) / 5);
+  b.end = end_share >= 1 ? times.back() + 1 : at(end_share * n);
+  b.test = at((end_share - split.test) * n);
+  b.calibration_end = b.test - window_ms;
+  const auto before = static_cast<double>(std::ranges::lower_bound(times, b.calibration_end) - times.begin());
+  b.validation = at(before - split.validation * n);
+  b.calibration = at(before - split.validation / 2 * n);
+  return b;
+}
+
+std::size_t RankingObjective(const std::vector<ObjectiveConfig>& objectives) {
+  const auto at = std::ranges::find(objectives, "pctr", &ObjectiveConfig::name);
+  return at == objectives.end() ? 0 : static_cast<std::size_t>(at - objectives.begin());
 }
 
 struct Fitted {
@@ -94,7 +101,7 @@ Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, con
                    const XgboostTrainer& engine, bool quiet) {
   const Part fit = Select(rows, model, b.begin, b.validation - config.window_ms);
   const Part stop = Select(rows, model, b.validation, b.calibration);
-  const Part calibrate = Select(rows, model, b.calibration, b.test - config.window_ms);
+  const Part calibrate = Select(rows, model, b.calibration, b.calibration_end);
   const auto positives = [](const Part& p) { return std::ranges::count(p.labels, 1.0f); };
   for (const Part* part : {&fit, &stop, &calibrate}) {
     if (positives(*part) < 10 || positives(*part) == static_cast<std::ptrdiff_t>(part->size())) {
@@ -172,15 +179,13 @@ std::vector<std::span<const float>> Spans(const std::vector<std::vector<float>>&
 // Trains pctr again on each of several earlier ends and compares on what follows: no fold sees its own future.
 Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<ObjectiveConfig>& objectives, const SplitConfig& split,
                 const TrainConfig& train, const XgboostTrainer& engine, EvaluationReport& report) {
-  std::size_t o = 0;
-  while (o < objectives.size() && objectives[o].name != "pctr") ++o;
-  if (o == objectives.size()) return {};
+  const std::size_t o = RankingObjective(objectives);
   const double width = std::min(split.test, 0.5 / split.folds);
   SplitConfig fold_split = split;
   fold_split.test = width;
   for (int k = 0; k < split.folds; ++k) {
     const double end = 1.0 - width * (split.folds - 1 - k);
-    const Boundaries b = Split(data, fold_split, end);
+    const Boundaries b = Split(data, data.objectives[o], objectives[o].window_ms, fold_split, end);
     const auto fitted = Fit(data.objectives[o], objectives[o], dictionary, b, train, engine, /*quiet=*/true);
     if (!fitted.ok()) {
       std::fprintf(stderr, "train: fold %d is left out: %s\n", k + 1, fitted.error().message.c_str());
@@ -236,16 +241,26 @@ Result<TrainConfig> TrainConfig::Read(Config& project) {
   return train;
 }
 
-EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives, std::int64_t from_ms,
-                               std::int64_t to_ms) {
+TimeRange TestRange(const Model& model, const std::string& objective) {
+  const auto card = [&](const char* key) {
+    const auto at = model.card.find(objective + key);
+    return at == model.card.end() ? std::int64_t{0} : std::stoll(at->second);
+  };
+  return {card(".test_from_ms"), card(".test_to_ms")};
+}
+
+EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
+                               const std::vector<TimeRange>& ranges) {
   EvaluationReport report;
+  const TimeRange slates = ranges[RankingObjective(objectives)];
   report.model = model.name + "/" + model.version;
-  report.from_ms = from_ms;
-  report.to_ms = to_ms;
+  report.from_ms = std::max(slates.from_ms, data.first_arrival_ms);
+  report.to_ms = std::min(slates.to_ms, data.last_arrival_ms + 1);
+  report.simulated = data.simulated;
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     for (const ObjectiveModel& objective : model.objectives) {
       if (objective.name != objectives[o].name) continue;
-      const Part part = Select(data.objectives[o], model, from_ms, to_ms);
+      const Part part = Select(data.objectives[o], model, ranges[o].from_ms, ranges[o].to_ms);
       std::vector<float> probability = Margins(objective.forest, part);
       for (float& p : probability) p = static_cast<float>(objective.calibrator.Apply(p));
       const BinaryRows rows{probability, part.labels, part.users};
@@ -258,7 +273,7 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
       report.objectives.push_back(std::move(entry));
     }
   }
-  const Ranked ranked = RankSlates(model, data, from_ms, to_ms);
+  const Ranked ranked = RankSlates(model, data, slates.from_ms, slates.to_ms);
   report.ranking = MeasureRanking(ranked.requests, Spans(ranked.model), kReplicates, kSeed);
   report.baselines = {{"order_shown", MeasureRanking(ranked.requests, Spans(ranked.order_shown), kReplicates, kSeed)},
                       {"popularity", MeasureRanking(ranked.requests, Spans(ranked.popularity), kReplicates, kSeed)},
@@ -268,42 +283,61 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
 
 Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
                                 const SplitConfig& split, const TrainConfig& config, const XgboostTrainer& engine) {
-  const Boundaries b = Split(data, split, 1.0);
+  std::vector<Boundaries> parts;
+  std::vector<TimeRange> test;
+  std::int64_t first_validation = INT64_MAX;
+  for (std::size_t o = 0; o < objectives.size(); ++o) {
+    parts.push_back(Split(data, data.objectives[o], objectives[o].window_ms, split, 1.0));
+    test.push_back({parts[o].test, parts[o].end});
+    first_validation = std::min(first_validation, parts[o].validation);
+  }
   TrainedModel trained;
+  double stage_start_s = MonotonicSeconds();
+  const auto stage = [&](std::string name, std::uint64_t rows) {
+    const double now_s = MonotonicSeconds();
+    trained.stages.push_back({std::move(name), rows, now_s - std::exchange(stage_start_s, now_s)});
+  };
   Model model = EmptyModel(features);
-  MakeDictionaries(data, b.validation, model);
+  MakeDictionaries(data, first_validation, model);
   std::vector<Fitted> fitted;
   for (std::size_t o = 0; o < objectives.size(); ++o) {
-    GFR_ASSIGN(Fitted one, Fit(data.objectives[o], objectives[o], model, b, config, engine, /*quiet=*/false));
+    GFR_ASSIGN(Fitted one, Fit(data.objectives[o], objectives[o], model, parts[o], config, engine, /*quiet=*/false));
     fitted.push_back(std::move(one));
     model.objectives.push_back(fitted.back().objective);
+    model.card[objectives[o].name + ".test_from_ms"] = std::to_string(test[o].from_ms);
+    model.card[objectives[o].name + ".test_to_ms"] = std::to_string(test[o].to_ms);
+    stage("train " + objectives[o].name, data.objectives[o].size());
+    model.card[objectives[o].name + ".rounds"] = std::to_string(fitted.back().rounds);
   }
-  trained.report = EvaluateModel(model, data, objectives, b.test, b.end);
+  trained.report = EvaluateModel(model, data, objectives, test);
   for (std::size_t o = 0; o < fitted.size(); ++o) {
     auto& importance = trained.report.objectives[o].importance;
     for (std::size_t k = 0; k < model.columns.size(); ++k) importance.push_back({model.columns[k], fitted[o].gain[k]});
     std::ranges::sort(importance, [](const auto& x, const auto& y) { return x.second > y.second; });
   }
+  std::uint64_t judged = 0;
+  for (const ObjectiveReport& o : trained.report.objectives) judged += o.metrics.rows;
+  stage("evaluate", judged);
   GFR_TRY(AddFolds(data, model, objectives, split, config, engine, trained.report));
+  stage("rolling folds", data.objectives[RankingObjective(objectives)].size() * trained.report.folds.size());
 
   if (config.refit) {
     // Calibration of the refit: predictions that were out of time for the forest before it.
     // The dictionaries stay those of the first fit, so that its predictions and the refit read the same columns.
     for (std::size_t o = 0; o < objectives.size(); ++o) {
-      const Part late = Select(data.objectives[o], model, b.calibration, b.end);
+      const Part late = Select(data.objectives[o], model, parts[o].calibration, parts[o].end);
       const Calibrator calibrator = FitCalibrator(Margins(fitted[o].objective.forest, late), late.labels, late.users);
-      const Part all = Select(data.objectives[o], model, b.begin, INT64_MAX);
+      const Part all = Select(data.objectives[o], model, parts[o].begin, INT64_MAX);
       XgboostParams params = config.params;
       params.max_rounds = fitted[o].rounds;
       GFR_ASSIGN(TrainedForest again, engine.Train(all.matrix(), nullptr, params, [](int, double) {}));
       GFR_ASSIGN(model.objectives[o].forest, ParseXgboost(again.ubj));
       model.objectives[o].forest_bytes = std::move(again.ubj);
       model.objectives[o].calibrator = calibrator;
+      stage("refit " + objectives[o].name, all.size());
     }
   }
   model.card["rows_until"] = std::to_string(data.last_arrival_ms);
-  model.card["test_from_ms"] = std::to_string(b.test);
-  model.card["test_to_ms"] = std::to_string(b.end);
   model.card["refit"] = config.refit ? "true" : "false";
   trained.model = std::move(model);
   return trained;

@@ -1,8 +1,8 @@
 // Trainer: a dataset to a model: split by time with a gap, gradient-boosted trees with early stopping, calibration on its own part,
 // metrics on the test part only, and a refit on all mature rows.
 //
-// Parts by arrival time: warm-up | train | gap | validation A (early stopping) then B (calibration) | gap | test. The gap is the objective's
-// label window. The refitted forest has the chosen number of rounds; its calibrator is fitted on the out-of-time predictions of B and test.
+// Parts by arrival time, of each objective's own mature rows: warm-up | train | gap | validation A (early stopping) then B (calibration) |
+// gap | test. The gap is the objective's label window. The refitted forest has the chosen number of rounds; its calibrator is fitted on the out-of-time predictions of B and test.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@
 namespace gfr {
 
 struct SplitConfig {
-  double test = 0.2, validation = 0.2;  // Shares of the slates, by time.
+  double test = 0.2, validation = 0.2;  // Shares of an objective's rows, by time.
   std::int64_t warmup_ms = 0;
   int folds = 4;
   static Result<SplitConfig> Read(Config& project);
@@ -29,16 +29,30 @@ struct TrainConfig {
   static Result<TrainConfig> Read(Config& project);
 };
 
+struct StageTime {
+  std::string name;
+  std::uint64_t rows;
+  double seconds;
+};
+
 struct TrainedModel {
   Model model;              // What is served: refitted when asked for.
   EvaluationReport report;  // Of the model before the refit, on the test part.
+  std::vector<StageTime> stages;
 };
 
 Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
                                 const SplitConfig& split, const TrainConfig& config, const XgboostTrainer& engine);
 
-// Judges `model` on the rows and slates of [from, to). The ranking is by `rank_by`, the name of an objective ("pctr") or the model's value.
-EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives, std::int64_t from_ms,
-                               std::int64_t to_ms);
+struct TimeRange {
+  std::int64_t from_ms = INT64_MIN, to_ms = INT64_MAX;  // By arrival, to_ms exclusive.
+};
+
+// Judges `model` on the rows of `ranges` (one an objective) and the slates of the range of "pctr" (else of the first), ranked by it.
+EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
+                               const std::vector<TimeRange>& ranges);
+
+// Where the training part left off: the test range of an objective, from the model's card.
+TimeRange TestRange(const Model& model, const std::string& objective);
 
 }  // namespace gfr

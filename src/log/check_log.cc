@@ -1,0 +1,46 @@
+#include "log/event_log.h"
+#include "log/segment.h"
+
+namespace gfr {
+
+Result<LogCheck> CheckLog(FileSystem& fs, const std::string& folder, bool repair) {
+  std::unique_ptr<FileLock> lock;
+  if (repair) {
+    GFR_ASSIGN(lock, fs.Lock(JoinPath(folder, "LOCK")));
+  }
+  LogCheck check;
+  GFR_ASSIGN(const auto names, fs.List(folder));
+  for (const std::string& name : names) {
+    if (!name.ends_with(".log")) continue;
+    const std::string path = JoinPath(folder, name), cut = path + ".cut";
+    GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
+    std::uint64_t first = 0;
+    std::size_t at = 0;
+    if (check.bad_at.empty() && ReadSegmentHeader(bytes, &first) && first == check.records) {
+      at = kSegmentHeaderBytes;
+      LogRecord record;
+      std::size_t size = 0;
+      while (at < bytes.size() && ReadRecord(std::string_view(bytes).substr(at), &record, &size) == RecordState::kOk && record.offset == check.records) {
+        at += size;
+        ++check.records;
+      }
+      if (at == bytes.size()) continue;
+    }
+    if (check.bad_at.empty()) check.bad_at = path + ", byte " + std::to_string(at);
+    if (!repair) break;
+    // Segments behind the first bad record go whole: their offsets would leave a gap.
+    GFR_TRY(PublishFile(fs, cut, std::string_view(bytes).substr(at)));
+    check.cut += (check.cut.empty() ? "" : ", ") + cut;
+    if (at <= kSegmentHeaderBytes) {
+      GFR_TRY(fs.Remove(path));
+      GFR_TRY(fs.SyncDirectory(folder));
+    } else {
+      GFR_ASSIGN(const auto file, fs.OpenForWrite(path, /*append=*/true));
+      GFR_TRY(file->Truncate(at));
+      GFR_TRY(file->Sync());
+    }
+  }
+  return check;
+}
+
+}  // namespace gfr

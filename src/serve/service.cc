@@ -1,0 +1,399 @@
+#include "serve/service.h"
+
+#include <atomic>
+#include <charconv>
+#include <condition_variable>
+#include <cstdio>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <stop_token>
+#include <thread>
+#include <unordered_map>
+
+#include "base/progress.h"
+#include "base/time.h"
+#include "event/event_json.h"
+#include "log/event_log.h"
+#include "serve/explain.h"
+
+namespace gfr {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+HttpResponse JsonResponse(int status, const Json& json) {
+  return {.status = status, .body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+}
+
+// "a%2Fb" to "a/b"; what is not two hex digits stays as it is.
+std::string UrlDecode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned value = 0;
+    if (text[i] == '%' && i + 2 < text.size() && std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
+      out += static_cast<char>(value);
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+Json Number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
+
+// [feed] impressions = "on_serve": what was sent counts as seen.
+Event ImpressionOf(const Event& request, const Feed& feed) {
+  Event e = request;
+  e.served = {};
+  e.type = EventType::kFeedImpression;
+  e.items.clear();
+  for (const FeedItem& item : feed.items) e.items.push_back({.item_id = item.item_id, .index = static_cast<std::int32_t>(e.items.size()), .channel = item.channel});
+  e.id = request.id + "/impression";
+  return e;
+}
+
+struct BadRequest {
+  std::string why;
+};
+
+std::string TextOf(const Json& object, const char* key) {
+  if (!object.contains(key) || object[key].is_null()) return "";
+  if (!object[key].is_string()) throw BadRequest{std::string(key) + " is not a string"};
+  return object[key].get<std::string>();
+}
+
+std::vector<Property> PropertiesOf(const Json& object, const char* key) {
+  std::vector<Property> list;
+  if (!object.contains(key)) return list;
+  if (!object[key].is_object()) throw BadRequest{std::string(key) + " is not an object"};
+  for (const auto& [name, value] : object[key].items()) {
+    if (value.is_string()) list.push_back({.name = name, .text = value.get<std::string>()});
+    else if (value.is_number()) list.push_back({.name = name, .number = value.get<double>()});
+    else throw BadRequest{std::string(key) + "." + name + " is neither a string nor a number"};
+  }
+  return list;
+}
+
+EventItem CandidateOf(const Json& json) {
+  if (json.is_string()) return {.item_id = json.get<std::string>()};
+  if (!json.is_object()) throw BadRequest{"a candidate is neither an id nor an object"};
+  EventItem item{.item_id = TextOf(json, "item_id")};
+  if (item.item_id.empty()) throw BadRequest{"a candidate has no item_id"};
+  item.properties = PropertiesOf(json, "properties");
+  for (const Property& p : item.properties) {
+    if (p.name == "price") item.price = p.number;
+  }
+  std::erase_if(item.properties, [](const Property& p) { return p.name == "price"; });
+  return item;
+}
+
+FeedRequest ParseFeedRequest(const std::string& body) {
+  const Json json = Json::parse(body, nullptr, false);
+  if (!json.is_object()) throw BadRequest{"the body is not a JSON object"};
+  FeedRequest r{.request_id = TextOf(json, "request_id"), .user_id = TextOf(json, "user_id"), .session_id = TextOf(json, "session_id"), .surface = TextOf(json, "surface"),
+                .context = PropertiesOf(json, "context")};
+  if (r.user_id.empty() && r.session_id.empty()) throw BadRequest{"user_id or session_id is missing"};
+  if (json.contains("size")) {
+    if (!json["size"].is_number_integer() || json["size"] < 1 || json["size"] > 1000) throw BadRequest{"size is not a whole number from 1 to 1000"};
+    r.size = json["size"];
+  }
+  if (json.contains("explain")) {
+    if (!json["explain"].is_boolean()) throw BadRequest{"explain is neither true nor false"};
+    r.explain = json["explain"];
+  }
+  if (json.contains("exclude")) {
+    if (!json["exclude"].is_array()) throw BadRequest{"exclude is not a list"};
+    for (const Json& id : json["exclude"]) {
+      if (!id.is_string()) throw BadRequest{"exclude holds what is not an id"};
+      r.exclude.push_back(id);
+    }
+  }
+  if (json.contains("candidates")) {
+    if (!json["candidates"].is_array() || json["candidates"].size() > 10000) throw BadRequest{"candidates is not a list of at most 10000"};
+    r.has_candidates = true;
+    for (const Json& c : json["candidates"]) r.candidates.push_back(CandidateOf(c));
+  }
+  return r;
+}
+
+// The log is opened before it is known where it ends, which the clock may go on from.
+struct ServiceClock final : Clock {
+  std::unique_ptr<Clock> real;
+  std::int64_t now_ms() const override { return real ? real->now_ms() : 0; }
+};
+
+constexpr std::size_t kMaxBytesInFlight = 64u << 20;  // Event bodies; more is answered 429.
+
+}  // namespace
+
+struct Service::State {
+  explicit State(const Project& p) : project(p), store(p.features()), registry(p.registry()) {}
+  const Project& project;
+  ServiceClock clock;
+  std::unique_ptr<EventLog> log;
+  std::atomic<bool> log_failed = false;
+  std::atomic<std::size_t> bytes_in_flight = 0;
+
+  std::mutex mutex;  // The store, and all below.
+  std::condition_variable folded;
+  std::condition_variable_any stopping;
+  OnlineStore store;
+  std::map<std::uint64_t, LogRecord> waiting;  // Durable, but an earlier record is not folded yet.
+  std::unordered_map<Key, std::uint64_t> requests;  // Of a request id: its record's offset.
+  Registry registry;
+  std::shared_ptr<const BoundModel> model;
+  std::string model_version;  // The watcher's.
+  std::uint64_t generated = 0;
+  std::map<std::string, std::uint64_t> counters;
+
+  void Note(const LogRecord& r) {
+    if (r.event.type == EventType::kFeedRequest) requests[KeyOf(r.event.request_id)] = r.offset;
+  }
+
+  // Folds `records` in log order with those of other threads, and returns when all of them are in.
+  void FoldDurable(std::vector<LogRecord> records) {
+    if (records.empty()) return;
+    const auto last = static_cast<std::int64_t>(records.back().offset);
+    std::unique_lock lock(mutex);
+    for (LogRecord& r : records) waiting.emplace(r.offset, std::move(r));
+    while (!waiting.empty() && static_cast<std::int64_t>(waiting.begin()->first) == store.next_offset()) {
+      store.Fold(waiting.begin()->second);
+      Note(waiting.begin()->second);
+      waiting.erase(waiting.begin());
+    }
+    folded.notify_all();
+    folded.wait(lock, [&] { return store.next_offset() > last; });
+  }
+
+  // Looks for a new champion four times a second, loads it aside, and swaps it in between two requests.
+  void Watch(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      LookForChampion();
+      std::unique_lock lock(mutex);
+      stopping.wait_for(lock, stop, std::chrono::milliseconds(250), [] { return false; });
+    }
+  }
+
+  void LookForChampion() {
+    const auto champion = registry.Champion(Project::kModelName);
+    if (!champion.ok() || champion.value() == model_version) return;
+    model_version = champion.value();  // Tried once, whether it can be used or not.
+    auto loaded = project.LoadModel(model_version);
+    auto bound = loaded.ok() ? BoundModel::Make(std::move(loaded).value(), store.features()) : Result<std::shared_ptr<const BoundModel>>(loaded.error());
+    if (!bound.ok()) {
+      std::fprintf(stderr, "gfr serve: champion %s is not used: %s\n", model_version.c_str(), bound.error().ToString().c_str());
+      return;
+    }
+    const std::lock_guard lock(mutex);
+    model = std::move(bound).value();
+  }
+
+  bool IsAdmin(const HttpRequest& request) const {
+    const std::string& token = project.serve().admin_token;
+    return token.empty() ? request.from_loopback : request.authorization == "Bearer " + token;
+  }
+
+  HttpResponse LogFailed(const Error& error) {
+    log_failed = true;
+    return ProblemResponse(503, "Service Unavailable", error.message);
+  }
+
+  HttpResponse Events(const HttpRequest& request);
+  HttpResponse FeedFor(const HttpRequest& request);
+  HttpResponse Explain(const std::string& request_id);
+  HttpResponse Metrics();
+  HttpResponse Models();
+  HttpResponse ChangeChampion(const HttpRequest& request);
+
+  std::jthread watcher;  // The last member: it uses the others until it has ended.
+};
+
+Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Service::~Service() = default;
+
+Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std::string& clock) {
+  auto state = std::make_unique<State>(project);
+  State& s = *state;
+  // The log first: it cuts a torn tail, and keeps other processes out.
+  GFR_ASSIGN(s.log, EventLog::Open(PosixFileSystem(), s.clock, {.folder = project.log_folder()}));
+  GFR_ASSIGN(const auto reader, LogReader::Open(PosixFileSystem(), project.log_folder()));
+  Progress progress("read the log", s.log->next_offset(), "events");
+  for (LogRecord record;;) {
+    GFR_ASSIGN(const bool more, reader->Next(&record));
+    if (!more) break;
+    s.store.Fold(record);
+    s.Note(record);
+    progress.Update(record.offset + 1);
+  }
+  const std::int64_t last_ms = s.log->last_arrival_ms();
+  if (clock == "wall" || (clock == "log" && last_ms == INT64_MIN)) {
+    s.clock.real = std::make_unique<WallClock>();
+  } else if (clock == "log") {
+    s.clock.real = std::make_unique<OffsetClock>(last_ms);
+  } else if (clock.starts_with("fixed:")) {
+    GFR_ASSIGN(const std::int64_t at_ms, ParseTime(clock.substr(6)));
+    s.clock.real = std::make_unique<FixedClock>(at_ms);
+  } else {
+    return Error{ErrorCode::kInvalidArgument, "clock is '" + clock + "'; valid are wall, log and fixed:TIME"};
+  }
+  s.LookForChampion();
+  s.watcher = std::jthread([&s](const std::stop_token& stop) { s.Watch(stop); });
+  return std::unique_ptr<Service>(new Service(std::move(state)));
+}
+
+HttpResponse Service::State::Events(const HttpRequest& request) {
+  const std::string type = request.content_type.substr(0, request.content_type.find(';'));
+  BodyFormat format = BodyFormat::kJson;
+  if (type == "application/x-ndjson") format = BodyFormat::kNdjson;
+  else if (type != "application/json" && type != "application/cloudevents+json" && type != "application/cloudevents-batch+json") {
+    return ProblemResponse(415, "Unsupported Media Type", "content type is '" + type + "'; valid are application/json, application/x-ndjson, application/cloudevents+json and application/cloudevents-batch+json");
+  }
+  // Bounded: what waits for the disk is held in memory.
+  struct InFlight {
+    std::atomic<std::size_t>& total;
+    const std::size_t mine;
+    InFlight(std::atomic<std::size_t>& t, std::size_t m) : total(t), mine(m) { total += mine; }
+    ~InFlight() { total -= mine; }
+  } const in_flight(bytes_in_flight, request.body.size());
+  if (bytes_in_flight > kMaxBytesInFlight) {
+    HttpResponse busy = ProblemResponse(429, "Too Many Requests", "more events are waiting for the disk than the server holds; send them again later");
+    busy.headers = {{"Retry-After", "1"}};
+    return busy;
+  }
+  ParsedEvents parsed = ParseEvents(request.body, format, {});
+  if (parsed.rejected.size() == 1 && parsed.events.empty() && parsed.rejected[0].code == "too_large") {
+    return ProblemResponse(413, "Content Too Large", "too_large: " + parsed.rejected[0].message);
+  }
+  std::uint64_t accepted = 0, duplicates = 0;
+  if (!parsed.events.empty()) {
+    auto appended = log->Append(std::move(parsed.events));
+    if (!appended.ok()) return LogFailed(appended.error());
+    for (std::size_t i = 0; i < appended.value().results.size(); ++i) {
+      const AppendResult result = appended.value().results[i];
+      accepted += result == AppendResult::kAccepted;
+      duplicates += result == AppendResult::kDuplicate;
+      if (result == AppendResult::kFutureTime) parsed.rejected.push_back({parsed.indexes[i], "future_time", "time is more than 5 minutes ahead of arrival"});
+      if (result == AppendResult::kIdCollision) parsed.rejected.push_back({parsed.indexes[i], "id_collision", "an id has the hash of another id"});
+    }
+    FoldDurable(std::move(appended.value().records));
+  }
+  Json json{{"accepted", accepted}, {"duplicates", duplicates}, {"rejected", Json::array()}};
+  for (const Rejection& r : parsed.rejected) json["rejected"].push_back({{"index", r.index}, {"code", r.code}, {"message", r.message}});
+  const std::lock_guard lock(mutex);
+  counters["gfr_events_accepted_total"] += accepted;
+  counters["gfr_events_duplicate_total"] += duplicates;
+  counters["gfr_events_rejected_total"] += parsed.rejected.size();
+  return JsonResponse(accepted + duplicates > 0 || parsed.rejected.empty() ? 202 : 400, json);
+}
+
+HttpResponse Service::State::FeedFor(const HttpRequest& http) {
+  FeedRequest request = ParseFeedRequest(http.body);
+  std::unique_lock lock(mutex);
+  request.now_ms = std::max(clock.now_ms(), std::max(store.last_arrival_ms(), std::int64_t{0}));
+  if (request.request_id.empty()) request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(store.next_offset()) + "-" + std::to_string(++generated);
+  Feed feed = Rank(store, model.get(), project.feed(), request);
+  ++counters["gfr_feeds_total"];
+  const std::size_t columns = store.features().columns();
+  Json items = Json::array();
+  for (std::size_t p = 0; p < feed.items.size(); ++p) {
+    const FeedItem& item = feed.items[p];
+    Json json{{"item_id", item.item_id}, {"position", p}, {"channel", item.channel},
+              {"scores", {{"pctr", Number(item.pctr)}, {"pcvr", Number(item.pcvr)}, {"value", Number(item.value)}}}, {"propensity", item.propensity}};
+    if (request.explain || http.query == "explain=true") {
+      for (std::size_t k = 0; k < columns; ++k) json["features"][store.features().features[k].view->spec().name] = Number(feed.event.served.features[item.row * columns + k]);
+    }
+    items.push_back(std::move(json));
+  }
+  const Json json{{"request_id", request.request_id}, {"experiment", Json::object()}, {"model", {{"name", feed.model_name}, {"version", feed.model_version}}}, {"degraded", feed.degraded}, {"items", std::move(items)}};
+  std::vector<Event> events{std::move(feed.event)};
+  if (project.feed().impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
+  lock.unlock();
+  auto appended = log->Append(std::move(events));
+  if (!appended.ok()) return LogFailed(appended.error());
+  FoldDurable(std::move(appended.value().records));
+  return JsonResponse(200, json);
+}
+
+HttpResponse Service::State::Explain(const std::string& request_id) {
+  std::uint64_t offset = 0;
+  {
+    const std::lock_guard lock(mutex);
+    const auto at = requests.find(KeyOf(request_id));
+    if (at == requests.end()) return ProblemResponse(404, "Not Found", "no request '" + request_id.substr(0, 200) + "' is in the log");
+    offset = at->second;
+  }
+  LogRecord record;
+  const auto reader = LogReader::Open(PosixFileSystem(), project.log_folder(), offset);
+  if (!reader.ok()) return ProblemResponse(503, "Service Unavailable", reader.error().message);
+  const auto read = reader.value()->Next(&record);
+  if (!read.ok() || !read.value()) return ProblemResponse(503, "Service Unavailable", "the log cannot be read");
+  return {.status = 200, .body = ExplainJson(record, store.features()) + "\n"};
+}
+
+HttpResponse Service::State::Metrics() {
+  const std::lock_guard lock(mutex);
+  std::string text;
+  for (const char* name : {"gfr_events_accepted_total", "gfr_events_duplicate_total", "gfr_events_rejected_total", "gfr_feeds_total"}) {
+    text += std::string("# HELP ") + name + " Since the server started.\n# TYPE " + name + " counter\n" + name + " " + std::to_string(counters[name]) + "\n";
+  }
+  text += "# HELP gfr_log_records Records in the log.\n# TYPE gfr_log_records gauge\ngfr_log_records " + std::to_string(store.next_offset()) + "\n";
+  return {.content_type = "text/plain; version=0.0.4", .body = text};
+}
+
+HttpResponse Service::State::Models() {
+  const std::lock_guard lock(mutex);
+  const auto entries = registry.List(Project::kModelName);
+  Json list = Json::array();
+  if (entries.ok()) {
+    for (const auto& e : entries.value()) list.push_back({{"name", e.name}, {"version", e.version}, {"champion", e.champion}, {"created", FormatTime(e.created_ms)}});
+  }
+  return JsonResponse(200, {{"models", list}});
+}
+
+// POST /v1/models/promote {"version"} and /v1/models/rollback.
+HttpResponse Service::State::ChangeChampion(const HttpRequest& request) {
+  if (request.path == "/v1/models/rollback") {
+    if (const auto to = registry.Rollback(Project::kModelName); !to.ok()) return ProblemResponse(409, "Conflict", to.error().message);
+    return Models();
+  }
+  const Json json = Json::parse(request.body, nullptr, false);
+  if (!json.is_object()) throw BadRequest{"the body is not a JSON object"};
+  const std::string version = TextOf(json, "version");
+  const auto model_to_be = project.LoadModel(version);
+  if (version.empty() || !model_to_be.ok()) return ProblemResponse(404, "Not Found", "there is no version '" + version.substr(0, 200) + "'");
+  const auto bound = BoundModel::Make(model_to_be.value(), store.features());
+  if (!bound.ok()) return ProblemResponse(409, "Conflict", bound.error().message);
+  if (const Status promoted = registry.Promote(Project::kModelName, version); !promoted.ok()) return ProblemResponse(409, "Conflict", promoted.error().message);
+  return Models();
+}
+
+HttpResponse Service::Handle(const HttpRequest& request) try {
+  State& s = *state_;
+  const bool get = request.method == "GET", post = request.method == "POST";
+  if (request.path == "/v1/events" && post) return s.Events(request);
+  if (request.path == "/v1/feed" && post) return s.FeedFor(request);
+  if (request.path == "/v1/models" && get) return s.Models();
+  if (request.path == "/livez" && get) return JsonResponse(200, {{"status", "ok"}});
+  if (request.path == "/readyz" && get) return s.log_failed ? ProblemResponse(503, "Service Unavailable", "the log cannot be written") : JsonResponse(200, {{"status", "ok"}});
+  if (request.path == "/metrics" && get) return s.Metrics();
+  const bool explains = request.path.starts_with("/v1/explain/") && get;
+  const bool changes = (request.path == "/v1/models/promote" || request.path == "/v1/models/rollback") && post;
+  if (explains || changes) {
+    if (!s.IsAdmin(request)) {
+      HttpResponse denied = ProblemResponse(401, "Unauthorized", "this call needs the token of [serve] admin_token as a bearer token; without one it works from this machine only");
+      denied.headers = {{"WWW-Authenticate", "Bearer"}};
+      return denied;
+    }
+    return explains ? s.Explain(UrlDecode(request.path.substr(12))) : s.ChangeChampion(request);
+  }
+  for (const char* known : {"/v1/events", "/v1/feed", "/v1/models", "/v1/models/promote", "/v1/models/rollback", "/livez", "/readyz", "/metrics"}) {
+    if (request.path == known) return ProblemResponse(405, "Method Not Allowed", request.method + " is not for " + request.path);
+  }
+  return ProblemResponse(404, "Not Found", "there is nothing at " + request.path.substr(0, 200));
+} catch (const BadRequest& bad) {
+  return ProblemResponse(400, "Bad Request", bad.why);
+}
+
+}  // namespace gfr

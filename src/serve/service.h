@@ -1,0 +1,28 @@
+// Service: what a server of one project does: takes events into the log and the store, ranks feeds, explains them.
+//
+// An event is answered 202 once it is on disk and folded into its user's state. Every feed is logged as a feed.request with what it was
+// made of. A new champion is picked up within a second. Thread safety: Handle from any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "project/project.h"
+#include "serve/http_server.h"
+
+namespace gfr {
+
+class Service {
+ public:
+  // `clock`: wall, log (goes on from the log's last arrival at wall speed) or fixed:T (RFC 3339).
+  static Result<std::unique_ptr<Service>> Open(const Project& project, const std::string& clock);
+  ~Service();
+  HttpResponse Handle(const HttpRequest& request);
+
+ private:
+  struct State;
+  explicit Service(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace gfr
