@@ -187,7 +187,15 @@ ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLim
     return out;
   }
   std::size_t index = 0;
-  for (const auto element : list) ReadOne(element, index++, &out);
+  for (const auto element : list) {
+    // Only a body over the limit can hold an event over it.
+    if (body.size() > limits.event_bytes && simdjson::minify(element).size() > limits.event_bytes) {
+      out.rejected.push_back({index, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
+    } else {
+      ReadOne(element, index, &out);
+    }
+    ++index;
+  }
   return out;
 }
 

@@ -1,0 +1,234 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/rng.h"
+#include "base/test_folder.h"
+#include "event/event_codec.h"
+#include "event/event_json.h"
+#include "event/import_map.h"
+#include "event/importer.h"
+
+namespace gfr {
+namespace {
+
+std::string RandomText(Rng& rng) {
+  std::string text;
+  for (std::uint64_t n = rng.Below(12); n > 0; --n) text += static_cast<char>(rng.Below(256));
+  return text;
+}
+
+Event RandomEvent(Rng& rng) {
+  Event e;
+  e.id = RandomText(rng);
+  e.source = RandomText(rng);
+  e.type = static_cast<EventType>(1 + rng.Below(kEventTypes - 1));
+  e.time_ms = static_cast<std::int64_t>(rng.Next() >> 20);
+  e.user_id = RandomText(rng);
+  e.session_id = RandomText(rng);
+  e.request_id = RandomText(rng);
+  e.kind = RandomText(rng);
+  e.value = rng.Chance(0.5) ? rng.Normal() : std::nan("");
+  for (std::uint64_t n = rng.Below(4); n > 0; --n) {
+    EventItem item{.item_id = RandomText(rng), .index = static_cast<std::int32_t>(rng.Below(100)) - 1, .channel = RandomText(rng), .price = rng.Normal()};
+    if (rng.Chance(0.5)) item.properties = {{.name = RandomText(rng), .text = "x"}, {.name = "n", .number = rng.Normal()}};
+    e.items.push_back(std::move(item));
+  }
+  if (e.type == EventType::kFeedRequest) {
+    e.served = {.as_of = static_cast<std::int64_t>(rng.Below(99)) - 1, .now_ms = 5, .epoch_end_ms = 4, .model = "feed/1", .feature_fingerprint = rng.Next(), .columns = 2};
+    for (std::size_t i = 0; i < e.items.size(); ++i) {
+      e.served.features.insert(e.served.features.end(), {1.5f, std::nanf("")});
+      for (auto* list : {&e.served.pctr, &e.served.pcvr, &e.served.value, &e.served.propensity}) list->push_back(static_cast<float>(rng.Uniform()));
+    }
+  }
+  return e;
+}
+
+TEST(EventCodec, GivesBackWhatItTookBitForBit) {
+  Rng rng(1);
+  for (int i = 0; i < 2000; ++i) {
+    std::string bytes, again;
+    EncodeEvent(RandomEvent(rng), &bytes);
+    const auto decoded = DecodeEvent(bytes);
+    ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+    EncodeEvent(decoded.value(), &again);
+    ASSERT_EQ(bytes, again);
+  }
+}
+
+TEST(EventCodec, SurvivesAnyBytes) {
+  Rng rng(2);
+  for (int i = 0; i < 20000; ++i) {
+    std::string bytes;
+    EncodeEvent(RandomEvent(rng), &bytes);
+    for (std::uint64_t n = 1 + rng.Below(4); n > 0; --n) bytes[rng.Below(bytes.size())] = static_cast<char>(rng.Below(256));
+    if (rng.Chance(0.3)) bytes.resize(rng.Below(bytes.size()));
+    (void)DecodeEvent(bytes);
+  }
+}
+
+ParsedEvents Parse(std::string_view body, BodyFormat format = BodyFormat::kJson) { return ParseEvents(body, format, {}); }
+
+constexpr std::string_view kGood = R"({"specversion":"1.0","id":"1","source":"app","type":"feed.click","time":"2026-01-01T00:00:00Z",
+  "data":{"user_id":"u","session_id":"s","request_id":"r","items":[{"item_id":"i","index":3,"price":9.5,"properties":{"brand":"b","rating":4}}],"context":{"geography":"berlin"}}})";
+
+TEST(EventJson, ReadsWhatItWrites) {
+  const ParsedEvents parsed = Parse(kGood);
+  ASSERT_EQ(parsed.events.size(), 1u);
+  const Event& e = parsed.events[0];
+  EXPECT_EQ(e.type, EventType::kFeedClick);
+  EXPECT_EQ(e.items[0].index, 3);
+  EXPECT_EQ(e.items[0].properties[0].text, "b");
+  const ParsedEvents again = Parse(EventToJson(e));
+  ASSERT_EQ(again.events.size(), 1u);
+  std::string a, b;
+  EncodeEvent(e, &a);
+  EncodeEvent(again.events[0], &b);
+  EXPECT_EQ(a, b);
+}
+
+TEST(EventJson, NamesWhatIsWrongWithItsCode) {
+  const auto code = [](std::string from, const std::string& to) {
+    std::string body(kGood);
+    body.replace(body.find(from), from.size(), to);
+    const ParsedEvents parsed = Parse(body);
+    return parsed.rejected.size() == 1 && parsed.events.empty() ? parsed.rejected[0].code : "none";
+  };
+  EXPECT_EQ(code("\"id\":\"1\"", "\"id\":1"), "bad_type");
+  EXPECT_EQ(code("\"id\":\"1\",", ""), "missing_field");
+  EXPECT_EQ(code("feed.click", "feed.klick"), "unknown_type");
+  EXPECT_EQ(code("2026-01-01T00:00:00Z", "yesterday"), "bad_type");
+  EXPECT_EQ(code("\"user_id\":\"u\",\"session_id\":\"s\",", ""), "missing_field");
+  EXPECT_EQ(code("\"item_id\":\"i\",", ""), "missing_field");
+  EXPECT_EQ(code("\"index\":3", "\"index\":\"3\""), "bad_type");
+  EXPECT_EQ(code("\"price\":9.5", "\"price\":[]"), "bad_type");
+  EXPECT_EQ(Parse(kGood.substr(0, kGood.size() - 1)).rejected[0].code, "bad_json");
+  EXPECT_EQ(Parse("[1]").rejected[0].code, "bad_type");
+  EXPECT_EQ(Parse("").rejected[0].code, "bad_json");
+}
+
+TEST(EventJson, TakesTheGoodOfABatchAndSaysWhichWereNot) {
+  std::string line(kGood);
+  std::erase(line, '\n');
+  const ParsedEvents parsed = Parse(line + "\nnonsense\n\n" + line, BodyFormat::kNdjson);
+  EXPECT_EQ(parsed.events.size(), 2u);
+  EXPECT_THAT(parsed.indexes, testing::ElementsAre(0, 2));
+  ASSERT_EQ(parsed.rejected.size(), 1u);
+  EXPECT_EQ(parsed.rejected[0].index, 1u);
+  const ParsedEvents array = Parse("[" + std::string(kGood) + ",{}]");
+  EXPECT_EQ(array.events.size(), 1u);
+  EXPECT_EQ(array.rejected[0].code, "missing_field");
+}
+
+TEST(EventJson, RefusesAnEventOverItsLimit) {
+  std::string line(kGood);
+  std::erase(line, '\n');
+  line.insert(line.find("\"u\"") + 1, std::string(2 << 20, 'x'));
+  EXPECT_EQ(Parse(line, BodyFormat::kNdjson).rejected[0].code, "too_large");
+  EXPECT_EQ(Parse(line).rejected[0].code, "too_large");
+  EXPECT_EQ(Parse("[" + line + "]").rejected[0].code, "too_large");
+}
+
+TEST(EventJson, SurvivesAnyBytes) {
+  Rng rng(3);
+  for (int i = 0; i < 5000; ++i) {
+    std::string body(kGood);
+    for (std::uint64_t n = 1 + rng.Below(5); n > 0; --n) body[rng.Below(body.size())] = static_cast<char>(rng.Below(256));
+    const ParsedEvents parsed = Parse(body, rng.Chance(0.5) ? BodyFormat::kJson : BodyFormat::kNdjson);
+    for (const Event& e : parsed.events) (void)EventToJson(e);
+  }
+}
+
+TEST(Trivago, MakesOfAClickoutARequestAnImpressionAndAClick) {
+  const TestFolder folder;
+  std::ofstream(folder / "t.csv") << "user_id,session_id,timestamp,step,action_type,reference,platform,city,device,current_filters,impressions,prices\n"
+                                     "U,S,1541545200,1,search for destination,Rome,AU,\"Rome, Italy\",mobile,,,\n"
+                                     "U,S,1541545210,2,interaction item image,11,AU,\"Rome, Italy\",mobile,,,\n"
+                                     "U,S,1541545220,3,clickout item,12,AU,\"Rome, Italy\",mobile,Focus on Distance|Hotel,11|12|13,90|80|70\n"
+                                     "U,S,1541545230,4,clickout item,12,AU,Rome,mobile,,11|12,90\n"
+                                     "U,S,yesterday,5,clickout item,12,AU,Rome,mobile,,11|12,90|80\n"
+                                     "broken\n";
+  std::vector<Event> events;
+  const auto report = ImportTrivago({folder / "t.csv"}, [&](Event&& e) -> Status {
+    events.push_back(std::move(e));
+    return {};
+  });
+  ASSERT_TRUE(report.ok());
+  EXPECT_EQ(report.value().rows, 6u);
+  EXPECT_EQ(report.value().rejected, 3u);
+  EXPECT_THAT(report.value().rejections[0], testing::HasSubstr("t.csv:5: 2 impressions but 1 prices"));
+  ASSERT_EQ(events.size(), 5u);
+  EXPECT_EQ(events[0].type, EventType::kSearch);
+  EXPECT_EQ(events[1].type, EventType::kItemView);
+  EXPECT_EQ(events[1].kind, "interaction item image");
+  EXPECT_EQ(events[2].type, EventType::kFeedRequest);
+  EXPECT_EQ(events[3].type, EventType::kFeedImpression);
+  EXPECT_EQ(events[4].type, EventType::kFeedClick);
+  EXPECT_EQ(events[2].items.size(), 3u);
+  EXPECT_EQ(events[4].items[0].index, 1);
+  EXPECT_EQ(events[4].items[0].price, 80);
+  EXPECT_EQ(events[2].request_id, events[4].request_id);
+}
+
+constexpr std::string_view kMap = R"(
+source = "wh"
+time_zone = "+01:00"
+slate = "rows"
+[columns]
+id = "event"
+type = "what"
+time = "at"
+user_id = "who"
+request_id = "req"
+item_id = "sku"
+index = "pos"
+price = "eur"
+[types]
+seen = ["feed.request", "feed.impression"]
+click = "feed.click"
+[context]
+geography = "city"
+)";
+
+TEST(ImportMap, MakesOneSlateOfRowsOfOneItemEach) {
+  const TestFolder folder;
+  std::ofstream(folder / "m.csv") << "event,what,at,who,req,sku,pos,eur,city,extra\n"
+                                     "e1,seen,2026-01-01 01:00:00,u,r1,a,0,1.5,\"Ber\nlin\",\n"
+                                     "e1,seen,2026-01-01 01:00:00,u,r1,b,1,2.5,\"Ber\nlin\",\n"
+                                     "e2,click,2026-01-01 01:00:05,u,r1,b,1,2.5,Berlin,\n"
+                                     "e3,hover,2026-01-01 01:00:06,u,r1,b,1,2.5,Berlin,\n"
+                                     "e4,click,soon,u,r1,b,1,2.5,Berlin,\n";
+  const auto map = ImportMap::Parse(kMap, "map.toml");
+  ASSERT_TRUE(map.ok()) << map.error().ToString();
+  auto rows = OpenCsv(folder / "m.csv");
+  ASSERT_TRUE(rows.ok());
+  std::vector<Event> events;
+  ImportReport report;
+  ASSERT_TRUE(ImportRows(*rows.value(), "m.csv", map.value(), [&](Event&& e) -> Status {
+    events.push_back(std::move(e));
+    return {};
+  }, &report).ok());
+  ASSERT_EQ(events.size(), 3u);
+  const auto& impression = *std::ranges::find(events, EventType::kFeedImpression, &Event::type);
+  ASSERT_EQ(impression.items.size(), 2u);
+  EXPECT_EQ(impression.items[1].item_id, "b");
+  EXPECT_EQ(impression.items[1].price, 2.5);
+  EXPECT_EQ(impression.time_ms, 1767225600000) << "01:00 at +01:00 is midnight UTC";
+  EXPECT_EQ(impression.context[0].text, "Ber\nlin");
+  EXPECT_EQ(report.unmapped.at("hover"), 1u);
+  EXPECT_EQ(report.rejected, 1u);
+  EXPECT_EQ(report.clicks, 1u);
+  EXPECT_THAT(report.unmapped_columns, testing::ElementsAre("extra"));
+}
+
+TEST(ImportMap, NamesTheLineOfWhatItDoesNotUnderstand) {
+  std::string text(kMap);
+  text.replace(text.find("feed.click"), 10, "feed.klick");
+  const auto map = ImportMap::Parse(text, "map.toml");
+  ASSERT_FALSE(map.ok());
+  EXPECT_THAT(map.error().ToString(), testing::AllOf(testing::HasSubstr("map.toml:"), testing::HasSubstr("feed.klick")));
+}
+
+}  // namespace
+}  // namespace gfr

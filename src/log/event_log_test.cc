@@ -1,0 +1,209 @@
+#include "log/event_log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <thread>
+
+#include "base/fault_file_system.h"
+#include "base/test_folder.h"
+#include "log/segment.h"
+
+namespace gfr {
+namespace {
+
+Event MakeEvent(const std::string& id, std::int64_t time_ms = 1000) {
+  Event e;
+  e.id = id;
+  e.source = "test";
+  e.type = EventType::kItemView;
+  e.time_ms = time_ms;
+  e.user_id = "u";
+  e.items = {{.item_id = "i" + id}};
+  return e;
+}
+
+std::vector<LogRecord> ReadLog(FileSystem& fs, const std::string& folder) {
+  std::vector<LogRecord> records;
+  auto reader = LogReader::Open(fs, folder);
+  for (LogRecord r; reader.value()->Next(&r).value();) records.push_back(r);
+  return records;
+}
+
+TEST(EventLog, GivesBackWhatItTookInOrder) {
+  const TestFolder folder;
+  const FixedClock clock(5000);
+  {
+    const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path(), .segment_bytes = 300});
+    for (int i = 0; i < 50; ++i) ASSERT_TRUE(log.value()->Append({MakeEvent(std::to_string(i))}).ok());
+  }
+  const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path(), .segment_bytes = 300});
+  EXPECT_EQ(log.value()->next_offset(), 50u);
+  const auto records = ReadLog(PosixFileSystem(), folder.path());
+  ASSERT_EQ(records.size(), 50u);
+  for (std::size_t i = 0; i < 50; ++i) {
+    EXPECT_EQ(records[i].offset, i);
+    EXPECT_EQ(records[i].event.id, std::to_string(i));
+    EXPECT_EQ(records[i].arrival_ms, 5000);
+  }
+  EXPECT_GT(PosixFileSystem().List(folder.path()).value().size(), 5u) << "segments were to be rolled";
+}
+
+TEST(EventLog, CountsASecondArrivalOfAnIdOnceAlsoAfterARestart) {
+  const TestFolder folder;
+  const FixedClock clock(5000);
+  for (int run = 0; run < 2; ++run) {
+    const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()});
+    const auto appended = log.value()->Append({MakeEvent("a"), MakeEvent("a")});
+    EXPECT_THAT(appended.value().results, testing::ElementsAre(run == 0 ? AppendResult::kAccepted : AppendResult::kDuplicate, AppendResult::kDuplicate));
+  }
+  EXPECT_EQ(ReadLog(PosixFileSystem(), folder.path()).size(), 1u);
+}
+
+TEST(EventLog, RefusesEventsOfTheFutureAndKeepsArrivalFromGoingBack) {
+  const TestFolder folder;
+  FixedClock clock(1'000'000);
+  const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()});
+  const auto appended = log.value()->Append({MakeEvent("late", 1'000'000 + 300'001), MakeEvent("edge", 1'000'000 + 300'000)});
+  EXPECT_THAT(appended.value().results, testing::ElementsAre(AppendResult::kFutureTime, AppendResult::kAccepted));
+  clock.Set(10);
+  ASSERT_TRUE(log.value()->Append({MakeEvent("back", 10)}).ok());
+  EXPECT_EQ(ReadLog(PosixFileSystem(), folder.path()).back().arrival_ms, 1'000'000);
+}
+
+TEST(EventLog, IsOpenedByOneAtATime) {
+  const TestFolder folder;
+  const FixedClock clock(0);
+  const auto first = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()});
+  const auto second = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()});
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
+}
+
+TEST(EventLog, CutsATornTailAtEveryByte) {
+  const FixedClock clock(0);
+  const TestFolder whole;
+  {
+    const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = whole.path()});
+    for (const char* id : {"a", "b", "c"}) ASSERT_TRUE(log.value()->Append({MakeEvent(id)}).ok());
+  }
+  const std::string bytes = PosixFileSystem().ReadAll(whole / SegmentName(0)).value();
+  const std::size_t record = (bytes.size() - kSegmentHeaderBytes) / 3;
+  for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+    const TestFolder folder;
+    ASSERT_TRUE(PublishFile(PosixFileSystem(), folder / SegmentName(0), bytes.substr(0, cut)).ok());
+    const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()});
+    ASSERT_TRUE(log.ok()) << cut << ": " << log.error().message;
+    const std::size_t expected = cut < kSegmentHeaderBytes ? 0 : (cut - kSegmentHeaderBytes) / record;
+    EXPECT_EQ(log.value()->next_offset(), expected) << cut;
+    ASSERT_TRUE(log.value()->Append({MakeEvent("d")}).ok());
+    EXPECT_EQ(ReadLog(PosixFileSystem(), folder.path()).size(), expected + 1) << cut;
+  }
+}
+
+TEST(EventLog, RefusesABadRecordThatGoodOnesFollowAndRepairCutsThere) {
+  const FixedClock clock(0);
+  const TestFolder folder;
+  {
+    const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()});
+    for (const char* id : {"a", "b", "c"}) ASSERT_TRUE(log.value()->Append({MakeEvent(id)}).ok());
+  }
+  const std::string path = folder / SegmentName(0);
+  std::string bytes = PosixFileSystem().ReadAll(path).value();
+  const std::size_t record = (bytes.size() - kSegmentHeaderBytes) / 3;
+  bytes[kSegmentHeaderBytes + record + 30] ^= 1;
+  ASSERT_TRUE(PublishFile(PosixFileSystem(), path, bytes).ok());
+  const auto refused = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kCorrupt);
+  EXPECT_FALSE(CheckLog(PosixFileSystem(), folder.path(), /*repair=*/false).value().bad_at.empty());
+  const auto repaired = CheckLog(PosixFileSystem(), folder.path(), /*repair=*/true);
+  EXPECT_EQ(repaired.value().records, 1u);
+  EXPECT_EQ(PosixFileSystem().ReadAll(path + ".cut").value(), bytes.substr(kSegmentHeaderBytes + record)) << "nothing is thrown away";
+  EXPECT_EQ(EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()}).value()->next_offset(), 1u);
+}
+
+// Fails every write and sync in turn, then cuts the power: what was acknowledged is there, once, in order.
+TEST(EventLog, KeepsEverythingAcknowledgedThroughEveryFault) {
+  const FixedClock clock(1000);
+  std::int64_t faults = 0;
+  for (std::int64_t fail_at = 0;; ++fail_at) {
+    FaultFileSystem fs(static_cast<std::uint64_t>(fail_at) + 1);
+    std::vector<std::string> acknowledged;
+    std::set<std::string> sent;
+    int next = 0;
+    bool fault_reached = false;
+    for (int life = 0; life < 4; ++life) {
+      fs.fail_at = life == 1 ? fs.operations() + fail_at : -1;
+      const auto log = EventLog::Open(fs, clock, {.folder = "log", .segment_bytes = 400});
+      if (!log.ok()) {
+        ASSERT_EQ(life, 1) << log.error().message;
+        fault_reached = true;
+        fs.Crash();
+        continue;
+      }
+      for (int i = 0; i < 12; ++i) {
+        const std::string id = std::to_string(next++);
+        sent.insert(id);
+        const auto appended = log.value()->Append({MakeEvent(id), MakeEvent(id + "+")});
+        if (!appended.ok()) {
+          EXPECT_EQ(appended.error().code, ErrorCode::kUnavailable);
+          EXPECT_FALSE(log.value()->Append({MakeEvent("after")}).ok()) << "a failed log was to stay closed";
+          fault_reached = true;
+          break;
+        }
+        acknowledged.push_back(id);
+        acknowledged.push_back(id + "+");
+      }
+      fs.Crash();
+    }
+    std::vector<std::string> found;
+    std::set<std::string> once;
+    const auto reopened = EventLog::Open(fs, clock, {.folder = "log", .segment_bytes = 400});
+    ASSERT_TRUE(reopened.ok()) << fail_at << ": " << reopened.error().message;
+    for (const LogRecord& r : ReadLog(fs, "log")) {
+      EXPECT_TRUE(once.insert(r.event.id).second) << r.event.id << " is there twice";
+      EXPECT_EQ(r.offset, once.size() - 1);
+      if (std::ranges::count(acknowledged, r.event.id)) found.push_back(r.event.id);
+    }
+    ASSERT_EQ(found, acknowledged) << "fault " << fail_at;
+    if (!fault_reached) break;
+    ++faults;
+  }
+  EXPECT_GT(faults, 20);
+}
+
+TEST(EventLog, AcknowledgesFromManyThreadsWhatIsThenThereOnce) {
+  const TestFolder folder;
+  const WallClock clock;
+  {
+    const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path(), .segment_bytes = 4000});
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 8; ++t) {
+      threads.emplace_back([&, t] {
+        for (int i = 0; i < 50; ++i) EXPECT_TRUE(log.value()->Append({MakeEvent(std::to_string(t) + "-" + std::to_string(i)), MakeEvent("same" + std::to_string(i))}).ok());
+      });
+    }
+    for (std::thread& t : threads) t.join();
+  }
+  std::set<std::string> ids;
+  for (const LogRecord& r : ReadLog(PosixFileSystem(), folder.path())) EXPECT_TRUE(ids.insert(r.event.id).second);
+  EXPECT_EQ(ids.size(), 8u * 50u + 50u);
+}
+
+TEST(EventLog, RefusesImportedDataOlderThanItsEndAndNamesTheRemedy) {
+  const TestFolder folder;
+  const FixedClock clock(5000);
+  const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()});
+  std::uint64_t duplicates = 0;
+  const auto none = [](std::uint64_t) {};
+  ASSERT_TRUE(log.value()->AppendImported({MakeEvent("b", 3000), MakeEvent("a", 1000)}, none, &duplicates).ok());
+  EXPECT_EQ(ReadLog(PosixFileSystem(), folder.path())[0].event.id, "a") << "sorted by event time";
+  const Status refused = log.value()->AppendImported({MakeEvent("c", 2000)}, none, &duplicates);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("--rebuild"));
+}
+
+}  // namespace
+}  // namespace gfr
