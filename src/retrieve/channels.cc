@@ -23,14 +23,18 @@ double PopularityNow(const OnlineStore& store, const ItemSummary& item) {
   return item.popularity * Exp2(-age_ms / (24.0 * 3600 * 1000));
 }
 
+// Shared categories, weighted by how near the prices are; by the prices alone when items have no categories.
 double Similarity(const PropertySchema& schema, const ItemSummary& a, const ItemSummary& b) {
-  double similarity = 0;
+  double shared = 0, near = 0;
+  bool any = false;
   for (std::size_t p = 0; p < schema.item_names.size(); ++p) {
-    if (schema.item_categorical[p]) similarity += a.properties[p].category != 0 && a.properties[p].category == b.properties[p].category;
+    if (!schema.item_categorical[p]) continue;
+    any = true;
+    shared += a.properties[p].category != 0 && a.properties[p].category == b.properties[p].category;
   }
   const double pa = a.properties[0].number, pb = b.properties[0].number;
-  if (pa > 0 && pb > 0) similarity += std::max(0.0, 1.0 - std::fabs(Log2(pa / pb)));
-  return similarity;
+  if (pa > 0 && pb > 0) near = std::max(0.0, 1.0 - std::fabs(Log2(pa / pb)));
+  return any ? shared * (1.0 + near) : near;
 }
 
 std::vector<Scored> Exploit(const Context& c) {

@@ -1,6 +1,6 @@
 // The four channels: where candidates come from when a request brings none.
 //
-//   exploit     items like those the user touched last: same categories, near in price, weighted by popularity
+//   exploit     items like those the user touched last: shared categories, near in price, weighted by popularity
 //   popularity  the most clicked and bought items, decayed with a half-life of a day
 //   explore     items drawn at random, the less an item was shown the likelier (weight 1 / (1 + impressions))
 //   recent      the newest items: by their `released` property, else by when the log first named them

@@ -1,0 +1,144 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/time.h"
+#include "rank/ranker.h"
+
+namespace gfr {
+namespace {
+
+constexpr const char* kConfig = R"(
+[item]
+category = "category"
+released = "number"
+[[feature]]
+name = "price"
+type = "property"
+property = "price"
+)";
+
+TEST(ValueFormula, FollowsTheUsualPrecedence) {
+  const auto value = [](const std::string& text) { return ValueFormula::Parse(text).value().Evaluate(0.5, 0.25, 8); };
+  EXPECT_EQ(value("pctr"), 0.5);
+  EXPECT_EQ(value("pctr * (1 + 5 * pcvr)"), 0.5 * (1 + 5 * 0.25));
+  EXPECT_EQ(value("1 + 2 * 3 - 8 / 4"), 5);
+  EXPECT_EQ(value("pctr * pcvr * price"), 1);
+  for (const char* bad : {"", "pctr +", "(pctr", "pctr pcvr", "rating", "1..2", "pctr)"}) EXPECT_FALSE(ValueFormula::Parse(bad).ok()) << bad;
+  EXPECT_FALSE(ValueFormula::Parse(std::string(1000, '(') + "1").ok());
+  EXPECT_TRUE(std::isnan(ValueFormula::Parse("price").value().Evaluate(1, 1, std::nan(""))));
+}
+
+class RankTest : public testing::Test {
+ protected:
+  RankTest() {
+    auto config = Config::Parse(kConfig, "gfr.toml");
+    store = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());
+    feed.value = ValueFormula::Parse("pctr").value();
+    feed.channels = ChannelConfig::ReadAll(config.value()).value();
+    // Item k: category k / 20, price 10; the older the number the earlier released; items 0 to 9 clicked most.
+    for (int k = 0; k < 100; ++k) {
+      Event e{.type = EventType::kItemUpdate, .time_ms = now, .items = {{.item_id = "i" + std::to_string(k), .price = 10}}};
+      e.items[0].properties = {{.name = "category", .text = "c" + std::to_string(k / 20)}, {.name = "released", .number = static_cast<double>(k)}};
+      Fold(e);
+    }
+    for (int k = 0; k < 10; ++k) {
+      for (int n = 0; n < 20 - k; ++n) Touch("someone", k);
+    }
+    for (int n = 0; n < 3; ++n) Touch("ann", 45);
+    now += 2 * kMinuteMs;
+  }
+  void Fold(const Event& e) { store->Fold({next++, now, e}); }
+  void Touch(const std::string& user, int item) {
+    Fold({.type = EventType::kFeedClick, .time_ms = now, .user_id = user, .items = {{.item_id = "i" + std::to_string(item)}}});
+  }
+  Feed Ask(FeedRequest request) {
+    request.now_ms = now;
+    return Rank(*store, nullptr, feed, request);
+  }
+  std::unique_ptr<OnlineStore> store;
+  FeedConfig feed;
+  std::uint64_t next = 0;
+  std::int64_t now = 28'000'000 * kMinuteMs;
+};
+
+std::set<std::string> Ids(const std::vector<Candidate>& candidates, const std::string& channel, const OnlineStore& store) {
+  std::set<std::string> ids;
+  for (const Candidate& c : candidates) {
+    if (c.channel == channel) ids.insert(store.items().at(c.item).id);
+  }
+  return ids;
+}
+
+TEST_F(RankTest, TheFourChannelsAreReallyDifferent) {
+  store->AdvanceTo(EpochEndAt(now));
+  Rng rng(1);
+  const std::vector<ChannelConfig> channels{{"exploit", 5}, {"popularity", 5}, {"explore", 5}, {"recent", 5}};
+  const auto candidates = Retrieve(*store, channels, KeyOf("ann"), now, {}, rng);
+  EXPECT_EQ(candidates.size(), 20u);
+  for (const std::string& id : Ids(candidates, "exploit", *store)) {
+    const int k = std::stoi(id.substr(1));
+    EXPECT_TRUE(k >= 40 && k < 60) << id << " is of another category than what ann touched";
+  }
+  EXPECT_TRUE(Ids(candidates, "exploit", *store).contains("i45"));
+  EXPECT_EQ(Ids(candidates, "popularity", *store), (std::set<std::string>{"i0", "i1", "i2", "i3", "i4"}));
+  EXPECT_EQ(Ids(candidates, "recent", *store).size(), 5u);
+  EXPECT_TRUE(Ids(candidates, "recent", *store).contains("i99") || Ids(candidates, "explore", *store).contains("i99"));
+  std::set<Key> once;
+  for (const Candidate& c : candidates) EXPECT_TRUE(once.insert(c.item).second);
+}
+
+TEST_F(RankTest, ExplorePrefersWhatWasShownLeast) {
+  for (int n = 0; n < 200; ++n) Fold({.type = EventType::kFeedImpression, .time_ms = now, .user_id = "x", .items = {{.item_id = "i7"}}});
+  now += 2 * kMinuteMs;
+  store->AdvanceTo(EpochEndAt(now));
+  std::map<std::string, int> drawn;
+  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+    Rng rng(seed);
+    for (const Candidate& c : Retrieve(*store, {{"explore", 10}}, 0, now, {}, rng)) ++drawn[store->items().at(c.item).id];
+  }
+  EXPECT_LT(drawn["i7"], 8);
+  EXPECT_NEAR(drawn["i50"], 40, 25);
+}
+
+TEST_F(RankTest, AnswersWithoutAModelAndSaysSo) {
+  const Feed answer = Ask({.request_id = "r", .user_id = "ann"});
+  EXPECT_THAT(answer.degraded, testing::ElementsAre("model"));
+  EXPECT_EQ(answer.items.size(), 20u);
+  EXPECT_EQ(answer.event.type, EventType::kFeedRequest);
+  EXPECT_EQ(answer.event.served.as_of, static_cast<std::int64_t>(next) - 1);
+}
+
+TEST_F(RankTest, EqualRequestsGetEqualFeedsAndOthersExploreOtherwise) {
+  const auto ids = [](const Feed& f) {
+    std::vector<std::string> list;
+    for (const FeedItem& i : f.items) list.push_back(i.item_id + i.channel);
+    return list;
+  };
+  EXPECT_EQ(ids(Ask({.request_id = "r", .user_id = "ann"})), ids(Ask({.request_id = "r", .user_id = "ann"})));
+  EXPECT_NE(ids(Ask({.request_id = "r", .user_id = "ann"})), ids(Ask({.request_id = "s", .user_id = "ann"})));
+}
+
+TEST_F(RankTest, KeepsTheCallersOrderOfEqualsAndLeavesOutWhatIsExcluded) {
+  const Feed answer = Ask({.request_id = "r", .user_id = "x", .candidates = {{.item_id = "new3"}, {.item_id = "new1"}, {.item_id = "new2"}}, .has_candidates = true, .exclude = {"new1"}});
+  ASSERT_EQ(answer.items.size(), 2u);
+  EXPECT_EQ(answer.items[0].item_id, "new3");
+  EXPECT_EQ(answer.items[1].item_id, "new2");
+  EXPECT_EQ(answer.items[0].channel, "supplied");
+  EXPECT_TRUE(Ask({.request_id = "r", .user_id = "x", .has_candidates = true}).items.empty());
+}
+
+TEST_F(RankTest, ThePropensityOfADrawnItemIsOneOverItsPool) {
+  const Feed answer = Ask({.request_id = "r", .user_id = "ann"});
+  int drawn = 0;
+  for (const FeedItem& i : answer.items) {
+    if (i.propensity == 1.0f) continue;
+    ++drawn;
+    EXPECT_EQ(i.channel, "explore");
+  }
+  EXPECT_EQ(drawn, 3) << "every sixth of 20 places";
+}
+
+}  // namespace
+}  // namespace gfr
