@@ -4,6 +4,7 @@
 
 #include "base/time.h"
 #include "commands.h"
+#include "event/event_json.h"
 #include "log/event_log.h"
 #include "print_report.h"
 
@@ -37,6 +38,17 @@ int RunImport(const Project::ImportOptions& options, const Common& common) {
   for (const auto& [value, rows] : r.unmapped) std::printf("  type '%s' is not in the map: %llu rows\n", value.c_str(), n(rows));
   for (const std::string& column : r.unmapped_columns) std::printf("  column '%s' is not in the map\n", column.c_str());
   return 0;
+}
+
+int DumpLog(const Project& project) {
+  const auto reader = LogReader::Open(PosixFileSystem(), project.log_folder());
+  if (!reader.ok()) return Fail(reader.error());
+  for (LogRecord record;;) {
+    const auto more = reader.value()->Next(&record);
+    if (!more.ok()) return Fail(more.error());
+    if (!more.value()) return 0;
+    std::printf("%s\n", EventToJson(record.event).c_str());
+  }
 }
 
 Json FeatureJson(const FeatureSet& set, const BoundFeature& f) {
@@ -83,10 +95,25 @@ int GetFeatures(const Project& project, const std::vector<std::string>& entities
   return 0;
 }
 
+int VerifyFeatures(const Project& project, const Common& common) {
+  const auto checked = project.VerifyServed();
+  if (!checked.ok()) return Fail(checked.error());
+  const ServedCheck& c = checked.value();
+  if (common.json) {
+    PrintJson({{"requests", c.requests}, {"values", c.values}, {"differing", c.differing}, {"other_definitions", c.other_definitions}, {"first_difference", c.first_difference}});
+  } else {
+    std::printf("%llu served requests, %llu values: %llu differ from the replay%s%s\n", static_cast<unsigned long long>(c.requests), static_cast<unsigned long long>(c.values),
+                static_cast<unsigned long long>(c.differing), c.first_difference.empty() ? "" : "; first: ", c.first_difference.c_str());
+    if (c.other_definitions > 0) std::printf("%llu requests were served with other feature definitions and are not compared\n", static_cast<unsigned long long>(c.other_definitions));
+  }
+  return c.differing == 0 ? 0 : 1;
+}
+
 int RunFeatures(const std::string& action, const std::vector<std::string>& arguments, const Common& common) {
   auto project = Project::Open(common.project);
   if (!project.ok()) return Fail(project.error());
   const FeatureSet& set = *project.value()->features();
+  if (action == "verify") return VerifyFeatures(*project.value(), common);
   if (action == "get") return GetFeatures(*project.value(), arguments);
   if (action == "show") {
     if (arguments.size() != 1) return Fail({ErrorCode::kInvalidArgument, "name one feature; see `gfr features list`"});
@@ -167,12 +194,13 @@ void AddImport(CLI::App& app, Command& run) {
 void AddLog(CLI::App& app, Command& run) {
   static Common common;
   static std::string action;
-  CLI::App* c = AddCommand(app, "log", "Check the event log, or cut it at its first bad record", "gfr log repair --project demo", common);
-  c->add_option("ACTION", action, "verify or repair")->required()->check(CLI::IsMember({"verify", "repair"}));
+  CLI::App* c = AddCommand(app, "log", "Check the event log, cut it at its first bad record, or print its events", "gfr log repair --project demo", common);
+  c->add_option("ACTION", action, "verify, repair, or dump: one event a line")->required()->check(CLI::IsMember({"verify", "repair", "dump"}));
   c->callback([&run] {
     run = [] {
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
+      if (action == "dump") return DumpLog(*project.value());
       const auto checked = CheckLog(PosixFileSystem(), project.value()->log_folder(), action == "repair");
       if (!checked.ok()) return Fail(checked.error());
       const LogCheck& log = checked.value();
@@ -189,7 +217,7 @@ void AddFeatures(CLI::App& app, Command& run) {
   static std::string action;
   static std::vector<std::string> arguments;
   CLI::App* c = AddCommand(app, "features", "The features that gfr.toml declares, and their values", "gfr features get user=u100001 item=i100007 --project demo", common);
-  c->add_option("ACTION", action, "list, show NAME or get ENTITY=ID...")->required()->check(CLI::IsMember({"list", "show", "get"}));
+  c->add_option("ACTION", action, "list, show NAME, get ENTITY=ID..., or verify: are the values that were served those of a replay?")->required()->check(CLI::IsMember({"list", "show", "get", "verify"}));
   c->add_option("ARGUMENTS", arguments, "The feature to show; or user=ID, session=ID, item=ID to get");
   c->callback([&run] { run = [] { return RunFeatures(action, arguments, common); }; });
 }

@@ -27,6 +27,7 @@ void PrintReport(const EvaluationReport& r) {
   for (const auto& f : r.folds) {
     fmt::print("  rolling fold {}: {} requests, MRR {:.4f}; over most recent interaction {}; untouched, over order shown {}\n", f.name, f.requests, f.mrr, Text(f.difference), Text(f.difference_untouched_order_shown));
   }
+  if (!r.folds.empty()) fmt::print("  all folds: over most recent interaction {}; untouched, over order shown {}\n", Text(r.folds_difference), Text(r.folds_difference_untouched));
 }
 
 }  // namespace gfr

@@ -89,6 +89,11 @@ std::string ReportToJson(const EvaluationReport& r) {
                              {"untouched_difference_to_order_shown", Number(f.difference_untouched_order_shown.value)},
                              {"untouched_difference_interval", Pair(f.difference_untouched_order_shown.interval)}});
   }
+  if (!r.folds.empty()) {
+    json["folds_pooled"] = {{"difference", Number(r.folds_difference.value)}, {"difference_interval", Pair(r.folds_difference.interval)},
+                            {"untouched_difference_to_order_shown", Number(r.folds_difference_untouched.value)},
+                            {"untouched_difference_interval", Pair(r.folds_difference_untouched.interval)}};
+  }
   return json.dump(2);
 }
 

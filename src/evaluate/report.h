@@ -33,6 +33,7 @@ struct EvaluationReport {
   RankingMetrics ranking;
   std::vector<std::pair<std::string, RankingMetrics>> baselines;
   std::vector<Fold> folds;
+  Estimate folds_difference, folds_difference_untouched;  // Over the requests of all folds.
 };
 
 std::string ReportToJson(const EvaluationReport& report);  // One object; what does not exist is null.

@@ -171,6 +171,8 @@ Result<Dataset> Project::MakeDataset(const DatasetOptions& options) const {
   return BuildDataset(PosixFileSystem(), log_folder(), features_, objectives_, options);
 }
 
+Result<ServedCheck> Project::VerifyServed() const { return gfr::VerifyServed(PosixFileSystem(), log_folder(), features_); }
+
 Result<std::unique_ptr<OnlineStore>> Project::FoldLog() const {
   auto store = std::make_unique<OnlineStore>(features_);
   GFR_ASSIGN(const auto reader, LogReader::Open(PosixFileSystem(), log_folder()));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dataset/dataset.h"
+#include "dataset/verify_served.h"
 #include "event/importer.h"
 #include "evaluate/report.h"
 #include "rank/ranker.h"
@@ -65,6 +66,7 @@ class Project {
   };
   Result<Trained> Train();
   Result<Trained> TrainOn(const Dataset& data);
+  Result<ServedCheck> VerifyServed() const;
   // The states of all features, folded from the whole log.
   Result<std::unique_ptr<OnlineStore>> FoldLog() const;
   Result<EvaluationReport> Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms) const;  // "" is the champion.

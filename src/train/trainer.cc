@@ -181,6 +181,7 @@ Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<
                 const TrainConfig& train, const XgboostTrainer& engine, EvaluationReport& report) {
   const std::size_t o = RankingObjective(objectives);
   const double width = std::min(split.test, 0.5 / split.folds);
+  Ranked all;
   SplitConfig fold_split = split;
   fold_split.test = width;
   for (int k = 0; k < split.folds; ++k) {
@@ -204,7 +205,12 @@ Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<
     fold.difference = PairedMrrDifference(ranked.requests, mine, recent, 1000, kSeed);
     fold.difference_untouched_order_shown = PairedMrrDifference(ranked.requests, mine, shown, 1000, kSeed, /*untouched_only=*/true);
     report.folds.push_back(std::move(fold));
+    all.requests.insert(all.requests.end(), ranked.requests.begin(), ranked.requests.end());
+    for (const auto part : {&Ranked::model, &Ranked::order_shown, &Ranked::most_recent}) (all.*part).insert((all.*part).end(), (ranked.*part).begin(), (ranked.*part).end());
   }
+  const auto mine = Spans(all.model);
+  report.folds_difference = PairedMrrDifference(all.requests, mine, Spans(all.most_recent), 1000, kSeed);
+  report.folds_difference_untouched = PairedMrrDifference(all.requests, mine, Spans(all.order_shown), 1000, kSeed, /*untouched_only=*/true);
   return {};
 }
 

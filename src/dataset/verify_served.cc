@@ -1,0 +1,63 @@
+#include "dataset/verify_served.h"
+
+#include <cstring>
+#include <map>
+
+#include "base/progress.h"
+#include "log/event_log.h"
+
+namespace gfr {
+namespace {
+
+void Compare(OnlineStore& store, const Event& e, ServedCheck& check) {
+  const ServedSlate& s = e.served;
+  const FeatureSet& set = store.features();
+  if (s.feature_fingerprint != set.fingerprint || s.columns != set.columns()) {
+    ++check.other_definitions;
+    return;
+  }
+  std::vector<float> replayed(e.items.size() * set.columns());
+  store.AdvanceTo(s.epoch_end_ms);
+  const bool supplied = !e.items.empty() && e.items[0].channel == "supplied";
+  store.Read({s.now_ms, store.epoch_end_ms(), KeyOf(e.user_id), KeyOf(e.session_id), e.context, e.items, supplied}, replayed.data());
+  ++check.requests;
+  for (std::size_t k = 0; k < replayed.size(); ++k) {
+    ++check.values;
+    if (k < s.features.size() && std::memcmp(&replayed[k], &s.features[k], sizeof(float)) == 0) continue;
+    if (check.differing++ > 0) continue;
+    check.first_difference = "request " + e.request_id + ", item " + e.items[k / set.columns()].item_id + ", feature " + set.features[k % set.columns()].view->spec().name +
+                             ": served " + (k < s.features.size() ? std::to_string(s.features[k]) : "nothing") + ", replayed " + std::to_string(replayed[k]);
+  }
+}
+
+}  // namespace
+
+Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features) {
+  ServedCheck check;
+  OnlineStore store(std::move(features));
+  std::multimap<std::int64_t, Event> served;  // By as_of: a request is in the log behind the record that it was read at.
+  std::uint64_t total = 0;
+  for (const bool replay : {false, true}) {
+    GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
+    Progress progress(replay ? "verify" : "index", total, "events");
+    const auto compare = [&](std::int64_t as_of) {
+      for (auto [at, end] = served.equal_range(as_of); at != end; ++at) Compare(store, at->second, check);
+    };
+    if (replay) compare(-1);
+    for (LogRecord record;;) {
+      GFR_ASSIGN(const bool more, reader->Next(&record));
+      if (!more || (replay && record.offset >= total)) break;  // What arrived meanwhile is another time's.
+      progress.Update(record.offset + 1);
+      if (!replay) {
+        total = record.offset + 1;
+        if (record.event.type == EventType::kFeedRequest && record.event.served.columns > 0) served.emplace(record.event.served.as_of, std::move(record.event));
+        continue;
+      }
+      store.Fold(record);
+      compare(static_cast<std::int64_t>(record.offset));
+    }
+  }
+  return check;
+}
+
+}  // namespace gfr

@@ -1,0 +1,19 @@
+// VerifyServed: are the feature values that the server logged those that a replay of the log gives, bit for bit?
+#pragma once
+
+#include <string>
+
+#include "base/file_system.h"
+#include "store/online_store.h"
+
+namespace gfr {
+
+struct ServedCheck {
+  std::uint64_t requests = 0, values = 0, differing = 0;
+  std::uint64_t other_definitions = 0;  // Requests served with other feature definitions: not compared.
+  std::string first_difference;         // "request r-1, item i5, feature price: served 3, replayed 4"; empty: none.
+};
+
+Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features);
+
+}  // namespace gfr

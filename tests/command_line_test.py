@@ -1,0 +1,136 @@
+"""The command line: exit codes, --json, help, and the road on a small simulated market."""
+import gzip
+import json
+import subprocess
+import unittest
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gfr_process import GFR, Folder, event, run, run_json
+
+COMMANDS = ["init", "simulate", "import", "log", "features", "dataset", "train", "evaluate", "models", "serve", "explain", "demo"]
+
+
+class CommandLine(unittest.TestCase):
+    def test_every_command_has_help_with_an_example(self):
+        for command in COMMANDS:
+            out, _ = run(command, "--help")
+            self.assertIn("Example: gfr " + command, out)
+
+    def test_wrong_usage_is_2_and_says_what_is_valid(self):
+        run("nonsense", expect=2)
+        run(expect=2)
+        run("simulate", "--project", "nowhere", expect=2)
+        _, err = run("features", "list", "--project", "/nonexistent", expect=2)
+        self.assertIn("gfr init", err)
+        with Folder() as folder:
+            _, err = run("init", folder / "p", "--template", "bakery", expect=2)
+            self.assertIn("trivago", err)
+
+    def test_a_mistake_in_the_configuration_is_named_with_its_line(self):
+        with Folder() as folder:
+            run("init", folder / "p")
+            path = folder / "p/gfr.toml"
+            text = path.read_text().replace('read = "price_rank"', 'read = "price_rang"')
+            path.write_text(text)
+            _, err = run("features", "list", "--project", folder / "p", expect=2)
+            self.assertRegex(err, r"gfr\.toml:\d+: feature 'price_rank'.*price_rang.*valid")
+            path.write_text(text.replace("price_rang", "price_rank") + "\n[feed2]\nsize = 1\n")
+            _, err = run("features", "list", "--project", folder / "p", expect=2)
+            self.assertIn("feed2", err)
+
+    def test_the_road_on_a_simulated_market(self):
+        with Folder() as folder:
+            project = folder / "p"
+            run("init", project)
+            run("init", project, expect=1)  # It is there already.
+            self.assertIn("log is empty", run("train", "--project", project, expect=2)[1])
+            made = run_json("simulate", "--project", project, "--users", 600, "--items", 300, "--days", 42, "--seed", 3)
+            self.assertTrue(made["simulated"])
+            self.assertGreater(len(run_json("features", "list", "--project", project)["features"]), 30)
+            self.assertEqual(run_json("features", "show", "price", "--project", project)["name"], "price")
+            run("features", "show", "nothing", "--project", project, expect=1)
+            row = run_json("features", "get", "user=u100001", "item=i100002", "--project", project)["rows"][0]
+            self.assertGreater(row["features"]["price"], 0)
+            run("features", "get", "shop=1", "--project", project, expect=2)
+            data = run_json("dataset", "--project", project)
+            self.assertGreater(data["objectives"]["pcvr"]["positives"], 30)
+            self.assertIn("no version", run("evaluate", "--project", project, expect=1)[1] + "no version")
+            trained = run_json("train", "--project", project)
+            self.assertEqual(trained["version"], "1")
+            self.assertTrue(trained["champion"])
+            self.assertTrue(trained["simulated"])
+            for objective in ("pctr", "pcvr"):
+                o = trained["objectives"][objective]
+                self.assertGreater(o["auc_roc"], 0.55)
+                low, high = o["intervals"]["auc_roc"]
+                self.assertTrue(low <= o["auc_roc"] <= high)
+                self.assertTrue(0.7 < o["observed_over_expected"] < 1.4)
+            html = open(trained["report"]).read()
+            self.assertNotIn("http://", html)
+            self.assertIn("simulated", html)
+            judged = run_json("evaluate", "--project", project, "--from", "2026-02-01", "--to", "2026-02-05T00:00:00Z")
+            self.assertEqual(judged["from"], "2026-02-01T00:00:00Z")
+            self.assertEqual(set(judged["ranking"]["baselines"]), {"order_shown", "popularity", "most_recent_interaction"})
+            self.assertLess(judged["ranking"]["requests"], trained["ranking"]["requests"] * 3)
+            run("evaluate", "--project", project, "--from", "soon", expect=2)
+            self.assertEqual(run_json("evaluate", "--project", project)["objectives"]["pctr"]["rows"], trained["objectives"]["pctr"]["rows"])
+            self.assertFalse(run_json("train", "--project", project)["champion"])
+            run("models", "promote", "2", "--project", project)
+            self.assertEqual([m["champion"] for m in run_json("models", "list", "--project", project)["models"]], [False, True])
+            run("models", "rollback", "--project", project)
+            self.assertEqual([m["champion"] for m in run_json("models", "list", "--project", project)["models"]], [True, False])
+            run("models", "promote", "7", "--project", project, expect=1)
+
+    def test_the_same_seed_trains_the_same_model(self):
+        with Folder() as folder:
+            forests = []
+            for name in ("a", "b"):
+                run("init", folder / name)
+                run("simulate", "--project", folder / name, "--users", 300, "--items", 100, "--days", 42, "--seed", 4)
+                run("train", "--project", folder / name)
+                forests.append((folder / name / "data/models/feed/1/pctr.ubj").read_bytes())
+            self.assertEqual(*forests)
+
+
+class Import(unittest.TestCase):
+    def test_ndjson_compressed_is_imported_once_and_its_bad_lines_are_named(self):
+        with Folder() as folder:
+            run("init", folder / "p")
+            lines = [json.dumps(event(i, time=f"2026-01-01T00:00:{i:02d}Z")) for i in range(30)]
+            lines.insert(5, "{broken")
+            with gzip.open(folder / "e.ndjson.gz", "wt") as file:
+                file.write("\n".join(lines))
+            dry = run_json("import", "ndjson", folder / "e.ndjson.gz", "--project", folder / "p", "--dry-run")
+            self.assertEqual((dry["events"], dry["rejected"]), (30, 1))
+            done = subprocess.run([GFR, "import", "ndjson", folder / "e.ndjson.gz", "--project", folder / "p", "--json"], capture_output=True, text=True)
+            self.assertIn("e.ndjson.gz:6", done.stderr)
+            _, err = run("import", "ndjson", folder / "e.ndjson.gz", "--project", folder / "p", expect=2)
+            self.assertIn("--rebuild", err)
+            again = run_json("import", "ndjson", folder / "e.ndjson.gz", "--project", folder / "p", "--rebuild")
+            self.assertEqual(again["duplicates"], 30)
+            self.assertEqual(run_json("log", "verify", "--project", folder / "p")["records"], 30)
+
+    def test_a_parquet_export_is_imported_by_its_map(self):
+        with Folder() as folder:
+            run("init", folder / "p")
+            table = pa.table({
+                "ts": pa.array([1767225600, 1767225605, 1767225609], pa.timestamp("s")),
+                "who": ["u", "u", "u"], "what": ["shown", "clicked", "scrolled"], "req": ["r", "r", "r"],
+                "shown": [["a", "b"], None, None], "eur": [[1.5, 2.5], None, None], "sku": [None, "b", None], "unused": [1, 2, 3]})
+            pq.write_table(table, folder / "e.parquet")
+            (folder / "map.toml").write_text('[columns]\ntime = "ts"\nuser_id = "who"\ntype = "what"\nrequest_id = "req"\nitems = "shown"\nprices = "eur"\nitem_id = "sku"\n'
+                                             '[types]\nshown = ["feed.request", "feed.impression"]\nclicked = "feed.click"\n')
+            report = run_json("import", "parquet", folder / "e.parquet", "--map", folder / "map.toml", "--project", folder / "p")
+            self.assertEqual(report["events"], 3)
+            self.assertEqual(report["unmapped_types"], {"scrolled": 1})
+            self.assertEqual(report["unmapped_columns"], ["unused"])
+            self.assertEqual((report["clicks"], report["clicks_in_slate"]), (1, 1))
+            self.assertIn("--map", run("import", "parquet", folder / "e.parquet", "--project", folder / "p", expect=2)[1])
+            (folder / "junk.parquet").write_bytes(b"PAR1 no")
+            run("import", "parquet", folder / "junk.parquet", "--map", folder / "map.toml", "--project", folder / "p", expect=1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,100 @@
+"""What the end-to-end tests share: running gfr, a server as a child process, and events."""
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+
+GFR = os.environ.get("GFR", str(pathlib.Path(__file__).resolve().parent.parent / "build/release/gfr"))
+SOURCE = pathlib.Path(os.environ.get("GFR_SOURCE_DIR", pathlib.Path(__file__).resolve().parent.parent))
+
+
+def run(*arguments, expect=0):
+    """Runs gfr; gives stdout and stderr. Fails when the exit code is not `expect`."""
+    done = subprocess.run([GFR, *map(str, arguments)], capture_output=True, text=True, timeout=600)
+    assert done.returncode == expect, f"gfr {' '.join(map(str, arguments))} gave {done.returncode}, not {expect}\n{done.stdout}\n{done.stderr}"
+    return done.stdout, done.stderr
+
+
+def run_json(*arguments, expect=0):
+    """Runs gfr with --json; gives the one object on stdout."""
+    return json.loads(run(*arguments, "--json", expect=expect)[0])
+
+
+class Folder:
+    """A temporary folder, removed at its end."""
+
+    def __enter__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="gfr-e2e-"))
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Server:
+    """`gfr serve` on a free port of 127.0.0.1; ended by its own process id."""
+
+    def __init__(self, project, *arguments):
+        self.process = subprocess.Popen([GFR, "serve", "--project", str(project), "--listen", "127.0.0.1:0", *arguments], stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if not line.startswith("listening on http://"):
+            self.process.wait(10)
+            raise AssertionError(f"no server: {line} {self.process.stderr.read()}")
+        self.host, self.port = "127.0.0.1", int(line.strip().rsplit(":", 1)[1])
+
+    def request(self, method, path, body=None, headers=None, timeout=60):
+        """Gives the status, the headers and the body's bytes."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read()
+        finally:
+            connection.close()
+
+    def post(self, path, value, content_type="application/json"):
+        """Posts JSON; gives the status and the parsed reply."""
+        body = value if isinstance(value, (bytes, str)) else json.dumps(value)
+        status, _, reply = self.request("POST", path, body, {"Content-Type": content_type})
+        return status, json.loads(reply)
+
+    def get(self, path, **headers):
+        status, _, reply = self.request("GET", path, None, headers)
+        return status, reply
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.close_pipes()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        self.close_pipes()
+        return code
+
+    def close_pipes(self):
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.kill()
+
+
+def event(id, type="item.view", time="2026-01-01T00:00:00Z", user="u1", items=("i1",), **data):
+    return {"specversion": "1.0", "id": str(id), "source": "test", "type": type, "time": time,
+            "data": {"user_id": user, "items": [{"item_id": i} for i in items], **data}}
+
+
+def log_events(project):
+    """Records in the log, by the log's own check."""
+    return run_json("log", "verify", "--project", project)["records"]
