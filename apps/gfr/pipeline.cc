@@ -4,6 +4,7 @@
 
 #include "base/time.h"
 #include "commands.h"
+#include "dataset/export_dataset.h"
 #include "event/event_json.h"
 #include "log/event_log.h"
 #include "print_report.h"
@@ -224,19 +225,30 @@ void AddFeatures(CLI::App& app, Command& run) {
 
 void AddDataset(CLI::App& app, Command& run) {
   static Common common;
-  CLI::App* c = AddCommand(app, "dataset", "Replay the log to rows with labels, and count them", "gfr dataset --project demo", common);
+  static std::string out;
+  CLI::App* c = AddCommand(app, "dataset", "Replay the log to rows with labels; count them, or write them as Parquet", "gfr dataset --out rows --project demo", common);
+  c->add_option("--out", out, "A folder for NAME.parquet of each objective");
   c->callback([&run] {
     run = [] {
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
+      const auto& objectives = project.value()->objectives();
       const auto data = project.value()->MakeDataset({});
       if (!data.ok()) return Fail(data.error());
-      Json json{{"events", data.value().records}, {"slates", data.value().slates.size()}, {"columns", data.value().columns}, {"objectives", Json::object()}};
-      for (std::size_t o = 0; o < project.value()->objectives().size(); ++o) {
-        const ObjectiveRows& rows = data.value().objectives[o];
-        json["objectives"][project.value()->objectives()[o].name] = {{"rows", rows.size()}, {"positives", std::ranges::count(rows.label, 1.0f)}};
+      if (!out.empty()) {
+        if (const Status s = ExportDataset(data.value(), *project.value()->features(), objectives, out); !s.ok()) return Fail(s.error());
       }
-      PrintJson(json);
+      Json json{{"events", data.value().records}, {"slates", data.value().slates.size()}, {"columns", data.value().columns}, {"objectives", Json::object()}};
+      for (std::size_t o = 0; o < objectives.size(); ++o) {
+        const ObjectiveRows& rows = data.value().objectives[o];
+        json["objectives"][objectives[o].name] = {{"rows", rows.size()}, {"positives", std::ranges::count(rows.label, 1.0f)}};
+      }
+      if (common.json) {
+        PrintJson(json);
+        return 0;
+      }
+      std::printf("%s events, %s slates with a click, %s columns\n", json["events"].dump().c_str(), json["slates"].dump().c_str(), json["columns"].dump().c_str());
+      for (const auto& [name, o] : json["objectives"].items()) std::printf("%-12s %10s rows %10s positives\n", name.c_str(), o["rows"].dump().c_str(), o["positives"].dump().c_str());
       return 0;
     };
   });

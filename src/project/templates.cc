@@ -40,11 +40,11 @@ folds = 4           # Rolling-origin folds of the report.
 
 [train]
 depth = 6
-eta = 0.06
+eta = 0.05
 max_rounds = 600
 early_stopping = 30
-min_child_weight = 5
-colsample = 0.7
+min_child_weight = 8
+colsample = 0.5
 subsample = 0.9
 refit = true
 
@@ -316,29 +316,7 @@ type = "since"
 scope = "session"
 events = ["item.view"]
 
-[[feature]]
-name = "item_clicks_1d"
-type = "count"
-scope = "item"
-events = ["feed.click"]
-window = "1d"
-tiles = 24
-
-[[feature]]
-name = "item_views_1d"
-type = "count"
-scope = "item"
-events = ["item.view"]
-window = "1d"
-tiles = 24
-
-[[feature]]
-name = "item_impressions_1d"
-type = "count"
-scope = "item"
-events = ["feed.impression"]
-window = "1d"
-tiles = 24
+# Of items, rates and decayed counts only: plain counts grow all through a log of one day, and mean something else on the next.
 
 [[feature]]
 name = "item_ctr_1d"

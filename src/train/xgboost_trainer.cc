@@ -63,6 +63,7 @@ XgboostTrainer::~XgboostTrainer() = default;
 
 Result<std::unique_ptr<XgboostTrainer>> XgboostTrainer::Load(const std::string& path) {
   auto api = std::make_unique<Api>();
+  ::setenv("OMP_WAIT_POLICY", "passive", 0);  // Its threads must not spin where others need the processors.
   api->library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!api->library) return Error{ErrorCode::kNotFound, std::string("XGBoost cannot be loaded (set GFR_XGBOOST_LIBRARY to libxgboost.so): ") + ::dlerror()};
   std::string missing;
