@@ -1,0 +1,56 @@
+#include "table/parquet_writer.h"
+
+#include <arrow/api.h>
+#include <arrow/io/file.h>
+#include <parquet/arrow/writer.h>
+
+#include <cstdio>
+
+namespace gfr {
+namespace {
+
+arrow::Result<std::shared_ptr<arrow::Array>> ArrayOf(const std::vector<float>& values) {
+  arrow::FloatBuilder builder;
+  ARROW_RETURN_NOT_OK(builder.Reserve(static_cast<std::int64_t>(values.size())));
+  for (const float v : values) {
+    if (v == v) builder.UnsafeAppend(v);
+    else builder.UnsafeAppendNull();
+  }
+  return builder.Finish();
+}
+arrow::Result<std::shared_ptr<arrow::Array>> ArrayOf(const std::vector<std::int64_t>& values) {
+  arrow::Int64Builder builder;
+  ARROW_RETURN_NOT_OK(builder.AppendValues(values));
+  return builder.Finish();
+}
+arrow::Result<std::shared_ptr<arrow::Array>> ArrayOf(const std::vector<std::uint64_t>& values) {
+  arrow::UInt64Builder builder;
+  ARROW_RETURN_NOT_OK(builder.AppendValues(values));
+  return builder.Finish();
+}
+
+arrow::Status Write(const std::string& path, const std::vector<NamedColumn>& columns) {
+  arrow::FieldVector fields;
+  arrow::ArrayVector arrays;
+  for (const NamedColumn& column : columns) {
+    ARROW_ASSIGN_OR_RAISE(auto array, std::visit([](const auto& values) { return ArrayOf(values); }, column.values));
+    fields.push_back(arrow::field(column.name, array->type()));
+    arrays.push_back(std::move(array));
+  }
+  const auto table = arrow::Table::Make(arrow::schema(fields), arrays);
+  ARROW_ASSIGN_OR_RAISE(const auto out, arrow::io::FileOutputStream::Open(path));
+  const auto properties = parquet::WriterProperties::Builder().compression(arrow::Compression::ZSTD)->build();
+  ARROW_RETURN_NOT_OK(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), out, 1 << 18, properties));
+  return out->Close();
+}
+
+}  // namespace
+
+Status WriteParquet(const std::string& path, const std::vector<NamedColumn>& columns) {
+  const std::string beside = path + ".tmp";
+  if (const auto status = Write(beside, columns); !status.ok()) return Error{ErrorCode::kUnavailable, status.ToString(), {path, 0}};
+  if (std::rename(beside.c_str(), path.c_str()) != 0) return Error{ErrorCode::kUnavailable, "cannot rename it into place", {path, 0}};
+  return {};
+}
+
+}  // namespace gfr
