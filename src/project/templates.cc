@@ -40,12 +40,12 @@ folds = 4           # Rolling-origin folds of the report.
 
 [train]
 depth = 6
-eta = 0.05
+eta = 0.04
 max_rounds = 600
 early_stopping = 30
 min_child_weight = 8
 colsample = 0.5
-subsample = 0.9
+subsample = 0.8
 refit = true
 
 [feed]

@@ -123,6 +123,18 @@ Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, con
   return fitted;
 }
 
+// Trains `rounds` rounds on the rows of [from, to); `bytes` gets the forest as XGBoost wrote it, when it is wanted.
+Result<Forest> Refit(const ObjectiveRows& rows, const Model& model, std::int64_t from_ms, std::int64_t to_ms, int rounds, const TrainConfig& train,
+                     const XgboostTrainer& engine, std::string* bytes) {
+  const Part part = Select(rows, model, from_ms, to_ms);
+  XgboostParams params = train.params;
+  params.max_rounds = rounds;
+  GFR_ASSIGN(TrainedForest trained, engine.Train(part.matrix(), nullptr, params, [](int, double) {}));
+  GFR_ASSIGN(Forest forest, ParseXgboost(trained.ubj));
+  if (bytes) *bytes = std::move(trained.ubj);
+  return forest;
+}
+
 Model EmptyModel(const FeatureSet& features) {
   Model model;
   model.feature_fingerprint = features.fingerprint;
@@ -195,6 +207,9 @@ Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<
     std::fprintf(stderr, "train: fold %d of %d done\n", k + 1, split.folds);
     Model model = dictionary;
     model.objectives = {fitted.value().objective};
+    if (train.refit) {  // As what is served: the chosen rounds, on all rows whose labels were there before the fold.
+      GFR_ASSIGN(model.objectives[0].forest, Refit(data.objectives[o], dictionary, b.begin, b.test - objectives[o].window_ms, fitted.value().rounds, train, engine, nullptr));
+    }
     const Ranked ranked = RankSlates(model, data, b.test, b.end);
     const auto mine = Spans(ranked.model), recent = Spans(ranked.most_recent), shown = Spans(ranked.order_shown);
     EvaluationReport::Fold fold;
@@ -333,14 +348,9 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
     for (std::size_t o = 0; o < objectives.size(); ++o) {
       const Part late = Select(data.objectives[o], model, parts[o].calibration, parts[o].end);
       const Calibrator calibrator = FitCalibrator(Margins(fitted[o].objective.forest, late), late.labels, late.users);
-      const Part all = Select(data.objectives[o], model, parts[o].begin, INT64_MAX);
-      XgboostParams params = config.params;
-      params.max_rounds = fitted[o].rounds;
-      GFR_ASSIGN(TrainedForest again, engine.Train(all.matrix(), nullptr, params, [](int, double) {}));
-      GFR_ASSIGN(model.objectives[o].forest, ParseXgboost(again.ubj));
-      model.objectives[o].forest_bytes = std::move(again.ubj);
+      GFR_ASSIGN(model.objectives[o].forest, Refit(data.objectives[o], model, parts[o].begin, INT64_MAX, fitted[o].rounds, config, engine, &model.objectives[o].forest_bytes));
       model.objectives[o].calibrator = calibrator;
-      stage("refit " + objectives[o].name, all.size());
+      stage("refit " + objectives[o].name, data.objectives[o].size());
     }
   }
   model.card["rows_until"] = std::to_string(data.last_arrival_ms);
