@@ -54,12 +54,21 @@ class Builder {
     data_.last_arrival_ms = r.arrival_ms;
     data_.simulated = data_.simulated || r.event.source == "simulator";
     const Key user = KeyOf(r.event.user_id), request = KeyOf(r.event.request_id);
+    NameCategories(r.event.context);
+    for (const EventItem& item : r.event.items) {
+      NameCategories(item.properties);
+      if (r.event.type == EventType::kFeedImpression && request) latest_impression_[PairKey(user, KeyOf(item.item_id))] = {request, r.event.time_ms};
+    }
     for (std::size_t o = 0; o < objectives_.size(); ++o) {
       if (r.event.type != objectives_[o].label) continue;
       for (const EventItem& item : r.event.items) {
         const Key key = KeyOf(item.item_id);
         labels_[o][PairKey(user, key)].at.push_back({r.offset, r.event.time_ms});
-        if (request) labels_[o][PairKey(request ^ kRequestSalt, key)].at.push_back({r.offset, r.event.time_ms});
+        Key of = request;
+        if (const auto shown = latest_impression_.find(PairKey(user, key)); of == 0 && shown != latest_impression_.end() && r.event.time_ms <= shown->second.second + objectives_[o].window_ms) {
+          of = shown->second.first;
+        }
+        if (of) labels_[o][PairKey(of ^ kRequestSalt, key)].at.push_back({r.offset, r.event.time_ms});
       }
     }
     if (r.event.type == EventType::kFeedRequest && r.event.served.columns > 0) early_[r.event.served.as_of].push_back(r);
@@ -91,6 +100,13 @@ class Builder {
 
  private:
   static constexpr Key kRequestSalt = 0x9e3779b97f4a7c15u;
+
+  void NameCategories(const std::vector<Property>& properties) {
+    if (data_.category_names.size() >= 20000) return;
+    for (const Property& p : properties) {
+      if (!p.text.empty()) data_.category_names.try_emplace(CategoryCode(KeyOf(p.text)), p.text);
+    }
+  }
 
   // Reads the requests that the server served when `as_of` was the last record folded.
   void OpenServed(std::int64_t as_of) {
@@ -184,6 +200,7 @@ class Builder {
   const DatasetOptions options_;
   std::vector<LabelIndex> labels_;
   std::unordered_map<std::int64_t, std::vector<LogRecord>> early_;
+  std::unordered_map<Key, std::pair<Key, std::int64_t>> latest_impression_;  // Of user and item: its request and time.
   std::unordered_map<Key, OpenRequest> open_;
   std::unordered_map<Key, std::unordered_map<Key, std::uint64_t>> touched_;
   std::unordered_map<Key, std::uint32_t> touches_;

@@ -2,10 +2,12 @@
 //
 // A row of an objective whose population event names a request has that request's features (read at the request); a row of a single event
 // is read strictly before the event. Labels as docs/ARCHITECTURE.md, "Labels": `any`, within the window, rows younger than it dropped.
+// A click that names no request labels the user's latest impression of the item within the window.
 // A request that the server logged is read at its own as_of, now and epoch; an imported one reads everything before its position.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -50,6 +52,7 @@ struct Dataset {
   std::vector<float> slate_features;
   std::int64_t first_arrival_ms = 0, last_arrival_ms = 0;
   std::uint64_t records = 0;
+  std::map<float, std::string> category_names;  // Of category codes in rows, for reports; at most 20,000.
   bool simulated = false;  // Some of the events are the simulator's.
 };
 

@@ -79,6 +79,13 @@ std::string ReportToJson(const EvaluationReport& r) {
                                   {"intervals", {{"auc_roc", Pair(m.auc_roc.interval)}, {"auc_pr", Pair(m.auc_pr.interval)}, {"log_loss", Pair(m.log_loss.interval)},
                                                  {"ece", Pair(m.ece.interval)}, {"observed_over_expected", Pair(m.observed_over_expected.interval)}}}};
   }
+  for (const ObjectiveReport& o : r.objectives) {
+    for (const SliceReport& slice : o.slices) {
+      json["objectives"][o.name]["slices"].push_back({{"feature", slice.feature}, {"value", slice.value}, {"rows", slice.metrics.rows}, {"positives", slice.metrics.positives},
+                                                      {"auc_roc", Number(slice.metrics.auc_roc.value)}, {"observed_over_expected", Number(slice.metrics.observed_over_expected.value)},
+                                                      {"observed_over_expected_interval", Pair(slice.metrics.observed_over_expected.interval)}});
+    }
+  }
   json["ranking"] = RankingJson(r.ranking);
   json["ranking"]["baselines"] = Json::object();
   for (const auto& [name, metrics] : r.baselines) json["ranking"]["baselines"][name] = RankingJson(metrics);
@@ -130,7 +137,16 @@ std::string ReportToHtml(const EvaluationReport& r) {
       top = std::max({top, b.mean_probability, b.observed});
     }
     html += Plot("Reliability: observed against mean probability", reliability, top > 0 ? top : 1, true, true) + Plot("ROC: true against false positive rate", o.roc, 1, true, false) +
-            Plot("Precision against recall", o.pr, 1, false, false) + Bars(o.importance);
+            Plot("Precision against recall", o.pr, 1, false, false);
+    if (!o.slices.empty()) {
+      html += "<h3>Slices</h3><table><tr><th>feature<th>value<th>rows<th>positives<th>AUC-ROC<th>observed/expected</tr>";
+      for (const SliceReport& s : o.slices) {
+        html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td>", Escape(s.feature), Escape(s.value), s.metrics.rows, s.metrics.positives) + Cell(s.metrics.auc_roc) +
+                Cell(s.metrics.observed_over_expected) + "</tr>";
+      }
+      html += "</table>";
+    }
+    html += Bars(o.importance);
   }
   return html + "</html>\n";
 }

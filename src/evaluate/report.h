@@ -10,11 +10,17 @@
 
 namespace gfr {
 
+struct SliceReport {
+  std::string feature, value;  // "device", "mobile"; "price", "12 to 40".
+  BinaryMetrics metrics;
+};
+
 struct ObjectiveReport {
   std::string name;
   BinaryMetrics metrics;
   std::vector<CurvePoint> roc, pr;
   std::vector<ReliabilityBin> reliability;
+  std::vector<SliceReport> slices;
   std::vector<std::pair<std::string, double>> importance;  // Total gain, highest first.
 };
 

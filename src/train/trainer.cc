@@ -186,6 +186,58 @@ Ranked RankSlates(const Model& model, const Dataset& data, std::int64_t from_ms,
   return ranked;
 }
 
+constexpr std::size_t kSliceValues = 8, kSliceRows = 50;
+
+// Which slice of column k each row is in, as its name; empty: in none.
+std::vector<std::string> SliceNames(const Model& model, const Dataset& data, const Part& part, std::size_t k) {
+  std::vector<std::string> names(part.size());
+  const auto value = [&](std::size_t i) { return part.rows[i * part.columns + k]; };
+  if (model.categorical[k]) {
+    std::vector<std::string> of_code(kSliceValues);
+    for (const auto& [raw, code] : model.categories[k]) {
+      const auto name = data.category_names.find(raw);
+      if (code < kSliceValues) of_code[static_cast<std::size_t>(code)] = name == data.category_names.end() ? "code " + std::to_string(static_cast<int>(code)) : name->second;
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) names[i] = value(i) != value(i) ? "missing or new" : value(i) < kSliceValues ? of_code[static_cast<std::size_t>(value(i))] : "others";
+    return names;
+  }
+  std::vector<float> sorted;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (value(i) == value(i)) sorted.push_back(value(i));
+  }
+  if (sorted.empty()) return names;
+  std::ranges::sort(sorted);
+  const float cuts[] = {sorted[sorted.size() / 4], sorted[sorted.size() / 2], sorted[sorted.size() * 3 / 4]};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (value(i) != value(i)) continue;
+    const auto quarter = std::ranges::upper_bound(cuts, value(i)) - std::begin(cuts);
+    char name[64];
+    std::snprintf(name, sizeof name, "quarter %d: %s%g", static_cast<int>(quarter) + 1, quarter == 0 ? "below " : "from ", static_cast<double>(cuts[quarter == 0 ? 0 : quarter - 1]));
+    names[i] = name;
+  }
+  return names;
+}
+
+std::vector<SliceReport> Slices(const Model& model, const Dataset& data, const Part& part, const std::vector<float>& probability) {
+  std::vector<SliceReport> slices;
+  for (std::size_t k = 0; k < model.columns.size(); ++k) {
+    if (!model.categorical[k] && model.columns[k] != "price" && model.columns[k] != "supplied_rank") continue;
+    const std::vector<std::string> names = SliceNames(model, data, part, k);
+    std::map<std::string, Part> parts;
+    std::map<std::string, std::vector<float>> predicted;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names[i].empty()) continue;
+      parts[names[i]].labels.push_back(part.labels[i]);
+      parts[names[i]].users.push_back(part.users[i]);
+      predicted[names[i]].push_back(probability[i]);
+    }
+    for (const auto& [name, rows] : parts) {
+      if (rows.size() >= kSliceRows) slices.push_back({model.columns[k], name, MeasureBinary({predicted[name], rows.labels, rows.users}, 50, kSeed)});
+    }
+  }
+  return slices;
+}
+
 std::vector<std::span<const float>> Spans(const std::vector<std::vector<float>>& scores) { return {scores.begin(), scores.end()}; }
 
 // Trains pctr again on each of several earlier ends and compares on what follows: no fold sees its own future.
@@ -291,6 +343,7 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
       entry.roc = RocCurve(rows, 200);
       entry.pr = PrCurve(rows, 200);
       entry.reliability = Reliability(rows, 15);
+      entry.slices = Slices(model, data, part, probability);
       report.objectives.push_back(std::move(entry));
     }
   }

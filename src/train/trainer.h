@@ -49,6 +49,7 @@ struct TimeRange {
 };
 
 // Judges `model` on the rows of `ranges` (one an objective) and the slates of the range of "pctr" (else of the first), ranked by it.
+// Slices are cut by every category column (its eight most frequent values), and by price and supplied_rank in quartiles.
 EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
                                const std::vector<TimeRange>& ranges);
 

@@ -1,0 +1,132 @@
+#include "dataset/dataset.h"
+
+#include <gtest/gtest.h>
+
+#include "base/test_folder.h"
+#include "base/time.h"
+#include "dataset/export_dataset.h"
+#include "log/event_log.h"
+
+namespace gfr {
+namespace {
+
+constexpr const char* kConfig = R"(
+[user]
+device = "category"
+[[feature]]
+name = "clicks"
+type = "count"
+scope = "user"
+events = ["feed.click"]
+)";
+
+class DatasetTest : public testing::Test {
+ protected:
+  DatasetTest() {
+    auto config = Config::Parse(kConfig, "gfr.toml");
+    features = FeatureSet::Make(config.value()).value();
+  }
+  Event Make(EventType type, std::int64_t minute, const std::string& request, std::vector<std::string> items, const std::string& user = "u") {
+    Event e{.id = std::to_string(events.size()), .source = "t", .type = type, .time_ms = start + minute * kMinuteMs, .user_id = user, .request_id = request};
+    for (const std::string& id : items) e.items.push_back({.item_id = id, .index = static_cast<std::int32_t>(e.items.size())});
+    return e;
+  }
+  void Add(EventType type, std::int64_t minute, const std::string& request, std::vector<std::string> items, const std::string& user = "u") {
+    events.push_back(Make(type, minute, request, std::move(items), user));
+  }
+  void Slate(std::int64_t minute, const std::string& request, const std::vector<std::string>& items) {
+    Add(EventType::kFeedRequest, minute, request, items);
+    Add(EventType::kFeedImpression, minute, request, items);
+  }
+  Dataset Build(DatasetOptions options = {}) {
+    const TestFolder folder;
+    const FixedClock clock(0);
+    std::uint64_t duplicates = 0;
+    EXPECT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()}).value()->AppendImported(events, [](std::uint64_t) {}, &duplicates).ok());
+    auto data = BuildDataset(PosixFileSystem(), folder.path(), features, objectives, options);
+    EXPECT_TRUE(data.ok()) << data.error().message;
+    return std::move(data).value();
+  }
+  const std::int64_t start = 28'000'000 * kMinuteMs;
+  std::shared_ptr<const FeatureSet> features;
+  std::vector<ObjectiveConfig> objectives{{.name = "pctr"}, {.name = "pcvr", .population = EventType::kFeedClick, .label = EventType::kPurchase, .window_ms = 60 * kMinuteMs}};
+  std::vector<Event> events;
+};
+
+using Labels = std::vector<float>;
+
+TEST_F(DatasetTest, LabelsTheImpressionOfTheClickedRequestOnly) {
+  Slate(0, "r1", {"a", "b"});
+  Slate(5, "r2", {"a", "b"});
+  Add(EventType::kFeedClick, 6, "r2", {"b"});
+  Add(EventType::kAppOpen, 500, "", {});
+  EXPECT_EQ(Build().objectives[0].label, (Labels{0, 0, 0, 1}));
+}
+
+TEST_F(DatasetTest, AClickWithoutARequestLabelsTheLatestImpressionWithinTheWindow) {
+  Slate(0, "r1", {"a"});
+  Slate(5, "r2", {"a"});
+  Add(EventType::kFeedClick, 6, "", {"a"});
+  Slate(100, "r3", {"a"});
+  Add(EventType::kFeedClick, 131, "", {"a"});
+  Add(EventType::kAppOpen, 500, "", {});
+  EXPECT_EQ(Build().objectives[0].label, (Labels{0, 1, 0}));
+}
+
+TEST_F(DatasetTest, APurchaseLabelsClicksBeforeItWithinTheWindowAcrossSessions) {
+  Slate(0, "r1", {"a", "b"});
+  Add(EventType::kFeedClick, 1, "r1", {"a"});
+  Add(EventType::kPurchase, 61, "", {"a"});
+  Slate(70, "r2", {"a"});
+  Add(EventType::kFeedClick, 71, "r2", {"a"});
+  Add(EventType::kFeedClick, 72, "r2", {"a"}, "other");
+  Add(EventType::kAppOpen, 500, "", {});
+  const Dataset data = Build();
+  EXPECT_EQ(data.objectives[1].label, (Labels{1, 0, 0}));
+}
+
+TEST_F(DatasetTest, ReadsAClicksFeaturesAsOfItsRequest) {
+  Slate(0, "r1", {"a", "b"});
+  Add(EventType::kFeedClick, 1, "r1", {"a"});
+  Add(EventType::kFeedClick, 2, "r1", {"b"});
+  Add(EventType::kAppOpen, 500, "", {});
+  EXPECT_EQ(Build().objectives[1].features, (Labels{0, 0})) << "the first click came after the request that the second belongs to";
+}
+
+TEST_F(DatasetTest, DropsRowsYoungerThanTheirWindowWhateverTheirLabel) {
+  Slate(0, "r1", {"a"});
+  Slate(100, "r2", {"a", "b"});
+  Add(EventType::kFeedClick, 101, "r2", {"a"});
+  EXPECT_EQ(Build().objectives[0].label, (Labels{0}));
+  EXPECT_EQ(Build({.drop_immature = false}).objectives[0].label, (Labels{0, 1, 0}));
+}
+
+TEST_F(DatasetTest, KeepsRowsOfARangeWithTheStateOfAllBefore) {
+  Slate(0, "r1", {"a"});
+  Add(EventType::kFeedClick, 1, "r1", {"a"});
+  Slate(10, "r2", {"a"});
+  Add(EventType::kAppOpen, 500, "", {});
+  const Dataset data = Build({.from_ms = start + 5 * kMinuteMs, .to_ms = start + 20 * kMinuteMs});
+  ASSERT_EQ(data.objectives[0].size(), 1u);
+  EXPECT_EQ(data.objectives[0].features[0], 1);
+}
+
+TEST_F(DatasetTest, RanksWhatWasShownInItsOrderAndCountsAMissingClickAsNowhere) {
+  Add(EventType::kFeedRequest, 0, "r1", {"a", "b", "c", "d"});
+  Add(EventType::kFeedImpression, 0, "r1", {"d", "b"});
+  Add(EventType::kFeedClick, 1, "r1", {"b"});
+  Slate(5, "r2", {"a", "x"});
+  Add(EventType::kFeedClick, 6, "r2", {"elsewhere"});
+  Slate(8, "r3", {"a"});
+  Add(EventType::kAppOpen, 500, "", {});
+  const Dataset data = Build();
+  ASSERT_EQ(data.slates.size(), 2u) << "a slate without a click is neither right nor wrong";
+  EXPECT_EQ(data.slates[0].items, 2);
+  EXPECT_EQ(data.slates[0].clicked, 1);
+  EXPECT_TRUE(data.slates[0].untouched);
+  EXPECT_EQ(data.slates[1].clicked, -1);
+  EXPECT_FALSE(data.slates[0].most_recent[0] > 0);
+}
+
+}  // namespace
+}  // namespace gfr
