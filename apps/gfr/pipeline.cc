@@ -202,7 +202,7 @@ void AddLog(CLI::App& app, Command& run) {
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
       if (action == "dump") return DumpLog(*project.value());
-      const auto checked = CheckLog(PosixFileSystem(), project.value()->log_folder(), action == "repair");
+      const auto checked = project.value()->CheckLog(action == "repair");
       if (!checked.ok()) return Fail(checked.error());
       const LogCheck& log = checked.value();
       if (common.json) PrintJson({{"records", log.records}, {"bad_at", log.bad_at}, {"cut", log.cut}});

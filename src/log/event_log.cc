@@ -110,8 +110,21 @@ Status EventLog::State::Recover() {
     GFR_TRY(file->Truncate(at));
     GFR_TRY(file->Sync());
   }
-  // Offsets, arrival and duplicate keys from the log itself.
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, options.folder));
+  // Arrival and duplicate keys from the log itself: of the last 24 h, so from the last segment that began before them.
+  std::int64_t newest_ms = INT64_MIN;
+  std::uint64_t from = next_offset;
+  for (std::size_t i = segments.size(); i > 0; --i) {
+    GFR_ASSIGN(const auto segment, fs.OpenForRead(JoinPath(options.folder, segments[i - 1])));
+    GFR_ASSIGN(const std::string head, segment->Read(0, kSegmentHeaderBytes + kRecordHeaderBytes));
+    std::uint64_t first = 0;
+    if (!ReadSegmentHeader(head, &first)) return Error{ErrorCode::kCorrupt, "the header of '" + segments[i - 1] + "' is not what was written; see `gfr log repair`"};
+    from = first;
+    if (head.size() < kSegmentHeaderBytes + kRecordHeaderBytes) continue;
+    const std::int64_t arrival_ms = RecordArrival(std::string_view(head).substr(kSegmentHeaderBytes));
+    newest_ms = std::max(newest_ms, arrival_ms);
+    if (arrival_ms < newest_ms - kHorizonMs) break;
+  }
+  GFR_ASSIGN(const auto reader, LogReader::Open(fs, options.folder, from));
   for (;;) {
     GFR_ASSIGN(const bool more, reader->Next(&record));
     if (!more) break;

@@ -53,6 +53,8 @@ void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& ev
   std::memcpy(p + 4, &crc, 4);
 }
 
+std::int64_t RecordArrival(std::string_view header) { return Load<std::int64_t>(header.data() + 16); }
+
 RecordState ReadRecord(std::string_view bytes, LogRecord* record, std::size_t* size) {
   if (bytes.size() < kRecordHeaderBytes) return RecordState::kShort;
   const auto length = Load<std::uint32_t>(bytes.data());

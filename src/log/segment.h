@@ -18,6 +18,9 @@ std::string SegmentHeader(std::uint64_t first_offset);
 bool ReadSegmentHeader(std::string_view bytes, std::uint64_t* first_offset);
 void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& event, std::string* out);
 
+// REQUIRES: a whole record header.
+std::int64_t RecordArrival(std::string_view header);
+
 enum class RecordState { kOk, kShort, kBad };
 // Reads the record at the start of `bytes`; kShort: it goes on behind their end.
 RecordState ReadRecord(std::string_view bytes, LogRecord* record, std::size_t* size);

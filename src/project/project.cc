@@ -137,6 +137,7 @@ Status Project::RebuildLog(std::vector<Event> events, Imported* imported) {
     GFR_TRY(log->AppendImported(std::move(all), [](std::uint64_t) {}, &imported->duplicates));
     imported->log_events = log->next_offset();
   }
+  GFR_TRY(fs.Remove(snapshot_path()));
   GFR_TRY(fs.RemoveTree(old));
   GFR_TRY(fs.Rename(log_folder(), old));
   GFR_TRY(fs.Rename(fresh, log_folder()));
@@ -169,6 +170,11 @@ Status Project::AppendToLog(std::vector<Event> events, Imported* imported) {
 
 Result<Dataset> Project::MakeDataset(const DatasetOptions& options) const {
   return BuildDataset(PosixFileSystem(), log_folder(), features_, objectives_, options);
+}
+
+Result<LogCheck> Project::CheckLog(bool repair) const {
+  if (repair) GFR_TRY(PosixFileSystem().Remove(snapshot_path()));
+  return gfr::CheckLog(PosixFileSystem(), log_folder(), repair);
 }
 
 Result<ServedCheck> Project::VerifyServed() const { return gfr::VerifyServed(PosixFileSystem(), log_folder(), features_); }

@@ -13,6 +13,7 @@
 #include "dataset/verify_served.h"
 #include "event/importer.h"
 #include "evaluate/report.h"
+#include "log/event_log.h"
 #include "rank/ranker.h"
 #include "registry/registry.h"
 #include "simulate/market.h"
@@ -33,6 +34,7 @@ class Project {
   static Result<std::unique_ptr<Project>> Open(const std::string& folder);
 
   std::string log_folder() const { return JoinPath(folder_, "data/log"); }
+  std::string snapshot_path() const { return JoinPath(folder_, "data/store/snapshot"); }  // The server's; of one log only.
   const std::string& folder() const { return folder_; }
   std::shared_ptr<const FeatureSet> features() const { return features_; }
   const std::vector<ObjectiveConfig>& objectives() const { return objectives_; }
@@ -67,6 +69,8 @@ class Project {
   Result<Trained> Train();
   Result<Trained> TrainOn(const Dataset& data);
   Result<ServedCheck> VerifyServed() const;
+  // CheckLog of the project's log. A log that was cut has no snapshot any more.
+  Result<LogCheck> CheckLog(bool repair) const;
   // The states of all features, folded from the whole log.
   Result<std::unique_ptr<OnlineStore>> FoldLog() const;
   Result<EvaluationReport> Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms) const;  // "" is the champion.

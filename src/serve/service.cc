@@ -4,6 +4,7 @@
 #include <charconv>
 #include <condition_variable>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -16,6 +17,7 @@
 #include "event/event_json.h"
 #include "log/event_log.h"
 #include "serve/explain.h"
+#include "store/snapshot.h"
 
 namespace gfr {
 namespace {
@@ -124,12 +126,13 @@ struct ServiceClock final : Clock {
   std::int64_t now_ms() const override { return real ? real->now_ms() : 0; }
 };
 
+constexpr std::int64_t kSnapshotMs = 10 * kMinuteMs;
 constexpr std::size_t kMaxBytesInFlight = 64u << 20;  // Event bodies; more is answered 429.
 
 }  // namespace
 
 struct Service::State {
-  explicit State(const Project& p) : project(p), store(p.features()), registry(p.registry()) {}
+  explicit State(const Project& p) : project(p), store(std::make_unique<OnlineStore>(p.features())), registry(p.registry()) {}
   const Project& project;
   ServiceClock clock;
   std::unique_ptr<EventLog> log;
@@ -139,7 +142,7 @@ struct Service::State {
   std::mutex mutex;  // The store, and all below.
   std::condition_variable folded;
   std::condition_variable_any stopping;
-  OnlineStore store;
+  std::unique_ptr<OnlineStore> store;
   std::map<std::uint64_t, LogRecord> waiting;  // Durable, but an earlier record is not folded yet.
   std::unordered_map<Key, std::uint64_t> requests;  // Of a request id: its record's offset.
   Registry registry;
@@ -158,19 +161,24 @@ struct Service::State {
     const auto last = static_cast<std::int64_t>(records.back().offset);
     std::unique_lock lock(mutex);
     for (LogRecord& r : records) waiting.emplace(r.offset, std::move(r));
-    while (!waiting.empty() && static_cast<std::int64_t>(waiting.begin()->first) == store.next_offset()) {
-      store.Fold(waiting.begin()->second);
+    while (!waiting.empty() && static_cast<std::int64_t>(waiting.begin()->first) == store->next_offset()) {
+      store->Fold(waiting.begin()->second);
       Note(waiting.begin()->second);
       waiting.erase(waiting.begin());
     }
     folded.notify_all();
-    folded.wait(lock, [&] { return store.next_offset() > last; });
+    folded.wait(lock, [&] { return store->next_offset() > last; });
   }
 
   // Looks for a new champion four times a second, loads it aside, and swaps it in between two requests.
   void Watch(const std::stop_token& stop) {
+    std::int64_t next_snapshot_ms = MonotonicMs() + kSnapshotMs;
     while (!stop.stop_requested()) {
       LookForChampion();
+      if (MonotonicMs() >= next_snapshot_ms) {
+        next_snapshot_ms = MonotonicMs() + kSnapshotMs;
+        SaveSnapshot();
+      }
       std::unique_lock lock(mutex);
       stopping.wait_for(lock, stop, std::chrono::milliseconds(250), [] { return false; });
     }
@@ -181,7 +189,7 @@ struct Service::State {
     if (!champion.ok() || champion.value() == model_version) return;
     model_version = champion.value();  // Tried once, whether it can be used or not.
     auto loaded = project.LoadModel(model_version);
-    auto bound = loaded.ok() ? BoundModel::Make(std::move(loaded).value(), store.features()) : Result<std::shared_ptr<const BoundModel>>(loaded.error());
+    auto bound = loaded.ok() ? BoundModel::Make(std::move(loaded).value(), store->features()) : Result<std::shared_ptr<const BoundModel>>(loaded.error());
     if (!bound.ok()) {
       std::fprintf(stderr, "gfr serve: champion %s is not used: %s\n", model_version.c_str(), bound.error().ToString().c_str());
       return;
@@ -194,6 +202,44 @@ struct Service::State {
     const std::string& token = project.serve().admin_token;
     return token.empty() ? request.from_loopback : request.authorization == "Bearer " + token;
   }
+
+  // Goes on from the last snapshot; without a usable one from the start of the log.
+  void LoadSnapshot() {
+    const auto bytes = PosixFileSystem().ReadAll(project.snapshot_path());
+    if (!bytes.ok()) return;
+    std::string extra;
+    const Status status = DecodeSnapshot(bytes.value(), store.get(), &extra);
+    if (status.ok() && extra.size() % 16 == 0 && store->next_offset() <= static_cast<std::int64_t>(log->next_offset())) {
+      for (std::size_t i = 0; i < extra.size(); i += 16) {
+        std::uint64_t pair[2];
+        std::memcpy(pair, extra.data() + i, 16);
+        requests[pair[0]] = pair[1];
+      }
+      snapshot_at = store->next_offset();
+      return;
+    }
+    std::fprintf(stderr, "gfr serve: the snapshot is not used (%s); the whole log is read\n", status.ok() ? "it is not of this log" : status.error().message.c_str());
+    store = std::make_unique<OnlineStore>(project.features());
+  }
+
+  void SaveSnapshot() {
+    std::string bytes;
+    {
+      const std::lock_guard lock(mutex);
+      if (store->next_offset() == snapshot_at) return;
+      std::string extra;
+      for (const auto& [key, offset] : requests) {
+        const std::uint64_t pair[2] = {key, offset};
+        extra.append(reinterpret_cast<const char*>(pair), 16);
+      }
+      bytes = EncodeSnapshot(*store, extra);
+      snapshot_at = store->next_offset();
+    }
+    Status status = PosixFileSystem().MakeFolders(JoinPath(project.folder(), "data/store"));
+    if (status.ok()) status = PublishFile(PosixFileSystem(), project.snapshot_path(), bytes);
+    if (!status.ok()) std::fprintf(stderr, "gfr serve: the snapshot cannot be written: %s\n", status.error().ToString().c_str());
+  }
+  std::int64_t snapshot_at = 0;
 
   HttpResponse LogFailed(const Error& error) {
     log_failed = true;
@@ -211,19 +257,26 @@ struct Service::State {
 };
 
 Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Service::~Service() = default;
+Service::~Service() {
+  if (!state_->watcher.joinable()) return;
+  state_->watcher.request_stop();
+  state_->watcher.join();
+  state_->SaveSnapshot();
+}
 
 Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std::string& clock) {
   auto state = std::make_unique<State>(project);
   State& s = *state;
   // The log first: it cuts a torn tail, and keeps other processes out.
   GFR_ASSIGN(s.log, EventLog::Open(PosixFileSystem(), s.clock, {.folder = project.log_folder()}));
-  GFR_ASSIGN(const auto reader, LogReader::Open(PosixFileSystem(), project.log_folder()));
+  s.LoadSnapshot();
+  const std::int64_t from = s.store->next_offset();
+  GFR_ASSIGN(const auto reader, LogReader::Open(PosixFileSystem(), project.log_folder(), static_cast<std::uint64_t>(from)));
   Progress progress("read the log", s.log->next_offset(), "events");
   for (LogRecord record;;) {
     GFR_ASSIGN(const bool more, reader->Next(&record));
     if (!more) break;
-    s.store.Fold(record);
+    s.store->Fold(record);
     s.Note(record);
     progress.Update(record.offset + 1);
   }
@@ -291,18 +344,18 @@ HttpResponse Service::State::Events(const HttpRequest& request) {
 HttpResponse Service::State::FeedFor(const HttpRequest& http) {
   FeedRequest request = ParseFeedRequest(http.body);
   std::unique_lock lock(mutex);
-  request.now_ms = std::max(clock.now_ms(), std::max(store.last_arrival_ms(), std::int64_t{0}));
-  if (request.request_id.empty()) request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(store.next_offset()) + "-" + std::to_string(++generated);
-  Feed feed = Rank(store, model.get(), project.feed(), request);
+  request.now_ms = std::max(clock.now_ms(), std::max(store->last_arrival_ms(), std::int64_t{0}));
+  if (request.request_id.empty()) request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(store->next_offset()) + "-" + std::to_string(++generated);
+  Feed feed = Rank(*store, model.get(), project.feed(), request);
   ++counters["gfr_feeds_total"];
-  const std::size_t columns = store.features().columns();
+  const std::size_t columns = store->features().columns();
   Json items = Json::array();
   for (std::size_t p = 0; p < feed.items.size(); ++p) {
     const FeedItem& item = feed.items[p];
     Json json{{"item_id", item.item_id}, {"position", p}, {"channel", item.channel},
               {"scores", {{"pctr", Number(item.pctr)}, {"pcvr", Number(item.pcvr)}, {"value", Number(item.value)}}}, {"propensity", item.propensity}};
     if (request.explain || http.query == "explain=true") {
-      for (std::size_t k = 0; k < columns; ++k) json["features"][store.features().features[k].view->spec().name] = Number(feed.event.served.features[item.row * columns + k]);
+      for (std::size_t k = 0; k < columns; ++k) json["features"][store->features().features[k].view->spec().name] = Number(feed.event.served.features[item.row * columns + k]);
     }
     items.push_back(std::move(json));
   }
@@ -329,7 +382,7 @@ HttpResponse Service::State::Explain(const std::string& request_id) {
   if (!reader.ok()) return ProblemResponse(503, "Service Unavailable", reader.error().message);
   const auto read = reader.value()->Next(&record);
   if (!read.ok() || !read.value()) return ProblemResponse(503, "Service Unavailable", "the log cannot be read");
-  return {.status = 200, .body = ExplainJson(record, store.features()) + "\n"};
+  return {.status = 200, .body = ExplainJson(record, store->features()) + "\n"};
 }
 
 HttpResponse Service::State::Metrics() {
@@ -338,7 +391,7 @@ HttpResponse Service::State::Metrics() {
   for (const char* name : {"gfr_events_accepted_total", "gfr_events_duplicate_total", "gfr_events_rejected_total", "gfr_feeds_total"}) {
     text += std::string("# HELP ") + name + " Since the server started.\n# TYPE " + name + " counter\n" + name + " " + std::to_string(counters[name]) + "\n";
   }
-  text += "# HELP gfr_log_records Records in the log.\n# TYPE gfr_log_records gauge\ngfr_log_records " + std::to_string(store.next_offset()) + "\n";
+  text += "# HELP gfr_log_records Records in the log.\n# TYPE gfr_log_records gauge\ngfr_log_records " + std::to_string(store->next_offset()) + "\n";
   return {.content_type = "text/plain; version=0.0.4", .body = text};
 }
 
@@ -363,7 +416,7 @@ HttpResponse Service::State::ChangeChampion(const HttpRequest& request) {
   const std::string version = TextOf(json, "version");
   const auto model_to_be = project.LoadModel(version);
   if (version.empty() || !model_to_be.ok()) return ProblemResponse(404, "Not Found", "there is no version '" + version.substr(0, 200) + "'");
-  const auto bound = BoundModel::Make(model_to_be.value(), store.features());
+  const auto bound = BoundModel::Make(model_to_be.value(), store->features());
   if (!bound.ok()) return ProblemResponse(409, "Conflict", bound.error().message);
   if (const Status promoted = registry.Promote(Project::kModelName, version); !promoted.ok()) return ProblemResponse(409, "Conflict", promoted.error().message);
   return Models();

@@ -32,6 +32,7 @@ class StateTable {
   std::size_t size() const { return rows_.size(); }
 
  private:
+  friend class SnapshotCodec;
   std::uint32_t row_bytes_;
   std::unordered_map<Key, std::unique_ptr<std::uint64_t[]>> rows_;
 };
@@ -78,6 +79,7 @@ class OnlineStore {
   std::vector<PropertyValue> UserProperties(Key user, std::span<const Property> context) const;
 
  private:
+  friend class SnapshotCodec;  // snapshot.cc
   struct PendingLine {
     std::int64_t arrival_ms;
     EventLine line;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/time.h"
+#include "store/snapshot.h"
 
 namespace gfr {
 namespace {
@@ -85,6 +86,48 @@ TEST_F(OnlineStoreTest, RemembersWhatAUserTouchedLastOnce) {
   Fold(EventType::kItemView, minute + 1);
   EXPECT_EQ(store->RecentItems(KeyOf("u")).size(), 1u);
   EXPECT_TRUE(store->RecentItems(KeyOf("nobody")).empty());
+}
+
+TEST_F(OnlineStoreTest, GoesOnFromASnapshotAsIfItHadFoldedEverything) {
+  Fold(EventType::kItemUpdate, minute, "", 10);
+  for (int i = 0; i < 50; ++i) Fold(i % 3 ? EventType::kFeedClick : EventType::kFeedImpression, minute + i * 7 * kSecondMs, "u" + std::to_string(i % 5), 3.0 + i);
+  const std::string bytes = EncodeSnapshot(*store, "mine");
+  auto config = Config::Parse(kConfig, "gfr.toml");
+  auto restored = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());
+  std::string extra;
+  ASSERT_TRUE(DecodeSnapshot(bytes, restored.get(), &extra).ok());
+  EXPECT_EQ(extra, "mine");
+  EXPECT_EQ(restored->next_offset(), store->next_offset());
+  const std::uint64_t from = next;
+  std::vector<std::vector<float>> values[2];
+  for (int which = 0; which < 2; ++which) {
+    if (which == 1) store.swap(restored);
+    next = from;
+    for (int i = 0; i < 30; ++i) {
+      Fold(EventType::kFeedClick, minute + 500 * kSecondMs + i * 9 * kSecondMs, "u1");
+      values[which].push_back(Read(minute + 501 * kSecondMs + i * 9 * kSecondMs, "u1"));
+    }
+  }
+  EXPECT_EQ(values[0], values[1]);
+  EXPECT_EQ(store->RecentItems(KeyOf("u1")).size(), restored->RecentItems(KeyOf("u1")).size());
+}
+
+TEST_F(OnlineStoreTest, RefusesASnapshotOfOtherDefinitionsOrOtherBytes) {
+  Fold(EventType::kFeedClick, minute);
+  const std::string bytes = EncodeSnapshot(*store, "");
+  std::string text(kConfig), extra;
+  text.replace(text.find("feed.click"), 10, "item.view");
+  auto config = Config::Parse(text, "gfr.toml");
+  OnlineStore other(FeatureSet::Make(config.value()).value());
+  EXPECT_EQ(DecodeSnapshot(bytes, &other, &extra).error().code, ErrorCode::kNotFound);
+  for (std::size_t i = 20; i < bytes.size(); i += 3) {
+    std::string bad = bytes;
+    bad[i] ^= 4;
+    auto again = Config::Parse(kConfig, "gfr.toml");
+    OnlineStore fresh(FeatureSet::Make(again.value()).value());
+    ASSERT_EQ(DecodeSnapshot(bad, &fresh, &extra).error().code, ErrorCode::kCorrupt);
+    ASSERT_FALSE(DecodeSnapshot(bytes.substr(0, i), &fresh, &extra).ok());
+  }
 }
 
 }  // namespace
