@@ -219,7 +219,8 @@ Status EventLog::AppendImported(std::vector<Event> events, const std::function<v
       progress(done);
     }
   }
-  return {};
+  if (order.empty() || s.file->size() <= kSegmentHeaderBytes) return {};
+  return s.NewSegment(s.durable_to);  // What was imported is closed, and can be sealed.
 }
 
 std::uint64_t EventLog::next_offset() const {

@@ -8,6 +8,8 @@
 
 #include "base/fault_file_system.h"
 #include "base/test_folder.h"
+#include "base/test_python.h"
+#include "log/seal.h"
 #include "log/segment.h"
 
 namespace gfr {
@@ -190,6 +192,29 @@ TEST(EventLog, AcknowledgesFromManyThreadsWhatIsThenThereOnce) {
   std::set<std::string> ids;
   for (const LogRecord& r : ReadLog(PosixFileSystem(), folder.path())) EXPECT_TRUE(ids.insert(r.event.id).second);
   EXPECT_EQ(ids.size(), 8u * 50u + 50u);
+}
+
+TEST(EventLog, SealsClosedSegmentsOnceAsParquetByHour) {
+  const TestFolder folder;
+  const FixedClock clock(5000);
+  std::uint64_t duplicates = 0;
+  const std::string lake = folder / "events";
+  {
+    const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log"});
+    std::vector<Event> events;
+    for (int i = 0; i < 100; ++i) events.push_back(MakeEvent(std::to_string(i), 1'767'225'600'000 + i * 60'000));
+    ASSERT_TRUE(log.value()->AppendImported(std::move(events), [](std::uint64_t) {}, &duplicates).ok());
+  }
+  EXPECT_EQ(SealSegments(PosixFileSystem(), folder / "log", lake).value(), 1);
+  EXPECT_EQ(SealSegments(PosixFileSystem(), folder / "log", lake).value(), 0) << "what is sealed stays sealed";
+  const TestFolder scripts;
+  EXPECT_EQ(RunPython(scripts, "import pyarrow.dataset as ds\nt = ds.dataset('" + lake + "', partitioning='hive', exclude_invalid_files=False, ignore_prefixes=['_']).to_table().sort_by('log_offset')\n"
+                               "print(t.num_rows, t['log_offset'].to_pylist() == list(range(100)), sorted(set(t['hour'].to_pylist())), t['item_ids'][7].as_py(), t['user_id'][3].as_py())"),
+            "100 True [0, 1] ['i7'] u\n");
+  const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log"});
+  EXPECT_EQ(log.value()->next_offset(), 100u);
+  EXPECT_EQ(log.value()->last_arrival_ms(), 1'767'225'600'000 + 99 * 60'000);
+  EXPECT_EQ(log.value()->Append({MakeEvent("7", 0)}).value().results[0], AppendResult::kDuplicate);
 }
 
 TEST(EventLog, RefusesImportedDataOlderThanItsEndAndNamesTheRemedy) {

@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "base/time.h"
 #include "log/event_log.h"
+#include "log/seal.h"
 #include "project/import_mapped.h"
 #include "project/templates.h"
 
@@ -138,10 +139,13 @@ Status Project::RebuildLog(std::vector<Event> events, Imported* imported) {
     imported->log_events = log->next_offset();
   }
   GFR_TRY(fs.Remove(snapshot_path()));
+  GFR_TRY(fs.RemoveTree(lake_folder()));  // It is of the old log; the new one is sealed again.
   GFR_TRY(fs.RemoveTree(old));
   GFR_TRY(fs.Rename(log_folder(), old));
   GFR_TRY(fs.Rename(fresh, log_folder()));
-  return fs.SyncDirectory(JoinPath(folder_, "data"));
+  GFR_TRY(fs.SyncDirectory(JoinPath(folder_, "data")));
+  const auto sealed = SealSegments(fs, log_folder(), lake_folder());
+  return sealed.ok() ? Status() : sealed.error();
 }
 
 Result<Project::Imported> Project::Simulate(const MarketConfig& config) {
@@ -165,7 +169,8 @@ Status Project::AppendToLog(std::vector<Event> events, Imported* imported) {
   Progress progress("write the log", events.size(), "events");
   GFR_TRY(log->AppendImported(std::move(events), [&](std::uint64_t done) { progress.Update(done); }, &imported->duplicates));
   imported->log_events = log->next_offset();
-  return {};
+  const auto sealed = SealSegments(PosixFileSystem(), log_folder(), lake_folder());
+  return sealed.ok() ? Status() : sealed.error();
 }
 
 Result<Dataset> Project::MakeDataset(const DatasetOptions& options) const {

@@ -1,7 +1,8 @@
 // Project: one folder with its gfr.toml, and the pipeline over it, as the command line and the server call it.
 //
 //   gfr.toml     what is configured        data/log/      the event log
-//   data/models/ model versions            data/reports/  evaluation reports
+//   data/models/ model versions            data/events/   its closed segments as Parquet
+//   data/store/  the server's snapshot     data/reports/  evaluation reports
 // Thread safety: none; a Project reads its configuration once.
 #pragma once
 
@@ -34,6 +35,7 @@ class Project {
   static Result<std::unique_ptr<Project>> Open(const std::string& folder);
 
   std::string log_folder() const { return JoinPath(folder_, "data/log"); }
+  std::string lake_folder() const { return JoinPath(folder_, "data/events"); }
   std::string snapshot_path() const { return JoinPath(folder_, "data/store/snapshot"); }  // The server's; of one log only.
   const std::string& folder() const { return folder_; }
   std::shared_ptr<const FeatureSet> features() const { return features_; }

@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "event/event_json.h"
 #include "log/event_log.h"
+#include "log/seal.h"
 #include "serve/explain.h"
 #include "store/snapshot.h"
 
@@ -178,6 +179,9 @@ struct Service::State {
       if (MonotonicMs() >= next_snapshot_ms) {
         next_snapshot_ms = MonotonicMs() + kSnapshotMs;
         SaveSnapshot();
+        if (const auto sealed = SealSegments(PosixFileSystem(), project.log_folder(), project.lake_folder()); !sealed.ok()) {
+          std::fprintf(stderr, "gfr serve: a segment cannot be sealed: %s\n", sealed.error().ToString().c_str());
+        }
       }
       std::unique_lock lock(mutex);
       stopping.wait_for(lock, stop, std::chrono::milliseconds(250), [] { return false; });

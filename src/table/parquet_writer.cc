@@ -9,23 +9,34 @@
 namespace gfr {
 namespace {
 
-arrow::Result<std::shared_ptr<arrow::Array>> ArrayOf(const std::vector<float>& values) {
-  arrow::FloatBuilder builder;
+using MadeArray = arrow::Result<std::shared_ptr<arrow::Array>>;
+
+template <typename Builder, typename T>
+MadeArray NumbersOf(const std::vector<T>& values) {
+  Builder builder;
   ARROW_RETURN_NOT_OK(builder.Reserve(static_cast<std::int64_t>(values.size())));
-  for (const float v : values) {
+  for (const T v : values) {
     if (v == v) builder.UnsafeAppend(v);
     else builder.UnsafeAppendNull();
   }
   return builder.Finish();
 }
-arrow::Result<std::shared_ptr<arrow::Array>> ArrayOf(const std::vector<std::int64_t>& values) {
-  arrow::Int64Builder builder;
-  ARROW_RETURN_NOT_OK(builder.AppendValues(values));
+MadeArray ArrayOf(const std::vector<float>& values) { return NumbersOf<arrow::FloatBuilder>(values); }
+MadeArray ArrayOf(const std::vector<double>& values) { return NumbersOf<arrow::DoubleBuilder>(values); }
+MadeArray ArrayOf(const std::vector<std::int64_t>& values) { return NumbersOf<arrow::Int64Builder>(values); }
+MadeArray ArrayOf(const std::vector<std::uint64_t>& values) { return NumbersOf<arrow::UInt64Builder>(values); }
+MadeArray ArrayOf(const std::vector<std::string>& values) {
+  arrow::StringBuilder builder;
+  for (const std::string& v : values) ARROW_RETURN_NOT_OK(v.empty() ? builder.AppendNull() : builder.Append(v));
   return builder.Finish();
 }
-arrow::Result<std::shared_ptr<arrow::Array>> ArrayOf(const std::vector<std::uint64_t>& values) {
-  arrow::UInt64Builder builder;
-  ARROW_RETURN_NOT_OK(builder.AppendValues(values));
+MadeArray ArrayOf(const std::vector<std::vector<std::string>>& values) {
+  const auto strings = std::make_shared<arrow::StringBuilder>();
+  arrow::ListBuilder builder(arrow::default_memory_pool(), strings);
+  for (const auto& list : values) {
+    ARROW_RETURN_NOT_OK(builder.Append());
+    for (const std::string& v : list) ARROW_RETURN_NOT_OK(strings->Append(v));
+  }
   return builder.Finish();
 }
 

@@ -1,0 +1,13 @@
+// Sealing: closed segments of the log become Parquet files of the lake, by date and hour of arrival. docs/formats/lake.md.
+#pragma once
+
+#include <string>
+
+#include "base/file_system.h"
+
+namespace gfr {
+
+// Seals every segment but the last that is not sealed yet; gives how many. Safe to run again after a crash, and beside a writer.
+Result<int> SealSegments(FileSystem& fs, const std::string& log_folder, const std::string& lake_folder);
+
+}  // namespace gfr
