@@ -49,6 +49,7 @@ lint: $(BUILD)/build.ninja  ## clang-format, clang-tidy and the dependency check
 	@tools/lint $(BUILD)
 
 format:  ## Format the sources in place.
+	@tools/setup clang-format-16
 	@git ls-files '*.cc' '*.h' | xargs clang-format-16 -i
 
 install: build  ## Install the binary and the libraries it needs under PREFIX.

@@ -71,5 +71,9 @@ TEST(FileLock, IsHeldOnceAtATime) {
   EXPECT_TRUE(PosixFileSystem().Lock(folder / "lock").ok());
 }
 
+TEST(Config, RefusesWhatIsNoToml) {
+  for (const char* bad : {"[", "[*]", "[a", "a", "a =", "[[a]", "a = \"b", "\xff"}) EXPECT_FALSE(Config::Parse(bad, "t").ok()) << bad;
+}
+
 }  // namespace
 }  // namespace gfr

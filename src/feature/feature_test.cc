@@ -260,6 +260,7 @@ TEST(Slate, ComparesACandidateWithTheOthersAndWithTheItemTouchedLast) {
   EXPECT_TRUE(std::isnan(read("price_over_mean")[3]));
 }
 
+
 TEST(FeatureSet, NamesWhatIsWrongAndWhere) {
   const auto error = [](const std::string& feature) {
     auto config = Config::Parse(std::string(kHead) + "[[feature]]\nname = \"f\"\n" + feature, "gfr.toml");
