@@ -1,4 +1,5 @@
-// The subcommands of gfr: each adds itself to the parser and, when chosen, runs and gives the exit code (0 done, 1 failed, 2 wrong usage).
+// The subcommands of gfr: each adds itself to the parser and, when chosen, runs and gives the exit code (0 done, 1
+// failed, 2 wrong usage).
 #pragma once
 
 #include <CLI/CLI.hpp>

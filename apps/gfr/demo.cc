@@ -52,7 +52,8 @@ class ServerProcess {
     for (char c = 0; ::read(out[0], &c, 1) == 1 && c != '\n';) line += c;
     ::close(out[0]);
     const std::size_t colon = line.rfind(':');
-    if (!line.starts_with("listening on ") || colon == std::string::npos) return Error{ErrorCode::kUnavailable, "`gfr serve` did not start"};
+    if (!line.starts_with("listening on ") || colon == std::string::npos)
+      return Error{ErrorCode::kUnavailable, "`gfr serve` did not start"};
     server->port_ = std::atoi(line.c_str() + colon + 1);
     return server;
   }
@@ -91,12 +92,20 @@ Result<std::vector<Call>> CallsOfLog(const Project& project) {
         candidates.push_back(std::move(c));
       }
       for (const Property& p : e.context) {
-        if (!p.text.empty()) context[p.name] = p.text;
-        else if (!std::isnan(p.number)) context[p.name] = p.number;
+        if (!p.text.empty())
+          context[p.name] = p.text;
+        else if (!std::isnan(p.number))
+          context[p.name] = p.number;
       }
-      calls.push_back({.request = {{"request_id", "demo/" + e.request_id}, {"user_id", e.user_id}, {"session_id", e.session_id}, {"surface", e.surface}, {"context", context}, {"candidates", candidates}}});
+      calls.push_back({.request = {{"request_id", "demo/" + e.request_id},
+                                   {"user_id", e.user_id},
+                                   {"session_id", e.session_id},
+                                   {"surface", e.surface},
+                                   {"context", context},
+                                   {"candidates", candidates}}});
       if (calls.size() > kFeeds) calls.pop_front();
-    } else if (!calls.empty() && (e.type == EventType::kFeedImpression || e.type == EventType::kFeedClick) && calls.back().request["request_id"] == "demo/" + e.request_id) {
+    } else if (!calls.empty() && (e.type == EventType::kFeedImpression || e.type == EventType::kFeedClick) &&
+               calls.back().request["request_id"] == "demo/" + e.request_id) {
       Event again = e;
       again.id = "demo/" + e.id;
       again.source = "demo";
@@ -116,7 +125,9 @@ struct Feeds {
 
 Result<Json> Post(HttpClient& client, const std::string& path, const std::string& body, int expected) {
   GFR_ASSIGN(const HttpResponse response, client.Send("POST", path, body));
-  if (response.status != expected) return Error{ErrorCode::kInternal, path + " answered " + std::to_string(response.status) + ": " + response.body.substr(0, 300)};
+  if (response.status != expected)
+    return Error{ErrorCode::kInternal,
+                 path + " answered " + std::to_string(response.status) + ": " + response.body.substr(0, 300)};
   return Json::parse(response.body);
 }
 
@@ -143,7 +154,8 @@ Result<Feeds> CallServer(const Project& project, Market* market, std::int64_t la
     const double before_s = MonotonicSeconds();
     GFR_ASSIGN(const Json reply, Post(client, "/v1/events", ArrayOf(events), 202));
     feeds.event_seconds += MonotonicSeconds() - before_s;
-    if (reply["accepted"] != events.size()) return Error{ErrorCode::kInternal, "events were not accepted: " + reply.dump()};
+    if (reply["accepted"] != events.size())
+      return Error{ErrorCode::kInternal, "events were not accepted: " + reply.dump()};
     feeds.events += events.size();
     return {};
   };
@@ -153,7 +165,11 @@ Result<Feeds> CallServer(const Project& project, Market* market, std::int64_t la
       call.visit = market->Arrive(now_ms());
       Json context;
       for (const Property& p : call.visit.context) context[p.name] = p.text;
-      call.request = {{"request_id", "demo-" + std::to_string(i)}, {"user_id", call.visit.user_id}, {"session_id", call.visit.session_id}, {"surface", "home"}, {"context", context}};
+      call.request = {{"request_id", "demo-" + std::to_string(i)},
+                      {"user_id", call.visit.user_id},
+                      {"session_id", call.visit.session_id},
+                      {"surface", "home"},
+                      {"context", context}};
     } else {
       call = std::move(calls[i]);
     }
@@ -195,8 +211,12 @@ Result<Feeds> CallServer(const Project& project, Market* market, std::int64_t la
 std::string FeedLine(const Json& feed, std::size_t p, const std::string& clicked) {
   if (p >= feed["items"].size()) return "";
   const Json& item = feed["items"][p];
-  const auto number = [&](const char* key) { return item["scores"][key].is_null() ? std::string("-") : fmt::format("{:.4f}", item["scores"][key].get<double>()); };
-  return fmt::format("{}{:<12} {:<10} {} {} {}", item["item_id"] == clicked ? "*" : " ", item["item_id"].get<std::string>(), item["channel"].get<std::string>(), number("pctr"), number("pcvr"), number("value"));
+  const auto number = [&](const char* key) {
+    return item["scores"][key].is_null() ? std::string("-") : fmt::format("{:.4f}", item["scores"][key].get<double>());
+  };
+  return fmt::format("{}{:<12} {:<10} {} {} {}", item["item_id"] == clicked ? "*" : " ",
+                     item["item_id"].get<std::string>(), item["channel"].get<std::string>(), number("pctr"),
+                     number("pcvr"), number("value"));
 }
 
 int RunDemo(const DemoOptions& options, const Common& common) {
@@ -204,12 +224,15 @@ int RunDemo(const DemoOptions& options, const Common& common) {
   const bool simulated = options.log.empty();
   const std::string marker = JoinPath(common.project, ".gfr-demo");
   if (fs.Exists(JoinPath(common.project, "gfr.toml"))) {
-    if (!fs.Exists(marker)) return Fail({ErrorCode::kInvalidArgument, "'" + common.project + "' holds a project that is not a demo; name another folder with --project"});
+    if (!fs.Exists(marker))
+      return Fail({ErrorCode::kInvalidArgument,
+                   "'" + common.project + "' holds a project that is not a demo; name another folder with --project"});
     if (const Status s = fs.RemoveTree(common.project); !s.ok()) return Fail(s.error());  // The demo before.
   }
   const std::string name = simulated || options.format != "trivago" ? "shop" : "trivago";
   if (const Status s = Project::Init(common.project, name); !s.ok()) return Fail(s.error());
-  if (const Status s = PublishFile(fs, marker, "made by `gfr demo`, which may remove this folder\n"); !s.ok()) return Fail(s.error());
+  if (const Status s = PublishFile(fs, marker, "made by `gfr demo`, which may remove this folder\n"); !s.ok())
+    return Fail(s.error());
   const auto opened = Project::Open(common.project);
   if (!opened.ok()) return Fail(opened.error());
   Project& project = *opened.value();
@@ -219,9 +242,11 @@ int RunDemo(const DemoOptions& options, const Common& common) {
   const auto stage = [&](std::string what, std::uint64_t rows) {
     const double now_s = MonotonicSeconds();
     stages.push_back({std::move(what), rows, now_s - std::exchange(start_s, now_s)});
-    std::fprintf(stderr, "demo: %s done, %llu rows, %.1f s\n", stages.back().name.c_str(), static_cast<unsigned long long>(rows), stages.back().seconds);
+    std::fprintf(stderr, "demo: %s done, %llu rows, %.1f s\n", stages.back().name.c_str(),
+                 static_cast<unsigned long long>(rows), stages.back().seconds);
   };
-  const auto imported = simulated ? project.Simulate(options.market) : project.Import({.format = options.format, .files = {options.log}});
+  const auto imported =
+      simulated ? project.Simulate(options.market) : project.Import({.format = options.format, .files = {options.log}});
   if (!imported.ok()) return Fail(imported.error());
   stage(simulated ? "simulate (simulated events)" : "import", imported.value().report.events);
   std::uint64_t rows = 0;
@@ -255,7 +280,11 @@ int RunDemo(const DemoOptions& options, const Common& common) {
   if (common.json) {
     Json json = Json::parse(ReportToJson(trained.report));
     json["stages"] = Json::array();
-    for (const StageTime& s : stages) json["stages"].push_back({{"stage", s.name}, {"rows", s.rows}, {"seconds", s.seconds}, {"rows_per_second", static_cast<double>(s.rows) / std::max(s.seconds, 1e-9)}});
+    for (const StageTime& s : stages)
+      json["stages"].push_back({{"stage", s.name},
+                                {"rows", s.rows},
+                                {"seconds", s.seconds},
+                                {"rows_per_second", static_cast<double>(s.rows) / std::max(s.seconds, 1e-9)}});
     json["feed_before"] = feeds.before;
     json["clicked"] = feeds.clicked;
     json["feed_after"] = feeds.after;
@@ -265,15 +294,22 @@ int RunDemo(const DemoOptions& options, const Common& common) {
   }
   const char* what = simulated ? " (simulated)" : "";
   fmt::print("\nStages{}\n  {:<30}{:>12}{:>10}{:>14}\n", what, "stage", "rows", "seconds", "rows/s");
-  for (const StageTime& s : stages) fmt::print("  {:<30}{:>12}{:>10.2f}{:>14.0f}\n", s.name, s.rows, s.seconds, static_cast<double>(s.rows) / std::max(s.seconds, 1e-9));
+  for (const StageTime& s : stages)
+    fmt::print("  {:<30}{:>12}{:>10.2f}{:>14.0f}\n", s.name, s.rows, s.seconds,
+               static_cast<double>(s.rows) / std::max(s.seconds, 1e-9));
   PrintReport(trained.report);
   const std::string user = "user's feed";
-  fmt::print("\nOne {} before and after a click on {}{} (item, channel, pctr, pcvr, value)\n", user, feeds.clicked, what);
-  for (std::size_t p = 0; p < std::min<std::size_t>(10, std::max(feeds.before["items"].size(), feeds.after["items"].size())); ++p) {
-    fmt::print("  {:>2}  {:<52}  {}\n", p + 1, FeedLine(feeds.before, p, feeds.clicked), FeedLine(feeds.after, p, feeds.clicked));
+  fmt::print("\nOne {} before and after a click on {}{} (item, channel, pctr, pcvr, value)\n", user, feeds.clicked,
+             what);
+  for (std::size_t p = 0;
+       p < std::min<std::size_t>(10, std::max(feeds.before["items"].size(), feeds.after["items"].size())); ++p) {
+    fmt::print("  {:>2}  {:<52}  {}\n", p + 1, FeedLine(feeds.before, p, feeds.clicked),
+               FeedLine(feeds.after, p, feeds.clicked));
   }
-  fmt::print("\nThe report{}: {}\n`gfr serve --project {}` serves it; `gfr explain {} --project {}` shows what lies behind the feed above.\n", what, trained.html_path, common.project,
-             feeds.before["request_id"].get<std::string>(), common.project);
+  fmt::print(
+      "\nThe report{}: {}\n`gfr serve --project {}` serves it; `gfr explain {} --project {}` shows what lies behind "
+      "the feed above.\n",
+      what, trained.html_path, common.project, feeds.before["request_id"].get<std::string>(), common.project);
   return 0;
 }
 
@@ -282,11 +318,18 @@ int RunDemo(const DemoOptions& options, const Common& common) {
 void AddDemo(CLI::App& app, Command& run) {
   static Common common{.project = "demo"};
   static DemoOptions options;
-  CLI::App* c = AddCommand(app, "demo", "The whole road, on simulated events or on a log of yours", "gfr demo --project demo --log train.csv.xz --format trivago", common);
+  CLI::App* c = AddCommand(app, "demo", "The whole road, on simulated events or on a log of yours",
+                           "gfr demo --project demo --log train.csv.xz --format trivago", common);
   c->add_option("--log", options.log, "A log to import; simulated events when left out");
-  c->add_option("--format", options.format, "trivago or ndjson")->capture_default_str()->check(CLI::IsMember({"trivago", "ndjson"}));
-  c->add_option("--users", options.market.users, "Simulated users")->capture_default_str()->check(CLI::Range(10, 10'000'000));
-  c->add_option("--items", options.market.items, "Simulated items")->capture_default_str()->check(CLI::Range(20, 10'000'000));
+  c->add_option("--format", options.format, "trivago or ndjson")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"trivago", "ndjson"}));
+  c->add_option("--users", options.market.users, "Simulated users")
+      ->capture_default_str()
+      ->check(CLI::Range(10, 10'000'000));
+  c->add_option("--items", options.market.items, "Simulated items")
+      ->capture_default_str()
+      ->check(CLI::Range(20, 10'000'000));
   c->add_option("--days", options.market.days, "Simulated days")->capture_default_str()->check(CLI::Range(1, 3650));
   c->add_option("--seed", options.market.seed, "Of the simulation")->capture_default_str();
   c->callback([&run] { run = [] { return RunDemo(options, common); }; });

@@ -12,7 +12,9 @@ CLI::App* AddCommand(CLI::App& app, const char* name, const char* what, const ch
   return command;
 }
 
-void PrintJson(const Json& json) { std::printf("%s\n", json.dump(2, ' ', false, Json::error_handler_t::replace).c_str()); }
+void PrintJson(const Json& json) {
+  std::printf("%s\n", json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+}
 
 int Fail(const Error& error) {
   std::fprintf(stderr, "gfr: %s\n", error.ToString().c_str());
@@ -26,8 +28,9 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "gfr 0.1.0");
   gfr::Command run;
-  for (const auto add : {gfr::AddInit, gfr::AddSimulate, gfr::AddImport, gfr::AddLog, gfr::AddFeatures, gfr::AddDataset, gfr::AddTrain, gfr::AddEvaluate,
-                         gfr::AddModels, gfr::AddServe, gfr::AddExplain, gfr::AddDemo}) {
+  for (const auto add :
+       {gfr::AddInit, gfr::AddSimulate, gfr::AddImport, gfr::AddLog, gfr::AddFeatures, gfr::AddDataset, gfr::AddTrain,
+        gfr::AddEvaluate, gfr::AddModels, gfr::AddServe, gfr::AddExplain, gfr::AddDemo}) {
     add(app, run);
   }
   try {

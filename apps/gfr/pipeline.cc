@@ -26,17 +26,30 @@ int RunImport(const Project::ImportOptions& options, const Common& common) {
   std::uint64_t unmapped = 0;
   for (const auto& [value, rows] : r.unmapped) unmapped += rows;
   for (const std::string& why : r.rejections) std::fprintf(stderr, "rejected %s\n", why.c_str());
-  if (r.rejected > r.rejections.size()) std::fprintf(stderr, "and %llu more\n", static_cast<unsigned long long>(r.rejected - r.rejections.size()));
+  if (r.rejected > r.rejections.size())
+    std::fprintf(stderr, "and %llu more\n", static_cast<unsigned long long>(r.rejected - r.rejections.size()));
   if (common.json) {
-    PrintJson({{"rows", r.rows}, {"events", r.events}, {"rejected", r.rejected}, {"unmapped", unmapped}, {"unmapped_types", r.unmapped}, {"mapped_columns", r.mapped_columns},
-               {"unmapped_columns", r.unmapped_columns}, {"duplicates", imported.value().duplicates}, {"clicks", r.clicks}, {"clicks_in_slate", r.clicks_in_slate},
+    PrintJson({{"rows", r.rows},
+               {"events", r.events},
+               {"rejected", r.rejected},
+               {"unmapped", unmapped},
+               {"unmapped_types", r.unmapped},
+               {"mapped_columns", r.mapped_columns},
+               {"unmapped_columns", r.unmapped_columns},
+               {"duplicates", imported.value().duplicates},
+               {"clicks", r.clicks},
+               {"clicks_in_slate", r.clicks_in_slate},
                {"dry_run", options.dry_run}});
     return 0;
   }
   const auto n = [](std::uint64_t x) { return static_cast<unsigned long long>(x); };
-  std::printf("%s %llu rows: %llu events, %llu unmapped rows, %llu rejected, %llu duplicates; %llu of %llu clicks find their slate\n",
-              options.dry_run ? "read" : "imported", n(r.rows), n(r.events), n(unmapped), n(r.rejected), n(imported.value().duplicates), n(r.clicks_in_slate), n(r.clicks));
-  for (const auto& [value, rows] : r.unmapped) std::printf("  type '%s' is not in the map: %llu rows\n", value.c_str(), n(rows));
+  std::printf(
+      "%s %llu rows: %llu events, %llu unmapped rows, %llu rejected, %llu duplicates; %llu of %llu clicks find their "
+      "slate\n",
+      options.dry_run ? "read" : "imported", n(r.rows), n(r.events), n(unmapped), n(r.rejected),
+      n(imported.value().duplicates), n(r.clicks_in_slate), n(r.clicks));
+  for (const auto& [value, rows] : r.unmapped)
+    std::printf("  type '%s' is not in the map: %llu rows\n", value.c_str(), n(rows));
   for (const std::string& column : r.unmapped_columns) std::printf("  column '%s' is not in the map\n", column.c_str());
   return 0;
 }
@@ -55,8 +68,13 @@ int DumpLog(const Project& project) {
 Json FeatureJson(const FeatureSet& set, const BoundFeature& f) {
   static constexpr const char* kScopes[] = {"request", "user", "session", "shared"};
   const FeatureSpec& spec = f.view->spec();
-  return {{"name", spec.name}, {"scope", f.entity >= 0 ? set.entities[static_cast<std::size_t>(f.entity)].name : kScopes[static_cast<int>(spec.scope)]},
-          {"category", spec.categorical}, {"state_bytes", spec.state_bytes}, {"fingerprint", std::to_string(spec.fingerprint)}, {"definition", spec.canonical}};
+  return {{"name", spec.name},
+          {"scope", f.entity >= 0 ? set.entities[static_cast<std::size_t>(f.entity)].name
+                                  : kScopes[static_cast<int>(spec.scope)]},
+          {"category", spec.categorical},
+          {"state_bytes", spec.state_bytes},
+          {"fingerprint", std::to_string(spec.fingerprint)},
+          {"definition", spec.canonical}};
 }
 
 // The values that a feed of this user, session and items would read now: `gfr features get user=u1 item=i5`.
@@ -65,18 +83,28 @@ int GetFeatures(const Project& project, const std::vector<std::string>& entities
   std::vector<EventItem> items;
   for (const std::string& entity : entities) {
     const std::size_t equals = entity.find('=');
-    const std::string kind = entity.substr(0, equals), id = equals == std::string::npos ? "" : entity.substr(equals + 1);
-    if (kind == "user" && !id.empty()) user = id;
-    else if (kind == "session" && !id.empty()) session = id;
-    else if (kind == "item" && !id.empty()) items.push_back({.item_id = id});
-    else return Fail({ErrorCode::kInvalidArgument, "'" + entity + "' is not user=ID, session=ID or item=ID"});
+    const std::string kind = entity.substr(0, equals),
+                      id = equals == std::string::npos ? "" : entity.substr(equals + 1);
+    if (kind == "user" && !id.empty())
+      user = id;
+    else if (kind == "session" && !id.empty())
+      session = id;
+    else if (kind == "item" && !id.empty())
+      items.push_back({.item_id = id});
+    else
+      return Fail({ErrorCode::kInvalidArgument, "'" + entity + "' is not user=ID, session=ID or item=ID"});
   }
-  if (entities.empty()) return Fail({ErrorCode::kInvalidArgument, "name an entity: user=ID, session=ID, item=ID, or several"});
+  if (entities.empty())
+    return Fail({ErrorCode::kInvalidArgument, "name an entity: user=ID, session=ID, item=ID, or several"});
   const auto store = project.FoldLog();
   if (!store.ok()) return Fail(store.error());
   OnlineStore& s = *store.value();
-  const bool known_user = user.empty() || s.KnowsUser(KeyOf(user)), known_item = std::ranges::all_of(items, [&](const EventItem& i) { return s.items().contains(KeyOf(i.item_id)); });
-  if (!known_user || !known_item) std::fprintf(stderr, "note: %s is not in the log; these are the values of a stranger\n", known_user ? "an item" : "the user");
+  const bool known_user = user.empty() || s.KnowsUser(KeyOf(user)),
+             known_item =
+                 std::ranges::all_of(items, [&](const EventItem& i) { return s.items().contains(KeyOf(i.item_id)); });
+  if (!known_user || !known_item)
+    std::fprintf(stderr, "note: %s is not in the log; these are the values of a stranger\n",
+                 known_user ? "an item" : "the user");
   if (items.empty()) items.push_back({});
   const std::int64_t now_ms = std::max<std::int64_t>(s.last_arrival_ms(), 0);
   s.AdvanceTo(EpochEndAt(now_ms));
@@ -101,11 +129,19 @@ int VerifyFeatures(const Project& project, const Common& common) {
   if (!checked.ok()) return Fail(checked.error());
   const ServedCheck& c = checked.value();
   if (common.json) {
-    PrintJson({{"requests", c.requests}, {"values", c.values}, {"differing", c.differing}, {"other_definitions", c.other_definitions}, {"first_difference", c.first_difference}});
+    PrintJson({{"requests", c.requests},
+               {"values", c.values},
+               {"differing", c.differing},
+               {"other_definitions", c.other_definitions},
+               {"first_difference", c.first_difference}});
   } else {
-    std::printf("%llu served requests, %llu values: %llu differ from the replay%s%s\n", static_cast<unsigned long long>(c.requests), static_cast<unsigned long long>(c.values),
-                static_cast<unsigned long long>(c.differing), c.first_difference.empty() ? "" : "; first: ", c.first_difference.c_str());
-    if (c.other_definitions > 0) std::printf("%llu requests were served with other feature definitions and are not compared\n", static_cast<unsigned long long>(c.other_definitions));
+    std::printf("%llu served requests, %llu values: %llu differ from the replay%s%s\n",
+                static_cast<unsigned long long>(c.requests), static_cast<unsigned long long>(c.values),
+                static_cast<unsigned long long>(c.differing),
+                c.first_difference.empty() ? "" : "; first: ", c.first_difference.c_str());
+    if (c.other_definitions > 0)
+      std::printf("%llu requests were served with other feature definitions and are not compared\n",
+                  static_cast<unsigned long long>(c.other_definitions));
   }
   return c.differing == 0 ? 0 : 1;
 }
@@ -131,8 +167,11 @@ int RunFeatures(const std::string& action, const std::vector<std::string>& argum
     PrintJson({{"features", list}, {"user_bytes", set.user_row_bytes}, {"session_bytes", set.session_row_bytes}});
     return 0;
   }
-  for (const Json& f : list) std::printf("%-28s %-24s %6d bytes\n", f["name"].get<std::string>().c_str(), f["scope"].get<std::string>().c_str(), f["state_bytes"].get<int>());
-  std::printf("%zu features; %u bytes a user, %u a session", set.features.size(), set.user_row_bytes, set.session_row_bytes);
+  for (const Json& f : list)
+    std::printf("%-28s %-24s %6d bytes\n", f["name"].get<std::string>().c_str(), f["scope"].get<std::string>().c_str(),
+                f["state_bytes"].get<int>());
+  std::printf("%zu features; %u bytes a user, %u a session", set.features.size(), set.user_row_bytes,
+              set.session_row_bytes);
   for (const SharedEntity& e : set.entities) std::printf(", %u a %s", e.row_bytes, e.name.c_str());
   std::printf("\n");
   return 0;
@@ -151,8 +190,10 @@ void AddInit(CLI::App& app, Command& run) {
   c->callback([&run] {
     run = [] {
       if (const Status s = Project::Init(folder, name); !s.ok()) return Fail(s.error());
-      if (json) PrintJson({{"project", folder}, {"template", name}});
-      else std::printf("made %s/gfr.toml of template %s\n", folder.c_str(), name.c_str());
+      if (json)
+        PrintJson({{"project", folder}, {"template", name}});
+      else
+        std::printf("made %s/gfr.toml of template %s\n", folder.c_str(), name.c_str());
       return 0;
     };
   });
@@ -161,7 +202,8 @@ void AddInit(CLI::App& app, Command& run) {
 void AddSimulate(CLI::App& app, Command& run) {
   static Common common;
   static MarketConfig market;
-  CLI::App* c = AddCommand(app, "simulate", "Fill the log with the events of a simulated market", "gfr simulate --project demo --users 2000 --items 1000 --days 56 --seed 1", common);
+  CLI::App* c = AddCommand(app, "simulate", "Fill the log with the events of a simulated market",
+                           "gfr simulate --project demo --users 2000 --items 1000 --days 56 --seed 1", common);
   c->add_option("--users", market.users, "Users")->required()->check(CLI::Range(1, 10'000'000));
   c->add_option("--items", market.items, "Items")->required()->check(CLI::Range(20, 10'000'000));
   c->add_option("--days", market.days, "Days of history")->required()->check(CLI::Range(1, 3650));
@@ -173,8 +215,15 @@ void AddSimulate(CLI::App& app, Command& run) {
       if (!project.ok()) return Fail(project.error());
       const auto made = project.value()->Simulate(market);
       if (!made.ok()) return Fail(made.error());
-      if (common.json) PrintJson({{"simulated", true}, {"events", made.value().report.events}, {"clicks", made.value().report.clicks}, {"log_events", made.value().log_events}});
-      else std::printf("simulated %llu events with %llu clicks\n", static_cast<unsigned long long>(made.value().report.events), static_cast<unsigned long long>(made.value().report.clicks));
+      if (common.json)
+        PrintJson({{"simulated", true},
+                   {"events", made.value().report.events},
+                   {"clicks", made.value().report.clicks},
+                   {"log_events", made.value().log_events}});
+      else
+        std::printf("simulated %llu events with %llu clicks\n",
+                    static_cast<unsigned long long>(made.value().report.events),
+                    static_cast<unsigned long long>(made.value().report.clicks));
       return 0;
     };
   });
@@ -183,20 +232,28 @@ void AddSimulate(CLI::App& app, Command& run) {
 void AddImport(CLI::App& app, Command& run) {
   static Common common;
   static Project::ImportOptions options;
-  CLI::App* c = AddCommand(app, "import", "Import an outside log (.xz, .gz and .zst are read directly)", "gfr import trivago train.csv.xz --project demo", common);
-  c->add_option("FORMAT", options.format, "trivago, ndjson, csv or parquet")->required()->check(CLI::IsMember({"trivago", "ndjson", "csv", "parquet"}));
+  CLI::App* c = AddCommand(app, "import", "Import an outside log (.xz, .gz and .zst are read directly)",
+                           "gfr import trivago train.csv.xz --project demo", common);
+  c->add_option("FORMAT", options.format, "trivago, ndjson, csv or parquet")
+      ->required()
+      ->check(CLI::IsMember({"trivago", "ndjson", "csv", "parquet"}));
   c->add_option("FILES", options.files, "The files")->required();
   c->add_option("--map", options.map, "csv and parquet: which column is which field of an event (docs/importing.md)");
   c->add_flag("--dry-run", options.dry_run, "Only read and report");
-  c->add_flag("--rebuild", options.rebuild, "Make the log anew from what it holds and the files, in order of event time; the old one stays in data/log.old");
+  c->add_flag(
+      "--rebuild", options.rebuild,
+      "Make the log anew from what it holds and the files, in order of event time; the old one stays in data/log.old");
   c->callback([&run] { run = [] { return RunImport(options, common); }; });
 }
 
 void AddLog(CLI::App& app, Command& run) {
   static Common common;
   static std::string action;
-  CLI::App* c = AddCommand(app, "log", "Check the event log, cut it at its first bad record, or print its events", "gfr log repair --project demo", common);
-  c->add_option("ACTION", action, "verify, repair, or dump: one event a line")->required()->check(CLI::IsMember({"verify", "repair", "dump"}));
+  CLI::App* c = AddCommand(app, "log", "Check the event log, cut it at its first bad record, or print its events",
+                           "gfr log repair --project demo", common);
+  c->add_option("ACTION", action, "verify, repair, or dump: one event a line")
+      ->required()
+      ->check(CLI::IsMember({"verify", "repair", "dump"}));
   c->callback([&run] {
     run = [] {
       auto project = Project::Open(common.project);
@@ -205,9 +262,12 @@ void AddLog(CLI::App& app, Command& run) {
       const auto checked = project.value()->CheckLog(action == "repair");
       if (!checked.ok()) return Fail(checked.error());
       const LogCheck& log = checked.value();
-      if (common.json) PrintJson({{"records", log.records}, {"bad_at", log.bad_at}, {"cut", log.cut}});
-      else std::printf("%llu good records%s\n%s", static_cast<unsigned long long>(log.records), log.bad_at.empty() ? "" : ("; bad at " + log.bad_at).c_str(),
-                       log.cut.empty() ? "" : ("what follows was moved to " + log.cut + "\n").c_str());
+      if (common.json)
+        PrintJson({{"records", log.records}, {"bad_at", log.bad_at}, {"cut", log.cut}});
+      else
+        std::printf("%llu good records%s\n%s", static_cast<unsigned long long>(log.records),
+                    log.bad_at.empty() ? "" : ("; bad at " + log.bad_at).c_str(),
+                    log.cut.empty() ? "" : ("what follows was moved to " + log.cut + "\n").c_str());
       return log.bad_at.empty() || action == "repair" ? 0 : 1;
     };
   });
@@ -217,8 +277,12 @@ void AddFeatures(CLI::App& app, Command& run) {
   static Common common;
   static std::string action;
   static std::vector<std::string> arguments;
-  CLI::App* c = AddCommand(app, "features", "The features that gfr.toml declares, and their values", "gfr features get user=u100001 item=i100007 --project demo", common);
-  c->add_option("ACTION", action, "list, show NAME, get ENTITY=ID..., or verify: are the values that were served those of a replay?")->required()->check(CLI::IsMember({"list", "show", "get", "verify"}));
+  CLI::App* c = AddCommand(app, "features", "The features that gfr.toml declares, and their values",
+                           "gfr features get user=u100001 item=i100007 --project demo", common);
+  c->add_option("ACTION", action,
+                "list, show NAME, get ENTITY=ID..., or verify: are the values that were served those of a replay?")
+      ->required()
+      ->check(CLI::IsMember({"list", "show", "get", "verify"}));
   c->add_option("ARGUMENTS", arguments, "The feature to show; or user=ID, session=ID, item=ID to get");
   c->callback([&run] { run = [] { return RunFeatures(action, arguments, common); }; });
 }
@@ -226,7 +290,8 @@ void AddFeatures(CLI::App& app, Command& run) {
 void AddDataset(CLI::App& app, Command& run) {
   static Common common;
   static std::string out;
-  CLI::App* c = AddCommand(app, "dataset", "Replay the log to rows with labels; count them, or write them as Parquet", "gfr dataset --out rows --project demo", common);
+  CLI::App* c = AddCommand(app, "dataset", "Replay the log to rows with labels; count them, or write them as Parquet",
+                           "gfr dataset --out rows --project demo", common);
   c->add_option("--out", out, "A folder for NAME.parquet of each objective");
   c->callback([&run] {
     run = [] {
@@ -236,19 +301,27 @@ void AddDataset(CLI::App& app, Command& run) {
       const auto data = project.value()->MakeDataset({});
       if (!data.ok()) return Fail(data.error());
       if (!out.empty()) {
-        if (const Status s = ExportDataset(data.value(), *project.value()->features(), objectives, out); !s.ok()) return Fail(s.error());
+        if (const Status s = ExportDataset(data.value(), *project.value()->features(), objectives, out); !s.ok())
+          return Fail(s.error());
       }
-      Json json{{"events", data.value().records}, {"slates", data.value().slates.size()}, {"columns", data.value().columns}, {"objectives", Json::object()}};
+      Json json{{"events", data.value().records},
+                {"slates", data.value().slates.size()},
+                {"columns", data.value().columns},
+                {"objectives", Json::object()}};
       for (std::size_t o = 0; o < objectives.size(); ++o) {
         const ObjectiveRows& rows = data.value().objectives[o];
-        json["objectives"][objectives[o].name] = {{"rows", rows.size()}, {"positives", std::ranges::count(rows.label, 1.0f)}};
+        json["objectives"][objectives[o].name] = {{"rows", rows.size()},
+                                                  {"positives", std::ranges::count(rows.label, 1.0f)}};
       }
       if (common.json) {
         PrintJson(json);
         return 0;
       }
-      std::printf("%s events, %s slates with a click, %s columns\n", json["events"].dump().c_str(), json["slates"].dump().c_str(), json["columns"].dump().c_str());
-      for (const auto& [name, o] : json["objectives"].items()) std::printf("%-12s %10s rows %10s positives\n", name.c_str(), o["rows"].dump().c_str(), o["positives"].dump().c_str());
+      std::printf("%s events, %s slates with a click, %s columns\n", json["events"].dump().c_str(),
+                  json["slates"].dump().c_str(), json["columns"].dump().c_str());
+      for (const auto& [name, o] : json["objectives"].items())
+        std::printf("%-12s %10s rows %10s positives\n", name.c_str(), o["rows"].dump().c_str(),
+                    o["positives"].dump().c_str());
       return 0;
     };
   });
@@ -256,7 +329,8 @@ void AddDataset(CLI::App& app, Command& run) {
 
 void AddTrain(CLI::App& app, Command& run) {
   static Common common;
-  CLI::App* c = AddCommand(app, "train", "Train, calibrate, evaluate and register a model version", "gfr train --project demo", common);
+  CLI::App* c = AddCommand(app, "train", "Train, calibrate, evaluate and register a model version",
+                           "gfr train --project demo", common);
   c->callback([&run] {
     run = [] {
       auto project = Project::Open(common.project);
@@ -272,7 +346,8 @@ void AddTrain(CLI::App& app, Command& run) {
         PrintJson(json);
       } else {
         PrintReport(t.report);
-        std::printf("registered version %s%s; report: %s\n", t.version.c_str(), t.champion ? " (champion)" : "", t.html_path.c_str());
+        std::printf("registered version %s%s; report: %s\n", t.version.c_str(), t.champion ? " (champion)" : "",
+                    t.html_path.c_str());
       }
       return 0;
     };
@@ -282,7 +357,8 @@ void AddTrain(CLI::App& app, Command& run) {
 void AddEvaluate(CLI::App& app, Command& run) {
   static Common common;
   static std::string model, from, to;
-  CLI::App* c = AddCommand(app, "evaluate", "Judge a model version on the rows of a time range", "gfr evaluate --from 2018-11-08 --project demo --json", common);
+  CLI::App* c = AddCommand(app, "evaluate", "Judge a model version on the rows of a time range",
+                           "gfr evaluate --from 2018-11-08 --project demo --json", common);
   c->add_option("--model", model, "The version; the champion when left out");
   c->add_option("--from", from, "RFC 3339, inclusive; the test range when both are left out");
   c->add_option("--to", to, "RFC 3339, exclusive");
@@ -296,8 +372,10 @@ void AddEvaluate(CLI::App& app, Command& run) {
       const auto report = project.value()->Evaluate(model, from_ms.value(), to_ms.value());
       if (!report.ok()) return Fail(report.error());
       if (!report.value().note.empty()) std::fprintf(stderr, "note: %s\n", report.value().note.c_str());
-      if (common.json) std::printf("%s\n", ReportToJson(report.value()).c_str());
-      else PrintReport(report.value());
+      if (common.json)
+        std::printf("%s\n", ReportToJson(report.value()).c_str());
+      else
+        PrintReport(report.value());
       return 0;
     };
   });
@@ -306,8 +384,11 @@ void AddEvaluate(CLI::App& app, Command& run) {
 void AddModels(CLI::App& app, Command& run) {
   static Common common;
   static std::string action, version;
-  CLI::App* c = AddCommand(app, "models", "Model versions: list, show, promote, rollback", "gfr models promote 2 --project demo", common);
-  c->add_option("ACTION", action, "list, show, promote or rollback")->required()->check(CLI::IsMember({"list", "show", "promote", "rollback"}));
+  CLI::App* c = AddCommand(app, "models", "Model versions: list, show, promote, rollback",
+                           "gfr models promote 2 --project demo", common);
+  c->add_option("ACTION", action, "list, show, promote or rollback")
+      ->required()
+      ->check(CLI::IsMember({"list", "show", "promote", "rollback"}));
   c->add_option("VERSION", version, "For show and promote");
   c->callback([&run] {
     run = [] {
@@ -330,9 +411,17 @@ void AddModels(CLI::App& app, Command& run) {
       const auto entries = registry.List(name);
       if (!entries.ok()) return Fail(entries.error());
       Json list = Json::array();
-      for (const auto& e : entries.value()) list.push_back({{"name", e.name}, {"version", e.version}, {"champion", e.champion}, {"created", FormatTime(e.created_ms)}});
-      if (common.json) PrintJson({{"models", list}});
-      else for (const Json& e : list) std::printf("%s/%s %s%s\n", name.c_str(), e["version"].get<std::string>().c_str(), e["created"].get<std::string>().c_str(), e["champion"].get<bool>() ? " champion" : "");
+      for (const auto& e : entries.value())
+        list.push_back({{"name", e.name},
+                        {"version", e.version},
+                        {"champion", e.champion},
+                        {"created", FormatTime(e.created_ms)}});
+      if (common.json)
+        PrintJson({{"models", list}});
+      else
+        for (const Json& e : list)
+          std::printf("%s/%s %s%s\n", name.c_str(), e["version"].get<std::string>().c_str(),
+                      e["created"].get<std::string>().c_str(), e["champion"].get<bool>() ? " champion" : "");
       return 0;
     };
   });

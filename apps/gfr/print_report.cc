@@ -7,27 +7,38 @@
 namespace gfr {
 namespace {
 
-std::string Text(const Estimate& e) { return std::isnan(e.value) ? "-" : fmt::format("{:.4f} [{:.4f}, {:.4f}]", e.value, e.interval.low, e.interval.high); }
+std::string Text(const Estimate& e) {
+  return std::isnan(e.value) ? "-" : fmt::format("{:.4f} [{:.4f}, {:.4f}]", e.value, e.interval.low, e.interval.high);
+}
 
 }  // namespace
 
 void PrintReport(const EvaluationReport& r) {
-  fmt::print("\nModel {}{} on rows of {} to {} (95 % intervals, bootstrap over users)\n", r.model, r.simulated ? ", simulated events" : "", FormatTime(r.from_ms), FormatTime(r.to_ms));
-  fmt::print("  {:<10}{:>9}{:>10}  {:<25}{:<25}{:<25}{:<25}{}\n", "objective", "rows", "positives", "AUC-ROC", "AUC-PR", "log loss", "ECE", "observed/expected");
+  fmt::print("\nModel {}{} on rows of {} to {} (95 % intervals, bootstrap over users)\n", r.model,
+             r.simulated ? ", simulated events" : "", FormatTime(r.from_ms), FormatTime(r.to_ms));
+  fmt::print("  {:<10}{:>9}{:>10}  {:<25}{:<25}{:<25}{:<25}{}\n", "objective", "rows", "positives", "AUC-ROC", "AUC-PR",
+             "log loss", "ECE", "observed/expected");
   for (const ObjectiveReport& o : r.objectives) {
     const BinaryMetrics& m = o.metrics;
-    fmt::print("  {:<10}{:>9}{:>10}  {:<25}{:<25}{:<25}{:<25}{}\n", o.name, m.rows, m.positives, Text(m.auc_roc), Text(m.auc_pr), Text(m.log_loss), Text(m.ece), Text(m.observed_over_expected));
+    fmt::print("  {:<10}{:>9}{:>10}  {:<25}{:<25}{:<25}{:<25}{}\n", o.name, m.rows, m.positives, Text(m.auc_roc),
+               Text(m.auc_pr), Text(m.log_loss), Text(m.ece), Text(m.observed_over_expected));
   }
-  fmt::print("  {:<26}{:>9}  {:<25}{:<25}{:<25}{}\n", "ranking", "requests", "MRR", "MRR last of session", "MRR untouched", "NDCG@10");
+  fmt::print("  {:<26}{:>9}  {:<25}{:<25}{:<25}{}\n", "ranking", "requests", "MRR", "MRR last of session",
+             "MRR untouched", "NDCG@10");
   const auto line = [](const std::string& name, const RankingMetrics& m) {
-    fmt::print("  {:<26}{:>9}  {:<25}{:<25}{:<25}{}\n", name, m.requests, Text(m.mrr), Text(m.mrr_last_of_session), Text(m.mrr_untouched), Text(m.ndcg_10));
+    fmt::print("  {:<26}{:>9}  {:<25}{:<25}{:<25}{}\n", name, m.requests, Text(m.mrr), Text(m.mrr_last_of_session),
+               Text(m.mrr_untouched), Text(m.ndcg_10));
   };
   line("model", r.ranking);
   for (const auto& [name, metrics] : r.baselines) line(name, metrics);
   for (const auto& f : r.folds) {
-    fmt::print("  rolling fold {}: {} requests, MRR {:.4f}; over most recent interaction {}; untouched, over order shown {}\n", f.name, f.requests, f.mrr, Text(f.difference), Text(f.difference_untouched_order_shown));
+    fmt::print(
+        "  rolling fold {}: {} requests, MRR {:.4f}; over most recent interaction {}; untouched, over order shown {}\n",
+        f.name, f.requests, f.mrr, Text(f.difference), Text(f.difference_untouched_order_shown));
   }
-  if (!r.folds.empty()) fmt::print("  all folds: over most recent interaction {}; untouched, over order shown {}\n", Text(r.folds_difference), Text(r.folds_difference_untouched));
+  if (!r.folds.empty())
+    fmt::print("  all folds: over most recent interaction {}; untouched, over order shown {}\n",
+               Text(r.folds_difference), Text(r.folds_difference_untouched));
 }
 
 }  // namespace gfr

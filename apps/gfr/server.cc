@@ -17,11 +17,14 @@ Result<HttpServerOptions> ParseListen(const std::string& listen) {
   const std::size_t colon = listen.rfind(':');
   const std::string port = colon == std::string::npos ? "" : listen.substr(colon + 1);
   const auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), options.port);
-  if (port.empty() || code != std::errc{} || end != port.data() + port.size() || options.port < 0 || options.port > 65535) {
-    return Error{ErrorCode::kInvalidArgument, "--listen is '" + listen + "'; valid is ADDRESS:PORT, with port 0 for a free one"};
+  if (port.empty() || code != std::errc{} || end != port.data() + port.size() || options.port < 0 ||
+      options.port > 65535) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "--listen is '" + listen + "'; valid is ADDRESS:PORT, with port 0 for a free one"};
   }
   options.address = listen.substr(0, colon);
-  if (options.address.starts_with('[') && options.address.ends_with(']')) options.address = options.address.substr(1, options.address.size() - 2);
+  if (options.address.starts_with('[') && options.address.ends_with(']'))
+    options.address = options.address.substr(1, options.address.size() - 2);
   return options;
 }
 
@@ -39,12 +42,16 @@ int RunServe(const std::string& listen, const std::string& clock, const Common& 
   if (!options.ok()) return Fail(options.error());
   const auto service = Service::Open(*project.value(), clock.empty() ? config.clock : clock);
   if (!service.ok()) return Fail(service.error());
-  const auto server = HttpServer::Start(options.value(), [&](const HttpRequest& request) { return service.value()->Handle(request); });
+  const auto server =
+      HttpServer::Start(options.value(), [&](const HttpRequest& request) { return service.value()->Handle(request); });
   if (!server.ok()) return Fail(server.error());
   const bool v6 = options.value().address.find(':') != std::string::npos;
-  const std::string url = "http://" + (v6 ? "[" + options.value().address + "]" : options.value().address) + ":" + std::to_string(server.value()->port());
-  if (common.json) PrintJson({{"listening", url}});
-  else std::printf("listening on %s\n", url.c_str());
+  const std::string url = "http://" + (v6 ? "[" + options.value().address + "]" : options.value().address) + ":" +
+                          std::to_string(server.value()->port());
+  if (common.json)
+    PrintJson({{"listening", url}});
+  else
+    std::printf("listening on %s\n", url.c_str());
   std::fflush(stdout);
   int signal = 0;
   sigwait(&stop, &signal);
@@ -64,14 +71,18 @@ int RunExplain(const std::string& request_id, const Common& common) {
     return 0;
   }
   const Json& served = json["served"];
-  std::printf("request %s of user %s at %s, model %s, features as of record %lld\n", request_id.c_str(), record.value().event.user_id.c_str(),
-              served["now"].get<std::string>().c_str(), served["model"].get<std::string>().c_str(), static_cast<long long>(served["as_of"].get<std::int64_t>()));
+  std::printf("request %s of user %s at %s, model %s, features as of record %lld\n", request_id.c_str(),
+              record.value().event.user_id.c_str(), served["now"].get<std::string>().c_str(),
+              served["model"].get<std::string>().c_str(), static_cast<long long>(served["as_of"].get<std::int64_t>()));
   std::vector<Json> candidates(served["candidates"].begin(), served["candidates"].end());
-  std::ranges::stable_sort(candidates, {}, [](const Json& c) { return c["position"].is_null() ? 1 << 30 : c["position"].get<int>(); });
+  std::ranges::stable_sort(candidates, {},
+                           [](const Json& c) { return c["position"].is_null() ? 1 << 30 : c["position"].get<int>(); });
   for (const Json& c : candidates) {
-    std::printf("%8s  %-20s %-11s pctr %-10s pcvr %-10s value %-10s propensity %s\n", c["position"].is_null() ? "not shown" : c["position"].dump().c_str(),
-                c["item_id"].get<std::string>().c_str(), c["channel"].get<std::string>().c_str(), c["scores"]["pctr"].dump().substr(0, 8).c_str(),
-                c["scores"]["pcvr"].dump().substr(0, 8).c_str(), c["scores"]["value"].dump().substr(0, 8).c_str(), c["propensity"].dump().substr(0, 8).c_str());
+    std::printf("%8s  %-20s %-11s pctr %-10s pcvr %-10s value %-10s propensity %s\n",
+                c["position"].is_null() ? "not shown" : c["position"].dump().c_str(),
+                c["item_id"].get<std::string>().c_str(), c["channel"].get<std::string>().c_str(),
+                c["scores"]["pctr"].dump().substr(0, 8).c_str(), c["scores"]["pcvr"].dump().substr(0, 8).c_str(),
+                c["scores"]["value"].dump().substr(0, 8).c_str(), c["propensity"].dump().substr(0, 8).c_str());
   }
   std::printf("--json shows the features of each\n");
   return 0;
@@ -82,16 +93,19 @@ int RunExplain(const std::string& request_id, const Common& common) {
 void AddServe(CLI::App& app, Command& run) {
   static Common common;
   static std::string listen, clock;
-  CLI::App* c = AddCommand(app, "serve", "Serve feeds and take events over HTTP, until SIGTERM or SIGINT", "gfr serve --project demo --listen 127.0.0.1:8080", common);
+  CLI::App* c = AddCommand(app, "serve", "Serve feeds and take events over HTTP, until SIGTERM or SIGINT",
+                           "gfr serve --project demo --listen 127.0.0.1:8080", common);
   c->add_option("--listen", listen, "ADDRESS:PORT, port 0 for a free one; default: [serve] listen");
-  c->add_option("--clock", clock, "wall, log (goes on from the log's last arrival) or fixed:TIME; default: [serve] clock");
+  c->add_option("--clock", clock,
+                "wall, log (goes on from the log's last arrival) or fixed:TIME; default: [serve] clock");
   c->callback([&run] { run = [] { return RunServe(listen, clock, common); }; });
 }
 
 void AddExplain(CLI::App& app, Command& run) {
   static Common common;
   static std::string request_id;
-  CLI::App* c = AddCommand(app, "explain", "What lies behind a served feed: candidates, channels, scores, features", "gfr explain r-1 --project demo", common);
+  CLI::App* c = AddCommand(app, "explain", "What lies behind a served feed: candidates, channels, scores, features",
+                           "gfr explain r-1 --project demo", common);
   c->add_option("REQUEST_ID", request_id, "As in the feed's reply")->required();
   c->callback([&run] { run = [] { return RunExplain(request_id, common); }; });
 }

@@ -20,7 +20,8 @@ TEST(Time, RoundTripsThroughItsText) {
 
 TEST(Time, ReadsZonesAndRefusesWhatIsNoTime) {
   EXPECT_EQ(ParseTime("2018-11-07T01:00:00+01:00").value(), ParseTime("2018-11-07").value());
-  for (const char* bad : {"", "2018", "2018-13-01", "2018-02-30", "2018-11-07T25:00:00Z", "2018-11-07T10:00:00", "2018-11-07T10:00:00Zx"}) {
+  for (const char* bad : {"", "2018", "2018-13-01", "2018-02-30", "2018-11-07T25:00:00Z", "2018-11-07T10:00:00",
+                          "2018-11-07T10:00:00Zx"}) {
     EXPECT_FALSE(ParseTime(bad).ok()) << bad;
   }
 }
@@ -72,7 +73,8 @@ TEST(FileLock, IsHeldOnceAtATime) {
 }
 
 TEST(Config, RefusesWhatIsNoToml) {
-  for (const char* bad : {"[", "[*]", "[a", "a", "a =", "[[a]", "a = \"b", "\xff"}) EXPECT_FALSE(Config::Parse(bad, "t").ok()) << bad;
+  for (const char* bad : {"[", "[*]", "[a", "a", "a =", "[[a]", "a = \"b", "\xff"})
+    EXPECT_FALSE(Config::Parse(bad, "t").ok()) << bad;
 }
 
 }  // namespace

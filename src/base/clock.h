@@ -14,7 +14,8 @@ class Clock {
   virtual std::int64_t now_ms() const = 0;  // Milliseconds since 1970-01-01 UTC.
 };
 
-// The machine's time of day. A step ahead of monotonic elapsed time by more than 5 s is not followed (07: a clock that jumps).
+// The machine's time of day. A step ahead of monotonic elapsed time by more than 5 s is not followed (07: a clock that
+// jumps).
 class WallClock final : public Clock {
  public:
   WallClock();

@@ -32,13 +32,20 @@ namespace {
 
 std::string TypeName(const toml::node& node) {
   switch (node.type()) {
-    case toml::node_type::string: return "a string";
-    case toml::node_type::integer: return "an integer";
-    case toml::node_type::floating_point: return "a number";
-    case toml::node_type::boolean: return "a boolean";
-    case toml::node_type::array: return "a list";
-    case toml::node_type::table: return "a table";
-    default: return "a date or time";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a number";
+    case toml::node_type::boolean:
+      return "a boolean";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::table:
+      return "a table";
+    default:
+      return "a date or time";
   }
 }
 
@@ -62,7 +69,9 @@ Result<Config> Config::Parse(std::string_view text, const std::string& file) try
   state->file = file;
   return Config(std::move(state));
 } catch (const toml::parse_error& error) {
-  return Error{ErrorCode::kInvalidArgument, std::string(error.description()), {file, static_cast<int>(error.source().begin.line)}};
+  return Error{ErrorCode::kInvalidArgument,
+               std::string(error.description()),
+               {file, static_cast<int>(error.source().begin.line)}};
 }
 
 bool Config::Has(std::string_view key) const { return state_->table && state_->table->contains(key); }
@@ -84,7 +93,8 @@ std::int64_t Config::Integer(std::string_view key, std::int64_t otherwise, std::
     return otherwise;
   }
   if (value->get() < low || value->get() > high) {
-    Fail(key, "is " + std::to_string(value->get()) + ", valid is " + std::to_string(low) + " to " + std::to_string(high));
+    Fail(key,
+         "is " + std::to_string(value->get()) + ", valid is " + std::to_string(low) + " to " + std::to_string(high));
     return otherwise;
   }
   return value->get();
@@ -237,8 +247,9 @@ SourceSpan Config::where(std::string_view key) const {
 
 void Config::Fail(std::string_view key, const std::string& message) {
   if (state_->first_error) return;
-  state_->first_error = Error{ErrorCode::kInvalidArgument,
-                              (state_->path.empty() ? "" : state_->path + " ") + std::string(key) + ": " + message, where(key)};
+  state_->first_error =
+      Error{ErrorCode::kInvalidArgument,
+            (state_->path.empty() ? "" : state_->path + " ") + std::string(key) + ": " + message, where(key)};
 }
 
 Status Config::Finish() const {
@@ -247,8 +258,10 @@ Status Config::Finish() const {
     if (state_->read.contains(key)) continue;
     std::string valid;
     for (const std::string& name : state_->read) valid += (valid.empty() ? "" : ", ") + name;
-    return Error{ErrorCode::kInvalidArgument,
-                 (state_->path.empty() ? "" : state_->path + " ") + std::string("unknown key '") + key + "'; valid are " + valid, where(key)};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        (state_->path.empty() ? "" : state_->path + " ") + std::string("unknown key '") + key + "'; valid are " + valid,
+        where(key)};
   }
   return {};
 }

@@ -1,4 +1,5 @@
-// Config: one table of a TOML file, read key by key with types checked, every error with file and line, and unknown keys refused.
+// Config: one table of a TOML file, read key by key with types checked, every error with file and line, and unknown
+// keys refused.
 //
 // Use: read every key that is known (getters mark it as read), then Finish(), which names the first key nobody read.
 // Errors are collected, so that reading needs no check after each key: Finish() returns the first of them.
@@ -27,15 +28,16 @@ class Config {
   double Number(std::string_view key, double otherwise, double low, double high);
   bool Boolean(std::string_view key, bool otherwise);
   std::int64_t DurationMs(std::string_view key, std::int64_t otherwise_ms);
-  std::vector<std::string> Strings(std::string_view key, std::vector<std::string> otherwise);  // A string alone is a list of one.
+  std::vector<std::string> Strings(std::string_view key,
+                                   std::vector<std::string> otherwise);  // A string alone is a list of one.
   std::vector<double> Numbers(std::string_view key, std::vector<double> otherwise);
 
   Config Table(std::string_view key);                // [key]; empty when missing. Its Finish() is the caller's duty.
   std::vector<Config> Tables(std::string_view key);  // [[key]], in file order.
   std::vector<std::string> Keys() const;             // In file order.
 
-  SourceSpan where() const;                          // Of the table itself.
-  SourceSpan where(std::string_view key) const;      // Of a key, else of the table.
+  SourceSpan where() const;                      // Of the table itself.
+  SourceSpan where(std::string_view key) const;  // Of a key, else of the table.
 
   // Adds an error of the caller's own at `key`; the first error of all is what Finish() returns.
   void Fail(std::string_view key, const std::string& message);

@@ -1,8 +1,8 @@
 // FaultFileSystem: files in memory that forget what was not synced and fail when told to. For tests only.
 //
-// Every Append, Sync, Truncate, Rename, Remove and SyncDirectory counts as one operation; operation `fail_at` (from 0) fails, an Append after
-// keeping only a part of its bytes. Crash() is the power cut: a file keeps what was synced and a part of the rest, a name what its folder
-// synced. Thread safety: all calls.
+// Every Append, Sync, Truncate, Rename, Remove and SyncDirectory counts as one operation; operation `fail_at` (from 0)
+// fails, an Append after keeping only a part of its bytes. Crash() is the power cut: a file keeps what was synced and a
+// part of the rest, a name what its folder synced. Thread safety: all calls.
 #pragma once
 
 #include <map>
@@ -25,7 +25,8 @@ class FaultFileSystem final : public FileSystem {
     const std::lock_guard lock(mutex_);
     now_ = named_;
     for (auto& [path, file] : now_) {
-      const std::size_t kept = file->synced + rng_.Below(file->bytes.size() - std::min(file->bytes.size(), file->synced) + 1);
+      const std::size_t kept =
+          file->synced + rng_.Below(file->bytes.size() - std::min(file->bytes.size(), file->synced) + 1);
       file->bytes.resize(std::min(kept, file->bytes.size()));
       file->synced = file->bytes.size();
     }
@@ -52,7 +53,8 @@ class FaultFileSystem final : public FileSystem {
     const std::lock_guard lock(mutex_);
     std::vector<std::string> names;
     for (const auto& [path, file] : now_) {
-      if (path.starts_with(folder + "/") && path.find('/', folder.size() + 1) == std::string::npos) names.push_back(path.substr(folder.size() + 1));
+      if (path.starts_with(folder + "/") && path.find('/', folder.size() + 1) == std::string::npos)
+        names.push_back(path.substr(folder.size() + 1));
     }
     return names;
   }
@@ -150,7 +152,8 @@ class FaultFileSystem final : public FileSystem {
 
   mutable std::mutex mutex_;
   Rng rng_;
-  std::map<std::string, std::shared_ptr<File>> now_, named_;  // As the running program sees it; as it is after a power cut.
+  std::map<std::string, std::shared_ptr<File>> now_,
+      named_;  // As the running program sees it; as it is after a power cut.
   std::int64_t operations_ = 0;
   int locks_ = 0;
 };

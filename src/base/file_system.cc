@@ -102,7 +102,8 @@ class PosixFiles final : public FileSystem {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (append ? 0 : O_TRUNC), 0644);
     if (fd < 0) return SystemError("open", path, errno);
     const off_t end = ::lseek(fd, 0, SEEK_END);
-    return std::unique_ptr<WritableFile>(std::make_unique<PosixWritableFile>(path, fd, static_cast<std::uint64_t>(end)));
+    return std::unique_ptr<WritableFile>(
+        std::make_unique<PosixWritableFile>(path, fd, static_cast<std::uint64_t>(end)));
   }
   Result<std::unique_ptr<RandomAccessFile>> OpenForRead(const std::string& path) override {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -163,7 +164,8 @@ class PosixFiles final : public FileSystem {
     if (fd < 0) return SystemError("open", path, errno);
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
       ::close(fd);
-      return Error{ErrorCode::kUnavailable, "'" + path + "' is held by another process (is a server running on this project?)"};
+      return Error{ErrorCode::kUnavailable,
+                   "'" + path + "' is held by another process (is a server running on this project?)"};
     }
     return std::unique_ptr<FileLock>(std::make_unique<PosixLock>(fd));
   }

@@ -1,9 +1,10 @@
-// FileSystem: the one interface through which GFR touches files, so that a test can drop unsynced bytes or fail any call.
+// FileSystem: the one interface through which GFR touches files, so that a test can drop unsynced bytes or fail any
+// call.
 //
-// Durability: what was written is there after a crash only once Sync() of the file has returned, and (for a new, renamed or removed
-// name) SyncDirectory() of its folder. A failed Sync is final for that file: its owner must stop using it.
-// Errors: kNotFound for a missing file, kAlreadyExists, else kUnavailable, with the path and the system's message.
-// Thread safety: FileSystem from any thread; one file by one thread at a time.
+// Durability: what was written is there after a crash only once Sync() of the file has returned, and (for a new,
+// renamed or removed name) SyncDirectory() of its folder. A failed Sync is final for that file: its owner must stop
+// using it. Errors: kNotFound for a missing file, kAlreadyExists, else kUnavailable, with the path and the system's
+// message. Thread safety: FileSystem from any thread; one file by one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -46,12 +47,13 @@ class FileSystem {
   virtual Result<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path, bool append) = 0;
   virtual Result<std::unique_ptr<RandomAccessFile>> OpenForRead(const std::string& path) = 0;
   virtual Result<std::string> ReadAll(const std::string& path) = 0;
-  virtual Result<std::vector<std::string>> List(const std::string& folder) = 0;  // Names, sorted; a missing folder is empty.
+  virtual Result<std::vector<std::string>> List(
+      const std::string& folder) = 0;  // Names, sorted; a missing folder is empty.
   virtual bool Exists(const std::string& path) = 0;
   virtual Status MakeFolders(const std::string& folder) = 0;
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
-  virtual Status Remove(const std::string& path) = 0;          // A missing file is no error.
-  virtual Status RemoveTree(const std::string& folder) = 0;    // Likewise.
+  virtual Status Remove(const std::string& path) = 0;        // A missing file is no error.
+  virtual Status RemoveTree(const std::string& folder) = 0;  // Likewise.
   virtual Status SyncDirectory(const std::string& folder) = 0;
   // kUnavailable when another process (or this one) holds it.
   virtual Result<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;

@@ -1,4 +1,5 @@
-// Rng: a seeded stream of random numbers, the same on every machine (xoshiro256**, Blackman and Vigna 2018; seeded by SplitMix64).
+// Rng: a seeded stream of random numbers, the same on every machine (xoshiro256**, Blackman and Vigna 2018; seeded by
+// SplitMix64).
 //
 // The distributions are our own: those of <random> differ between standard libraries. Thread safety: none.
 #pragma once

@@ -21,7 +21,8 @@ class RowSource {
  public:
   virtual ~RowSource() = default;
   virtual const std::vector<std::string>& columns() const = 0;
-  // False at the end. kCorrupt: the file cannot be read on. A row of another width than the columns has as many cells as it has.
+  // False at the end. kCorrupt: the file cannot be read on. A row of another width than the columns has as many cells
+  // as it has.
   virtual Result<bool> Next(std::vector<Cell>* row) = 0;
   virtual std::uint64_t line() const = 0;  // Of the row read last, from 1; for messages.
 };

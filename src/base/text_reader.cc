@@ -118,10 +118,14 @@ Result<std::unique_ptr<TextReader>> TextReader::Open(const std::string& path) {
   state->path = path;
   state->file = std::fopen(path.c_str(), "rb");
   if (!state->file) return Error{ErrorCode::kNotFound, "cannot open '" + path + "'"};
-  if (path.ends_with(".xz")) state->decoder = std::make_unique<XzDecoder>();
-  else if (path.ends_with(".gz")) state->decoder = std::make_unique<GzDecoder>();
-  else if (path.ends_with(".zst")) state->decoder = std::make_unique<ZstdDecoder>();
-  else state->decoder = std::make_unique<PlainDecoder>();
+  if (path.ends_with(".xz"))
+    state->decoder = std::make_unique<XzDecoder>();
+  else if (path.ends_with(".gz"))
+    state->decoder = std::make_unique<GzDecoder>();
+  else if (path.ends_with(".zst"))
+    state->decoder = std::make_unique<ZstdDecoder>();
+  else
+    state->decoder = std::make_unique<PlainDecoder>();
   return std::unique_ptr<TextReader>(new TextReader(std::move(state)));
 }
 
@@ -139,11 +143,13 @@ Result<bool> TextReader::NextLine(std::string* line) {
     s.text.erase(0, s.used);
     s.used = 0;
     searched = s.text.size();
-    if (s.text.size() > kMaxLine) return Error{ErrorCode::kInvalidArgument, "a line of '" + s.path + "' is longer than 64 MiB"};
+    if (s.text.size() > kMaxLine)
+      return Error{ErrorCode::kInvalidArgument, "a line of '" + s.path + "' is longer than 64 MiB"};
     char chunk[kChunk];
     const std::size_t n = std::fread(chunk, 1, sizeof chunk, s.file);
     s.ended = n < sizeof chunk;
-    if (!s.decoder->Feed({chunk, n}, s.ended, &s.text)) return Error{ErrorCode::kCorrupt, "'" + s.path + "' is not whole, or not compressed as its name says"};
+    if (!s.decoder->Feed({chunk, n}, s.ended, &s.text))
+      return Error{ErrorCode::kCorrupt, "'" + s.path + "' is not whole, or not compressed as its name says"};
   }
 }
 

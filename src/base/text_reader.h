@@ -1,4 +1,5 @@
-// TextReader: the lines of a file; .xz, .gz and .zst are decompressed as they are read. Lines are at most 64 MiB. Thread safety: none.
+// TextReader: the lines of a file; .xz, .gz and .zst are decompressed as they are read. Lines are at most 64 MiB.
+// Thread safety: none.
 #pragma once
 
 #include <memory>

@@ -51,11 +51,14 @@ std::int64_t FloorDiv(std::int64_t a, std::int64_t b) { return a / b - (a % b < 
 }  // namespace
 
 Result<std::int64_t> ParseTime(std::string_view text) {
-  const Error invalid{ErrorCode::kInvalidArgument,
-                      "'" + std::string(text.substr(0, 64)) + "' is not a time; valid is RFC 3339, as in 2018-11-07T10:15:00Z"};
+  const Error invalid{
+      ErrorCode::kInvalidArgument,
+      "'" + std::string(text.substr(0, 64)) + "' is not a time; valid is RFC 3339, as in 2018-11-07T10:15:00Z"};
   int year, month, day, hour = 0, minute = 0, second = 0, zone_h = 0, zone_m = 0;
   std::int64_t millis = 0;
-  if (!Digits(text, 4, year) || !Take(text, '-') || !Digits(text, 2, month) || !Take(text, '-') || !Digits(text, 2, day)) return invalid;
+  if (!Digits(text, 4, year) || !Take(text, '-') || !Digits(text, 2, month) || !Take(text, '-') ||
+      !Digits(text, 2, day))
+    return invalid;
   static constexpr std::array<int, 12> kDays = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   if (year < 1970 || month < 1 || month > 12 || day < 1) return invalid;
   const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -63,11 +66,14 @@ Result<std::int64_t> ParseTime(std::string_view text) {
   std::int64_t zone_sign = 0;
   if (!text.empty()) {
     if (!Take(text, 'T') && !Take(text, 't') && !Take(text, ' ')) return invalid;
-    if (!Digits(text, 2, hour) || !Take(text, ':') || !Digits(text, 2, minute) || !Take(text, ':') || !Digits(text, 2, second)) return invalid;
+    if (!Digits(text, 2, hour) || !Take(text, ':') || !Digits(text, 2, minute) || !Take(text, ':') ||
+        !Digits(text, 2, second))
+      return invalid;
     if (hour > 23 || minute > 59 || second > 60) return invalid;
     if (Take(text, '.')) {
       int digits = 0;
-      for (int scale = 100; !text.empty() && text[0] >= '0' && text[0] <= '9'; text.remove_prefix(1), scale /= 10, ++digits) {
+      for (int scale = 100; !text.empty() && text[0] >= '0' && text[0] <= '9';
+           text.remove_prefix(1), scale /= 10, ++digits) {
         millis += std::int64_t{text[0] - '0'} * scale;
       }
       if (digits == 0 || digits > 9) return invalid;
@@ -94,8 +100,8 @@ std::string FormatDate(std::int64_t time_ms) {
 std::string FormatTime(std::int64_t time_ms) {
   const std::int64_t in_day = time_ms - FloorDiv(time_ms, kDayMs) * kDayMs;
   char text[40];
-  std::snprintf(text, sizeof text, "T%02d:%02d:%02d", static_cast<int>(in_day / kHourMs), static_cast<int>(in_day / kMinuteMs % 60),
-                static_cast<int>(in_day / 1000 % 60));
+  std::snprintf(text, sizeof text, "T%02d:%02d:%02d", static_cast<int>(in_day / kHourMs),
+                static_cast<int>(in_day / kMinuteMs % 60), static_cast<int>(in_day / 1000 % 60));
   std::string out = FormatDate(time_ms) + text;
   if (const int ms = static_cast<int>(in_day % 1000)) {
     std::snprintf(text, sizeof text, ".%03d", ms);
@@ -105,8 +111,9 @@ std::string FormatTime(std::int64_t time_ms) {
 }
 
 Result<std::int64_t> ParseDuration(std::string_view text) {
-  const Error invalid{ErrorCode::kInvalidArgument, "'" + std::string(text.substr(0, 64)) +
-                                                       "' is not a duration; valid is a whole number and ms, s, m, h, d or w, as in 30m"};
+  const Error invalid{ErrorCode::kInvalidArgument,
+                      "'" + std::string(text.substr(0, 64)) +
+                          "' is not a duration; valid is a whole number and ms, s, m, h, d or w, as in 30m"};
   std::int64_t number = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (code != std::errc{} || number < 0 || end == text.data()) return invalid;

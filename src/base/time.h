@@ -14,7 +14,8 @@ inline constexpr std::int64_t kMinuteMs = 60 * kSecondMs;
 inline constexpr std::int64_t kHourMs = 60 * kMinuteMs;
 inline constexpr std::int64_t kDayMs = 24 * kHourMs;
 
-// "2018-11-07T10:15:00Z", "...00.250+01:00", "2018-11-07 10:15:00Z", or a date alone (its midnight, UTC). Years 1970 to 9999.
+// "2018-11-07T10:15:00Z", "...00.250+01:00", "2018-11-07 10:15:00Z", or a date alone (its midnight, UTC). Years 1970 to
+// 9999.
 Result<std::int64_t> ParseTime(std::string_view text);
 
 // "2018-11-07T10:15:00Z", with milliseconds only when there are any.

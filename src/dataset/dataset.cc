@@ -17,7 +17,9 @@ struct LabelTimes {
 };
 using LabelIndex = std::unordered_map<Key, LabelTimes>;
 
-bool NamesRequest(EventType population) { return population == EventType::kFeedImpression || population == EventType::kFeedClick; }
+bool NamesRequest(EventType population) {
+  return population == EventType::kFeedImpression || population == EventType::kFeedClick;
+}
 
 bool Positive(const LabelIndex& index, Key key, std::uint64_t offset, std::int64_t time_ms, std::int64_t window_ms) {
   const auto found = index.find(key);
@@ -29,7 +31,8 @@ bool Positive(const LabelIndex& index, Key key, std::uint64_t offset, std::int64
 }
 
 bool IsTouch(EventType type) {
-  return type == EventType::kFeedClick || type == EventType::kItemView || type == EventType::kCartAdd || type == EventType::kPurchase;
+  return type == EventType::kFeedClick || type == EventType::kItemView || type == EventType::kCartAdd ||
+         type == EventType::kPurchase;
 }
 
 // A request's slate with the features read for it, until its impressions and clicks have come.
@@ -42,7 +45,8 @@ struct OpenRequest {
 
 class Builder {
  public:
-  Builder(std::shared_ptr<const FeatureSet> features, const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options)
+  Builder(std::shared_ptr<const FeatureSet> features, const std::vector<ObjectiveConfig>& objectives,
+          const DatasetOptions& options)
       : store_(features), objectives_(objectives), options_(options), labels_(objectives.size()) {
     data_.columns = features->columns();
     data_.objectives.resize(objectives.size());
@@ -57,7 +61,8 @@ class Builder {
     NameCategories(r.event.context);
     for (const EventItem& item : r.event.items) {
       NameCategories(item.properties);
-      if (r.event.type == EventType::kFeedImpression && request) latest_impression_[PairKey(user, KeyOf(item.item_id))] = {request, r.event.time_ms};
+      if (r.event.type == EventType::kFeedImpression && request)
+        latest_impression_[PairKey(user, KeyOf(item.item_id))] = {request, r.event.time_ms};
     }
     for (std::size_t o = 0; o < objectives_.size(); ++o) {
       if (r.event.type != objectives_[o].label) continue;
@@ -65,13 +70,16 @@ class Builder {
         const Key key = KeyOf(item.item_id);
         labels_[o][PairKey(user, key)].at.push_back({r.offset, r.event.time_ms});
         Key of = request;
-        if (const auto shown = latest_impression_.find(PairKey(user, key)); of == 0 && shown != latest_impression_.end() && r.event.time_ms <= shown->second.second + objectives_[o].window_ms) {
+        if (const auto shown = latest_impression_.find(PairKey(user, key));
+            of == 0 && shown != latest_impression_.end() &&
+            r.event.time_ms <= shown->second.second + objectives_[o].window_ms) {
           of = shown->second.first;
         }
         if (of) labels_[o][PairKey(of ^ kRequestSalt, key)].at.push_back({r.offset, r.event.time_ms});
       }
     }
-    if (r.event.type == EventType::kFeedRequest && r.event.served.columns > 0) early_[r.event.served.as_of].push_back(r);
+    if (r.event.type == EventType::kFeedRequest && r.event.served.columns > 0)
+      early_[r.event.served.as_of].push_back(r);
   }
 
   // Second pass, in log order.
@@ -112,7 +120,8 @@ class Builder {
   void OpenServed(std::int64_t as_of) {
     const auto at = early_.find(as_of);
     if (at == early_.end()) return;
-    for (const LogRecord& request : at->second) Open(request, request.event.served.now_ms, request.event.served.epoch_end_ms);
+    for (const LogRecord& request : at->second)
+      Open(request, request.event.served.now_ms, request.event.served.epoch_end_ms);
   }
 
   void Open(const LogRecord& r, std::int64_t now_ms, std::int64_t epoch_end_ms) {
@@ -121,20 +130,26 @@ class Builder {
     open.features.resize(open.items.size() * data_.columns);
     store_.AdvanceTo(epoch_end_ms);
     // Of a slate that the server made itself, the order is not the caller's.
-    const bool supplied = r.event.served.columns == 0 || (!r.event.items.empty() && r.event.items[0].channel == "supplied");
-    store_.Read({now_ms, store_.epoch_end_ms(), KeyOf(r.event.user_id), KeyOf(r.event.session_id), r.event.context, r.event.items, supplied},
+    const bool supplied =
+        r.event.served.columns == 0 || (!r.event.items.empty() && r.event.items[0].channel == "supplied");
+    store_.Read({now_ms, store_.epoch_end_ms(), KeyOf(r.event.user_id), KeyOf(r.event.session_id), r.event.context,
+                 r.event.items, supplied},
                 open.features.data());
     open_[KeyOf(r.event.request_id)] = std::move(open);
   }
 
-  // A slate counts for ranking once it was shown: the impression's items in its order, with the features read for the request.
+  // A slate counts for ranking once it was shown: the impression's items in its order, with the features read for the
+  // request.
   void Shown(const LogRecord& r) {
     const auto at = open_.find(KeyOf(r.event.request_id));
     if (at == open_.end() || at->second.slate >= 0) return;
     OpenRequest& open = at->second;
     if (open.arrival_ms < options_.from_ms || open.arrival_ms >= options_.to_ms) return;
-    SlateRow slate{.user = KeyOf(r.event.user_id), .session = KeyOf(r.event.session_id), .arrival_ms = open.arrival_ms,
-                   .first = data_.slate_features.size() / data_.columns, .untouched = true};
+    SlateRow slate{.user = KeyOf(r.event.user_id),
+                   .session = KeyOf(r.event.session_id),
+                   .arrival_ms = open.arrival_ms,
+                   .first = data_.slate_features.size() / data_.columns,
+                   .untouched = true};
     const auto& session = touched_[PairKey(slate.user, slate.session)];
     for (const EventItem& shown : r.event.items) {
       const Key item = KeyOf(shown.item_id);
@@ -174,7 +189,9 @@ class Builder {
       if (objective.population == EventType::kFeedImpression) return;  // Its request was not in the log.
       own.resize(r.event.items.size() * data_.columns);
       store_.AdvanceTo(EpochEndAt(r.arrival_ms));
-      store_.Read({r.arrival_ms, store_.epoch_end_ms(), user, KeyOf(r.event.session_id), r.event.context, r.event.items, false}, own.data());
+      store_.Read(
+          {r.arrival_ms, store_.epoch_end_ms(), user, KeyOf(r.event.session_id), r.event.context, r.event.items, false},
+          own.data());
     }
     ObjectiveRows& rows = data_.objectives[o];
     for (std::size_t i = 0; i < r.event.items.size(); ++i) {
@@ -183,9 +200,11 @@ class Builder {
       if (open != open_.end()) {
         const auto at = std::ranges::find(open->second.items, item);
         if (at == open->second.items.end()) continue;
-        values = open->second.features.data() + static_cast<std::size_t>(at - open->second.items.begin()) * data_.columns;
+        values =
+            open->second.features.data() + static_cast<std::size_t>(at - open->second.items.begin()) * data_.columns;
       }
-      const bool by_request = objective.population == EventType::kFeedImpression && objective.label == EventType::kFeedClick && request;
+      const bool by_request =
+          objective.population == EventType::kFeedImpression && objective.label == EventType::kFeedClick && request;
       const Key key = PairKey(by_request ? request ^ kRequestSalt : user, item);
       rows.features.insert(rows.features.end(), values, values + data_.columns);
       rows.label.push_back(Positive(labels_[o], key, r.offset, r.event.time_ms, objective.window_ms));
@@ -220,8 +239,10 @@ Result<Dataset> BuildDataset(FileSystem& fs, const std::string& log_folder, std:
     for (std::uint64_t done = 0;;) {
       GFR_ASSIGN(const bool more, reader->Next(&record));
       if (!more || (replay && done == total)) break;
-      if (replay) builder.Replay(record);
-      else builder.Index(record);
+      if (replay)
+        builder.Replay(record);
+      else
+        builder.Index(record);
       progress.Update(++done);
       if (!replay) total = done;
     }

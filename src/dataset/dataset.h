@@ -1,9 +1,10 @@
 // Dataset: rows with labels, and slates to rank, made by replaying the log through the OnlineStore.
 //
-// A row of an objective whose population event names a request has that request's features (read at the request); a row of a single event
-// is read strictly before the event. Labels as docs/ARCHITECTURE.md, "Labels": `any`, within the window, rows younger than it dropped.
-// A click that names no request labels the user's latest impression of the item within the window.
-// A request that the server logged is read at its own as_of, now and epoch; an imported one reads everything before its position.
+// A row of an objective whose population event names a request has that request's features (read at the request); a row
+// of a single event is read strictly before the event. Labels as docs/ARCHITECTURE.md, "Labels": `any`, within the
+// window, rows younger than it dropped. A click that names no request labels the user's latest impression of the item
+// within the window. A request that the server logged is read at its own as_of, now and epoch; an imported one reads
+// everything before its position.
 #pragma once
 
 #include <functional>
@@ -37,23 +38,23 @@ struct ObjectiveRows {
 struct SlateRow {
   Key user, session;
   std::int64_t arrival_ms;
-  std::size_t first;   // Index of its first item in Dataset::slate_features, in rows.
+  std::size_t first;  // Index of its first item in Dataset::slate_features, in rows.
   int items;
-  int clicked = -1;    // Index of the first clicked item in the slate; -1: not in it.
+  int clicked = -1;  // Index of the first clicked item in the slate; -1: not in it.
   bool has_click = false;
-  bool untouched;      // None of its items was touched earlier in the session.
+  bool untouched;                              // None of its items was touched earlier in the session.
   std::vector<float> popularity, most_recent;  // Scores of the baselines.
 };
 
 struct Dataset {
   std::size_t columns = 0;
   std::vector<ObjectiveRows> objectives;
-  std::vector<SlateRow> slates;       // In log order.
+  std::vector<SlateRow> slates;  // In log order.
   std::vector<float> slate_features;
   std::int64_t first_arrival_ms = 0, last_arrival_ms = 0;
   std::uint64_t records = 0;
   std::map<float, std::string> category_names;  // Of category codes in rows, for reports; at most 20,000.
-  bool simulated = false;  // Some of the events are the simulator's.
+  bool simulated = false;                       // Some of the events are the simulator's.
 };
 
 struct DatasetOptions {

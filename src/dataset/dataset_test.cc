@@ -26,12 +26,20 @@ class DatasetTest : public testing::Test {
     auto config = Config::Parse(kConfig, "gfr.toml");
     features = FeatureSet::Make(config.value()).value();
   }
-  Event Make(EventType type, std::int64_t minute, const std::string& request, std::vector<std::string> items, const std::string& user = "u") {
-    Event e{.id = std::to_string(events.size()), .source = "t", .type = type, .time_ms = start + minute * kMinuteMs, .user_id = user, .request_id = request};
-    for (const std::string& id : items) e.items.push_back({.item_id = id, .index = static_cast<std::int32_t>(e.items.size())});
+  Event Make(EventType type, std::int64_t minute, const std::string& request, std::vector<std::string> items,
+             const std::string& user = "u") {
+    Event e{.id = std::to_string(events.size()),
+            .source = "t",
+            .type = type,
+            .time_ms = start + minute * kMinuteMs,
+            .user_id = user,
+            .request_id = request};
+    for (const std::string& id : items)
+      e.items.push_back({.item_id = id, .index = static_cast<std::int32_t>(e.items.size())});
     return e;
   }
-  void Add(EventType type, std::int64_t minute, const std::string& request, std::vector<std::string> items, const std::string& user = "u") {
+  void Add(EventType type, std::int64_t minute, const std::string& request, std::vector<std::string> items,
+           const std::string& user = "u") {
     events.push_back(Make(type, minute, request, std::move(items), user));
   }
   void Slate(std::int64_t minute, const std::string& request, const std::vector<std::string>& items) {
@@ -42,14 +50,22 @@ class DatasetTest : public testing::Test {
     const TestFolder folder;
     const FixedClock clock(0);
     std::uint64_t duplicates = 0;
-    EXPECT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()}).value()->AppendImported(events, [](std::uint64_t) {}, &duplicates).ok());
+    EXPECT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()})
+                    .value()
+                    ->AppendImported(
+                        events, [](std::uint64_t) {}, &duplicates)
+                    .ok());
     auto data = BuildDataset(PosixFileSystem(), folder.path(), features, objectives, options);
     EXPECT_TRUE(data.ok()) << data.error().message;
     return std::move(data).value();
   }
   const std::int64_t start = 28'000'000 * kMinuteMs;
   std::shared_ptr<const FeatureSet> features;
-  std::vector<ObjectiveConfig> objectives{{.name = "pctr"}, {.name = "pcvr", .population = EventType::kFeedClick, .label = EventType::kPurchase, .window_ms = 60 * kMinuteMs}};
+  std::vector<ObjectiveConfig> objectives{{.name = "pctr"},
+                                          {.name = "pcvr",
+                                           .population = EventType::kFeedClick,
+                                           .label = EventType::kPurchase,
+                                           .window_ms = 60 * kMinuteMs}};
   std::vector<Event> events;
 };
 
@@ -90,7 +106,8 @@ TEST_F(DatasetTest, ReadsAClicksFeaturesAsOfItsRequest) {
   Add(EventType::kFeedClick, 1, "r1", {"a"});
   Add(EventType::kFeedClick, 2, "r1", {"b"});
   Add(EventType::kAppOpen, 500, "", {});
-  EXPECT_EQ(Build().objectives[1].features, (Labels{0, 0})) << "the first click came after the request that the second belongs to";
+  EXPECT_EQ(Build().objectives[1].features, (Labels{0, 0}))
+      << "the first click came after the request that the second belongs to";
 }
 
 TEST_F(DatasetTest, DropsRowsYoungerThanTheirWindowWhateverTheirLabel) {

@@ -4,7 +4,8 @@
 
 namespace gfr {
 
-Status ExportDataset(const Dataset& data, const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives, const std::string& folder) {
+Status ExportDataset(const Dataset& data, const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
+                     const std::string& folder) {
   GFR_TRY(PosixFileSystem().MakeFolders(folder));
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     const ObjectiveRows& rows = data.objectives[o];

@@ -19,23 +19,28 @@ void Compare(OnlineStore& store, const Event& e, ServedCheck& check) {
   std::vector<float> replayed(e.items.size() * set.columns());
   store.AdvanceTo(s.epoch_end_ms);
   const bool supplied = !e.items.empty() && e.items[0].channel == "supplied";
-  store.Read({s.now_ms, store.epoch_end_ms(), KeyOf(e.user_id), KeyOf(e.session_id), e.context, e.items, supplied}, replayed.data());
+  store.Read({s.now_ms, store.epoch_end_ms(), KeyOf(e.user_id), KeyOf(e.session_id), e.context, e.items, supplied},
+             replayed.data());
   ++check.requests;
   for (std::size_t k = 0; k < replayed.size(); ++k) {
     ++check.values;
     if (k < s.features.size() && std::memcmp(&replayed[k], &s.features[k], sizeof(float)) == 0) continue;
     if (check.differing++ > 0) continue;
-    check.first_difference = "request " + e.request_id + ", item " + e.items[k / set.columns()].item_id + ", feature " + set.features[k % set.columns()].view->spec().name +
-                             ": served " + (k < s.features.size() ? std::to_string(s.features[k]) : "nothing") + ", replayed " + std::to_string(replayed[k]);
+    check.first_difference = "request " + e.request_id + ", item " + e.items[k / set.columns()].item_id + ", feature " +
+                             set.features[k % set.columns()].view->spec().name + ": served " +
+                             (k < s.features.size() ? std::to_string(s.features[k]) : "nothing") + ", replayed " +
+                             std::to_string(replayed[k]);
   }
 }
 
 }  // namespace
 
-Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features) {
+Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder,
+                                 std::shared_ptr<const FeatureSet> features) {
   ServedCheck check;
   OnlineStore store(std::move(features));
-  std::multimap<std::int64_t, Event> served;  // By as_of: a request is in the log behind the record that it was read at.
+  std::multimap<std::int64_t, Event>
+      served;  // By as_of: a request is in the log behind the record that it was read at.
   std::uint64_t total = 0;
   for (const bool replay : {false, true}) {
     GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
@@ -50,7 +55,8 @@ Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder, 
       progress.Update(record.offset + 1);
       if (!replay) {
         total = record.offset + 1;
-        if (record.event.type == EventType::kFeedRequest && record.event.served.columns > 0) served.emplace(record.event.served.as_of, std::move(record.event));
+        if (record.event.type == EventType::kFeedRequest && record.event.served.columns > 0)
+          served.emplace(record.event.served.as_of, std::move(record.event));
         continue;
       }
       store.Fold(record);

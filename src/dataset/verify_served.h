@@ -14,6 +14,7 @@ struct ServedCheck {
   std::string first_difference;         // "request r-1, item i5, feature price: served 3, replayed 4"; empty: none.
 };
 
-Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features);
+Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder,
+                                 std::shared_ptr<const FeatureSet> features);
 
 }  // namespace gfr

@@ -99,12 +99,14 @@ std::vector<CurvePoint> RocCurve(const BinaryRows& rows, int max_points) {
   std::vector<CurvePoint> points{{0, 0}};
   if (rows.label.empty()) return points;
   const Sorted s = Sort(rows, 1);
-  const double positives = std::accumulate(s.label.begin(), s.label.end(), 0.0), negatives = static_cast<double>(s.label.size()) - positives;
+  const double positives = std::accumulate(s.label.begin(), s.label.end(), 0.0),
+               negatives = static_cast<double>(s.label.size()) - positives;
   double tp = 0;
   const std::size_t every = std::max<std::size_t>(1, s.label.size() / static_cast<std::size_t>(max_points));
   for (std::size_t i = 0; i < s.label.size(); ++i) {
     tp += s.label[i];
-    if ((i + 1) % every == 0 || i + 1 == s.label.size()) points.push_back({(static_cast<double>(i + 1) - tp) / negatives, tp / positives});
+    if ((i + 1) % every == 0 || i + 1 == s.label.size())
+      points.push_back({(static_cast<double>(i + 1) - tp) / negatives, tp / positives});
   }
   return points;
 }
@@ -118,7 +120,8 @@ std::vector<CurvePoint> PrCurve(const BinaryRows& rows, int max_points) {
   for (std::size_t i = 0; i < s.label.size(); ++i) {
     tp += s.label[i];
     const double every = std::max(1.0, positives / max_points);
-    if (s.label[i] > 0.5f && std::fmod(tp, std::ceil(every)) < 1) points.push_back({tp / positives, tp / static_cast<double>(i + 1)});
+    if (s.label[i] > 0.5f && std::fmod(tp, std::ceil(every)) < 1)
+      points.push_back({tp / positives, tp / static_cast<double>(i + 1)});
   }
   return points;
 }

@@ -1,5 +1,6 @@
-// Binary metrics of a probability: AUC-ROC, AUC-PR (average precision), log loss, ECE on 15 quantile bins and observed/expected, each with
-// a 95 % interval by bootstrap over users (a user's rows stay together; Poisson(1) weights).
+// Binary metrics of a probability: AUC-ROC, AUC-PR (average precision), log loss, ECE on 15 quantile bins and
+// observed/expected, each with a 95 % interval by bootstrap over users (a user's rows stay together; Poisson(1)
+// weights).
 #pragma once
 
 #include <cstdint>

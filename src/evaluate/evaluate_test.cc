@@ -23,7 +23,8 @@ Sample RandomSample(std::uint64_t seed, int count, int grid) {
   Rng rng(seed);
   Sample s;
   for (int i = 0; i < count; ++i) {
-    const auto p = static_cast<float>(static_cast<double>(1 + rng.Below(static_cast<std::uint64_t>(grid))) / (grid + 2));  // With ties.
+    const auto p = static_cast<float>(static_cast<double>(1 + rng.Below(static_cast<std::uint64_t>(grid))) /
+                                      (grid + 2));  // With ties.
     s.probability.push_back(p);
     s.label.push_back(rng.Chance(p * 0.8 + 0.05));
     s.user.push_back(rng.Below(200));
@@ -83,7 +84,8 @@ TEST(BinaryMetrics, IntervalsCoverTheTruthNearlyAlways) {
 
 TEST(RankingMetrics, CountRanksAsTheirDefinitionSays) {
   // Three slates of 3: clicked first by score, clicked last, clicked item not in the slate.
-  const std::vector<RankedRequest> requests{{1, 1, 3, 1, false, true}, {1, 1, 3, 1, true, false}, {2, 2, 3, -1, true, true}};
+  const std::vector<RankedRequest> requests{
+      {1, 1, 3, 1, false, true}, {1, 1, 3, 1, true, false}, {2, 2, 3, -1, true, true}};
   const std::vector<float> a{1, 5, 2}, b{3, 1, 2}, c{1, 2, 3}, ties{0, 0, 0};
   const std::vector<std::span<const float>> scores{a, b, c};
   const RankingMetrics m = MeasureRanking(requests, scores, 0, 1);
@@ -100,7 +102,12 @@ TEST(Report, IsOnePageWithoutNetworkThatEscapesNames) {
   EvaluationReport report;
   report.model = "<script>";
   const Sample s = RandomSample(1, 1000, 50);
-  report.objectives.push_back({.name = "pctr", .metrics = MeasureBinary(s.rows(), 10, 1), .roc = RocCurve(s.rows(), 50), .pr = PrCurve(s.rows(), 50), .reliability = Reliability(s.rows(), 15), .importance = {{"price", 3.0}}});
+  report.objectives.push_back({.name = "pctr",
+                               .metrics = MeasureBinary(s.rows(), 10, 1),
+                               .roc = RocCurve(s.rows(), 50),
+                               .pr = PrCurve(s.rows(), 50),
+                               .reliability = Reliability(s.rows(), 15),
+                               .importance = {{"price", 3.0}}});
   const std::string html = ReportToHtml(report);
   EXPECT_THAT(html, testing::Not(testing::HasSubstr("<script>")));
   EXPECT_THAT(html, testing::Not(testing::HasSubstr("http")));

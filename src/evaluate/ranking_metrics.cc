@@ -23,8 +23,8 @@ int RankOf(const RankedRequest& request, std::span<const float> scores) {
 double Reciprocal(int rank) { return rank > 0 ? 1.0 / rank : 0.0; }
 
 // The mean of `value` over the requests that `keep`s, with its bootstrap interval over users.
-Estimate MeanOverUsers(std::span<const RankedRequest> requests, const std::function<bool(std::size_t)>& keep, const std::function<double(std::size_t)>& value,
-                       int replicates, std::uint64_t seed) {
+Estimate MeanOverUsers(std::span<const RankedRequest> requests, const std::function<bool(std::size_t)>& keep,
+                       const std::function<double(std::size_t)>& value, int replicates, std::uint64_t seed) {
   std::unordered_map<std::uint64_t, std::size_t> index;
   std::vector<double> sums, counts;
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -58,7 +58,8 @@ Estimate MeanOverUsers(std::span<const RankedRequest> requests, const std::funct
 
 }  // namespace
 
-RankingMetrics MeasureRanking(std::span<const RankedRequest> requests, std::span<const std::span<const float>> scores, int replicates, std::uint64_t seed) {
+RankingMetrics MeasureRanking(std::span<const RankedRequest> requests, std::span<const std::span<const float>> scores,
+                              int replicates, std::uint64_t seed) {
   std::vector<int> rank;
   RankingMetrics m;
   m.requests = requests.size();
@@ -69,16 +70,23 @@ RankingMetrics MeasureRanking(std::span<const RankedRequest> requests, std::span
   const auto all = [](std::size_t) { return true; };
   const auto reciprocal = [&](std::size_t i) { return Reciprocal(rank[i]); };
   m.mrr = MeanOverUsers(requests, all, reciprocal, replicates, seed);
-  m.mrr_last_of_session = MeanOverUsers(requests, [&](std::size_t i) { return requests[i].last_of_session; }, reciprocal, replicates, seed);
-  m.mrr_untouched = MeanOverUsers(requests, [&](std::size_t i) { return requests[i].untouched; }, reciprocal, replicates, seed);
-  m.ndcg_10 = MeanOverUsers(requests, all, [&](std::size_t i) { return rank[i] > 0 && rank[i] <= 10 ? 1.0 / std::log2(1.0 + rank[i]) : 0.0; }, replicates, seed);
+  m.mrr_last_of_session = MeanOverUsers(
+      requests, [&](std::size_t i) { return requests[i].last_of_session; }, reciprocal, replicates, seed);
+  m.mrr_untouched = MeanOverUsers(
+      requests, [&](std::size_t i) { return requests[i].untouched; }, reciprocal, replicates, seed);
+  m.ndcg_10 = MeanOverUsers(
+      requests, all, [&](std::size_t i) { return rank[i] > 0 && rank[i] <= 10 ? 1.0 / std::log2(1.0 + rank[i]) : 0.0; },
+      replicates, seed);
   return m;
 }
 
-Estimate PairedMrrDifference(std::span<const RankedRequest> requests, std::span<const std::span<const float>> a, std::span<const std::span<const float>> b,
-                             int replicates, std::uint64_t seed, bool untouched_only) {
-  return MeanOverUsers(requests, [&](std::size_t i) { return !untouched_only || requests[i].untouched; },
-                       [&](std::size_t i) { return Reciprocal(RankOf(requests[i], a[i])) - Reciprocal(RankOf(requests[i], b[i])); }, replicates, seed);
+Estimate PairedMrrDifference(std::span<const RankedRequest> requests, std::span<const std::span<const float>> a,
+                             std::span<const std::span<const float>> b, int replicates, std::uint64_t seed,
+                             bool untouched_only) {
+  return MeanOverUsers(
+      requests, [&](std::size_t i) { return !untouched_only || requests[i].untouched; },
+      [&](std::size_t i) { return Reciprocal(RankOf(requests[i], a[i])) - Reciprocal(RankOf(requests[i], b[i])); },
+      replicates, seed);
 }
 
 }  // namespace gfr

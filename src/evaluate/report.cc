@@ -16,28 +16,43 @@ Json Number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
 Json Pair(const Interval& i) { return Json::array({Number(i.low), Number(i.high)}); }
 
 Json RankingJson(const RankingMetrics& m) {
-  return {{"requests", m.requests}, {"mrr", Number(m.mrr.value)}, {"mrr_last_of_session", Number(m.mrr_last_of_session.value)},
-          {"mrr_untouched", Number(m.mrr_untouched.value)}, {"requests_untouched", m.requests_untouched}, {"ndcg_10", Number(m.ndcg_10.value)},
-          {"intervals", {{"mrr", Pair(m.mrr.interval)}, {"mrr_last_of_session", Pair(m.mrr_last_of_session.interval)},
-                         {"mrr_untouched", Pair(m.mrr_untouched.interval)}, {"ndcg_10", Pair(m.ndcg_10.interval)}}}};
+  return {{"requests", m.requests},
+          {"mrr", Number(m.mrr.value)},
+          {"mrr_last_of_session", Number(m.mrr_last_of_session.value)},
+          {"mrr_untouched", Number(m.mrr_untouched.value)},
+          {"requests_untouched", m.requests_untouched},
+          {"ndcg_10", Number(m.ndcg_10.value)},
+          {"intervals",
+           {{"mrr", Pair(m.mrr.interval)},
+            {"mrr_last_of_session", Pair(m.mrr_last_of_session.interval)},
+            {"mrr_untouched", Pair(m.mrr_untouched.interval)},
+            {"ndcg_10", Pair(m.ndcg_10.interval)}}}};
 }
 
 std::string Escape(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '&') out += "&amp;";
-    else if (c == '"') out += "&quot;";
-    else out += c;
+    if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '&')
+      out += "&amp;";
+    else if (c == '"')
+      out += "&quot;";
+    else
+      out += c;
   }
   return out;
 }
 
-std::string Cell(const Estimate& e) { return fmt::format("<td>{:.4f} <small>[{:.4f}, {:.4f}]</small></td>", e.value, e.interval.low, e.interval.high); }
+std::string Cell(const Estimate& e) {
+  return fmt::format("<td>{:.4f} <small>[{:.4f}, {:.4f}]</small></td>", e.value, e.interval.low, e.interval.high);
+}
 
 // A line through points of the unit square (scaled by `top`), with the diagonal when wanted.
-std::string Plot(const std::string& title, const std::vector<CurvePoint>& points, double top, bool diagonal, bool dots) {
+std::string Plot(const std::string& title, const std::vector<CurvePoint>& points, double top, bool diagonal,
+                 bool dots) {
   std::string path, marks;
   const auto x = [&](double v) { return 40 + 250 * std::clamp(v / top, 0.0, 1.0); };
   const auto y = [&](double v) { return 270 - 250 * std::clamp(v / top, 0.0, 1.0); };
@@ -45,11 +60,14 @@ std::string Plot(const std::string& title, const std::vector<CurvePoint>& points
     path += fmt::format("{:.1f},{:.1f} ", x(p.x), y(p.y));
     if (dots) marks += fmt::format("<circle cx='{:.1f}' cy='{:.1f}' r='3'/>", x(p.x), y(p.y));
   }
-  return fmt::format("<figure><svg viewBox='0 0 310 300' width='310'><rect x='40' y='20' width='250' height='250' fill='none' stroke='#999'/>{}"
-                     "<polyline points='{}' fill='none' stroke='#0b63ce' stroke-width='2'/><g fill='#0b63ce'>{}</g>"
-                     "<text x='36' y='275' text-anchor='end'>0</text><text x='36' y='28' text-anchor='end'>{:.2g}</text>"
-                     "<text x='290' y='288' text-anchor='end'>{:.2g}</text></svg><figcaption>{}</figcaption></figure>",
-                     diagonal ? "<line x1='40' y1='270' x2='290' y2='20' stroke='#bbb' stroke-dasharray='4'/>" : "", path, marks, top, top, Escape(title));
+  return fmt::format(
+      "<figure><svg viewBox='0 0 310 300' width='310'><rect x='40' y='20' width='250' height='250' fill='none' "
+      "stroke='#999'/>{}"
+      "<polyline points='{}' fill='none' stroke='#0b63ce' stroke-width='2'/><g fill='#0b63ce'>{}</g>"
+      "<text x='36' y='275' text-anchor='end'>0</text><text x='36' y='28' text-anchor='end'>{:.2g}</text>"
+      "<text x='290' y='288' text-anchor='end'>{:.2g}</text></svg><figcaption>{}</figcaption></figure>",
+      diagonal ? "<line x1='40' y1='270' x2='290' y2='20' stroke='#bbb' stroke-dasharray='4'/>" : "", path, marks, top,
+      top, Escape(title));
 }
 
 std::string Bars(const std::vector<std::pair<std::string, double>>& importance) {
@@ -60,30 +78,49 @@ std::string Bars(const std::vector<std::pair<std::string, double>>& importance) 
   int y = 0;
   for (const auto& [name, gain] : importance) {
     if (y >= 30 * 18) break;
-    rows += fmt::format("<text x='200' y='{}' text-anchor='end'>{}</text><rect x='206' y='{}' width='{:.1f}' height='12' fill='#0b63ce'/><text x='{:.1f}' y='{}'>{:.1f} %</text>",
-                        y + 14, Escape(name), y + 4, 300 * gain / importance[0].second, 212 + 300 * gain / importance[0].second, y + 14, 100 * gain / total);
+    rows += fmt::format(
+        "<text x='200' y='{}' text-anchor='end'>{}</text><rect x='206' y='{}' width='{:.1f}' height='12' "
+        "fill='#0b63ce'/><text x='{:.1f}' y='{}'>{:.1f} %</text>",
+        y + 14, Escape(name), y + 4, 300 * gain / importance[0].second, 212 + 300 * gain / importance[0].second, y + 14,
+        100 * gain / total);
     y += 18;
   }
-  return fmt::format("<h3>Feature importance (share of total gain)</h3><svg viewBox='0 0 600 {}' width='600'>{}</svg>", y + 4, rows);
+  return fmt::format("<h3>Feature importance (share of total gain)</h3><svg viewBox='0 0 600 {}' width='600'>{}</svg>",
+                     y + 4, rows);
 }
 
 }  // namespace
 
 std::string ReportToJson(const EvaluationReport& r) {
-  Json json{{"model", r.model}, {"from", FormatTime(r.from_ms)}, {"to", FormatTime(r.to_ms)}, {"objectives", Json::object()}};
+  Json json{
+      {"model", r.model}, {"from", FormatTime(r.from_ms)}, {"to", FormatTime(r.to_ms)}, {"objectives", Json::object()}};
   if (r.simulated) json["simulated"] = true;
   for (const ObjectiveReport& o : r.objectives) {
     const BinaryMetrics& m = o.metrics;
-    json["objectives"][o.name] = {{"rows", m.rows}, {"positives", m.positives}, {"auc_roc", Number(m.auc_roc.value)}, {"auc_pr", Number(m.auc_pr.value)},
-                                  {"log_loss", Number(m.log_loss.value)}, {"ece", Number(m.ece.value)}, {"observed_over_expected", Number(m.observed_over_expected.value)},
-                                  {"intervals", {{"auc_roc", Pair(m.auc_roc.interval)}, {"auc_pr", Pair(m.auc_pr.interval)}, {"log_loss", Pair(m.log_loss.interval)},
-                                                 {"ece", Pair(m.ece.interval)}, {"observed_over_expected", Pair(m.observed_over_expected.interval)}}}};
+    json["objectives"][o.name] = {{"rows", m.rows},
+                                  {"positives", m.positives},
+                                  {"auc_roc", Number(m.auc_roc.value)},
+                                  {"auc_pr", Number(m.auc_pr.value)},
+                                  {"log_loss", Number(m.log_loss.value)},
+                                  {"ece", Number(m.ece.value)},
+                                  {"observed_over_expected", Number(m.observed_over_expected.value)},
+                                  {"intervals",
+                                   {{"auc_roc", Pair(m.auc_roc.interval)},
+                                    {"auc_pr", Pair(m.auc_pr.interval)},
+                                    {"log_loss", Pair(m.log_loss.interval)},
+                                    {"ece", Pair(m.ece.interval)},
+                                    {"observed_over_expected", Pair(m.observed_over_expected.interval)}}}};
   }
   for (const ObjectiveReport& o : r.objectives) {
     for (const SliceReport& slice : o.slices) {
-      json["objectives"][o.name]["slices"].push_back({{"feature", slice.feature}, {"value", slice.value}, {"rows", slice.metrics.rows}, {"positives", slice.metrics.positives},
-                                                      {"auc_roc", Number(slice.metrics.auc_roc.value)}, {"observed_over_expected", Number(slice.metrics.observed_over_expected.value)},
-                                                      {"observed_over_expected_interval", Pair(slice.metrics.observed_over_expected.interval)}});
+      json["objectives"][o.name]["slices"].push_back(
+          {{"feature", slice.feature},
+           {"value", slice.value},
+           {"rows", slice.metrics.rows},
+           {"positives", slice.metrics.positives},
+           {"auc_roc", Number(slice.metrics.auc_roc.value)},
+           {"observed_over_expected", Number(slice.metrics.observed_over_expected.value)},
+           {"observed_over_expected_interval", Pair(slice.metrics.observed_over_expected.interval)}});
     }
   }
   json["ranking"] = RankingJson(r.ranking);
@@ -91,13 +128,18 @@ std::string ReportToJson(const EvaluationReport& r) {
   for (const auto& [name, metrics] : r.baselines) json["ranking"]["baselines"][name] = RankingJson(metrics);
   json["folds"] = Json::array();
   for (const auto& f : r.folds) {
-    json["folds"].push_back({{"name", f.name}, {"requests", f.requests}, {"mrr", Number(f.mrr)}, {"mrr_most_recent_interaction", Number(f.mrr_baseline)},
-                             {"difference", Number(f.difference.value)}, {"difference_interval", Pair(f.difference.interval)},
+    json["folds"].push_back({{"name", f.name},
+                             {"requests", f.requests},
+                             {"mrr", Number(f.mrr)},
+                             {"mrr_most_recent_interaction", Number(f.mrr_baseline)},
+                             {"difference", Number(f.difference.value)},
+                             {"difference_interval", Pair(f.difference.interval)},
                              {"untouched_difference_to_order_shown", Number(f.difference_untouched_order_shown.value)},
                              {"untouched_difference_interval", Pair(f.difference_untouched_order_shown.interval)}});
   }
   if (!r.folds.empty()) {
-    json["folds_pooled"] = {{"difference", Number(r.folds_difference.value)}, {"difference_interval", Pair(r.folds_difference.interval)},
+    json["folds_pooled"] = {{"difference", Number(r.folds_difference.value)},
+                            {"difference_interval", Pair(r.folds_difference.interval)},
                             {"untouched_difference_to_order_shown", Number(r.folds_difference_untouched.value)},
                             {"untouched_difference_interval", Pair(r.folds_difference_untouched.interval)}};
   }
@@ -106,43 +148,57 @@ std::string ReportToJson(const EvaluationReport& r) {
 
 std::string ReportToHtml(const EvaluationReport& r) {
   std::string html = "<!doctype html><html lang='en'><meta charset='utf-8'><title>Evaluation of " + Escape(r.model) +
-                     "</title><style>body{font:15px system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}table{border-collapse:collapse}"
-                     "td,th{padding:.3em .8em;border-bottom:1px solid #ddd;text-align:left}small{color:#666}figure{display:inline-block;margin:1em}svg text{font-size:11px}</style><h1>Evaluation of " +
-                     Escape(r.model) + (r.simulated ? " (simulated)" : "") + "</h1><p>Rows that arrived from " + FormatTime(r.from_ms) + " to " + FormatTime(r.to_ms) +
+                     "</title><style>body{font:15px system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 "
+                     "1em}table{border-collapse:collapse}"
+                     "td,th{padding:.3em .8em;border-bottom:1px solid "
+                     "#ddd;text-align:left}small{color:#666}figure{display:inline-block;margin:1em}svg "
+                     "text{font-size:11px}</style><h1>Evaluation of " +
+                     Escape(r.model) + (r.simulated ? " (simulated)" : "") + "</h1><p>Rows that arrived from " +
+                     FormatTime(r.from_ms) + " to " + FormatTime(r.to_ms) +
                      ". Intervals are 95 %, by bootstrap over users.</p>";
   if (!r.note.empty()) html += "<p>" + Escape(r.note) + "</p>";
   html += "<h2>Ranking</h2><table><tr><th><th>MRR<th>MRR, last of session<th>MRR, untouched<th>NDCG@10</tr>";
   const auto row = [&](const std::string& name, const RankingMetrics& m) {
-    html += "<tr><th>" + Escape(name) + "</th>" + Cell(m.mrr) + Cell(m.mrr_last_of_session) + Cell(m.mrr_untouched) + Cell(m.ndcg_10) + "</tr>";
+    html += "<tr><th>" + Escape(name) + "</th>" + Cell(m.mrr) + Cell(m.mrr_last_of_session) + Cell(m.mrr_untouched) +
+            Cell(m.ndcg_10) + "</tr>";
   };
   row("model", r.ranking);
   for (const auto& [name, metrics] : r.baselines) row(name, metrics);
-  html += fmt::format("</table><p>{} requests, {} of them untouched.</p>", r.ranking.requests, r.ranking.requests_untouched);
+  html += fmt::format("</table><p>{} requests, {} of them untouched.</p>", r.ranking.requests,
+                      r.ranking.requests_untouched);
   if (!r.folds.empty()) {
-    html += "<h2>Rolling-origin folds</h2><table><tr><th>fold<th>requests<th>MRR<th>most recent interaction<th>paired difference<th>untouched, to order shown</tr>";
+    html +=
+        "<h2>Rolling-origin folds</h2><table><tr><th>fold<th>requests<th>MRR<th>most recent interaction<th>paired "
+        "difference<th>untouched, to order shown</tr>";
     for (const auto& f : r.folds) {
-      html += fmt::format("<tr><td>{}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td>", Escape(f.name), f.requests, f.mrr, f.mrr_baseline) + Cell(f.difference) +
-              Cell(f.difference_untouched_order_shown) + "</tr>";
+      html += fmt::format("<tr><td>{}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td>", Escape(f.name), f.requests, f.mrr,
+                          f.mrr_baseline) +
+              Cell(f.difference) + Cell(f.difference_untouched_order_shown) + "</tr>";
     }
     html += "</table>";
   }
   for (const ObjectiveReport& o : r.objectives) {
     const BinaryMetrics& m = o.metrics;
-    html += "<h2>" + Escape(o.name) + "</h2><table><tr><th>rows<th>positives<th>AUC-ROC<th>AUC-PR<th>log loss<th>ECE<th>observed/expected</tr>" +
-            fmt::format("<tr><td>{}</td><td>{}</td>", m.rows, m.positives) + Cell(m.auc_roc) + Cell(m.auc_pr) + Cell(m.log_loss) + Cell(m.ece) + Cell(m.observed_over_expected) + "</tr></table>";
+    html += "<h2>" + Escape(o.name) +
+            "</h2><table><tr><th>rows<th>positives<th>AUC-ROC<th>AUC-PR<th>log loss<th>ECE<th>observed/expected</tr>" +
+            fmt::format("<tr><td>{}</td><td>{}</td>", m.rows, m.positives) + Cell(m.auc_roc) + Cell(m.auc_pr) +
+            Cell(m.log_loss) + Cell(m.ece) + Cell(m.observed_over_expected) + "</tr></table>";
     std::vector<CurvePoint> reliability;
     double top = 0;
     for (const ReliabilityBin& b : o.reliability) {
       reliability.push_back({b.mean_probability, b.observed});
       top = std::max({top, b.mean_probability, b.observed});
     }
-    html += Plot("Reliability: observed against mean probability", reliability, top > 0 ? top : 1, true, true) + Plot("ROC: true against false positive rate", o.roc, 1, true, false) +
+    html += Plot("Reliability: observed against mean probability", reliability, top > 0 ? top : 1, true, true) +
+            Plot("ROC: true against false positive rate", o.roc, 1, true, false) +
             Plot("Precision against recall", o.pr, 1, false, false);
     if (!o.slices.empty()) {
-      html += "<h3>Slices</h3><table><tr><th>feature<th>value<th>rows<th>positives<th>AUC-ROC<th>observed/expected</tr>";
+      html +=
+          "<h3>Slices</h3><table><tr><th>feature<th>value<th>rows<th>positives<th>AUC-ROC<th>observed/expected</tr>";
       for (const SliceReport& s : o.slices) {
-        html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td>", Escape(s.feature), Escape(s.value), s.metrics.rows, s.metrics.positives) + Cell(s.metrics.auc_roc) +
-                Cell(s.metrics.observed_over_expected) + "</tr>";
+        html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td>", Escape(s.feature), Escape(s.value),
+                            s.metrics.rows, s.metrics.positives) +
+                Cell(s.metrics.auc_roc) + Cell(s.metrics.observed_over_expected) + "</tr>";
       }
       html += "</table>";
     }

@@ -28,8 +28,8 @@ struct EvaluationReport {
   struct Fold {
     std::string name;
     std::uint64_t requests = 0;
-    double mrr = 0, mrr_baseline = 0;                              // The baseline: most recent interaction.
-    Estimate difference, difference_untouched_order_shown;         // Paired.
+    double mrr = 0, mrr_baseline = 0;                       // The baseline: most recent interaction.
+    Estimate difference, difference_untouched_order_shown;  // Paired.
   };
   std::string model;
   std::int64_t from_ms = 0, to_ms = 0;

@@ -83,7 +83,8 @@ Result<std::unique_ptr<RowSource>> OpenCsv(const std::string& path) {
   GFR_ASSIGN(auto reader, TextReader::Open(path));
   auto rows = std::make_unique<CsvRows>(std::move(reader));
   GFR_ASSIGN(const bool any, rows->ReadHeader());
-  if (!any) return Error{ErrorCode::kInvalidArgument, "the file is empty; its first line must name the columns", {path, 1}};
+  if (!any)
+    return Error{ErrorCode::kInvalidArgument, "the file is empty; its first line must name the columns", {path, 1}};
   return std::unique_ptr<RowSource>(std::move(rows));
 }
 

@@ -39,8 +39,8 @@ enum class EventType : std::uint8_t {
 };
 inline constexpr int kEventTypes = 20;  // Highest value + 1.
 
-std::string_view EventTypeName(EventType type);            // "feed.click"
-Result<EventType> ParseEventType(std::string_view name);   // kInvalidArgument names the valid ones.
+std::string_view EventTypeName(EventType type);           // "feed.click"
+Result<EventType> ParseEventType(std::string_view name);  // kInvalidArgument names the valid ones.
 
 // A named value of an item, user or request: a number, or a category when `text` is not empty (then `number` is NaN).
 struct Property {
@@ -60,13 +60,13 @@ struct EventItem {
 
 // What the server adds to a feed.request it served: enough to explain it, and to replay it bit for bit.
 struct ServedSlate {
-  std::int64_t as_of = -1;      // Offset of the last record folded when the features were read; -1: none was.
-  std::int64_t now_ms = 0;      // The read's instant.
+  std::int64_t as_of = -1;        // Offset of the last record folded when the features were read; -1: none was.
+  std::int64_t now_ms = 0;        // The read's instant.
   std::int64_t epoch_end_ms = 0;  // End of the sealed epoch in use.
-  std::string model;            // "name/version"; empty without a model.
+  std::string model;              // "name/version"; empty without a model.
   std::uint64_t feature_fingerprint = 0;
-  std::uint32_t columns = 0;       // 0: not served by us.
-  std::vector<float> features;     // items x columns, row-major, in the event's item order.
+  std::uint32_t columns = 0;                         // 0: not served by us.
+  std::vector<float> features;                       // items x columns, row-major, in the event's item order.
   std::vector<float> pctr, pcvr, value, propensity;  // One an item each.
 };
 
@@ -91,8 +91,8 @@ struct Event {
 
 // An event at its place in the log.
 struct LogRecord {
-  std::uint64_t offset = 0;      // 0, 1, 2, ... in log order.
-  std::int64_t arrival_ms = 0;   // Never goes back.
+  std::uint64_t offset = 0;     // 0, 1, 2, ... in log order.
+  std::int64_t arrival_ms = 0;  // Never goes back.
   Event event;
 };
 

@@ -33,13 +33,16 @@ struct Writer {
     for (const Property& p : list) {
       String(p.name);
       Byte(p.text.empty() ? 0 : 1);
-      if (p.text.empty()) Double(p.number);
-      else String(p.text);
+      if (p.text.empty())
+        Double(p.number);
+      else
+        String(p.text);
     }
   }
 };
 
-// Reads past the end give zeros and set `bad`, so that one check at the end is enough; lists are bounded by the bytes that are left.
+// Reads past the end give zeros and set `bad`, so that one check at the end is enough; lists are bounded by the bytes
+// that are left.
 struct Reader {
   std::string_view left;
   bool bad = false;
@@ -100,8 +103,10 @@ struct Reader {
     std::vector<Property> list(Count(2));
     for (Property& p : list) {
       p.name = String();
-      if (Byte() == 0) p.number = Double();
-      else p.text = String();
+      if (Byte() == 0)
+        p.number = Double();
+      else
+        p.text = String();
     }
     return list;
   }
@@ -113,7 +118,9 @@ void EncodeEvent(const Event& e, std::string* out) {
   Writer w{out};
   w.Byte(kVersion);
   w.Byte(static_cast<std::uint8_t>(e.type));
-  for (const std::string* s : {&e.id, &e.source, &e.user_id, &e.session_id, &e.request_id, &e.surface, &e.variant, &e.kind, &e.currency, &e.transaction_id}) w.String(*s);
+  for (const std::string* s : {&e.id, &e.source, &e.user_id, &e.session_id, &e.request_id, &e.surface, &e.variant,
+                               &e.kind, &e.currency, &e.transaction_id})
+    w.String(*s);
   w.Signed(e.time_ms);
   w.Double(e.value);
   w.Varint(e.items.size());
@@ -142,11 +149,14 @@ Result<Event> DecodeEvent(std::string_view bytes) {
   Reader r{bytes};
   const std::uint8_t version = r.Byte(), type = r.Byte();
   if (version != kVersion || type == 0 || type >= kEventTypes) {
-    return Error{ErrorCode::kCorrupt, "an event of version " + std::to_string(version) + " and type " + std::to_string(type) + "; known are version 1, types 1 to 19"};
+    return Error{ErrorCode::kCorrupt, "an event of version " + std::to_string(version) + " and type " +
+                                          std::to_string(type) + "; known are version 1, types 1 to 19"};
   }
   Event e;
   e.type = static_cast<EventType>(type);
-  for (std::string* s : {&e.id, &e.source, &e.user_id, &e.session_id, &e.request_id, &e.surface, &e.variant, &e.kind, &e.currency, &e.transaction_id}) *s = r.String();
+  for (std::string* s : {&e.id, &e.source, &e.user_id, &e.session_id, &e.request_id, &e.surface, &e.variant, &e.kind,
+                         &e.currency, &e.transaction_id})
+    *s = r.String();
   e.time_ms = r.Signed();
   e.value = r.Double();
   e.items.resize(r.Count(13));

@@ -32,11 +32,14 @@ class Reader {
     if (!at.ok()) return Fail("bad_type", "time: " + at.error().message);
     e->time_ms = at.value();
     dom::object data;
-    if (const auto code = top["data"].get(data); code == simdjson::NO_SUCH_FIELD) return Fail("missing_field", "data is missing");
-    else if (code != simdjson::SUCCESS) return Fail("bad_type", "data is not an object");
+    if (const auto code = top["data"].get(data); code == simdjson::NO_SUCH_FIELD)
+      return Fail("missing_field", "data is missing");
+    else if (code != simdjson::SUCCESS)
+      return Fail("bad_type", "data is not an object");
     ReadData(data, e);
     if (failed()) return false;
-    if (e->type != EventType::kItemUpdate && e->user_id.empty() && e->session_id.empty()) return Fail("missing_field", "data.user_id or data.session_id is missing");
+    if (e->type != EventType::kItemUpdate && e->user_id.empty() && e->session_id.empty())
+      return Fail("missing_field", "data.user_id or data.session_id is missing");
     const bool of_items = e->type <= EventType::kPurchaseReturn || e->type == EventType::kItemUpdate;
     if (of_items && e->items.empty()) return Fail("missing_field", "data.items is missing or empty");
     return true;
@@ -55,20 +58,25 @@ class Reader {
   void Text(dom::object object, const char* key, std::string* out, bool required = false) {
     std::string_view text;
     const auto error = object[key].get(text);
-    if (error == simdjson::SUCCESS) *out = text;
-    else if (error != simdjson::NO_SUCH_FIELD) Fail("bad_type", std::string(key) + " is not a string");
+    if (error == simdjson::SUCCESS)
+      *out = text;
+    else if (error != simdjson::NO_SUCH_FIELD)
+      Fail("bad_type", std::string(key) + " is not a string");
     if (required && out->empty()) Fail("missing_field", std::string(key) + " is missing or empty");
   }
   void Number(dom::object object, const char* key, double* out) {
     const auto error = object[key].get(*out);
-    if (error != simdjson::SUCCESS && error != simdjson::NO_SUCH_FIELD) Fail("bad_type", std::string(key) + " is not a number");
+    if (error != simdjson::SUCCESS && error != simdjson::NO_SUCH_FIELD)
+      Fail("bad_type", std::string(key) + " is not a number");
   }
   void Whole(dom::object object, const char* key, std::int32_t* out) {
     std::int64_t value = 0;
     const auto error = object[key].get(value);
     if (error == simdjson::NO_SUCH_FIELD) return;
-    if (error != simdjson::SUCCESS || value < -1 || value > 1'000'000'000) Fail("bad_type", std::string(key) + " is not a whole number in its range");
-    else *out = static_cast<std::int32_t>(value);
+    if (error != simdjson::SUCCESS || value < -1 || value > 1'000'000'000)
+      Fail("bad_type", std::string(key) + " is not a whole number in its range");
+    else
+      *out = static_cast<std::int32_t>(value);
   }
   void Properties(dom::object object, const char* key, std::vector<Property>* out) {
     dom::object table;
@@ -81,8 +89,10 @@ class Reader {
     for (const auto field : table) {
       Property p{.name = std::string(field.key)};
       std::string_view text;
-      if (field.value.get(text) == simdjson::SUCCESS) p.text = text;
-      else if (field.value.get(p.number) != simdjson::SUCCESS && !field.value.is_null()) Fail("bad_type", std::string(key) + "." + p.name + " is neither a string nor a number");
+      if (field.value.get(text) == simdjson::SUCCESS)
+        p.text = text;
+      else if (field.value.get(p.number) != simdjson::SUCCESS && !field.value.is_null())
+        Fail("bad_type", std::string(key) + "." + p.name + " is neither a string nor a number");
       out->push_back(std::move(p));
     }
   }
@@ -133,7 +143,9 @@ void ReadOne(dom::element json, std::size_t index, ParsedEvents* out) {
   }
 }
 
-std::string BadJson(simdjson::error_code code) { return std::string("not valid JSON: ") + simdjson::error_message(code); }
+std::string BadJson(simdjson::error_code code) {
+  return std::string("not valid JSON: ") + simdjson::error_message(code);
+}
 
 void ReadLines(std::string_view body, const JsonLimits& limits, ParsedEvents* out) {
   dom::parser parser(limits.event_bytes);
@@ -143,12 +155,15 @@ void ReadLines(std::string_view body, const JsonLimits& limits, ParsedEvents* ou
     body.remove_prefix(std::min(end + 1, body.size()));
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     if (line.size() > limits.event_bytes) {
-      out->rejected.push_back({index++, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
+      out->rejected.push_back(
+          {index++, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
       continue;
     }
     dom::element json;
-    if (const auto code = parser.parse(line.data(), line.size()).get(json)) out->rejected.push_back({index, "bad_json", BadJson(code)});
-    else ReadOne(json, index, out);
+    if (const auto code = parser.parse(line.data(), line.size()).get(json))
+      out->rejected.push_back({index, "bad_json", BadJson(code)});
+    else
+      ReadOne(json, index, out);
     ++index;
   }
 }
@@ -156,8 +171,10 @@ void ReadLines(std::string_view body, const JsonLimits& limits, ParsedEvents* ou
 nlohmann::ordered_json PropertiesJson(const std::vector<Property>& list) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const Property& p : list) {
-    if (!p.text.empty()) json[p.name] = p.text;
-    else if (std::isfinite(p.number)) json[p.name] = p.number;
+    if (!p.text.empty())
+      json[p.name] = p.text;
+    else if (std::isfinite(p.number))
+      json[p.name] = p.number;
   }
   return json;
 }
@@ -182,15 +199,19 @@ ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLim
   }
   dom::array list;
   if (json.get(list) != simdjson::SUCCESS) {
-    if (body.size() > limits.event_bytes) out.rejected.push_back({0, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
-    else ReadOne(json, 0, &out);
+    if (body.size() > limits.event_bytes)
+      out.rejected.push_back(
+          {0, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
+    else
+      ReadOne(json, 0, &out);
     return out;
   }
   std::size_t index = 0;
   for (const auto element : list) {
     // Only a body over the limit can hold an event over it.
     if (body.size() > limits.event_bytes && simdjson::minify(element).size() > limits.event_bytes) {
-      out.rejected.push_back({index, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
+      out.rejected.push_back(
+          {index, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
     } else {
       ReadOne(element, index, &out);
     }
@@ -224,7 +245,12 @@ std::string EventToJson(const Event& e) {
     if (!item.properties.empty()) json["properties"] = PropertiesJson(item.properties);
     data["items"].push_back(std::move(json));
   }
-  const Json json{{"specversion", "1.0"}, {"id", e.id}, {"source", e.source}, {"type", EventTypeName(e.type)}, {"time", FormatTime(e.time_ms)}, {"data", std::move(data)}};
+  const Json json{{"specversion", "1.0"},
+                  {"id", e.id},
+                  {"source", e.source},
+                  {"type", EventTypeName(e.type)},
+                  {"time", FormatTime(e.time_ms)},
+                  {"data", std::move(data)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

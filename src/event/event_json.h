@@ -1,7 +1,8 @@
-// The native JSON of events: CloudEvents 1.0 with our data. Bounded: nothing that is sent can cost more than its size allows.
+// The native JSON of events: CloudEvents 1.0 with our data. Bounded: nothing that is sent can cost more than its size
+// allows.
 //
-// Required: id, source, type, time (RFC 3339); user_id or session_id, except for item.update; items for events of items. Unknown fields are
-// ignored. Thread safety: pure functions.
+// Required: id, source, type, time (RFC 3339); user_id or session_id, except for item.update; items for events of
+// items. Unknown fields are ignored. Thread safety: pure functions.
 #pragma once
 
 #include <string>
@@ -17,8 +18,9 @@ struct JsonLimits {
 };
 
 struct Rejection {
-  std::size_t index;    // Of the event in the body.
-  std::string code;     // bad_json, bad_type, unknown_type, missing_field, too_large (and of the log: future_time, id_collision)
+  std::size_t index;  // Of the event in the body.
+  std::string
+      code;  // bad_json, bad_type, unknown_type, missing_field, too_large (and of the log: future_time, id_collision)
   std::string message;
 };
 

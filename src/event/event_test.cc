@@ -31,15 +31,25 @@ Event RandomEvent(Rng& rng) {
   e.kind = RandomText(rng);
   e.value = rng.Chance(0.5) ? rng.Normal() : std::nan("");
   for (std::uint64_t n = rng.Below(4); n > 0; --n) {
-    EventItem item{.item_id = RandomText(rng), .index = static_cast<std::int32_t>(rng.Below(100)) - 1, .channel = RandomText(rng), .price = rng.Normal()};
-    if (rng.Chance(0.5)) item.properties = {{.name = RandomText(rng), .text = "x"}, {.name = "n", .number = rng.Normal()}};
+    EventItem item{.item_id = RandomText(rng),
+                   .index = static_cast<std::int32_t>(rng.Below(100)) - 1,
+                   .channel = RandomText(rng),
+                   .price = rng.Normal()};
+    if (rng.Chance(0.5))
+      item.properties = {{.name = RandomText(rng), .text = "x"}, {.name = "n", .number = rng.Normal()}};
     e.items.push_back(std::move(item));
   }
   if (e.type == EventType::kFeedRequest) {
-    e.served = {.as_of = static_cast<std::int64_t>(rng.Below(99)) - 1, .now_ms = 5, .epoch_end_ms = 4, .model = "feed/1", .feature_fingerprint = rng.Next(), .columns = 2};
+    e.served = {.as_of = static_cast<std::int64_t>(rng.Below(99)) - 1,
+                .now_ms = 5,
+                .epoch_end_ms = 4,
+                .model = "feed/1",
+                .feature_fingerprint = rng.Next(),
+                .columns = 2};
     for (std::size_t i = 0; i < e.items.size(); ++i) {
       e.served.features.insert(e.served.features.end(), {1.5f, std::nanf("")});
-      for (auto* list : {&e.served.pctr, &e.served.pcvr, &e.served.value, &e.served.propensity}) list->push_back(static_cast<float>(rng.Uniform()));
+      for (auto* list : {&e.served.pctr, &e.served.pcvr, &e.served.value, &e.served.propensity})
+        list->push_back(static_cast<float>(rng.Uniform()));
     }
   }
   return e;
@@ -62,15 +72,19 @@ TEST(EventCodec, SurvivesAnyBytes) {
   for (int i = 0; i < 20000; ++i) {
     std::string bytes;
     EncodeEvent(RandomEvent(rng), &bytes);
-    for (std::uint64_t n = 1 + rng.Below(4); n > 0; --n) bytes[rng.Below(bytes.size())] = static_cast<char>(rng.Below(256));
+    for (std::uint64_t n = 1 + rng.Below(4); n > 0; --n)
+      bytes[rng.Below(bytes.size())] = static_cast<char>(rng.Below(256));
     if (rng.Chance(0.3)) bytes.resize(rng.Below(bytes.size()));
     (void)DecodeEvent(bytes);
   }
 }
 
-ParsedEvents Parse(std::string_view body, BodyFormat format = BodyFormat::kJson) { return ParseEvents(body, format, {}); }
+ParsedEvents Parse(std::string_view body, BodyFormat format = BodyFormat::kJson) {
+  return ParseEvents(body, format, {});
+}
 
-constexpr std::string_view kGood = R"({"specversion":"1.0","id":"1","source":"app","type":"feed.click","time":"2026-01-01T00:00:00Z",
+constexpr std::string_view kGood =
+    R"({"specversion":"1.0","id":"1","source":"app","type":"feed.click","time":"2026-01-01T00:00:00Z",
   "data":{"user_id":"u","session_id":"s","request_id":"r","items":[{"item_id":"i","index":3,"price":9.5,"properties":{"brand":"b","rating":4}}],"context":{"geography":"berlin"}}})";
 
 TEST(EventJson, ReadsWhatItWrites) {
@@ -134,7 +148,8 @@ TEST(EventJson, SurvivesAnyBytes) {
   Rng rng(3);
   for (int i = 0; i < 5000; ++i) {
     std::string body(kGood);
-    for (std::uint64_t n = 1 + rng.Below(5); n > 0; --n) body[rng.Below(body.size())] = static_cast<char>(rng.Below(256));
+    for (std::uint64_t n = 1 + rng.Below(5); n > 0; --n)
+      body[rng.Below(body.size())] = static_cast<char>(rng.Below(256));
     const ParsedEvents parsed = Parse(body, rng.Chance(0.5) ? BodyFormat::kJson : BodyFormat::kNdjson);
     for (const Event& e : parsed.events) (void)EventToJson(e);
   }
@@ -142,13 +157,15 @@ TEST(EventJson, SurvivesAnyBytes) {
 
 TEST(Trivago, MakesOfAClickoutARequestAnImpressionAndAClick) {
   const TestFolder folder;
-  std::ofstream(folder / "t.csv") << "user_id,session_id,timestamp,step,action_type,reference,platform,city,device,current_filters,impressions,prices\n"
-                                     "U,S,1541545200,1,search for destination,Rome,AU,\"Rome, Italy\",mobile,,,\n"
-                                     "U,S,1541545210,2,interaction item image,11,AU,\"Rome, Italy\",mobile,,,\n"
-                                     "U,S,1541545220,3,clickout item,12,AU,\"Rome, Italy\",mobile,Focus on Distance|Hotel,11|12|13,90|80|70\n"
-                                     "U,S,1541545230,4,clickout item,12,AU,Rome,mobile,,11|12,90\n"
-                                     "U,S,yesterday,5,clickout item,12,AU,Rome,mobile,,11|12,90|80\n"
-                                     "broken\n";
+  std::ofstream(folder / "t.csv")
+      << "user_id,session_id,timestamp,step,action_type,reference,platform,city,device,current_filters,impressions,"
+         "prices\n"
+         "U,S,1541545200,1,search for destination,Rome,AU,\"Rome, Italy\",mobile,,,\n"
+         "U,S,1541545210,2,interaction item image,11,AU,\"Rome, Italy\",mobile,,,\n"
+         "U,S,1541545220,3,clickout item,12,AU,\"Rome, Italy\",mobile,Focus on Distance|Hotel,11|12|13,90|80|70\n"
+         "U,S,1541545230,4,clickout item,12,AU,Rome,mobile,,11|12,90\n"
+         "U,S,yesterday,5,clickout item,12,AU,Rome,mobile,,11|12,90|80\n"
+         "broken\n";
   std::vector<Event> events;
   const auto report = ImportTrivago({folder / "t.csv"}, [&](Event&& e) -> Status {
     events.push_back(std::move(e));
@@ -205,10 +222,14 @@ TEST(ImportMap, MakesOneSlateOfRowsOfOneItemEach) {
   ASSERT_TRUE(rows.ok());
   std::vector<Event> events;
   ImportReport report;
-  ASSERT_TRUE(ImportRows(*rows.value(), "m.csv", map.value(), [&](Event&& e) -> Status {
-    events.push_back(std::move(e));
-    return {};
-  }, &report).ok());
+  ASSERT_TRUE(ImportRows(
+                  *rows.value(), "m.csv", map.value(),
+                  [&](Event&& e) -> Status {
+                    events.push_back(std::move(e));
+                    return {};
+                  },
+                  &report)
+                  .ok());
   ASSERT_EQ(events.size(), 3u);
   const auto& impression = *std::ranges::find(events, EventType::kFeedImpression, &Event::type);
   ASSERT_EQ(impression.items.size(), 2u);
@@ -227,7 +248,8 @@ TEST(ImportMap, NamesTheLineOfWhatItDoesNotUnderstand) {
   text.replace(text.find("feed.click"), 10, "feed.klick");
   const auto map = ImportMap::Parse(text, "map.toml");
   ASSERT_FALSE(map.ok());
-  EXPECT_THAT(map.error().ToString(), testing::AllOf(testing::HasSubstr("map.toml:"), testing::HasSubstr("feed.klick")));
+  EXPECT_THAT(map.error().ToString(),
+              testing::AllOf(testing::HasSubstr("map.toml:"), testing::HasSubstr("feed.klick")));
 }
 
 }  // namespace

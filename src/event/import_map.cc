@@ -11,8 +11,9 @@
 namespace gfr {
 namespace {
 
-constexpr const char* kFields[] = {"id", "type", "time", "user_id", "session_id", "request_id", "surface", "kind", "value", "currency", "transaction_id",
-                                   "item_id", "index", "price", "quantity", "items", "prices"};
+constexpr const char* kFields[] = {"id",      "type",  "time",     "user_id",  "session_id",     "request_id",
+                                   "surface", "kind",  "value",    "currency", "transaction_id", "item_id",
+                                   "index",   "price", "quantity", "items",    "prices"};
 
 bool ParseDouble(const std::string& text, double* value) {
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), *value);
@@ -35,18 +36,22 @@ class Mapper {
     for (const auto* table : {&map_.columns, &map_.context, &map_.properties}) {
       for (const auto& [field, column] : *table) {
         const auto at = std::ranges::find(rows_.columns(), column);
-        if (at == rows_.columns().end()) return Error{ErrorCode::kInvalidArgument, "the map names column '" + column + "', which is not there", {file_, 1}};
+        if (at == rows_.columns().end())
+          return Error{
+              ErrorCode::kInvalidArgument, "the map names column '" + column + "', which is not there", {file_, 1}};
         used_.insert(column);
         at_[column] = static_cast<std::size_t>(at - rows_.columns().begin());
       }
     }
-    for (const std::string& column : rows_.columns()) (used_.contains(column) ? report_.mapped_columns : report_.unmapped_columns).insert(column);
+    for (const std::string& column : rows_.columns())
+      (used_.contains(column) ? report_.mapped_columns : report_.unmapped_columns).insert(column);
     for (;;) {
       GFR_ASSIGN(const bool more, rows_.Next(&row_));
       if (!more) break;
       ++report_.rows;
       if (row_.size() != rows_.columns().size()) {
-        report_.Reject(file_, rows_.line(), std::to_string(row_.size()) + " cells, not " + std::to_string(rows_.columns().size()));
+        report_.Reject(file_, rows_.line(),
+                       std::to_string(row_.size()) + " cells, not " + std::to_string(rows_.columns().size()));
         continue;
       }
       std::vector<Event> events;
@@ -92,8 +97,10 @@ class Mapper {
       const std::string& text = row_[at_.at(column)].text;
       if (text.empty()) continue;
       Property p{.name = name};
-      if (!ParseDouble(text, &p.number)) p.text = text;
-      else p.text.clear();
+      if (!ParseDouble(text, &p.number))
+        p.text = text;
+      else
+        p.text.clear();
       list.push_back(std::move(p));
     }
     return list;
@@ -101,7 +108,8 @@ class Mapper {
   bool Time(const std::string& text, std::int64_t* time_ms) const {
     if (map_.time_unit_us > 0) {
       double number = 0;
-      if (!ParseDouble(text, &number) || !(number >= 0) || number * static_cast<double>(map_.time_unit_us) > 2.6e17) return false;
+      if (!ParseDouble(text, &number) || !(number >= 0) || number * static_cast<double>(map_.time_unit_us) > 2.6e17)
+        return false;
       *time_ms = static_cast<std::int64_t>(number * static_cast<double>(map_.time_unit_us) / 1000.0);
       return true;
     }
@@ -123,19 +131,29 @@ class Mapper {
       ++report_.unmapped[type.substr(0, 60)];
       return "";
     }
-    Event e{.source = map_.source, .user_id = Text("user_id"), .session_id = Text("session_id"), .request_id = Text("request_id"), .surface = Text("surface"),
-            .kind = Text("kind"), .currency = Text("currency"), .transaction_id = Text("transaction_id"), .context = Properties(map_.context)};
+    Event e{.source = map_.source,
+            .user_id = Text("user_id"),
+            .session_id = Text("session_id"),
+            .request_id = Text("request_id"),
+            .surface = Text("surface"),
+            .kind = Text("kind"),
+            .currency = Text("currency"),
+            .transaction_id = Text("transaction_id"),
+            .context = Properties(map_.context)};
     if (!Time(Text("time"), &e.time_ms)) return "time '" + Text("time").substr(0, 60) + "' is not what the map says";
     if (!Number("value", &e.value)) return "value '" + Text("value").substr(0, 60) + "' is not a number";
-    const std::string id = Text("id").empty() ? file_.substr(file_.rfind('/') + 1) + ":" + std::to_string(rows_.line()) : Text("id");
+    const std::string id =
+        Text("id").empty() ? file_.substr(file_.rfind('/') + 1) + ":" + std::to_string(rows_.line()) : Text("id");
     EventItem one{.item_id = Text("item_id"), .properties = Properties(map_.properties)};
     double index = -1, quantity = 1;
-    if (!Number("price", &one.price) || !Number("index", &index) || !Number("quantity", &quantity)) return "price, index or quantity is not a number";
+    if (!Number("price", &one.price) || !Number("index", &index) || !Number("quantity", &quantity))
+      return "price, index or quantity is not a number";
     if (!(std::fabs(index) < 1e9) || !(std::fabs(quantity) < 1e9)) return "index or quantity is out of range";
     one.index = static_cast<std::int32_t>(index);
     one.quantity = static_cast<std::int32_t>(quantity);
     const std::vector<std::string> items = List("items"), prices = List("prices");
-    if (!prices.empty() && prices.size() != items.size()) return std::to_string(items.size()) + " items but " + std::to_string(prices.size()) + " prices";
+    if (!prices.empty() && prices.size() != items.size())
+      return std::to_string(items.size()) + " items but " + std::to_string(prices.size()) + " prices";
     for (const EventType t : types->second) {
       Event event = e;
       event.type = t;
@@ -144,13 +162,15 @@ class Mapper {
       if (slate && !items.empty()) {
         for (std::size_t i = 0; i < items.size(); ++i) {
           EventItem item{.item_id = items[i], .index = static_cast<std::int32_t>(i)};
-          if (!prices.empty() && !ParseDouble(prices[i], &item.price)) return "price '" + prices[i].substr(0, 60) + "' is not a number";
+          if (!prices.empty() && !ParseDouble(prices[i], &item.price))
+            return "price '" + prices[i].substr(0, 60) + "' is not a number";
           event.items.push_back(std::move(item));
         }
       } else if (!one.item_id.empty()) {
         event.items.push_back(one);
       }
-      if (event.user_id.empty() && event.session_id.empty() && t != EventType::kItemUpdate) return "user_id and session_id are missing";
+      if (event.user_id.empty() && event.session_id.empty() && t != EventType::kItemUpdate)
+        return "user_id and session_id are missing";
       const bool of_items = t <= EventType::kPurchaseReturn || t == EventType::kItemUpdate;
       if (of_items && event.items.empty()) return "item_id is missing";
       events->push_back(std::move(event));
@@ -168,7 +188,8 @@ class Mapper {
     }
     const bool named = map_.columns.contains("id");
     const bool same = named ? open->id == event.id
-                            : !event.request_id.empty() && open->request_id == event.request_id && open->user_id == event.user_id && open->time_ms == event.time_ms;
+                            : !event.request_id.empty() && open->request_id == event.request_id &&
+                                  open->user_id == event.user_id && open->time_ms == event.time_ms;
     if (same) {
       open->items.insert(open->items.end(), event.items.begin(), event.items.end());
       return {};
@@ -218,14 +239,21 @@ Result<ImportMap> ImportMap::Parse(std::string_view toml, const std::string& fil
   map.source = config.String("source", map.source);
   map.list_separator = config.String("list_separator", "|");
   if (map.list_separator.empty()) config.Fail("list_separator", "is empty");
-  const std::string zone = config.String("time_zone", "Z"), format = config.String("time_format", "rfc3339"), slate = config.String("slate", "list");
+  const std::string zone = config.String("time_zone", "Z"), format = config.String("time_format", "rfc3339"),
+                    slate = config.String("slate", "list");
   const auto epoch = ParseTime("1970-01-02T00:00:00" + zone);
-  if (!epoch.ok()) config.Fail("time_zone", "is '" + zone + "'; valid are Z and offsets such as +01:00");
-  else map.utc_offset_ms = kDayMs - epoch.value();
-  if (format == "s") map.time_unit_us = 1'000'000;
-  else if (format == "ms") map.time_unit_us = 1'000;
-  else if (format == "us") map.time_unit_us = 1;
-  else if (format != "rfc3339") config.Fail("time_format", "is '" + format + "'; valid are rfc3339, s, ms and us");
+  if (!epoch.ok())
+    config.Fail("time_zone", "is '" + zone + "'; valid are Z and offsets such as +01:00");
+  else
+    map.utc_offset_ms = kDayMs - epoch.value();
+  if (format == "s")
+    map.time_unit_us = 1'000'000;
+  else if (format == "ms")
+    map.time_unit_us = 1'000;
+  else if (format == "us")
+    map.time_unit_us = 1;
+  else if (format != "rfc3339")
+    config.Fail("time_format", "is '" + format + "'; valid are rfc3339, s, ms and us");
   if (slate != "list" && slate != "rows") config.Fail("slate", "is '" + slate + "'; valid are list and rows");
   map.rows_of_slate = slate == "rows";
   Config columns = config.Table("columns");
@@ -240,8 +268,10 @@ Result<ImportMap> ImportMap::Parse(std::string_view toml, const std::string& fil
   for (const std::string& value : types.Keys()) {
     for (const std::string& name : types.Strings(value, {})) {
       const auto type = ParseEventType(name);
-      if (!type.ok()) types.Fail(value, type.error().message);
-      else map.types[value].push_back(type.value());
+      if (!type.ok())
+        types.Fail(value, type.error().message);
+      else
+        map.types[value].push_back(type.value());
     }
   }
   GFR_TRY(types.Finish());
@@ -251,7 +281,8 @@ Result<ImportMap> ImportMap::Parse(std::string_view toml, const std::string& fil
   return map;
 }
 
-Status ImportRows(RowSource& rows, const std::string& file, const ImportMap& map, const EventSink& sink, ImportReport* report) {
+Status ImportRows(RowSource& rows, const std::string& file, const ImportMap& map, const EventSink& sink,
+                  ImportReport* report) {
   return Mapper(rows, file, map, sink, report).Run();
 }
 

@@ -4,11 +4,13 @@
 //   time_format = "rfc3339"         # or "s", "ms", "us" since 1970
 //   slate = "list"                  # a slate is a list column, or "rows": one row an item, rows of one event together
 //   list_separator = "|"            # of lists in CSV
-//   [columns]     event field = column: id, type, time, user_id, session_id, request_id, surface, kind, value, currency, transaction_id,
+//   [columns]     event field = column: id, type, time, user_id, session_id, request_id, surface, kind, value,
+//   currency, transaction_id,
 //                 item_id, index, price, quantity, items (a list), prices (a list beside it)
-//   [types]       value of the type column = event type, or a list of them; a single key "*" when every row is of one type
-//   [context] [properties]          context or item property = column
-// A row whose type value is not in [types] is counted as unmapped and left out; a row that cannot be read is rejected by line.
+//   [types]       value of the type column = event type, or a list of them; a single key "*" when every row is of one
+//   type [context] [properties]          context or item property = column
+// A row whose type value is not in [types] is counted as unmapped and left out; a row that cannot be read is rejected
+// by line.
 #pragma once
 
 #include <map>
@@ -34,8 +36,10 @@ struct ImportMap {
 };
 
 // Adds the rows of one file to `report`. Errors: a column that the map names and the file has not; the sink's.
-Status ImportRows(RowSource& rows, const std::string& file, const ImportMap& map, const EventSink& sink, ImportReport* report);
+Status ImportRows(RowSource& rows, const std::string& file, const ImportMap& map, const EventSink& sink,
+                  ImportReport* report);
 
-Result<std::unique_ptr<RowSource>> OpenCsv(const std::string& path);  // RFC 4180 with a header; .xz, .gz and .zst are read directly.
+Result<std::unique_ptr<RowSource>> OpenCsv(
+    const std::string& path);  // RFC 4180 with a header; .xz, .gz and .zst are read directly.
 
 }  // namespace gfr

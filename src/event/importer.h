@@ -26,8 +26,9 @@ struct ImportReport {
 
 using EventSink = std::function<Status(Event&&)>;
 
-// RecSys Challenge 2019 (trivago): a clickout row is a feed.request and feed.impression of its slate and a feed.click; every other action on
-// an item is an item.view with its kind; searches are search, filters and sort changes are filter.
+// RecSys Challenge 2019 (trivago): a clickout row is a feed.request and feed.impression of its slate and a feed.click;
+// every other action on an item is an item.view with its kind; searches are search, filters and sort changes are
+// filter.
 Result<ImportReport> ImportTrivago(const std::vector<std::string>& files, const EventSink& sink);
 
 // The native JSON of POST /v1/events, one event a line.

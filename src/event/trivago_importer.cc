@@ -8,7 +8,21 @@ namespace {
 
 constexpr std::string_view kHeader =
     "user_id,session_id,timestamp,step,action_type,reference,platform,city,device,current_filters,impressions,prices";
-enum Columns { kUser, kSession, kTime, kStep, kAction, kReference, kPlatform, kCity, kDevice, kFilters, kImpressions, kPrices, kCount };
+enum Columns {
+  kUser,
+  kSession,
+  kTime,
+  kStep,
+  kAction,
+  kReference,
+  kPlatform,
+  kCity,
+  kDevice,
+  kFilters,
+  kImpressions,
+  kPrices,
+  kCount
+};
 
 std::vector<std::string_view> SplitBars(std::string_view text) {
   std::vector<std::string_view> parts;
@@ -26,7 +40,9 @@ bool ParseInteger(std::string_view text, std::int64_t* value) {
   return code == std::errc{} && end == text.data() + text.size() && !text.empty();
 }
 
-bool IsNumber(std::string_view text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos; }
+bool IsNumber(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 Event Base(const std::vector<std::string>& cells, EventType type, std::int64_t time_ms, std::uint64_t row) {
   Event e;
@@ -37,7 +53,9 @@ Event Base(const std::vector<std::string>& cells, EventType type, std::int64_t t
   e.user_id = cells[kUser];
   e.session_id = cells[kSession];
   e.surface = "search";
-  e.context = {{.name = "platform", .text = cells[kPlatform]}, {.name = "city", .text = cells[kCity]}, {.name = "device", .text = cells[kDevice]}};
+  e.context = {{.name = "platform", .text = cells[kPlatform]},
+               {.name = "city", .text = cells[kCity]},
+               {.name = "device", .text = cells[kDevice]}};
   return e;
 }
 
@@ -45,20 +63,25 @@ Event Base(const std::vector<std::string>& cells, EventType type, std::int64_t t
 std::string ReadSlate(const std::vector<std::string>& cells, std::vector<EventItem>* slate) {
   const auto items = SplitBars(cells[kImpressions]), prices = SplitBars(cells[kPrices]);
   if (items.empty()) return "a clickout without impressions";
-  if (items.size() != prices.size()) return std::to_string(items.size()) + " impressions but " + std::to_string(prices.size()) + " prices";
+  if (items.size() != prices.size())
+    return std::to_string(items.size()) + " impressions but " + std::to_string(prices.size()) + " prices";
   for (std::size_t i = 0; i < items.size(); ++i) {
     std::int64_t price = 0;
-    if (items[i].empty() || !ParseInteger(prices[i], &price)) return "impression " + std::to_string(i + 1) + " has no id or no whole price";
-    slate->push_back({.item_id = std::string(items[i]), .index = static_cast<std::int32_t>(i), .price = static_cast<double>(price)});
+    if (items[i].empty() || !ParseInteger(prices[i], &price))
+      return "impression " + std::to_string(i + 1) + " has no id or no whole price";
+    slate->push_back(
+        {.item_id = std::string(items[i]), .index = static_cast<std::int32_t>(i), .price = static_cast<double>(price)});
   }
   return "";
 }
 
 // The events of one row; an empty string, or why it is rejected.
-std::string ReadRow(const std::vector<std::string>& cells, std::uint64_t row, std::vector<Event>* events, ImportReport* report) {
+std::string ReadRow(const std::vector<std::string>& cells, std::uint64_t row, std::vector<Event>* events,
+                    ImportReport* report) {
   std::int64_t seconds = 0;
   if (cells[kUser].empty() || cells[kSession].empty()) return "user_id or session_id is missing";
-  if (!ParseInteger(cells[kTime], &seconds) || seconds < 0 || seconds > 253402300799) return "timestamp '" + cells[kTime] + "' is not whole seconds since 1970";
+  if (!ParseInteger(cells[kTime], &seconds) || seconds < 0 || seconds > 253402300799)
+    return "timestamp '" + cells[kTime] + "' is not whole seconds since 1970";
   const std::string& action = cells[kAction];
   const std::int64_t time_ms = seconds * 1000;
   if (action == "clickout item") {
@@ -81,8 +104,10 @@ std::string ReadRow(const std::vector<std::string>& cells, std::uint64_t row, st
         if (f.starts_with("Sort by") || f.starts_with("Sort By") || f.starts_with("Focus on")) sort = f;
       }
       e.context.push_back({.name = "sort", .text = sort});
-      if (type == EventType::kFeedClick) e.items = {clicked};
-      else e.items = slate;
+      if (type == EventType::kFeedClick)
+        e.items = {clicked};
+      else
+        e.items = slate;
       events->push_back(std::move(e));
     }
     return "";
@@ -100,8 +125,10 @@ std::string ReadRow(const std::vector<std::string>& cells, std::uint64_t row, st
   }
   Event e = Base(cells, type, time_ms, row);
   e.kind = action;
-  if (type == EventType::kItemView) e.items = {{.item_id = cells[kReference]}};
-  else e.context.push_back({.name = "reference", .text = cells[kReference]});
+  if (type == EventType::kItemView)
+    e.items = {{.item_id = cells[kReference]}};
+  else
+    e.context.push_back({.name = "reference", .text = cells[kReference]});
   events->push_back(std::move(e));
   return "";
 }
@@ -118,7 +145,9 @@ Result<ImportReport> ImportTrivago(const std::vector<std::string>& files, const 
       GFR_ASSIGN(const bool more, reader->NextLine(&line));
       if (!more) break;
       if (number == 1) {
-        if (line != kHeader) return Error{ErrorCode::kInvalidArgument, "the header is not trivago's, which is " + std::string(kHeader), {file, 1}};
+        if (line != kHeader)
+          return Error{
+              ErrorCode::kInvalidArgument, "the header is not trivago's, which is " + std::string(kHeader), {file, 1}};
         continue;
       }
       ++report.rows;

@@ -1,5 +1,6 @@
 // Affinity: the share of the user's decayed interactions that fall on this candidate's category (or band of a number).
-// Distance: how far this candidate's number lies from the user's usual one, in standard deviations of what the user touched.
+// Distance: how far this candidate's number lies from the user's usual one, in standard deviations of what the user
+// touched.
 #include <algorithm>
 #include <cmath>
 
@@ -20,8 +21,12 @@ struct Header {
 class AffinityView final : public FeatureView {
  public:
   AffinityView(FeatureSpec spec, const FeatureConfig& f)
-      : FeatureView(std::move(spec)), events_(f.events), property_(static_cast<std::size_t>(f.item_property)), bands_(f.bands),
-        half_life_ms_(static_cast<double>(f.half_life_ms)), capacity_(f.capacity) {}
+      : FeatureView(std::move(spec)),
+        events_(f.events),
+        property_(static_cast<std::size_t>(f.item_property)),
+        bands_(f.bands),
+        half_life_ms_(static_cast<double>(f.half_life_ms)),
+        capacity_(f.capacity) {}
 
   void Fold(const EventLine& line, std::byte* state) const noexcept override {
     if (line.item == 0 || !events_.Counts(line)) return;
@@ -41,7 +46,9 @@ class AffinityView final : public FeatureView {
     if (slot == shares.end()) {
       slot = std::ranges::find(shares, Key{0}, &Share::key);
       if (slot == shares.end()) {  // Full: the smallest weight goes, ties by key.
-        slot = std::ranges::min_element(shares, [](const Share& a, const Share& b) { return a.weight != b.weight ? a.weight < b.weight : a.key < b.key; });
+        slot = std::ranges::min_element(shares, [](const Share& a, const Share& b) {
+          return a.weight != b.weight ? a.weight < b.weight : a.key < b.key;
+        });
       }
       *slot = {key, 0.0};
     }
@@ -110,14 +117,22 @@ class DistanceView final : public FeatureView {
 }  // namespace
 
 MadeView MakeAffinityView(const FeatureConfig& f) {
-  if (f.scope != Scope::kUser && f.scope != Scope::kSession) return Error{ErrorCode::kInvalidArgument, "scope is missing; valid are user and session"};
+  if (f.scope != Scope::kUser && f.scope != Scope::kSession)
+    return Error{ErrorCode::kInvalidArgument, "scope is missing; valid are user and session"};
   if (f.events.types == 0) return Error{ErrorCode::kInvalidArgument, "events is empty; name at least one event type"};
-  if (f.item_property < 0) return Error{ErrorCode::kInvalidArgument, "property '" + f.property + "' is not declared in [item]"};
-  if (f.type == "distance") return std::shared_ptr<const FeatureView>(std::make_shared<DistanceView>(SpecOf(f, sizeof(DistanceView::State)), f));
-  if (!f.categorical && f.bands.empty()) return Error{ErrorCode::kInvalidArgument, "'" + f.property + "' is a number: bands is missing, a rising list of their edges"};
+  if (f.item_property < 0)
+    return Error{ErrorCode::kInvalidArgument, "property '" + f.property + "' is not declared in [item]"};
+  if (f.type == "distance")
+    return std::shared_ptr<const FeatureView>(
+        std::make_shared<DistanceView>(SpecOf(f, sizeof(DistanceView::State)), f));
+  if (!f.categorical && f.bands.empty())
+    return Error{ErrorCode::kInvalidArgument,
+                 "'" + f.property + "' is a number: bands is missing, a rising list of their edges"};
   if (!std::ranges::is_sorted(f.bands)) return Error{ErrorCode::kInvalidArgument, "bands must rise"};
-  if (f.half_life_ms <= 0) return Error{ErrorCode::kInvalidArgument, "half_life is missing, valid is a duration above 0"};
-  return std::shared_ptr<const FeatureView>(std::make_shared<AffinityView>(SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Share))), f));
+  if (f.half_life_ms <= 0)
+    return Error{ErrorCode::kInvalidArgument, "half_life is missing, valid is a duration above 0"};
+  return std::shared_ptr<const FeatureView>(std::make_shared<AffinityView>(
+      SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Share))), f));
 }
 
 }  // namespace gfr

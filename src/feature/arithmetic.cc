@@ -21,7 +21,8 @@ double Log2(double x) {
   }
   // ln m = 2 atanh(s), s = (m - 1) / (m + 1), |s| < 0.1716: the series to s^15 leaves less than 1e-13.
   const double s = (m - 1.0) / (m + 1.0), z = s * s;
-  const double series = 1.0 + z * (1.0 / 3 + z * (1.0 / 5 + z * (1.0 / 7 + z * (1.0 / 9 + z * (1.0 / 11 + z * (1.0 / 13 + z / 15))))));
+  const double series =
+      1.0 + z * (1.0 / 3 + z * (1.0 / 5 + z * (1.0 / 7 + z * (1.0 / 9 + z * (1.0 / 11 + z * (1.0 / 13 + z / 15))))));
   return static_cast<double>(exponent) + 2.0 * s * series * 1.4426950408889634;
 }
 

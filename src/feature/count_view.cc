@@ -1,9 +1,10 @@
-// Counts of events of one entity: in a window of integer tiles, decayed by a half-life, as a rate, and the time since the last.
+// Counts of events of one entity: in a window of integer tiles, decayed by a half-life, as a rate, and the time since
+// the last.
 //
 //   count          events in [floor(T/b)*b - (n-1)*b, T), b = window / n tiles; since ever without a window
 //   decayed_count  sum of 2^(-age / half_life) (user scope at now; shared scope at the epoch's end)
-//   rate           (numerator + prior_weight * parent) / (denominator + prior_weight), parent = the whole shop's plain ratio
-//   since          seconds since the latest event (its event time)
+//   rate           (numerator + prior_weight * parent) / (denominator + prior_weight), parent = the whole shop's plain
+//   ratio since          seconds since the latest event (its event time)
 // T is now for user and session state, the epoch's end for shared state.
 #include <algorithm>
 
@@ -30,8 +31,13 @@ void AddTile(const Tile& from, Tile& into) noexcept {
 class TileView final : public FeatureView {
  public:
   TileView(FeatureSpec spec, const FeatureConfig& f)
-      : FeatureView(std::move(spec)), numerator_(f.events), denominator_(f.denominator), rate_(f.type == "rate"),
-        tile_ms_(f.window_ms / f.tiles), tiles_(f.tiles), prior_weight_(f.prior_weight) {}
+      : FeatureView(std::move(spec)),
+        numerator_(f.events),
+        denominator_(f.denominator),
+        rate_(f.type == "rate"),
+        tile_ms_(f.window_ms / f.tiles),
+        tiles_(f.tiles),
+        prior_weight_(f.prior_weight) {}
 
   void Fold(const EventLine& line, std::byte* state) const noexcept override {
     const bool hit = numerator_.Counts(line), tried = rate_ && denominator_.Counts(line);
@@ -40,7 +46,8 @@ class TileView final : public FeatureView {
     AddTile({number + 1, hit, tried}, reinterpret_cast<Tile*>(state)[number % tiles_]);
   }
   void Merge(const std::byte* from, std::byte* into) const noexcept override {
-    for (std::uint32_t s = 0; s < tiles_; ++s) AddTile(reinterpret_cast<const Tile*>(from)[s], reinterpret_cast<Tile*>(into)[s]);
+    for (std::uint32_t s = 0; s < tiles_; ++s)
+      AddTile(reinterpret_cast<const Tile*>(from)[s], reinterpret_cast<Tile*>(into)[s]);
   }
   void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
     const std::int64_t end = spec_.scope == Scope::kShared ? c.epoch_end_ms : c.now_ms;
@@ -63,7 +70,8 @@ class TileView final : public FeatureView {
   Counts InWindow(const std::byte* state, std::int64_t end_ms) const noexcept {
     Counts counts;
     if (!state) return counts;
-    const std::int64_t first = tile_ms_ > 0 ? end_ms / tile_ms_ - (tiles_ - 1) : 0, last = tile_ms_ > 0 ? end_ms / tile_ms_ : 0;
+    const std::int64_t first = tile_ms_ > 0 ? end_ms / tile_ms_ - (tiles_ - 1) : 0,
+                       last = tile_ms_ > 0 ? end_ms / tile_ms_ : 0;
     for (std::uint32_t slot = 0; slot < tiles_; ++slot) {
       const Tile& tile = reinterpret_cast<const Tile*>(state)[slot];
       const std::int64_t number = tile.number_plus_1 - 1;
@@ -99,7 +107,9 @@ class DecayedView final : public FeatureView {
     const std::int64_t end = spec_.scope == Scope::kShared ? c.epoch_end_ms : c.now_ms;
     for (std::size_t i = 0; i < c.items.size(); ++i) {
       const auto* s = reinterpret_cast<const State*>(states.rows[i]);
-      out[i] = s ? RowValue(s->value * Exp2(-static_cast<double>(std::max<std::int64_t>(0, end - s->at_ms)) / half_life_ms_)) : 0.0f;
+      out[i] =
+          s ? RowValue(s->value * Exp2(-static_cast<double>(std::max<std::int64_t>(0, end - s->at_ms)) / half_life_ms_))
+            : 0.0f;
     }
   }
 
@@ -134,20 +144,25 @@ class SinceView final : public FeatureView {
 }  // namespace
 
 MadeView MakeCountView(const FeatureConfig& f) {
-  if (f.scope == Scope::kRequest) return Error{ErrorCode::kInvalidArgument, "scope is missing; valid are user, session, shop, item, item.PROPERTY, user.PROPERTY"};
+  if (f.scope == Scope::kRequest)
+    return Error{ErrorCode::kInvalidArgument,
+                 "scope is missing; valid are user, session, shop, item, item.PROPERTY, user.PROPERTY"};
   if (f.events.types == 0) return Error{ErrorCode::kInvalidArgument, "events is empty; name at least one event type"};
   if (f.type == "since") return std::shared_ptr<const FeatureView>(std::make_shared<SinceView>(SpecOf(f, 8), f));
   if (f.type == "decayed_count") {
-    if (f.half_life_ms <= 0) return Error{ErrorCode::kInvalidArgument, "half_life is missing, valid is a duration above 0"};
+    if (f.half_life_ms <= 0)
+      return Error{ErrorCode::kInvalidArgument, "half_life is missing, valid is a duration above 0"};
     return std::shared_ptr<const FeatureView>(std::make_shared<DecayedView>(SpecOf(f, sizeof(DecayedView::State)), f));
   }
   if (f.type == "rate" && (f.scope != Scope::kShared || f.denominator.types == 0)) {
     return Error{ErrorCode::kInvalidArgument, "rate needs a shared scope, events and denominator"};
   }
   if (f.window_ms % f.tiles != 0) {
-    return Error{ErrorCode::kInvalidArgument, "window of " + std::to_string(f.window_ms) + " ms does not divide into " + std::to_string(f.tiles) + " tiles of whole milliseconds"};
+    return Error{ErrorCode::kInvalidArgument, "window of " + std::to_string(f.window_ms) + " ms does not divide into " +
+                                                  std::to_string(f.tiles) + " tiles of whole milliseconds"};
   }
-  return std::shared_ptr<const FeatureView>(std::make_shared<TileView>(SpecOf(f, static_cast<std::uint32_t>(f.tiles * sizeof(Tile))), f));
+  return std::shared_ptr<const FeatureView>(
+      std::make_shared<TileView>(SpecOf(f, static_cast<std::uint32_t>(f.tiles * sizeof(Tile))), f));
 }
 
 }  // namespace gfr

@@ -20,7 +20,8 @@ constexpr TypeEntry kTypes[] = {
     {"rate", MakeCountView},        {"since", MakeCountView},      {"interaction", MakeInteractionView},
     {"affinity", MakeAffinityView}, {"distance", MakeAffinityView}};
 
-void ReadProperties(Config table, std::vector<std::string>& names, std::vector<bool>& categorical, std::optional<Error>& error) {
+void ReadProperties(Config table, std::vector<std::string>& names, std::vector<bool>& categorical,
+                    std::optional<Error>& error) {
   for (const std::string& key : table.Keys()) {
     const std::string type = table.String(key, "");
     if (type != "category" && type != "number") table.Fail(key, "is '" + type + "'; valid are category and number");
@@ -67,7 +68,9 @@ Result<Scope> ReadScope(const std::string& text, const PropertySchema& schema, S
   if (left.starts_with("item.")) entity->item_property = schema.FindItem(left.substr(5));
   if (left.starts_with("user.")) entity->user_property = schema.FindUser(left.substr(5));
   if (entity->item_property < 0 && entity->user_property < 0) {
-    return Error{ErrorCode::kInvalidArgument, "scope is '" + text + "'; valid are user, session, shop, item, item.PROPERTY, user.PROPERTY and user.PROPERTY x item of declared properties"};
+    return Error{ErrorCode::kInvalidArgument, "scope is '" + text +
+                                                  "'; valid are user, session, shop, item, item.PROPERTY, "
+                                                  "user.PROPERTY and user.PROPERTY x item of declared properties"};
   }
   return Scope::kShared;
 }
@@ -99,9 +102,10 @@ Result<FeatureConfig> ReadFeature(Config& t, const PropertySchema& schema, Share
   if (!parsed.ok()) t.Fail("scope", parsed.error().message);
   GFR_TRY(t.Finish());
   f.scope = parsed.value();
-  f.canonical = f.type + "/1;scope=" + scope + ";read=" + f.read + ";property=" + f.property + ";events=" + f.events.canonical +
-                ";denominator=" + f.denominator.canonical + ";window=" + std::to_string(f.window_ms) + ";half_life=" +
-                std::to_string(f.half_life_ms) + ";tiles=" + std::to_string(f.tiles) + ";capacity=" + std::to_string(f.capacity) +
+  f.canonical = f.type + "/1;scope=" + scope + ";read=" + f.read + ";property=" + f.property +
+                ";events=" + f.events.canonical + ";denominator=" + f.denominator.canonical +
+                ";window=" + std::to_string(f.window_ms) + ";half_life=" + std::to_string(f.half_life_ms) +
+                ";tiles=" + std::to_string(f.tiles) + ";capacity=" + std::to_string(f.capacity) +
                 ";prior=" + std::to_string(f.prior_weight) + ";utc=" + std::to_string(f.utc_offset_ms);
   for (const double band : f.bands) f.canonical += ";" + std::to_string(band);
   return f;

@@ -1,7 +1,8 @@
-// FeatureSet: every feature of a project, bound: definitions read from [[feature]] and [item], [user], turned into views once.
+// FeatureSet: every feature of a project, bound: definitions read from [[feature]] and [item], [user], turned into
+// views once.
 //
-// Column k of a row is views[k]. A shared view belongs to an entity: "item", "item.PROPERTY", "user.PROPERTY", "shop", or
-// "user.PROPERTY x item"; views of one entity share a table. Immutable and safe from any thread after Make.
+// Column k of a row is views[k]. A shared view belongs to an entity: "item", "item.PROPERTY", "user.PROPERTY", "shop",
+// or "user.PROPERTY x item"; views of one entity share a table. Immutable and safe from any thread after Make.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,8 @@
 
 namespace gfr {
 
-// What is known of items and users: [item] and [user] properties, "category" or "number". Item property 0 is always the price.
+// What is known of items and users: [item] and [user] properties, "category" or "number". Item property 0 is always the
+// price.
 struct PropertySchema {
   std::vector<std::string> item_names, user_names;
   std::vector<bool> item_categorical, user_categorical;
@@ -32,13 +34,14 @@ struct BoundFeature {
 
 struct SharedEntity {
   std::string name;
-  bool item = false;        // The item itself is part of the key.
-  int item_property = -1;   // Or one of its properties.
-  int user_property = -1;   // A user property is part of the key.
+  bool item = false;       // The item itself is part of the key.
+  int item_property = -1;  // Or one of its properties.
+  int user_property = -1;  // A user property is part of the key.
   std::uint32_t row_bytes = 0;
 
   // 0 when a part of the key is missing.
-  Key KeyFor(Key item_key, std::span<const PropertyValue> item_properties, std::span<const PropertyValue> user_properties) const;
+  Key KeyFor(Key item_key, std::span<const PropertyValue> item_properties,
+             std::span<const PropertyValue> user_properties) const;
 };
 
 struct FeatureSet {
@@ -49,7 +52,8 @@ struct FeatureSet {
   std::uint64_t fingerprint = 0;  // Of all definitions, in order.
 
   std::size_t columns() const { return features.size(); }
-  // Reads [item], [user] and [[feature]] of the project's configuration; errors name the file, the line, the key and what is valid.
+  // Reads [item], [user] and [[feature]] of the project's configuration; errors name the file, the line, the key and
+  // what is valid.
   static Result<std::shared_ptr<const FeatureSet>> Make(Config& config);
 };
 

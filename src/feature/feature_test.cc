@@ -1,4 +1,5 @@
-// Every feature type against an oracle that is slow and obvious: the definition in words, computed from the list of all events.
+// Every feature type against an oracle that is slow and obvious: the definition in words, computed from the list of all
+// events.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -40,7 +41,10 @@ std::vector<Line> RandomLines(Rng& rng, int count) {
   std::int64_t now = 1'700'000'000'000;
   for (int i = 0; i < count; ++i) {
     now += static_cast<std::int64_t>(rng.Below(20 * kMinuteMs));
-    Line line{rng.Chance(0.3) ? EventType::kFeedClick : rng.Chance(0.5) ? EventType::kFeedImpression : EventType::kItemView, 1 + rng.Below(6),
+    Line line{rng.Chance(0.3)   ? EventType::kFeedClick
+              : rng.Chance(0.5) ? EventType::kFeedImpression
+                                : EventType::kItemView,
+              1 + rng.Below(6),
               now - (rng.Chance(0.1) ? static_cast<std::int64_t>(rng.Below(3 * kHourMs)) : 0)};  // Some come late.
     line.price.number = rng.Chance(0.2) ? std::nan("") : 5.0 * static_cast<double>(1 + rng.Below(20));
     line.category.category = rng.Chance(0.2) ? 0 : 1 + rng.Below(3);
@@ -53,7 +57,8 @@ std::vector<Line> RandomLines(Rng& rng, int count) {
 // Folds `lines` and reads the feature for items 1 to 6 at `now`, which for shared state is the epoch's end.
 class Harness {
  public:
-  explicit Harness(const std::string& feature) : set_(Make("[[feature]]\nname = \"f\"\n" + feature)), view_(*set_->features[0].view) {
+  explicit Harness(const std::string& feature)
+      : set_(Make("[[feature]]\nname = \"f\"\n" + feature)), view_(*set_->features[0].view) {
     state_.resize(view_.spec().state_bytes / 8 + 1);
   }
   void Fold(const Line& line, std::vector<std::uint64_t>* state = nullptr) const {
@@ -64,7 +69,8 @@ class Harness {
     view_.Fold(event, reinterpret_cast<std::byte*>(state->data()));
   }
   void Fold(const Line& line) { Fold(line, &state_); }
-  std::vector<float> Read(std::int64_t now_ms, const std::vector<std::uint64_t>* parent = nullptr, std::vector<double> prices = {}) const {
+  std::vector<float> Read(std::int64_t now_ms, const std::vector<std::uint64_t>* parent = nullptr,
+                          std::vector<double> prices = {}) const {
     std::vector<Key> items{1, 2, 3, 4, 5, 6};
     std::vector<PropertyValue> properties(items.size() * 3), user(1);
     for (std::size_t i = 0; i < items.size(); ++i) {
@@ -73,7 +79,8 @@ class Harness {
     }
     const std::vector<const std::byte*> rows(items.size(), reinterpret_cast<const std::byte*>(state_.data()));
     std::vector<float> out(items.size());
-    view_.Read({now_ms, now_ms, items, properties.data(), 3, user, true}, {rows, parent ? reinterpret_cast<const std::byte*>(parent->data()) : nullptr}, {out.data(), 1});
+    view_.Read({now_ms, now_ms, items, properties.data(), 3, user, true},
+               {rows, parent ? reinterpret_cast<const std::byte*>(parent->data()) : nullptr}, {out.data(), 1});
     return out;
   }
   std::vector<std::uint64_t> NewState() const { return std::vector<std::uint64_t>(view_.spec().state_bytes / 8 + 1); }
@@ -107,7 +114,9 @@ TEST(Count, IsTheEventsOfItsTilesHoweverTheyCame) {
 
 TEST(Count, MergesPartsOfAnySplitToTheWhole) {
   Rng rng(2);
-  const Harness h("type = \"rate\"\nscope = \"item\"\nevents = [\"feed.click\"]\ndenominator = [\"feed.impression\"]\nwindow = \"6h\"\ntiles = 6\nprior_weight = 10\n");
+  const Harness h(
+      "type = \"rate\"\nscope = \"item\"\nevents = [\"feed.click\"]\ndenominator = [\"feed.impression\"]\nwindow = "
+      "\"6h\"\ntiles = 6\nprior_weight = 10\n");
   for (int round = 0; round < 50; ++round) {
     auto whole = h.NewState(), a = h.NewState(), b = h.NewState();
     for (const Line& line : RandomLines(rng, 80)) {
@@ -123,7 +132,9 @@ TEST(Count, MergesPartsOfAnySplitToTheWhole) {
 }
 
 TEST(Rate, IsShrunkToTheShopsRate) {
-  Harness h("type = \"rate\"\nscope = \"item\"\nevents = [\"feed.click\"]\ndenominator = [\"feed.impression\"]\nprior_weight = 10\n");
+  Harness h(
+      "type = \"rate\"\nscope = \"item\"\nevents = [\"feed.click\"]\ndenominator = [\"feed.impression\"]\nprior_weight "
+      "= 10\n");
   auto shop = h.NewState();
   for (int i = 0; i < 100; ++i) h.Fold({EventType::kFeedImpression, 1, 1000}, &shop);
   for (int i = 0; i < 5; ++i) h.Fold({EventType::kFeedClick, 1, 1000}, &shop);
@@ -162,7 +173,8 @@ TEST(Since, IsTheSecondsSinceTheGreatestEventTime) {
 TEST(Interaction, RemembersTheItemsTouchedLast) {
   Rng rng(4);
   for (const std::string read : {"count", "seconds_since", "steps_since", "distinct"}) {
-    Harness h("type = \"interaction\"\nread = \"" + read + "\"\nscope = \"user\"\nevents = [\"feed.click\", \"item.view\"]\ncapacity = 3\n");
+    Harness h("type = \"interaction\"\nread = \"" + read +
+              "\"\nscope = \"user\"\nevents = [\"feed.click\", \"item.view\"]\ncapacity = 3\n");
     struct Touch {
       Key item;
       int count;
@@ -190,7 +202,8 @@ TEST(Interaction, RemembersTheItemsTouchedLast) {
         const auto t = std::ranges::find(touches, item, &Touch::item);
         float expected = read == "distinct" ? static_cast<float>(touches.size()) : read == "count" ? 0.0f : kMissing;
         if (t != touches.end() && read == "count") expected = static_cast<float>(t->count);
-        if (t != touches.end() && read == "seconds_since") expected = static_cast<float>(static_cast<double>(now - t->time_ms) / 1000.0);
+        if (t != touches.end() && read == "seconds_since")
+          expected = static_cast<float>(static_cast<double>(now - t->time_ms) / 1000.0);
         if (t != touches.end() && read == "steps_since") expected = static_cast<float>(steps - t->step);
         ASSERT_TRUE(Same(values[item - 1], expected)) << read << " " << values[item - 1] << " " << expected;
       }
@@ -200,8 +213,12 @@ TEST(Interaction, RemembersTheItemsTouchedLast) {
 
 TEST(Affinity, IsTheShareOfDecayedInteractions) {
   Rng rng(5);
-  Harness category("type = \"affinity\"\nscope = \"user\"\nproperty = \"category\"\nevents = [\"feed.click\"]\nhalf_life = \"3h\"\ncapacity = 8\n");
-  Harness band("type = \"affinity\"\nscope = \"user\"\nproperty = \"price\"\nbands = [25, 50]\nevents = [\"feed.click\"]\nhalf_life = \"3h\"\ncapacity = 8\n");
+  Harness category(
+      "type = \"affinity\"\nscope = \"user\"\nproperty = \"category\"\nevents = [\"feed.click\"]\nhalf_life = "
+      "\"3h\"\ncapacity = 8\n");
+  Harness band(
+      "type = \"affinity\"\nscope = \"user\"\nproperty = \"price\"\nbands = [25, 50]\nevents = "
+      "[\"feed.click\"]\nhalf_life = \"3h\"\ncapacity = 8\n");
   std::vector<Line> seen;
   std::int64_t now = 0;
   for (Line line : RandomLines(rng, 200)) {
@@ -214,13 +231,16 @@ TEST(Affinity, IsTheShareOfDecayedInteractions) {
       if (s.type != EventType::kFeedClick) continue;
       const double weight = std::exp2(-static_cast<double>(now - s.time_ms) / (3.0 * static_cast<double>(kHourMs)));
       if (s.category.category) total[0] += weight, share[0][s.category.category - 1] += weight;
-      if (!std::isnan(s.price.number)) total[1] += weight, share[1][s.price.number < 25 ? 0 : s.price.number < 50 ? 1 : 2] += weight;
+      if (!std::isnan(s.price.number))
+        total[1] += weight, share[1][s.price.number < 25 ? 0 : s.price.number < 50 ? 1 : 2] += weight;
     }
     const auto a = category.Read(now), b = band.Read(now);
     for (std::size_t i = 0; i < 6; ++i) {
       const double price = 10.0 * static_cast<double>(i + 1);
-      if (total[0] > 0) ASSERT_NEAR(a[i], share[0][i % 3] / total[0], 1e-5);
-      else ASSERT_TRUE(std::isnan(a[i]));
+      if (total[0] > 0)
+        ASSERT_NEAR(a[i], share[0][i % 3] / total[0], 1e-5);
+      else
+        ASSERT_TRUE(std::isnan(a[i]));
       if (total[1] > 0) ASSERT_NEAR(b[i], share[1][price < 25 ? 0 : price < 50 ? 1 : 2] / total[1], 1e-5);
     }
   }
@@ -260,23 +280,28 @@ TEST(Slate, ComparesACandidateWithTheOthersAndWithTheItemTouchedLast) {
   EXPECT_TRUE(std::isnan(read("price_over_mean")[3]));
 }
 
-
 TEST(FeatureSet, NamesWhatIsWrongAndWhere) {
   const auto error = [](const std::string& feature) {
     auto config = Config::Parse(std::string(kHead) + "[[feature]]\nname = \"f\"\n" + feature, "gfr.toml");
     const auto set = FeatureSet::Make(config.value());
     return set.ok() ? std::string("ok") : set.error().ToString();
   };
-  EXPECT_THAT(error("type = \"cuont\"\n"), testing::AllOf(testing::HasSubstr("gfr.toml:"), testing::HasSubstr("decayed_count")));
-  EXPECT_THAT(error("type = \"count\"\nscope = \"user\"\nevents = [\"feed.klick\"]\n"), testing::HasSubstr("feed.klick"));
-  EXPECT_THAT(error("type = \"count\"\nscope = \"item.colour\"\nevents = [\"feed.click\"]\n"), testing::HasSubstr("item.colour"));
-  EXPECT_THAT(error("type = \"count\"\nscope = \"user\"\nevents = [\"feed.click\"]\nwidnow = \"1d\"\n"), testing::HasSubstr("widnow"));
+  EXPECT_THAT(error("type = \"cuont\"\n"),
+              testing::AllOf(testing::HasSubstr("gfr.toml:"), testing::HasSubstr("decayed_count")));
+  EXPECT_THAT(error("type = \"count\"\nscope = \"user\"\nevents = [\"feed.klick\"]\n"),
+              testing::HasSubstr("feed.klick"));
+  EXPECT_THAT(error("type = \"count\"\nscope = \"item.colour\"\nevents = [\"feed.click\"]\n"),
+              testing::HasSubstr("item.colour"));
+  EXPECT_THAT(error("type = \"count\"\nscope = \"user\"\nevents = [\"feed.click\"]\nwidnow = \"1d\"\n"),
+              testing::HasSubstr("widnow"));
   EXPECT_EQ(error("type = \"count\"\nscope = \"user\"\nevents = [\"feed.click\"]\n"), "ok");
 }
 
 TEST(FeatureSet, FingerprintIsOfTheMeaningNotOfTheName) {
   const auto of = [](const std::string& name, const std::string& window) {
-    return Make("[[feature]]\nname = \"" + name + "\"\ntype = \"count\"\nscope = \"user\"\nevents = [\"feed.click\"]\nwindow = \"" + window + "\"\n")->fingerprint;
+    return Make("[[feature]]\nname = \"" + name +
+                "\"\ntype = \"count\"\nscope = \"user\"\nevents = [\"feed.click\"]\nwindow = \"" + window + "\"\n")
+        ->fingerprint;
   };
   EXPECT_EQ(of("a", "7d"), of("b", "7d"));
   EXPECT_NE(of("a", "7d"), of("a", "14d"));

@@ -1,8 +1,9 @@
 // FeatureView: one feature definition, ready to run.
 //
-// The same object serves the stream, the replay and the request, which is why what a model was trained on and what it is served with are
-// equal bit for bit. A view holds no data: an entity's state is a plain run of bytes that its owner keeps, 8-aligned, a multiple of 8
-// bytes, zero when new. Unknown is NaN. Thread safety: const calls from any thread; one state is folded or read by one thread at a time.
+// The same object serves the stream, the replay and the request, which is why what a model was trained on and what it
+// is served with are equal bit for bit. A view holds no data: an entity's state is a plain run of bytes that its owner
+// keeps, 8-aligned, a multiple of 8 bytes, zero when new. Unknown is NaN. Thread safety: const calls from any thread;
+// one state is folded or read by one thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +20,8 @@ namespace gfr {
 
 inline constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 
-// Whose state a view keeps. User and session state is fresh to the last event; shared state is visible in sealed epochs.
+// Whose state a view keeps. User and session state is fresh to the last event; shared state is visible in sealed
+// epochs.
 enum class Scope : std::uint8_t { kRequest = 0, kUser = 1, kSession = 2, kShared = 3 };
 
 // A property of an item or a user: a number or the key of a category; missing is NaN and 0.
@@ -28,24 +30,26 @@ struct PropertyValue {
   Key category = 0;
 };
 
-// One item of one event: an impression of 20 items is 20 lines with one time. An event without items is one line with item 0.
+// One item of one event: an impression of 20 items is 20 lines with one time. An event without items is one line with
+// item 0.
 struct EventLine {
   EventType type;
-  Key kind;               // item.view, search, filter: key of the event's kind.
+  Key kind;  // item.view, search, filter: key of the event's kind.
   Key item;
-  std::int64_t time_ms;   // Event time.
-  std::int32_t index;     // Place in its slate, -1 unknown.
-  bool step;              // The first line of an event that a user did (not of an impression).
-  std::span<const PropertyValue> item_properties;  // In the schema's order, as of the line's epoch; the line's own price in it.
+  std::int64_t time_ms;  // Event time.
+  std::int32_t index;    // Place in its slate, -1 unknown.
+  bool step;             // The first line of an event that a user did (not of an impression).
+  std::span<const PropertyValue>
+      item_properties;  // In the schema's order, as of the line's epoch; the line's own price in it.
 };
 
 struct FeatureSpec {
   std::string name;
   Scope scope = Scope::kRequest;
-  bool categorical = false;          // The column holds CategoryCode()s.
+  bool categorical = false;  // The column holds CategoryCode()s.
   std::uint32_t state_bytes = 0;
-  std::uint64_t fingerprint = 0;     // Changes when the same log would give other values.
-  std::string canonical;             // The text behind the fingerprint.
+  std::uint64_t fingerprint = 0;  // Changes when the same log would give other values.
+  std::string canonical;          // The text behind the fingerprint.
 };
 
 struct ReadContext {
@@ -57,10 +61,13 @@ struct ReadContext {
   std::span<const PropertyValue> user_properties;
   bool supplied;  // The caller gave the order of the candidates: their index is the supplied rank.
 
-  const PropertyValue& item_property(std::size_t i, std::size_t p) const { return item_properties[i * item_property_count + p]; }
+  const PropertyValue& item_property(std::size_t i, std::size_t p) const {
+    return item_properties[i * item_property_count + p];
+  }
 };
 
-// The states behind a request's candidates; null is an entity never seen. `parent` is the whole shop's state of the same view.
+// The states behind a request's candidates; null is an entity never seen. `parent` is the whole shop's state of the
+// same view.
 struct StateRows {
   std::span<const std::byte* const> rows;
   const std::byte* parent = nullptr;
@@ -96,8 +103,9 @@ inline float CategoryCode(Key key) { return key == 0 ? kMissing : static_cast<fl
 // A row's value: -0 becomes 0, every NaN the one NaN.
 inline float RowValue(double value) { return value != value ? kMissing : static_cast<float>(value) + 0.0f; }
 
-// log2 and 2^x by fixed polynomials in IEEE operations only, so that every machine gives the same bits; error below 1e-8 relative.
-double Log2(double x);   // REQUIRES: x > 0 and finite.
-double Exp2(double x);   // 0 below -1000.
+// log2 and 2^x by fixed polynomials in IEEE operations only, so that every machine gives the same bits; error below
+// 1e-8 relative.
+double Log2(double x);  // REQUIRES: x > 0 and finite.
+double Exp2(double x);  // 0 below -1000.
 
 }  // namespace gfr

@@ -71,7 +71,8 @@ class InteractionView final : public FeatureView {
 }  // namespace
 
 MadeView MakeInteractionView(const FeatureConfig& f) {
-  if (f.scope != Scope::kUser && f.scope != Scope::kSession) return Error{ErrorCode::kInvalidArgument, "scope is missing; valid are user and session"};
+  if (f.scope != Scope::kUser && f.scope != Scope::kSession)
+    return Error{ErrorCode::kInvalidArgument, "scope is missing; valid are user and session"};
   if (f.events.types == 0) return Error{ErrorCode::kInvalidArgument, "events is empty; name at least one event type"};
   for (int k = 0; k < 4; ++k) {
     if (f.read == kReads[k]) {
@@ -79,7 +80,8 @@ MadeView MakeInteractionView(const FeatureConfig& f) {
           SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Touch))), f, k));
     }
   }
-  return Error{ErrorCode::kInvalidArgument, "read is '" + f.read + "'; valid are count, seconds_since, steps_since, distinct"};
+  return Error{ErrorCode::kInvalidArgument,
+               "read is '" + f.read + "'; valid are count, seconds_since, steps_since, distinct"};
 }
 
 }  // namespace gfr

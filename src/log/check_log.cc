@@ -20,7 +20,8 @@ Result<LogCheck> CheckLog(FileSystem& fs, const std::string& folder, bool repair
       at = kSegmentHeaderBytes;
       LogRecord record;
       std::size_t size = 0;
-      while (at < bytes.size() && ReadRecord(std::string_view(bytes).substr(at), &record, &size) == RecordState::kOk && record.offset == check.records) {
+      while (at < bytes.size() && ReadRecord(std::string_view(bytes).substr(at), &record, &size) == RecordState::kOk &&
+             record.offset == check.records) {
         at += size;
         ++check.records;
       }

@@ -50,9 +50,9 @@ struct EventLog::State {
   DuplicateKeys keys;
   std::uint64_t next_offset = 0;
   std::int64_t last_arrival_ms = INT64_MIN;
-  std::string pending;              // Encoded, not yet handed to the file.
-  std::uint64_t pending_to = 0;     // next_offset behind what is pending.
-  std::uint64_t durable_to = 0;     // next_offset behind what is on disk.
+  std::string pending;           // Encoded, not yet handed to the file.
+  std::uint64_t pending_to = 0;  // next_offset behind what is pending.
+  std::uint64_t durable_to = 0;  // next_offset behind what is on disk.
   bool flushing = false;
   std::optional<Error> failed;
 
@@ -88,7 +88,8 @@ Status EventLog::State::Recover() {
     std::uint64_t first = 0;
     if (ReadSegmentHeader(bytes, &first)) break;
     if (bytes.size() > kSegmentHeaderBytes) {
-      return Error{ErrorCode::kCorrupt, "the header of '" + segments.back() + "' is not what was written; see `gfr log repair`"};
+      return Error{ErrorCode::kCorrupt,
+                   "the header of '" + segments.back() + "' is not what was written; see `gfr log repair`"};
     }
     GFR_TRY(fs.Remove(JoinPath(options.folder, segments.back())));
     segments.pop_back();
@@ -100,10 +101,12 @@ Status EventLog::State::Recover() {
   (void)ReadSegmentHeader(bytes, &next_offset);
   std::size_t at = kSegmentHeaderBytes, size = 0;
   LogRecord record;
-  while (at < bytes.size() && ReadRecord(std::string_view(bytes).substr(at), &record, &size) == RecordState::kOk) at += size;
+  while (at < bytes.size() && ReadRecord(std::string_view(bytes).substr(at), &record, &size) == RecordState::kOk)
+    at += size;
   for (std::size_t behind = at + 1; behind < bytes.size(); ++behind) {
     if (ReadRecord(std::string_view(bytes).substr(behind), &record, &size) == RecordState::kOk) {
-      return Error{ErrorCode::kCorrupt, "the record at byte " + std::to_string(at) + " of '" + path + "' is bad and good ones follow; `gfr log repair` can cut the log there"};
+      return Error{ErrorCode::kCorrupt, "the record at byte " + std::to_string(at) + " of '" + path +
+                                            "' is bad and good ones follow; `gfr log repair` can cut the log there"};
     }
   }
   if (at < bytes.size()) {
@@ -117,7 +120,9 @@ Status EventLog::State::Recover() {
     GFR_ASSIGN(const auto segment, fs.OpenForRead(JoinPath(options.folder, segments[i - 1])));
     GFR_ASSIGN(const std::string head, segment->Read(0, kSegmentHeaderBytes + kRecordHeaderBytes));
     std::uint64_t first = 0;
-    if (!ReadSegmentHeader(head, &first)) return Error{ErrorCode::kCorrupt, "the header of '" + segments[i - 1] + "' is not what was written; see `gfr log repair`"};
+    if (!ReadSegmentHeader(head, &first))
+      return Error{ErrorCode::kCorrupt,
+                   "the header of '" + segments[i - 1] + "' is not what was written; see `gfr log repair`"};
     from = first;
     if (head.size() < kSegmentHeaderBytes + kRecordHeaderBytes) continue;
     const std::int64_t arrival_ms = RecordArrival(std::string_view(head).substr(kSegmentHeaderBytes));
@@ -166,7 +171,8 @@ Result<Appended> EventLog::Append(std::vector<Event> events) {
   if (s.failed) return *s.failed;
   const std::int64_t arrival_ms = std::max(s.clock.now_ms(), s.last_arrival_ms);
   for (Event& event : events) appended.results.push_back(s.Accept(event, arrival_ms, &appended));
-  const std::uint64_t mine = s.next_offset;  // Duplicates of events still in flight must be durable too before they are acknowledged.
+  const std::uint64_t mine =
+      s.next_offset;  // Duplicates of events still in flight must be durable too before they are acknowledged.
   while (s.durable_to < mine && !s.failed) {
     if (s.flushing) {
       s.changed.wait(lock);
@@ -180,15 +186,19 @@ Result<Appended> EventLog::Append(std::vector<Event> events) {
     const Status status = s.WriteAndSync(bytes, first);
     lock.lock();
     s.flushing = false;
-    if (status.ok()) s.durable_to = to;
-    else s.failed = Error{ErrorCode::kUnavailable, "the log cannot be written, and stays closed until a restart: " + status.error().message};
+    if (status.ok())
+      s.durable_to = to;
+    else
+      s.failed = Error{ErrorCode::kUnavailable,
+                       "the log cannot be written, and stays closed until a restart: " + status.error().message};
     s.changed.notify_all();
   }
   if (s.durable_to < mine) return *s.failed;
   return appended;
 }
 
-Status EventLog::AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress, std::uint64_t* duplicates) {
+Status EventLog::AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress,
+                                std::uint64_t* duplicates) {
   State& s = *state_;
   std::vector<std::size_t> order(events.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -196,7 +206,9 @@ Status EventLog::AppendImported(std::vector<Event> events, const std::function<v
   const std::lock_guard lock(s.mutex);
   if (s.failed) return *s.failed;
   if (!order.empty() && events[order[0]].time_ms < s.last_arrival_ms) {
-    return Error{ErrorCode::kInvalidArgument, "the data begins before what the log already holds ends; import it with `--rebuild`, which makes the log anew from both"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "the data begins before what the log already holds ends; import it with `--rebuild`, which makes the "
+                 "log anew from both"};
   }
   std::uint64_t done = 0;
   for (const std::size_t i : order) {

@@ -1,9 +1,10 @@
 // EventLog: the durable, append-only log of a project, one writer process at a time. docs/formats/log.md has the bytes.
 //
-// Append returns once its events are on disk (one fdatasync for all that arrived while the last one ran). A failed write or sync is final:
-// every later Append gives kUnavailable, until the process is started anew. Recovery cuts a torn tail of the last segment only; a bad record
-// followed by good ones is kCorrupt. (source, id) is deduplicated over the last 24 h of arrival, at most 20M keys.
-// Thread safety: all calls from any thread. LogReader: one thread; it may read while another process or thread appends.
+// Append returns once its events are on disk (one fdatasync for all that arrived while the last one ran). A failed
+// write or sync is final: every later Append gives kUnavailable, until the process is started anew. Recovery cuts a
+// torn tail of the last segment only; a bad record followed by good ones is kCorrupt. (source, id) is deduplicated over
+// the last 24 h of arrival, at most 20M keys. Thread safety: all calls from any thread. LogReader: one thread; it may
+// read while another process or thread appends.
 #pragma once
 
 #include <functional>
@@ -37,9 +38,10 @@ class EventLog {
 
   Result<Appended> Append(std::vector<Event> events);
 
-  // A historic log: event time becomes arrival time, sorted by it and then by the order given. kInvalidArgument when it begins before what is
-  // there ends.
-  Status AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress, std::uint64_t* duplicates);
+  // A historic log: event time becomes arrival time, sorted by it and then by the order given. kInvalidArgument when it
+  // begins before what is there ends.
+  Status AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress,
+                        std::uint64_t* duplicates);
 
   std::uint64_t next_offset() const;
   std::int64_t last_arrival_ms() const;  // INT64_MIN when empty.
@@ -55,12 +57,14 @@ struct LogCheck {
   std::string bad_at;         // "file, byte n" of the first bad record; empty: none.
   std::string cut;            // Where the bytes behind it went.
 };
-// Reads the whole log. `repair` cuts it behind its last good record; the rest is kept beside it (*.cut). kUnavailable when a server has it.
+// Reads the whole log. `repair` cuts it behind its last good record; the rest is kept beside it (*.cut). kUnavailable
+// when a server has it.
 Result<LogCheck> CheckLog(FileSystem& fs, const std::string& folder, bool repair);
 
 class LogReader {
  public:
-  static Result<std::unique_ptr<LogReader>> Open(FileSystem& fs, const std::string& folder, std::uint64_t from_offset = 0);
+  static Result<std::unique_ptr<LogReader>> Open(FileSystem& fs, const std::string& folder,
+                                                 std::uint64_t from_offset = 0);
   ~LogReader();
   Result<bool> Next(LogRecord* record);  // False at the last whole record.
 

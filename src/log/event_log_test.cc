@@ -58,7 +58,9 @@ TEST(EventLog, CountsASecondArrivalOfAnIdOnceAlsoAfterARestart) {
   for (int run = 0; run < 2; ++run) {
     const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()});
     const auto appended = log.value()->Append({MakeEvent("a"), MakeEvent("a")});
-    EXPECT_THAT(appended.value().results, testing::ElementsAre(run == 0 ? AppendResult::kAccepted : AppendResult::kDuplicate, AppendResult::kDuplicate));
+    EXPECT_THAT(
+        appended.value().results,
+        testing::ElementsAre(run == 0 ? AppendResult::kAccepted : AppendResult::kDuplicate, AppendResult::kDuplicate));
   }
   EXPECT_EQ(ReadLog(PosixFileSystem(), folder.path()).size(), 1u);
 }
@@ -67,7 +69,8 @@ TEST(EventLog, RefusesEventsOfTheFutureAndKeepsArrivalFromGoingBack) {
   const TestFolder folder;
   FixedClock clock(1'000'000);
   const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()});
-  const auto appended = log.value()->Append({MakeEvent("late", 1'000'000 + 300'001), MakeEvent("edge", 1'000'000 + 300'000)});
+  const auto appended =
+      log.value()->Append({MakeEvent("late", 1'000'000 + 300'001), MakeEvent("edge", 1'000'000 + 300'000)});
   EXPECT_THAT(appended.value().results, testing::ElementsAre(AppendResult::kFutureTime, AppendResult::kAccepted));
   clock.Set(10);
   ASSERT_TRUE(log.value()->Append({MakeEvent("back", 10)}).ok());
@@ -122,7 +125,8 @@ TEST(EventLog, RefusesABadRecordThatGoodOnesFollowAndRepairCutsThere) {
   EXPECT_FALSE(CheckLog(PosixFileSystem(), folder.path(), /*repair=*/false).value().bad_at.empty());
   const auto repaired = CheckLog(PosixFileSystem(), folder.path(), /*repair=*/true);
   EXPECT_EQ(repaired.value().records, 1u);
-  EXPECT_EQ(PosixFileSystem().ReadAll(path + ".cut").value(), bytes.substr(kSegmentHeaderBytes + record)) << "nothing is thrown away";
+  EXPECT_EQ(PosixFileSystem().ReadAll(path + ".cut").value(), bytes.substr(kSegmentHeaderBytes + record))
+      << "nothing is thrown away";
   EXPECT_EQ(EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()}).value()->next_offset(), 1u);
 }
 
@@ -184,7 +188,11 @@ TEST(EventLog, AcknowledgesFromManyThreadsWhatIsThenThereOnce) {
     std::vector<std::thread> threads;
     for (int t = 0; t < 8; ++t) {
       threads.emplace_back([&, t] {
-        for (int i = 0; i < 50; ++i) EXPECT_TRUE(log.value()->Append({MakeEvent(std::to_string(t) + "-" + std::to_string(i)), MakeEvent("same" + std::to_string(i))}).ok());
+        for (int i = 0; i < 50; ++i)
+          EXPECT_TRUE(log.value()
+                          ->Append({MakeEvent(std::to_string(t) + "-" + std::to_string(i)),
+                                    MakeEvent("same" + std::to_string(i))})
+                          .ok());
       });
     }
     for (std::thread& t : threads) t.join();
@@ -203,14 +211,21 @@ TEST(EventLog, SealsClosedSegmentsOnceAsParquetByHour) {
     const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log"});
     std::vector<Event> events;
     for (int i = 0; i < 100; ++i) events.push_back(MakeEvent(std::to_string(i), 1'767'225'600'000 + i * 60'000));
-    ASSERT_TRUE(log.value()->AppendImported(std::move(events), [](std::uint64_t) {}, &duplicates).ok());
+    ASSERT_TRUE(log.value()
+                    ->AppendImported(
+                        std::move(events), [](std::uint64_t) {}, &duplicates)
+                    .ok());
   }
   EXPECT_EQ(SealSegments(PosixFileSystem(), folder / "log", lake).value(), 1);
   EXPECT_EQ(SealSegments(PosixFileSystem(), folder / "log", lake).value(), 0) << "what is sealed stays sealed";
   const TestFolder scripts;
-  EXPECT_EQ(RunPython(scripts, "import pyarrow.dataset as ds\nt = ds.dataset('" + lake + "', partitioning='hive', exclude_invalid_files=False, ignore_prefixes=['_']).to_table().sort_by('log_offset')\n"
-                               "print(t.num_rows, t['log_offset'].to_pylist() == list(range(100)), sorted(set(t['hour'].to_pylist())), t['item_ids'][7].as_py(), t['user_id'][3].as_py())"),
-            "100 True [0, 1] ['i7'] u\n");
+  EXPECT_EQ(
+      RunPython(scripts, "import pyarrow.dataset as ds\nt = ds.dataset('" + lake +
+                             "', partitioning='hive', exclude_invalid_files=False, "
+                             "ignore_prefixes=['_']).to_table().sort_by('log_offset')\n"
+                             "print(t.num_rows, t['log_offset'].to_pylist() == list(range(100)), "
+                             "sorted(set(t['hour'].to_pylist())), t['item_ids'][7].as_py(), t['user_id'][3].as_py())"),
+      "100 True [0, 1] ['i7'] u\n");
   const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log"});
   EXPECT_EQ(log.value()->next_offset(), 100u);
   EXPECT_EQ(log.value()->last_arrival_ms(), 1'767'225'600'000 + 99 * 60'000);

@@ -20,13 +20,15 @@ struct LogReader::State {
 LogReader::LogReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 LogReader::~LogReader() = default;
 
-Result<std::unique_ptr<LogReader>> LogReader::Open(FileSystem& fs, const std::string& folder, std::uint64_t from_offset) {
+Result<std::unique_ptr<LogReader>> LogReader::Open(FileSystem& fs, const std::string& folder,
+                                                   std::uint64_t from_offset) {
   auto state = std::make_unique<State>(State{.fs = fs, .folder = folder, .from_offset = from_offset});
   GFR_ASSIGN(const auto names, fs.List(folder));
   for (const std::string& name : names) {
     if (name.ends_with(".log")) state->segments.push_back(name);
   }
-  while (state->segment + 1 < state->segments.size() && state->segments[state->segment + 1] <= SegmentName(from_offset)) ++state->segment;
+  while (state->segment + 1 < state->segments.size() && state->segments[state->segment + 1] <= SegmentName(from_offset))
+    ++state->segment;
   return std::unique_ptr<LogReader>(new LogReader(std::move(state)));
 }
 
@@ -48,14 +50,16 @@ Result<bool> LogReader::Next(LogRecord* record) {
       continue;
     }
     if (state == RecordState::kBad) {
-      return Error{ErrorCode::kCorrupt, "the record at byte " + std::to_string(s.position + s.used) + " of '" + JoinPath(s.folder, s.segments[s.segment]) +
+      return Error{ErrorCode::kCorrupt, "the record at byte " + std::to_string(s.position + s.used) + " of '" +
+                                            JoinPath(s.folder, s.segments[s.segment]) +
                                             "' is not what was written; `gfr log repair` can cut the log there"};
     }
     // Short: read on, at least as much again as is held.
     s.buffer.erase(0, s.used);
     s.position += s.used;
     s.used = 0;
-    GFR_ASSIGN(const std::string more, s.file->Read(s.position + s.buffer.size(), std::max<std::size_t>(1u << 20, s.buffer.size())));
+    GFR_ASSIGN(const std::string more,
+               s.file->Read(s.position + s.buffer.size(), std::max<std::size_t>(1u << 20, s.buffer.size())));
     s.buffer += more;
     if (!more.empty()) continue;
     if (s.segment + 1 >= s.segments.size()) return false;  // The file may grow; the next call looks again.

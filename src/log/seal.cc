@@ -18,7 +18,8 @@ struct Hour {
   std::vector<std::vector<std::string>> items;
   std::vector<std::string> event;
 };
-constexpr const char* kTexts[10] = {"id", "source", "type", "user_id", "session_id", "request_id", "surface", "kind", "transaction_id", "currency"};
+constexpr const char* kTexts[10] = {"id",         "source",  "type", "user_id",        "session_id",
+                                    "request_id", "surface", "kind", "transaction_id", "currency"};
 
 void Add(const LogRecord& r, Hour& hour) {
   const Event& e = r.event;
@@ -27,7 +28,8 @@ void Add(const LogRecord& r, Hour& hour) {
   hour.time_ms.push_back(e.time_ms);
   hour.value.push_back(e.value);
   const std::string type(EventTypeName(e.type));
-  const std::string* texts[10] = {&e.id, &e.source, &type, &e.user_id, &e.session_id, &e.request_id, &e.surface, &e.kind, &e.transaction_id, &e.currency};
+  const std::string* texts[10] = {&e.id,         &e.source,  &type,   &e.user_id,        &e.session_id,
+                                  &e.request_id, &e.surface, &e.kind, &e.transaction_id, &e.currency};
   for (int t = 0; t < 10; ++t) hour.texts[t].push_back(*texts[t]);
   hour.items.emplace_back();
   for (const EventItem& item : e.items) hour.items.back().push_back(item.item_id);
@@ -36,7 +38,10 @@ void Add(const LogRecord& r, Hour& hour) {
 
 Status Write(FileSystem& fs, const std::string& folder, const std::string& name, Hour hour) {
   GFR_TRY(fs.MakeFolders(folder));
-  std::vector<NamedColumn> columns{{"log_offset", std::move(hour.offset)}, {"arrival_ms", std::move(hour.arrival_ms)}, {"time_ms", std::move(hour.time_ms)}, {"value", std::move(hour.value)}};
+  std::vector<NamedColumn> columns{{"log_offset", std::move(hour.offset)},
+                                   {"arrival_ms", std::move(hour.arrival_ms)},
+                                   {"time_ms", std::move(hour.time_ms)},
+                                   {"value", std::move(hour.value)}};
   for (int t = 0; t < 10; ++t) columns.push_back({kTexts[t], std::move(hour.texts[t])});
   columns.push_back({"item_ids", std::move(hour.items)});
   columns.push_back({"event", std::move(hour.event)});
@@ -53,7 +58,8 @@ Result<int> SealSegments(FileSystem& fs, const std::string& log_folder, const st
   }
   int sealed = 0;
   for (std::size_t s = 0; s + 1 < segments.size(); ++s) {
-    const std::string stem = segments[s].substr(0, segments[s].size() - 4), marker = JoinPath(JoinPath(lake_folder, "_sealed"), stem);
+    const std::string stem = segments[s].substr(0, segments[s].size() - 4),
+                      marker = JoinPath(JoinPath(lake_folder, "_sealed"), stem);
     if (fs.Exists(marker)) continue;
     const std::uint64_t first = std::stoull(stem), end = std::stoull(segments[s + 1]);
     GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder, first));
@@ -65,14 +71,16 @@ Result<int> SealSegments(FileSystem& fs, const std::string& log_folder, const st
       // Arrival only rises, so an hour that has passed is whole.
       if (!hours.empty() && hours.begin()->first < hour) {
         const std::string text = FormatTime(hours.begin()->first * kHourMs);
-        GFR_TRY(Write(fs, lake_folder + "/date=" + text.substr(0, 10) + "/hour=" + text.substr(11, 2), stem + ".parquet", std::move(hours.begin()->second)));
+        GFR_TRY(Write(fs, lake_folder + "/date=" + text.substr(0, 10) + "/hour=" + text.substr(11, 2),
+                      stem + ".parquet", std::move(hours.begin()->second)));
         hours.clear();
       }
       Add(record, hours[hour]);
     }
     for (auto& [hour, rows] : hours) {
       const std::string text = FormatTime(hour * kHourMs);
-      GFR_TRY(Write(fs, lake_folder + "/date=" + text.substr(0, 10) + "/hour=" + text.substr(11, 2), stem + ".parquet", std::move(rows)));
+      GFR_TRY(Write(fs, lake_folder + "/date=" + text.substr(0, 10) + "/hour=" + text.substr(11, 2), stem + ".parquet",
+                    std::move(rows)));
     }
     GFR_TRY(fs.MakeFolders(JoinPath(lake_folder, "_sealed")));
     GFR_TRY(PublishFile(fs, marker, ""));

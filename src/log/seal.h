@@ -1,4 +1,5 @@
-// Sealing: closed segments of the log become Parquet files of the lake, by date and hour of arrival. docs/formats/lake.md.
+// Sealing: closed segments of the log become Parquet files of the lake, by date and hour of arrival.
+// docs/formats/lake.md.
 #pragma once
 
 #include <string>
@@ -7,7 +8,8 @@
 
 namespace gfr {
 
-// Seals every segment but the last that is not sealed yet; gives how many. Safe to run again after a crash, and beside a writer.
+// Seals every segment but the last that is not sealed yet; gives how many. Safe to run again after a crash, and beside
+// a writer.
 Result<int> SealSegments(FileSystem& fs, const std::string& log_folder, const std::string& lake_folder);
 
 }  // namespace gfr

@@ -19,9 +19,12 @@ const char* CalibratorName(Calibrator::Kind kind) { return kNames[static_cast<in
 
 double Calibrator::Apply(double margin) const noexcept {
   switch (kind) {
-    case Kind::kNone: return Sigmoid(margin);
-    case Kind::kPlatt: return Sigmoid(a * margin + b);
-    case Kind::kBeta: return Sigmoid(a * -SoftPlus(-margin) - b * -SoftPlus(margin) + c);
+    case Kind::kNone:
+      return Sigmoid(margin);
+    case Kind::kPlatt:
+      return Sigmoid(a * margin + b);
+    case Kind::kBeta:
+      return Sigmoid(a * -SoftPlus(-margin) - b * -SoftPlus(margin) + c);
     case Kind::kIsotonic: {
       const auto upper = std::ranges::upper_bound(x, margin);
       if (upper == x.begin()) return y.front();
@@ -42,14 +45,16 @@ Result<Calibrator> Calibrator::FromJson(const std::string& text) try {
   const auto json = nlohmann::json::parse(text);
   Calibrator calibrator;
   const auto kind = std::ranges::find(kNames, json.at("kind").get<std::string>());
-  if (kind == std::end(kNames)) return Error{ErrorCode::kCorrupt, "a calibrator of an unknown kind; known are none, platt, isotonic, beta"};
+  if (kind == std::end(kNames))
+    return Error{ErrorCode::kCorrupt, "a calibrator of an unknown kind; known are none, platt, isotonic, beta"};
   calibrator.kind = static_cast<Kind>(kind - kNames);
   calibrator.a = json.at("a");
   calibrator.b = json.at("b");
   calibrator.c = json.at("c");
   calibrator.x = json.at("x").get<std::vector<double>>();
   calibrator.y = json.at("y").get<std::vector<double>>();
-  if (calibrator.x.size() != calibrator.y.size() || !std::ranges::is_sorted(calibrator.x) || (calibrator.kind == Kind::kIsotonic && calibrator.x.empty())) {
+  if (calibrator.x.size() != calibrator.y.size() || !std::ranges::is_sorted(calibrator.x) ||
+      (calibrator.kind == Kind::kIsotonic && calibrator.x.empty())) {
     return Error{ErrorCode::kCorrupt, "a calibrator's points are not two rising lists of one length"};
   }
   return calibrator;

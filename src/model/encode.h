@@ -1,4 +1,5 @@
-// Turns category codes of feature rows into a model's own: an unseen category becomes missing. In place, rows x columns, row-major.
+// Turns category codes of feature rows into a model's own: an unseen category becomes missing. In place, rows x
+// columns, row-major.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,8 @@ inline void EncodeCategories(const Model& model, float* rows, std::size_t count)
     for (std::size_t i = 0; i < count; ++i) {
       float& value = rows[i * columns + k];
       const auto code = model.categories[k].find(value);
-      value = value == value && code != model.categories[k].end() ? code->second : std::numeric_limits<float>::quiet_NaN();
+      value =
+          value == value && code != model.categories[k].end() ? code->second : std::numeric_limits<float>::quiet_NaN();
     }
   }
 }

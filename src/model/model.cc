@@ -6,7 +6,10 @@ namespace gfr {
 
 std::map<std::string, std::string> ModelToFiles(const Model& model) {
   std::map<std::string, std::string> files;
-  nlohmann::json json{{"format", 1}, {"feature_fingerprint", model.feature_fingerprint}, {"columns", model.columns}, {"card", model.card}};
+  nlohmann::json json{{"format", 1},
+                      {"feature_fingerprint", model.feature_fingerprint},
+                      {"columns", model.columns},
+                      {"card", model.card}};
   json["categorical"] = model.categorical;
   json["categories"] = nlohmann::json::array();
   for (const auto& codes : model.categories) {
@@ -23,7 +26,8 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
   return files;
 }
 
-Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, const std::string& name, const std::string& version) try {
+Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, const std::string& name,
+                             const std::string& version) try {
   const auto json = nlohmann::json::parse(files.at("model.json"));
   Model model;
   model.name = name;
@@ -43,7 +47,8 @@ Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, co
     ObjectiveModel entry{.name = objective.get<std::string>()};
     entry.forest_bytes = files.at(entry.name + ".ubj");
     GFR_ASSIGN(entry.forest, ParseXgboost(entry.forest_bytes));
-    if (static_cast<std::size_t>(entry.forest.columns) > model.columns.size()) return Error{ErrorCode::kCorrupt, "a forest has more columns than its model"};
+    if (static_cast<std::size_t>(entry.forest.columns) > model.columns.size())
+      return Error{ErrorCode::kCorrupt, "a forest has more columns than its model"};
     GFR_ASSIGN(entry.calibrator, Calibrator::FromJson(files.at(entry.name + ".calibration.json")));
     model.objectives.push_back(std::move(entry));
   }

@@ -1,6 +1,8 @@
-// Model: what a trained version is: its columns and their dictionaries, and for each objective a forest and a calibrator.
+// Model: what a trained version is: its columns and their dictionaries, and for each objective a forest and a
+// calibrator.
 //
-// As files: model.json, and for each objective NAME.ubj (XGBoost's own format) and NAME.calibration.json. docs/formats/model.md.
+// As files: model.json, and for each objective NAME.ubj (XGBoost's own format) and NAME.calibration.json.
+// docs/formats/model.md.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +34,7 @@ struct Model {
 };
 
 std::map<std::string, std::string> ModelToFiles(const Model& model);
-Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, const std::string& name, const std::string& version);
+Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, const std::string& name,
+                             const std::string& version);
 
 }  // namespace gfr

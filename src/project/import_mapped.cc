@@ -6,8 +6,11 @@
 
 namespace gfr {
 
-Result<ImportReport> ImportMapped(const std::string& format, const std::vector<std::string>& files, const std::string& map_path, const EventSink& sink) {
-  if (map_path.empty()) return Error{ErrorCode::kInvalidArgument, "import " + format + " needs --map map.toml, which says what each column is"};
+Result<ImportReport> ImportMapped(const std::string& format, const std::vector<std::string>& files,
+                                  const std::string& map_path, const EventSink& sink) {
+  if (map_path.empty())
+    return Error{ErrorCode::kInvalidArgument,
+                 "import " + format + " needs --map map.toml, which says what each column is"};
   const auto text = PosixFileSystem().ReadAll(map_path);
   if (!text.ok()) return Error{ErrorCode::kInvalidArgument, "the map cannot be read: " + text.error().message};
   GFR_ASSIGN(const ImportMap map, ImportMap::Parse(text.value(), map_path));

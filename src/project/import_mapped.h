@@ -8,6 +8,7 @@
 
 namespace gfr {
 
-Result<ImportReport> ImportMapped(const std::string& format, const std::vector<std::string>& files, const std::string& map_path, const EventSink& sink);
+Result<ImportReport> ImportMapped(const std::string& format, const std::vector<std::string>& files,
+                                  const std::string& map_path, const EventSink& sink);
 
 }  // namespace gfr

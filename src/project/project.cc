@@ -16,7 +16,8 @@ Result<std::vector<ObjectiveConfig>> ReadObjectives(Config& config) {
   std::vector<ObjectiveConfig> objectives;
   for (Config& table : config.Tables("objective")) {
     ObjectiveConfig o{.name = table.String("name", ""), .where = table.where()};
-    const auto population = ParseEventType(table.String("population", "feed.impression")), label = ParseEventType(table.String("label", "feed.click"));
+    const auto population = ParseEventType(table.String("population", "feed.impression")),
+               label = ParseEventType(table.String("label", "feed.click"));
     o.window_ms = table.DurationMs("window", o.window_ms);
     if (o.name.empty() || o.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
       table.Fail("name", "is '" + o.name + "'; valid are lower-case letters, digits and _");
@@ -38,7 +39,8 @@ Result<FeedConfig> ReadFeed(Config& config, const std::vector<ObjectiveConfig>& 
   feed.size = static_cast<int>(table.Integer("size", 20, 1, 1000));
   const std::string text = table.String("value", "pctr");
   const std::string impressions = table.String("impressions", "client");
-  if (impressions != "client" && impressions != "on_serve") table.Fail("impressions", "is '" + impressions + "'; valid are client and on_serve");
+  if (impressions != "client" && impressions != "on_serve")
+    table.Fail("impressions", "is '" + impressions + "'; valid are client and on_serve");
   feed.impressions_on_serve = impressions == "on_serve";
   auto value = ValueFormula::Parse(text);
   if (!value.ok()) {
@@ -50,7 +52,8 @@ Result<FeedConfig> ReadFeed(Config& config, const std::vector<ObjectiveConfig>& 
       if (o.name == "pctr") pctr = &o;
       if (o.name == "pcvr") pcvr = &o;
     }
-    if (pctr && pcvr && pcvr->population != pctr->label) table.Fail("value", "combines pctr and pcvr, but pcvr's population is not pctr's label event");
+    if (pctr && pcvr && pcvr->population != pctr->label)
+      table.Fail("value", "combines pctr and pcvr, but pcvr's population is not pctr's label event");
   }
   GFR_TRY(table.Finish());
   feed.value = std::move(value).value();
@@ -72,7 +75,9 @@ Status Project::Init(const std::string& folder, const std::string& template_name
 Result<std::unique_ptr<Project>> Project::Open(const std::string& folder) {
   const std::string path = JoinPath(folder, "gfr.toml");
   const auto text = PosixFileSystem().ReadAll(path);
-  if (!text.ok()) return Error{ErrorCode::kInvalidArgument, "there is no project in '" + folder + "' (no gfr.toml); `gfr init " + folder + "` makes one"};
+  if (!text.ok())
+    return Error{ErrorCode::kInvalidArgument,
+                 "there is no project in '" + folder + "' (no gfr.toml); `gfr init " + folder + "` makes one"};
   GFR_ASSIGN(Config config, Config::Parse(text.value(), path));
   auto project = std::make_unique<Project>();
   project->folder_ = folder;
@@ -110,11 +115,14 @@ Result<Project::Imported> Project::Import(const ImportOptions& options) {
   } else if (options.format == "csv" || options.format == "parquet") {
     GFR_ASSIGN(imported.report, ImportMapped(options.format, options.files, options.map, sink));
   } else {
-    return Error{ErrorCode::kInvalidArgument, "format is '" + options.format + "'; valid are trivago, ndjson, csv and parquet"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "format is '" + options.format + "'; valid are trivago, ndjson, csv and parquet"};
   }
   if (options.dry_run) return imported;
-  if (options.rebuild) GFR_TRY(RebuildLog(std::move(events), &imported));
-  else GFR_TRY(AppendToLog(std::move(events), &imported));
+  if (options.rebuild)
+    GFR_TRY(RebuildLog(std::move(events), &imported));
+  else
+    GFR_TRY(AppendToLog(std::move(events), &imported));
   return imported;
 }
 
@@ -135,7 +143,8 @@ Status Project::RebuildLog(std::vector<Event> events, Imported* imported) {
   GFR_TRY(fs.RemoveTree(fresh));
   {
     GFR_ASSIGN(const auto log, EventLog::Open(fs, clock, {.folder = fresh}));
-    GFR_TRY(log->AppendImported(std::move(all), [](std::uint64_t) {}, &imported->duplicates));
+    GFR_TRY(log->AppendImported(
+        std::move(all), [](std::uint64_t) {}, &imported->duplicates));
     imported->log_events = log->next_offset();
   }
   GFR_TRY(fs.Remove(snapshot_path()));
@@ -167,7 +176,8 @@ Status Project::AppendToLog(std::vector<Event> events, Imported* imported) {
   const WallClock clock;
   GFR_ASSIGN(const auto log, EventLog::Open(PosixFileSystem(), clock, {.folder = log_folder()}));
   Progress progress("write the log", events.size(), "events");
-  GFR_TRY(log->AppendImported(std::move(events), [&](std::uint64_t done) { progress.Update(done); }, &imported->duplicates));
+  GFR_TRY(log->AppendImported(
+      std::move(events), [&](std::uint64_t done) { progress.Update(done); }, &imported->duplicates));
   imported->log_events = log->next_offset();
   const auto sealed = SealSegments(PosixFileSystem(), log_folder(), lake_folder());
   return sealed.ok() ? Status() : sealed.error();
@@ -182,7 +192,9 @@ Result<LogCheck> Project::CheckLog(bool repair) const {
   return gfr::CheckLog(PosixFileSystem(), log_folder(), repair);
 }
 
-Result<ServedCheck> Project::VerifyServed() const { return gfr::VerifyServed(PosixFileSystem(), log_folder(), features_); }
+Result<ServedCheck> Project::VerifyServed() const {
+  return gfr::VerifyServed(PosixFileSystem(), log_folder(), features_);
+}
 
 Result<std::unique_ptr<OnlineStore>> Project::FoldLog() const {
   auto store = std::make_unique<OnlineStore>(features_);
@@ -200,7 +212,8 @@ Result<Project::Trained> Project::Train() {
 }
 
 Result<Project::Trained> Project::TrainOn(const Dataset& data) {
-  if (data.records == 0) return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
+  if (data.records == 0)
+    return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
   GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
   GFR_ASSIGN(TrainedModel trained, TrainModel(data, *features_, objectives_, split_, train_, *engine));
   auto files = ModelToFiles(trained.model);
@@ -217,7 +230,8 @@ Result<Project::Trained> Project::TrainOn(const Dataset& data) {
   GFR_TRY(PosixFileSystem().MakeFolders(reports));
   out.html_path = JoinPath(reports, "train-" + out.version + ".html");
   GFR_TRY(PublishFile(PosixFileSystem(), out.html_path, ReportToHtml(trained.report)));
-  GFR_TRY(PublishFile(PosixFileSystem(), JoinPath(reports, "train-" + out.version + ".json"), ReportToJson(trained.report)));
+  GFR_TRY(PublishFile(PosixFileSystem(), JoinPath(reports, "train-" + out.version + ".json"),
+                      ReportToJson(trained.report)));
   out.report = std::move(trained.report);
   out.stages = std::move(trained.stages);
   return out;
@@ -236,7 +250,9 @@ Result<Model> Project::LoadModel(const std::string& version) const {
 Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms) const {
   GFR_ASSIGN(const Model model, LoadModel(version));
   if (model.feature_fingerprint != features_->fingerprint) {
-    return Error{ErrorCode::kInvalidArgument, "model " + model.version + " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "model " + model.version + " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
   }
   std::vector<TimeRange> ranges(objectives_.size(), {from_ms, to_ms});
   const bool own_test = from_ms == INT64_MIN && to_ms == INT64_MAX;
@@ -248,7 +264,9 @@ Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int6
   GFR_ASSIGN(const Dataset data, MakeDataset({.from_ms = from_ms, .to_ms = to_ms}));
   EvaluationReport report = EvaluateModel(model, data, objectives_, ranges);
   if (model.card.at("refit") == "true" && from_ms <= std::stoll(model.card.at("rows_until"))) {
-    report.note = "Part of these rows was in the training of the refitted model, which judges it too well; the report of `gfr train` is out of time.";
+    report.note =
+        "Part of these rows was in the training of the refitted model, which judges it too well; the report of `gfr "
+        "train` is out of time.";
   }
   return report;
 }

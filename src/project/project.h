@@ -12,8 +12,8 @@
 
 #include "dataset/dataset.h"
 #include "dataset/verify_served.h"
-#include "event/importer.h"
 #include "evaluate/report.h"
+#include "event/importer.h"
 #include "log/event_log.h"
 #include "rank/ranker.h"
 #include "registry/registry.h"
@@ -36,7 +36,9 @@ class Project {
 
   std::string log_folder() const { return JoinPath(folder_, "data/log"); }
   std::string lake_folder() const { return JoinPath(folder_, "data/events"); }
-  std::string snapshot_path() const { return JoinPath(folder_, "data/store/snapshot"); }  // The server's; of one log only.
+  std::string snapshot_path() const {
+    return JoinPath(folder_, "data/store/snapshot");
+  }  // The server's; of one log only.
   const std::string& folder() const { return folder_; }
   std::shared_ptr<const FeatureSet> features() const { return features_; }
   const std::vector<ObjectiveConfig>& objectives() const { return objectives_; }
@@ -49,11 +51,11 @@ class Project {
     std::uint64_t duplicates = 0, log_events = 0;
   };
   struct ImportOptions {
-    std::string format;              // trivago, ndjson, csv or parquet.
+    std::string format;  // trivago, ndjson, csv or parquet.
     std::vector<std::string> files;
-    std::string map;                 // csv and parquet: the map's path.
-    bool dry_run = false;            // Only reads.
-    bool rebuild = false;            // Makes the log anew from what it holds and the files, in order of event time.
+    std::string map;       // csv and parquet: the map's path.
+    bool dry_run = false;  // Only reads.
+    bool rebuild = false;  // Makes the log anew from what it holds and the files, in order of event time.
   };
   // Imports to the end of the log. kInvalidArgument when the files begin before it ends, unless rebuilding.
   Result<Imported> Import(const ImportOptions& options);
@@ -75,8 +77,9 @@ class Project {
   Result<LogCheck> CheckLog(bool repair) const;
   // The states of all features, folded from the whole log.
   Result<std::unique_ptr<OnlineStore>> FoldLog() const;
-  Result<EvaluationReport> Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms) const;  // "" is the champion.
-  Result<Model> LoadModel(const std::string& version) const;                                                       // "" is the champion.
+  Result<EvaluationReport> Evaluate(const std::string& version, std::int64_t from_ms,
+                                    std::int64_t to_ms) const;  // "" is the champion.
+  Result<Model> LoadModel(const std::string& version) const;    // "" is the champion.
 
   static constexpr const char* kModelName = "feed";
 

@@ -3,7 +3,8 @@
 namespace gfr {
 namespace {
 
-constexpr char kTrivago[] = R"toml(# A GFR project for the trivago log (RecSys Challenge 2019). docs/configuration.md explains every key.
+constexpr char kTrivago[] =
+    R"toml(# A GFR project for the trivago log (RecSys Challenge 2019). docs/configuration.md explains every key.
 [serve]
 clock = "log"            # A log of 2018 is served as if it were that day.
 

@@ -25,7 +25,8 @@ TEST(ValueFormula, FollowsTheUsualPrecedence) {
   EXPECT_EQ(value("pctr * (1 + 5 * pcvr)"), 0.5 * (1 + 5 * 0.25));
   EXPECT_EQ(value("1 + 2 * 3 - 8 / 4"), 5);
   EXPECT_EQ(value("pctr * pcvr * price"), 1);
-  for (const char* bad : {"", "pctr +", "(pctr", "pctr pcvr", "rating", "1..2", "pctr)"}) EXPECT_FALSE(ValueFormula::Parse(bad).ok()) << bad;
+  for (const char* bad : {"", "pctr +", "(pctr", "pctr pcvr", "rating", "1..2", "pctr)"})
+    EXPECT_FALSE(ValueFormula::Parse(bad).ok()) << bad;
   EXPECT_FALSE(ValueFormula::Parse(std::string(1000, '(') + "1").ok());
   EXPECT_TRUE(std::isnan(ValueFormula::Parse("price").value().Evaluate(1, 1, std::nan(""))));
 }
@@ -39,8 +40,10 @@ class RankTest : public testing::Test {
     feed.channels = ChannelConfig::ReadAll(config.value()).value();
     // Item k: category k / 20, price 10; the older the number the earlier released; items 0 to 9 clicked most.
     for (int k = 0; k < 100; ++k) {
-      Event e{.type = EventType::kItemUpdate, .time_ms = now, .items = {{.item_id = "i" + std::to_string(k), .price = 10}}};
-      e.items[0].properties = {{.name = "category", .text = "c" + std::to_string(k / 20)}, {.name = "released", .number = static_cast<double>(k)}};
+      Event e{
+          .type = EventType::kItemUpdate, .time_ms = now, .items = {{.item_id = "i" + std::to_string(k), .price = 10}}};
+      e.items[0].properties = {{.name = "category", .text = "c" + std::to_string(k / 20)},
+                               {.name = "released", .number = static_cast<double>(k)}};
       Fold(e);
     }
     for (int k = 0; k < 10; ++k) {
@@ -51,7 +54,10 @@ class RankTest : public testing::Test {
   }
   void Fold(const Event& e) { store->Fold({next++, now, e}); }
   void Touch(const std::string& user, int item) {
-    Fold({.type = EventType::kFeedClick, .time_ms = now, .user_id = user, .items = {{.item_id = "i" + std::to_string(item)}}});
+    Fold({.type = EventType::kFeedClick,
+          .time_ms = now,
+          .user_id = user,
+          .items = {{.item_id = "i" + std::to_string(item)}}});
   }
   Feed Ask(FeedRequest request) {
     request.now_ms = now;
@@ -63,7 +69,8 @@ class RankTest : public testing::Test {
   std::int64_t now = 28'000'000 * kMinuteMs;
 };
 
-std::set<std::string> Ids(const std::vector<Candidate>& candidates, const std::string& channel, const OnlineStore& store) {
+std::set<std::string> Ids(const std::vector<Candidate>& candidates, const std::string& channel,
+                          const OnlineStore& store) {
   std::set<std::string> ids;
   for (const Candidate& c : candidates) {
     if (c.channel == channel) ids.insert(store.items().at(c.item).id);
@@ -90,13 +97,15 @@ TEST_F(RankTest, TheFourChannelsAreReallyDifferent) {
 }
 
 TEST_F(RankTest, ExplorePrefersWhatWasShownLeast) {
-  for (int n = 0; n < 200; ++n) Fold({.type = EventType::kFeedImpression, .time_ms = now, .user_id = "x", .items = {{.item_id = "i7"}}});
+  for (int n = 0; n < 200; ++n)
+    Fold({.type = EventType::kFeedImpression, .time_ms = now, .user_id = "x", .items = {{.item_id = "i7"}}});
   now += 2 * kMinuteMs;
   store->AdvanceTo(EpochEndAt(now));
   std::map<std::string, int> drawn;
   for (std::uint64_t seed = 0; seed < 400; ++seed) {
     Rng rng(seed);
-    for (const Candidate& c : Retrieve(*store, {{"explore", 10}}, 0, now, {}, rng)) ++drawn[store->items().at(c.item).id];
+    for (const Candidate& c : Retrieve(*store, {{"explore", 10}}, 0, now, {}, rng))
+      ++drawn[store->items().at(c.item).id];
   }
   EXPECT_LT(drawn["i7"], 8);
   EXPECT_NEAR(drawn["i50"], 40, 25);
@@ -121,7 +130,11 @@ TEST_F(RankTest, EqualRequestsGetEqualFeedsAndOthersExploreOtherwise) {
 }
 
 TEST_F(RankTest, KeepsTheCallersOrderOfEqualsAndLeavesOutWhatIsExcluded) {
-  const Feed answer = Ask({.request_id = "r", .user_id = "x", .candidates = {{.item_id = "new3"}, {.item_id = "new1"}, {.item_id = "new2"}}, .has_candidates = true, .exclude = {"new1"}});
+  const Feed answer = Ask({.request_id = "r",
+                           .user_id = "x",
+                           .candidates = {{.item_id = "new3"}, {.item_id = "new1"}, {.item_id = "new2"}},
+                           .has_candidates = true,
+                           .exclude = {"new1"}});
   ASSERT_EQ(answer.items.size(), 2u);
   EXPECT_EQ(answer.items[0].item_id, "new3");
   EXPECT_EQ(answer.items[1].item_id, "new2");

@@ -28,7 +28,8 @@ std::vector<std::size_t> Order(const std::vector<float>& value) {
 }
 
 // Puts one drawn explore candidate in every sixth place; its propensity is one over the pool it was drawn from.
-std::vector<std::size_t> Explore(const Draft& draft, std::vector<std::size_t> order, std::size_t size, Rng& rng, std::vector<float>& propensity) {
+std::vector<std::size_t> Explore(const Draft& draft, std::vector<std::size_t> order, std::size_t size, Rng& rng,
+                                 std::vector<float>& propensity) {
   std::vector<std::size_t> slate, pool;
   for (const std::size_t i : order) {
     if (draft.items[i].channel == "explore") pool.push_back(i);
@@ -55,7 +56,9 @@ std::vector<std::size_t> Explore(const Draft& draft, std::vector<std::size_t> or
 
 Result<std::shared_ptr<const BoundModel>> BoundModel::Make(Model model, const FeatureSet& features) {
   if (model.feature_fingerprint != features.fingerprint || model.columns.size() != features.columns()) {
-    return Error{ErrorCode::kInvalidArgument, "model " + model.name + "/" + model.version + " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "model " + model.name + "/" + model.version +
+                     " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
   }
   auto bound = std::make_shared<BoundModel>();
   for (const ObjectiveModel& objective : model.objectives) {
@@ -73,7 +76,8 @@ bool BoundModel::Predict(std::string_view name, const float* rows, std::size_t c
     EncodeCategories(model_, encoded.data(), count);
     scorers_[o]->Margins(encoded.data(), count, model_.columns.size(), margins.data());
     out.resize(count);
-    for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(model_.objectives[o].calibrator.Apply(margins[i]));
+    for (std::size_t i = 0; i < count; ++i)
+      out[i] = static_cast<float>(model_.objectives[o].calibrator.Apply(margins[i]));
     return true;
   }
   return false;
@@ -100,7 +104,9 @@ Feed Rank(OnlineStore& store, const BoundModel* model, const FeedConfig& config,
   }
   const std::size_t n = draft.items.size(), columns = store.features().columns();
   draft.features.resize(n * columns);
-  store.Read({request.now_ms, store.epoch_end_ms(), user, session, request.context, draft.items, request.has_candidates}, draft.features.data());
+  store.Read(
+      {request.now_ms, store.epoch_end_ms(), user, session, request.context, draft.items, request.has_candidates},
+      draft.features.data());
   draft.pctr.assign(n, kMissing);
   draft.pcvr.assign(n, kMissing);
   draft.value.assign(n, kMissing);
@@ -116,30 +122,52 @@ Feed Rank(OnlineStore& store, const BoundModel* model, const FeedConfig& config,
   for (std::size_t i = 0; i < n; ++i) {
     const auto at = store.items().find(KeyOf(draft.items[i].item_id));
     const ItemSummary* item = at == store.items().end() ? nullptr : &at->second;
-    const double price = !std::isnan(draft.items[i].price) ? draft.items[i].price : item ? item->properties[0].number : kMissing;
-    draft.value[i] = model ? RowValue(config.value.Evaluate(draft.pctr[i], draft.pcvr[i], price)) : item ? RowValue(item->popularity) : 0.0f;
+    const double price = !std::isnan(draft.items[i].price) ? draft.items[i].price
+                         : item                            ? item->properties[0].number
+                                                           : kMissing;
+    draft.value[i] = model  ? RowValue(config.value.Evaluate(draft.pctr[i], draft.pcvr[i], price))
+                     : item ? RowValue(item->popularity)
+                            : 0.0f;
   }
 
   const std::size_t size = static_cast<std::size_t>(request.size > 0 ? request.size : config.size);
   std::vector<std::size_t> slate = Order(draft.value);
-  if (request.has_candidates) slate.resize(std::min(size, slate.size()));
-  else slate = Explore(draft, std::move(slate), size, rng, draft.propensity);
+  if (request.has_candidates)
+    slate.resize(std::min(size, slate.size()));
+  else
+    slate = Explore(draft, std::move(slate), size, rng, draft.propensity);
 
-  // The event keeps every candidate in the order they were read (a slate feature sees them all); `index` is the place shown, -1 not shown.
+  // The event keeps every candidate in the order they were read (a slate feature sees them all); `index` is the place
+  // shown, -1 not shown.
   Event& event = feed.event;
-  event = {.id = request.request_id, .source = "gfr", .type = EventType::kFeedRequest, .time_ms = request.now_ms, .user_id = request.user_id,
-           .session_id = request.session_id, .request_id = request.request_id, .surface = request.surface, .items = draft.items,
+  event = {.id = request.request_id,
+           .source = "gfr",
+           .type = EventType::kFeedRequest,
+           .time_ms = request.now_ms,
+           .user_id = request.user_id,
+           .session_id = request.session_id,
+           .request_id = request.request_id,
+           .surface = request.surface,
+           .items = draft.items,
            .context = request.context};
   for (EventItem& item : event.items) item.index = -1;
   for (std::size_t p = 0; p < slate.size(); ++p) {
     const std::size_t i = slate[p];
     event.items[i].index = static_cast<std::int32_t>(p);
-    feed.items.push_back({draft.items[i].item_id, draft.items[i].channel, draft.pctr[i], draft.pcvr[i], draft.value[i], draft.propensity[i], i});
+    feed.items.push_back({draft.items[i].item_id, draft.items[i].channel, draft.pctr[i], draft.pcvr[i], draft.value[i],
+                          draft.propensity[i], i});
   }
-  event.served = {.as_of = store.next_offset() - 1, .now_ms = request.now_ms, .epoch_end_ms = store.epoch_end_ms(),
-                  .model = model ? feed.model_name + "/" + feed.model_version : "", .feature_fingerprint = store.features().fingerprint,
-                  .columns = static_cast<std::uint32_t>(columns), .features = std::move(draft.features), .pctr = std::move(draft.pctr),
-                  .pcvr = std::move(draft.pcvr), .value = std::move(draft.value), .propensity = std::move(draft.propensity)};
+  event.served = {.as_of = store.next_offset() - 1,
+                  .now_ms = request.now_ms,
+                  .epoch_end_ms = store.epoch_end_ms(),
+                  .model = model ? feed.model_name + "/" + feed.model_version : "",
+                  .feature_fingerprint = store.features().fingerprint,
+                  .columns = static_cast<std::uint32_t>(columns),
+                  .features = std::move(draft.features),
+                  .pctr = std::move(draft.pctr),
+                  .pcvr = std::move(draft.pcvr),
+                  .value = std::move(draft.value),
+                  .propensity = std::move(draft.propensity)};
   return feed;
 }
 

@@ -1,8 +1,10 @@
-// Ranker: a request to a slate: candidates, features, probabilities, value, order, and the feed.request event that explains it.
+// Ranker: a request to a slate: candidates, features, probabilities, value, order, and the feed.request event that
+// explains it.
 //
-// Without a model the slate is ordered by popularity and `degraded` says so. With candidates of the caller the order of equal values is
-// the caller's; with candidates of the channels every sixth place is kept for one drawn from the explore channel, with its propensity.
-// Thread safety: a Ranker is immutable; Rank needs the store alone (it advances the epoch).
+// Without a model the slate is ordered by popularity and `degraded` says so. With candidates of the caller the order of
+// equal values is the caller's; with candidates of the channels every sixth place is kept for one drawn from the
+// explore channel, with its propensity. Thread safety: a Ranker is immutable; Rank needs the store alone (it advances
+// the epoch).
 #pragma once
 
 #include <memory>
@@ -53,7 +55,8 @@ class BoundModel {
  public:
   static Result<std::shared_ptr<const BoundModel>> Make(Model model, const FeatureSet& features);
   const Model& model() const { return model_; }
-  // Calibrated probabilities of objective `name` for rows x columns raw feature values; false when the model has no such objective.
+  // Calibrated probabilities of objective `name` for rows x columns raw feature values; false when the model has no
+  // such objective.
   bool Predict(std::string_view name, const float* rows, std::size_t count, std::vector<float>& out) const;
 
  private:

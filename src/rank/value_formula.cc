@@ -12,7 +12,8 @@ class FormulaParser {
   Result<ValueFormula> Parse() {
     formula_.text_ = text_;
     if (!Sum(0) || Peek() != 0 || formula_.ops_.size() > 60) {
-      return Error{ErrorCode::kInvalidArgument, "value formula '" + text_ + "' is not understood at '" + std::string(left_.substr(0, 20)) +
+      return Error{ErrorCode::kInvalidArgument, "value formula '" + text_ + "' is not understood at '" +
+                                                    std::string(left_.substr(0, 20)) +
                                                     "'; valid are numbers, pctr, pcvr, price, + - * / and parentheses"};
     }
     return std::move(formula_);
@@ -80,14 +81,34 @@ double ValueFormula::Evaluate(double pctr, double pcvr, double price) const noex
   int top = 0;
   for (const Op& op : ops_) {
     switch (op.kind) {
-      case 'n': stack[top++] = op.number; break;
-      case 'c': stack[top++] = pctr; break;
-      case 'v': stack[top++] = pcvr; break;
-      case 'p': stack[top++] = price; break;
-      case '+': --top; stack[top - 1] += stack[top]; break;
-      case '-': --top; stack[top - 1] -= stack[top]; break;
-      case '*': --top; stack[top - 1] *= stack[top]; break;
-      default: --top; stack[top - 1] /= stack[top]; break;
+      case 'n':
+        stack[top++] = op.number;
+        break;
+      case 'c':
+        stack[top++] = pctr;
+        break;
+      case 'v':
+        stack[top++] = pcvr;
+        break;
+      case 'p':
+        stack[top++] = price;
+        break;
+      case '+':
+        --top;
+        stack[top - 1] += stack[top];
+        break;
+      case '-':
+        --top;
+        stack[top - 1] -= stack[top];
+        break;
+      case '*':
+        --top;
+        stack[top - 1] *= stack[top];
+        break;
+      default:
+        --top;
+        stack[top - 1] /= stack[top];
+        break;
     }
   }
   return stack[0];

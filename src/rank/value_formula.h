@@ -1,4 +1,5 @@
-// ValueFormula: what a slate is sorted by: numbers, pctr, pcvr, price, + - * / and parentheses ("pctr * (1 + 5 * pcvr)").
+// ValueFormula: what a slate is sorted by: numbers, pctr, pcvr, price, + - * / and parentheses ("pctr * (1 + 5 *
+// pcvr)").
 //
 // Immutable; Evaluate is safe from any thread.
 #pragma once

@@ -1,7 +1,8 @@
-// Registry: immutable model versions in a folder: NAME/VERSION/, complete when its manifest.json (SHA-256 of every file) exists.
+// Registry: immutable model versions in a folder: NAME/VERSION/, complete when its manifest.json (SHA-256 of every
+// file) exists.
 //
-// A version is written beside and renamed; the alias `champion` is one file, replaced whole, that also remembers the champion before it.
-// Thread safety: none between writers; readers may run beside one.
+// A version is written beside and renamed; the alias `champion` is one file, replaced whole, that also remembers the
+// champion before it. Thread safety: none between writers; readers may run beside one.
 #pragma once
 
 #include <map>
@@ -20,9 +21,11 @@ class Registry {
     bool champion;
     std::int64_t created_ms;
   };
-  Registry(FileSystem& fs, const Clock& clock, std::string folder) : fs_(fs), clock_(clock), folder_(std::move(folder)) {}
+  Registry(FileSystem& fs, const Clock& clock, std::string folder)
+      : fs_(fs), clock_(clock), folder_(std::move(folder)) {}
 
-  Result<std::string> Register(const std::string& name, const std::map<std::string, std::string>& files);  // The new version: "1", "2", ...
+  Result<std::string> Register(const std::string& name,
+                               const std::map<std::string, std::string>& files);  // The new version: "1", "2", ...
   Result<std::vector<Entry>> List(const std::string& name);
   // kCorrupt when a file is not what its manifest says.
   Result<std::map<std::string, std::string>> Load(const std::string& name, const std::string& version);

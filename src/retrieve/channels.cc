@@ -9,7 +9,9 @@ namespace {
 struct Scored {
   double score;
   Key item;
-  friend bool operator<(const Scored& a, const Scored& b) { return a.score != b.score ? a.score > b.score : a.item < b.item; }
+  friend bool operator<(const Scored& a, const Scored& b) {
+    return a.score != b.score ? a.score > b.score : a.item < b.item;
+  }
 };
 
 struct Context {
@@ -47,7 +49,8 @@ std::vector<Scored> Exploit(const Context& c) {
   for (const auto& [key, item] : c.store.items()) {
     double similarity = 0;
     for (std::size_t i = 0; i < touched.size(); ++i) {
-      similarity += (touched[i] == &item ? 2.0 : Similarity(c.store.features().schema, item, *touched[i])) / static_cast<double>(1 + i);
+      similarity += (touched[i] == &item ? 2.0 : Similarity(c.store.features().schema, item, *touched[i])) /
+                    static_cast<double>(1 + i);
     }
     if (similarity > 0) scored.push_back({similarity * Log2(2.0 + PopularityNow(c.store, item)), key});
   }
@@ -61,7 +64,8 @@ std::vector<Scored> Popularity(const Context& c) {
 }
 
 std::vector<Scored> Explore(const Context& c) {
-  // In key order, so that a seed draws the same items whatever the table's order; exponential keys: Efraimidis and Spirakis, 2006.
+  // In key order, so that a seed draws the same items whatever the table's order; exponential keys: Efraimidis and
+  // Spirakis, 2006.
   std::vector<Key> keys;
   for (const auto& [key, item] : c.store.items()) keys.push_back(key);
   std::ranges::sort(keys);
@@ -86,7 +90,8 @@ struct ChannelEntry {
   const char* name;
   std::vector<Scored> (*find)(const Context&);
 };
-constexpr ChannelEntry kChannels[] = {{"exploit", Exploit}, {"explore", Explore}, {"popularity", Popularity}, {"recent", Recent}};
+constexpr ChannelEntry kChannels[] = {
+    {"exploit", Exploit}, {"explore", Explore}, {"popularity", Popularity}, {"recent", Recent}};
 
 }  // namespace
 
@@ -106,8 +111,8 @@ Result<std::vector<ChannelConfig>> ChannelConfig::ReadAll(Config& project) {
   return channels;
 }
 
-std::vector<Candidate> Retrieve(const OnlineStore& store, const std::vector<ChannelConfig>& channels, Key user, std::int64_t,
-                                const std::unordered_set<Key>& exclude, Rng& rng) {
+std::vector<Candidate> Retrieve(const OnlineStore& store, const std::vector<ChannelConfig>& channels, Key user,
+                                std::int64_t, const std::unordered_set<Key>& exclude, Rng& rng) {
   std::vector<Candidate> candidates;
   std::unordered_set<Key> taken = exclude;
   for (const ChannelConfig& channel : channels) {

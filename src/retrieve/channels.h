@@ -29,7 +29,7 @@ struct Candidate {
 };
 
 // At most `quota` of each channel, an item once (the first channel in the configuration's order that names it).
-std::vector<Candidate> Retrieve(const OnlineStore& store, const std::vector<ChannelConfig>& channels, Key user, std::int64_t now_ms,
-                                const std::unordered_set<Key>& exclude, Rng& rng);
+std::vector<Candidate> Retrieve(const OnlineStore& store, const std::vector<ChannelConfig>& channels, Key user,
+                                std::int64_t now_ms, const std::unordered_set<Key>& exclude, Rng& rng);
 
 }  // namespace gfr

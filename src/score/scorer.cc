@@ -9,7 +9,8 @@ Result<std::unique_ptr<const Scorer>> Scorer::Make(const Forest& forest) {
   scorer->roots_ = forest.root;
   scorer->base_margin_ = forest.base_margin;
   for (std::size_t i = 0; i < forest.feature.size(); ++i) {
-    scorer->nodes_.push_back({forest.value[i], forest.feature[i], forest.left[i], forest.right[i], forest.default_left[i]});
+    scorer->nodes_.push_back(
+        {forest.value[i], forest.feature[i], forest.left[i], forest.right[i], forest.default_left[i]});
   }
   return std::unique_ptr<const Scorer>(std::move(scorer));
 }

@@ -1,4 +1,5 @@
-// Scorer: a forest's margins for a batch of rows, equal to XGBoost's bit for bit (float additions in tree order from the base margin).
+// Scorer: a forest's margins for a batch of rows, equal to XGBoost's bit for bit (float additions in tree order from
+// the base margin).
 //
 // Immutable; Margins is safe from any thread and does not allocate.
 #pragma once

@@ -19,13 +19,21 @@ Json Number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
 std::string ExplainJson(const LogRecord& record, const FeatureSet& features) {
   const ServedSlate& s = record.event.served;
   Json json = Json::parse(EventToJson(record.event));
-  json["served"] = {{"as_of", s.as_of}, {"now", FormatTime(s.now_ms)}, {"epoch_end", FormatTime(s.epoch_end_ms)}, {"model", s.model}, {"candidates", Json::array()}};
+  json["served"] = {{"as_of", s.as_of},
+                    {"now", FormatTime(s.now_ms)},
+                    {"epoch_end", FormatTime(s.epoch_end_ms)},
+                    {"model", s.model},
+                    {"candidates", Json::array()}};
   for (std::size_t i = 0; i < s.pctr.size() && i < record.event.items.size(); ++i) {
     const EventItem& item = record.event.items[i];
-    Json c{{"item_id", item.item_id}, {"channel", item.channel}, {"position", item.index >= 0 ? Json(item.index) : Json(nullptr)},
-           {"scores", {{"pctr", Number(s.pctr[i])}, {"pcvr", Number(s.pcvr[i])}, {"value", Number(s.value[i])}}}, {"propensity", Number(s.propensity[i])}};
+    Json c{{"item_id", item.item_id},
+           {"channel", item.channel},
+           {"position", item.index >= 0 ? Json(item.index) : Json(nullptr)},
+           {"scores", {{"pctr", Number(s.pctr[i])}, {"pcvr", Number(s.pcvr[i])}, {"value", Number(s.value[i])}}},
+           {"propensity", Number(s.propensity[i])}};
     if (s.feature_fingerprint == features.fingerprint) {
-      for (std::size_t k = 0; k < s.columns; ++k) c["features"][features.features[k].view->spec().name] = Number(s.features[i * s.columns + k]);
+      for (std::size_t k = 0; k < s.columns; ++k)
+        c["features"][features.features[k].view->spec().name] = Number(s.features[i * s.columns + k]);
     }
     json["served"]["candidates"].push_back(std::move(c));
   }

@@ -7,7 +7,8 @@
 
 namespace gfr {
 
-// The event with every candidate: channel, position, scores, propensity, and its features when they are of the definitions in use.
+// The event with every candidate: channel, position, scores, propensity, and its features when they are of the
+// definitions in use.
 std::string ExplainJson(const LogRecord& record, const FeatureSet& features);
 
 // Looks for the request in the log; also beside a running server. kNotFound when it is not there.

@@ -54,7 +54,9 @@ void WriteAndDrain(Socket& socket, const HttpResponse& response) {
 
 HttpResponse ProblemResponse(int status, const std::string& title, const std::string& detail) {
   const nlohmann::ordered_json json{{"type", "about:blank"}, {"title", title}, {"status", status}, {"detail", detail}};
-  return {.status = status, .content_type = "application/problem+json", .body = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)};
+  return {.status = status,
+          .content_type = "application/problem+json",
+          .body = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)};
 }
 
 struct HttpServer::State {
@@ -81,8 +83,10 @@ struct HttpServer::State {
 
   void SetIdle(Socket& socket, bool is_idle) {
     const std::lock_guard lock(mutex);
-    if (is_idle) idle.insert(socket.native_handle());
-    else idle.erase(socket.native_handle());
+    if (is_idle)
+      idle.insert(socket.native_handle());
+    else
+      idle.erase(socket.native_handle());
     if (is_idle && stopping) ::shutdown(socket.native_handle(), SHUT_RD);
   }
 
@@ -101,17 +105,23 @@ struct HttpServer::State {
       SetIdle(socket, false);
       if (!ec) http::read(socket, buffer, parser, ec);
       if (ec == http::error::body_limit) {
-        WriteAndDrain(socket, ProblemResponse(413, "Content Too Large", "too_large: the body is larger than " + std::to_string(options.body_limit) + " bytes"));
+        WriteAndDrain(socket, ProblemResponse(413, "Content Too Large",
+                                              "too_large: the body is larger than " +
+                                                  std::to_string(options.body_limit) + " bytes"));
         return;
       }
       if (ec) {
-        const bool gone = ec == http::error::end_of_stream || ec == http::error::partial_message || ec.category() == boost::system::system_category();
+        const bool gone = ec == http::error::end_of_stream || ec == http::error::partial_message ||
+                          ec.category() == boost::system::system_category();
         if (!gone) WriteAndDrain(socket, ProblemResponse(400, "Bad Request", "not HTTP/1.1: " + ec.message()));
         return;
       }
       const auto message = parser.release();
-      HttpRequest request{.method = std::string(message.method_string()), .content_type = std::string(message[http::field::content_type]),
-                          .authorization = std::string(message[http::field::authorization]), .body = message.body(), .from_loopback = loopback};
+      HttpRequest request{.method = std::string(message.method_string()),
+                          .content_type = std::string(message[http::field::content_type]),
+                          .authorization = std::string(message[http::field::authorization]),
+                          .body = message.body(),
+                          .from_loopback = loopback};
       const std::string target(message.target());
       const std::size_t question = target.find('?');
       request.path = target.substr(0, question);
@@ -138,7 +148,9 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions options,
   if (!ec) state->acceptor.set_option(net::socket_base::reuse_address(true), ec);
   if (!ec) state->acceptor.bind(endpoint, ec);
   if (!ec) state->acceptor.listen(net::socket_base::max_listen_connections, ec);
-  if (ec) return Error{ErrorCode::kUnavailable, "cannot listen on " + state->options.address + ":" + std::to_string(state->options.port) + ": " + ec.message()};
+  if (ec)
+    return Error{ErrorCode::kUnavailable, "cannot listen on " + state->options.address + ":" +
+                                              std::to_string(state->options.port) + ": " + ec.message()};
   state->bound_port = state->acceptor.local_endpoint().port();
   state->accepting = std::thread([state] {
     for (;;) {
@@ -192,7 +204,8 @@ HttpClient::HttpClient(std::string host, int port) : state_(std::make_unique<Sta
 }
 HttpClient::~HttpClient() = default;
 
-Result<HttpResponse> HttpClient::Send(const std::string& method, const std::string& path, const std::string& body, const std::string& content_type) {
+Result<HttpResponse> HttpClient::Send(const std::string& method, const std::string& path, const std::string& body,
+                                      const std::string& content_type) {
   State& s = *state_;
   boost::beast::error_code ec;
   for (int attempt = 0; attempt < 2; ++attempt) {  // A kept connection may have been closed meanwhile.
@@ -218,7 +231,9 @@ Result<HttpResponse> HttpClient::Send(const std::string& method, const std::stri
     if (!ec) {
       const auto response = parser.release();
       if (!response.keep_alive()) s.socket = Socket(s.io);
-      return HttpResponse{.status = static_cast<int>(response.result_int()), .content_type = std::string(response[http::field::content_type]), .body = response.body()};
+      return HttpResponse{.status = static_cast<int>(response.result_int()),
+                          .content_type = std::string(response[http::field::content_type]),
+                          .body = response.body()};
     }
     s.socket = Socket(s.io);
     if (fresh) break;

@@ -1,7 +1,8 @@
 // HttpServer: HTTP/1.1 with keep-alive, a thread a connection (at most max_connections), bounded headers and bodies.
 //
-// A body over the limit is answered 413 from its Content-Length, before it is read; bad HTTP 400; too many connections 503 with Retry-After.
-// The handler is called from many threads at once and may block. Stop() lets requests in flight end.
+// A body over the limit is answered 413 from its Content-Length, before it is read; bad HTTP 400; too many connections
+// 503 with Retry-After. The handler is called from many threads at once and may block. Stop() lets requests in flight
+// end.
 #pragma once
 
 #include <functional>
@@ -38,7 +39,8 @@ struct HttpServerOptions {
 class HttpServer {
  public:
   using Handler = std::function<HttpResponse(const HttpRequest&)>;
-  static Result<std::unique_ptr<HttpServer>> Start(HttpServerOptions options, Handler handler);  // Listening when it returns.
+  static Result<std::unique_ptr<HttpServer>> Start(HttpServerOptions options,
+                                                   Handler handler);  // Listening when it returns.
   ~HttpServer();
   int port() const;
   void Stop();
@@ -54,7 +56,8 @@ class HttpClient {
  public:
   HttpClient(std::string host, int port);
   ~HttpClient();
-  Result<HttpResponse> Send(const std::string& method, const std::string& path, const std::string& body = "", const std::string& content_type = "application/json");
+  Result<HttpResponse> Send(const std::string& method, const std::string& path, const std::string& body = "",
+                            const std::string& content_type = "application/json");
 
  private:
   struct State;

@@ -34,7 +34,8 @@ std::string UrlDecode(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     unsigned value = 0;
-    if (text[i] == '%' && i + 2 < text.size() && std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
       out += static_cast<char>(value);
       i += 2;
     } else {
@@ -52,7 +53,9 @@ Event ImpressionOf(const Event& request, const Feed& feed) {
   e.served = {};
   e.type = EventType::kFeedImpression;
   e.items.clear();
-  for (const FeedItem& item : feed.items) e.items.push_back({.item_id = item.item_id, .index = static_cast<std::int32_t>(e.items.size()), .channel = item.channel});
+  for (const FeedItem& item : feed.items)
+    e.items.push_back(
+        {.item_id = item.item_id, .index = static_cast<std::int32_t>(e.items.size()), .channel = item.channel});
   e.id = request.id + "/impression";
   return e;
 }
@@ -72,9 +75,12 @@ std::vector<Property> PropertiesOf(const Json& object, const char* key) {
   if (!object.contains(key)) return list;
   if (!object[key].is_object()) throw BadRequest{std::string(key) + " is not an object"};
   for (const auto& [name, value] : object[key].items()) {
-    if (value.is_string()) list.push_back({.name = name, .text = value.get<std::string>()});
-    else if (value.is_number()) list.push_back({.name = name, .number = value.get<double>()});
-    else throw BadRequest{std::string(key) + "." + name + " is neither a string nor a number"};
+    if (value.is_string())
+      list.push_back({.name = name, .text = value.get<std::string>()});
+    else if (value.is_number())
+      list.push_back({.name = name, .number = value.get<double>()});
+    else
+      throw BadRequest{std::string(key) + "." + name + " is neither a string nor a number"};
   }
   return list;
 }
@@ -95,11 +101,15 @@ EventItem CandidateOf(const Json& json) {
 FeedRequest ParseFeedRequest(const std::string& body) {
   const Json json = Json::parse(body, nullptr, false);
   if (!json.is_object()) throw BadRequest{"the body is not a JSON object"};
-  FeedRequest r{.request_id = TextOf(json, "request_id"), .user_id = TextOf(json, "user_id"), .session_id = TextOf(json, "session_id"), .surface = TextOf(json, "surface"),
+  FeedRequest r{.request_id = TextOf(json, "request_id"),
+                .user_id = TextOf(json, "user_id"),
+                .session_id = TextOf(json, "session_id"),
+                .surface = TextOf(json, "surface"),
                 .context = PropertiesOf(json, "context")};
   if (r.user_id.empty() && r.session_id.empty()) throw BadRequest{"user_id or session_id is missing"};
   if (json.contains("size")) {
-    if (!json["size"].is_number_integer() || json["size"] < 1 || json["size"] > 1000) throw BadRequest{"size is not a whole number from 1 to 1000"};
+    if (!json["size"].is_number_integer() || json["size"] < 1 || json["size"] > 1000)
+      throw BadRequest{"size is not a whole number from 1 to 1000"};
     r.size = json["size"];
   }
   if (json.contains("explain")) {
@@ -114,7 +124,8 @@ FeedRequest ParseFeedRequest(const std::string& body) {
     }
   }
   if (json.contains("candidates")) {
-    if (!json["candidates"].is_array() || json["candidates"].size() > 10000) throw BadRequest{"candidates is not a list of at most 10000"};
+    if (!json["candidates"].is_array() || json["candidates"].size() > 10000)
+      throw BadRequest{"candidates is not a list of at most 10000"};
     r.has_candidates = true;
     for (const Json& c : json["candidates"]) r.candidates.push_back(CandidateOf(c));
   }
@@ -133,7 +144,8 @@ constexpr std::size_t kMaxBytesInFlight = 64u << 20;  // Event bodies; more is a
 }  // namespace
 
 struct Service::State {
-  explicit State(const Project& p) : project(p), store(std::make_unique<OnlineStore>(p.features())), registry(p.registry()) {}
+  explicit State(const Project& p)
+      : project(p), store(std::make_unique<OnlineStore>(p.features())), registry(p.registry()) {}
   const Project& project;
   ServiceClock clock;
   std::unique_ptr<EventLog> log;
@@ -144,7 +156,7 @@ struct Service::State {
   std::condition_variable folded;
   std::condition_variable_any stopping;
   std::unique_ptr<OnlineStore> store;
-  std::map<std::uint64_t, LogRecord> waiting;  // Durable, but an earlier record is not folded yet.
+  std::map<std::uint64_t, LogRecord> waiting;       // Durable, but an earlier record is not folded yet.
   std::unordered_map<Key, std::uint64_t> requests;  // Of a request id: its record's offset.
   Registry registry;
   std::shared_ptr<const BoundModel> model;
@@ -179,7 +191,8 @@ struct Service::State {
       if (MonotonicMs() >= next_snapshot_ms) {
         next_snapshot_ms = MonotonicMs() + kSnapshotMs;
         SaveSnapshot();
-        if (const auto sealed = SealSegments(PosixFileSystem(), project.log_folder(), project.lake_folder()); !sealed.ok()) {
+        if (const auto sealed = SealSegments(PosixFileSystem(), project.log_folder(), project.lake_folder());
+            !sealed.ok()) {
           std::fprintf(stderr, "gfr serve: a segment cannot be sealed: %s\n", sealed.error().ToString().c_str());
         }
       }
@@ -193,9 +206,11 @@ struct Service::State {
     if (!champion.ok() || champion.value() == model_version) return;
     model_version = champion.value();  // Tried once, whether it can be used or not.
     auto loaded = project.LoadModel(model_version);
-    auto bound = loaded.ok() ? BoundModel::Make(std::move(loaded).value(), store->features()) : Result<std::shared_ptr<const BoundModel>>(loaded.error());
+    auto bound = loaded.ok() ? BoundModel::Make(std::move(loaded).value(), store->features())
+                             : Result<std::shared_ptr<const BoundModel>>(loaded.error());
     if (!bound.ok()) {
-      std::fprintf(stderr, "gfr serve: champion %s is not used: %s\n", model_version.c_str(), bound.error().ToString().c_str());
+      std::fprintf(stderr, "gfr serve: champion %s is not used: %s\n", model_version.c_str(),
+                   bound.error().ToString().c_str());
       return;
     }
     const std::lock_guard lock(mutex);
@@ -213,7 +228,8 @@ struct Service::State {
     if (!bytes.ok()) return;
     std::string extra;
     const Status status = DecodeSnapshot(bytes.value(), store.get(), &extra);
-    if (status.ok() && extra.size() % 16 == 0 && store->next_offset() <= static_cast<std::int64_t>(log->next_offset())) {
+    if (status.ok() && extra.size() % 16 == 0 &&
+        store->next_offset() <= static_cast<std::int64_t>(log->next_offset())) {
       for (std::size_t i = 0; i < extra.size(); i += 16) {
         std::uint64_t pair[2];
         std::memcpy(pair, extra.data() + i, 16);
@@ -222,7 +238,8 @@ struct Service::State {
       snapshot_at = store->next_offset();
       return;
     }
-    std::fprintf(stderr, "gfr serve: the snapshot is not used (%s); the whole log is read\n", status.ok() ? "it is not of this log" : status.error().message.c_str());
+    std::fprintf(stderr, "gfr serve: the snapshot is not used (%s); the whole log is read\n",
+                 status.ok() ? "it is not of this log" : status.error().message.c_str());
     store = std::make_unique<OnlineStore>(project.features());
   }
 
@@ -241,7 +258,8 @@ struct Service::State {
     }
     Status status = PosixFileSystem().MakeFolders(JoinPath(project.folder(), "data/store"));
     if (status.ok()) status = PublishFile(PosixFileSystem(), project.snapshot_path(), bytes);
-    if (!status.ok()) std::fprintf(stderr, "gfr serve: the snapshot cannot be written: %s\n", status.error().ToString().c_str());
+    if (!status.ok())
+      std::fprintf(stderr, "gfr serve: the snapshot cannot be written: %s\n", status.error().ToString().c_str());
   }
   std::int64_t snapshot_at = 0;
 
@@ -275,7 +293,8 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
   GFR_ASSIGN(s.log, EventLog::Open(PosixFileSystem(), s.clock, {.folder = project.log_folder()}));
   s.LoadSnapshot();
   const std::int64_t from = s.store->next_offset();
-  GFR_ASSIGN(const auto reader, LogReader::Open(PosixFileSystem(), project.log_folder(), static_cast<std::uint64_t>(from)));
+  GFR_ASSIGN(const auto reader,
+             LogReader::Open(PosixFileSystem(), project.log_folder(), static_cast<std::uint64_t>(from)));
   Progress progress("read the log", s.log->next_offset(), "events");
   for (LogRecord record;;) {
     GFR_ASSIGN(const bool more, reader->Next(&record));
@@ -303,9 +322,14 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
 HttpResponse Service::State::Events(const HttpRequest& request) {
   const std::string type = request.content_type.substr(0, request.content_type.find(';'));
   BodyFormat format = BodyFormat::kJson;
-  if (type == "application/x-ndjson") format = BodyFormat::kNdjson;
-  else if (type != "application/json" && type != "application/cloudevents+json" && type != "application/cloudevents-batch+json") {
-    return ProblemResponse(415, "Unsupported Media Type", "content type is '" + type + "'; valid are application/json, application/x-ndjson, application/cloudevents+json and application/cloudevents-batch+json");
+  if (type == "application/x-ndjson")
+    format = BodyFormat::kNdjson;
+  else if (type != "application/json" && type != "application/cloudevents+json" &&
+           type != "application/cloudevents-batch+json") {
+    return ProblemResponse(415, "Unsupported Media Type",
+                           "content type is '" + type +
+                               "'; valid are application/json, application/x-ndjson, application/cloudevents+json and "
+                               "application/cloudevents-batch+json");
   }
   // Bounded: what waits for the disk is held in memory.
   struct InFlight {
@@ -315,7 +339,8 @@ HttpResponse Service::State::Events(const HttpRequest& request) {
     ~InFlight() { total -= mine; }
   } const in_flight(bytes_in_flight, request.body.size());
   if (bytes_in_flight > kMaxBytesInFlight) {
-    HttpResponse busy = ProblemResponse(429, "Too Many Requests", "more events are waiting for the disk than the server holds; send them again later");
+    HttpResponse busy = ProblemResponse(
+        429, "Too Many Requests", "more events are waiting for the disk than the server holds; send them again later");
     busy.headers = {{"Retry-After", "1"}};
     return busy;
   }
@@ -331,13 +356,16 @@ HttpResponse Service::State::Events(const HttpRequest& request) {
       const AppendResult result = appended.value().results[i];
       accepted += result == AppendResult::kAccepted;
       duplicates += result == AppendResult::kDuplicate;
-      if (result == AppendResult::kFutureTime) parsed.rejected.push_back({parsed.indexes[i], "future_time", "time is more than 5 minutes ahead of arrival"});
-      if (result == AppendResult::kIdCollision) parsed.rejected.push_back({parsed.indexes[i], "id_collision", "an id has the hash of another id"});
+      if (result == AppendResult::kFutureTime)
+        parsed.rejected.push_back({parsed.indexes[i], "future_time", "time is more than 5 minutes ahead of arrival"});
+      if (result == AppendResult::kIdCollision)
+        parsed.rejected.push_back({parsed.indexes[i], "id_collision", "an id has the hash of another id"});
     }
     FoldDurable(std::move(appended.value().records));
   }
   Json json{{"accepted", accepted}, {"duplicates", duplicates}, {"rejected", Json::array()}};
-  for (const Rejection& r : parsed.rejected) json["rejected"].push_back({{"index", r.index}, {"code", r.code}, {"message", r.message}});
+  for (const Rejection& r : parsed.rejected)
+    json["rejected"].push_back({{"index", r.index}, {"code", r.code}, {"message", r.message}});
   const std::lock_guard lock(mutex);
   counters["gfr_events_accepted_total"] += accepted;
   counters["gfr_events_duplicate_total"] += duplicates;
@@ -349,21 +377,32 @@ HttpResponse Service::State::FeedFor(const HttpRequest& http) {
   FeedRequest request = ParseFeedRequest(http.body);
   std::unique_lock lock(mutex);
   request.now_ms = std::max(clock.now_ms(), std::max(store->last_arrival_ms(), std::int64_t{0}));
-  if (request.request_id.empty()) request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(store->next_offset()) + "-" + std::to_string(++generated);
+  if (request.request_id.empty())
+    request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(store->next_offset()) + "-" +
+                         std::to_string(++generated);
   Feed feed = Rank(*store, model.get(), project.feed(), request);
   ++counters["gfr_feeds_total"];
   const std::size_t columns = store->features().columns();
   Json items = Json::array();
   for (std::size_t p = 0; p < feed.items.size(); ++p) {
     const FeedItem& item = feed.items[p];
-    Json json{{"item_id", item.item_id}, {"position", p}, {"channel", item.channel},
-              {"scores", {{"pctr", Number(item.pctr)}, {"pcvr", Number(item.pcvr)}, {"value", Number(item.value)}}}, {"propensity", item.propensity}};
+    Json json{{"item_id", item.item_id},
+              {"position", p},
+              {"channel", item.channel},
+              {"scores", {{"pctr", Number(item.pctr)}, {"pcvr", Number(item.pcvr)}, {"value", Number(item.value)}}},
+              {"propensity", item.propensity}};
     if (request.explain || http.query == "explain=true") {
-      for (std::size_t k = 0; k < columns; ++k) json["features"][store->features().features[k].view->spec().name] = Number(feed.event.served.features[item.row * columns + k]);
+      for (std::size_t k = 0; k < columns; ++k)
+        json["features"][store->features().features[k].view->spec().name] =
+            Number(feed.event.served.features[item.row * columns + k]);
     }
     items.push_back(std::move(json));
   }
-  const Json json{{"request_id", request.request_id}, {"experiment", Json::object()}, {"model", {{"name", feed.model_name}, {"version", feed.model_version}}}, {"degraded", feed.degraded}, {"items", std::move(items)}};
+  const Json json{{"request_id", request.request_id},
+                  {"experiment", Json::object()},
+                  {"model", {{"name", feed.model_name}, {"version", feed.model_version}}},
+                  {"degraded", feed.degraded},
+                  {"items", std::move(items)}};
   std::vector<Event> events{std::move(feed.event)};
   if (project.feed().impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
   lock.unlock();
@@ -378,7 +417,8 @@ HttpResponse Service::State::Explain(const std::string& request_id) {
   {
     const std::lock_guard lock(mutex);
     const auto at = requests.find(KeyOf(request_id));
-    if (at == requests.end()) return ProblemResponse(404, "Not Found", "no request '" + request_id.substr(0, 200) + "' is in the log");
+    if (at == requests.end())
+      return ProblemResponse(404, "Not Found", "no request '" + request_id.substr(0, 200) + "' is in the log");
     offset = at->second;
   }
   LogRecord record;
@@ -392,10 +432,13 @@ HttpResponse Service::State::Explain(const std::string& request_id) {
 HttpResponse Service::State::Metrics() {
   const std::lock_guard lock(mutex);
   std::string text;
-  for (const char* name : {"gfr_events_accepted_total", "gfr_events_duplicate_total", "gfr_events_rejected_total", "gfr_feeds_total"}) {
-    text += std::string("# HELP ") + name + " Since the server started.\n# TYPE " + name + " counter\n" + name + " " + std::to_string(counters[name]) + "\n";
+  for (const char* name :
+       {"gfr_events_accepted_total", "gfr_events_duplicate_total", "gfr_events_rejected_total", "gfr_feeds_total"}) {
+    text += std::string("# HELP ") + name + " Since the server started.\n# TYPE " + name + " counter\n" + name + " " +
+            std::to_string(counters[name]) + "\n";
   }
-  text += "# HELP gfr_log_records Records in the log.\n# TYPE gfr_log_records gauge\ngfr_log_records " + std::to_string(store->next_offset()) + "\n";
+  text += "# HELP gfr_log_records Records in the log.\n# TYPE gfr_log_records gauge\ngfr_log_records " +
+          std::to_string(store->next_offset()) + "\n";
   return {.content_type = "text/plain; version=0.0.4", .body = text};
 }
 
@@ -404,7 +447,9 @@ HttpResponse Service::State::Models() {
   const auto entries = registry.List(Project::kModelName);
   Json list = Json::array();
   if (entries.ok()) {
-    for (const auto& e : entries.value()) list.push_back({{"name", e.name}, {"version", e.version}, {"champion", e.champion}, {"created", FormatTime(e.created_ms)}});
+    for (const auto& e : entries.value())
+      list.push_back(
+          {{"name", e.name}, {"version", e.version}, {"champion", e.champion}, {"created", FormatTime(e.created_ms)}});
   }
   return JsonResponse(200, {{"models", list}});
 }
@@ -412,17 +457,20 @@ HttpResponse Service::State::Models() {
 // POST /v1/models/promote {"version"} and /v1/models/rollback.
 HttpResponse Service::State::ChangeChampion(const HttpRequest& request) {
   if (request.path == "/v1/models/rollback") {
-    if (const auto to = registry.Rollback(Project::kModelName); !to.ok()) return ProblemResponse(409, "Conflict", to.error().message);
+    if (const auto to = registry.Rollback(Project::kModelName); !to.ok())
+      return ProblemResponse(409, "Conflict", to.error().message);
     return Models();
   }
   const Json json = Json::parse(request.body, nullptr, false);
   if (!json.is_object()) throw BadRequest{"the body is not a JSON object"};
   const std::string version = TextOf(json, "version");
   const auto model_to_be = project.LoadModel(version);
-  if (version.empty() || !model_to_be.ok()) return ProblemResponse(404, "Not Found", "there is no version '" + version.substr(0, 200) + "'");
+  if (version.empty() || !model_to_be.ok())
+    return ProblemResponse(404, "Not Found", "there is no version '" + version.substr(0, 200) + "'");
   const auto bound = BoundModel::Make(model_to_be.value(), store->features());
   if (!bound.ok()) return ProblemResponse(409, "Conflict", bound.error().message);
-  if (const Status promoted = registry.Promote(Project::kModelName, version); !promoted.ok()) return ProblemResponse(409, "Conflict", promoted.error().message);
+  if (const Status promoted = registry.Promote(Project::kModelName, version); !promoted.ok())
+    return ProblemResponse(409, "Conflict", promoted.error().message);
   return Models();
 }
 
@@ -433,20 +481,26 @@ HttpResponse Service::Handle(const HttpRequest& request) try {
   if (request.path == "/v1/feed" && post) return s.FeedFor(request);
   if (request.path == "/v1/models" && get) return s.Models();
   if (request.path == "/livez" && get) return JsonResponse(200, {{"status", "ok"}});
-  if (request.path == "/readyz" && get) return s.log_failed ? ProblemResponse(503, "Service Unavailable", "the log cannot be written") : JsonResponse(200, {{"status", "ok"}});
+  if (request.path == "/readyz" && get)
+    return s.log_failed ? ProblemResponse(503, "Service Unavailable", "the log cannot be written")
+                        : JsonResponse(200, {{"status", "ok"}});
   if (request.path == "/metrics" && get) return s.Metrics();
   const bool explains = request.path.starts_with("/v1/explain/") && get;
   const bool changes = (request.path == "/v1/models/promote" || request.path == "/v1/models/rollback") && post;
   if (explains || changes) {
     if (!s.IsAdmin(request)) {
-      HttpResponse denied = ProblemResponse(401, "Unauthorized", "this call needs the token of [serve] admin_token as a bearer token; without one it works from this machine only");
+      HttpResponse denied = ProblemResponse(401, "Unauthorized",
+                                            "this call needs the token of [serve] admin_token as a bearer token; "
+                                            "without one it works from this machine only");
       denied.headers = {{"WWW-Authenticate", "Bearer"}};
       return denied;
     }
     return explains ? s.Explain(UrlDecode(request.path.substr(12))) : s.ChangeChampion(request);
   }
-  for (const char* known : {"/v1/events", "/v1/feed", "/v1/models", "/v1/models/promote", "/v1/models/rollback", "/livez", "/readyz", "/metrics"}) {
-    if (request.path == known) return ProblemResponse(405, "Method Not Allowed", request.method + " is not for " + request.path);
+  for (const char* known : {"/v1/events", "/v1/feed", "/v1/models", "/v1/models/promote", "/v1/models/rollback",
+                            "/livez", "/readyz", "/metrics"}) {
+    if (request.path == known)
+      return ProblemResponse(405, "Method Not Allowed", request.method + " is not for " + request.path);
   }
   return ProblemResponse(404, "Not Found", "there is nothing at " + request.path.substr(0, 200));
 } catch (const BadRequest& bad) {

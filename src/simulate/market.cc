@@ -11,11 +11,14 @@ namespace gfr {
 namespace {
 
 constexpr int kCategories = 12, kBrands = 40;
-constexpr const char* kCategoryNames[kCategories] = {"shoes", "coats", "dresses", "bags", "watches", "phones", "toys", "garden", "kitchen", "books", "sports", "beauty"};
-constexpr const char* kCities[] = {"berlin", "hamburg", "munich", "cologne", "paris", "lyon", "madrid", "rome", "vienna", "warsaw"};
+constexpr const char* kCategoryNames[kCategories] = {"shoes", "coats",  "dresses", "bags",  "watches", "phones",
+                                                     "toys",  "garden", "kitchen", "books", "sports",  "beauty"};
+constexpr const char* kCities[] = {"berlin", "hamburg", "munich", "cologne", "paris",
+                                   "lyon",   "madrid",  "rome",   "vienna",  "warsaw"};
 constexpr const char* kChannels[] = {"search_ads", "social", "organic", "email", "affiliate", "referral"};
 constexpr const char* kDevices[] = {"mobile", "desktop", "tablet"};
-constexpr double kHours[24] = {.3, .2, .1, .1, .1, .2, .4, .7, .9, 1, 1, 1.1, 1.3, 1.2, 1, 1, 1.1, 1.3, 1.6, 2, 2.2, 2, 1.4, .7};
+constexpr double kHours[24] = {.3,  .2,  .1, .1, .1,  .2,  .4,  .7, .9,  1, 1,   1.1,
+                               1.3, 1.2, 1,  1,  1.1, 1.3, 1.6, 2,  2.2, 2, 1.4, .7};
 constexpr double kWeekdays[7] = {.9, .9, .9, .95, 1.05, 1.25, 1.3};  // From Monday.
 
 double Sigmoid(double z) { return 1.0 / (1.0 + std::exp(-z)); }
@@ -40,14 +43,17 @@ Market::Market(const MarketConfig& config) : config_(config), rng_(config.seed),
     Item item;
     item.id = "i" + std::to_string(100000 + i);
     item.brand = static_cast<int>(rng_.Below(kBrands));
-    item.category = (item.brand * 5 + static_cast<int>(rng_.Below(4))) % kCategories;  // A brand sells in four categories.
+    item.category =
+        (item.brand * 5 + static_cast<int>(rng_.Below(4))) % kCategories;  // A brand sells in four categories.
     item.price = Cents(std::exp(2.3 + 0.18 * item.category + 0.7 * rng_.Normal()));
     item.quality = rng_.Normal();
     item.rating = std::round(std::clamp(3.8 + 0.45 * item.quality + 0.3 * rng_.Normal(), 1.0, 5.0) * 10) / 10;
     item.discount = rng_.Chance(0.3) ? std::round(5 + 45 * rng_.Uniform()) / 100 : 0;
     // Four fifths are there from the start, of every age; the rest come day by day.
-    item.released_ms = rng_.Chance(0.8) ? config_.start_ms - Milliseconds(86400 * rng_.Exponential(60))
-                                        : config_.start_ms + kDayMs * static_cast<std::int64_t>(rng_.Below(static_cast<std::uint64_t>(config_.days)));
+    item.released_ms =
+        rng_.Chance(0.8) ? config_.start_ms - Milliseconds(86400 * rng_.Exponential(60))
+                         : config_.start_ms +
+                               kDayMs * static_cast<std::int64_t>(rng_.Below(static_cast<std::uint64_t>(config_.days)));
     items_.push_back(std::move(item));
   }
   for (int u = 0; u < config_.users; ++u) {
@@ -61,21 +67,26 @@ Market::Market(const MarketConfig& config) : config_(config), rng_(config.seed),
     user.sensitivity = 0.3 + 0.5 * rng_.Uniform();
     user.discount_love = 1.2 * rng_.Uniform() + (user.channel == 4 ? 0.8 : 0.0);
     user.activity = config_.visits_a_day * std::exp(0.7 * rng_.Normal() - 0.245);
-    for (int c = 0; c < kCategories; ++c) user.category_taste.push_back(1.1 * rng_.Normal() + ((user.city + c) % 5 == 0 ? 0.6 : 0.0));
+    for (int c = 0; c < kCategories; ++c)
+      user.category_taste.push_back(1.1 * rng_.Normal() + ((user.city + c) % 5 == 0 ? 0.6 : 0.0));
     for (int b = 0; b < kBrands; ++b) user.brand_taste.push_back(0.6 * rng_.Normal());
-    user.since_ms = rng_.Chance(0.7) ? config_.start_ms : config_.start_ms + Milliseconds(86400.0 * config_.days * rng_.Uniform());
+    user.since_ms =
+        rng_.Chance(0.7) ? config_.start_ms : config_.start_ms + Milliseconds(86400.0 * config_.days * rng_.Uniform());
     users_.push_back(std::move(user));
   }
 }
 
 bool Market::Drifted(std::int64_t time_ms) const {
-  return config_.drift && time_ms >= config_.start_ms + static_cast<std::int64_t>(0.7 * config_.days * static_cast<double>(kDayMs));
+  return config_.drift &&
+         time_ms >= config_.start_ms + static_cast<std::int64_t>(0.7 * config_.days * static_cast<double>(kDayMs));
 }
 
 double Market::Utility(const User& user, const Item& item, std::int64_t time_ms) const {
-  const double age_days = static_cast<double>(std::max<std::int64_t>(0, time_ms - item.released_ms)) / static_cast<double>(kDayMs);
-  double utility = -3.8 + user.category_taste[item.category] + user.brand_taste[item.brand] + 0.7 * item.quality + user.discount_love * item.discount * 2 +
-                   0.8 * std::exp(-age_days / 10) - user.sensitivity * std::fabs(std::log(item.price * (1 - item.discount)) - user.log_price);
+  const double age_days =
+      static_cast<double>(std::max<std::int64_t>(0, time_ms - item.released_ms)) / static_cast<double>(kDayMs);
+  double utility = -3.8 + user.category_taste[item.category] + user.brand_taste[item.brand] + 0.7 * item.quality +
+                   user.discount_love * item.discount * 2 + 0.8 * std::exp(-age_days / 10) -
+                   user.sensitivity * std::fabs(std::log(item.price * (1 - item.discount)) - user.log_price);
   if (Drifted(time_ms)) utility += (item.category % 3 == 0 ? 0.9 : -0.6) - 0.3;
   return utility;
 }
@@ -107,8 +118,10 @@ Event Market::NewEvent(EventType type, std::int64_t time_ms, const Visit& visit)
 Event Market::ItemUpdate(const Item& item, std::int64_t time_ms) {
   Event e = NewEvent(EventType::kItemUpdate, time_ms, {});
   EventItem update{.item_id = item.id, .price = item.price};
-  update.properties = {{.name = "category", .text = kCategoryNames[item.category]}, {.name = "brand", .text = "brand" + std::to_string(item.brand)},
-                       {.name = "rating", .number = item.rating}, {.name = "discount", .number = item.discount},
+  update.properties = {{.name = "category", .text = kCategoryNames[item.category]},
+                       {.name = "brand", .text = "brand" + std::to_string(item.brand)},
+                       {.name = "rating", .number = item.rating},
+                       {.name = "discount", .number = item.discount},
                        {.name = "released", .number = static_cast<double>(item.released_ms / 1000)}};
   e.items = {std::move(update)};
   return e;
@@ -116,42 +129,53 @@ Event Market::ItemUpdate(const Item& item, std::int64_t time_ms) {
 
 Visit Market::VisitOf(int index) {
   User& user = users_[index];
-  return {index, user.id, user.id + "-" + std::to_string(id_seed_) + "-" + std::to_string(user.visits++),
-          {{.name = "geography", .text = kCities[user.city]}, {.name = "acquisition_channel", .text = kChannels[user.channel]}, {.name = "device", .text = kDevices[user.device]}}};
+  return {index,
+          user.id,
+          user.id + "-" + std::to_string(id_seed_) + "-" + std::to_string(user.visits++),
+          {{.name = "geography", .text = kCities[user.city]},
+           {.name = "acquisition_channel", .text = kChannels[user.channel]},
+           {.name = "device", .text = kDevices[user.device]}}};
 }
 
-// What the shop showed before it had us: a third popular, a third of the category looked at last, a third drawn, in random order.
+// What the shop showed before it had us: a third popular, a third of the category looked at last, a third drawn, in
+// random order.
 std::vector<int> Market::OlderFeed(const User& user, std::int64_t) {
   std::vector<int> pool = on_sale_, chosen;
   const auto take = [&](std::size_t count, auto&& score) {
     std::vector<std::pair<double, int>> scored;
     for (const int i : pool) scored.push_back({score(items_[i]), i});
     count = std::min(count, scored.size());
-    std::partial_sort(scored.begin(), scored.begin() + static_cast<std::ptrdiff_t>(count), scored.end(), std::greater<>());
+    std::partial_sort(scored.begin(), scored.begin() + static_cast<std::ptrdiff_t>(count), scored.end(),
+                      std::greater<>());
     for (std::size_t k = 0; k < count; ++k) chosen.push_back(scored[k].second);
     std::erase_if(pool, [&](int i) { return std::ranges::find(chosen, i) != chosen.end(); });
   };
   const auto third = static_cast<std::size_t>(config_.candidates) / 3;
   take(third, [&](const Item& item) { return item.popularity * (0.5 + rng_.Uniform()) + 1e-3 * rng_.Uniform(); });
-  if (user.last_category >= 0) take(third, [&](const Item& item) { return (item.category == user.last_category) + rng_.Uniform(); });
+  if (user.last_category >= 0)
+    take(third, [&](const Item& item) { return (item.category == user.last_category) + rng_.Uniform(); });
   take(static_cast<std::size_t>(config_.candidates) - chosen.size(), [&](const Item&) { return rng_.Uniform(); });
   for (std::size_t i = chosen.size(); i > 1; --i) std::swap(chosen[i - 1], chosen[rng_.Below(i)]);
   return chosen;
 }
 
-std::vector<Event> Market::Act(int index, const Visit& visit, const std::string& request_id, std::span<const int> shown, std::int64_t time_ms, std::vector<Event>* later) {
+std::vector<Event> Market::Act(int index, const Visit& visit, const std::string& request_id, std::span<const int> shown,
+                               std::int64_t time_ms, std::vector<Event>* later) {
   User& user = users_[index];
   std::vector<Event> events;
   const auto add = [&](EventType type, std::int64_t at_ms, int item, std::int32_t position) -> Event& {
     Event e = NewEvent(type, at_ms, visit);
     e.request_id = request_id;
-    e.items = {{.item_id = items_[item].id, .index = position, .price = Cents(items_[item].price * (1 - items_[item].discount))}};
+    e.items = {{.item_id = items_[item].id,
+                .index = position,
+                .price = Cents(items_[item].price * (1 - items_[item].discount))}};
     events.push_back(std::move(e));
     return events.back();
   };
   Event impression = NewEvent(EventType::kFeedImpression, time_ms + 500, visit);
   impression.request_id = request_id;
-  for (std::size_t p = 0; p < shown.size(); ++p) impression.items.push_back({.item_id = items_[shown[p]].id, .index = static_cast<std::int32_t>(p)});
+  for (std::size_t p = 0; p < shown.size(); ++p)
+    impression.items.push_back({.item_id = items_[shown[p]].id, .index = static_cast<std::int32_t>(p)});
   events.push_back(std::move(impression));
   std::int64_t now_ms = time_ms + 500;
   for (std::size_t p = 0; p < shown.size(); ++p) {
@@ -171,7 +195,8 @@ std::vector<Event> Market::Act(int index, const Visit& visit, const std::string&
     if (!rng_.Chance(Sigmoid(0.2 + 0.4 * item.quality - 0.4 * user.sensitivity))) continue;
     // Two thirds buy at once, the others within some days; one in twelve sends it back.
     const bool at_once = rng_.Chance(0.66);
-    const std::int64_t bought_ms = now_ms + (at_once ? Milliseconds(20 + rng_.Exponential(60)) : Milliseconds(86400 * std::min(6.0, rng_.Exponential(1.6))));
+    const std::int64_t bought_ms = now_ms + (at_once ? Milliseconds(20 + rng_.Exponential(60))
+                                                     : Milliseconds(86400 * std::min(6.0, rng_.Exponential(1.6))));
     if (!at_once && !later) continue;
     Event purchase = add(EventType::kPurchase, bought_ms, shown[p], -1);
     events.pop_back();
@@ -185,8 +210,10 @@ std::vector<Event> Market::Act(int index, const Visit& visit, const std::string&
       back.time_ms = bought_ms + Milliseconds(86400 * (2 + rng_.Exponential(3)));
       later->push_back(std::move(back));
     }
-    if (later) later->push_back(std::move(purchase));
-    else events.push_back(std::move(purchase));
+    if (later)
+      later->push_back(std::move(purchase));
+    else
+      events.push_back(std::move(purchase));
   }
   return events;
 }
@@ -221,11 +248,14 @@ Status Market::Run(const EventSink& sink) {
         for (std::uint64_t feeds = 1 + rng_.Below(2); feeds > 0; --feeds) {
           now_ms += Milliseconds(1 + rng_.Exponential(4));
           const std::vector<int> candidates = OlderFeed(users_[u], now_ms);
-          const std::span<const int> shown = std::span(candidates).first(std::min<std::size_t>(candidates.size(), static_cast<std::size_t>(config_.slate_items)));
+          const std::span<const int> shown =
+              std::span(candidates)
+                  .first(std::min<std::size_t>(candidates.size(), static_cast<std::size_t>(config_.slate_items)));
           Event request = NewEvent(EventType::kFeedRequest, now_ms, visit);
           request.request_id = request.id;
           for (std::size_t p = 0; p < candidates.size(); ++p) {
-            request.items.push_back({.item_id = items_[candidates[p]].id, .index = p < shown.size() ? static_cast<std::int32_t>(p) : -1});
+            request.items.push_back(
+                {.item_id = items_[candidates[p]].id, .index = p < shown.size() ? static_cast<std::int32_t>(p) : -1});
           }
           const std::string request_id = request.request_id;
           GFR_TRY(sink(std::move(request)));
@@ -257,7 +287,8 @@ Visit Market::Arrive(std::int64_t time_ms) {
   }
 }
 
-std::vector<Event> Market::React(const Visit& visit, const std::string& request_id, std::span<const std::string> slate, std::int64_t time_ms) {
+std::vector<Event> Market::React(const Visit& visit, const std::string& request_id, std::span<const std::string> slate,
+                                 std::int64_t time_ms) {
   std::vector<int> shown;
   for (const std::string& id : slate) {
     if (const int item = FindItem(id); item >= 0) shown.push_back(item);

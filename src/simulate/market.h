@@ -1,10 +1,11 @@
 // Market: a seeded marketplace with known truth: its users, items, clicks, carts, delayed purchases and returns.
 //
-// Users have a city, an acquisition channel, a device, a price they are used to, a sensitivity to it, and tastes over categories and brands;
-// items have a category, a brand, a price, a rating, a discount, a quality and a release date. A user examines place k of a slate (from 0)
-// with probability (1 + k)^-position_bias and clicks what was examined with probability sigmoid(utility): TrueClickProbability is the product.
-// New items and users come every day, evenings and weekends are busier, and `drift` lets tastes, prices and the click rate move from the day
-// at 70 % of the span on. The same seed gives the same events on every machine with the same libm. Thread safety: none.
+// Users have a city, an acquisition channel, a device, a price they are used to, a sensitivity to it, and tastes over
+// categories and brands; items have a category, a brand, a price, a rating, a discount, a quality and a release date. A
+// user examines place k of a slate (from 0) with probability (1 + k)^-position_bias and clicks what was examined with
+// probability sigmoid(utility): TrueClickProbability is the product. New items and users come every day, evenings and
+// weekends are busier, and `drift` lets tastes, prices and the click rate move from the day at 70 % of the span on. The
+// same seed gives the same events on every machine with the same libm. Thread safety: none.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,7 @@ struct MarketConfig {
   std::int64_t start_ms = 1767225600000;  // 2026-01-01
   bool drift = false;
   int slate_items = 15, candidates = 45;
-  double visits_a_day = 0.16;             // A user's mean.
+  double visits_a_day = 0.16;  // A user's mean.
   double position_bias = 0.2;
 };
 
@@ -38,15 +39,18 @@ class Market {
  public:
   explicit Market(const MarketConfig& config);
 
-  // The whole history, in no order of time (EventLog::AppendImported sorts it): the catalogue, and visits whose slates an older feed made.
+  // The whole history, in no order of time (EventLog::AppendImported sorts it): the catalogue, and visits whose slates
+  // an older feed made.
   Status Run(const EventSink& sink);
 
-  // As the users of a running server: a user who comes at `time_ms`, and what he does with the slate that he got, in order of time
-  // (impression, clicks, views, carts, and purchases made at once). Items that the market does not know are never clicked.
-  // Reseed() first where Run() was made by another Market: the same market, but dice and event ids of its own.
+  // As the users of a running server: a user who comes at `time_ms`, and what he does with the slate that he got, in
+  // order of time (impression, clicks, views, carts, and purchases made at once). Items that the market does not know
+  // are never clicked. Reseed() first where Run() was made by another Market: the same market, but dice and event ids
+  // of its own.
   void Reseed(std::uint64_t seed);
   Visit Arrive(std::int64_t time_ms);
-  std::vector<Event> React(const Visit& visit, const std::string& request_id, std::span<const std::string> slate, std::int64_t time_ms);
+  std::vector<Event> React(const Visit& visit, const std::string& request_id, std::span<const std::string> slate,
+                           std::int64_t time_ms);
 
   double TrueClickProbability(int user, const std::string& item_id, int position, std::int64_t time_ms) const;
   std::int64_t end_ms() const { return config_.start_ms + config_.days * std::int64_t{24} * 3600 * 1000; }
@@ -75,7 +79,8 @@ class Market {
   double Utility(const User& user, const Item& item, std::int64_t time_ms) const;
   bool Drifted(std::int64_t time_ms) const;
   std::vector<int> OlderFeed(const User& user, std::int64_t time_ms);  // Candidates; the first slate_items are shown.
-  std::vector<Event> Act(int user, const Visit& visit, const std::string& request_id, std::span<const int> shown, std::int64_t time_ms, std::vector<Event>* later);
+  std::vector<Event> Act(int user, const Visit& visit, const std::string& request_id, std::span<const int> shown,
+                         std::int64_t time_ms, std::vector<Event>* later);
   int FindItem(const std::string& id) const;
 
   const MarketConfig config_;

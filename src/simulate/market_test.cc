@@ -11,10 +11,12 @@ namespace {
 
 std::vector<Event> RunMarket(const MarketConfig& config) {
   std::vector<Event> events;
-  EXPECT_TRUE(Market(config).Run([&](Event&& e) -> Status {
-    events.push_back(std::move(e));
-    return {};
-  }).ok());
+  EXPECT_TRUE(Market(config)
+                  .Run([&](Event&& e) -> Status {
+                    events.push_back(std::move(e));
+                    return {};
+                  })
+                  .ok());
   return events;
 }
 
@@ -35,7 +37,8 @@ TEST(Market, HasEveryKindOfEventAndAnIdOnlyOnce) {
     ++counts[e.type];
     EXPECT_EQ(++ids[e.id], 1);
   }
-  for (const EventType type : {EventType::kItemUpdate, EventType::kAppOpen, EventType::kFeedRequest, EventType::kFeedImpression, EventType::kFeedClick, EventType::kItemView,
+  for (const EventType type : {EventType::kItemUpdate, EventType::kAppOpen, EventType::kFeedRequest,
+                               EventType::kFeedImpression, EventType::kFeedClick, EventType::kItemView,
                                EventType::kCartAdd, EventType::kPurchase, EventType::kPurchaseReturn}) {
     EXPECT_GT(counts[type], 0) << EventTypeName(type);
   }
@@ -50,7 +53,8 @@ TEST(Market, ClicksAsOftenAsItsTruthSays) {
   double expected = 0, clicks = 0;
   for (int n = 0; n < 4000; ++n) {
     const Visit visit = market.Arrive(market.end_ms());
-    for (std::size_t p = 0; p < slate.size(); ++p) expected += market.TrueClickProbability(visit.user, slate[p], static_cast<int>(p), market.end_ms());
+    for (std::size_t p = 0; p < slate.size(); ++p)
+      expected += market.TrueClickProbability(visit.user, slate[p], static_cast<int>(p), market.end_ms());
     for (const Event& e : market.React(visit, "r", slate, market.end_ms())) clicks += e.type == EventType::kFeedClick;
   }
   EXPECT_NEAR(clicks, expected, 4 * std::sqrt(expected));

@@ -22,7 +22,9 @@ inline Interval PercentileInterval(std::vector<double> replicates) {
   std::erase_if(replicates, [](double x) { return std::isnan(x); });
   if (replicates.empty()) return {};
   std::ranges::sort(replicates);
-  const auto at = [&](double q) { return replicates[static_cast<std::size_t>(q * static_cast<double>(replicates.size() - 1) + 0.5)]; };
+  const auto at = [&](double q) {
+    return replicates[static_cast<std::size_t>(q * static_cast<double>(replicates.size() - 1) + 0.5)];
+  };
   return {at(0.025), at(0.975)};
 }
 

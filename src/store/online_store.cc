@@ -51,14 +51,16 @@ const std::byte* StateTable::Find(Key key) const {
 OnlineStore::OnlineStore(std::shared_ptr<const FeatureSet> features)
     : features_(std::move(features)), users_(features_->user_row_bytes), sessions_(features_->session_row_bytes) {
   for (const SharedEntity& entity : features_->entities) shared_.emplace_back(entity.row_bytes);
-  for (const BoundFeature& f : features_->features) totals_.emplace_back(f.entity >= 0 ? f.view->spec().state_bytes / 8 : 0);
+  for (const BoundFeature& f : features_->features)
+    totals_.emplace_back(f.entity >= 0 ? f.view->spec().state_bytes / 8 : 0);
 }
 
 // The catalogue's properties of the item, with the event's own price and properties over them.
 std::vector<PropertyValue> OnlineStore::ItemProperties(const EventItem& item) const {
   const PropertySchema& schema = features_->schema;
   std::vector<PropertyValue> values(schema.item_names.size());
-  if (const auto at = items_.find(KeyOf(item.item_id)); at != items_.end() && !at->second.properties.empty()) values = at->second.properties;
+  if (const auto at = items_.find(KeyOf(item.item_id)); at != items_.end() && !at->second.properties.empty())
+    values = at->second.properties;
   if (!std::isnan(item.price)) values[0].number = item.price;
   for (const Property& p : item.properties) {
     if (const int k = schema.FindItem(p.name); k >= 0) values[k] = ToValue(p, schema.item_categorical[k]);
@@ -90,11 +92,20 @@ void OnlineStore::Fold(const LogRecord& record) {
 
   if (event.type == EventType::kItemUpdate) {
     for (const EventItem& item : event.items) {
-      PendingLine pending{.arrival_ms = record.arrival_ms, .line = {.type = event.type, .kind = 0, .item = KeyOf(item.item_id), .time_ms = event.time_ms, .index = -1, .step = false}, .item_id = item.item_id, .catalogue = true};
+      PendingLine pending{.arrival_ms = record.arrival_ms,
+                          .line = {.type = event.type,
+                                   .kind = 0,
+                                   .item = KeyOf(item.item_id),
+                                   .time_ms = event.time_ms,
+                                   .index = -1,
+                                   .step = false},
+                          .item_id = item.item_id,
+                          .catalogue = true};
       pending.update.resize(features_->schema.item_names.size());
       if (!std::isnan(item.price)) pending.update[0].number = item.price;
       for (const Property& p : item.properties) {
-        if (const int k = features_->schema.FindItem(p.name); k >= 0) pending.update[k] = ToValue(p, features_->schema.item_categorical[k]);
+        if (const int k = features_->schema.FindItem(p.name); k >= 0)
+          pending.update[k] = ToValue(p, features_->schema.item_categorical[k]);
       }
       pending_.push_back(std::move(pending));
     }
@@ -105,23 +116,36 @@ void OnlineStore::Fold(const LogRecord& record) {
   const std::vector<PropertyValue> user_properties = UserProperties(user, event.context);
   if (user != 0) user_properties_[user] = user_properties;
 
-  EventLine line{.type = event.type, .kind = KeyOf(event.kind), .item = 0, .time_ms = event.time_ms, .index = -1,
+  EventLine line{.type = event.type,
+                 .kind = KeyOf(event.kind),
+                 .item = 0,
+                 .time_ms = event.time_ms,
+                 .index = -1,
                  .step = event.type != EventType::kFeedImpression};
   if (event.items.empty()) {
     const std::vector<PropertyValue> none(features_->schema.item_names.size());
     line.item_properties = none;
     FoldLine(line, user, session);
-    pending_.push_back({.arrival_ms = record.arrival_ms, .line = line, .item_properties = none, .user_properties = user_properties, .catalogue = false});
+    pending_.push_back({.arrival_ms = record.arrival_ms,
+                        .line = line,
+                        .item_properties = none,
+                        .user_properties = user_properties,
+                        .catalogue = false});
     return;
   }
   for (const EventItem& item : event.items) {
-    PendingLine pending{.arrival_ms = record.arrival_ms, .line = line, .item_properties = ItemProperties(item), .user_properties = user_properties,
-                        .item_id = item.item_id, .catalogue = false};
+    PendingLine pending{.arrival_ms = record.arrival_ms,
+                        .line = line,
+                        .item_properties = ItemProperties(item),
+                        .user_properties = user_properties,
+                        .item_id = item.item_id,
+                        .catalogue = false};
     pending.line.item = KeyOf(item.item_id);
     pending.line.index = item.index;
     pending.line.item_properties = pending.item_properties;
     FoldLine(pending.line, user, session);
-    if (features_->schema.price_from_impressions && event.type == EventType::kFeedImpression && !std::isnan(item.price)) {
+    if (features_->schema.price_from_impressions && event.type == EventType::kFeedImpression &&
+        !std::isnan(item.price)) {
       pending.update.resize(features_->schema.item_names.size());
       pending.update[0].number = item.price;
     }
@@ -142,7 +166,8 @@ void OnlineStore::FoldLine(const EventLine& line, Key user, Key session) {
   for (const BoundFeature& f : features_->features) {
     const FeatureSpec& spec = f.view->spec();
     if (spec.scope == Scope::kUser && user_row && spec.state_bytes > 0) f.view->Fold(line, user_row + f.offset);
-    if (spec.scope == Scope::kSession && session_row && spec.state_bytes > 0) f.view->Fold(line, session_row + f.offset);
+    if (spec.scope == Scope::kSession && session_row && spec.state_bytes > 0)
+      f.view->Fold(line, session_row + f.offset);
   }
 }
 
@@ -188,7 +213,8 @@ void OnlineStore::Apply(const PendingLine& pending) {
 
 void OnlineStore::Read(const ReadRequest& request, float* out) {
   assert(request.epoch_end_ms == epoch_end_ms_);
-  const std::size_t n = request.items.size(), columns = features_->columns(), properties = features_->schema.item_names.size();
+  const std::size_t n = request.items.size(), columns = features_->columns(),
+                    properties = features_->schema.item_names.size();
   std::vector<Key> keys(n);
   std::vector<PropertyValue> item_properties;
   item_properties.reserve(n * properties);
@@ -198,26 +224,31 @@ void OnlineStore::Read(const ReadRequest& request, float* out) {
     item_properties.insert(item_properties.end(), values.begin(), values.end());
   }
   const std::vector<PropertyValue> user_properties = UserProperties(request.user, request.context);
-  const ReadContext context{request.now_ms, request.epoch_end_ms, keys, item_properties.data(), properties, user_properties, request.supplied};
+  const ReadContext context{request.now_ms,  request.epoch_end_ms, keys, item_properties.data(), properties,
+                            user_properties, request.supplied};
 
   const std::byte* user_row = request.user ? users_.Find(request.user) : nullptr;
   const std::byte* session_row = request.session ? sessions_.Find(request.session) : nullptr;
   std::vector<std::vector<const std::byte*>> entity_rows(features_->entities.size(), std::vector<const std::byte*>(n));
   for (std::size_t e = 0; e < entity_rows.size(); ++e) {
     for (std::size_t i = 0; i < n; ++i) {
-      const Key key = features_->entities[e].KeyFor(keys[i], {&item_properties[i * properties], properties}, user_properties);
+      const Key key =
+          features_->entities[e].KeyFor(keys[i], {&item_properties[i * properties], properties}, user_properties);
       entity_rows[e][i] = key ? shared_[e].Find(key) : nullptr;
     }
   }
   std::vector<const std::byte*> rows(n);
   for (std::size_t k = 0; k < columns; ++k) {
     const BoundFeature& f = features_->features[k];
-    const std::byte* one = f.view->spec().scope == Scope::kUser ? user_row : f.view->spec().scope == Scope::kSession ? session_row : nullptr;
+    const std::byte* one = f.view->spec().scope == Scope::kUser      ? user_row
+                           : f.view->spec().scope == Scope::kSession ? session_row
+                                                                     : nullptr;
     for (std::size_t i = 0; i < n; ++i) {
       const std::byte* row = f.entity >= 0 ? entity_rows[f.entity][i] : one;
       rows[i] = row ? row + f.offset : nullptr;
     }
-    f.view->Read(context, {rows, f.entity >= 0 ? reinterpret_cast<const std::byte*>(totals_[k].data()) : nullptr}, {out + k, columns});
+    f.view->Read(context, {rows, f.entity >= 0 ? reinterpret_cast<const std::byte*>(totals_[k].data()) : nullptr},
+                 {out + k, columns});
   }
 }
 

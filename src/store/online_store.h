@@ -1,8 +1,10 @@
-// OnlineStore: the states behind every feature, folded from the log in its order: the same object for the stream, the replay and requests.
+// OnlineStore: the states behind every feature, folded from the log in its order: the same object for the stream, the
+// replay and requests.
 //
-// User and session state is fresh to the last event. Shared state and the catalogue change only when an epoch is sealed: a record of
-// arrival a is visible to reads whose epoch ended after a. An epoch is 60 s of arrival time; at instant t the last one that ended at or
-// before t - seal_lag is in use. Thread safety: none; its owner holds a lock (serve) or is alone (replay).
+// User and session state is fresh to the last event. Shared state and the catalogue change only when an epoch is
+// sealed: a record of arrival a is visible to reads whose epoch ended after a. An epoch is 60 s of arrival time; at
+// instant t the last one that ended at or before t - seal_lag is in use. Thread safety: none; its owner holds a lock
+// (serve) or is alone (replay).
 #pragma once
 
 #include <deque>
@@ -27,8 +29,8 @@ inline std::int64_t EpochEndAt(std::int64_t now_ms) { return (now_ms - kSealLagM
 class StateTable {
  public:
   explicit StateTable(std::uint32_t row_bytes) : row_bytes_(row_bytes) {}
-  std::byte* Get(Key key);                // Made when missing.
-  const std::byte* Find(Key key) const;   // Null when missing.
+  std::byte* Get(Key key);               // Made when missing.
+  const std::byte* Find(Key key) const;  // Null when missing.
   std::size_t size() const { return rows_.size(); }
 
  private:
@@ -85,7 +87,7 @@ class OnlineStore {
     EventLine line;
     std::vector<PropertyValue> item_properties, user_properties;
     std::string item_id;
-    bool catalogue;                      // The item's own properties changed.
+    bool catalogue;  // The item's own properties changed.
     std::vector<PropertyValue> update;
   };
   void FoldLine(const EventLine& line, Key user, Key session);
@@ -94,7 +96,7 @@ class OnlineStore {
 
   const std::shared_ptr<const FeatureSet> features_;
   StateTable users_, sessions_;
-  std::vector<StateTable> shared_;            // One an entity.
+  std::vector<StateTable> shared_;                  // One an entity.
   std::vector<std::vector<std::uint64_t>> totals_;  // One a column: the whole shop's state of a shared view.
   std::unordered_map<Key, std::vector<PropertyValue>> user_properties_;
   std::unordered_map<Key, std::vector<Key>> recent_;

@@ -41,7 +41,11 @@ class OnlineStoreTest : public testing::Test {
     store = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());
   }
   void Fold(EventType type, std::int64_t arrival_ms, const std::string& user = "u", double price = std::nan("")) {
-    Event e{.type = type, .time_ms = arrival_ms, .user_id = user, .items = {{.item_id = "i", .price = price}}, .context = {{.name = "city", .text = "rome"}}};
+    Event e{.type = type,
+            .time_ms = arrival_ms,
+            .user_id = user,
+            .items = {{.item_id = "i", .price = price}},
+            .context = {{.name = "city", .text = "rome"}}};
     store->Fold({next++, arrival_ms, e});
   }
   std::vector<float> Read(std::int64_t now_ms, const std::string& user = "u", std::vector<Property> own = {}) {
@@ -90,7 +94,9 @@ TEST_F(OnlineStoreTest, RemembersWhatAUserTouchedLastOnce) {
 
 TEST_F(OnlineStoreTest, GoesOnFromASnapshotAsIfItHadFoldedEverything) {
   Fold(EventType::kItemUpdate, minute, "", 10);
-  for (int i = 0; i < 50; ++i) Fold(i % 3 ? EventType::kFeedClick : EventType::kFeedImpression, minute + i * 7 * kSecondMs, "u" + std::to_string(i % 5), 3.0 + i);
+  for (int i = 0; i < 50; ++i)
+    Fold(i % 3 ? EventType::kFeedClick : EventType::kFeedImpression, minute + i * 7 * kSecondMs,
+         "u" + std::to_string(i % 5), 3.0 + i);
   const std::string bytes = EncodeSnapshot(*store, "mine");
   auto config = Config::Parse(kConfig, "gfr.toml");
   auto restored = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());

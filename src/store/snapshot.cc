@@ -146,8 +146,10 @@ constexpr std::size_t kHeaderBytes = 20;
 // Of everything that the bytes depend on.
 std::uint64_t Shape(const FeatureSet& set) {
   std::string text = std::to_string(set.fingerprint) + ";" + std::to_string(set.schema.price_from_impressions);
-  for (std::size_t p = 0; p < set.schema.item_names.size(); ++p) text += ";" + set.schema.item_names[p] + (set.schema.item_categorical[p] ? "c" : "n");
-  for (std::size_t p = 0; p < set.schema.user_names.size(); ++p) text += ";" + set.schema.user_names[p] + (set.schema.user_categorical[p] ? "c" : "n");
+  for (std::size_t p = 0; p < set.schema.item_names.size(); ++p)
+    text += ";" + set.schema.item_names[p] + (set.schema.item_categorical[p] ? "c" : "n");
+  for (std::size_t p = 0; p < set.schema.user_names.size(); ++p)
+    text += ";" + set.schema.user_names[p] + (set.schema.user_categorical[p] ? "c" : "n");
   return Hash64(text.data(), text.size());
 }
 
@@ -170,11 +172,13 @@ std::string EncodeSnapshot(const OnlineStore& store, std::string_view extra) {
 Status DecodeSnapshot(std::string_view bytes, OnlineStore* store, std::string* extra) {
   std::uint64_t shape = 0;
   std::uint32_t crc = 0;
-  if (bytes.size() < kHeaderBytes || std::memcmp(bytes.data(), kMagic, 8) != 0) return Error{ErrorCode::kCorrupt, "not a snapshot"};
+  if (bytes.size() < kHeaderBytes || std::memcmp(bytes.data(), kMagic, 8) != 0)
+    return Error{ErrorCode::kCorrupt, "not a snapshot"};
   std::memcpy(&shape, bytes.data() + 8, 8);
   std::memcpy(&crc, bytes.data() + 16, 4);
   bytes.remove_prefix(kHeaderBytes);
-  if (crc != Crc32c(bytes.data(), bytes.size())) return Error{ErrorCode::kCorrupt, "the snapshot's bytes are not what was written"};
+  if (crc != Crc32c(bytes.data(), bytes.size()))
+    return Error{ErrorCode::kCorrupt, "the snapshot's bytes are not what was written"};
   if (shape != Shape(store->features())) return Error{ErrorCode::kNotFound, "the snapshot is of other definitions"};
   SnapshotCodec codec(bytes);
   codec.Do(*store);

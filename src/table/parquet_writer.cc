@@ -16,8 +16,10 @@ MadeArray NumbersOf(const std::vector<T>& values) {
   Builder builder;
   ARROW_RETURN_NOT_OK(builder.Reserve(static_cast<std::int64_t>(values.size())));
   for (const T v : values) {
-    if (v == v) builder.UnsafeAppend(v);
-    else builder.UnsafeAppendNull();
+    if (v == v)
+      builder.UnsafeAppend(v);
+    else
+      builder.UnsafeAppendNull();
   }
   return builder.Finish();
 }
@@ -59,8 +61,10 @@ arrow::Status Write(const std::string& path, const std::vector<NamedColumn>& col
 
 Status WriteParquet(const std::string& path, const std::vector<NamedColumn>& columns) {
   const std::string beside = path + ".tmp";
-  if (const auto status = Write(beside, columns); !status.ok()) return Error{ErrorCode::kUnavailable, status.ToString(), {path, 0}};
-  if (std::rename(beside.c_str(), path.c_str()) != 0) return Error{ErrorCode::kUnavailable, "cannot rename it into place", {path, 0}};
+  if (const auto status = Write(beside, columns); !status.ok())
+    return Error{ErrorCode::kUnavailable, status.ToString(), {path, 0}};
+  if (std::rename(beside.c_str(), path.c_str()) != 0)
+    return Error{ErrorCode::kUnavailable, "cannot rename it into place", {path, 0}};
   return {};
 }
 

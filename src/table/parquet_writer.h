@@ -13,7 +13,9 @@ namespace gfr {
 struct NamedColumn {
   std::string name;
   // NaN and the empty string are null.
-  std::variant<std::vector<float>, std::vector<double>, std::vector<std::int64_t>, std::vector<std::uint64_t>, std::vector<std::string>, std::vector<std::vector<std::string>>> values;
+  std::variant<std::vector<float>, std::vector<double>, std::vector<std::int64_t>, std::vector<std::uint64_t>,
+               std::vector<std::string>, std::vector<std::vector<std::string>>>
+      values;
 };
 
 // REQUIRES: columns of one length. Written beside and renamed.

@@ -11,9 +11,11 @@ namespace {
 double Sigmoid(double z) { return 1.0 / (1.0 + std::exp(-z)); }
 double SoftPlus(double z) { return std::log1p(std::exp(-std::fabs(z))) + std::fmax(z, 0.0); }
 
-// Logistic regression of `target` on up to 3 inputs by Newton's method with a small ridge; the last input is the constant 1.
+// Logistic regression of `target` on up to 3 inputs by Newton's method with a small ridge; the last input is the
+// constant 1.
 template <int N, typename Inputs>
-std::array<double, N> Logistic(std::size_t count, const Inputs& inputs, std::span<const double> target, std::array<double, N> w) {
+std::array<double, N> Logistic(std::size_t count, const Inputs& inputs, std::span<const double> target,
+                               std::array<double, N> w) {
   for (int step = 0; step < 50; ++step) {
     double gradient[N] = {}, hessian[N][N] = {};
     for (std::size_t i = 0; i < count; ++i) {
@@ -68,7 +70,8 @@ Calibrator FitIsotonic(std::span<const float> margins, std::span<const float> la
       block.n += 1;
     }
     blocks.push_back(block);
-    while (blocks.size() > 1 && blocks[blocks.size() - 2].y / blocks[blocks.size() - 2].n >= blocks.back().y / blocks.back().n) {
+    while (blocks.size() > 1 &&
+           blocks[blocks.size() - 2].y / blocks[blocks.size() - 2].n >= blocks.back().y / blocks.back().n) {
       const Block last = blocks.back();
       blocks.pop_back();
       blocks.back().x += last.x;
@@ -99,7 +102,8 @@ double LogLoss(const Calibrator& c, std::span<const float> margins, std::span<co
 Calibrator FitCalibratorOf(Calibrator::Kind kind, std::span<const float> margins, std::span<const float> labels) {
   if (kind == Calibrator::Kind::kNone) return {};
   if (kind == Calibrator::Kind::kIsotonic) return FitIsotonic(margins, labels);
-  const double positives = std::accumulate(labels.begin(), labels.end(), 0.0), negatives = static_cast<double>(labels.size()) - positives;
+  const double positives = std::accumulate(labels.begin(), labels.end(), 0.0),
+               negatives = static_cast<double>(labels.size()) - positives;
   const bool platt = kind == Calibrator::Kind::kPlatt;
   std::vector<double> target(labels.size());
   for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -107,11 +111,19 @@ Calibrator FitCalibratorOf(Calibrator::Kind kind, std::span<const float> margins
   }
   Calibrator c{.kind = kind};
   if (platt) {
-    const auto w = Logistic<2>(margins.size(), [&](std::size_t i) { return std::array<double, 2>{margins[i], 1.0}; }, target, {1, 0});
+    const auto w = Logistic<2>(margins.size(),
+                               [&](std::size_t i) {
+                                 return std::array<double, 2>{margins[i], 1.0};
+                               },
+                               target, {1, 0});
     c.a = w[0];
     c.b = w[1];
   } else {
-    const auto w = Logistic<3>(margins.size(), [&](std::size_t i) { return std::array<double, 3>{-SoftPlus(-margins[i]), SoftPlus(margins[i]), 1.0}; }, target, {1, 1, 0});
+    const auto w = Logistic<3>(margins.size(),
+                               [&](std::size_t i) {
+                                 return std::array<double, 3>{-SoftPlus(-margins[i]), SoftPlus(margins[i]), 1.0};
+                               },
+                               target, {1, 1, 0});
     c.a = w[0];
     c.b = w[1];
     c.c = w[2];
@@ -124,7 +136,8 @@ Calibrator FitCalibrator(std::span<const float> margins, std::span<const float> 
   if (positives < 20) return {};
   Calibrator::Kind chosen = Calibrator::Kind::kNone;
   double lowest = INFINITY;
-  for (const auto kind : {Calibrator::Kind::kNone, Calibrator::Kind::kPlatt, Calibrator::Kind::kBeta, Calibrator::Kind::kIsotonic}) {
+  for (const auto kind :
+       {Calibrator::Kind::kNone, Calibrator::Kind::kPlatt, Calibrator::Kind::kBeta, Calibrator::Kind::kIsotonic}) {
     if (kind == Calibrator::Kind::kIsotonic && positives < 1000) continue;
     double loss = 0;
     for (std::uint64_t fold = 0; fold < 5; ++fold) {

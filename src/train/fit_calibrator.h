@@ -1,5 +1,5 @@
-// Chooses and fits a calibrator: none, Platt (with its target smoothing), isotonic (with at least 1,000 positives) or beta, whichever has
-// the lowest log loss in 5-fold cross-fitting grouped by user.
+// Chooses and fits a calibrator: none, Platt (with its target smoothing), isotonic (with at least 1,000 positives) or
+// beta, whichever has the lowest log loss in 5-fold cross-fitting grouped by user.
 #pragma once
 
 #include <span>

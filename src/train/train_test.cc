@@ -45,7 +45,8 @@ class TrainTest : public testing::Test {
 TEST_F(TrainTest, ScoresEqualXgboostsBitForBit) {
   const Rows rows = RandomRows(1, 4000), other = RandomRows(2, 3001);
   for (const int depth : {1, 3, 8}) {
-    const auto trained = engine->Train(rows.matrix(), nullptr, {.depth = depth, .eta = 0.3, .max_rounds = 60}, [](int, double) {});
+    const auto trained =
+        engine->Train(rows.matrix(), nullptr, {.depth = depth, .eta = 0.3, .max_rounds = 60}, [](int, double) {});
     ASSERT_TRUE(trained.ok()) << trained.error().message;
     const auto forest = ParseXgboost(trained.value().ubj);
     ASSERT_TRUE(forest.ok()) << forest.error().message;
@@ -60,7 +61,9 @@ TEST_F(TrainTest, StopsEarlyWhereValidationIsBest) {
   const Rows rows = RandomRows(3, 500), validation = RandomRows(4, 2000);
   const TrainMatrix held = validation.matrix();
   std::vector<double> losses;
-  const auto trained = engine->Train(rows.matrix(), &held, {.depth = 6, .eta = 0.3, .max_rounds = 300, .early_stopping = 10}, [&](int, double loss) { losses.push_back(loss); });
+  const auto trained =
+      engine->Train(rows.matrix(), &held, {.depth = 6, .eta = 0.3, .max_rounds = 300, .early_stopping = 10},
+                    [&](int, double loss) { losses.push_back(loss); });
   const auto best = std::ranges::min_element(losses) - losses.begin();
   EXPECT_EQ(trained.value().rounds, best + 1);
   EXPECT_LT(losses.size(), 300u);
@@ -69,18 +72,21 @@ TEST_F(TrainTest, StopsEarlyWhereValidationIsBest) {
 
 TEST_F(TrainTest, AModelFileOfAnyBytesIsRefusedOrRead) {
   const Rows rows = RandomRows(5, 300);
-  const std::string ubj = engine->Train(rows.matrix(), nullptr, {.depth = 3, .max_rounds = 5}, [](int, double) {}).value().ubj;
+  const std::string ubj =
+      engine->Train(rows.matrix(), nullptr, {.depth = 3, .max_rounds = 5}, [](int, double) {}).value().ubj;
   Rng rng(6);
   for (int i = 0; i < 3000; ++i) {
     std::string bytes = ubj;
-    for (std::uint64_t n = 1 + rng.Below(8); n > 0; --n) bytes[rng.Below(bytes.size())] = static_cast<char>(rng.Below(256));
+    for (std::uint64_t n = 1 + rng.Below(8); n > 0; --n)
+      bytes[rng.Below(bytes.size())] = static_cast<char>(rng.Below(256));
     if (rng.Chance(0.3)) bytes.resize(rng.Below(bytes.size()));
     const auto forest = ParseXgboost(bytes);
     if (!forest.ok()) continue;
     const auto scorer = Scorer::Make(forest.value());
     std::vector<float> wide(static_cast<std::size_t>(std::clamp(forest.value().columns, 1, 1 << 20)), 0.5f);
     float margin = 0;
-    if (scorer.ok() && forest.value().columns <= (1 << 20)) scorer.value()->Margins(wide.data(), 1, wide.size(), &margin);
+    if (scorer.ok() && forest.value().columns <= (1 << 20))
+      scorer.value()->Margins(wide.data(), 1, wide.size(), &margin);
   }
 }
 

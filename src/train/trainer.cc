@@ -54,7 +54,8 @@ void MakeDictionaries(const Dataset& data, std::int64_t to_ms, Model& model) {
     std::vector<std::pair<std::uint64_t, float>> order;
     for (const auto& [value, count] : counts) order.push_back({count, value});
     std::ranges::sort(order, std::greater<>());
-    for (std::size_t c = 0; c < std::min<std::size_t>(order.size(), 200); ++c) model.categories[k][order[c].second] = static_cast<float>(c);
+    for (std::size_t c = 0; c < std::min<std::size_t>(order.size(), 200); ++c)
+      model.categories[k][order[c].second] = static_cast<float>(c);
   }
 }
 
@@ -69,14 +70,17 @@ struct Boundaries {
   std::int64_t begin, validation, calibration, calibration_end, test, end;
 };
 
-// The parts of the first `end_share` of an objective's rows; the gaps before validation and test are taken from the parts before them.
-Boundaries Split(const Dataset& data, const ObjectiveRows& rows, std::int64_t window_ms, const SplitConfig& split, double end_share) {
+// The parts of the first `end_share` of an objective's rows; the gaps before validation and test are taken from the
+// parts before them.
+Boundaries Split(const Dataset& data, const ObjectiveRows& rows, std::int64_t window_ms, const SplitConfig& split,
+                 double end_share) {
   const std::vector<std::int64_t>& times = rows.arrival_ms;  // In log order, so they rise.
   if (times.empty()) return {};
   const auto n = static_cast<double>(times.size());
   const auto at = [&](double index) { return times[static_cast<std::size_t>(std::clamp(index, 0.0, n - 1))]; };
   Boundaries b;
-  b.begin = std::min(data.first_arrival_ms + split.warmup_ms, data.first_arrival_ms + (data.last_arrival_ms - data.first_arrival_ms) / 5);
+  b.begin = std::min(data.first_arrival_ms + split.warmup_ms,
+                     data.first_arrival_ms + (data.last_arrival_ms - data.first_arrival_ms) / 5);
   b.end = end_share >= 1 ? times.back() + 1 : at(end_share * n);
   b.test = at((end_share - split.test) * n);
   b.calibration_end = b.test - window_ms;
@@ -97,35 +101,40 @@ struct Fitted {
   std::vector<double> gain;
 };
 
-Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, const Model& model, const Boundaries& b, const TrainConfig& train,
-                   const XgboostTrainer& engine, bool quiet) {
+Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, const Model& model, const Boundaries& b,
+                   const TrainConfig& train, const XgboostTrainer& engine, bool quiet) {
   const Part fit = Select(rows, model, b.begin, b.validation - config.window_ms);
   const Part stop = Select(rows, model, b.validation, b.calibration);
   const Part calibrate = Select(rows, model, b.calibration, b.calibration_end);
   const auto positives = [](const Part& p) { return std::ranges::count(p.labels, 1.0f); };
   for (const Part* part : {&fit, &stop, &calibrate}) {
     if (positives(*part) < 10 || positives(*part) == static_cast<std::ptrdiff_t>(part->size())) {
-      return Error{ErrorCode::kInvalidArgument, "objective '" + config.name + "' has " + std::to_string(part->size()) + " rows with " +
-                                                    std::to_string(positives(*part)) + " positives in the " +
-                                                    (part == &fit ? "training" : part == &stop ? "early stopping" : "calibration") +
-                                                    " part; needed are 10 of each class: bring more days, or shorten its window or [split]"};
+      return Error{ErrorCode::kInvalidArgument,
+                   "objective '" + config.name + "' has " + std::to_string(part->size()) + " rows with " +
+                       std::to_string(positives(*part)) + " positives in the " +
+                       (part == &fit    ? "training"
+                        : part == &stop ? "early stopping"
+                                        : "calibration") +
+                       " part; needed are 10 of each class: bring more days, or shorten its window or [split]"};
     }
   }
   const TrainMatrix validation = stop.matrix();
   const auto progress = [&](int round, double loss) {
-    if (!quiet && round % 50 == 0) std::fprintf(stderr, "train %s: round %d, log loss %.5f\n", config.name.c_str(), round, loss);
+    if (!quiet && round % 50 == 0)
+      std::fprintf(stderr, "train %s: round %d, log loss %.5f\n", config.name.c_str(), round, loss);
   };
   GFR_ASSIGN(TrainedForest trained, engine.Train(fit.matrix(), &validation, train.params, progress));
   Fitted fitted{.objective = {.name = config.name}, .rounds = trained.rounds, .gain = trained.gain};
   GFR_ASSIGN(fitted.objective.forest, ParseXgboost(trained.ubj));
   fitted.objective.forest_bytes = std::move(trained.ubj);
-  fitted.objective.calibrator = FitCalibrator(Margins(fitted.objective.forest, calibrate), calibrate.labels, calibrate.users);
+  fitted.objective.calibrator =
+      FitCalibrator(Margins(fitted.objective.forest, calibrate), calibrate.labels, calibrate.users);
   return fitted;
 }
 
 // Trains `rounds` rounds on the rows of [from, to); `bytes` gets the forest as XGBoost wrote it, when it is wanted.
-Result<Forest> Refit(const ObjectiveRows& rows, const Model& model, std::int64_t from_ms, std::int64_t to_ms, int rounds, const TrainConfig& train,
-                     const XgboostTrainer& engine, std::string* bytes) {
+Result<Forest> Refit(const ObjectiveRows& rows, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
+                     int rounds, const TrainConfig& train, const XgboostTrainer& engine, std::string* bytes) {
   const Part part = Select(rows, model, from_ms, to_ms);
   XgboostParams params = train.params;
   params.max_rounds = rounds;
@@ -196,9 +205,14 @@ std::vector<std::string> SliceNames(const Model& model, const Dataset& data, con
     std::vector<std::string> of_code(kSliceValues);
     for (const auto& [raw, code] : model.categories[k]) {
       const auto name = data.category_names.find(raw);
-      if (code < kSliceValues) of_code[static_cast<std::size_t>(code)] = name == data.category_names.end() ? "code " + std::to_string(static_cast<int>(code)) : name->second;
+      if (code < kSliceValues)
+        of_code[static_cast<std::size_t>(code)] =
+            name == data.category_names.end() ? "code " + std::to_string(static_cast<int>(code)) : name->second;
     }
-    for (std::size_t i = 0; i < names.size(); ++i) names[i] = value(i) != value(i) ? "missing or new" : value(i) < kSliceValues ? of_code[static_cast<std::size_t>(value(i))] : "others";
+    for (std::size_t i = 0; i < names.size(); ++i)
+      names[i] = value(i) != value(i)      ? "missing or new"
+                 : value(i) < kSliceValues ? of_code[static_cast<std::size_t>(value(i))]
+                                           : "others";
     return names;
   }
   std::vector<float> sorted;
@@ -212,13 +226,15 @@ std::vector<std::string> SliceNames(const Model& model, const Dataset& data, con
     if (value(i) != value(i)) continue;
     const auto quarter = std::ranges::upper_bound(cuts, value(i)) - std::begin(cuts);
     char name[64];
-    std::snprintf(name, sizeof name, "quarter %d: %s%g", static_cast<int>(quarter) + 1, quarter == 0 ? "below " : "from ", static_cast<double>(cuts[quarter == 0 ? 0 : quarter - 1]));
+    std::snprintf(name, sizeof name, "quarter %d: %s%g", static_cast<int>(quarter) + 1,
+                  quarter == 0 ? "below " : "from ", static_cast<double>(cuts[quarter == 0 ? 0 : quarter - 1]));
     names[i] = name;
   }
   return names;
 }
 
-std::vector<SliceReport> Slices(const Model& model, const Dataset& data, const Part& part, const std::vector<float>& probability) {
+std::vector<SliceReport> Slices(const Model& model, const Dataset& data, const Part& part,
+                                const std::vector<float>& probability) {
   std::vector<SliceReport> slices;
   for (std::size_t k = 0; k < model.columns.size(); ++k) {
     if (!model.categorical[k] && model.columns[k] != "price" && model.columns[k] != "supplied_rank") continue;
@@ -232,17 +248,22 @@ std::vector<SliceReport> Slices(const Model& model, const Dataset& data, const P
       predicted[names[i]].push_back(probability[i]);
     }
     for (const auto& [name, rows] : parts) {
-      if (rows.size() >= kSliceRows) slices.push_back({model.columns[k], name, MeasureBinary({predicted[name], rows.labels, rows.users}, 50, kSeed)});
+      if (rows.size() >= kSliceRows)
+        slices.push_back(
+            {model.columns[k], name, MeasureBinary({predicted[name], rows.labels, rows.users}, 50, kSeed)});
     }
   }
   return slices;
 }
 
-std::vector<std::span<const float>> Spans(const std::vector<std::vector<float>>& scores) { return {scores.begin(), scores.end()}; }
+std::vector<std::span<const float>> Spans(const std::vector<std::vector<float>>& scores) {
+  return {scores.begin(), scores.end()};
+}
 
 // Trains pctr again on each of several earlier ends and compares on what follows: no fold sees its own future.
-Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<ObjectiveConfig>& objectives, const SplitConfig& split,
-                const TrainConfig& train, const XgboostTrainer& engine, EvaluationReport& report) {
+Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<ObjectiveConfig>& objectives,
+                const SplitConfig& split, const TrainConfig& train, const XgboostTrainer& engine,
+                EvaluationReport& report) {
   const std::size_t o = RankingObjective(objectives);
   const double width = std::min(split.test, 0.5 / split.folds);
   Ranked all;
@@ -260,7 +281,9 @@ Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<
     Model model = dictionary;
     model.objectives = {fitted.value().objective};
     if (train.refit) {  // As what is served: the chosen rounds, on all rows whose labels were there before the fold.
-      GFR_ASSIGN(model.objectives[0].forest, Refit(data.objectives[o], dictionary, b.begin, b.test - objectives[o].window_ms, fitted.value().rounds, train, engine, nullptr));
+      GFR_ASSIGN(model.objectives[0].forest,
+                 Refit(data.objectives[o], dictionary, b.begin, b.test - objectives[o].window_ms, fitted.value().rounds,
+                       train, engine, nullptr));
     }
     const Ranked ranked = RankSlates(model, data, b.test, b.end);
     const auto mine = Spans(ranked.model), recent = Spans(ranked.most_recent), shown = Spans(ranked.order_shown);
@@ -270,14 +293,17 @@ Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<
     fold.mrr = MeasureRanking(ranked.requests, mine, 0, kSeed).mrr.value;
     fold.mrr_baseline = MeasureRanking(ranked.requests, recent, 0, kSeed).mrr.value;
     fold.difference = PairedMrrDifference(ranked.requests, mine, recent, 1000, kSeed);
-    fold.difference_untouched_order_shown = PairedMrrDifference(ranked.requests, mine, shown, 1000, kSeed, /*untouched_only=*/true);
+    fold.difference_untouched_order_shown =
+        PairedMrrDifference(ranked.requests, mine, shown, 1000, kSeed, /*untouched_only=*/true);
     report.folds.push_back(std::move(fold));
     all.requests.insert(all.requests.end(), ranked.requests.begin(), ranked.requests.end());
-    for (const auto part : {&Ranked::model, &Ranked::order_shown, &Ranked::most_recent}) (all.*part).insert((all.*part).end(), (ranked.*part).begin(), (ranked.*part).end());
+    for (const auto part : {&Ranked::model, &Ranked::order_shown, &Ranked::most_recent})
+      (all.*part).insert((all.*part).end(), (ranked.*part).begin(), (ranked.*part).end());
   }
   const auto mine = Spans(all.model);
   report.folds_difference = PairedMrrDifference(all.requests, mine, Spans(all.most_recent), 1000, kSeed);
-  report.folds_difference_untouched = PairedMrrDifference(all.requests, mine, Spans(all.order_shown), 1000, kSeed, /*untouched_only=*/true);
+  report.folds_difference_untouched =
+      PairedMrrDifference(all.requests, mine, Spans(all.order_shown), 1000, kSeed, /*untouched_only=*/true);
   return {};
 }
 
@@ -349,14 +375,16 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
   }
   const Ranked ranked = RankSlates(model, data, slates.from_ms, slates.to_ms);
   report.ranking = MeasureRanking(ranked.requests, Spans(ranked.model), kReplicates, kSeed);
-  report.baselines = {{"order_shown", MeasureRanking(ranked.requests, Spans(ranked.order_shown), kReplicates, kSeed)},
-                      {"popularity", MeasureRanking(ranked.requests, Spans(ranked.popularity), kReplicates, kSeed)},
-                      {"most_recent_interaction", MeasureRanking(ranked.requests, Spans(ranked.most_recent), kReplicates, kSeed)}};
+  report.baselines = {
+      {"order_shown", MeasureRanking(ranked.requests, Spans(ranked.order_shown), kReplicates, kSeed)},
+      {"popularity", MeasureRanking(ranked.requests, Spans(ranked.popularity), kReplicates, kSeed)},
+      {"most_recent_interaction", MeasureRanking(ranked.requests, Spans(ranked.most_recent), kReplicates, kSeed)}};
   return report;
 }
 
-Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
-                                const SplitConfig& split, const TrainConfig& config, const XgboostTrainer& engine) {
+Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
+                                const std::vector<ObjectiveConfig>& objectives, const SplitConfig& split,
+                                const TrainConfig& config, const XgboostTrainer& engine) {
   std::vector<Boundaries> parts;
   std::vector<TimeRange> test;
   std::int64_t first_validation = INT64_MAX;
@@ -401,7 +429,9 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
     for (std::size_t o = 0; o < objectives.size(); ++o) {
       const Part late = Select(data.objectives[o], model, parts[o].calibration, parts[o].end);
       const Calibrator calibrator = FitCalibrator(Margins(fitted[o].objective.forest, late), late.labels, late.users);
-      GFR_ASSIGN(model.objectives[o].forest, Refit(data.objectives[o], model, parts[o].begin, INT64_MAX, fitted[o].rounds, config, engine, &model.objectives[o].forest_bytes));
+      GFR_ASSIGN(model.objectives[o].forest,
+                 Refit(data.objectives[o], model, parts[o].begin, INT64_MAX, fitted[o].rounds, config, engine,
+                       &model.objectives[o].forest_bytes));
       model.objectives[o].calibrator = calibrator;
       stage("refit " + objectives[o].name, data.objectives[o].size());
     }

@@ -1,8 +1,9 @@
-// Trainer: a dataset to a model: split by time with a gap, gradient-boosted trees with early stopping, calibration on its own part,
-// metrics on the test part only, and a refit on all mature rows.
+// Trainer: a dataset to a model: split by time with a gap, gradient-boosted trees with early stopping, calibration on
+// its own part, metrics on the test part only, and a refit on all mature rows.
 //
-// Parts by arrival time, of each objective's own mature rows: warm-up | train | gap | validation A (early stopping) then B (calibration) |
-// gap | test. The gap is the objective's label window. The refitted forest has the chosen number of rounds; its calibrator is fitted on the out-of-time predictions of B and test.
+// Parts by arrival time, of each objective's own mature rows: warm-up | train | gap | validation A (early stopping)
+// then B (calibration) | gap | test. The gap is the objective's label window. The refitted forest has the chosen number
+// of rounds; its calibrator is fitted on the out-of-time predictions of B and test.
 #pragma once
 
 #include <string>
@@ -41,15 +42,17 @@ struct TrainedModel {
   std::vector<StageTime> stages;
 };
 
-Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
-                                const SplitConfig& split, const TrainConfig& config, const XgboostTrainer& engine);
+Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
+                                const std::vector<ObjectiveConfig>& objectives, const SplitConfig& split,
+                                const TrainConfig& config, const XgboostTrainer& engine);
 
 struct TimeRange {
   std::int64_t from_ms = INT64_MIN, to_ms = INT64_MAX;  // By arrival, to_ms exclusive.
 };
 
-// Judges `model` on the rows of `ranges` (one an objective) and the slates of the range of "pctr" (else of the first), ranked by it.
-// Slices are cut by every category column (its eight most frequent values), and by price and supplied_rank in quartiles.
+// Judges `model` on the rows of `ranges` (one an objective) and the slates of the range of "pctr" (else of the first),
+// ranked by it. Slices are cut by every category column (its eight most frequent values), and by price and
+// supplied_rank in quartiles.
 EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
                                const std::vector<TimeRange>& ranges);
 

@@ -17,19 +17,23 @@ struct XgboostTrainer::Api {
   int (*XGDMatrixCreateFromDense)(const char* data, const char* config, void** out);
   int (*XGProxyDMatrixCreate)(void** out);
   int (*XGProxyDMatrixSetDataDense)(void* handle, const char* data);
-  int (*XGQuantileDMatrixCreateFromCallback)(void* iterator, void* proxy, void* ref, void (*reset)(void*), int (*next)(void*), const char* config, void** out);
+  int (*XGQuantileDMatrixCreateFromCallback)(void* iterator, void* proxy, void* ref, void (*reset)(void*),
+                                             int (*next)(void*), const char* config, void** out);
   int (*XGDMatrixSetInfoFromInterface)(void* handle, const char* field, const char* data);
   int (*XGDMatrixFree)(void* handle);
   int (*XGBoosterCreate)(void* const matrices[], std::uint64_t count, void** out);
   int (*XGBoosterFree)(void* handle);
   int (*XGBoosterSetParam)(void* handle, const char* name, const char* value);
   int (*XGBoosterUpdateOneIter)(void* handle, int round, void* train);
-  int (*XGBoosterEvalOneIter)(void* handle, int round, void* matrices[], const char* names[], std::uint64_t count, const char** out);
+  int (*XGBoosterEvalOneIter)(void* handle, int round, void* matrices[], const char* names[], std::uint64_t count,
+                              const char** out);
   int (*XGBoosterSlice)(void* handle, int begin, int end, int step, void** out);
   int (*XGBoosterSaveModelToBuffer)(void* handle, const char* config, std::uint64_t* size, const char** out);
   int (*XGBoosterLoadModelFromBuffer)(void* handle, const void* data, std::uint64_t size);
-  int (*XGBoosterFeatureScore)(void* handle, const char* config, std::uint64_t* features, const char*** names, std::uint64_t* dim, const std::uint64_t** shape, const float** scores);
-  int (*XGBoosterPredictFromDense)(void* handle, const char* data, const char* config, void* meta, const std::uint64_t** shape, std::uint64_t* dim, const float** out);
+  int (*XGBoosterFeatureScore)(void* handle, const char* config, std::uint64_t* features, const char*** names,
+                               std::uint64_t* dim, const std::uint64_t** shape, const float** scores);
+  int (*XGBoosterPredictFromDense)(void* handle, const char* data, const char* config, void* meta,
+                                   const std::uint64_t** shape, std::uint64_t* dim, const float** out);
 
   Status Check(int code) const {
     if (code == 0) return {};
@@ -42,7 +46,8 @@ namespace {
 // NumPy's array interface of a float array.
 std::string Interface(const float* data, std::size_t rows, std::size_t columns) {
   std::string shape = std::to_string(rows) + (columns > 0 ? "," + std::to_string(columns) : "");
-  return "{\"data\":[" + std::to_string(reinterpret_cast<std::uintptr_t>(data)) + ",true],\"shape\":[" + shape + "],\"typestr\":\"<f4\",\"version\":3}";
+  return "{\"data\":[" + std::to_string(reinterpret_cast<std::uintptr_t>(data)) + ",true],\"shape\":[" + shape +
+         "],\"typestr\":\"<f4\",\"version\":3}";
 }
 
 // Frees a handle at the end of its scope.
@@ -65,7 +70,9 @@ Result<std::unique_ptr<XgboostTrainer>> XgboostTrainer::Load(const std::string& 
   auto api = std::make_unique<Api>();
   ::setenv("OMP_WAIT_POLICY", "passive", 0);  // Its threads must not spin where others need the processors.
   api->library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!api->library) return Error{ErrorCode::kNotFound, std::string("XGBoost cannot be loaded (set GFR_XGBOOST_LIBRARY to libxgboost.so): ") + ::dlerror()};
+  if (!api->library)
+    return Error{ErrorCode::kNotFound,
+                 std::string("XGBoost cannot be loaded (set GFR_XGBOOST_LIBRARY to libxgboost.so): ") + ::dlerror()};
   std::string missing;
   const auto load = [&](auto& function, const char* name) {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(api->library, name));
@@ -87,30 +94,43 @@ Result<std::unique_ptr<XgboostTrainer>> XgboostTrainer::Load(const std::string& 
   GFR_LOAD(XGBoosterFeatureScore);
   GFR_LOAD(XGBoosterPredictFromDense);
 #undef GFR_LOAD
-  if (!missing.empty()) return Error{ErrorCode::kNotFound, "'" + path + "' has no function " + missing + "; wanted is XGBoost 3"};
+  if (!missing.empty())
+    return Error{ErrorCode::kNotFound, "'" + path + "' has no function " + missing + "; wanted is XGBoost 3"};
   return std::unique_ptr<XgboostTrainer>(new XgboostTrainer(std::move(api)));
 }
 
-Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const TrainMatrix* validation, const XgboostParams& p,
+Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const TrainMatrix* validation,
+                                            const XgboostParams& p,
                                             const std::function<void(int, double)>& progress) const {
   Handle d(api_->XGDMatrixFree), v(api_->XGDMatrixFree), booster(api_->XGBoosterFree), best(api_->XGBoosterFree);
   const std::string config = "{\"missing\":NaN,\"nthread\":" + std::to_string(p.threads) + "}";
   const auto make = [&](const TrainMatrix& m, void** out) -> Status {
-    GFR_TRY(api_->Check(api_->XGDMatrixCreateFromDense(Interface(m.rows, m.count, m.columns).c_str(), config.c_str(), out)));
+    GFR_TRY(api_->Check(
+        api_->XGDMatrixCreateFromDense(Interface(m.rows, m.count, m.columns).c_str(), config.c_str(), out)));
     GFR_TRY(api_->Check(api_->XGDMatrixSetInfoFromInterface(*out, "label", Interface(m.labels, m.count, 0).c_str())));
-    if (m.weights) return api_->Check(api_->XGDMatrixSetInfoFromInterface(*out, "weight", Interface(m.weights, m.count, 0).c_str()));
+    if (m.weights)
+      return api_->Check(api_->XGDMatrixSetInfoFromInterface(*out, "weight", Interface(m.weights, m.count, 0).c_str()));
     return {};
   };
   GFR_TRY(make(train, &d.handle));
   if (validation) GFR_TRY(make(*validation, &v.handle));
   void* matrices[] = {d.handle, v.handle};
   GFR_TRY(api_->Check(api_->XGBoosterCreate(matrices, validation ? 2 : 1, &booster.handle)));
-  const std::pair<const char*, std::string> parameters[] = {
-      {"objective", "binary:logistic"}, {"tree_method", "hist"}, {"max_depth", std::to_string(p.depth)}, {"eta", std::to_string(p.eta)},
-      {"min_child_weight", std::to_string(p.min_child_weight)}, {"lambda", std::to_string(p.lambda)}, {"subsample", std::to_string(p.subsample)},
-      {"colsample_bytree", std::to_string(p.colsample)}, {"max_bin", std::to_string(p.max_bin)}, {"nthread", std::to_string(p.threads)},
-      {"seed", std::to_string(p.seed)}, {"eval_metric", "logloss"}, {"verbosity", "0"}};
-  for (const auto& [name, value] : parameters) GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, name, value.c_str())));
+  const std::pair<const char*, std::string> parameters[] = {{"objective", "binary:logistic"},
+                                                            {"tree_method", "hist"},
+                                                            {"max_depth", std::to_string(p.depth)},
+                                                            {"eta", std::to_string(p.eta)},
+                                                            {"min_child_weight", std::to_string(p.min_child_weight)},
+                                                            {"lambda", std::to_string(p.lambda)},
+                                                            {"subsample", std::to_string(p.subsample)},
+                                                            {"colsample_bytree", std::to_string(p.colsample)},
+                                                            {"max_bin", std::to_string(p.max_bin)},
+                                                            {"nthread", std::to_string(p.threads)},
+                                                            {"seed", std::to_string(p.seed)},
+                                                            {"eval_metric", "logloss"},
+                                                            {"verbosity", "0"}};
+  for (const auto& [name, value] : parameters)
+    GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, name, value.c_str())));
   double best_loss = INFINITY;
   int best_rounds = p.max_rounds;
   for (int round = 0; round < p.max_rounds; ++round) {
@@ -138,7 +158,8 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   const char** names = nullptr;
   const std::uint64_t* shape = nullptr;
   const float* scores = nullptr;
-  GFR_TRY(api_->Check(api_->XGBoosterFeatureScore(best.handle, "{\"importance_type\":\"total_gain\"}", &features, &names, &dim, &shape, &scores)));
+  GFR_TRY(api_->Check(api_->XGBoosterFeatureScore(best.handle, "{\"importance_type\":\"total_gain\"}", &features,
+                                                  &names, &dim, &shape, &scores)));
   for (std::uint64_t i = 0; i < features; ++i) {
     const auto k = static_cast<std::size_t>(std::atoi(names[i] + 1));  // "f12"
     if (names[i][0] == 'f' && k < trained.gain.size()) trained.gain[k] = scores[i];
@@ -146,7 +167,8 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   return trained;
 }
 
-Result<std::vector<float>> XgboostTrainer::PredictMargins(const std::string& ubj, const float* rows, std::size_t count, std::size_t columns) const {
+Result<std::vector<float>> XgboostTrainer::PredictMargins(const std::string& ubj, const float* rows, std::size_t count,
+                                                          std::size_t columns) const {
   Handle booster(api_->XGBoosterFree);
   GFR_TRY(api_->Check(api_->XGBoosterCreate(nullptr, 0, &booster.handle)));
   GFR_TRY(api_->Check(api_->XGBoosterLoadModelFromBuffer(booster.handle, ubj.data(), ubj.size())));
@@ -154,9 +176,11 @@ Result<std::vector<float>> XgboostTrainer::PredictMargins(const std::string& ubj
   const std::uint64_t* shape = nullptr;
   std::uint64_t dim = 0;
   const float* out = nullptr;
-  GFR_TRY(api_->Check(api_->XGBoosterPredictFromDense(booster.handle, Interface(rows, count, columns).c_str(),
-                                                       "{\"type\":1,\"training\":false,\"iteration_begin\":0,\"iteration_end\":0,\"strict_shape\":false,\"cache_id\":0,\"missing\":NaN}",
-                                                       nullptr, &shape, &dim, &out)));
+  GFR_TRY(
+      api_->Check(api_->XGBoosterPredictFromDense(booster.handle, Interface(rows, count, columns).c_str(),
+                                                  "{\"type\":1,\"training\":false,\"iteration_begin\":0,\"iteration_"
+                                                  "end\":0,\"strict_shape\":false,\"cache_id\":0,\"missing\":NaN}",
+                                                  nullptr, &shape, &dim, &out)));
   return std::vector<float>(out, out + count);
 }
 
@@ -164,7 +188,8 @@ std::string FindXgboostLibrary() {
   if (const char* path = std::getenv("GFR_XGBOOST_LIBRARY")) return path;
   std::error_code code;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", code).parent_path();
-  for (const char* place : {"../lib/gfr/libxgboost.so", "../venv/lib/python3.11/site-packages/xgboost/lib/libxgboost.so"}) {
+  for (const char* place :
+       {"../lib/gfr/libxgboost.so", "../venv/lib/python3.11/site-packages/xgboost/lib/libxgboost.so"}) {
     if (const auto path = program / place; std::filesystem::exists(path, code)) return path.string();
   }
   return "libxgboost.so";

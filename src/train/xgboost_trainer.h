@@ -1,4 +1,5 @@
-// XgboostTrainer: XGBoost (tree_method hist, binary:logistic) through its C API, loaded at run time; only `gfr train` loads it.
+// XgboostTrainer: XGBoost (tree_method hist, binary:logistic) through its C API, loaded at run time; only `gfr train`
+// loads it.
 //
 // Thread safety: one training at a time.
 #pragma once
@@ -46,7 +47,8 @@ class XgboostTrainer {
   // With `validation`: early stopping on its log loss, the best rounds are kept. Without: exactly max_rounds.
   Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const XgboostParams& params,
                               const std::function<void(int round, double log_loss)>& progress) const;
-  Result<std::vector<float>> PredictMargins(const std::string& ubj, const float* rows, std::size_t count, std::size_t columns) const;
+  Result<std::vector<float>> PredictMargins(const std::string& ubj, const float* rows, std::size_t count,
+                                            std::size_t columns) const;
 
  private:
   struct Api;
