@@ -237,10 +237,11 @@ TEST(Affinity, IsTheShareOfDecayedInteractions) {
     const auto a = category.Read(now), b = band.Read(now);
     for (std::size_t i = 0; i < 6; ++i) {
       const double price = 10.0 * static_cast<double>(i + 1);
-      if (total[0] > 0)
+      if (total[0] > 0) {
         ASSERT_NEAR(a[i], share[0][i % 3] / total[0], 1e-5);
-      else
+      } else {
         ASSERT_TRUE(std::isnan(a[i]));
+      }
       if (total[1] > 0) ASSERT_NEAR(b[i], share[1][price < 25 ? 0 : price < 50 ? 1 : 2] / total[1], 1e-5);
     }
   }
