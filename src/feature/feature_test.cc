@@ -242,7 +242,9 @@ TEST(Affinity, IsTheShareOfDecayedInteractions) {
       } else {
         ASSERT_TRUE(std::isnan(a[i]));
       }
-      if (total[1] > 0) ASSERT_NEAR(b[i], share[1][price < 25 ? 0 : price < 50 ? 1 : 2] / total[1], 1e-5);
+      if (total[1] > 0) {
+        ASSERT_NEAR(b[i], share[1][price < 25 ? 0 : price < 50 ? 1 : 2] / total[1], 1e-5);
+      }
     }
   }
 }

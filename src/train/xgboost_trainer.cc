@@ -189,7 +189,7 @@ std::string FindXgboostLibrary() {
   std::error_code code;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", code).parent_path();
   for (const char* place :
-       {"../lib/gfr/libxgboost.so", "../venv/lib/python3.11/site-packages/xgboost/lib/libxgboost.so"}) {
+       {"../lib/gfr/xgboost/lib/libxgboost.so", "../venv/lib/python3.11/site-packages/xgboost/lib/libxgboost.so"}) {
     if (const auto path = program / place; std::filesystem::exists(path, code)) return path.string();
   }
   return "libxgboost.so";
