@@ -49,28 +49,36 @@ EventFilter ReadEvents(Config& table, const char* key, const std::vector<std::st
   return filter;
 }
 
-// "user", "session", "shop", "item", "item.P", "user.P", "user.P x item".
+constexpr char kScopes[] =
+    "user, session, shop, item, item.PROPERTY, user.PROPERTY, surface, last, and pairs of the latter five such as "
+    "user.PROPERTY x item; properties are declared in [item] and [user]";
+
+std::optional<SharedEntity::Of> ReadPart(std::string_view text, const PropertySchema& schema) {
+  using Part = SharedEntity::Part;
+  if (text == "item") return SharedEntity::Of{Part::kItem, -1};
+  if (text == "surface") return SharedEntity::Of{Part::kSurface, -1};
+  if (text == "last") return SharedEntity::Of{Part::kLastItem, -1};
+  const bool of_item = text.starts_with("item."), of_user = text.starts_with("user.");
+  if (!of_item && !of_user) return std::nullopt;
+  const int p = of_item ? schema.FindItem(text.substr(5)) : schema.FindUser(text.substr(5));
+  if (p < 0) return std::nullopt;
+  return SharedEntity::Of{of_item ? Part::kItemProperty : Part::kUserProperty, p};
+}
+
+// "user", "session", "shop", one part, or two with " x " between them.
 Result<Scope> ReadScope(const std::string& text, const PropertySchema& schema, SharedEntity* entity) {
   if (text.empty()) return Scope::kRequest;
   if (text == "user") return Scope::kUser;
   if (text == "session") return Scope::kSession;
   entity->name = text;
-  std::string left = text;
-  if (const auto cross = text.find(" x item"); cross != std::string::npos && cross + 7 == text.size()) {
-    entity->item = true;
-    left = text.substr(0, cross);
-  }
-  if (left == "shop" && !entity->item) return Scope::kShared;
-  if (left == "item" && !entity->item) {
-    entity->item = true;
-    return Scope::kShared;
-  }
-  if (left.starts_with("item.")) entity->item_property = schema.FindItem(left.substr(5));
-  if (left.starts_with("user.")) entity->user_property = schema.FindUser(left.substr(5));
-  if (entity->item_property < 0 && entity->user_property < 0) {
-    return Error{ErrorCode::kInvalidArgument, "scope is '" + text +
-                                                  "'; valid are user, session, shop, item, item.PROPERTY, "
-                                                  "user.PROPERTY and user.PROPERTY x item of declared properties"};
+  if (text == "shop") return Scope::kShared;
+  const auto cross = text.find(" x ");
+  for (const std::string& part : cross == std::string::npos
+                                     ? std::vector<std::string>{text}
+                                     : std::vector<std::string>{text.substr(0, cross), text.substr(cross + 3)}) {
+    const auto of = ReadPart(part, schema);
+    if (!of) return Error{ErrorCode::kInvalidArgument, "scope is '" + text + "'; valid are " + kScopes};
+    entity->parts.push_back(*of);
   }
   return Scope::kShared;
 }
@@ -122,13 +130,35 @@ int PropertySchema::FindUser(std::string_view name) const {
   return at == user_names.end() ? -1 : static_cast<int>(at - user_names.begin());
 }
 
-Key SharedEntity::KeyFor(Key item_key, std::span<const PropertyValue> item_properties,
-                         std::span<const PropertyValue> user_properties) const {
-  Key key = 1;
-  if (item_property >= 0) key = item_properties[item_property].category;
-  if (user_property >= 0) key = user_properties[user_property].category;
-  if (item) key = item_property < 0 && user_property < 0 ? item_key : (key && item_key ? PairKey(key, item_key) : 0);
-  return key;
+bool SharedEntity::needs_item() const {
+  return std::ranges::any_of(parts,
+                             [](const Of& of) { return of.part == Part::kItem || of.part == Part::kItemProperty; });
+}
+
+Key SharedEntity::KeyFor(const EntityValues& values) const {
+  if (parts.empty()) return 1;
+  Key keys[2] = {};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    switch (parts[i].part) {
+      case Part::kItem:
+        keys[i] = values.item;
+        break;
+      case Part::kItemProperty:
+        keys[i] = values.item_properties[static_cast<std::size_t>(parts[i].property)].category;
+        break;
+      case Part::kUserProperty:
+        keys[i] = values.user_properties[static_cast<std::size_t>(parts[i].property)].category;
+        break;
+      case Part::kSurface:
+        keys[i] = values.surface;
+        break;
+      case Part::kLastItem:
+        keys[i] = values.last_item;
+        break;
+    }
+    if (keys[i] == 0) return 0;
+  }
+  return parts.size() == 1 ? keys[0] : PairKey(keys[0], keys[1]);
 }
 
 FeatureSpec SpecOf(const FeatureConfig& f, std::uint32_t state_bytes, bool categorical) {

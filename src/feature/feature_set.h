@@ -1,8 +1,9 @@
 // FeatureSet: every feature of a project, bound: definitions read from [[feature]] and [item], [user], turned into
 // views once.
 //
-// Column k of a row is views[k]. A shared view belongs to an entity: "item", "item.PROPERTY", "user.PROPERTY", "shop",
-// or "user.PROPERTY x item"; views of one entity share a table. Immutable and safe from any thread after Make.
+// Column k of a row is views[k]. A shared view belongs to an entity: "shop", "item", "item.PROPERTY", "user.PROPERTY",
+// "surface", "last" (the item the session touched last), or a pair of them ("user.PROPERTY x item"); views of one
+// entity share a table. Immutable and safe from any thread after Make.
 #pragma once
 
 #include <memory>
@@ -19,6 +20,9 @@ namespace gfr {
 struct PropertySchema {
   std::vector<std::string> item_names, user_names;
   std::vector<bool> item_categorical, user_categorical;
+  std::vector<std::string> vector_names;  // Vector properties of items: embeddings made elsewhere, one after another in
+  std::vector<std::uint32_t> vector_offsets, vector_sizes;  // item_vectors.
+  std::uint32_t vector_width = 0;
   bool price_from_impressions = false;  // Prices shown are catalogue updates (for logs without a catalogue).
   std::int64_t utc_offset_ms = 0;       // The shop's local time.
 
@@ -32,16 +36,26 @@ struct BoundFeature {
   std::uint32_t offset = 0;  // Of its state in the row of its scope (or entity).
 };
 
+// What the key of shared state is made of.
+struct EntityValues {
+  Key item = 0;
+  std::span<const PropertyValue> item_properties, user_properties;
+  Key surface = 0, last_item = 0;
+};
+
+// Whose state a shared view keeps: the shop, or one part, or a pair of parts ("user.geography x item").
 struct SharedEntity {
+  enum class Part : std::uint8_t { kItem, kItemProperty, kUserProperty, kSurface, kLastItem };
+  struct Of {
+    Part part;
+    int property;  // Index in the schema, of kItemProperty and kUserProperty.
+  };
   std::string name;
-  bool item = false;       // The item itself is part of the key.
-  int item_property = -1;  // Or one of its properties.
-  int user_property = -1;  // A user property is part of the key.
+  std::vector<Of> parts;  // None: the shop.
   std::uint32_t row_bytes = 0;
 
-  // 0 when a part of the key is missing.
-  Key KeyFor(Key item_key, std::span<const PropertyValue> item_properties,
-             std::span<const PropertyValue> user_properties) const;
+  bool needs_item() const;                       // A line without an item has no key.
+  Key KeyFor(const EntityValues& values) const;  // 0 when a part is missing.
 };
 
 struct FeatureSet {

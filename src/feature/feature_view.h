@@ -30,6 +30,8 @@ struct PropertyValue {
   Key category = 0;
 };
 
+inline constexpr std::int64_t kNoMoney = std::numeric_limits<std::int64_t>::min();
+
 // One item of one event: an impression of 20 items is 20 lines with one time. An event without items is one line with
 // item 0.
 struct EventLine {
@@ -39,8 +41,14 @@ struct EventLine {
   std::int64_t time_ms;  // Event time.
   std::int32_t index;    // Place in its slate, -1 unknown.
   bool step;             // The first line of an event that a user did (not of an impression).
-  std::span<const PropertyValue>
-      item_properties;  // In the schema's order, as of the line's epoch; the line's own price in it.
+  std::span<const PropertyValue> item_properties =
+      {};  // In the schema's order, as of the line's epoch; the line's own price in it.
+  const float* item_vectors =
+      nullptr;  // The item's vector properties, PropertySchema::vector_width floats; null: none.
+  std::int32_t quantity = 1;
+  std::int64_t money_minor = kNoMoney;  // Price x quantity in hundredths; of a line without an item the event's value.
+  Key surface = 0;
+  Key last_item = 0;  // The item that the session touched last, before this event.
 };
 
 struct FeatureSpec {
@@ -60,6 +68,15 @@ struct ReadContext {
   std::size_t item_property_count;
   std::span<const PropertyValue> user_properties;
   bool supplied;  // The caller gave the order of the candidates: their index is the supplied rank.
+  const float* const* item_vectors =
+      nullptr;  // One an item (null: it has none), each PropertySchema::vector_width floats.
+  std::span<const PropertyValue> request_properties =
+      {};  // What the caller said of the request, in the schema's order.
+  const PropertyValue* request_item_properties =
+      nullptr;  // And of each candidate: items x request_item_property_count.
+  std::size_t request_item_property_count = 0;
+  Key surface = 0;
+  Key last_item = 0;  // The item that the session touched last.
 
   const PropertyValue& item_property(std::size_t i, std::size_t p) const {
     return item_properties[i * item_property_count + p];
@@ -88,8 +105,16 @@ class FeatureView {
 
   // Adds `line` to `state`; a line that the view does not count leaves it as it was. REQUIRES: lines come in log order.
   virtual void Fold(const EventLine&, std::byte*) const noexcept {}
-  // Adds to `into` what was folded into `from`. REQUIRES: shared scope.
+  // Adds to `into` what was folded into `from`. Shared scope: both are parts of one epoch, folded by any workers; any
+  // split and order of merging gives equal bytes. User and session scope: `from` is the state of an id that was joined
+  // to this one; the result depends on the two states only.
   virtual void Merge(const std::byte*, std::byte*) const noexcept {}
+  // Takes a sealed epoch's `delta` (a state folded from zero by lines that arrived in that epoch) into `state`. Epochs
+  // come in order; an epoch without a line is not sealed into the state. REQUIRES: shared scope.
+  virtual void Seal(const std::byte* delta, std::int64_t epoch_end_ms, std::byte* state) const noexcept {
+    (void)epoch_end_ms;
+    Merge(delta, state);
+  }
   // Writes one value a candidate. REQUIRES: states.rows has one entry a candidate unless the scope is kRequest.
   virtual void Read(const ReadContext& context, const StateRows& states, Column out) const noexcept = 0;
 

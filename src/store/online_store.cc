@@ -205,8 +205,8 @@ void OnlineStore::Apply(const PendingLine& pending) {
     if (f.entity < 0) continue;
     const SharedEntity& entity = features_->entities[f.entity];
     f.view->Fold(line, reinterpret_cast<std::byte*>(totals_[k].data()));
-    if (line.item == 0 && (entity.item || entity.item_property >= 0)) continue;
-    const Key key = entity.KeyFor(line.item, pending.item_properties, pending.user_properties);
+    if (line.item == 0 && entity.needs_item()) continue;
+    const Key key = entity.KeyFor({line.item, pending.item_properties, pending.user_properties});
     if (key != 0) f.view->Fold(line, shared_[f.entity].Get(key) + f.offset);
   }
 }
@@ -233,7 +233,7 @@ void OnlineStore::Read(const ReadRequest& request, float* out) {
   for (std::size_t e = 0; e < entity_rows.size(); ++e) {
     for (std::size_t i = 0; i < n; ++i) {
       const Key key =
-          features_->entities[e].KeyFor(keys[i], {&item_properties[i * properties], properties}, user_properties);
+          features_->entities[e].KeyFor({keys[i], {&item_properties[i * properties], properties}, user_properties});
       entity_rows[e][i] = key ? shared_[e].Find(key) : nullptr;
     }
   }
