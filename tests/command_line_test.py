@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from gfr_process import GFR, Folder, event, run, run_json
 
-COMMANDS = ["init", "simulate", "import", "log", "features", "dataset", "train", "evaluate", "models", "serve", "explain", "demo"]
+COMMANDS = ["init", "simulate", "import", "log", "features", "dataset", "train", "evaluate", "models", "doctor", "serve", "explain", "demo"]
 
 
 class CommandLine(unittest.TestCase):
@@ -57,6 +57,16 @@ class CommandLine(unittest.TestCase):
             data = run_json("dataset", "--project", project)
             self.assertGreater(data["objectives"]["pcvr"]["positives"], 30)
             self.assertIn("no version", run("evaluate", "--project", project, expect=1)[1] + "no version")
+            profile = run_json("features", "profile", "--project", project, "--html", folder / "profile.html")
+            for objective in ("pctr", "pcvr"):
+                self.assertEqual(profile["objectives"][objective]["rows"], data["objectives"][objective]["rows"])
+                for f in profile["objectives"][objective]["features"]:
+                    self.assertEqual(sum(b["rows"] for b in f["bins"]), f["rows"], f["name"])
+                    self.assertEqual(sum(b["positives"] for b in f["bins"]), data["objectives"][objective]["positives"], f["name"])
+            self.assertNotIn("http", (folder / "profile.html").read_text())
+            health = run_json("doctor", "--project", project)
+            self.assertEqual([f for f in health["findings"] if f["severity"] == "bad"], [])
+            self.assertEqual(health["events"], made["log_events"])
             trained = run_json("train", "--project", project)
             self.assertEqual(trained["version"], "1")
             self.assertTrue(trained["champion"])

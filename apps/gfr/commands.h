@@ -32,6 +32,14 @@ void AddDataset(CLI::App& app, Command& run);
 void AddTrain(CLI::App& app, Command& run);
 void AddEvaluate(CLI::App& app, Command& run);
 void AddModels(CLI::App& app, Command& run);
+// profile.cc: `gfr features profile`, whose options are its own.
+struct ProfileOptions {
+  std::string html, from, to;
+};
+void AddProfileOptions(CLI::App& features, ProfileOptions& options);
+int RunProfile(const ProfileOptions& options, const Common& common);
+// doctor.cc
+void AddDoctor(CLI::App& app, Command& run);
 // server.cc
 void AddServe(CLI::App& app, Command& run);
 void AddExplain(CLI::App& app, Command& run);

@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
   gfr::Command run;
   for (const auto add :
        {gfr::AddInit, gfr::AddSimulate, gfr::AddImport, gfr::AddLog, gfr::AddFeatures, gfr::AddDataset, gfr::AddTrain,
-        gfr::AddEvaluate, gfr::AddModels, gfr::AddServe, gfr::AddExplain, gfr::AddDemo}) {
+        gfr::AddEvaluate, gfr::AddModels, gfr::AddDoctor, gfr::AddServe, gfr::AddExplain, gfr::AddDemo}) {
     add(app, run);
   }
   try {

@@ -277,14 +277,20 @@ void AddFeatures(CLI::App& app, Command& run) {
   static Common common;
   static std::string action;
   static std::vector<std::string> arguments;
+  static ProfileOptions profile;
   CLI::App* c = AddCommand(app, "features", "The features that gfr.toml declares, and their values",
                            "gfr features get user=u100001 item=i100007 --project demo", common);
-  c->add_option("ACTION", action,
-                "list, show NAME, get ENTITY=ID..., or verify: are the values that were served those of a replay?")
+  c->add_option(
+       "ACTION", action,
+       "list, show NAME, get ENTITY=ID..., verify: are the values that were served those of a replay?, or profile: "
+       "what each looks like and says of each label")
       ->required()
-      ->check(CLI::IsMember({"list", "show", "get", "verify"}));
+      ->check(CLI::IsMember({"list", "show", "get", "verify", "profile"}));
   c->add_option("ARGUMENTS", arguments, "The feature to show; or user=ID, session=ID, item=ID to get");
-  c->callback([&run] { run = [] { return RunFeatures(action, arguments, common); }; });
+  AddProfileOptions(*c, profile);
+  c->callback([&run] {
+    run = [] { return action == "profile" ? RunProfile(profile, common) : RunFeatures(action, arguments, common); };
+  });
 }
 
 void AddDataset(CLI::App& app, Command& run) {

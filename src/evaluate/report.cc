@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/time.h"
+#include "evaluate/html.h"
 
 namespace gfr {
 namespace {
@@ -29,27 +30,6 @@ Json RankingJson(const RankingMetrics& m) {
             {"ndcg_10", Pair(m.ndcg_10.interval)}}}};
 }
 
-std::string Escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '&')
-      out += "&amp;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
-}
-
-std::string Cell(const Estimate& e) {
-  return fmt::format("<td>{:.4f} <small>[{:.4f}, {:.4f}]</small></td>", e.value, e.interval.low, e.interval.high);
-}
-
 // A line through points of the unit square (scaled by `top`), with the diagonal when wanted.
 std::string Plot(const std::string& title, const std::vector<CurvePoint>& points, double top, bool diagonal,
                  bool dots) {
@@ -67,7 +47,7 @@ std::string Plot(const std::string& title, const std::vector<CurvePoint>& points
       "<text x='36' y='275' text-anchor='end'>0</text><text x='36' y='28' text-anchor='end'>{:.2g}</text>"
       "<text x='290' y='288' text-anchor='end'>{:.2g}</text></svg><figcaption>{}</figcaption></figure>",
       diagonal ? "<line x1='40' y1='270' x2='290' y2='20' stroke='#bbb' stroke-dasharray='4'/>" : "", path, marks, top,
-      top, Escape(title));
+      top, EscapeHtml(title));
 }
 
 std::string Bars(const std::vector<std::pair<std::string, double>>& importance) {
@@ -81,8 +61,8 @@ std::string Bars(const std::vector<std::pair<std::string, double>>& importance) 
     rows += fmt::format(
         "<text x='200' y='{}' text-anchor='end'>{}</text><rect x='206' y='{}' width='{:.1f}' height='12' "
         "fill='#0b63ce'/><text x='{:.1f}' y='{}'>{:.1f} %</text>",
-        y + 14, Escape(name), y + 4, 300 * gain / importance[0].second, 212 + 300 * gain / importance[0].second, y + 14,
-        100 * gain / total);
+        y + 14, EscapeHtml(name), y + 4, 300 * gain / importance[0].second, 212 + 300 * gain / importance[0].second,
+        y + 14, 100 * gain / total);
     y += 18;
   }
   return fmt::format("<h3>Feature importance (share of total gain)</h3><svg viewBox='0 0 600 {}' width='600'>{}</svg>",
@@ -147,20 +127,14 @@ std::string ReportToJson(const EvaluationReport& r) {
 }
 
 std::string ReportToHtml(const EvaluationReport& r) {
-  std::string html = "<!doctype html><html lang='en'><meta charset='utf-8'><title>Evaluation of " + Escape(r.model) +
-                     "</title><style>body{font:15px system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 "
-                     "1em}table{border-collapse:collapse}"
-                     "td,th{padding:.3em .8em;border-bottom:1px solid "
-                     "#ddd;text-align:left}small{color:#666}figure{display:inline-block;margin:1em}svg "
-                     "text{font-size:11px}</style><h1>Evaluation of " +
-                     Escape(r.model) + (r.simulated ? " (simulated)" : "") + "</h1><p>Rows that arrived from " +
-                     FormatTime(r.from_ms) + " to " + FormatTime(r.to_ms) +
+  std::string html = HtmlHead("Evaluation of " + r.model + (r.simulated ? " (simulated)" : "")) +
+                     "<p>Rows that arrived from " + FormatTime(r.from_ms) + " to " + FormatTime(r.to_ms) +
                      ". Intervals are 95 %, by bootstrap over users.</p>";
-  if (!r.note.empty()) html += "<p>" + Escape(r.note) + "</p>";
+  if (!r.note.empty()) html += "<p>" + EscapeHtml(r.note) + "</p>";
   html += "<h2>Ranking</h2><table><tr><th><th>MRR<th>MRR, last of session<th>MRR, untouched<th>NDCG@10</tr>";
   const auto row = [&](const std::string& name, const RankingMetrics& m) {
-    html += "<tr><th>" + Escape(name) + "</th>" + Cell(m.mrr) + Cell(m.mrr_last_of_session) + Cell(m.mrr_untouched) +
-            Cell(m.ndcg_10) + "</tr>";
+    html += "<tr><th>" + EscapeHtml(name) + "</th>" + HtmlCell(m.mrr) + HtmlCell(m.mrr_last_of_session) +
+            HtmlCell(m.mrr_untouched) + HtmlCell(m.ndcg_10) + "</tr>";
   };
   row("model", r.ranking);
   for (const auto& [name, metrics] : r.baselines) row(name, metrics);
@@ -171,18 +145,18 @@ std::string ReportToHtml(const EvaluationReport& r) {
         "<h2>Rolling-origin folds</h2><table><tr><th>fold<th>requests<th>MRR<th>most recent interaction<th>paired "
         "difference<th>untouched, to order shown</tr>";
     for (const auto& f : r.folds) {
-      html += fmt::format("<tr><td>{}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td>", Escape(f.name), f.requests, f.mrr,
-                          f.mrr_baseline) +
-              Cell(f.difference) + Cell(f.difference_untouched_order_shown) + "</tr>";
+      html += fmt::format("<tr><td>{}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td>", EscapeHtml(f.name), f.requests,
+                          f.mrr, f.mrr_baseline) +
+              HtmlCell(f.difference) + HtmlCell(f.difference_untouched_order_shown) + "</tr>";
     }
     html += "</table>";
   }
   for (const ObjectiveReport& o : r.objectives) {
     const BinaryMetrics& m = o.metrics;
-    html += "<h2>" + Escape(o.name) +
+    html += "<h2>" + EscapeHtml(o.name) +
             "</h2><table><tr><th>rows<th>positives<th>AUC-ROC<th>AUC-PR<th>log loss<th>ECE<th>observed/expected</tr>" +
-            fmt::format("<tr><td>{}</td><td>{}</td>", m.rows, m.positives) + Cell(m.auc_roc) + Cell(m.auc_pr) +
-            Cell(m.log_loss) + Cell(m.ece) + Cell(m.observed_over_expected) + "</tr></table>";
+            fmt::format("<tr><td>{}</td><td>{}</td>", m.rows, m.positives) + HtmlCell(m.auc_roc) + HtmlCell(m.auc_pr) +
+            HtmlCell(m.log_loss) + HtmlCell(m.ece) + HtmlCell(m.observed_over_expected) + "</tr></table>";
     std::vector<CurvePoint> reliability;
     double top = 0;
     for (const ReliabilityBin& b : o.reliability) {
@@ -196,9 +170,9 @@ std::string ReportToHtml(const EvaluationReport& r) {
       html +=
           "<h3>Slices</h3><table><tr><th>feature<th>value<th>rows<th>positives<th>AUC-ROC<th>observed/expected</tr>";
       for (const SliceReport& s : o.slices) {
-        html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td>", Escape(s.feature), Escape(s.value),
-                            s.metrics.rows, s.metrics.positives) +
-                Cell(s.metrics.auc_roc) + Cell(s.metrics.observed_over_expected) + "</tr>";
+        html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td>", EscapeHtml(s.feature),
+                            EscapeHtml(s.value), s.metrics.rows, s.metrics.positives) +
+                HtmlCell(s.metrics.auc_roc) + HtmlCell(s.metrics.observed_over_expected) + "</tr>";
       }
       html += "</table>";
     }

@@ -1,0 +1,70 @@
+// doctor: what is wrong with the events, and what to do about it.
+#include "monitor/doctor.h"
+
+#include <fmt/format.h>
+
+#include "base/time.h"
+#include "commands.h"
+
+namespace gfr {
+namespace {
+
+void Print(const DoctorReport& r) {
+  fmt::print("{} events{}, {} to {}\n", r.events, r.simulated ? " (simulated)" : "", FormatTime(r.first_arrival_ms),
+             FormatTime(r.last_arrival_ms));
+  if (r.share_of_requests < 1 || r.share_of_users < 1 || r.share_of_items < 1)
+    fmt::print(
+        "To keep within memory {:.4g} % of the request ids, {:.4g} % of the users and {:.4g} % of the items were "
+        "followed.\n",
+        100 * r.share_of_requests, 100 * r.share_of_users, 100 * r.share_of_items);
+  for (const Finding& f : r.findings) {
+    fmt::print("\n{:<5} {}: {}\n", SeverityName(f.severity), f.check, f.text);
+    for (const std::string& e : f.examples) fmt::print("        {}\n", e);
+    if (f.severity != Severity::kOk) fmt::print("      {}\n      To do: {}\n", f.meaning, f.action);
+  }
+  if (r.days.empty()) return;
+  std::vector<std::size_t> types;
+  for (std::size_t t = 1; t < r.days[0].events.size(); ++t) {
+    for (const auto& day : r.days) {
+      if (day.events[t] == 0) continue;
+      types.push_back(t);
+      break;
+    }
+  }
+  fmt::print("\nEvents a day\n  {:<11}", "day");
+  for (const std::size_t t : types) fmt::print("{:>17}", EventTypeName(static_cast<EventType>(t)));
+  const std::size_t skipped = r.days.size() > 60 ? r.days.size() - 60 : 0;
+  fmt::print("{}\n", skipped > 0 ? fmt::format("   (the last 60 of {}; --json has all)", r.days.size()) : "");
+  for (std::size_t d = skipped; d < r.days.size(); ++d) {
+    fmt::print("  {:<11}", r.days[d].date);
+    for (const std::size_t t : types) fmt::print("{:>17}", r.days[d].events[t]);
+    fmt::print("\n");
+  }
+}
+
+}  // namespace
+
+void AddDoctor(CLI::App& app, Command& run) {
+  static Common common;
+  static std::size_t memory_mb = 512;
+  CLI::App* c = AddCommand(app, "doctor", "Check the events: joins, ids, clocks, robots, days; and say what to do",
+                           "gfr doctor --project demo", common);
+  c->add_option("--memory-mb", memory_mb, "Ids that do not fit are sampled")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 20));
+  c->callback([&run] {
+    run = [] {
+      auto project = Project::Open(common.project);
+      if (!project.ok()) return Fail(project.error());
+      const auto report = Diagnose(PosixFileSystem(), project.value()->log_folder(), {.memory_bytes = memory_mb << 20});
+      if (!report.ok()) return Fail(report.error());
+      if (common.json)
+        fmt::print("{}\n", DoctorToJson(report.value()));
+      else
+        Print(report.value());
+      return 0;
+    };
+  });
+}
+
+}  // namespace gfr
