@@ -1,0 +1,374 @@
+#include "store/versioned_table.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "base/rng.h"
+#include "base/test_folder.h"
+
+namespace gfr {
+namespace {
+
+std::uint64_t Word(const std::byte* row, std::size_t i = 0) {
+  std::uint64_t word;
+  std::memcpy(&word, row + i * 8, 8);
+  return word;
+}
+
+void Set(std::byte* row, std::uint64_t word, std::size_t words = 1) {
+  for (std::size_t i = 0; i < words; ++i) std::memcpy(row + i * 8, &word, 8);
+}
+
+TEST(Timeline, APinKeepsTheBoundOfItsMoment) {
+  Timeline timeline;
+  timeline.Publish(5);
+  const Pin before = timeline.Hold();
+  timeline.Publish(9);
+  EXPECT_EQ(before.bound(), 5);
+  EXPECT_EQ(timeline.Hold().bound(), 9);
+  EXPECT_EQ(timeline.SafeBound(), 5);
+}
+
+TEST(Timeline, HoldsMorePinsThanItHasSlots) {
+  Timeline timeline;
+  std::vector<Pin> pins;
+  for (int i = 0; i < 1000; ++i) {
+    timeline.Publish(i);
+    pins.push_back(timeline.Hold());
+  }
+  EXPECT_EQ(timeline.SafeBound(), 0);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(pins[i].bound(), i);
+  pins.clear();
+  timeline.Publish(1000);
+  EXPECT_EQ(timeline.SafeBound(), 1000);
+}
+
+TEST(VersionedTable, ARowIsZeroWhenNewAndUnseenUntilPublished) {
+  Timeline timeline;
+  VersionedTable table(timeline, 24);
+  std::byte* row = table.Write(7, 1);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Word(row, i), 0u);
+  Set(row, 42);
+  EXPECT_EQ(table.Find(7, timeline.Hold()), nullptr);
+  timeline.Publish(1);
+  const Pin pin = timeline.Hold();
+  EXPECT_EQ(Word(table.Find(7, pin)), 42u);
+  EXPECT_EQ(VersionedTable::StampOf(table.Find(7, pin)), 1);
+  EXPECT_EQ(table.Find(8, pin), nullptr);
+}
+
+TEST(VersionedTable, APublishedRowIsCopiedOnceAndThenWrittenInPlace) {
+  Timeline timeline;
+  VersionedTable table(timeline, 8);
+  Set(table.Write(7, 1), 1);
+  timeline.Publish(1);
+  const Pin pin = timeline.Hold();
+  std::byte* second = table.Write(7, 2);
+  EXPECT_EQ(Word(second), 1u);
+  Set(second, 2);
+  EXPECT_EQ(table.Write(7, 3), second);
+  EXPECT_EQ(table.versions(), 2u);
+  EXPECT_EQ(Word(table.Find(7, pin)), 1u);
+  EXPECT_EQ(Word(table.Find(7)), 2u);
+  timeline.Publish(3);
+  EXPECT_EQ(Word(table.Find(7, pin)), 1u);
+  EXPECT_EQ(VersionedTable::StampOf(table.Find(7, timeline.Hold())), 3);
+}
+
+TEST(VersionedTable, TablesOfOneTimelineAreSeenAtOneBound) {
+  Timeline timeline;
+  VersionedTable users(timeline, 8), sessions(timeline, 8);
+  Set(users.Write(1, 1), 1);
+  timeline.Publish(1);
+  const Pin pin = timeline.Hold();
+  Set(users.Write(1, 2), 2);
+  Set(sessions.Write(1, 2), 2);
+  timeline.Publish(2);
+  EXPECT_EQ(Word(users.Find(1, pin)), 1u);
+  EXPECT_EQ(sessions.Find(1, pin), nullptr);
+}
+
+TEST(VersionedTable, AnErasedRowIsGoneFromItsStampOnAndComesBackZero) {
+  Timeline timeline;
+  VersionedTable table(timeline, 8);
+  Set(table.Write(7, 1), 1);
+  timeline.Publish(1);
+  const Pin before = timeline.Hold();
+  table.Erase(7, 2);
+  table.Erase(8, 2);
+  EXPECT_EQ(table.Find(7), nullptr);
+  timeline.Publish(2);
+  EXPECT_EQ(Word(table.Find(7, before)), 1u);
+  EXPECT_EQ(table.Find(7, timeline.Hold()), nullptr);
+  EXPECT_EQ(Word(table.Write(7, 3)), 0u);
+  Set(table.Write(7, 3), 9);
+  table.Erase(7, 3);
+  EXPECT_EQ(Word(table.Write(7, 3)), 0u);
+  EXPECT_EQ(table.size(), 1u);
+}
+
+TEST(VersionedTable, VersionsThatNoPinSeesAreUsedAgain) {
+  Timeline timeline;
+  VersionedTable table(timeline, 8);
+  for (int stamp = 1; stamp <= 100000; ++stamp) {
+    Set(table.Write(1 + stamp % 10, stamp), stamp);
+    timeline.Publish(stamp);
+  }
+  EXPECT_LE(table.memory_bytes(), 20000u);
+  const Pin pin = timeline.Hold();
+  for (int stamp = 100001; stamp <= 101000; ++stamp) {
+    Set(table.Write(1 + stamp % 10, stamp), stamp);
+    timeline.Publish(stamp);
+  }
+  EXPECT_GE(table.versions(), 1000u) << "a held pin keeps what is over its rows";
+  for (int k = 0; k < 10; ++k) EXPECT_LE(Word(table.Find(1 + k, pin)), 100000u);
+}
+
+TEST(VersionedTable, GrowsUnderAPinAndGivesIdsInOrder) {
+  Timeline timeline;
+  VersionedTable table(timeline, 16);
+  table.Write(1, 0);
+  timeline.Publish(0);
+  const Pin first = timeline.Hold();
+  for (int i = 1; i < 50000; ++i) {
+    Set(table.Write(1 + i * 977, i), i, 2);
+    if (i % 100 == 0) timeline.Publish(i);
+  }
+  timeline.Publish(50000);
+  const Pin pin = timeline.Hold();
+  ASSERT_EQ(table.size(), 50000u);
+  std::vector<Key> keys;
+  for (std::uint32_t i = 0; i < 50000; ++i) {
+    ASSERT_EQ(table.KeyAt(i), 1 + i * 977);
+    ASSERT_EQ(table.IdOf(1 + i * 977), i);
+    ASSERT_EQ(Word(table.At(i, pin), 1), i);
+    keys.push_back(i % 3 == 0 ? i * 977 : 1 + i * 977);
+  }
+  keys[5] = 0;
+  std::vector<const std::byte*> rows(keys.size());
+  table.FindMany(keys, pin, rows);
+  for (std::uint32_t i = 0; i < 50000; ++i) ASSERT_EQ(rows[i], table.Find(keys[i], pin)) << i;
+  EXPECT_EQ(table.Find(978, first), nullptr);
+  EXPECT_NE(table.Find(1, first), nullptr);
+}
+
+TEST(VersionedTable, ExclusiveWritesGoInPlace) {
+  Timeline timeline;
+  VersionedTable table(timeline, 8);
+  timeline.SetExclusive(true);
+  for (int stamp = 0; stamp < 1000; ++stamp) Set(table.Write(1, stamp), stamp);
+  EXPECT_EQ(table.versions(), 1u);
+  timeline.SetExclusive(false);
+  EXPECT_EQ(timeline.published(), 999);
+  EXPECT_EQ(Word(table.Find(1, timeline.Hold())), 999u);
+}
+
+// The whole history of every key, for the readers to compare with: stamps and words (0 when erased).
+class History {
+ public:
+  void Add(Key key, std::int64_t stamp, std::uint64_t word) {
+    const std::lock_guard lock(mutex_);
+    keys_[key][stamp] = word;
+  }
+  std::optional<std::pair<std::int64_t, std::uint64_t>> At(Key key, std::int64_t bound) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = keys_.find(key);
+    if (found == keys_.end()) return {};
+    auto after = found->second.upper_bound(bound);
+    if (after == found->second.begin() || (--after)->second == 0) return {};
+    return *after;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<Key, std::map<std::int64_t, std::uint64_t>> keys_;
+};
+
+TEST(VersionedTable, EveryReadEqualsTheHistoryAtItsBound) {
+  constexpr int kTables = 2, kReaders = 3, kSteps = 40000;
+  constexpr std::uint32_t kWords[kTables] = {1, 16};
+  Timeline timeline;
+  VersionedTable first(timeline, kWords[0] * 8), second(timeline, kWords[1] * 8);
+  VersionedTable* tables[kTables] = {&first, &second};
+  History history[kTables];
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> reads{0}, wrong{0}, seen{0};
+
+  const auto reader = [&](int seed) {
+    Rng rng(100 + seed);
+    while (!stop.load()) {
+      const Pin pin = timeline.Hold();
+      std::vector<Key> keys(1 + rng.Below(100));
+      for (Key& key : keys) key = 1 + rng.Below(3000);
+      const int repeats = 1 + rng.Below(4);
+      for (int repeat = 0; repeat < repeats; ++repeat) {
+        for (int t = 0; t < kTables; ++t) {
+          std::vector<const std::byte*> rows(keys.size());
+          tables[t]->FindMany(keys, pin, rows);
+          for (std::size_t i = 0; i < keys.size(); ++i) {
+            const std::byte* row = i % 2 == 0 ? rows[i] : tables[t]->Find(keys[i], pin);
+            const auto want = history[t].At(keys[i], pin.bound());
+            bool equal = (row != nullptr) == want.has_value();
+            if (row != nullptr && equal) {
+              equal = VersionedTable::StampOf(row) == want->first;
+              for (std::uint32_t w = 0; w < kWords[t]; ++w) equal = equal && Word(row, w) == want->second;
+              ++seen;
+            }
+            wrong += !equal;
+            ++reads;
+          }
+        }
+        std::this_thread::yield();
+      }
+    }
+  };
+  std::vector<std::thread> readers;
+  for (int r = 0; r < kReaders; ++r) readers.emplace_back(reader, r);
+
+  Rng rng(7);
+  std::int64_t stamp = 0;
+  for (int step = 0; step < kSteps; ++step) {
+    stamp += 1 + rng.Below(2);
+    const std::uint64_t batch = 1 + rng.Below(5);
+    for (std::uint64_t i = 0; i < batch; ++i) {
+      const int t = rng.Below(kTables);
+      // Most writes go to a few keys; the others make the table grow as the test goes on.
+      const Key key = 1 + (rng.Below(2) == 0 ? rng.Below(20) : rng.Below(1 + step * 3000ull / kSteps));
+      if (rng.Below(20) == 0) {
+        tables[t]->Erase(key, stamp);
+        history[t].Add(key, stamp, 0);
+      } else {
+        const std::uint64_t word = 1 + rng.Below(1u << 30);
+        Set(tables[t]->Write(key, stamp), word, kWords[t]);
+        history[t].Add(key, stamp, word);
+      }
+    }
+    if (rng.Below(3) > 0) timeline.Publish(stamp);
+    if (step % 64 == 0) std::this_thread::yield();
+  }
+  stop = true;
+  for (std::thread& thread : readers) thread.join();
+  EXPECT_EQ(wrong.load(), 0u) << "of " << reads.load();
+  EXPECT_GT(seen.load(), 1000u);
+  EXPECT_LT(second.versions(), 12000u) << "old versions are used again";
+}
+
+// No lock between writer and readers, so that the thread sanitizer sees what the table itself orders: a row's words are
+// made of its key and stamp.
+TEST(VersionedTable, ReadersWithoutAnyOtherSynchronisationSeeWholeRows) {
+  constexpr std::uint32_t kWords = 12;
+  Timeline timeline;
+  VersionedTable table(timeline, kWords * 8);
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> wrong{0}, seen{0};
+  const auto reader = [&](int seed) {
+    Rng rng(seed);
+    std::vector<Key> keys(64);
+    std::vector<const std::byte*> rows(keys.size());
+    while (!stop.load(std::memory_order_relaxed)) {
+      const Pin pin = timeline.Hold();
+      for (Key& key : keys) key = 1 + rng.Below(rng.Below(2) == 0 ? 10 : 4000);
+      table.FindMany(keys, pin, rows);
+      std::uint64_t bad = 0, good = 0;
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (rows[i] == nullptr) continue;
+        const std::int64_t stamp = VersionedTable::StampOf(rows[i]);
+        bad += stamp > pin.bound();
+        for (std::uint32_t w = 0; w < kWords; ++w) bad += Word(rows[i], w) != keys[i] * 1000003 + stamp;
+        ++good;
+      }
+      wrong.fetch_add(bad, std::memory_order_relaxed);
+      seen.fetch_add(good, std::memory_order_relaxed);
+    }
+  };
+  std::vector<std::thread> readers;
+  for (int r = 0; r < 3; ++r) readers.emplace_back(reader, r);
+  Rng rng(9);
+  for (std::int64_t stamp = 1; stamp <= 60000; ++stamp) {
+    const Key key = 1 + (rng.Below(2) == 0 ? rng.Below(10) : rng.Below(1 + stamp / 15));
+    Set(table.Write(key, stamp), key * 1000003 + stamp, kWords);
+    if (rng.Below(4) > 0) timeline.Publish(stamp);
+    if (stamp % 256 == 0) std::this_thread::yield();
+  }
+  while (seen.load() < 1000) std::this_thread::yield();
+  stop = true;
+  for (std::thread& thread : readers) thread.join();
+  EXPECT_EQ(wrong.load(), 0u);
+}
+
+std::string Saved(const VersionedTable& table, const Pin& pin) {
+  std::string bytes;
+  EXPECT_TRUE(table.Save(pin, [&](std::string_view piece) { return bytes.append(piece), Status(); }).ok());
+  return bytes;
+}
+
+TEST(TableSnapshot, HoldsWhatThePinSawAndNothingLater) {
+  Rng rng(3);
+  Timeline timeline;
+  VersionedTable table(timeline, 40);
+  for (int i = 1; i <= 30000; ++i) Set(table.Write(rng.Below(20000) + 1, i), i, 5);
+  for (int k = 1; k < 2000; k += 7) table.Erase(k, 30001);
+  timeline.Publish(30001);
+  const Pin pin = timeline.Hold();
+  for (int i = 0; i < 30000; ++i) Set(table.Write(rng.Below(30000) + 1, 30002), 1, 5);
+  timeline.Publish(30002);
+
+  const std::string bytes = Saved(table, pin);
+  for (const bool from_file : {false, true}) {
+    Timeline again;
+    VersionedTable copy(again, 40);
+    again.SetExclusive(true);
+    TestFolder folder;
+    ASSERT_TRUE(PublishFile(PosixFileSystem(), folder / "t", "ab" + bytes + "tail").ok());
+    const auto file = PosixFileSystem().OpenForRead(folder / "t");
+    SpanSource span(bytes);
+    FileSource in_file(*file.value(), 2, 2 + bytes.size());
+    ByteSource& source = from_file ? static_cast<ByteSource&>(in_file) : span;
+    const Status status = copy.Restore(source);
+    ASSERT_TRUE(status.ok()) << status.error().ToString();
+    EXPECT_EQ(source.remaining(), 0u);
+    again.SetExclusive(false);
+    const Pin now = again.Hold();
+    std::uint32_t rows = 0;
+    for (Key key = 1; key <= 30000; ++key) {
+      const std::byte *was = table.Find(key, pin), *is = copy.Find(key, now);
+      ASSERT_EQ(was == nullptr, is == nullptr) << key;
+      if (was == nullptr) continue;
+      ++rows;
+      ASSERT_EQ(VersionedTable::StampOf(was), VersionedTable::StampOf(is));
+      ASSERT_EQ(std::memcmp(was, is, 40), 0);
+    }
+    EXPECT_EQ(rows, copy.size());
+  }
+}
+
+TEST(TableSnapshot, RefusesEveryChangedByteAndEveryEnd) {
+  Timeline timeline;
+  VersionedTable table(timeline, 8);
+  for (int i = 1; i <= 20; ++i) Set(table.Write(i, i), i);
+  timeline.Publish(20);
+  const std::string bytes = Saved(table, timeline.Hold());
+  const auto restores = [](std::string_view changed, std::uint32_t row_bytes = 8) {
+    Timeline again;
+    VersionedTable copy(again, row_bytes);
+    again.SetExclusive(true);
+    SpanSource source(changed);
+    return copy.Restore(source).ok();
+  };
+  ASSERT_TRUE(restores(bytes));
+  EXPECT_FALSE(restores(bytes, 16));
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    EXPECT_FALSE(restores(bytes.substr(0, i)));
+    std::string changed = bytes;
+    changed[i] ^= 4;
+    EXPECT_FALSE(restores(changed)) << i;
+  }
+}
+
+}  // namespace
+}  // namespace gfr
