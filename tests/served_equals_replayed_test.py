@@ -52,8 +52,8 @@ class ServedEqualsReplayed(unittest.TestCase):
             check = run_json("features", "verify", "--project", project)
             self.assertEqual(check["requests"], 720)
             self.assertGreater(check["values"], 720 * 12 * 30)
-            self.assertEqual(check["differing"], 0, check["first_difference"])
-            print(f"{check['requests']} served requests, {check['values']} values, {check['differing']} differ")
+            self.assertEqual(check["different"], 0, check["first_difference"])
+            print(f"{check['requests']} served requests, {check['values']} values, {check['different']} differ")
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ int GetFeatures(const Project& project, const std::vector<std::string>& entities
   OnlineStore& s = *store.value();
   const bool known_user = user.empty() || s.KnowsUser(KeyOf(user)),
              known_item =
-                 std::ranges::all_of(items, [&](const EventItem& i) { return s.items().contains(KeyOf(i.item_id)); });
+                 std::ranges::all_of(items, [&](const EventItem& i) { return s.shared().FindItem(KeyOf(i.item_id)) != nullptr; });
   if (!known_user || !known_item)
     std::fprintf(stderr, "note: %s is not in the log; these are the values of a stranger\n",
                  known_user ? "an item" : "the user");
@@ -110,7 +110,8 @@ int GetFeatures(const Project& project, const std::vector<std::string>& entities
   s.AdvanceTo(EpochEndAt(now_ms));
   const std::size_t columns = s.features().columns();
   std::vector<float> values(items.size() * columns);
-  s.Read({now_ms, s.epoch_end_ms(), KeyOf(user), KeyOf(session), {}, items, false}, values.data());
+  s.Read({.now_ms = now_ms, .user = KeyOf(user), .session = KeyOf(session), .items = items, .supplied = false},
+         values.data());
   Json json{{"user", user}, {"session", session}, {"now", FormatTime(now_ms)}, {"rows", Json::array()}};
   for (std::size_t i = 0; i < items.size(); ++i) {
     Json row{{"item", items[i].item_id}, {"features", Json::object()}};
@@ -131,19 +132,19 @@ int VerifyFeatures(const Project& project, const Common& common) {
   if (common.json) {
     PrintJson({{"requests", c.requests},
                {"values", c.values},
-               {"differing", c.differing},
+               {"different", c.different},
                {"other_definitions", c.other_definitions},
                {"first_difference", c.first_difference}});
   } else {
     std::printf("%llu served requests, %llu values: %llu differ from the replay%s%s\n",
                 static_cast<unsigned long long>(c.requests), static_cast<unsigned long long>(c.values),
-                static_cast<unsigned long long>(c.differing),
+                static_cast<unsigned long long>(c.different),
                 c.first_difference.empty() ? "" : "; first: ", c.first_difference.c_str());
     if (c.other_definitions > 0)
       std::printf("%llu requests were served with other feature definitions and are not compared\n",
                   static_cast<unsigned long long>(c.other_definitions));
   }
-  return c.differing == 0 ? 0 : 1;
+  return c.different == 0 ? 0 : 1;
 }
 
 int RunFeatures(const std::string& action, const std::vector<std::string>& arguments, const Common& common) {

@@ -34,14 +34,22 @@ struct ObjectiveRows {
   std::size_t size() const { return label.size(); }
 };
 
+// Where a row comes from.
+struct RowPlace {
+  std::uint64_t offset;  // Of the population event.
+  std::uint32_t line;    // Of its items.
+  Key user;
+  std::int64_t arrival_ms;
+};
+
 // A slate that was shown and clicked.
 struct SlateRow {
   Key user, session;
   std::int64_t arrival_ms;
-  std::size_t first;  // Index of its first item in Dataset::slate_features, in rows.
+  std::uint64_t offset;  // Of its impression.
+  std::size_t first;     // Index of its first item in Dataset::slate_features, in rows.
   int items;
-  int clicked = -1;  // Index of the first clicked item in the slate; -1: not in it.
-  bool has_click = false;
+  int clicked = -1;                            // Index of the first clicked item in the slate; -1: not in it.
   bool untouched;                              // None of its items was touched earlier in the session.
   std::vector<float> popularity, most_recent;  // Scores of the baselines.
 };
@@ -60,9 +68,20 @@ struct Dataset {
 struct DatasetOptions {
   std::int64_t from_ms = INT64_MIN, to_ms = INT64_MAX;  // Rows by arrival; the log before is replayed for state.
   bool drop_immature = true;
+  bool slates = true;  // Keep slates to rank.
+  // A log is replayed by partitions of users: their records are written to files first, then each partition is replayed
+  // by itself. Any number of workers and partitions gives equal bytes. 0 partitions: as many as `memory_bytes` asks
+  // for, which is one, and no files, for a small log.
+  int workers = 1, partitions = 0;
+  std::uint64_t memory_bytes = 4ull << 30;
+  std::string scratch_folder;  // For those files, made and removed; empty: beside the log.
 };
 
 Result<Dataset> BuildDataset(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
                              const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options);
+// The same rows, given to `sink` in log order and not kept; with it goes what of Dataset is not rows.
+class RowSink;
+Result<Dataset> BuildRows(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
+                          const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, RowSink& sink);
 
 }  // namespace gfr

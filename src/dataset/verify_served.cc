@@ -19,13 +19,19 @@ void Compare(OnlineStore& store, const Event& e, ServedCheck& check) {
   std::vector<float> replayed(e.items.size() * set.columns());
   store.AdvanceTo(s.epoch_end_ms);
   const bool supplied = !e.items.empty() && e.items[0].channel == "supplied";
-  store.Read({s.now_ms, store.epoch_end_ms(), KeyOf(e.user_id), KeyOf(e.session_id), e.context, e.items, supplied},
+  store.Read({.now_ms = s.now_ms,
+              .user = KeyOf(e.user_id),
+              .session = KeyOf(e.session_id),
+              .surface = KeyOf(e.surface),
+              .context = e.context,
+              .items = e.items,
+              .supplied = supplied},
              replayed.data());
   ++check.requests;
   for (std::size_t k = 0; k < replayed.size(); ++k) {
     ++check.values;
     if (k < s.features.size() && std::memcmp(&replayed[k], &s.features[k], sizeof(float)) == 0) continue;
-    if (check.differing++ > 0) continue;
+    if (check.different++ > 0) continue;
     check.first_difference = "request " + e.request_id + ", item " + e.items[k / set.columns()].item_id + ", feature " +
                              set.features[k % set.columns()].view->spec().name + ": served " +
                              (k < s.features.size() ? std::to_string(s.features[k]) : "nothing") + ", replayed " +

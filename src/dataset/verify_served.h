@@ -9,7 +9,7 @@
 namespace gfr {
 
 struct ServedCheck {
-  std::uint64_t requests = 0, values = 0, differing = 0;
+  std::uint64_t requests = 0, values = 0, different = 0;
   std::uint64_t other_definitions = 0;  // Requests served with other feature definitions: not compared.
   std::string first_difference;         // "request r-1, item i5, feature price: served 3, replayed 4"; empty: none.
 };

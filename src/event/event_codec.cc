@@ -145,6 +145,11 @@ void EncodeEvent(const Event& e, std::string* out) {
   for (const auto* v : {&s.features, &s.pctr, &s.pcvr, &s.value, &s.propensity}) w.Floats(*v);
 }
 
+EventType PeekEventType(std::string_view bytes) {
+  const unsigned type = bytes.size() < 2 ? 0 : static_cast<std::uint8_t>(bytes[1]);
+  return type == 0 || type >= kEventTypes ? EventType::kItemView : static_cast<EventType>(type);
+}
+
 Result<Event> DecodeEvent(std::string_view bytes) {
   Reader r{bytes};
   const std::uint8_t version = r.Byte(), type = r.Byte();

@@ -13,5 +13,7 @@ namespace gfr {
 void EncodeEvent(const Event& event, std::string* out);  // Appends.
 // Any bytes are safe to decode: kCorrupt when they are not an event of a known version.
 Result<Event> DecodeEvent(std::string_view bytes);
+// The type alone; kItemView of bytes that are no event.
+EventType PeekEventType(std::string_view bytes);
 
 }  // namespace gfr

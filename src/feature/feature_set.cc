@@ -116,7 +116,31 @@ Result<FeatureConfig> ReadFeature(Config& t, const PropertySchema& schema, Share
                 ";tiles=" + std::to_string(f.tiles) + ";capacity=" + std::to_string(f.capacity) +
                 ";prior=" + std::to_string(f.prior_weight) + ";utc=" + std::to_string(f.utc_offset_ms);
   for (const double band : f.bands) f.canonical += ";" + std::to_string(band);
+  f.state = f.canonical;
+  if (f.type == "interaction" || f.type == "slate") f.state.replace(f.state.find(";read=") + 6, f.read.size(), "");
   return f;
+}
+
+// Gives `feature` a place in its row: that of an earlier feature of an equal state, else a new one at the row's end.
+void PlaceState(FeatureSet& set, BoundFeature& feature) {
+  const FeatureSpec& spec = feature.view->spec();
+  feature.owner = static_cast<std::uint32_t>(set.features.size());
+  if (spec.state_bytes == 0 || spec.scope == Scope::kRequest) return;
+  for (const BoundFeature& other : set.features) {
+    const FeatureSpec& its = other.view->spec();
+    if (other.shares_state || its.scope != spec.scope || other.entity != feature.entity ||
+        its.state_bytes != spec.state_bytes || its.state != spec.state)
+      continue;
+    feature.shares_state = true;
+    feature.owner = other.owner;
+    feature.offset = other.offset;
+    return;
+  }
+  std::uint32_t& row_bytes = spec.scope == Scope::kUser ? set.user_row_bytes
+                             : spec.scope == Scope::kSession
+                                 ? set.session_row_bytes
+                                 : set.entities[static_cast<std::size_t>(feature.entity)].row_bytes;
+  feature.offset = std::exchange(row_bytes, row_bytes + spec.state_bytes);
 }
 
 }  // namespace
@@ -162,7 +186,10 @@ Key SharedEntity::KeyFor(const EntityValues& values) const {
 }
 
 FeatureSpec SpecOf(const FeatureConfig& f, std::uint32_t state_bytes, bool categorical) {
-  return {f.name, f.scope, categorical, state_bytes, Hash64(f.canonical.data(), f.canonical.size()), f.canonical};
+  FeatureSpec spec{f.name,      f.scope, categorical, state_bytes, Hash64(f.canonical.data(), f.canonical.size()),
+                   f.canonical, f.state};
+  if (f.type != "interaction") spec.event_types = f.events.types | f.denominator.types;  // It counts a user's steps.
+  return spec;
 }
 
 Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
@@ -198,16 +225,12 @@ Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
     if (!made.ok()) return invalid(made.error().message);
     BoundFeature feature{std::move(made).value()};
     const FeatureSpec& spec = feature.view->spec();
-    if (spec.scope == Scope::kUser) {
-      feature.offset = std::exchange(set->user_row_bytes, set->user_row_bytes + spec.state_bytes);
-    } else if (spec.scope == Scope::kSession) {
-      feature.offset = std::exchange(set->session_row_bytes, set->session_row_bytes + spec.state_bytes);
-    } else if (spec.scope == Scope::kShared) {
+    if (spec.scope == Scope::kShared) {
       auto at = std::ranges::find(set->entities, entity.name, &SharedEntity::name);
       if (at == set->entities.end()) at = set->entities.insert(at, entity);
       feature.entity = static_cast<int>(at - set->entities.begin());
-      feature.offset = std::exchange(at->row_bytes, at->row_bytes + spec.state_bytes);
     }
+    PlaceState(*set, feature);
     canonical += spec.canonical + "\n";
     set->features.push_back(std::move(feature));
   }

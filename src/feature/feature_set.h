@@ -34,6 +34,10 @@ struct BoundFeature {
   std::shared_ptr<const FeatureView> view;
   int entity = -1;           // Shared views: index into FeatureSet::entities.
   std::uint32_t offset = 0;  // Of its state in the row of its scope (or entity).
+  // Another feature of an equal state (an interaction's count and its seconds since) owns it: it is folded, merged and
+  // sealed once, and read by both.
+  bool shares_state = false;
+  std::uint32_t owner = 0;  // Index of the feature that owns the state; its own when it does.
 };
 
 // What the key of shared state is made of.
@@ -99,6 +103,7 @@ struct FeatureConfig {
   std::vector<double> bands;
   std::int64_t utc_offset_ms = 0;
   std::string canonical;
+  std::string state;  // Features of one scope and an equal text here have equal states.
 };
 using MadeView = Result<std::shared_ptr<const FeatureView>>;
 MadeView MakeContextView(const FeatureConfig&);      // context_view.cc: context, property, age

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -66,7 +67,11 @@ class LogReader {
   static Result<std::unique_ptr<LogReader>> Open(FileSystem& fs, const std::string& folder,
                                                  std::uint64_t from_offset = 0);
   ~LogReader();
-  Result<bool> Next(LogRecord* record);  // False at the last whole record.
+  // False at the last whole record. Records whose type is not in `types` (bit t: EventType t) are passed over,
+  // undecoded.
+  Result<bool> Next(LogRecord* record, std::uint32_t types = ~0u);
+  // The bytes of the record that Next gave, as in the segment (segment.h); until the next call.
+  std::string_view raw() const;
 
  private:
   struct State;

@@ -15,6 +15,7 @@ struct LogReader::State {
   std::string buffer;
   std::size_t used = 0;
   std::uint64_t from_offset = 0;
+  std::size_t last_size = 0;  // Of the record that Next gave, which ends at `used`.
 };
 
 LogReader::LogReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -32,7 +33,11 @@ Result<std::unique_ptr<LogReader>> LogReader::Open(FileSystem& fs, const std::st
   return std::unique_ptr<LogReader>(new LogReader(std::move(state)));
 }
 
-Result<bool> LogReader::Next(LogRecord* record) {
+std::string_view LogReader::raw() const {
+  return std::string_view(state_->buffer).substr(state_->used - state_->last_size, state_->last_size);
+}
+
+Result<bool> LogReader::Next(LogRecord* record, std::uint32_t types) {
   State& s = *state_;
   for (;;) {
     if (!s.file) {
@@ -43,10 +48,11 @@ Result<bool> LogReader::Next(LogRecord* record) {
       s.used = 0;
     }
     std::size_t size = 0;
-    const RecordState state = ReadRecord(std::string_view(s.buffer).substr(s.used), record, &size);
+    const RecordState state = ReadRecord(std::string_view(s.buffer).substr(s.used), record, &size, types);
     if (state == RecordState::kOk) {
       s.used += size;
-      if (record->offset >= s.from_offset) return true;
+      s.last_size = size;
+      if (record->offset >= s.from_offset && types >> static_cast<unsigned>(record->event.type) & 1u) return true;
       continue;
     }
     if (state == RecordState::kBad) {

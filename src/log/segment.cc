@@ -55,18 +55,24 @@ void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& ev
 
 std::int64_t RecordArrival(std::string_view header) { return Load<std::int64_t>(header.data() + 16); }
 
-RecordState ReadRecord(std::string_view bytes, LogRecord* record, std::size_t* size) {
+RecordState ReadRecord(std::string_view bytes, LogRecord* record, std::size_t* size, std::uint32_t types) {
   if (bytes.size() < kRecordHeaderBytes) return RecordState::kShort;
   const auto length = Load<std::uint32_t>(bytes.data());
   if (length > kMaxPayloadBytes) return RecordState::kBad;
   if (bytes.size() < kRecordHeaderBytes + length) return RecordState::kShort;
   if (Load<std::uint32_t>(bytes.data() + 4) != Crc32c(bytes.data() + 8, 16 + length)) return RecordState::kBad;
-  auto event = DecodeEvent(bytes.substr(kRecordHeaderBytes, length));
-  if (!event.ok()) return RecordState::kBad;
   record->offset = Load<std::uint64_t>(bytes.data() + 8);
   record->arrival_ms = Load<std::int64_t>(bytes.data() + 16);
-  record->event = std::move(event).value();
   *size = kRecordHeaderBytes + length;
+  const std::string_view payload = bytes.substr(kRecordHeaderBytes, length);
+  if (const EventType type = PeekEventType(payload);
+      types != kAllTypes && !(types >> static_cast<unsigned>(type) & 1u)) {
+    record->event.type = type;
+    return RecordState::kOk;
+  }
+  auto event = DecodeEvent(payload);
+  if (!event.ok()) return RecordState::kBad;
+  record->event = std::move(event).value();
   return RecordState::kOk;
 }
 

@@ -22,7 +22,9 @@ void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& ev
 std::int64_t RecordArrival(std::string_view header);
 
 enum class RecordState { kOk, kShort, kBad };
-// Reads the record at the start of `bytes`; kShort: it goes on behind their end.
-RecordState ReadRecord(std::string_view bytes, LogRecord* record, std::size_t* size);
+// Reads the record at the start of `bytes`; kShort: it goes on behind their end. Of an event whose type is not in
+// `types` (bit t: EventType t) only the type is read.
+inline constexpr std::uint32_t kAllTypes = ~0u;
+RecordState ReadRecord(std::string_view bytes, LogRecord* record, std::size_t* size, std::uint32_t types = kAllTypes);
 
 }  // namespace gfr

@@ -73,7 +73,7 @@ std::set<std::string> Ids(const std::vector<Candidate>& candidates, const std::s
                           const OnlineStore& store) {
   std::set<std::string> ids;
   for (const Candidate& c : candidates) {
-    if (c.channel == channel) ids.insert(store.items().at(c.item).id);
+    if (c.channel == channel) ids.insert(store.shared().ItemId(c.item));
   }
   return ids;
 }
@@ -105,7 +105,7 @@ TEST_F(RankTest, ExplorePrefersWhatWasShownLeast) {
   for (std::uint64_t seed = 0; seed < 400; ++seed) {
     Rng rng(seed);
     for (const Candidate& c : Retrieve(*store, {{"explore", 10}}, 0, now, {}, rng))
-      ++drawn[store->items().at(c.item).id];
+      ++drawn[store->shared().ItemId(c.item)];
   }
   EXPECT_LT(drawn["i7"], 8);
   EXPECT_NEAR(drawn["i50"], 40, 25);

@@ -99,14 +99,19 @@ Feed Rank(OnlineStore& store, const BoundModel* model, const FeedConfig& config,
     for (EventItem& item : draft.items) item.channel = "supplied";
   } else {
     for (const Candidate& c : Retrieve(store, config.channels, user, request.now_ms, exclude, rng)) {
-      draft.items.push_back({.item_id = store.items().at(c.item).id, .channel = c.channel});
+      draft.items.push_back({.item_id = store.shared().ItemId(c.item), .channel = c.channel});
     }
   }
   const std::size_t n = draft.items.size(), columns = store.features().columns();
   draft.features.resize(n * columns);
-  store.Read(
-      {request.now_ms, store.epoch_end_ms(), user, session, request.context, draft.items, request.has_candidates},
-      draft.features.data());
+  store.Read({.now_ms = request.now_ms,
+              .user = user,
+              .session = session,
+              .surface = KeyOf(request.surface),
+              .context = request.context,
+              .items = draft.items,
+              .supplied = request.has_candidates},
+             draft.features.data());
   draft.pctr.assign(n, kMissing);
   draft.pcvr.assign(n, kMissing);
   draft.value.assign(n, kMissing);
@@ -120,13 +125,12 @@ Feed Rank(OnlineStore& store, const BoundModel* model, const FeedConfig& config,
     feed.degraded.push_back("model");
   }
   for (std::size_t i = 0; i < n; ++i) {
-    const auto at = store.items().find(KeyOf(draft.items[i].item_id));
-    const ItemSummary* item = at == store.items().end() ? nullptr : &at->second;
+    const std::byte* item = store.shared().FindItem(KeyOf(draft.items[i].item_id));
     const double price = !std::isnan(draft.items[i].price) ? draft.items[i].price
-                         : item                            ? item->properties[0].number
+                         : item                            ? store.shared().Properties(item)[0].number
                                                            : kMissing;
     draft.value[i] = model  ? RowValue(config.value.Evaluate(draft.pctr[i], draft.pcvr[i], price))
-                     : item ? RowValue(item->popularity)
+                     : item ? RowValue(SharedState::Summary(item).popularity)
                             : 0.0f;
   }
 

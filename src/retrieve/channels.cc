@@ -20,67 +20,82 @@ struct Context {
   Rng& rng;
 };
 
-double PopularityNow(const OnlineStore& store, const ItemSummary& item) {
-  const double age_ms = static_cast<double>(std::max<std::int64_t>(0, store.epoch_end_ms() - item.popularity_ms));
-  return item.popularity * Exp2(-age_ms / (24.0 * 3600 * 1000));
+double PopularityNow(const SharedState& shared, const ItemSummary& item) {
+  const double age_ms = static_cast<double>(std::max<std::int64_t>(0, shared.epoch_end_ms() - item.popularity_ms));
+  return item.popularity > 0 ? item.popularity * Exp2(-age_ms / (24.0 * 3600 * 1000)) : 0.0;
 }
 
 // Shared categories, weighted by how near the prices are; by the prices alone when items have no categories.
-double Similarity(const PropertySchema& schema, const ItemSummary& a, const ItemSummary& b) {
+double Similarity(const PropertySchema& schema, std::span<const PropertyValue> a, std::span<const PropertyValue> b) {
   double shared = 0, near = 0;
   bool any = false;
   for (std::size_t p = 0; p < schema.item_names.size(); ++p) {
     if (!schema.item_categorical[p]) continue;
     any = true;
-    shared += a.properties[p].category != 0 && a.properties[p].category == b.properties[p].category;
+    shared += a[p].category != 0 && a[p].category == b[p].category;
   }
-  const double pa = a.properties[0].number, pb = b.properties[0].number;
+  const double pa = a[0].number, pb = b[0].number;
   if (pa > 0 && pb > 0) near = std::max(0.0, 1.0 - std::fabs(Log2(pa / pb)));
   return any ? shared * (1.0 + near) : near;
 }
 
 std::vector<Scored> Exploit(const Context& c) {
-  std::vector<const ItemSummary*> touched;
+  const SharedState& shared = c.store.shared();
+  std::vector<const std::byte*> touched;
   const std::span<const Key> recent = c.store.RecentItems(c.user);
   for (std::size_t i = 0; i < std::min<std::size_t>(recent.size(), 8); ++i) {
-    if (const auto at = c.store.items().find(recent[i]); at != c.store.items().end()) touched.push_back(&at->second);
+    if (const std::byte* row = shared.FindItem(recent[i])) touched.push_back(row);
   }
   std::vector<Scored> scored;
-  for (const auto& [key, item] : c.store.items()) {
+  for (std::size_t id = 0; id < shared.item_count(); ++id) {
+    const std::byte* row = shared.item_row(id);
     double similarity = 0;
     for (std::size_t i = 0; i < touched.size(); ++i) {
-      similarity += (touched[i] == &item ? 2.0 : Similarity(c.store.features().schema, item, *touched[i])) /
+      similarity += (touched[i] == row ? 2.0
+                                       : Similarity(c.store.features().schema, shared.Properties(row),
+                                                    shared.Properties(touched[i]))) /
                     static_cast<double>(1 + i);
     }
-    if (similarity > 0) scored.push_back({similarity * Log2(2.0 + PopularityNow(c.store, item)), key});
+    if (similarity > 0)
+      scored.push_back(
+          {similarity * Log2(2.0 + PopularityNow(shared, SharedState::Summary(row))), shared.item_key(id)});
   }
   return scored;
 }
 
 std::vector<Scored> Popularity(const Context& c) {
+  const SharedState& shared = c.store.shared();
   std::vector<Scored> scored;
-  for (const auto& [key, item] : c.store.items()) scored.push_back({PopularityNow(c.store, item), key});
+  for (std::size_t id = 0; id < shared.item_count(); ++id)
+    scored.push_back({PopularityNow(shared, SharedState::Summary(shared.item_row(id))), shared.item_key(id)});
   return scored;
 }
 
 std::vector<Scored> Explore(const Context& c) {
   // In key order, so that a seed draws the same items whatever the table's order; exponential keys: Efraimidis and
   // Spirakis, 2006.
-  std::vector<Key> keys;
-  for (const auto& [key, item] : c.store.items()) keys.push_back(key);
-  std::ranges::sort(keys);
+  const SharedState& shared = c.store.shared();
+  std::vector<std::pair<Key, std::size_t>> order;
+  for (std::size_t id = 0; id < shared.item_count(); ++id) order.push_back({shared.item_key(id), id});
+  std::ranges::sort(order);
   std::vector<Scored> scored;
-  for (const Key key : keys) scored.push_back({-c.rng.Exponential(1.0 + c.store.items().at(key).impressions), key});
+  for (const auto& [key, id] : order)
+    scored.push_back({-c.rng.Exponential(1.0 + SharedState::Summary(shared.item_row(id)).impressions), key});
   return scored;
 }
 
 std::vector<Scored> Recent(const Context& c) {
+  const SharedState& shared = c.store.shared();
   const int released = c.store.features().schema.FindItem("released");
   std::vector<Scored> scored;
-  for (const auto& [key, item] : c.store.items()) {
-    double at_s = static_cast<double>(item.first_seen_ms) / 1000.0;
-    if (released >= 0 && !std::isnan(item.properties[released].number)) at_s = item.properties[released].number;
-    scored.push_back({at_s, key});
+  for (std::size_t id = 0; id < shared.item_count(); ++id) {
+    const std::byte* row = shared.item_row(id);
+    double at_s = static_cast<double>(SharedState::Summary(row).first_seen_ms) / 1000.0;
+    if (released >= 0) {
+      const double released_s = shared.Properties(row)[static_cast<std::size_t>(released)].number;
+      if (!std::isnan(released_s)) at_s = released_s;
+    }
+    scored.push_back({at_s, shared.item_key(id)});
   }
   return scored;
 }

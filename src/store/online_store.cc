@@ -1,14 +1,27 @@
 #include "store/online_store.h"
 
 #include <algorithm>
-#include <cassert>
+#include <array>
 #include <cmath>
+#include <cstring>
+#include <new>
 
 namespace gfr {
+
+// Of a user's row: its properties and the views' states lie behind. Zero when new; `known` once it is filled.
+struct OnlineStore::UserHeader {
+  std::uint64_t known;
+  std::array<Key, 16> recent;  // Newest first; 0: none.
+};
+struct OnlineStore::SessionHeader {
+  Key user;  // 0: nobody's.
+  Key last_item;
+  std::int64_t last_arrival_ms;
+};
+
 namespace {
 
-constexpr std::size_t kRecentItems = 32;
-constexpr double kPopularityHalfLifeMs = 24.0 * 3600 * 1000;
+constexpr std::int64_t kSessionIdleMs = 24 * 3600 * 1000;
 
 PropertyValue ToValue(const Property& p, bool categorical) {
   PropertyValue value;
@@ -24,63 +37,138 @@ PropertyValue ToValue(const Property& p, bool categorical) {
 
 bool Known(const PropertyValue& v) { return v.category != 0 || !std::isnan(v.number); }
 
-void Override(std::vector<PropertyValue>& values, const std::vector<PropertyValue>& by) {
-  for (std::size_t p = 0; p < values.size(); ++p) {
-    if (Known(by[p])) values[p] = by[p];
-  }
-}
-
 bool IsTouch(EventType type) {
   return type == EventType::kFeedClick || type == EventType::kItemView || type == EventType::kCartAdd ||
          type == EventType::kWishlistAdd || type == EventType::kPurchase;
 }
 
-}  // namespace
-
-std::byte* StateTable::Get(Key key) {
-  auto& row = rows_[key];
-  if (!row) row = std::make_unique<std::uint64_t[]>(row_bytes_ / 8 + 1);
-  return reinterpret_cast<std::byte*>(row.get());
-}
-
-const std::byte* StateTable::Find(Key key) const {
-  const auto at = rows_.find(key);
-  return at == rows_.end() ? nullptr : reinterpret_cast<const std::byte*>(at->second.get());
-}
-
-OnlineStore::OnlineStore(std::shared_ptr<const FeatureSet> features)
-    : features_(std::move(features)), users_(features_->user_row_bytes), sessions_(features_->session_row_bytes) {
-  for (const SharedEntity& entity : features_->entities) shared_.emplace_back(entity.row_bytes);
-  for (const BoundFeature& f : features_->features)
-    totals_.emplace_back(f.entity >= 0 ? f.view->spec().state_bytes / 8 : 0);
-}
-
-// The catalogue's properties of the item, with the event's own price and properties over them.
-std::vector<PropertyValue> OnlineStore::ItemProperties(const EventItem& item) const {
-  const PropertySchema& schema = features_->schema;
-  std::vector<PropertyValue> values(schema.item_names.size());
-  if (const auto at = items_.find(KeyOf(item.item_id)); at != items_.end() && !at->second.properties.empty())
-    values = at->second.properties;
+// What the event's own item says of the catalogue's properties.
+void Override(const EventItem& item, const PropertySchema& schema, std::span<PropertyValue> values) {
   if (!std::isnan(item.price)) values[0].number = item.price;
   for (const Property& p : item.properties) {
-    if (const int k = schema.FindItem(p.name); k >= 0) values[k] = ToValue(p, schema.item_categorical[k]);
+    if (const int k = schema.FindItem(p.name); k >= 0)
+      values[static_cast<std::size_t>(k)] = ToValue(p, schema.item_categorical[static_cast<std::size_t>(k)]);
   }
-  return values;
+}
+
+std::int64_t Money(double price, std::int32_t quantity) {
+  const double minor = std::round(price * quantity * 100.0);
+  return std::fabs(minor) < 9e15 ? static_cast<std::int64_t>(minor) : kNoMoney;  // NaN too.
+}
+
+std::vector<std::vector<std::uint32_t>> ByType(const FeatureSet& set, Scope scope) {
+  std::vector<std::vector<std::uint32_t>> lists(kEventTypes);
+  for (std::size_t k = 0; k < set.features.size(); ++k) {
+    const FeatureSpec& spec = set.features[k].view->spec();
+    if (spec.scope != scope || spec.state_bytes == 0 || set.features[k].shares_state) continue;
+    for (std::size_t t = 0; t < kEventTypes; ++t) {
+      if (spec.event_types >> t & 1u) lists[t].push_back(static_cast<std::uint32_t>(k));
+    }
+  }
+  return lists;
+}
+
+}  // namespace
+
+OnlineStore::OnlineStore(std::shared_ptr<const FeatureSet> features, FoldParts parts, EpochSource* epochs)
+    : features_(std::move(features)),
+      parts_(parts),
+      epochs_(epochs),
+      user_views_at_(sizeof(UserHeader) + features_->schema.user_names.size() * sizeof(PropertyValue)),
+      session_views_at_(sizeof(SessionHeader)),
+      user_features_(ByType(*features_, Scope::kUser)),
+      session_features_(ByType(*features_, Scope::kSession)),
+      users_(user_views_at_ + (parts.user_views ? features_->user_row_bytes : 0)),
+      sessions_(session_views_at_ + (parts.user_views ? features_->session_row_bytes : 0)),
+      aliases_(sizeof(Key)),
+      shared_(features_) {}
+
+Key OnlineStore::Resolve(Key user) const {
+  // A login can be joined to another; the chain has no cycle (Join).
+  for (const std::byte* row = nullptr; (row = user ? aliases_.Find(user) : nullptr);) {
+    Key to = 0;
+    std::memcpy(&to, row, sizeof to);
+    if (to == 0) return user;
+    user = to;
+  }
+  return user;
+}
+
+bool OnlineStore::KnowsUser(Key user) const {
+  user = Resolve(user);
+  const std::byte* row = user ? users_.Find(user) : nullptr;
+  return row && reinterpret_cast<const UserHeader*>(row)->known != 0;
+}
+
+std::byte* OnlineStore::UserRow(Key user) {
+  if (user == 0) return nullptr;
+  std::byte* row = users_.Get(user);
+  auto& header = *reinterpret_cast<UserHeader*>(row);
+  if (header.known == 0) {
+    header.known = 1;
+    auto* properties = reinterpret_cast<PropertyValue*>(row + sizeof(UserHeader));
+    for (std::size_t p = 0; p < features_->schema.user_names.size(); ++p) new (properties + p) PropertyValue();
+  }
+  return row;
+}
+
+std::byte* OnlineStore::SessionRow(Key session, Key user, std::int64_t arrival_ms) {
+  if (session == 0) return nullptr;
+  std::byte* row = sessions_.Get(session);
+  auto& header = *reinterpret_cast<SessionHeader*>(row);
+  if (header.last_arrival_ms != 0 && arrival_ms - header.last_arrival_ms > kSessionIdleMs)
+    std::memset(row, 0, sessions_.row_bytes());
+  header.user = user;
+  header.last_arrival_ms = std::max<std::int64_t>(arrival_ms, 1);
+  return row;
+}
+
+const std::byte* OnlineStore::UserViews(Key user) const {
+  const std::byte* row = user ? users_.Find(user) : nullptr;
+  return row ? row + user_views_at_ : nullptr;
+}
+
+const std::byte* OnlineStore::SessionViews(Key session, std::int64_t now_ms) const {
+  const std::byte* row = session ? sessions_.Find(session) : nullptr;
+  if (!row) return nullptr;
+  const auto& header = *reinterpret_cast<const SessionHeader*>(row);
+  return header.last_arrival_ms == 0 || now_ms - header.last_arrival_ms > kSessionIdleMs ? nullptr
+                                                                                         : row + session_views_at_;
+}
+
+std::span<const Key> OnlineStore::RecentItems(Key user) const {
+  user = Resolve(user);
+  const std::byte* row = user ? users_.Find(user) : nullptr;
+  if (!row) return {};
+  const auto& recent = reinterpret_cast<const UserHeader*>(row)->recent;
+  return {recent.data(), static_cast<std::size_t>(std::ranges::find(recent, Key{0}) - recent.begin())};
 }
 
 std::vector<PropertyValue> OnlineStore::UserProperties(Key user, std::span<const Property> context) const {
   const PropertySchema& schema = features_->schema;
   std::vector<PropertyValue> values(schema.user_names.size());
-  if (const auto at = user_properties_.find(user); at != user_properties_.end()) values = at->second;
+  user = Resolve(user);
+  if (KnowsUser(user)) {
+    const std::byte* row = users_.Find(user);
+    const auto* known = reinterpret_cast<const PropertyValue*>(row + sizeof(UserHeader));
+    std::copy(known, known + values.size(), values.begin());
+  }
   for (const Property& p : context) {
-    if (const int k = schema.FindUser(p.name); k >= 0) values[k] = ToValue(p, schema.user_categorical[k]);
+    if (const int k = schema.FindUser(p.name); k >= 0)
+      values[static_cast<std::size_t>(k)] = ToValue(p, schema.user_categorical[static_cast<std::size_t>(k)]);
   }
   return values;
 }
 
-std::span<const Key> OnlineStore::RecentItems(Key user) const {
-  const auto at = recent_.find(user);
-  return at == recent_.end() ? std::span<const Key>() : std::span<const Key>(at->second);
+const float* OnlineStore::ItemValues(const EventItem& item, std::span<PropertyValue> values) const {
+  std::ranges::fill(values, PropertyValue{});
+  const float* known = nullptr;
+  if (const std::byte* row = shared_.FindItem(KeyOf(item.item_id))) {
+    std::ranges::copy(shared_.Properties(row), values.begin());
+    known = shared_.Vectors(row);
+  }
+  Override(item, features_->schema, values);
+  return known;
 }
 
 void OnlineStore::Fold(const LogRecord& record) {
@@ -88,167 +176,205 @@ void OnlineStore::Fold(const LogRecord& record) {
   next_offset_ = static_cast<std::int64_t>(record.offset) + 1;
   last_arrival_ms_ = record.arrival_ms;
   AdvanceTo(EpochEndAt(record.arrival_ms));
-  if (event.type == EventType::kFeedRequest) return;
-
-  if (event.type == EventType::kItemUpdate) {
-    for (const EventItem& item : event.items) {
-      PendingLine pending{.arrival_ms = record.arrival_ms,
-                          .line = {.type = event.type,
-                                   .kind = 0,
-                                   .item = KeyOf(item.item_id),
-                                   .time_ms = event.time_ms,
-                                   .index = -1,
-                                   .step = false},
-                          .item_id = item.item_id,
-                          .catalogue = true};
-      pending.update.resize(features_->schema.item_names.size());
-      if (!std::isnan(item.price)) pending.update[0].number = item.price;
-      for (const Property& p : item.properties) {
-        if (const int k = features_->schema.FindItem(p.name); k >= 0)
-          pending.update[k] = ToValue(p, features_->schema.item_categorical[k]);
-      }
-      pending_.push_back(std::move(pending));
-    }
-    return;
+  switch (event.type) {
+    case EventType::kFeedRequest:
+      return;
+    case EventType::kItemUpdate:
+      if (parts_.catalogue) FoldCatalogueOf(record);
+      return;
+    case EventType::kUserAlias:
+      return Join(event, record.arrival_ms);
+    case EventType::kUserDelete:
+      return Forget(Resolve(KeyOf(event.user_id)));
+    default:
+      break;
   }
+  if (parts_.catalogue) FoldCatalogueOf(record);
 
-  const Key user = KeyOf(event.user_id), session = KeyOf(event.session_id);
+  const Key user = Resolve(KeyOf(event.user_id)), session = SessionKey(user, KeyOf(event.session_id));
   const std::vector<PropertyValue> user_properties = UserProperties(user, event.context);
-  if (user != 0) user_properties_[user] = user_properties;
+  std::byte* user_row = UserRow(user);
+  std::byte* session_row = SessionRow(session, user, record.arrival_ms);
+  if (user_row) std::ranges::copy(user_properties, reinterpret_cast<PropertyValue*>(user_row + sizeof(UserHeader)));
 
+  std::vector<PropertyValue> item_properties(features_->schema.item_names.size());
   EventLine line{.type = event.type,
                  .kind = KeyOf(event.kind),
                  .item = 0,
                  .time_ms = event.time_ms,
                  .index = -1,
-                 .step = event.type != EventType::kFeedImpression};
+                 .step = event.type != EventType::kFeedImpression,
+                 .item_properties = item_properties,
+                 .money_minor = Money(event.value, 1),
+                 .surface = KeyOf(event.surface),
+                 .last_item = session_row ? reinterpret_cast<SessionHeader*>(session_row)->last_item : 0};
   if (event.items.empty()) {
-    const std::vector<PropertyValue> none(features_->schema.item_names.size());
-    line.item_properties = none;
-    FoldLine(line, user, session);
-    pending_.push_back({.arrival_ms = record.arrival_ms,
-                        .line = line,
-                        .item_properties = none,
-                        .user_properties = user_properties,
-                        .catalogue = false});
+    FoldLine(line, user_row, session_row);
+    if (parts_.shared_lines) shared_.FoldLine(record.arrival_ms, line, "", user_properties);
     return;
   }
   for (const EventItem& item : event.items) {
-    PendingLine pending{.arrival_ms = record.arrival_ms,
-                        .line = line,
-                        .item_properties = ItemProperties(item),
-                        .user_properties = user_properties,
-                        .item_id = item.item_id,
-                        .catalogue = false};
-    pending.line.item = KeyOf(item.item_id);
-    pending.line.index = item.index;
-    pending.line.item_properties = pending.item_properties;
-    FoldLine(pending.line, user, session);
-    if (features_->schema.price_from_impressions && event.type == EventType::kFeedImpression &&
-        !std::isnan(item.price)) {
-      pending.update.resize(features_->schema.item_names.size());
-      pending.update[0].number = item.price;
+    line.item_vectors = ItemValues(item, item_properties);
+    line.item = KeyOf(item.item_id);
+    line.index = item.index;
+    line.quantity = item.quantity;
+    const std::int64_t own = Money(item.price, item.quantity);
+    line.money_minor = own != kNoMoney ? own : event.items.size() == 1 ? Money(event.value, 1) : kNoMoney;
+    FoldLine(line, user_row, session_row);
+    if (parts_.shared_lines) shared_.FoldLine(record.arrival_ms, line, item.item_id, user_properties);
+    if (IsTouch(event.type)) {
+      if (user_row) Touch(line.item, user_row);
+      if (session_row) reinterpret_cast<SessionHeader*>(session_row)->last_item = line.item;
     }
-    if (IsTouch(event.type) && user != 0) {
-      std::vector<Key>& recent = recent_[user];
-      std::erase(recent, pending.line.item);
-      recent.insert(recent.begin(), pending.line.item);
-      if (recent.size() > kRecentItems) recent.pop_back();
-    }
-    pending_.push_back(std::move(pending));
     line.step = false;
   }
 }
 
-void OnlineStore::FoldLine(const EventLine& line, Key user, Key session) {
-  std::byte* user_row = user != 0 && features_->user_row_bytes > 0 ? users_.Get(user) : nullptr;
-  std::byte* session_row = session != 0 && features_->session_row_bytes > 0 ? sessions_.Get(session) : nullptr;
-  for (const BoundFeature& f : features_->features) {
-    const FeatureSpec& spec = f.view->spec();
-    if (spec.scope == Scope::kUser && user_row && spec.state_bytes > 0) f.view->Fold(line, user_row + f.offset);
-    if (spec.scope == Scope::kSession && session_row && spec.state_bytes > 0)
-      f.view->Fold(line, session_row + f.offset);
-  }
-}
-
 void OnlineStore::AdvanceTo(std::int64_t epoch_end_ms) {
-  if (epoch_end_ms <= epoch_end_ms_) return;
-  while (!pending_.empty() && pending_.front().arrival_ms < epoch_end_ms) {
-    Apply(pending_.front());
-    pending_.pop_front();
-  }
-  epoch_end_ms_ = epoch_end_ms;
+  if (epoch_end_ms <= shared_.epoch_end_ms()) return;
+  if (epochs_ && status_.ok()) status_ = epochs_->Before(epoch_end_ms, shared_);
+  shared_.AdvanceTo(epoch_end_ms);
 }
 
-void OnlineStore::Apply(const PendingLine& pending) {
-  EventLine line = pending.line;
-  line.item_properties = pending.item_properties;
-  if (line.item != 0) {
-    ItemSummary& item = items_[line.item];
-    if (item.id.empty()) {
-      item.id = pending.item_id;
-      item.first_seen_ms = pending.arrival_ms;
-      item.properties.resize(features_->schema.item_names.size());
-    }
-    if (!pending.update.empty()) Override(item.properties, pending.update);
-    item.impressions += line.type == EventType::kFeedImpression;
-    item.clicks += line.type == EventType::kFeedClick;
-    if (line.type == EventType::kFeedClick || line.type == EventType::kPurchase || line.type == EventType::kItemView) {
-      const std::int64_t age = std::max<std::int64_t>(0, pending.arrival_ms - item.popularity_ms);
-      item.popularity = item.popularity * Exp2(-static_cast<double>(age) / kPopularityHalfLifeMs) + 1.0;
-      item.popularity_ms = pending.arrival_ms;
-    }
-  }
-  if (pending.catalogue) return;
-  for (std::size_t k = 0; k < features_->features.size(); ++k) {
-    const BoundFeature& f = features_->features[k];
-    if (f.entity < 0) continue;
-    const SharedEntity& entity = features_->entities[f.entity];
-    f.view->Fold(line, reinterpret_cast<std::byte*>(totals_[k].data()));
-    if (line.item == 0 && entity.needs_item()) continue;
-    const Key key = entity.KeyFor({line.item, pending.item_properties, pending.user_properties});
-    if (key != 0) f.view->Fold(line, shared_[f.entity].Get(key) + f.offset);
+void OnlineStore::FoldCatalogueOf(const LogRecord& record) {
+  const PropertySchema& schema = features_->schema;
+  const bool update = record.event.type == EventType::kItemUpdate;
+  if (!update && !(schema.price_from_impressions && record.event.type == EventType::kFeedImpression)) return;
+  for (const EventItem& item : record.event.items) {
+    CatalogueUpdate change;
+    if (!update && std::isnan(item.price)) continue;
+    change.properties.resize(schema.item_names.size());
+    if (update)
+      Override(item, schema, change.properties);
+    else
+      change.properties[0].number = item.price;
+    shared_.FoldUpdate(record.arrival_ms, KeyOf(item.item_id), item.item_id, change,
+                       static_cast<std::int64_t>(record.offset) + 1);
   }
 }
 
-void OnlineStore::Read(const ReadRequest& request, float* out) {
-  assert(request.epoch_end_ms == epoch_end_ms_);
-  const std::size_t n = request.items.size(), columns = features_->columns(),
-                    properties = features_->schema.item_names.size();
+void OnlineStore::FoldLine(const EventLine& line, std::byte* user_row, std::byte* session_row) const {
+  if (!parts_.user_views) return;
+  const auto type = static_cast<std::size_t>(line.type);
+  if (user_row) {
+    for (const std::uint32_t k : user_features_[type]) {
+      const BoundFeature& f = features_->features[k];
+      f.view->Fold(line, user_row + user_views_at_ + f.offset);
+    }
+  }
+  if (session_row) {
+    for (const std::uint32_t k : session_features_[type]) {
+      const BoundFeature& f = features_->features[k];
+      f.view->Fold(line, session_row + session_views_at_ + f.offset);
+    }
+  }
+}
+
+void OnlineStore::Touch(Key item, std::byte* user_row) const {
+  auto& recent = reinterpret_cast<UserHeader*>(user_row)->recent;
+  auto at = std::ranges::find(recent, item);
+  if (at == recent.end()) --at;
+  std::move_backward(recent.begin(), at, at + 1);
+  recent[0] = item;
+}
+
+void OnlineStore::Join(const Event& event, std::int64_t arrival_ms) {
+  const Key from = Resolve(KeyOf(event.kind)), to = Resolve(KeyOf(event.user_id));
+  if (from == 0 || to == 0 || from == to) return;
+  const auto merge = [&](Scope scope, const std::byte* source, std::byte* into) {
+    for (const BoundFeature& f : features_->features) {
+      const FeatureSpec& spec = f.view->spec();
+      if (parts_.user_views && spec.scope == scope && spec.state_bytes > 0 && !f.shares_state)
+        f.view->Merge(source + f.offset, into + f.offset);
+    }
+  };
+  if (KnowsUser(from)) {
+    const std::byte* source = users_.Find(from);
+    std::byte* into = UserRow(to);
+    const auto* theirs = reinterpret_cast<const PropertyValue*>(source + sizeof(UserHeader));
+    auto* mine = reinterpret_cast<PropertyValue*>(into + sizeof(UserHeader));
+    for (std::size_t p = 0; p < features_->schema.user_names.size(); ++p) {
+      if (!Known(mine[p])) mine[p] = theirs[p];
+    }
+    // The anonymous history is the newer one as a rule: a user looks around, then logs in.
+    const auto recent = reinterpret_cast<const UserHeader*>(source)->recent;
+    for (std::size_t i = recent.size(); i > 0; --i) {
+      if (recent[i - 1] != 0) Touch(recent[i - 1], into);
+    }
+    merge(Scope::kUser, source + user_views_at_, into + user_views_at_);
+    std::memset(users_.Get(from), 0, users_.row_bytes());
+  }
+  if (const Key session = KeyOf(event.session_id); session != 0) {
+    const Key of_from = SessionKey(from, session);
+    if (const std::byte* source = SessionViews(of_from, arrival_ms)) {
+      const Key last_item = reinterpret_cast<const SessionHeader*>(source - session_views_at_)->last_item;
+      std::byte* into = SessionRow(SessionKey(to, session), to, arrival_ms);
+      if (last_item != 0) reinterpret_cast<SessionHeader*>(into)->last_item = last_item;
+      merge(Scope::kSession, source, into + session_views_at_);
+      std::memset(sessions_.Get(of_from), 0, sessions_.row_bytes());
+    }
+  }
+  std::memcpy(aliases_.Get(from), &to, sizeof to);
+}
+
+void OnlineStore::Forget(Key user) {
+  if (user == 0) return;
+  if (users_.Find(user)) std::memset(users_.Get(user), 0, users_.row_bytes());
+  for (std::size_t id = 0; id < sessions_.size(); ++id) {
+    if (reinterpret_cast<const SessionHeader*>(sessions_.row(id))->user == user)
+      std::memset(sessions_.Get(sessions_.key(id)), 0, sessions_.row_bytes());
+  }
+}
+
+void OnlineStore::Read(const ReadRequest& request, float* out) const {
+  const PropertySchema& schema = features_->schema;
+  const std::size_t n = request.items.size(), columns = features_->columns(), properties = schema.item_names.size();
   std::vector<Key> keys(n);
-  std::vector<PropertyValue> item_properties;
-  item_properties.reserve(n * properties);
+  std::vector<PropertyValue> item_properties(n * properties);
+  std::vector<const float*> item_vectors(n);
   for (std::size_t i = 0; i < n; ++i) {
     keys[i] = KeyOf(request.items[i].item_id);
-    const std::vector<PropertyValue> values = ItemProperties(request.items[i]);
-    item_properties.insert(item_properties.end(), values.begin(), values.end());
+    item_vectors[i] = ItemValues(request.items[i], {&item_properties[i * properties], properties});
   }
-  const std::vector<PropertyValue> user_properties = UserProperties(request.user, request.context);
-  const ReadContext context{request.now_ms,  request.epoch_end_ms, keys, item_properties.data(), properties,
-                            user_properties, request.supplied};
+  const Key user = Resolve(request.user), session = SessionKey(user, request.session);
+  const std::vector<PropertyValue> user_properties = UserProperties(user, request.context);
+  const std::byte* user_views = UserViews(user);
+  const std::byte* session_views = SessionViews(session, request.now_ms);
+  const ReadContext context{
+      .now_ms = request.now_ms,
+      .epoch_end_ms = epoch_end_ms(),
+      .items = keys,
+      .item_properties = item_properties.data(),
+      .item_property_count = properties,
+      .user_properties = user_properties,
+      .supplied = request.supplied,
+      .item_vectors = item_vectors.data(),
+      .surface = request.surface,
+      .last_item =
+          session_views ? reinterpret_cast<const SessionHeader*>(session_views - session_views_at_)->last_item : 0};
 
-  const std::byte* user_row = request.user ? users_.Find(request.user) : nullptr;
-  const std::byte* session_row = request.session ? sessions_.Find(request.session) : nullptr;
   std::vector<std::vector<const std::byte*>> entity_rows(features_->entities.size(), std::vector<const std::byte*>(n));
   for (std::size_t e = 0; e < entity_rows.size(); ++e) {
     for (std::size_t i = 0; i < n; ++i) {
-      const Key key =
-          features_->entities[e].KeyFor({keys[i], {&item_properties[i * properties], properties}, user_properties});
-      entity_rows[e][i] = key ? shared_[e].Find(key) : nullptr;
+      const Key key = features_->entities[e].KeyFor({keys[i],
+                                                     {&item_properties[i * properties], properties},
+                                                     user_properties,
+                                                     context.surface,
+                                                     context.last_item});
+      entity_rows[e][i] = key ? shared_.FindRow(e, key) : nullptr;
     }
   }
   std::vector<const std::byte*> rows(n);
   for (std::size_t k = 0; k < columns; ++k) {
     const BoundFeature& f = features_->features[k];
-    const std::byte* one = f.view->spec().scope == Scope::kUser      ? user_row
-                           : f.view->spec().scope == Scope::kSession ? session_row
+    const std::byte* one = f.view->spec().scope == Scope::kUser      ? user_views
+                           : f.view->spec().scope == Scope::kSession ? session_views
                                                                      : nullptr;
     for (std::size_t i = 0; i < n; ++i) {
-      const std::byte* row = f.entity >= 0 ? entity_rows[f.entity][i] : one;
+      const std::byte* row = f.entity >= 0 ? entity_rows[static_cast<std::size_t>(f.entity)][i] : one;
       rows[i] = row ? row + f.offset : nullptr;
     }
-    f.view->Read(context, {rows, f.entity >= 0 ? reinterpret_cast<const std::byte*>(totals_[k].data()) : nullptr},
-                 {out + k, columns});
+    f.view->Read(context, {rows, f.entity >= 0 ? shared_.ShopRow(k) : nullptr}, {out + k, columns});
   }
 }
 

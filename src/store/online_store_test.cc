@@ -53,7 +53,7 @@ class OnlineStoreTest : public testing::Test {
     std::vector<EventItem> items{{.item_id = "i", .properties = std::move(own)}};
     const std::vector<Property> context{{.name = "city", .text = "rome"}};
     std::vector<float> out(4);
-    store->Read({now_ms, store->epoch_end_ms(), KeyOf(user), 0, context, items, true}, out.data());
+    store->Read({.now_ms = now_ms, .user = KeyOf(user), .context = context, .items = items}, out.data());
     return out;
   }
   std::unique_ptr<OnlineStore> store;

@@ -14,38 +14,29 @@ class SnapshotCodec {
   bool done() const { return in_.empty(); }
 
   void Do(OnlineStore& s) {
-    Number(s.epoch_end_ms_);
     Number(s.last_arrival_ms_);
     Number(s.next_offset_);
     Table(s.users_);
     Table(s.sessions_);
-    for (StateTable& table : s.shared_) Table(table);
-    for (auto& total : s.totals_) Words(total.data(), total.size());
-    Map(s.user_properties_, [&](auto& values) { Values(values); });
-    Map(s.recent_, [&](auto& keys) { List(keys, [&](Key& k) { Number(k); }); });
-    Map(s.items_, [&](ItemSummary& i) {
-      Text(i.id);
-      Values(i.properties);
-      Number(i.first_seen_ms);
-      Number(i.impressions);
-      Number(i.clicks);
-      Number(i.popularity);
-      Number(i.popularity_ms);
-    });
-    List(s.pending_, [&](OnlineStore::PendingLine& p) {
-      Number(p.arrival_ms);
-      Number(p.line.type);
-      Number(p.line.kind);
-      Number(p.line.item);
-      Number(p.line.time_ms);
-      Number(p.line.index);
-      Number(p.line.step);
-      Values(p.item_properties);
-      Values(p.user_properties);
-      Text(p.item_id);
-      Number(p.catalogue);
-      Values(p.update);
-    });
+    Table(s.aliases_);
+    SharedState& shared = s.shared_;
+    Number(shared.epoch_end_ms_);
+    Table(shared.items_);
+    for (StateTable& table : shared.entities_) Table(table);
+    Bytes(shared.shop_.data(), shared.shop_.size());
+    Ids(shared.ids_);
+    std::uint64_t open = shared.open_.size();
+    Count(open, 8);
+    for (auto at = shared.open_.begin(); open > 0 && !bad_; --open) {
+      std::int64_t end_ms = out_ ? at->first : 0;
+      Number(end_ms);
+      SharedState::Open& epoch = out_ ? at->second : shared.OpenAt(end_ms);
+      if (out_) ++at;
+      Table(epoch.items);
+      for (StateTable& table : epoch.entities) Table(table);
+      Bytes(epoch.shop.data(), epoch.shop.size());
+      Ids(epoch.ids);
+    }
   }
   void Text(std::string& text) {
     std::uint64_t n = text.size();
@@ -73,7 +64,6 @@ class SnapshotCodec {
       in_.remove_prefix(size);
     }
   }
-  void Words(std::uint64_t* data, std::size_t count) { Bytes(data, count * 8); }
   void Count(std::uint64_t& n, std::size_t bytes_each) {
     Number(n);
     if (!out_ && (bad_ || n > in_.size() / bytes_each)) {
@@ -81,55 +71,32 @@ class SnapshotCodec {
       n = 0;
     }
   }
-  void Values(std::vector<PropertyValue>& values) {
-    List(values, [&](PropertyValue& v) {
-      Number(v.number);
-      Number(v.category);
-    });
-  }
-  template <typename L, typename F>
-  void List(L& list, F&& each) {
-    std::uint64_t n = list.size();
-    Count(n, 1);
-    if (!out_) list.resize(n);
-    for (auto& entry : list) {
-      if (!bad_) each(entry);
-    }
-  }
-  template <typename M, typename F>
-  void Map(M& map, F&& each) {
-    std::uint64_t n = map.size();
-    Count(n, 8);
+  void Ids(std::unordered_map<Key, std::string>& ids) {
+    std::uint64_t n = ids.size();
+    Count(n, 16);
     if (out_) {
-      for (auto& [key, value] : map) {
+      for (auto& [key, text] : ids) {
         Key k = key;
         Number(k);
-        each(value);
+        Text(text);
       }
       return;
     }
     for (; n > 0 && !bad_; --n) {
       Key k = 0;
       Number(k);
-      each(map[k]);
+      Text(ids[k]);
     }
   }
+  // In order of dense id, which a restored table keeps.
   void Table(StateTable& table) {
-    const std::size_t words = table.row_bytes_ / 8;
-    std::uint64_t n = table.rows_.size();
-    Count(n, 8 + words * 8);
-    if (out_) {
-      for (auto& [key, row] : table.rows_) {
-        Key k = key;
-        Number(k);
-        Words(row.get(), words);
-      }
-      return;
-    }
-    for (; n > 0 && !bad_; --n) {
-      Key k = 0;
-      Number(k);
-      Words(reinterpret_cast<std::uint64_t*>(table.Get(k)), words);
+    std::uint64_t n = table.size();
+    Count(n, 8 + table.row_bytes());
+    for (std::size_t id = 0; id < n && !bad_; ++id) {
+      Key key = out_ ? table.key(id) : 0;
+      Number(key);
+      if (key == 0) bad_ = true;
+      if (!bad_) Bytes(table.Get(key), table.row_bytes());
     }
   }
 
@@ -140,7 +107,7 @@ class SnapshotCodec {
 
 namespace {
 
-constexpr char kMagic[] = "GFRSNAP1";
+constexpr char kMagic[] = "GFRSNAP2";
 constexpr std::size_t kHeaderBytes = 20;
 
 // Of everything that the bytes depend on.

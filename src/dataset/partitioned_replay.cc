@@ -1,0 +1,435 @@
+#include "dataset/partitioned_replay.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "base/progress.h"
+#include "log/event_log.h"
+#include "log/segment.h"
+
+namespace gfr {
+namespace {
+
+constexpr std::size_t kBufferBytes = 1 << 18;
+
+// A scratch file that is written once and read once, in pieces.
+class Spill {
+ public:
+  Spill(FileSystem& fs, std::string path) : fs_(fs), path_(std::move(path)) {}
+  ~Spill() { (void)fs_.Remove(path_); }
+  Spill(const Spill&) = delete;
+  Spill& operator=(const Spill&) = delete;
+
+  std::string buffer;  // Append here, then Flush now and then.
+  Status Flush(bool all = false) {
+    if (buffer.empty() || (!all && buffer.size() < kBufferBytes)) return {};
+    if (!file_) {
+      GFR_ASSIGN(file_, fs_.OpenForWrite(path_, /*append=*/false));
+    }
+    GFR_TRY(file_->Append(buffer));
+    buffer.clear();
+    return {};
+  }
+  Status Close() {
+    GFR_TRY(Flush(true));
+    file_.reset();
+    return {};
+  }
+  bool empty() const { return !fs_.Exists(path_); }
+  const std::string& path() const { return path_; }
+  FileSystem& fs() const { return fs_; }
+
+ private:
+  FileSystem& fs_;
+  const std::string path_;
+  std::unique_ptr<WritableFile> file_;
+};
+
+// Reads a file front to back; Have(n) makes at least n bytes visible at `data`, or says that there are none.
+class Piecewise {
+ public:
+  explicit Piecewise(const Spill& spill) : spill_(spill) {}
+  Result<bool> Have(std::size_t size) {
+    if (!file_ && spill_.empty()) return false;
+    if (!file_) {
+      GFR_ASSIGN(file_, spill_.fs().OpenForRead(spill_.path()));
+    }
+    while (buffer_.size() - used_ < size) {
+      buffer_.erase(0, std::exchange(used_, 0));
+      GFR_ASSIGN(const std::string more, file_->Read(position_, std::max(kBufferBytes, size)));
+      if (more.empty()) return false;
+      position_ += more.size();
+      buffer_ += more;
+    }
+    return true;
+  }
+  std::string_view data() const { return std::string_view(buffer_).substr(used_); }
+  void Skip(std::size_t size) { used_ += size; }
+
+ private:
+  const Spill& spill_;
+  std::unique_ptr<RandomAccessFile> file_;
+  std::uint64_t position_ = 0;
+  std::string buffer_;
+  std::size_t used_ = 0;
+};
+
+Status Short(const Spill& spill) { return Error{ErrorCode::kCorrupt, "ends too early", {spill.path(), 0}}; }
+
+// The records of one partition, in log order.
+Status ForEachRecord(const Spill& spill, const std::function<Status(const LogRecord&)>& each) {
+  Piecewise in(spill);
+  LogRecord record;
+  for (;;) {
+    GFR_ASSIGN(const bool more, in.Have(kRecordHeaderBytes));
+    if (!more) return {};
+    std::uint32_t length = 0;
+    std::memcpy(&length, in.data().data(), 4);
+    GFR_ASSIGN(const bool whole, in.Have(kRecordHeaderBytes + length));
+    std::size_t size = 0;
+    if (!whole || ReadRecord(in.data(), &record, &size) != RecordState::kOk) return Short(spill);
+    in.Skip(size);
+    GFR_TRY(each(record));
+  }
+}
+
+// Epochs in a file: i64 end, u64 size, then the bytes of SharedState::TakeDelta.
+void PutEpoch(std::int64_t end_ms, const std::string& delta, Spill& out) {
+  const std::uint64_t size = delta.size();
+  out.buffer.append(reinterpret_cast<const char*>(&end_ms), 8);
+  out.buffer.append(reinterpret_cast<const char*>(&size), 8);
+  out.buffer.append(delta);
+}
+
+class EpochReader {
+ public:
+  explicit EpochReader(const Spill& spill) : spill_(spill), in_(spill) {}
+  // The end of the next epoch; INT64_MAX behind the last.
+  Result<std::int64_t> PeekEnd() {
+    GFR_ASSIGN(const bool more, in_.Have(16));
+    std::int64_t end_ms = INT64_MAX;
+    if (more) std::memcpy(&end_ms, in_.data().data(), 8);
+    return end_ms;
+  }
+  // REQUIRES: PeekEnd gave one.
+  Status AddTo(SharedState& shared) {
+    std::int64_t end_ms = 0;
+    std::uint64_t size = 0;
+    std::memcpy(&end_ms, in_.data().data(), 8);
+    std::memcpy(&size, in_.data().data() + 8, 8);
+    GFR_ASSIGN(const bool whole, in_.Have(16 + size));
+    if (!whole) return Short(spill_);
+    GFR_TRY(shared.AddDelta(end_ms, in_.data().substr(16, size)));
+    in_.Skip(16 + size);
+    return {};
+  }
+
+ private:
+  const Spill& spill_;
+  Piecewise in_;
+};
+
+// Pass 4: shared state from the merged file.
+class MergedEpochs final : public EpochSource {
+ public:
+  explicit MergedEpochs(const Spill& spill) : epochs_(spill) {}
+  Status Before(std::int64_t epoch_end_ms, SharedState& shared) override {
+    for (;;) {
+      GFR_ASSIGN(const std::int64_t end_ms, epochs_.PeekEnd());
+      if (end_ms == INT64_MAX || end_ms > epoch_end_ms) return {};
+      GFR_TRY(epochs_.AddTo(shared));
+    }
+  }
+
+ private:
+  EpochReader epochs_;
+};
+
+// Pass 2: lines of open epochs go out, the catalogue's come in.
+class LinesOut final : public EpochSource {
+ public:
+  LinesOut(const Spill& catalogue, Spill& out) : catalogue_(catalogue), out_(out) {}
+  Status Before(std::int64_t epoch_end_ms, SharedState& shared) override {
+    for (const std::int64_t end_ms : shared.OpenEpochs()) {
+      if (end_ms > epoch_end_ms) break;
+      PutEpoch(end_ms, shared.TakeDelta(end_ms), out_);
+      GFR_TRY(out_.Flush());
+    }
+    return catalogue_.Before(epoch_end_ms, shared);
+  }
+
+ private:
+  MergedEpochs catalogue_;
+  Spill& out_;
+};
+
+// Runs `work(0 ... count-1)` on `workers` threads; the first error ends the rest.
+Status InParallel(int workers, int count, const std::function<Status(int)>& work) {
+  std::atomic<int> next = 0;
+  std::mutex mutex;
+  Status first;
+  const auto loop = [&] {
+    for (int i = next++; i < count; i = next++) {
+      if (Status status = work(i); !status.ok()) {
+        const std::lock_guard lock(mutex);
+        if (first.ok()) first = std::move(status);
+        next = count;
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int w = 1; w < workers; ++w) threads.emplace_back(loop);
+    loop();
+  }
+  return first;
+}
+
+// A partition's rows in a file: RowPlace, label, features; its slates stay in memory.
+struct RowHead {
+  RowPlace place;
+  float label;
+};
+class SpillSink final : public RowSink {
+ public:
+  SpillSink(FileSystem& fs, const std::string& path, std::size_t objectives) {
+    for (std::size_t o = 0; o < objectives; ++o)
+      rows.push_back(std::make_unique<Spill>(fs, path + "." + std::to_string(o)));
+  }
+  void Row(std::size_t objective, const RowPlace& place, bool label, std::span<const float> features) override {
+    Spill& out = *rows[objective];
+    const RowHead head{place, label ? 1.0f : 0.0f};
+    out.buffer.append(reinterpret_cast<const char*>(&head), sizeof head);
+    out.buffer.append(reinterpret_cast<const char*>(features.data()), features.size_bytes());
+    if (const Status flushed = out.Flush(); !flushed.ok() && status.ok()) status = flushed;
+  }
+  void Slate(SlateRow slate, std::span<const float> features) override {
+    slates.push_back({std::move(slate), {features.begin(), features.end()}});
+  }
+  std::vector<std::unique_ptr<Spill>> rows;
+  std::vector<std::pair<SlateRow, std::vector<float>>> slates;
+  Status status;
+};
+
+class Replay {
+ public:
+  Replay(FileSystem& fs, std::string folder, std::shared_ptr<const FeatureSet> features,
+         const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, int partitions)
+      : fs_(fs),
+        folder_(std::move(folder)),
+        features_(std::move(features)),
+        objectives_(objectives),
+        options_(options),
+        partitions_(partitions),
+        catalogue_(fs, JoinPath(folder_, "catalogue")),
+        merged_(fs, JoinPath(folder_, "epochs")) {
+    for (int p = 0; p < partitions; ++p) {
+      records_.push_back(std::make_unique<Spill>(fs, JoinPath(folder_, "records." + std::to_string(p))));
+      lines_.push_back(std::make_unique<Spill>(fs, JoinPath(folder_, "lines." + std::to_string(p))));
+      rows_.push_back(
+          std::make_unique<SpillSink>(fs, JoinPath(folder_, "rows." + std::to_string(p)), objectives.size()));
+    }
+  }
+
+  Status Run(const std::string& log_folder, const std::function<void(const LogRecord&)>& each, RowSink& sink) {
+    GFR_TRY(Route(log_folder, each));
+    const int workers = std::clamp(options_.workers, 1, partitions_);
+    std::fprintf(stderr, "replay: %d partitions, %d workers: lines\n", partitions_, workers);
+    GFR_TRY(InParallel(workers, partitions_, [&](int p) { return Lines(p); }));
+    GFR_TRY(Merge());
+    std::fprintf(stderr, "replay: rows\n");
+    GFR_TRY(InParallel(workers, partitions_, [&](int p) { return Rows(p); }));
+    return Collect(sink);
+  }
+
+ private:
+  Status Route(const std::string& log_folder, const std::function<void(const LogRecord&)>& each) {
+    LogRecord record;
+    {
+      GFR_ASSIGN(const auto reader, LogReader::Open(fs_, log_folder));
+      for (;;) {
+        GFR_ASSIGN(const bool more, reader->Next(&record, 1u << static_cast<unsigned>(EventType::kUserAlias)));
+        if (!more) break;
+        people_.Join(record.event);
+      }
+    }
+    GFR_ASSIGN(const auto reader, LogReader::Open(fs_, log_folder));
+    Progress progress("route", 0, "events");
+    // Only the catalogue is folded here: its epochs, which the lines of all partitions need.
+    OnlineStore catalogue(features_, {.user_views = false, .shared_lines = false, .catalogue = true});
+    for (std::uint64_t done = 0;;) {
+      GFR_ASSIGN(const bool more, reader->Next(&record));
+      if (!more) break;
+      each(record);
+      end_ms_ = record.arrival_ms;
+      if (const Key person = people_.PersonOf(record.event); person != 0) {  // Else an item.update alone.
+        Spill& out = *records_[person % static_cast<std::uint64_t>(partitions_)];
+        out.buffer.append(reader->raw());
+        GFR_TRY(out.Flush());
+      }
+      catalogue.FoldCatalogueOf(record);
+      for (const std::int64_t epoch : catalogue.shared().OpenEpochs()) {
+        if (epoch >= EpochOf(record.arrival_ms)) break;
+        PutEpoch(epoch, catalogue.shared().TakeDelta(epoch), catalogue_);
+        GFR_TRY(catalogue_.Flush());
+      }
+      progress.Update(++done);
+    }
+    for (const std::int64_t epoch : catalogue.shared().OpenEpochs())
+      PutEpoch(epoch, catalogue.shared().TakeDelta(epoch), catalogue_);
+    for (const auto& spill : records_) GFR_TRY(spill->Close());
+    return catalogue_.Close();
+  }
+
+  Status Lines(int p) {
+    LinesOut epochs(catalogue_, *lines_[static_cast<std::size_t>(p)]);
+    OnlineStore store(features_, {.user_views = false, .shared_lines = true, .catalogue = false}, &epochs);
+    GFR_TRY(ForEachRecord(*records_[static_cast<std::size_t>(p)], [&](const LogRecord& r) {
+      store.Fold(r);
+      return store.status();
+    }));
+    GFR_TRY(epochs.Before(INT64_MAX, store.shared()));
+    return lines_[static_cast<std::size_t>(p)]->Close();
+  }
+
+  Status Merge() {
+    std::vector<std::unique_ptr<EpochReader>> readers;
+    readers.push_back(std::make_unique<EpochReader>(catalogue_));
+    for (const auto& spill : lines_) readers.push_back(std::make_unique<EpochReader>(*spill));
+    SharedState sum(features_);
+    for (;;) {
+      std::int64_t next = INT64_MAX;
+      for (const auto& reader : readers) {
+        GFR_ASSIGN(const std::int64_t end_ms, reader->PeekEnd());
+        next = std::min(next, end_ms);
+      }
+      if (next == INT64_MAX) break;
+      for (const auto& reader : readers) {
+        GFR_ASSIGN(const std::int64_t end_ms, reader->PeekEnd());
+        if (end_ms == next) GFR_TRY(reader->AddTo(sum));
+      }
+      PutEpoch(next, sum.TakeDelta(next), merged_);
+      GFR_TRY(merged_.Flush());
+    }
+    lines_.clear();
+    return merged_.Close();
+  }
+
+  Status Rows(int p) {
+    MergedEpochs epochs(merged_);
+    OnlineStore store(features_, {.user_views = true, .shared_lines = false, .catalogue = false}, &epochs);
+    SpillSink& sink = *rows_[static_cast<std::size_t>(p)];
+    RowBuilder builder(objectives_, options_, people_, store, sink);
+    const Spill& records = *records_[static_cast<std::size_t>(p)];
+    GFR_TRY(ForEachRecord(records, [&](const LogRecord& r) {
+      builder.Index(r);
+      return Status();
+    }));
+    GFR_TRY(ForEachRecord(records, [&](const LogRecord& r) {
+      builder.Replay(r, end_ms_);
+      return store.status();
+    }));
+    builder.Finish();
+    GFR_TRY(store.status());
+    GFR_TRY(sink.status);
+    for (const auto& spill : sink.rows) GFR_TRY(spill->Close());
+    records_[static_cast<std::size_t>(p)].reset();
+    return {};
+  }
+
+  Status Collect(RowSink& sink) {
+    const std::size_t row_bytes = sizeof(RowHead) + features_->columns() * sizeof(float);
+    std::vector<float> features(features_->columns());
+    for (std::size_t o = 0; o < objectives_.size(); ++o) {
+      struct Source {
+        std::unique_ptr<Piecewise> in;
+        RowHead head;
+      };
+      std::vector<Source> sources;
+      const auto next = [&](Source& s) -> Result<bool> {
+        GFR_ASSIGN(const bool more, s.in->Have(row_bytes));
+        if (more) std::memcpy(&s.head, s.in->data().data(), sizeof s.head);
+        return more;
+      };
+      for (const auto& rows : rows_) {
+        Source s{std::make_unique<Piecewise>(*rows->rows[o]), {}};
+        GFR_ASSIGN(const bool any, next(s));
+        if (any) sources.push_back(std::move(s));
+      }
+      const auto later = [](const Source& a, const Source& b) {
+        return std::pair(a.head.place.offset, a.head.place.line) > std::pair(b.head.place.offset, b.head.place.line);
+      };
+      std::ranges::make_heap(sources, later);
+      while (!sources.empty()) {
+        std::ranges::pop_heap(sources, later);
+        Source& s = sources.back();
+        std::memcpy(features.data(), s.in->data().data() + sizeof s.head, features.size() * sizeof(float));
+        sink.Row(o, s.head.place, s.head.label > 0, features);
+        s.in->Skip(row_bytes);
+        GFR_ASSIGN(const bool more, next(s));
+        if (more)
+          std::ranges::push_heap(sources, later);
+        else
+          sources.pop_back();
+      }
+    }
+    std::vector<std::pair<SlateRow, std::vector<float>>> slates;
+    for (const auto& rows : rows_) std::ranges::move(rows->slates, std::back_inserter(slates));
+    std::ranges::sort(slates, {}, [](const auto& s) { return s.first.offset; });
+    for (auto& [slate, values] : slates) sink.Slate(std::move(slate), values);
+    return {};
+  }
+
+  FileSystem& fs_;
+  const std::string folder_;
+  const std::shared_ptr<const FeatureSet> features_;
+  const std::vector<ObjectiveConfig>& objectives_;
+  const DatasetOptions options_;
+  const int partitions_;
+  AliasMap people_;
+  std::int64_t end_ms_ = 0;
+  Spill catalogue_, merged_;
+  std::vector<std::unique_ptr<Spill>> records_, lines_;
+  std::vector<std::unique_ptr<SpillSink>> rows_;
+};
+
+}  // namespace
+
+Result<int> PartitionsFor(FileSystem& fs, const std::string& log_folder, const FeatureSet& features,
+                          const DatasetOptions& options) {
+  if (options.partitions > 0) return options.partitions;
+  std::uint64_t bytes = 0;
+  GFR_ASSIGN(const auto names, fs.List(log_folder));
+  for (const std::string& name : names) {
+    if (!name.ends_with(".log")) continue;
+    GFR_ASSIGN(const auto file, fs.OpenForRead(JoinPath(log_folder, name)));
+    GFR_ASSIGN(const std::uint64_t size, file->size());
+    bytes += size;
+  }
+  // Measured on the shop's log: a partition's users, sessions and labels take at most the bytes of its records, times
+  // the share of their rows in a record of about 500 bytes.
+  const double row_share = 1.0 + static_cast<double>(features.user_row_bytes + features.session_row_bytes) / 1000.0;
+  const double needed = static_cast<double>(bytes) * row_share * options.workers;
+  return std::clamp(static_cast<int>(needed / (0.5 * static_cast<double>(options.memory_bytes))) + 1, 1, 1024);
+}
+
+Status ReplayPartitions(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
+                        const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, int partitions,
+                        const std::function<void(const LogRecord&)>& each, RowSink& sink) {
+  const std::string folder = options.scratch_folder.empty() ? log_folder + ".scratch" : options.scratch_folder;
+  GFR_TRY(fs.RemoveTree(folder));
+  GFR_TRY(fs.MakeFolders(folder));
+  Status status;
+  {
+    Replay replay(fs, folder, std::move(features), objectives, options, partitions);
+    status = replay.Run(log_folder, each, sink);
+  }
+  const Status removed = fs.RemoveTree(folder);
+  return status.ok() ? removed : status;
+}
+
+}  // namespace gfr

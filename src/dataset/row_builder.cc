@@ -1,0 +1,224 @@
+#include "dataset/row_builder.h"
+
+#include <algorithm>
+
+namespace gfr {
+namespace {
+
+constexpr Key kRequestSalt = 0x9e3779b97f4a7c15u;
+constexpr std::int64_t kOpenRequestMs = 24 * 3600 * 1000;  // What comes later belongs to no request.
+
+bool NamesRequest(EventType population) {
+  return population == EventType::kFeedImpression || population == EventType::kFeedClick;
+}
+
+bool IsTouch(EventType type) {
+  return type == EventType::kFeedClick || type == EventType::kItemView || type == EventType::kCartAdd ||
+         type == EventType::kPurchase;
+}
+
+}  // namespace
+
+Key AliasMap::Resolve(Key user) const {
+  for (auto at = to_.find(user); at != to_.end(); at = to_.find(user)) user = at->second;
+  return user;
+}
+
+Key AliasMap::PersonOf(const Event& event) const {
+  return event.user_id.empty() ? OnlineStore::SessionKey(0, KeyOf(event.session_id)) : Resolve(KeyOf(event.user_id));
+}
+
+void AliasMap::Join(const Event& alias) {
+  const Key from = Resolve(KeyOf(alias.kind)), to = Resolve(KeyOf(alias.user_id));
+  if (from != 0 && to != 0 && from != to) to_[from] = to;
+}
+
+RowBuilder::RowBuilder(const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
+                       const AliasMap& people, OnlineStore& store, RowSink& sink)
+    : objectives_(objectives),
+      options_(options),
+      people_(people),
+      store_(store),
+      sink_(sink),
+      columns_(store.features().columns()),
+      labels_(objectives.size()) {}
+
+void RowBuilder::Index(const LogRecord& r) {
+  const Key user = PersonOf(r.event), request = RequestOf(r.event);
+  if (r.event.type == EventType::kFeedImpression && request) {
+    for (const EventItem& item : r.event.items)
+      latest_impression_[PairKey(user, KeyOf(item.item_id))] = {request, r.event.time_ms};
+  }
+  for (std::size_t o = 0; o < objectives_.size(); ++o) {
+    if (r.event.type != objectives_[o].label) continue;
+    for (const EventItem& item : r.event.items) {
+      const Key key = KeyOf(item.item_id);
+      labels_[o][PairKey(user, key)].push_back({r.offset, r.event.time_ms});
+      Key of = request;
+      if (const auto shown = latest_impression_.find(PairKey(user, key));
+          of == 0 && shown != latest_impression_.end() &&
+          r.event.time_ms <= shown->second.second + objectives_[o].window_ms) {
+        of = shown->second.first;
+      }
+      if (of) labels_[o][PairKey(of ^ kRequestSalt, key)].push_back({r.offset, r.event.time_ms});
+    }
+  }
+  if (r.event.type == EventType::kFeedRequest && r.event.served.columns > 0) {
+    LogRecord kept = r;
+    kept.event.served.features.clear();  // They are read again.
+    served_.emplace(kept.event.served.as_of, std::move(kept));
+  }
+}
+
+void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
+  const Event& e = r.event;
+  OpenServedBefore(r.offset);
+  ForgetBefore(r.arrival_ms - kOpenRequestMs);
+  const bool in_range = r.arrival_ms >= options_.from_ms && r.arrival_ms < options_.to_ms;
+  if (e.type == EventType::kFeedRequest && e.served.columns == 0) Open(r, r.arrival_ms, EpochEndAt(r.arrival_ms));
+  if (e.type == EventType::kFeedImpression) Shown(r);
+  if (e.type == EventType::kFeedClick) Clicked(r);
+  for (std::size_t o = 0; o < objectives_.size(); ++o) {
+    const bool mature = r.arrival_ms + objectives_[o].window_ms <= end_ms;
+    if (in_range && e.type == objectives_[o].population && (mature || !options_.drop_immature)) AddRows(r, o);
+  }
+  store_.Fold(r);
+  if (options_.slates && IsTouch(e.type)) {
+    auto& session = touched_[OnlineStore::SessionKey(PersonOf(e), KeyOf(e.session_id))];
+    for (const EventItem& item : e.items) session[KeyOf(item.item_id)] = r.offset + 1;
+  }
+}
+
+void RowBuilder::Finish() { OpenServedBefore(UINT64_MAX); }
+
+// Reads the requests that the server served when the last record before `offset` was folded.
+void RowBuilder::OpenServedBefore(std::uint64_t offset) {
+  while (!served_.empty() &&
+         (served_.begin()->first < 0 || static_cast<std::uint64_t>(served_.begin()->first) < offset)) {
+    const auto request = served_.extract(served_.begin());
+    const LogRecord& r = request.mapped();
+    Open(r, r.event.served.now_ms, r.event.served.epoch_end_ms);
+  }
+}
+
+void RowBuilder::Open(const LogRecord& r, std::int64_t now_ms, std::int64_t epoch_end_ms) {
+  OpenRequest open{.arrival_ms = r.arrival_ms};
+  for (const EventItem& item : r.event.items) open.items.push_back(KeyOf(item.item_id));
+  open.features.resize(open.items.size() * columns_);
+  store_.AdvanceTo(epoch_end_ms);
+  // Of a slate that the server made itself, the order is not the caller's.
+  const bool supplied =
+      r.event.served.columns == 0 || (!r.event.items.empty() && r.event.items[0].channel == "supplied");
+  store_.Read({.now_ms = now_ms,
+               .user = KeyOf(r.event.user_id),
+               .session = KeyOf(r.event.session_id),
+               .surface = KeyOf(r.event.surface),
+               .context = r.event.context,
+               .items = r.event.items,
+               .supplied = supplied},
+              open.features.data());
+  for (const Key item : open.items) {
+    const std::byte* row = store_.shared().FindItem(item);
+    open.popularity.push_back(row ? static_cast<float>(SharedState::Summary(row).touches) : 0.0f);
+  }
+  const Key key = RequestOf(r.event);
+  open_[key] = std::move(open);
+  open_since_.emplace(r.arrival_ms, key);
+}
+
+void RowBuilder::ForgetBefore(std::int64_t arrival_ms) {
+  while (!open_since_.empty() && open_since_.begin()->first < arrival_ms) {
+    const auto at = open_.find(open_since_.begin()->second);
+    if (at != open_.end() && at->second.arrival_ms == open_since_.begin()->first) open_.erase(at);
+    open_since_.erase(open_since_.begin());
+  }
+}
+
+// A slate counts for ranking once it was shown: the impression's items in its order, with the features read for the
+// request.
+void RowBuilder::Shown(const LogRecord& r) {
+  if (!options_.slates) return;
+  const auto at = open_.find(RequestOf(r.event));
+  if (at == open_.end() || at->second.shown) return;
+  OpenRequest& open = at->second;
+  if (open.arrival_ms < options_.from_ms || open.arrival_ms >= options_.to_ms) return;
+  open.shown = true;
+  const Key user = PersonOf(r.event);
+  open.slate = {.user = user,
+                .session = KeyOf(r.event.session_id),
+                .arrival_ms = open.arrival_ms,
+                .offset = r.offset,
+                .untouched = true};
+  const auto session = touched_.find(OnlineStore::SessionKey(user, open.slate.session));
+  for (const EventItem& shown : r.event.items) {
+    const Key item = KeyOf(shown.item_id);
+    const auto row = std::ranges::find(open.items, item);
+    if (row == open.items.end()) continue;
+    open.shown_rows.push_back(static_cast<std::size_t>(row - open.items.begin()));
+    std::uint64_t touch = 0;
+    if (session != touched_.end()) {
+      if (const auto found = session->second.find(item); found != session->second.end()) touch = found->second;
+    }
+    open.slate.untouched = open.slate.untouched && touch == 0;
+    open.slate.most_recent.push_back(static_cast<float>(touch));
+    open.slate.popularity.push_back(open.popularity[open.shown_rows.back()]);
+  }
+  open.slate.items = static_cast<int>(open.shown_rows.size());
+}
+
+void RowBuilder::Clicked(const LogRecord& r) {
+  const auto at = open_.find(RequestOf(r.event));
+  if (at == open_.end() || !at->second.shown || at->second.clicked || r.event.items.empty()) return;
+  OpenRequest& open = at->second;
+  open.clicked = true;
+  const Key item = KeyOf(r.event.items[0].item_id);
+  std::vector<float> features;
+  for (std::size_t i = 0; i < open.shown_rows.size(); ++i) {
+    const std::size_t row = open.shown_rows[i];
+    if (open.items[row] == item && open.slate.clicked < 0) open.slate.clicked = static_cast<int>(i);
+    const float* values = open.features.data() + row * columns_;
+    features.insert(features.end(), values, values + columns_);
+  }
+  sink_.Slate(std::move(open.slate), features);
+}
+
+void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
+  const ObjectiveConfig& objective = objectives_[o];
+  const Key user = PersonOf(r.event), request = RequestOf(r.event);
+  const auto open = NamesRequest(objective.population) && request ? open_.find(request) : open_.end();
+  std::vector<float> own;
+  if (open == open_.end()) {
+    if (objective.population == EventType::kFeedImpression) return;  // Its request was not in the log.
+    own.resize(r.event.items.size() * columns_);
+    store_.AdvanceTo(EpochEndAt(r.arrival_ms));
+    store_.Read({.now_ms = r.arrival_ms,
+                 .user = KeyOf(r.event.user_id),
+                 .session = KeyOf(r.event.session_id),
+                 .surface = KeyOf(r.event.surface),
+                 .context = r.event.context,
+                 .items = r.event.items,
+                 .supplied = false},
+                own.data());
+  }
+  for (std::size_t i = 0; i < r.event.items.size(); ++i) {
+    const Key item = KeyOf(r.event.items[i].item_id);
+    const float* values = own.data() + i * columns_;
+    if (open != open_.end()) {
+      const auto at = std::ranges::find(open->second.items, item);
+      if (at == open->second.items.end()) continue;
+      values = open->second.features.data() + static_cast<std::size_t>(at - open->second.items.begin()) * columns_;
+    }
+    const bool by_request =
+        objective.population == EventType::kFeedImpression && objective.label == EventType::kFeedClick && request;
+    bool label = false;
+    if (const auto found = labels_[o].find(PairKey(by_request ? request ^ kRequestSalt : user, item));
+        found != labels_[o].end()) {
+      label = std::ranges::any_of(found->second, [&](const auto& at) {
+        return at.first > r.offset && at.second <= r.event.time_ms + objective.window_ms;
+      });
+    }
+    sink_.Row(o, {r.offset, static_cast<std::uint32_t>(i), user, r.arrival_ms}, label, {values, columns_});
+  }
+}
+
+}  // namespace gfr

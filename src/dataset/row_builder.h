@@ -1,0 +1,85 @@
+// RowBuilder: rows with labels, and slates, of the records of some users: all of the log's, or one partition's.
+//
+// Two passes over the same records in log order: Index() finds what labels what, Replay() folds them into the store and
+// reads each row strictly before its own event. Labels: docs/ARCHITECTURE.md. REQUIRES: all records of a user (and of
+// the ids joined to it) are given, and `people` knows all aliases of the log: a purchase after a login labels the
+// anonymous click before it. Thread safety: none.
+#pragma once
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "dataset/dataset.h"
+
+namespace gfr {
+
+// Who is one person after all user.alias events of a log, in its order (the rule of OnlineStore).
+class AliasMap {
+ public:
+  void Join(const Event& alias);
+  Key PersonOf(const Event& event) const;  // The user after all aliases, else the session; 0: nobody.
+
+ private:
+  Key Resolve(Key user) const;
+  std::unordered_map<Key, Key> to_;
+};
+
+// What a RowBuilder makes, in log order; slates when their first click comes.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  virtual void Row(std::size_t objective, const RowPlace& place, bool label, std::span<const float> features) = 0;
+  virtual void Slate(SlateRow slate, std::span<const float> features) = 0;
+};
+
+class RowBuilder {
+ public:
+  RowBuilder(const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, const AliasMap& people,
+             OnlineStore& store, RowSink& sink);
+  void Index(const LogRecord& record);
+  // `end_ms`: arrival of the log's last record, by which rows are mature or not.
+  void Replay(const LogRecord& record, std::int64_t end_ms);
+  void Finish();  // After the last record: requests that were served behind it.
+
+ private:
+  // A request's slate with the features read for it, until its impressions and clicks have come.
+  struct OpenRequest {
+    std::vector<Key> items;
+    std::vector<float> features, popularity;  // As of the request's epoch.
+    std::int64_t arrival_ms;
+    bool shown = false, clicked = false;
+    SlateRow slate;
+    std::vector<std::size_t> shown_rows;  // Indexes into items.
+  };
+  // Where label events lie: offsets and event times in log order.
+  using LabelIndex = std::unordered_map<Key, std::vector<std::pair<std::uint64_t, std::int64_t>>>;
+
+  void OpenServedBefore(std::uint64_t offset);
+  void Open(const LogRecord& record, std::int64_t now_ms, std::int64_t epoch_end_ms);
+  void Shown(const LogRecord& record);
+  void Clicked(const LogRecord& record);
+  void AddRows(const LogRecord& record, std::size_t objective);
+  void ForgetBefore(std::int64_t arrival_ms);
+  // Whose event it is: a user's, else a session's; its request is one of the same person.
+  Key PersonOf(const Event& event) const { return people_.PersonOf(event); }
+  Key RequestOf(const Event& event) const {
+    return event.request_id.empty() ? 0 : PairKey(PersonOf(event), KeyOf(event.request_id));
+  }
+
+  const std::vector<ObjectiveConfig>& objectives_;
+  const DatasetOptions options_;
+  const AliasMap& people_;
+  OnlineStore& store_;
+  RowSink& sink_;
+  const std::size_t columns_;
+  std::vector<LabelIndex> labels_;
+  std::unordered_map<Key, std::pair<Key, std::int64_t>> latest_impression_;  // Of user and item: its request and time.
+  std::multimap<std::int64_t, LogRecord> served_;                            // By as_of.
+  std::unordered_map<Key, OpenRequest> open_;                                // By RequestOf.
+  std::multimap<std::int64_t, Key> open_since_;
+  std::unordered_map<Key, std::unordered_map<Key, std::uint64_t>> touched_;  // By session: item to offset + 1.
+};
+
+}  // namespace gfr

@@ -1,0 +1,313 @@
+#include "store/shared_state.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+
+namespace gfr {
+namespace {
+
+constexpr double kPopularityHalfLifeMs = 24.0 * 3600 * 1000;
+
+struct ItemDelta {
+  std::uint32_t impressions, clicks, touches, popularity;
+};
+struct Stamped {
+  PropertyValue value;
+  std::int64_t stamp;  // 0: nothing was said.
+};
+
+template <typename T>
+T* At(std::byte* row, std::size_t offset) {
+  return reinterpret_cast<T*>(row + offset);
+}
+template <typename T>
+const T* At(const std::byte* row, std::size_t offset) {
+  return reinterpret_cast<const T*>(row + offset);
+}
+
+bool IsPopular(EventType type) {
+  return type == EventType::kFeedClick || type == EventType::kPurchase || type == EventType::kItemView;
+}
+
+void PutNumber(std::uint64_t number, std::string* out) { out->append(reinterpret_cast<const char*>(&number), 8); }
+
+// Reads past the end set `bad`.
+struct DeltaReader {
+  std::string_view left;
+  bool bad = false;
+  std::string_view Take(std::uint64_t size) {
+    if (size > left.size()) {
+      bad = true;
+      return {};
+    }
+    const std::string_view taken = left.substr(0, size);
+    left.remove_prefix(size);
+    return taken;
+  }
+  std::uint64_t Number() {
+    std::uint64_t number = 0;
+    if (const std::string_view bytes = Take(8); !bad) std::memcpy(&number, bytes.data(), 8);
+    return number;
+  }
+};
+
+std::vector<std::size_t> IdsByKey(const StateTable& table) {
+  std::vector<std::size_t> ids(table.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = i;
+  std::ranges::sort(ids, {}, [&](std::size_t id) { return table.key(id); });
+  return ids;
+}
+
+}  // namespace
+
+SharedState::Open::Open(const SharedState& state) : items(state.item_delta_bytes_), shop(state.shop_bytes_) {
+  for (const SharedEntity& entity : state.features_->entities) entities.emplace_back(entity.row_bytes);
+}
+
+SharedState::SharedState(std::shared_ptr<const FeatureSet> features)
+    : features_(std::move(features)),
+      properties_(features_->schema.item_names.size()),
+      width_(features_->schema.vector_width),
+      vectors_at_(sizeof(ItemSummary) + properties_ * sizeof(PropertyValue)),
+      stamps_at_(sizeof(ItemDelta) + properties_ * sizeof(Stamped)),
+      item_delta_bytes_(stamps_at_ + features_->schema.vector_names.size() * 8 + width_ * sizeof(float)),
+      by_entity_(features_->entities.size()),
+      items_(vectors_at_ + width_ * sizeof(float)) {
+  for (const SharedEntity& entity : features_->entities) entities_.emplace_back(entity.row_bytes);
+  for (std::size_t k = 0; k < features_->features.size(); ++k) {
+    const BoundFeature& f = features_->features[k];
+    shop_at_.push_back(f.shares_state ? shop_at_[f.owner] : shop_bytes_);
+    if (f.entity < 0 || f.shares_state) continue;
+    by_entity_[static_cast<std::size_t>(f.entity)].push_back(static_cast<std::uint32_t>(k));
+    shop_bytes_ += f.view->spec().state_bytes;
+  }
+  shop_.resize(shop_bytes_);
+}
+
+SharedState::Open& SharedState::OpenAt(std::int64_t epoch_end_ms) {
+  return open_.try_emplace(epoch_end_ms, *this).first->second;
+}
+
+void SharedState::CopyVector(std::size_t v, const float* from, float* into) const {
+  const std::size_t at = features_->schema.vector_offsets[v];
+  std::memcpy(into + at, from + at, features_->schema.vector_sizes[v] * sizeof(float));
+}
+
+const float* SharedState::DeltaVectors(const std::byte* delta) const {
+  return At<float>(delta, stamps_at_ + features_->schema.vector_names.size() * 8);
+}
+
+template <typename StampOf>
+void SharedState::TakeVectors(const float* from, StampOf&& stamp_of, std::byte* into) const {
+  auto* stamps = At<std::int64_t>(into, stamps_at_);
+  for (std::size_t v = 0; v < features_->schema.vector_names.size(); ++v) {
+    const float first = from[features_->schema.vector_offsets[v]];
+    if (!(first == first) || stamp_of(v) < stamps[v] || stamp_of(v) == 0) continue;
+    stamps[v] = stamp_of(v);
+    CopyVector(v, from, const_cast<float*>(DeltaVectors(into)));
+  }
+}
+
+void SharedState::FoldLine(std::int64_t arrival_ms, const EventLine& line, std::string_view id,
+                           std::span<const PropertyValue> user_properties) {
+  Open& open = OpenAt(EpochOf(arrival_ms));
+  if (line.item != 0) {
+    ItemDelta& item = *At<ItemDelta>(open.items.Get(line.item), 0);
+    if (!ids_.contains(line.item)) open.ids.try_emplace(line.item, id);
+    item.impressions += line.type == EventType::kFeedImpression;
+    item.clicks += line.type == EventType::kFeedClick;
+    item.touches += IsPopular(line.type) || line.type == EventType::kCartAdd;
+    item.popularity += IsPopular(line.type);
+  }
+  for (std::size_t e = 0; e < by_entity_.size(); ++e) {
+    const SharedEntity& entity = features_->entities[e];
+    const Key key =
+        line.item == 0 && entity.needs_item()
+            ? 0
+            : entity.KeyFor({line.item, line.item_properties, user_properties, line.surface, line.last_item});
+    std::byte* row = nullptr;
+    for (const std::uint32_t k : by_entity_[e]) {
+      const BoundFeature& f = features_->features[k];
+      if (!(f.view->spec().event_types >> static_cast<unsigned>(line.type) & 1u)) continue;
+      f.view->Fold(line, open.shop.data() + shop_at_[k]);
+      if (key == 0) continue;
+      if (!row) row = open.entities[e].Get(key);
+      f.view->Fold(line, row + f.offset);
+    }
+  }
+}
+
+void SharedState::FoldUpdate(std::int64_t arrival_ms, Key item, std::string_view id, const CatalogueUpdate& update,
+                             std::int64_t stamp) {
+  Open& open = OpenAt(EpochOf(arrival_ms));
+  if (!ids_.contains(item)) open.ids.try_emplace(item, id);
+  std::byte* row = open.items.Get(item);
+  for (std::size_t p = 0; p < update.properties.size(); ++p) {
+    const PropertyValue& value = update.properties[p];
+    Stamped& slot = At<Stamped>(row, sizeof(ItemDelta))[p];
+    if ((value.category != 0 || !std::isnan(value.number)) && stamp >= slot.stamp) slot = {value, stamp};
+  }
+  if (!update.vectors.empty())
+    TakeVectors(
+        update.vectors.data(), [&](std::size_t) { return stamp; }, row);
+}
+
+void SharedState::AdvanceTo(std::int64_t epoch_end_ms) {
+  if (epoch_end_ms <= epoch_end_ms_) return;
+  while (!open_.empty() && open_.begin()->first <= epoch_end_ms) {
+    Seal(open_.begin()->first, open_.begin()->second);
+    open_.erase(open_.begin());
+  }
+  epoch_end_ms_ = epoch_end_ms;
+}
+
+void SharedState::Seal(std::int64_t epoch_end_ms, const Open& open) {
+  ids_.insert(open.ids.begin(), open.ids.end());
+  // In order of key, so that dense ids do not depend on how the epoch was put together.
+  for (const std::size_t id : IdsByKey(open.items))
+    SealItem(epoch_end_ms, open.items.row(id), items_.Get(open.items.key(id)));
+  for (std::size_t e = 0; e < entities_.size(); ++e) {
+    for (const std::size_t id : IdsByKey(open.entities[e])) {
+      std::byte* row = entities_[e].Get(open.entities[e].key(id));
+      for (const std::uint32_t k : by_entity_[e]) {
+        const BoundFeature& f = features_->features[k];
+        f.view->Seal(open.entities[e].row(id) + f.offset, epoch_end_ms, row + f.offset);
+      }
+    }
+    for (const std::uint32_t k : by_entity_[e])
+      features_->features[k].view->Seal(open.shop.data() + shop_at_[k], epoch_end_ms, shop_.data() + shop_at_[k]);
+  }
+}
+
+void SharedState::SealItem(std::int64_t epoch_end_ms, const std::byte* delta, std::byte* row) const {
+  const ItemDelta& d = *At<ItemDelta>(delta, 0);
+  ItemSummary& item = *At<ItemSummary>(row, 0);
+  auto* properties = At<PropertyValue>(row, sizeof(ItemSummary));
+  auto* vectors = At<float>(row, vectors_at_);
+  if (item.first_seen_ms == 0) {
+    item.first_seen_ms = epoch_end_ms;
+    for (std::size_t p = 0; p < properties_; ++p) new (properties + p) PropertyValue();
+    std::fill(vectors, vectors + width_, kMissing);
+  }
+  item.impressions += d.impressions;
+  item.clicks += d.clicks;
+  item.touches += d.touches;
+  if (d.popularity > 0) {
+    const double age = static_cast<double>(epoch_end_ms - item.popularity_ms);
+    item.popularity = (item.popularity > 0 ? item.popularity * Exp2(-age / kPopularityHalfLifeMs) : 0.0) + d.popularity;
+    item.popularity_ms = epoch_end_ms;
+  }
+  const auto* said = At<Stamped>(delta, sizeof(ItemDelta));
+  for (std::size_t p = 0; p < properties_; ++p) {
+    if (said[p].stamp != 0) properties[p] = said[p].value;
+  }
+  const auto* stamps = At<std::int64_t>(delta, stamps_at_);
+  for (std::size_t v = 0; v < features_->schema.vector_names.size(); ++v) {
+    if (stamps[v] != 0) CopyVector(v, DeltaVectors(delta), vectors);
+  }
+}
+
+void SharedState::MergeItem(const std::byte* from, std::byte* into) const {
+  const ItemDelta& f = *At<ItemDelta>(from, 0);
+  ItemDelta& t = *At<ItemDelta>(into, 0);
+  t = {t.impressions + f.impressions, t.clicks + f.clicks, t.touches + f.touches, t.popularity + f.popularity};
+  for (std::size_t p = 0; p < properties_; ++p) {
+    const Stamped& said = At<Stamped>(from, sizeof(ItemDelta))[p];
+    Stamped& slot = At<Stamped>(into, sizeof(ItemDelta))[p];
+    if (said.stamp > slot.stamp) slot = said;
+  }
+  TakeVectors(
+      DeltaVectors(from), [&](std::size_t v) { return At<std::int64_t>(from, stamps_at_)[v]; }, into);
+}
+
+const float* SharedState::Vectors(const std::byte* row) const {
+  const auto* vectors = At<float>(row, vectors_at_);
+  for (const std::uint32_t offset : features_->schema.vector_offsets) {
+    if (vectors[offset] == vectors[offset]) return vectors;
+  }
+  return nullptr;
+}
+
+std::vector<std::int64_t> SharedState::OpenEpochs() const {
+  std::vector<std::int64_t> ends;
+  for (const auto& [end, open] : open_) ends.push_back(end);
+  return ends;
+}
+
+// Of each table (items, entities): u64 rows, then key and bytes of each; the shop's bytes; u64 ids, then key, u64
+// length and text of each.
+std::string SharedState::TakeDelta(std::int64_t epoch_end_ms) {
+  std::string out;
+  const auto at = open_.find(epoch_end_ms);
+  if (at == open_.end()) return out;
+  const Open& open = at->second;
+  const auto put = [&](const StateTable& table) {
+    PutNumber(table.size(), &out);
+    for (const std::size_t id : IdsByKey(table)) {
+      PutNumber(table.key(id), &out);
+      out.append(reinterpret_cast<const char*>(table.row(id)), table.row_bytes());
+    }
+  };
+  put(open.items);
+  for (const StateTable& table : open.entities) put(table);
+  out.append(reinterpret_cast<const char*>(open.shop.data()), open.shop.size());
+  std::vector<std::pair<Key, std::string>> ids(open.ids.begin(), open.ids.end());
+  std::ranges::sort(ids);
+  PutNumber(ids.size(), &out);
+  for (const auto& [key, text] : ids) {
+    PutNumber(key, &out);
+    PutNumber(text.size(), &out);
+    out.append(text);
+  }
+  open_.erase(at);
+  return out;
+}
+
+Status SharedState::AddDelta(std::int64_t epoch_end_ms, std::string_view delta) {
+  DeltaReader r{delta};
+  Open& open = OpenAt(epoch_end_ms);
+  std::vector<std::uint64_t> buffer;
+  const auto take = [&](StateTable& table, const auto& merge) {
+    buffer.resize(table.row_bytes() / 8 + 1);
+    for (std::uint64_t n = r.Number(); n > 0 && !r.bad; --n) {
+      const Key key = r.Number();
+      const std::string_view bytes = r.Take(table.row_bytes());
+      if (r.bad || key == 0) {
+        r.bad = true;
+        return;
+      }
+      std::memcpy(buffer.data(), bytes.data(), bytes.size());
+      merge(reinterpret_cast<const std::byte*>(buffer.data()), table.Get(key));
+    }
+  };
+  take(open.items, [&](const std::byte* from, std::byte* into) { MergeItem(from, into); });
+  for (std::size_t e = 0; e < open.entities.size(); ++e) {
+    take(open.entities[e], [&](const std::byte* from, std::byte* into) {
+      for (const std::uint32_t k : by_entity_[e]) {
+        const BoundFeature& f = features_->features[k];
+        f.view->Merge(from + f.offset, into + f.offset);
+      }
+    });
+  }
+  const std::string_view shop = r.Take(shop_bytes_);
+  buffer.resize(shop_bytes_ / 8 + 1);
+  if (!r.bad) {
+    std::memcpy(buffer.data(), shop.data(), shop.size());
+    for (const auto& features : by_entity_) {
+      for (const std::uint32_t k : features)
+        features_->features[k].view->Merge(reinterpret_cast<const std::byte*>(buffer.data()) + shop_at_[k],
+                                           open.shop.data() + shop_at_[k]);
+    }
+  }
+  for (std::uint64_t n = r.Number(); n > 0 && !r.bad; --n) {
+    const Key key = r.Number();
+    const std::uint64_t size = r.Number();
+    open.ids.try_emplace(key, r.Take(size));
+  }
+  if (r.bad || !r.left.empty()) return Error{ErrorCode::kCorrupt, "an epoch's bytes are not what was written"};
+  return {};
+}
+
+}  // namespace gfr

@@ -1,0 +1,113 @@
+// SharedState: what all users share: the catalogue, and the states of items, their properties, cities, the shop.
+//
+// It changes only when an epoch is sealed. A line that arrives at `a` is folded into the open epoch that ends behind
+// `a` (integers only, so that lines commute); AdvanceTo takes every epoch that has ended into the state, in order. The
+// open epochs of several workers can be written (TakeDelta) and added (AddDelta) in any order and split: the state
+// comes out equal byte for byte. Of the catalogue, the update of the greatest `stamp` wins, property by property.
+// Thread safety: none.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "feature/feature_set.h"
+#include "store/state_table.h"
+
+namespace gfr {
+
+inline constexpr std::int64_t kEpochMs = 60 * 1000;
+inline constexpr std::int64_t kSealLagMs = 5 * 1000;
+
+// End of the last epoch that ended at or before now - seal_lag.
+inline std::int64_t EpochEndAt(std::int64_t now_ms) { return (now_ms - kSealLagMs) / kEpochMs * kEpochMs; }
+// End of the epoch in which what arrives at `arrival_ms` is folded.
+inline std::int64_t EpochOf(std::int64_t arrival_ms) { return arrival_ms / kEpochMs * kEpochMs + kEpochMs; }
+
+// What the channels and the baselines need of an item, as of the epoch; plain, zero when new.
+struct ItemSummary {
+  std::int64_t first_seen_ms;  // End of the first epoch that named it.
+  std::uint32_t impressions, clicks, touches, reserved;
+  double popularity;  // Clicks, views and purchases, decayed with a half-life of a day, as of popularity_ms.
+  std::int64_t popularity_ms;
+};
+
+// A change of an item's catalogue entry; what is not known stays as it was.
+struct CatalogueUpdate {
+  std::vector<PropertyValue> properties;  // In the schema's order, or empty.
+  std::vector<float> vectors;             // PropertySchema::vector_width, NaN where a vector is not given; or empty.
+};
+
+class SharedState {
+ public:
+  explicit SharedState(std::shared_ptr<const FeatureSet> features);
+
+  // Folds one line into the open epoch of its arrival. `id` is the item's, for a line that has one.
+  void FoldLine(std::int64_t arrival_ms, const EventLine& line, std::string_view id,
+                std::span<const PropertyValue> user_properties);
+  // Likewise an update of the catalogue; of two in one epoch the greater stamp (above 0) wins.
+  void FoldUpdate(std::int64_t arrival_ms, Key item, std::string_view id, const CatalogueUpdate& update,
+                  std::int64_t stamp);
+  // Seals the open epochs that end at or before `epoch_end_ms`; an earlier one than the current changes nothing.
+  void AdvanceTo(std::int64_t epoch_end_ms);
+
+  std::int64_t epoch_end_ms() const { return epoch_end_ms_; }
+  std::vector<std::int64_t> OpenEpochs() const;  // Their ends, rising.
+  // The open epoch as bytes, which is open no more; its rows in order of key.
+  std::string TakeDelta(std::int64_t epoch_end_ms);
+  // Adds what TakeDelta of another state of the same definitions gave. kCorrupt: other bytes.
+  Status AddDelta(std::int64_t epoch_end_ms, std::string_view delta);
+
+  // Items by dense id 0 ... item_count() - 1, in order of first appearance.
+  std::size_t item_count() const { return items_.size(); }
+  Key item_key(std::size_t id) const { return items_.key(id); }
+  const std::byte* item_row(std::size_t id) const { return items_.row(id); }
+  const std::byte* FindItem(Key item) const { return items_.Find(item); }  // Null: not known.
+  static const ItemSummary& Summary(const std::byte* row) { return *reinterpret_cast<const ItemSummary*>(row); }
+  std::span<const PropertyValue> Properties(const std::byte* row) const {
+    return {reinterpret_cast<const PropertyValue*>(row + sizeof(ItemSummary)), properties_};
+  }
+  const float* Vectors(const std::byte* row) const;  // NaN where one was not given; null: none was.
+  const std::string& ItemId(Key item) const { return ids_.at(item); }
+
+  const std::byte* FindRow(std::size_t entity, Key key) const { return entities_[entity].Find(key); }
+  const std::byte* ShopRow(std::size_t feature) const { return shop_.data() + shop_at_[feature]; }
+
+ private:
+  friend class SnapshotCodec;
+  // What arrived in one epoch.
+  struct Open {
+    explicit Open(const SharedState& state);
+    StateTable items;  // ItemDelta, a Stamped of each property, a stamp of each vector, the vectors.
+    std::vector<StateTable> entities;
+    std::vector<std::byte> shop;
+    std::unordered_map<Key, std::string> ids;
+  };
+  Open& OpenAt(std::int64_t epoch_end_ms);
+  void Seal(std::int64_t epoch_end_ms, const Open& open);
+  void SealItem(std::int64_t epoch_end_ms, const std::byte* delta, std::byte* row) const;
+  void MergeItem(const std::byte* from, std::byte* into) const;
+  void CopyVector(std::size_t v, const float* from, float* into) const;
+  const float* DeltaVectors(const std::byte* delta) const;
+  template <typename StampOf>
+  void TakeVectors(const float* from, StampOf&& stamp_of, std::byte* into) const;
+
+  const std::shared_ptr<const FeatureSet> features_;
+  const std::size_t properties_, width_, vectors_at_, stamps_at_, item_delta_bytes_;
+  std::vector<std::vector<std::uint32_t>> by_entity_;  // Features of an entity.
+  std::vector<std::uint32_t> shop_at_;                 // Of each feature's state in the shop's row.
+  std::uint32_t shop_bytes_ = 0;
+
+  StateTable items_;  // ItemSummary, PropertyValue of each property, the vectors.
+  std::vector<StateTable> entities_;
+  std::vector<std::byte> shop_;  // The whole shop's state of every shared view.
+  std::unordered_map<Key, std::string> ids_;
+  std::map<std::int64_t, Open> open_;
+  std::int64_t epoch_end_ms_ = INT64_MIN;
+};
+
+}  // namespace gfr
