@@ -42,11 +42,15 @@ inline constexpr int kEventTypes = 20;  // Highest value + 1.
 std::string_view EventTypeName(EventType type);           // "feed.click"
 Result<EventType> ParseEventType(std::string_view name);  // kInvalidArgument names the valid ones.
 
-// A named value of an item, user or request: a number, or a category when `text` is not empty (then `number` is NaN).
+inline constexpr std::size_t kMaxVectorSize = 1024;
+
+// A named value of an item, user or request: a number, or a category when `text` is not empty, or a vector (of items
+// only, at most kMaxVectorSize finite numbers) when that is not empty; `number` is NaN for the latter two.
 struct Property {
   std::string name;
   double number = std::numeric_limits<double>::quiet_NaN();
   std::string text;
+  std::vector<float> vector = {};
 };
 
 struct EventItem {

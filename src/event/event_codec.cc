@@ -6,7 +6,7 @@
 namespace gfr {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;  // 1 is read too: it knew no vectors.
 
 struct Writer {
   std::string* out;
@@ -32,11 +32,13 @@ struct Writer {
     Varint(list.size());
     for (const Property& p : list) {
       String(p.name);
-      Byte(p.text.empty() ? 0 : 1);
-      if (p.text.empty())
-        Double(p.number);
-      else
+      Byte(!p.text.empty() ? 1 : p.vector.empty() ? 0 : 2);
+      if (!p.text.empty())
         String(p.text);
+      else if (!p.vector.empty())
+        Floats(p.vector);
+      else
+        Double(p.number);
     }
   }
 };
@@ -46,6 +48,7 @@ struct Writer {
 struct Reader {
   std::string_view left;
   bool bad = false;
+  std::uint8_t version = kVersion;
   std::uint8_t Byte() {
     if (left.empty()) {
       bad = true;
@@ -103,10 +106,15 @@ struct Reader {
     std::vector<Property> list(Count(2));
     for (Property& p : list) {
       p.name = String();
-      if (Byte() == 0)
+      const std::uint8_t kind = Byte();
+      if (kind == 0)
         p.number = Double();
-      else
+      else if (kind == 2 && version >= 2)
+        p.vector = Floats();
+      else if (kind == 1 || version == 1)
         p.text = String();
+      else
+        bad = true;
     }
     return list;
   }
@@ -153,9 +161,10 @@ EventType PeekEventType(std::string_view bytes) {
 Result<Event> DecodeEvent(std::string_view bytes) {
   Reader r{bytes};
   const std::uint8_t version = r.Byte(), type = r.Byte();
-  if (version != kVersion || type == 0 || type >= kEventTypes) {
+  r.version = version;
+  if (version == 0 || version > kVersion || type == 0 || type >= kEventTypes) {
     return Error{ErrorCode::kCorrupt, "an event of version " + std::to_string(version) + " and type " +
-                                          std::to_string(type) + "; known are version 1, types 1 to 19"};
+                                          std::to_string(type) + "; known are versions 1 and 2, types 1 to 19"};
   }
   Event e;
   e.type = static_cast<EventType>(type);

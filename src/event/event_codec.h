@@ -1,6 +1,6 @@
-// The binary form of an Event in the log, version 1: fields in a fixed order, integers as LEB128 varints (zigzag for
-// signed), floats as their bits, strings and lists with their length in front. docs/formats/log.md has the table.
-// Thread safety: pure functions.
+// The binary form of an Event in the log, version 2 (1 is read too): fields in a fixed order, integers as LEB128
+// varints (zigzag for signed), floats as their bits, strings and lists with their length in front. docs/formats/log.md
+// has the table. Thread safety: pure functions.
 #pragma once
 
 #include <string>

@@ -78,7 +78,7 @@ class Reader {
     else
       *out = static_cast<std::int32_t>(value);
   }
-  void Properties(dom::object object, const char* key, std::vector<Property>* out) {
+  void Properties(dom::object object, const char* key, bool vectors, std::vector<Property>* out) {
     dom::object table;
     const auto error = object[key].get(table);
     if (error == simdjson::NO_SUCH_FIELD) return;
@@ -89,11 +89,26 @@ class Reader {
     for (const auto field : table) {
       Property p{.name = std::string(field.key)};
       std::string_view text;
+      dom::array list;
       if (field.value.get(text) == simdjson::SUCCESS)
         p.text = text;
+      else if (vectors && field.value.get(list) == simdjson::SUCCESS)
+        Vector(list, std::string(key) + "." + p.name, &p.vector);
       else if (field.value.get(p.number) != simdjson::SUCCESS && !field.value.is_null())
-        Fail("bad_type", std::string(key) + "." + p.name + " is neither a string nor a number");
+        Fail("bad_type", std::string(key) + "." + p.name + " is neither a string nor a number" +
+                             (vectors ? ", nor a list of numbers" : ""));
       out->push_back(std::move(p));
+    }
+  }
+  void Vector(dom::array list, const std::string& name, std::vector<float>* out) {
+    for (const auto element : list) {
+      double number = 0;
+      if (element.get(number) != simdjson::SUCCESS || std::fabs(number) > std::numeric_limits<float>::max() ||
+          out->size() == kMaxVectorSize) {
+        Fail("bad_type", name + " is not a list of at most " + std::to_string(kMaxVectorSize) + " numbers of 32 bits");
+        return;
+      }
+      out->push_back(static_cast<float>(number));
     }
   }
   void ReadData(dom::object data, Event* e) {
@@ -106,7 +121,7 @@ class Reader {
     Text(data, "currency", &e->currency);
     Text(data, "transaction_id", &e->transaction_id);
     Number(data, "value", &e->value);
-    Properties(data, "context", &e->context);
+    Properties(data, "context", false, &e->context);
     dom::array items;
     const auto error = data["items"].get(items);
     if (error == simdjson::NO_SUCH_FIELD) return;
@@ -126,7 +141,7 @@ class Reader {
       Text(object, "channel", &item.channel);
       Number(object, "price", &item.price);
       Whole(object, "quantity", &item.quantity);
-      Properties(object, "properties", &item.properties);
+      Properties(object, "properties", true, &item.properties);
       e->items.push_back(std::move(item));
     }
   }
@@ -173,6 +188,8 @@ nlohmann::ordered_json PropertiesJson(const std::vector<Property>& list) {
   for (const Property& p : list) {
     if (!p.text.empty())
       json[p.name] = p.text;
+    else if (!p.vector.empty())
+      json[p.name] = p.vector;
     else if (std::isfinite(p.number))
       json[p.name] = p.number;
   }

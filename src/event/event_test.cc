@@ -37,6 +37,7 @@ Event RandomEvent(Rng& rng) {
                    .price = rng.Normal()};
     if (rng.Chance(0.5))
       item.properties = {{.name = RandomText(rng), .text = "x"}, {.name = "n", .number = rng.Normal()}};
+    if (rng.Chance(0.3)) item.properties.push_back({.name = "v", .vector = {1.5f, static_cast<float>(rng.Normal())}});
     e.items.push_back(std::move(item));
   }
   if (e.type == EventType::kFeedRequest) {
@@ -65,6 +66,21 @@ TEST(EventCodec, GivesBackWhatItTookBitForBit) {
     EncodeEvent(decoded.value(), &again);
     ASSERT_EQ(bytes, again);
   }
+}
+
+TEST(EventCodec, ReadsVersion1WhichKnewNoVectors) {
+  Event e{.id = "1", .user_id = "u", .context = {{.name = "a", .text = "b"}, {.name = "n", .number = 2}}};
+  std::string bytes, again;
+  EncodeEvent(e, &bytes);
+  ASSERT_EQ(bytes[0], 2);
+  bytes[0] = 1;
+  const auto decoded = DecodeEvent(bytes);
+  ASSERT_TRUE(decoded.ok());
+  EncodeEvent(decoded.value(), &again);
+  bytes[0] = 2;
+  EXPECT_EQ(again, bytes);
+  bytes[0] = 3;
+  EXPECT_THAT(DecodeEvent(bytes).error().message, testing::HasSubstr("versions 1 and 2"));
 }
 
 TEST(EventCodec, SurvivesAnyBytes) {
@@ -120,6 +136,28 @@ TEST(EventJson, NamesWhatIsWrongWithItsCode) {
   EXPECT_EQ(Parse(kGood.substr(0, kGood.size() - 1)).rejected[0].code, "bad_json");
   EXPECT_EQ(Parse("[1]").rejected[0].code, "bad_type");
   EXPECT_EQ(Parse("").rejected[0].code, "bad_json");
+}
+
+TEST(EventJson, TakesVectorsOfItemsAndBoundsThem) {
+  const auto parse = [](const std::string& properties, const std::string& context) {
+    return Parse(
+        R"({"id":"1","source":"s","type":"item.update","time":"2026-01-01T00:00:00Z","data":{"items":[{"item_id":"i",)"
+        R"("properties":)" +
+        properties + R"(}],"context":)" + context + "}}");
+  };
+  const ParsedEvents good = parse(R"({"embedding":[0.5,-2,3e3],"none":[]})", "{}");
+  ASSERT_EQ(good.events.size(), 1u);
+  EXPECT_THAT(good.events[0].items[0].properties[0].vector, testing::ElementsAre(0.5f, -2.0f, 3000.0f));
+  EXPECT_TRUE(std::isnan(good.events[0].items[0].properties[0].number));
+  EXPECT_THAT(EventToJson(good.events[0]), testing::HasSubstr("[0.5,-2.0,3000.0]"));
+  std::string longest = "[1";
+  for (int k = 1; k < 1024; ++k) longest += ",1";
+  EXPECT_EQ(parse(R"({"v":)" + longest + "]}", "{}").events.size(), 1u);
+  for (const std::string& wrong :
+       {longest + ",1]", std::string("[1,\"a\"]"), std::string("[[1]]"), std::string("[1e39]")})
+    EXPECT_THAT(parse(R"({"v":)" + wrong + "}", "{}").rejected.at(0).message,
+                testing::HasSubstr("properties.v is not a list of at most 1024 numbers"));
+  EXPECT_EQ(parse("{}", R"({"v":[1,2]})").rejected.at(0).code, "bad_type");
 }
 
 TEST(EventJson, TakesTheGoodOfABatchAndSaysWhichWereNot) {
@@ -241,6 +279,29 @@ TEST(ImportMap, MakesOneSlateOfRowsOfOneItemEach) {
   EXPECT_EQ(report.rejected, 1u);
   EXPECT_EQ(report.clicks, 1u);
   EXPECT_THAT(report.unmapped_columns, testing::ElementsAre("extra"));
+}
+
+TEST(ImportMap, ReadsVectorsFromListsOfNumbers) {
+  const TestFolder folder;
+  std::ofstream(folder / "v.csv") << "at,sku,emb\n2026-01-01,a,0.5;-1;2\n2026-01-01,b,\n2026-01-01,c,0.5;x\n";
+  const auto map = ImportMap::Parse(
+      "list_separator = \";\"\n[columns]\ntime = \"at\"\nitem_id = \"sku\"\n[types]\n\"*\" = "
+      "\"item.update\"\n[vectors]\nembedding = \"emb\"\n",
+      "map.toml");
+  ASSERT_TRUE(map.ok()) << map.error().ToString();
+  auto rows = OpenCsv(folder / "v.csv");
+  std::vector<Event> events;
+  ImportReport report;
+  const auto sink = [&](Event&& e) -> Status {
+    events.push_back(std::move(e));
+    return {};
+  };
+  ASSERT_TRUE(ImportRows(*rows.value(), "v.csv", map.value(), sink, &report).ok());
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].items[0].properties[0].name, "embedding");
+  EXPECT_THAT(events[0].items[0].properties[0].vector, testing::ElementsAre(0.5f, -1.0f, 2.0f));
+  EXPECT_TRUE(events[1].items[0].properties.empty());
+  EXPECT_THAT(report.rejections.at(0), testing::HasSubstr("v.csv:4: vector 'embedding'"));
 }
 
 TEST(ImportMap, NamesTheLineOfWhatItDoesNotUnderstand) {

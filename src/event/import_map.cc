@@ -33,7 +33,7 @@ class Mapper {
       : rows_(rows), file_(file), map_(map), sink_(sink), report_(*report) {}
 
   Status Run() {
-    for (const auto* table : {&map_.columns, &map_.context, &map_.properties}) {
+    for (const auto* table : {&map_.columns, &map_.context, &map_.properties, &map_.vectors}) {
       for (const auto& [field, column] : *table) {
         const auto at = std::ranges::find(rows_.columns(), column);
         if (at == rows_.columns().end())
@@ -80,7 +80,9 @@ class Mapper {
   }
   std::vector<std::string> List(const char* field) const {
     const Cell* cell = Find(map_.columns, field);
-    if (!cell) return {};
+    return cell ? List(cell) : std::vector<std::string>();
+  }
+  std::vector<std::string> List(const Cell* cell) const {
     if (cell->is_list) return cell->list;
     std::vector<std::string> parts;
     std::string_view text = cell->text;
@@ -104,6 +106,23 @@ class Mapper {
       list.push_back(std::move(p));
     }
     return list;
+  }
+  // Adds the vectors that the row has; returns the name of one that is none.
+  std::string Vectors(std::vector<Property>* properties) const {
+    for (const auto& [name, column] : map_.vectors) {
+      const std::vector<std::string> numbers = List(&row_[at_.at(column)]);
+      if (numbers.empty()) continue;
+      Property p{.name = name};
+      for (const std::string& text : numbers) {
+        double number = 0;
+        if (!ParseDouble(text, &number) || !(std::fabs(number) <= std::numeric_limits<float>::max()) ||
+            p.vector.size() == kMaxVectorSize)
+          return name;
+        p.vector.push_back(static_cast<float>(number));
+      }
+      properties->push_back(std::move(p));
+    }
+    return "";
   }
   bool Time(const std::string& text, std::int64_t* time_ms) const {
     if (map_.time_unit_us > 0) {
@@ -145,6 +164,8 @@ class Mapper {
     const std::string id =
         Text("id").empty() ? file_.substr(file_.rfind('/') + 1) + ":" + std::to_string(rows_.line()) : Text("id");
     EventItem one{.item_id = Text("item_id"), .properties = Properties(map_.properties)};
+    if (const std::string name = Vectors(&one.properties); !name.empty())
+      return "vector '" + name + "' is not a list of at most " + std::to_string(kMaxVectorSize) + " numbers";
     double index = -1, quantity = 1;
     if (!Number("price", &one.price) || !Number("index", &index) || !Number("quantity", &quantity))
       return "price, index or quantity is not a number";
@@ -263,6 +284,7 @@ Result<ImportMap> ImportMap::Parse(std::string_view toml, const std::string& fil
   GFR_TRY(columns.Finish());
   map.context = ReadTable(config.Table("context"), &error);
   map.properties = ReadTable(config.Table("properties"), &error);
+  map.vectors = ReadTable(config.Table("vectors"), &error);
   if (error) return *error;
   Config types = config.Table("types");
   for (const std::string& value : types.Keys()) {

@@ -8,7 +8,9 @@
 //   currency, transaction_id,
 //                 item_id, index, price, quantity, items (a list), prices (a list beside it)
 //   [types]       value of the type column = event type, or a list of them; a single key "*" when every row is of one
-//   type [context] [properties]          context or item property = column
+//   [context]     context property = column
+//   [properties]  item property = column
+//   [vectors]     vector property of the item = a column of lists of numbers (in CSV, with list_separator)
 // A row whose type value is not in [types] is counted as unmapped and left out; a row that cannot be read is rejected
 // by line.
 #pragma once
@@ -29,7 +31,7 @@ struct ImportMap {
   std::string source = "import", list_separator = "|";
   std::int64_t utc_offset_ms = 0, time_unit_us = 0;  // time_unit_us 0: RFC 3339.
   bool rows_of_slate = false;
-  std::map<std::string, std::string> columns, context, properties;
+  std::map<std::string, std::string> columns, context, properties, vectors;
   std::map<std::string, std::vector<EventType>> types;
 
   static Result<ImportMap> Parse(std::string_view toml, const std::string& file);

@@ -1,13 +1,20 @@
-// Affinity: the share of the user's decayed interactions that fall on this candidate's category (or band of a number).
-// Distance: how far this candidate's number lies from the user's usual one, in standard deviations of what the user
-// touched.
+// Affinity: the share of the user's decayed interactions that fall on this candidate's category (or band of a number),
+// each counted with its event's weight.
+//
+// State: the total weight and that of `capacity` categories; when full the lightest is forgotten, ties by key, and
+// stays in the total. A late event enters undecayed. Merge: both decayed to the later instant; totals and weights of a
+// category add up; the heaviest `capacity` stay. The share of the whole history, to rounding, while nothing was
+// forgotten. Symmetric.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
-#include "feature/feature_set.h"
+#include "feature/feature_types.h"
 
 namespace gfr {
 namespace {
+
+constexpr std::uint32_t kMaxCapacity = 1024;
 
 struct Share {
   Key key;  // 0: empty.
@@ -25,6 +32,7 @@ class AffinityView final : public FeatureView {
         events_(f.events),
         property_(static_cast<std::size_t>(f.item_property)),
         bands_(f.bands),
+        weights_(f.weights),
         half_life_ms_(static_cast<double>(f.half_life_ms)),
         capacity_(f.capacity) {}
 
@@ -33,26 +41,40 @@ class AffinityView final : public FeatureView {
     const Key key = KeyOfValue(line.item_properties[property_]);
     if (key == 0) return;
     Header& header = *reinterpret_cast<Header*>(state);
-    const std::span<Share> shares(reinterpret_cast<Share*>(state + sizeof(Header)), capacity_);
-    const std::int64_t at = std::max(line.time_ms, header.at_ms);
-    if (header.total != 0 && at > header.at_ms) {
-      const double decay = Exp2(-static_cast<double>(at - header.at_ms) / half_life_ms_);
-      for (Share& s : shares) s.weight *= decay;
-      header.total *= decay;
-    }
-    header.at_ms = at;
-    header.total += 1.0;
+    const std::span<Share> shares = Shares(state);
+    DecayTo(std::max(line.time_ms, header.at_ms), header, shares);
+    const double weight = weights_.empty() ? 1.0 : weights_[static_cast<std::size_t>(line.type)];
+    header.total += weight;
     auto slot = std::ranges::find(shares, key, &Share::key);
     if (slot == shares.end()) {
       slot = std::ranges::find(shares, Key{0}, &Share::key);
-      if (slot == shares.end()) {  // Full: the smallest weight goes, ties by key.
-        slot = std::ranges::min_element(shares, [](const Share& a, const Share& b) {
-          return a.weight != b.weight ? a.weight < b.weight : a.key < b.key;
-        });
-      }
+      if (slot == shares.end()) slot = std::ranges::min_element(shares, Lighter);  // Full: the lightest goes.
       *slot = {key, 0.0};
     }
-    slot->weight += 1.0;
+    slot->weight += weight;
+  }
+
+  void Merge(const std::byte* from, std::byte* into) const noexcept override {
+    Header a = *reinterpret_cast<const Header*>(from);
+    Header& header = *reinterpret_cast<Header*>(into);
+    std::array<Share, 2 * kMaxCapacity> joined;
+    std::copy_n(reinterpret_cast<const Share*>(from + sizeof(Header)), capacity_, joined.begin());
+    const std::span<Share> theirs(joined.data(), capacity_), shares = Shares(into);
+    const std::int64_t at = std::max(a.at_ms, header.at_ms);
+    DecayTo(at, a, theirs);
+    DecayTo(at, header, shares);
+    header.total += a.total;
+    std::size_t n = capacity_;
+    for (const Share& share : shares) {
+      const auto same = std::ranges::find(theirs, share.key, &Share::key);
+      if (share.key != 0 && same != theirs.end())
+        same->weight += share.weight;
+      else
+        joined[n++] = share;
+    }
+    // Empty places have weight 0 and come last.
+    std::sort(joined.begin(), joined.begin() + n, [](const Share& x, const Share& y) { return Lighter(y, x); });
+    std::copy_n(joined.begin(), capacity_, shares.begin());
   }
 
   void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
@@ -68,6 +90,20 @@ class AffinityView final : public FeatureView {
   }
 
  private:
+  static bool Lighter(const Share& a, const Share& b) noexcept {
+    return a.weight != b.weight ? a.weight < b.weight : a.key < b.key;
+  }
+  std::span<Share> Shares(std::byte* state) const noexcept {
+    return {reinterpret_cast<Share*>(state + sizeof(Header)), capacity_};
+  }
+  void DecayTo(std::int64_t at_ms, Header& header, std::span<Share> shares) const noexcept {
+    if (header.total != 0 && at_ms > header.at_ms) {
+      const double decay = Exp2(-static_cast<double>(at_ms - header.at_ms) / half_life_ms_);
+      for (Share& s : shares) s.weight *= decay;
+      header.total *= decay;
+    }
+    header.at_ms = at_ms;
+  }
   Key KeyOfValue(const PropertyValue& v) const noexcept {
     if (bands_.empty()) return v.category;
     if (std::isnan(v.number)) return 0;
@@ -76,61 +112,22 @@ class AffinityView final : public FeatureView {
   const EventFilter events_;
   const std::size_t property_;
   const std::vector<double> bands_;
+  const std::vector<std::uint16_t> weights_;  // One an event type; empty: 1.
   const double half_life_ms_;
   const std::uint32_t capacity_;
-};
-
-class DistanceView final : public FeatureView {
- public:
-  struct State {  // Welford's running mean and sum of squares of log2 of the number.
-    double count, mean, squares;
-  };
-  DistanceView(FeatureSpec spec, const FeatureConfig& f)
-      : FeatureView(std::move(spec)), events_(f.events), property_(static_cast<std::size_t>(f.item_property)) {}
-  void Fold(const EventLine& line, std::byte* state) const noexcept override {
-    if (line.item == 0 || !events_.Counts(line)) return;
-    const double number = line.item_properties[property_].number;
-    if (!(number > 0) || !std::isfinite(number)) return;
-    State& s = *reinterpret_cast<State*>(state);
-    const double x = Log2(number), delta = x - s.mean;
-    s.count += 1;
-    s.mean += delta / s.count;
-    s.squares += delta * (x - s.mean);
-  }
-  void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
-    for (std::size_t i = 0; i < c.items.size(); ++i) {
-      out[i] = kMissing;
-      const auto* s = reinterpret_cast<const State*>(states.rows[i]);
-      const double number = c.item_property(i, property_).number;
-      if (!s || s->count < 1 || !(number > 0) || !std::isfinite(number)) continue;
-      // One doubling of the price counts as a deviation until the user's own is known (prior of two observations).
-      const double deviation = std::sqrt((s->squares + 0.5) / (s->count + 1.0));
-      out[i] = RowValue((Log2(number) - s->mean) / deviation);
-    }
-  }
-
- private:
-  const EventFilter events_;
-  const std::size_t property_;
 };
 
 }  // namespace
 
 MadeView MakeAffinityView(const FeatureConfig& f) {
-  if (f.scope != Scope::kUser && f.scope != Scope::kSession)
-    return Error{ErrorCode::kInvalidArgument, "scope is missing; valid are user and session"};
-  if (f.events.types == 0) return Error{ErrorCode::kInvalidArgument, "events is empty; name at least one event type"};
-  if (f.item_property < 0)
-    return Error{ErrorCode::kInvalidArgument, "property '" + f.property + "' is not declared in [item]"};
-  if (f.type == "distance")
-    return std::shared_ptr<const FeatureView>(
-        std::make_shared<DistanceView>(SpecOf(f, sizeof(DistanceView::State)), f));
   if (!f.categorical && f.bands.empty())
     return Error{ErrorCode::kInvalidArgument,
-                 "'" + f.property + "' is a number: bands is missing, a rising list of their edges"};
-  if (!std::ranges::is_sorted(f.bands)) return Error{ErrorCode::kInvalidArgument, "bands must rise"};
-  if (f.half_life_ms <= 0)
-    return Error{ErrorCode::kInvalidArgument, "half_life is missing, valid is a duration above 0"};
+                 "'" + f.property + "' is a number: bands is missing; valid is a rising list of their edges"};
+  if (f.categorical && !f.bands.empty())
+    return Error{ErrorCode::kInvalidArgument,
+                 "'" + f.property + "' is a category: bands are of a number; leave them out"};
+  if (!std::ranges::is_sorted(f.bands))
+    return Error{ErrorCode::kInvalidArgument, "bands do not rise; valid is a rising list of their edges"};
   return std::shared_ptr<const FeatureView>(std::make_shared<AffinityView>(
       SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Share))), f));
 }

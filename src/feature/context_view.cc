@@ -1,11 +1,25 @@
 // Views without state: what the request and the catalogue say.
+#include <algorithm>
+#include <chrono>
+
 #include "base/time.h"
-#include "feature/feature_set.h"
+#include "feature/feature_types.h"
 
 namespace gfr {
 namespace {
 
-enum class What { kUserProperty, kItemProperty, kAge, kLocalHour, kDayOfWeek };
+// The last five in the order of kContextNames.
+enum class What { kUserProperty, kItemProperty, kAge, kLocalHour, kDayOfWeek, kMonth, kIsWeekend, kSurface };
+
+// 0 is Monday. Floor, so that instants before 1970 have one too.
+std::int64_t DayOfWeek(std::int64_t local_ms) {
+  const std::int64_t day = local_ms / kDayMs - (local_ms % kDayMs < 0);
+  return ((day + 3) % 7 + 7) % 7;
+}
+unsigned Month(std::int64_t local_ms) {
+  const std::chrono::sys_days day(std::chrono::days(local_ms / kDayMs - (local_ms % kDayMs < 0)));
+  return static_cast<unsigned>(std::chrono::year_month_day(day).month());
+}
 
 class ContextView final : public FeatureView {
  public:
@@ -31,11 +45,20 @@ class ContextView final : public FeatureView {
           break;
         }
         case What::kLocalHour:
-          out[i] = static_cast<float>(local / kHourMs % 24);
+          out[i] = static_cast<float>((local % kDayMs + kDayMs) % kDayMs / kHourMs);
           break;
         case What::kDayOfWeek:
-          out[i] = static_cast<float>((local / kDayMs + 3) % 7);
-          break;  // Monday is 0.
+          out[i] = static_cast<float>(DayOfWeek(local));
+          break;
+        case What::kMonth:
+          out[i] = static_cast<float>(Month(local));
+          break;
+        case What::kIsWeekend:
+          out[i] = DayOfWeek(local) >= 5 ? 1.0f : 0.0f;
+          break;
+        case What::kSurface:
+          out[i] = CategoryCode(c.surface);
+          break;
       }
     }
   }
@@ -52,28 +75,17 @@ class ContextView final : public FeatureView {
 }  // namespace
 
 MadeView MakeContextView(const FeatureConfig& f) {
-  What what;
-  int property = -1;
-  bool categorical = f.categorical;
-  if (f.type == "context" && f.property == "local_hour") {
-    what = What::kLocalHour;
-  } else if (f.type == "context" && f.property == "day_of_week") {
-    what = What::kDayOfWeek;
-  } else if (f.type == "context" && f.user_property >= 0) {
+  What what = What::kItemProperty;
+  if (f.type == "age")
+    what = What::kAge;
+  else if (f.user_property >= 0)
     what = What::kUserProperty;
-    property = f.user_property;
-  } else if (f.type != "context" && f.item_property >= 0) {
-    what = f.type == "age" ? What::kAge : What::kItemProperty;
-    property = f.item_property;
-    if (f.type == "age" && categorical)
-      return Error{ErrorCode::kInvalidArgument, "age needs a number property (seconds since 1970)"};
-  } else {
-    return Error{ErrorCode::kInvalidArgument,
-                 "property '" + f.property + "' is not declared in " + (f.type == "context" ? "[user]" : "[item]")};
-  }
-  if (what == What::kLocalHour || what == What::kDayOfWeek) categorical = false;
+  else if (f.type == "context")
+    what = static_cast<What>(static_cast<int>(What::kLocalHour) +
+                             (std::ranges::find(kContextNames, f.property) - std::begin(kContextNames)));
+  const int property = what == What::kUserProperty ? f.user_property : f.item_property;
   return std::shared_ptr<const FeatureView>(
-      std::make_shared<ContextView>(SpecOf(f, 0, categorical), what, property, f.utc_offset_ms));
+      std::make_shared<ContextView>(SpecOf(f, 0, f.categorical), what, property, f.utc_offset_ms));
 }
 
 }  // namespace gfr

@@ -8,7 +8,7 @@
 // T is now for user and session state, the epoch's end for shared state.
 #include <algorithm>
 
-#include "feature/feature_set.h"
+#include "feature/feature_types.h"
 
 namespace gfr {
 namespace {

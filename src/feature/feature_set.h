@@ -15,20 +15,38 @@
 
 namespace gfr {
 
-// What is known of items and users: [item] and [user] properties, "category" or "number". Item property 0 is always the
-// price.
+// What is known of items and users: [item] and [user] properties, "category" or "number", of items also "vector:SIZE"
+// (an embedding made elsewhere); and what a caller says of a request ([request], in its context) and of its candidates
+// ([request_item], in their properties). Item property 0 is always the price. A name is declared in one place.
 struct PropertySchema {
-  std::vector<std::string> item_names, user_names;
-  std::vector<bool> item_categorical, user_categorical;
-  std::vector<std::string> vector_names;  // Vector properties of items: embeddings made elsewhere, one after another in
-  std::vector<std::uint32_t> vector_offsets, vector_sizes;  // item_vectors.
+  std::vector<std::string> item_names, user_names, request_names, request_item_names;
+  std::vector<bool> item_categorical, user_categorical, request_categorical, request_item_categorical;
+  std::vector<std::string> vector_names;  // Vector properties lie one after another in an item's vectors.
+  std::vector<std::uint32_t> vector_offsets, vector_sizes;
   std::uint32_t vector_width = 0;
   bool price_from_impressions = false;  // Prices shown are catalogue updates (for logs without a catalogue).
   std::int64_t utc_offset_ms = 0;       // The shop's local time.
 
   int FindItem(std::string_view name) const;  // -1: none.
   int FindUser(std::string_view name) const;
+  int FindVector(std::string_view name) const;
+  int FindRequest(std::string_view name) const;
+  int FindRequestItem(std::string_view name) const;
+
+  // Writes into `values` (request_names.size()) what a request's context says, missing for the rest; returns how many
+  // of its names are declared neither in [request] nor in [user].
+  std::size_t ReadRequest(std::span<const Property> context, std::span<PropertyValue> values) const;
+  // The same of a candidate's properties: [request_item], and [item].
+  std::size_t ReadRequestItem(std::span<const Property> properties, std::span<PropertyValue> values) const;
+  // Writes over `vectors` (vector_width floats; NaN: missing) those that `properties` gives in their declared size;
+  // returns whether one was.
+  bool ReadVectors(std::span<const Property> properties, float* vectors) const;
 };
+
+// A property as declared: a category's key, or a number. A number given for a category is its whole part in text.
+PropertyValue ValueOf(const Property& property, bool categorical);
+
+struct FeatureConfig;
 
 struct BoundFeature {
   std::shared_ptr<const FeatureView> view;
@@ -38,6 +56,7 @@ struct BoundFeature {
   // sealed once, and read by both.
   bool shares_state = false;
   std::uint32_t owner = 0;  // Index of the feature that owns the state; its own when it does.
+  std::shared_ptr<const FeatureConfig> config = nullptr;
 };
 
 // What the key of shared state is made of.
@@ -90,27 +109,27 @@ struct EventFilter {
   }
 };
 
-// What a [[feature]] table says, as the factories get it. One factory a type; the list of them is in feature_set.cc.
+// What a [[feature]] table says, as the factories get it: keys that the type needs are there, its scope and property
+// are of a valid kind. The types are in feature_types.h.
 struct FeatureConfig {
-  std::string name, type, read, property;
+  std::string name, type, read, property, scope_name;
+  int read_index = 0;  // Among the type's reads.
   Scope scope = Scope::kRequest;
-  EventFilter events, denominator;
-  std::int64_t window_ms = 0, half_life_ms = 0;
+  EventFilter events, denominator, without;
+  std::vector<std::string> kinds;
+  std::vector<std::uint16_t> weights;  // One an event type; empty: each event weighs 1.
+  std::int64_t window_ms = 0, half_life_ms = 0, long_half_life_ms = 0;
   std::uint32_t tiles = 1, capacity = 16;
   double prior_weight = 0;
-  int item_property = -1, user_property = -1;
-  bool categorical = false;  // The property named is a category.
+  int item_property = -1, user_property = -1, request_property = -1, request_item_property = -1;
+  std::uint32_t vector_offset = 0, vector_size = 0;  // Of the vector property named.
+  bool categorical = false;                          // The property named is a category.
   std::vector<double> bands;
   std::int64_t utc_offset_ms = 0;
   std::string canonical;
   std::string state;  // Features of one scope and an equal text here have equal states.
 };
 using MadeView = Result<std::shared_ptr<const FeatureView>>;
-MadeView MakeContextView(const FeatureConfig&);      // context_view.cc: context, property, age
-MadeView MakeSlateView(const FeatureConfig&);        // slate_view.cc
-MadeView MakeCountView(const FeatureConfig&);        // count_view.cc: count, decayed_count, rate, since
-MadeView MakeInteractionView(const FeatureConfig&);  // interaction_view.cc
-MadeView MakeAffinityView(const FeatureConfig&);     // affinity_view.cc: affinity, distance
 FeatureSpec SpecOf(const FeatureConfig& config, std::uint32_t state_bytes, bool categorical = false);
 
 }  // namespace gfr

@@ -1,13 +1,21 @@
 // Interaction: what this user (or session) did with each candidate, among the `capacity` items touched last.
 //
-//   read = count          events counted on the item (0 for an item not remembered)
-//   read = seconds_since  seconds since the latest of them, by event time; NaN for an item not remembered
-//   read = steps_since    the user's events since then, 0 being the last one; NaN likewise
-//   read = distinct       items remembered, the same for every candidate
+//   read = count               events counted on the item (0 for an item not remembered)
+//   read = seconds_since       seconds since the latest of them, by event time; NaN for an item not remembered
+//   read = steps_since         the user's events since then, 0 being the last one; NaN likewise
+//   read = distinct            items remembered, the same for every candidate
+//   read = seen_without_click  events less those of `without` on an item that is remembered, not below 0
 // State: newest first; when full the item touched longest ago is forgotten (log order, so there are no ties).
+//
+// Merge: an item's counts add up and its later time is kept; the `capacity` latest stay, by time, then fewest steps,
+// then key. A joined history does not say how the two interleaved: a touch has its own history's steps since, and of
+// the other's all if they began later, else those since the first touch remembered that is later. So count,
+// seconds_since and distinct are those of the whole history while nothing was forgotten; steps_since is too when one
+// history followed the other, else it is at most the true one. Symmetric.
 #include <algorithm>
+#include <array>
 
-#include "feature/feature_set.h"
+#include "feature/feature_types.h"
 
 namespace gfr {
 namespace {
@@ -19,19 +27,32 @@ struct Touch {
 };
 struct Header {
   std::uint64_t steps;
+  std::int64_t first_ms;  // Event time of the first step.
 };
-constexpr const char* kReads[] = {"count", "seconds_since", "steps_since", "distinct"};
+constexpr std::uint32_t kMaxCapacity = 1024;
+enum Reading { kCount, kSecondsSince, kStepsSince, kDistinct, kSeenWithoutClick };  // In the order of feature_types.cc.
 
 class InteractionView final : public FeatureView {
  public:
-  InteractionView(FeatureSpec spec, const FeatureConfig& f, int read)
-      : FeatureView(std::move(spec)), events_(f.events), capacity_(f.capacity), read_(read) {}
+  InteractionView(FeatureSpec spec, const FeatureConfig& f)
+      : FeatureView(std::move(spec)),
+        events_(f.events),
+        without_(f.without),
+        capacity_(f.capacity),
+        touches_are_steps_(!(f.events.types >> static_cast<unsigned>(EventType::kFeedImpression) & 1u)),
+        read_(static_cast<Reading>(f.read_index)) {}
 
   void Fold(const EventLine& line, std::byte* state) const noexcept override {
     Header& header = *reinterpret_cast<Header*>(state);
-    header.steps += line.step;
-    if (line.item == 0 || !events_.Counts(line)) return;
-    const std::span<Touch> touches(reinterpret_cast<Touch*>(state + sizeof(Header)), capacity_);
+    if (line.step && (header.steps++ == 0 || line.time_ms < header.first_ms)) header.first_ms = line.time_ms;
+    if (line.item == 0) return;
+    const std::span<Touch> touches = Touches(state);
+    if (!events_.Counts(line)) {
+      if (!without_.Counts(line)) return;
+      const auto seen = std::ranges::find(touches, line.item, &Touch::item);
+      if (seen != touches.end() && seen->count > 0) --seen->count;
+      return;
+    }
     auto slot = std::ranges::find_if(touches, [&](const Touch& t) { return t.item == 0 || t.item == line.item; });
     Touch touch{line.item, line.time_ms, 1, static_cast<std::uint32_t>(header.steps)};
     if (slot == touches.end()) {
@@ -44,44 +65,88 @@ class InteractionView final : public FeatureView {
     touches.front() = touch;
   }
 
+  void Merge(const std::byte* from, std::byte* into) const noexcept override {
+    const auto a = Touches(from);
+    const auto b = std::span<const Touch>(Touches(into));
+    const Header other = *reinterpret_cast<const Header*>(from);
+    Header& header = *reinterpret_cast<Header*>(into);
+    // `step` holds the steps since the touch while the two are joined.
+    std::array<Touch, 2 * kMaxCapacity> joined;
+    std::size_t n = 0;
+    for (const Touch& t : a) {
+      if (t.item != 0) joined[n++] = Placed(t, other, b, header);
+    }
+    const std::size_t own = n;
+    for (const Touch& t : b) {
+      if (t.item == 0) continue;
+      const Touch placed = Placed(t, header, a, other);
+      const auto same =
+          std::find_if(joined.begin(), joined.begin() + own, [&](const Touch& o) { return o.item == t.item; });
+      if (same == joined.begin() + own)
+        joined[n++] = placed;
+      else
+        *same = {t.item, std::max(same->time_ms, t.time_ms), same->count + t.count, std::min(same->step, placed.step)};
+    }
+    std::sort(joined.begin(), joined.begin() + n, [](const Touch& x, const Touch& y) {
+      return x.time_ms != y.time_ms ? x.time_ms > y.time_ms : x.step != y.step ? x.step < y.step : x.item < y.item;
+    });
+    if (header.steps == 0 || (other.steps != 0 && other.first_ms < header.first_ms)) header.first_ms = other.first_ms;
+    header.steps += other.steps;
+    const std::span<Touch> touches = Touches(into);
+    for (std::size_t k = 0; k < touches.size(); ++k) {
+      touches[k] = k < n ? joined[k] : Touch{};
+      if (k < n) touches[k].step = static_cast<std::uint32_t>(header.steps) - joined[k].step;
+    }
+  }
+
   void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
+    const bool counts = read_ == kCount || read_ == kDistinct || read_ == kSeenWithoutClick;
     for (std::size_t i = 0; i < c.items.size(); ++i) {
-      out[i] = read_ == 0 || read_ == 3 ? 0.0f : kMissing;
+      out[i] = counts ? 0.0f : kMissing;
       if (!states.rows[i]) continue;
-      const std::span<const Touch> touches(reinterpret_cast<const Touch*>(states.rows[i] + sizeof(Header)), capacity_);
-      if (read_ == 3) {
+      const std::span<const Touch> touches = Touches(states.rows[i]);
+      if (read_ == kDistinct) {
         out[i] = static_cast<float>(std::ranges::count_if(touches, [](const Touch& t) { return t.item != 0; }));
         continue;
       }
       const auto touch = std::ranges::find(touches, c.items[i], &Touch::item);
       if (touch == touches.end() || c.items[i] == 0) continue;
       const std::uint64_t steps = reinterpret_cast<const Header*>(states.rows[i])->steps;
-      out[i] = read_ == 0   ? static_cast<float>(touch->count)
-               : read_ == 1 ? RowValue(static_cast<double>(c.now_ms - touch->time_ms) / 1000.0)
-                            : static_cast<float>(steps - touch->step);
+      out[i] = counts                   ? static_cast<float>(touch->count)
+               : read_ == kSecondsSince ? RowValue(static_cast<double>(c.now_ms - touch->time_ms) / 1000.0)
+                                        : static_cast<float>(static_cast<std::uint32_t>(steps) - touch->step);
     }
   }
 
  private:
-  const EventFilter events_;
+  std::span<Touch> Touches(std::byte* state) const noexcept {
+    return {reinterpret_cast<Touch*>(state + sizeof(Header)), capacity_};
+  }
+  std::span<const Touch> Touches(const std::byte* state) const noexcept {
+    return {reinterpret_cast<const Touch*>(state + sizeof(Header)), capacity_};
+  }
+  // `t`, of the history `own`, with the steps since it in both.
+  Touch Placed(Touch t, const Header& own, std::span<const Touch> others, const Header& other) const noexcept {
+    const auto steps = static_cast<std::uint32_t>(other.steps);
+    std::uint32_t since = other.steps > 0 && other.first_ms > t.time_ms ? steps : 0;
+    for (const Touch& o : others) {
+      if (since < steps && o.item != 0 && o.time_ms > t.time_ms)
+        since = std::max(since, steps - o.step + (touches_are_steps_ ? 1 : 0));
+    }
+    t.step = static_cast<std::uint32_t>(own.steps) - t.step + since;
+    return t;
+  }
+  const EventFilter events_, without_;
   const std::uint32_t capacity_;
-  const int read_;
+  const bool touches_are_steps_;
+  const Reading read_;
 };
 
 }  // namespace
 
 MadeView MakeInteractionView(const FeatureConfig& f) {
-  if (f.scope != Scope::kUser && f.scope != Scope::kSession)
-    return Error{ErrorCode::kInvalidArgument, "scope is missing; valid are user and session"};
-  if (f.events.types == 0) return Error{ErrorCode::kInvalidArgument, "events is empty; name at least one event type"};
-  for (int k = 0; k < 4; ++k) {
-    if (f.read == kReads[k]) {
-      return std::shared_ptr<const FeatureView>(std::make_shared<InteractionView>(
-          SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Touch))), f, k));
-    }
-  }
-  return Error{ErrorCode::kInvalidArgument,
-               "read is '" + f.read + "'; valid are count, seconds_since, steps_since, distinct"};
+  return std::shared_ptr<const FeatureView>(std::make_shared<InteractionView>(
+      SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Touch))), f));
 }
 
 }  // namespace gfr

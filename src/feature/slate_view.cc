@@ -1,28 +1,39 @@
 // Slate: a candidate among the candidates it came with: its supplied rank, its price, its place relative to the item
 // touched last.
+//
+// The item touched last is the one folded last. Merge: that of the later event time, ties by the greater key.
+// Symmetric.
 #include <algorithm>
 
-#include "feature/feature_set.h"
+#include "feature/feature_types.h"
 
 namespace gfr {
 namespace {
 
-constexpr const char* kReads[] = {"supplied_rank",  "size",       "rank_fraction",  "price_over_mean",
-                                  "price_over_min", "price_rank", "rank_from_last", "price_over_last",
-                                  "last_in_slate"};
-enum Read_ { kRank, kSize, kFraction, kOverMean, kOverMin, kPriceRank, kRankFromLast, kPriceOverLast, kLastInSlate };
+// In the order of feature_types.cc.
+enum Reading { kRank, kSize, kFraction, kOverMean, kOverMin, kPriceRank, kRankFromLast, kPriceOverLast, kLastInSlate };
 
 struct State {
   Key last_item;  // Touched last by an event that counts.
+  std::int64_t time_ms;
 };
 
 class SlateView final : public FeatureView {
  public:
-  SlateView(FeatureSpec spec, int read, EventFilter events)
-      : FeatureView(std::move(spec)), read_(read), events_(std::move(events)) {}
+  SlateView(FeatureSpec spec, const FeatureConfig& f)
+      : FeatureView(std::move(spec)), read_(static_cast<Reading>(f.read_index)), events_(f.events) {}
 
   void Fold(const EventLine& line, std::byte* state) const noexcept override {
-    if (line.item != 0 && events_.Counts(line)) reinterpret_cast<State*>(state)->last_item = line.item;
+    if (line.item == 0 || !events_.Counts(line)) return;
+    State& s = *reinterpret_cast<State*>(state);
+    s = {line.item, std::max(s.time_ms, line.time_ms)};
+  }
+  void Merge(const std::byte* from, std::byte* into) const noexcept override {
+    const State& other = *reinterpret_cast<const State*>(from);
+    State& s = *reinterpret_cast<State*>(into);
+    if (other.last_item == 0) return;
+    const bool later = other.time_ms != s.time_ms ? other.time_ms > s.time_ms : other.last_item > s.last_item;
+    if (s.last_item == 0 || later) s = other;
   }
 
   void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
@@ -75,28 +86,15 @@ class SlateView final : public FeatureView {
         return last < n ? static_cast<float>(last) : kMissing;
     }
   }
-  const int read_;
+  const Reading read_;
   const EventFilter events_;
 };
 
 }  // namespace
 
 MadeView MakeSlateView(const FeatureConfig& f) {
-  for (int k = 0; k < static_cast<int>(std::size(kReads)); ++k) {
-    if (f.read != kReads[k]) continue;
-    FeatureConfig config = f;
-    if (k < kRankFromLast)
-      config.scope = Scope::kRequest;
-    else if (f.scope != Scope::kUser && f.scope != Scope::kSession)
-      return Error{ErrorCode::kInvalidArgument, "read = \"" + f.read + "\" needs scope session or user"};
-    else if (f.events.types == 0)
-      return Error{ErrorCode::kInvalidArgument, "events is empty; name what counts as a touch"};
-    return std::shared_ptr<const FeatureView>(
-        std::make_shared<SlateView>(SpecOf(config, k < kRankFromLast ? 0 : sizeof(State)), k, f.events));
-  }
-  std::string valid;
-  for (const char* read : kReads) valid += (valid.empty() ? "" : ", ") + std::string(read);
-  return Error{ErrorCode::kInvalidArgument, "read is '" + f.read + "'; valid are " + valid};
+  const bool keeps_last = f.read_index >= kRankFromLast;
+  return std::shared_ptr<const FeatureView>(std::make_shared<SlateView>(SpecOf(f, keeps_last ? sizeof(State) : 0), f));
 }
 
 }  // namespace gfr
