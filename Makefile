@@ -31,6 +31,7 @@ demo: build  ## The whole road on simulated events, or LOG=FILE FORMAT=trivago: 
 	@$(BUILD)/gfr demo --project $(DEMO_DIR) $(if $(LOG),--log $(LOG) --format $(FORMAT))
 
 test: $(BUILD)/build.ninja  ## Build and run every test.
+	@tools/setup --test-peers
 	@cmake --build $(BUILD) -j $(JOBS)
 	@cd $(BUILD) && ctest --output-on-failure --timeout 900 -j $(JOBS)
 

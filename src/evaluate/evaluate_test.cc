@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -8,6 +9,9 @@
 #include "base/test_python.h"
 #include "evaluate/binary_metrics.h"
 #include "evaluate/feature_profile.h"
+#include "evaluate/grouped_metrics.h"
+#include "evaluate/learning_curve.h"
+#include "evaluate/off_policy.h"
 #include "evaluate/ranking_metrics.h"
 #include "evaluate/report.h"
 
@@ -54,8 +58,8 @@ print(repr(float(roc_auc_score(y, p))), repr(float(average_precision_score(y, p)
     const BinaryMetrics m = MeasureBinary(s.rows(), 20, 1);
     EXPECT_NEAR(m.auc_roc.value, auc_roc, 1e-9);
     EXPECT_NEAR(m.auc_pr.value, auc_pr, 1e-9);
-    EXPECT_NEAR(m.log_loss.value, log_loss, 1e-6);
-    EXPECT_NEAR(m.observed_over_expected.value, oe, 1e-6);
+    EXPECT_NEAR(m.log_loss.value, log_loss, 1e-9);
+    EXPECT_NEAR(m.observed_over_expected.value, oe, 1e-9);
     EXPECT_LT(m.auc_roc.interval.low, m.auc_roc.value);
     EXPECT_GT(m.auc_roc.interval.high, m.auc_roc.value);
   }
@@ -105,6 +109,7 @@ TEST(Report, IsOnePageWithoutNetworkThatEscapesNames) {
   const Sample s = RandomSample(1, 1000, 50);
   report.objectives.push_back({.name = "pctr",
                                .metrics = MeasureBinary(s.rows(), 10, 1),
+                               .by_user = MeasureByGroup(s.rows(), s.user, kReportedRanks, 10, 1),
                                .roc = RocCurve(s.rows(), 50),
                                .pr = PrCurve(s.rows(), 50),
                                .reliability = Reliability(s.rows(), 15),
@@ -113,6 +118,11 @@ TEST(Report, IsOnePageWithoutNetworkThatEscapesNames) {
   EXPECT_THAT(html, testing::Not(testing::HasSubstr("<script>")));
   EXPECT_THAT(html, testing::Not(testing::HasSubstr("http")));
   EXPECT_THAT(html, testing::HasSubstr("<svg"));
+  EXPECT_THAT(html, testing::HasSubstr("GAUC"));
+  const auto json = nlohmann::json::parse(ReportToJson(report))["objectives"]["pctr"];
+  EXPECT_EQ(json["by_user"]["groups"], 199) << "of 200 users, one has no row";
+  EXPECT_FALSE(json.contains("by_request"));
+  EXPECT_GT(json["brier"], 0);
 }
 
 TEST(FeatureProfile, EqualsNumpyAndScikitLearn) {
@@ -208,6 +218,295 @@ TEST(FeatureProfile, SaysWhatIsOddAndIsAPageWithoutNetwork) {
   const auto json = nlohmann::json::parse(ProfileToJson(report));
   EXPECT_EQ(json["objectives"]["pctr"]["features"][0]["rows"], 4);
   EXPECT_TRUE(json["objectives"]["pctr"]["features"][1]["mean"].is_null());
+}
+
+// Writes "probability label weight user group" lines, for a reference.
+void WriteRows(const TestFolder& folder, const Sample& s, const std::vector<float>& weight,
+               const std::vector<std::uint64_t>& group) {
+  std::ofstream file(folder / "rows.txt");
+  file.precision(9);
+  for (std::size_t i = 0; i < s.label.size(); ++i)
+    file << s.probability[i] << " " << s.label[i] << " " << weight[i] << " " << s.user[i] << " " << group[i] << "\n";
+}
+
+std::vector<double> Numbers(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<double> numbers;
+  for (double x; in >> x;) numbers.push_back(x);
+  return numbers;
+}
+
+TEST(BinaryMetrics, OfWeightedAndTiedRowsEqualScikitLearns) {
+  for (const int grid : {9, 100000}) {
+    Sample s = RandomSample(static_cast<std::uint64_t>(grid) + 1, 3000, grid);
+    Rng rng(2);
+    std::vector<float> weight;
+    for (std::size_t i = 0; i < s.label.size(); ++i) weight.push_back(s.label[i] > 0 ? 1 : rng.Chance(0.5) ? 10 : 2.5f);
+    const TestFolder folder;
+    WriteRows(folder, s, weight, s.user);
+    const std::string load = R"(
+import numpy as np
+from sklearn.metrics import *
+from sklearn.calibration import calibration_curve
+rows = np.loadtxt("rows.txt", dtype=np.float32).astype(np.float64)
+p, y, w = rows[:, 0], rows[:, 1], rows[:, 2]
+show = lambda *values: print(*[repr(float(v)) for v in values])
+)";
+    BinaryRows rows{s.probability, s.label, s.user, weight};
+    const BinaryMetrics m = MeasureBinary(rows, 0, 1);
+    const auto scalars = Numbers(RunPython(folder, load + R"(
+base = (w * y).sum() / w.sum()
+loss = log_loss(y, p, sample_weight=w)
+show(roc_auc_score(y, p, sample_weight=w), average_precision_score(y, p, sample_weight=w), loss,
+     np.average((p - y) ** 2, weights=w), loss / log_loss(y, np.full_like(p, base), sample_weight=w), (w * y).sum() / (w * p).sum(),
+     brier_score_loss(y, p, sample_weight=w))
+)"));
+    ASSERT_EQ(scalars.size(), 7u);
+    EXPECT_NEAR(m.auc_roc.value, scalars[0], 1e-9);
+    EXPECT_NEAR(m.auc_pr.value, scalars[1], 1e-9);
+    EXPECT_NEAR(m.log_loss.value, scalars[2], 1e-9);
+    EXPECT_NEAR(m.brier.value, scalars[3], 1e-9);
+    EXPECT_NEAR(m.normalised_entropy.value, scalars[4], 1e-9);
+    EXPECT_NEAR(m.observed_over_expected.value, scalars[5], 1e-9);
+    EXPECT_NEAR(m.brier.value, scalars[6], 1e-9);
+
+    const auto roc = Numbers(RunPython(folder, load + R"(
+for x, t in zip(*roc_curve(y, p, sample_weight=w, drop_intermediate=False)[:2]): show(x, t)
+)"));
+    const auto ours = RocCurve(rows, 1 << 20);
+    ASSERT_EQ(roc.size(), 2 * ours.size());
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      EXPECT_NEAR(ours[i].x, roc[2 * i], 1e-9);
+      EXPECT_NEAR(ours[i].y, roc[2 * i + 1], 1e-9);
+    }
+    // Ours has the thresholds at which recall rises.
+    const auto pr = Numbers(RunPython(folder, load + R"(
+precision, recall, _ = precision_recall_curve(y, p, sample_weight=w)
+precision, recall = precision[-2::-1], recall[-2::-1]
+for i in range(len(recall)):
+    if recall[i] > (recall[i - 1] if i else 0): show(recall[i], precision[i])
+)"));
+    const auto mine = PrCurve(rows, 1 << 20);
+    ASSERT_EQ(pr.size(), 2 * mine.size());
+    for (std::size_t i = 0; i < mine.size(); ++i) {
+      EXPECT_NEAR(mine[i].x, pr[2 * i], 1e-9);
+      EXPECT_NEAR(mine[i].y, pr[2 * i + 1], 1e-9);
+    }
+    const auto bins = Numbers(RunPython(folder, load + R"(
+for o, q in zip(*calibration_curve(y, p, n_bins=15, strategy="quantile")): show(q, o)
+)"));
+    const auto reliability = Reliability({s.probability, s.label, s.user}, 15);
+    ASSERT_EQ(bins.size(), 2 * reliability.size());
+    double ece = 0;
+    for (std::size_t i = 0; i < reliability.size(); ++i) {
+      EXPECT_NEAR(reliability[i].mean_probability, bins[2 * i], 1e-9);
+      EXPECT_NEAR(reliability[i].observed, bins[2 * i + 1], 1e-9);
+      ece += static_cast<double>(reliability[i].rows) * std::fabs(bins[2 * i] - bins[2 * i + 1]);
+    }
+    EXPECT_NEAR(MeasureBinary({s.probability, s.label, s.user}, 0, 1).ece.value, ece / 3000, 1e-9);
+  }
+}
+
+TEST(GroupedMetrics, EqualAnIndependentImplementation) {
+  for (const int grid : {5, 100000}) {
+    const Sample s = RandomSample(static_cast<std::uint64_t>(grid) + 5, 4000, grid);
+    Rng rng(3);
+    std::vector<std::uint64_t> group;
+    for (std::size_t i = 0; i < s.label.size(); ++i) group.push_back(rng.Below(400));
+    const TestFolder folder;
+    WriteRows(folder, s, std::vector<float>(s.label.size(), 1), group);
+    const auto theirs = Numbers(RunPython(folder, R"(
+import math
+from sklearn.metrics import roc_auc_score, ndcg_score
+rows = [line.split() for line in open("rows.txt")]
+groups = {}
+for p, y, w, user, g in rows: groups.setdefault(g, []).append((float(p), float(y)))
+auc = size = average_precision = reciprocal = ndcg = recall = n = 0
+for group in groups.values():
+    positives = sum(y for _, y in group)
+    if not positives: continue
+    if positives < len(group):
+        auc += len(group) * roc_auc_score([y for _, y in group], [p for p, _ in group])
+        size += len(group)
+    ranked = [y for _, y in sorted(group, key=lambda row: -row[0])]
+    hits = [rank for rank, y in enumerate(ranked, 1) if y]
+    n += 1
+    average_precision += sum((k + 1) / rank for k, rank in enumerate(hits)) / positives
+    reciprocal += 1 / hits[0]
+    if len(group) > 1:  # scikit-learn averages ties; ours keeps order: give it scores without ties.
+        ndcg += ndcg_score([ranked], [[-r for r in range(len(ranked))]], k=5)
+    else:
+        ndcg += 1
+    recall += sum(rank <= 5 for rank in hits) / positives
+print(repr(auc / size), repr(average_precision / n), repr(reciprocal / n), repr(float(ndcg / n)), repr(recall / n), n, len(groups))
+)"));
+    ASSERT_EQ(theirs.size(), 7u);
+    const GroupedMetrics m = MeasureByGroup(s.rows(), group, 5, 50, 1);
+    EXPECT_NEAR(m.auc.value, theirs[0], 1e-9);
+    EXPECT_NEAR(m.map.value, theirs[1], 1e-9);
+    EXPECT_NEAR(m.mrr.value, theirs[2], 1e-9);
+    EXPECT_NEAR(m.ndcg.value, theirs[3], 1e-9);
+    EXPECT_NEAR(m.recall.value, theirs[4], 1e-9);
+    EXPECT_EQ(static_cast<double>(m.with_positive), theirs[5]);
+    EXPECT_EQ(static_cast<double>(m.groups), theirs[6]);
+    EXPECT_LT(m.auc.interval.low, m.auc.value);
+    EXPECT_GT(m.auc.interval.high, m.auc.value);
+  }
+}
+
+TEST(GroupedMetrics, DoNotRewardKnowingWhichUsersClickMuch) {
+  Sample s;
+  Rng rng(4);
+  for (int i = 0; i < 20000; ++i) {
+    const std::uint64_t user = rng.Below(200);
+    const float rate = user < 100 ? 0.05f : 0.5f;
+    s.probability.push_back(rate + static_cast<float>(rng.Uniform()) * 0.01f);
+    s.label.push_back(rng.Chance(rate));
+    s.user.push_back(user);
+  }
+  EXPECT_GT(MeasureBinary(s.rows(), 0, 1).auc_roc.value, 0.75);
+  EXPECT_NEAR(MeasureByGroup(s.rows(), s.user, 10, 0, 1).auc.value, 0.5, 0.02);
+}
+
+TEST(CompareBinary, PairsTheVersionsSoThatASmallGainShows) {
+  Sample s = RandomSample(6, 20000, 100000);
+  Rng rng(6);
+  std::vector<float> noisy;  // The same, worse by a little noise on the logit.
+  for (const float p : s.probability) {
+    const double z = std::log(p / (1 - p)) + 0.3 * rng.Normal();
+    noisy.push_back(static_cast<float>(1 / (1 + std::exp(-z))));
+  }
+  const BinaryMetrics a = MeasureBinary(s.rows(), 200, 1), b = MeasureBinary({noisy, s.label, s.user}, 200, 1),
+                      d = CompareBinary(s.rows(), noisy, 200, 1);
+  EXPECT_NEAR(d.log_loss.value, b.log_loss.value - a.log_loss.value, 1e-12);
+  EXPECT_GT(d.log_loss.interval.low, 0) << "worse, for certain";
+  EXPECT_LT(a.auc_roc.interval.low, b.auc_roc.interval.high) << "which the separate intervals do not show";
+  EXPECT_LT(d.auc_roc.interval.high, 0);
+  const BinaryMetrics same = CompareBinary(s.rows(), s.probability, 50, 1);
+  EXPECT_EQ(same.log_loss.interval.high, 0);
+}
+
+// Logged choices of a policy over three arms, with rewards of a known world.
+struct Bandit {
+  static constexpr double kReward[3] = {0.1, 0.2, 0.5}, kLogged[3] = {0.6, 0.3, 0.1}, kTarget[3] = {0.2, 0.2, 0.6};
+  std::vector<double> reward, logged, target, q, v, never;
+  std::vector<std::uint64_t> user;
+  explicit Bandit(std::uint64_t seed, int rows) {
+    Rng rng(seed);
+    for (int i = 0; i < rows; ++i) {
+      const double u = rng.Uniform();
+      const int arm = u < kLogged[0] ? 0 : u < kLogged[0] + kLogged[1] ? 1 : 2;
+      reward.push_back(rng.Chance(kReward[arm]));
+      logged.push_back(kLogged[arm]);
+      target.push_back(kTarget[arm]);
+      q.push_back(kReward[arm] * 0.8);  // A model that is wrong.
+      v.push_back(0.8 * Truth());
+      user.push_back(rng.Below(static_cast<std::uint64_t>(rows) / 4 + 1));
+    }
+  }
+  static double Truth() { return kReward[0] * kTarget[0] + kReward[1] * kTarget[1] + kReward[2] * kTarget[2]; }
+  LoggedChoices choices() const { return {reward, logged, target, user, never, q, v}; }
+};
+
+TEST(OffPolicy, IntervalsCoverTheTruthNearlyAlways) {
+  int ipw = 0, snipw = 0, robust = 0, refused = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const Bandit bandit(seed, 2000);
+    const OffPolicyReport r = EstimateOffPolicy(bandit.choices(), {});
+    const auto covers = [&](const Estimate& e) {
+      return e.interval.low <= Bandit::Truth() && Bandit::Truth() <= e.interval.high;
+    };
+    ipw += covers(r.ipw);
+    snipw += covers(r.snipw);
+    robust += covers(r.doubly_robust);
+    refused += !r.evidence();
+  }
+  EXPECT_GE(ipw, 52);
+  EXPECT_GE(snipw, 52);
+  EXPECT_GE(robust, 52);
+  EXPECT_LE(refused, 9) << "one in twenty, by the mean weight's own error";
+}
+
+TEST(OffPolicy, RefusesWhatIsNoEvidence) {
+  EXPECT_TRUE(EstimateOffPolicy(Bandit(3, 4000).choices(), {}).evidence());
+  Bandit wrong(3, 4000);
+  for (double& p : wrong.logged) p *= 0.5;  // Logged probabilities that are not those of what was shown.
+  EXPECT_THAT(EstimateOffPolicy(wrong.choices(), {}).refusals, testing::ElementsAre(testing::HasSubstr("mean weight")));
+  EXPECT_THAT(EstimateOffPolicy(Bandit(3, 90).choices(), {}).refusals,
+              testing::Contains(testing::HasSubstr("effective sample")));
+  Bandit outside(3, 4000);
+  outside.never.assign(4000, 0.25);
+  EXPECT_THAT(EstimateOffPolicy(outside.choices(), {}).refusals,
+              testing::ElementsAre(testing::HasSubstr("never show")));
+  Bandit none(3, 4000);
+  none.logged[7] = 0;
+  EXPECT_FALSE(EstimateOffPolicy(none.choices(), {}).evidence());
+  EXPECT_FALSE(EstimateOffPolicy({}, {}).evidence());
+  EXPECT_DOUBLE_EQ(SlateProbability(std::vector<float>{1, 0.5, 0.25}), 0.125);
+}
+
+TEST(OffPolicy, EqualsObp) {
+  const std::filesystem::path peers = GFR_SOURCE_DIR "/build/peers-venv/lib";
+  std::string obp;
+  if (std::filesystem::exists(peers)) {
+    for (const auto& python : std::filesystem::directory_iterator(peers)) {
+      if (std::filesystem::exists(python.path() / "site-packages/obp")) obp = python.path() / "site-packages/obp";
+    }
+  }
+  if (obp.empty()) GTEST_SKIP() << "obp is not there; `tools/setup --test-peers` (part of `make test`) installs it";
+  const Bandit bandit(8, 1500);
+  const TestFolder folder;
+  {
+    std::ofstream file(folder / "rows.txt");
+    for (std::size_t i = 0; i < bandit.reward.size(); ++i) file << bandit.reward[i] << " " << bandit.logged[i] << "\n";
+  }
+  // obp's own estimators. It imports torch and pandas, which its numpy estimators do not use and we do not install.
+  const auto theirs = Numbers(RunPython(folder, "root = '" + obp + "'\n" + R"(
+import sys, types, numpy as np
+for name, kind in (("torch", "Tensor"), ("pandas", "DataFrame")):
+    sys.modules[name] = types.ModuleType(name)
+    setattr(sys.modules[name], kind, type(kind, (), {}))
+for name, path in (("obp", root), ("obp.ope", root + "/ope")):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [path]
+from obp.ope import estimators
+rows = np.loadtxt("rows.txt")
+logged = np.array([0.6, 0.3, 0.1])
+arm = np.array([int(np.argmin(abs(logged - p))) for p in rows[:, 1]])
+n = len(rows)
+shared = dict(reward=rows[:, 0], action=arm, pscore=rows[:, 1], position=np.zeros(n, int),
+              action_dist=np.tile(np.array([0.2, 0.2, 0.6])[None, :, None], (n, 1, 1)))
+q = np.tile(np.array([0.1, 0.2, 0.5])[None, :, None] * 0.8, (n, 1, 1))
+print(repr(float(estimators.InverseProbabilityWeighting().estimate_policy_value(**shared))))
+print(repr(float(estimators.SelfNormalizedInverseProbabilityWeighting().estimate_policy_value(**shared))))
+print(repr(float(estimators.DoublyRobust().estimate_policy_value(estimated_rewards_by_reg_model=q, **shared))))
+w = np.array([0.2, 0.2, 0.6])[arm] / rows[:, 1]
+print(repr(float(np.mean(np.minimum(w, 2) * rows[:, 0]))), repr(float(w.sum() ** 2 / (w ** 2).sum())))
+)"));
+  ASSERT_EQ(theirs.size(), 5u);
+  const OffPolicyReport r = EstimateOffPolicy(bandit.choices(), {.clip = 2});
+  EXPECT_NEAR(r.ipw.value, theirs[0], 1e-9);
+  EXPECT_NEAR(r.snipw.value, theirs[1], 1e-9);
+  EXPECT_NEAR(r.doubly_robust.value, theirs[2], 1e-9);
+  EXPECT_NEAR(r.clipped.value, theirs[3], 1e-9);
+  EXPECT_NEAR(r.effective_sample, theirs[4], 1e-6);
+}
+
+TEST(LearningCurve, FindsThePowerLawOfItsPointsAndNestsItsShares) {
+  std::vector<LearningPoint> points;
+  for (const double rows : {1e4, 2e4, 4e4, 8e4, 1.6e5})
+    points.push_back({rows, {0.2 + 3 * std::pow(rows, -0.4), {0.19, 0.26}}});
+  const PowerLaw law = FitPowerLaw(points);
+  EXPECT_NEAR(law.floor, 0.2, 1e-5);
+  EXPECT_NEAR(law.rate, 0.4, 1e-3);
+  EXPECT_NEAR(law.At(3.2e5), 0.2 + 3 * std::pow(3.2e5, -0.4), 1e-6);
+  EXPECT_THAT(ReadLearningCurve(points), testing::HasSubstr("less"));
+  int tenth = 0;
+  for (Key user = 0; user < 10000; ++user) {
+    tenth += InShare(user, 0.1);
+    EXPECT_LE(InShare(user, 0.1), InShare(user, 0.3));
+  }
+  EXPECT_NEAR(tenth, 1000, 120);
 }
 
 }  // namespace

@@ -30,6 +30,14 @@ Json RankingJson(const RankingMetrics& m) {
             {"ndcg_10", Pair(m.ndcg_10.interval)}}}};
 }
 
+Json GroupedJson(const GroupedMetrics& m) {
+  Json json{{"groups", m.groups}, {"with_positive", m.with_positive}, {"with_both", m.with_both}};
+  for (const auto& [name, e] :
+       {std::pair{"auc", m.auc}, {"map", m.map}, {"mrr", m.mrr}, {"ndcg_10", m.ndcg}, {"recall_10", m.recall}})
+    json[name] = {{"value", Number(e.value)}, {"interval", Pair(e.interval)}};
+  return json;
+}
+
 // A line through points of the unit square (scaled by `top`), with the diagonal when wanted.
 std::string Plot(const std::string& title, const std::vector<CurvePoint>& points, double top, bool diagonal,
                  bool dots) {
@@ -84,12 +92,18 @@ std::string ReportToJson(const EvaluationReport& r) {
                                   {"log_loss", Number(m.log_loss.value)},
                                   {"ece", Number(m.ece.value)},
                                   {"observed_over_expected", Number(m.observed_over_expected.value)},
+                                  {"brier", Number(m.brier.value)},
+                                  {"normalised_entropy", Number(m.normalised_entropy.value)},
                                   {"intervals",
                                    {{"auc_roc", Pair(m.auc_roc.interval)},
                                     {"auc_pr", Pair(m.auc_pr.interval)},
                                     {"log_loss", Pair(m.log_loss.interval)},
                                     {"ece", Pair(m.ece.interval)},
-                                    {"observed_over_expected", Pair(m.observed_over_expected.interval)}}}};
+                                    {"observed_over_expected", Pair(m.observed_over_expected.interval)},
+                                    {"brier", Pair(m.brier.interval)},
+                                    {"normalised_entropy", Pair(m.normalised_entropy.interval)}}}};
+    if (o.by_request.groups > 0) json["objectives"][o.name]["by_request"] = GroupedJson(o.by_request);
+    if (o.by_user.groups > 0) json["objectives"][o.name]["by_user"] = GroupedJson(o.by_user);
   }
   for (const ObjectiveReport& o : r.objectives) {
     for (const SliceReport& slice : o.slices) {
@@ -153,10 +167,22 @@ std::string ReportToHtml(const EvaluationReport& r) {
   }
   for (const ObjectiveReport& o : r.objectives) {
     const BinaryMetrics& m = o.metrics;
-    html += "<h2>" + EscapeHtml(o.name) +
-            "</h2><table><tr><th>rows<th>positives<th>AUC-ROC<th>AUC-PR<th>log loss<th>ECE<th>observed/expected</tr>" +
-            fmt::format("<tr><td>{}</td><td>{}</td>", m.rows, m.positives) + HtmlCell(m.auc_roc) + HtmlCell(m.auc_pr) +
-            HtmlCell(m.log_loss) + HtmlCell(m.ece) + HtmlCell(m.observed_over_expected) + "</tr></table>";
+    html +=
+        "<h2>" + EscapeHtml(o.name) +
+        "</h2><table><tr><th>rows<th>positives<th>AUC-ROC<th>AUC-PR<th>log loss<th>ECE<th>observed/expected<th>Brier"
+        "<th>normalised entropy</tr>" +
+        fmt::format("<tr><td>{}</td><td>{}</td>", m.rows, m.positives) + HtmlCell(m.auc_roc) + HtmlCell(m.auc_pr) +
+        HtmlCell(m.log_loss) + HtmlCell(m.ece) + HtmlCell(m.observed_over_expected) + HtmlCell(m.brier) +
+        HtmlCell(m.normalised_entropy) + "</tr></table>";
+    if (o.by_request.groups + o.by_user.groups > 0) {
+      html += "<table><tr><th>within a<th>groups<th>AUC, by rows (GAUC)<th>MAP<th>MRR<th>NDCG@10<th>recall@10</tr>";
+      for (const auto& [name, g] : {std::pair{"request", &o.by_request}, {"user", &o.by_user}}) {
+        if (g->groups == 0) continue;
+        html += fmt::format("<tr><th>{}</th><td>{}</td>", name, g->groups) + HtmlCell(g->auc) + HtmlCell(g->map) +
+                HtmlCell(g->mrr) + HtmlCell(g->ndcg) + HtmlCell(g->recall) + "</tr>";
+      }
+      html += "</table>";
+    }
     std::vector<CurvePoint> reliability;
     double top = 0;
     for (const ReliabilityBin& b : o.reliability) {

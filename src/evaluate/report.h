@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "evaluate/binary_metrics.h"
+#include "evaluate/grouped_metrics.h"
 #include "evaluate/ranking_metrics.h"
 
 namespace gfr {
@@ -18,6 +19,7 @@ struct SliceReport {
 struct ObjectiveReport {
   std::string name;
   BinaryMetrics metrics;
+  GroupedMetrics by_request, by_user;  // Left out of the report when they have no groups.
   std::vector<CurvePoint> roc, pr;
   std::vector<ReliabilityBin> reliability;
   std::vector<SliceReport> slices;

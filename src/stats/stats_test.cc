@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "base/test_python.h"
 #include "stats/descriptive.h"
+#include "stats/isotonic.h"
 
 namespace gfr {
 namespace {
@@ -50,6 +51,37 @@ TEST(Descriptive, IsMissingWhereItDoesNotExist) {
   EXPECT_TRUE(std::isnan(QuantileOfSorted({}, 0.5)));
   EXPECT_TRUE(std::isnan(Correlation(std::vector<float>{1, 1}, std::vector<float>{0, 1})));
   EXPECT_TRUE(std::isnan(Share(0, 0).value));
+}
+
+TEST(Isotonic, EqualsScikitLearns) {
+  Rng rng(3);
+  const TestFolder folder;
+  std::vector<double> y, w;
+  {
+    std::ofstream file(folder / "x.txt");
+    file.precision(17);
+    for (int i = 0; i < 2000; ++i) {
+      y.push_back(rng.Chance(i / 2500.0));
+      w.push_back(1 + static_cast<double>(rng.Below(3)));
+      file << y.back() << " " << w.back() << "\n";
+    }
+  }
+  std::istringstream reference(RunPython(folder, R"(
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+y, w = np.loadtxt("x.txt").T
+for v in IsotonicRegression().fit_transform(np.arange(len(y)), y, sample_weight=w): print(repr(float(v)))
+)"));
+  std::size_t at = 0;
+  for (const IsotonicBlock& block : FitIsotonicBlocks(y, w)) {
+    EXPECT_EQ(block.first, at);
+    for (; at <= block.last; ++at) {
+      double theirs = NAN;
+      reference >> theirs;
+      ASSERT_NEAR(block.value(), theirs, 1e-9) << at;
+    }
+  }
+  EXPECT_EQ(at, y.size());
 }
 
 }  // namespace

@@ -5,18 +5,20 @@
 #include <cmath>
 #include <numeric>
 
+#include "stats/isotonic.h"
+
 namespace gfr {
 namespace {
 
 double Sigmoid(double z) { return 1.0 / (1.0 + std::exp(-z)); }
 double SoftPlus(double z) { return std::log1p(std::exp(-std::fabs(z))) + std::fmax(z, 0.0); }
 
-// Logistic regression of `target` on up to 3 inputs by Newton's method with a small ridge; the last input is the
+// Logistic regression of `target` on up to 3 inputs by Newton's method; the last input is the
 // constant 1.
 template <int N, typename Inputs>
 std::array<double, N> Logistic(std::size_t count, const Inputs& inputs, std::span<const double> target,
                                std::array<double, N> w) {
-  for (int step = 0; step < 50; ++step) {
+  for (int step = 0; step < 100; ++step) {
     double gradient[N] = {}, hessian[N][N] = {};
     for (std::size_t i = 0; i < count; ++i) {
       const std::array<double, N> x = inputs(i);
@@ -28,6 +30,7 @@ std::array<double, N> Logistic(std::size_t count, const Inputs& inputs, std::spa
         for (int j = 0; j < N; ++j) hessian[k][j] += weight * x[k] * x[j];
       }
     }
+    // Keeps a separable sample finite; far below what moves any other fit.
     for (int k = 0; k < N; ++k) hessian[k][k] += 1e-6;
     // Gaussian elimination; the matrix is positive definite.
     for (int k = 0; k < N; ++k) {
@@ -46,7 +49,7 @@ std::array<double, N> Logistic(std::size_t count, const Inputs& inputs, std::spa
     }
     const double damp = size > 5 ? 5 / size : 1;
     for (int k = 0; k < N; ++k) w[k] -= damp * gradient[k];
-    if (size < 1e-9) break;
+    if (size < 1e-12) break;
   }
   return w;
 }
@@ -55,34 +58,27 @@ Calibrator FitIsotonic(std::span<const float> margins, std::span<const float> la
   std::vector<std::size_t> order(margins.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::sort(order, {}, [&](std::size_t i) { return margins[i]; });
-  struct Block {
-    double x, y, n;
-  };
-  std::vector<Block> blocks;
+  std::vector<double> x, y, n;  // Of up to 200 groups of equal size, equal margins in one.
   const std::size_t group = std::max<std::size_t>(1, order.size() / 200);
   for (std::size_t at = 0; at < order.size();) {
-    Block block{0, 0, 0};
+    double sum_x = 0, sum_y = 0;
+    const std::size_t begin = at;
     std::size_t end = std::min(at + group, order.size());
     while (end < order.size() && margins[order[end]] == margins[order[end - 1]]) ++end;
     for (; at < end; ++at) {
-      block.x += margins[order[at]];
-      block.y += labels[order[at]];
-      block.n += 1;
+      sum_x += margins[order[at]];
+      sum_y += labels[order[at]];
     }
-    blocks.push_back(block);
-    while (blocks.size() > 1 &&
-           blocks[blocks.size() - 2].y / blocks[blocks.size() - 2].n >= blocks.back().y / blocks.back().n) {
-      const Block last = blocks.back();
-      blocks.pop_back();
-      blocks.back().x += last.x;
-      blocks.back().y += last.y;
-      blocks.back().n += last.n;
-    }
+    n.push_back(static_cast<double>(end - begin));
+    x.push_back(sum_x / n.back());
+    y.push_back(sum_y / n.back());
   }
   Calibrator c{.kind = Calibrator::Kind::kIsotonic};
-  for (const Block& b : blocks) {
-    c.x.push_back(b.x / b.n);
-    c.y.push_back((b.y + 0.5) / (b.n + 1.0));  // Never 0 or 1.
+  for (const IsotonicBlock& b : FitIsotonicBlocks(y, n)) {
+    double sum_x = 0;
+    for (std::size_t i = b.first; i <= b.last; ++i) sum_x += x[i] * n[i];
+    c.x.push_back(sum_x / b.weight);
+    c.y.push_back((b.sum + 0.5) / (b.weight + 1.0));  // Never 0 or 1.
   }
   for (std::size_t i = 1; i < c.y.size(); ++i) c.y[i] = std::max(c.y[i], c.y[i - 1]);
   return c;

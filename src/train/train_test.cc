@@ -90,7 +90,7 @@ TEST_F(TrainTest, AModelFileOfAnyBytesIsRefusedOrRead) {
   }
 }
 
-TEST(FitCalibrator, AgreesWithScikitLearn) {
+TEST(FitCalibrator, EqualsScipysMinimum) {
   Rng rng(7);
   std::vector<float> margins, labels;
   const TestFolder folder;
@@ -105,25 +105,36 @@ TEST(FitCalibrator, AgreesWithScikitLearn) {
   }
   std::istringstream reference(RunPython(folder, R"(
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import minimize
 from sklearn.calibration import _sigmoid_calibration
-rows = np.loadtxt("rows.txt")
+rows = np.loadtxt("rows.txt", dtype=np.float32).astype(np.float64)
 m, y = rows[:, 0], rows[:, 1]
-a, b = _sigmoid_calibration(m, y)
-print(repr(float(-a)), repr(float(-b)))
 def softplus(z): return np.logaddexp(0, z)
-beta = LogisticRegression(C=1e12, tol=1e-10, max_iter=10000).fit(np.c_[-softplus(-m), softplus(m)], y)
-print(repr(float(beta.coef_[0][0])), repr(float(beta.coef_[0][1])), repr(float(beta.intercept_[0])))
+def fit(x, t):  # scikit-learn stops early (Platt) or cannot go without a penalty (beta): scipy goes to the minimum.
+    loss = lambda w: np.sum(softplus(x @ w) - t * (x @ w))
+    slope = lambda w: x.T @ (1 / (1 + np.exp(-x @ w)) - t)
+    def curve(w):
+        p = 1 / (1 + np.exp(-x @ w))
+        return (x * (p * (1 - p))[:, None]).T @ x
+    w = minimize(loss, np.zeros(x.shape[1]), jac=slope, hess=curve, method="trust-exact", options=dict(gtol=1e-8)).x
+    for _ in range(3): w = w - np.linalg.solve(curve(w), slope(w))
+    return w
+P, N = y.sum(), (1 - y).sum()
+platt = fit(np.c_[m, np.ones_like(m)], np.where(y == 1, (P + 1) / (P + 2), 1 / (N + 2)))
+a, b = _sigmoid_calibration(m, y)
+assert abs(-a - platt[0]) < 1e-3 and abs(-b - platt[1]) < 1e-3
+beta = fit(np.c_[-softplus(-m), softplus(m), np.ones_like(m)], y)
+print(*[repr(float(v)) for v in [*platt, *beta]])
 )"));
   double a, b, ba, bb, bc;
   reference >> a >> b >> ba >> bb >> bc;
   const Calibrator platt = FitCalibratorOf(Calibrator::Kind::kPlatt, margins, labels);
-  EXPECT_NEAR(platt.a, a, 1e-3);
-  EXPECT_NEAR(platt.b, b, 1e-3);
+  EXPECT_NEAR(platt.a, a, 1e-9);
+  EXPECT_NEAR(platt.b, b, 1e-9);
   const Calibrator beta = FitCalibratorOf(Calibrator::Kind::kBeta, margins, labels);
-  EXPECT_NEAR(beta.a, ba, 1e-2);
-  EXPECT_NEAR(beta.b, bb, 1e-2);
-  EXPECT_NEAR(beta.c, bc, 1e-2);
+  EXPECT_NEAR(beta.a, ba, 1e-9);
+  EXPECT_NEAR(beta.b, bb, 1e-9);
+  EXPECT_NEAR(beta.c, bc, 1e-9);
 }
 
 TEST(FitCalibrator, ReturnsAWarpedForestToItsProbabilities) {
