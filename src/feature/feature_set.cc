@@ -76,6 +76,27 @@ void Place(BoundFeature& feature, const SharedEntity& entity, FeatureSet& set) {
   feature.offset = std::exchange(row_bytes, row_bytes + spec.state_bytes);
 }
 
+// The states that `rate` is shrunk to: the same counts of its parent's entity. Returns their index in set.parents.
+Result<int> PlaceParent(FeatureConfig rate, FeatureSet& set) {
+  SharedEntity entity;
+  GFR_TRY(ReadSharedEntity(rate.parent.empty() ? "shop" : rate.parent, set.schema, &entity));
+  rate.scope = Scope::kShared;
+  rate.canonical = rate.state =
+      "parent " + entity.name + " of " + rate.canonical.substr(rate.canonical.find(";events="));
+  for (std::size_t k = 0; k < set.parents.size(); ++k) {
+    if (set.parents[k].view->spec().canonical == rate.canonical) return static_cast<int>(k);
+  }
+  GFR_ASSIGN(auto view, MakeRateView(rate));
+  BoundFeature parent{.view = std::move(view)};
+  auto at = std::ranges::find(set.entities, entity.name, &SharedEntity::name);
+  if (at == set.entities.end()) at = set.entities.insert(at, entity);
+  parent.entity = static_cast<int>(at - set.entities.begin());
+  parent.owner = static_cast<std::uint32_t>(set.parents.size());
+  parent.offset = std::exchange(at->row_bytes, at->row_bytes + parent.view->spec().state_bytes);
+  set.parents.push_back(std::move(parent));
+  return static_cast<int>(set.parents.size()) - 1;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
@@ -99,6 +120,12 @@ Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
     BoundFeature feature{.view = std::move(made).value(),
                          .config = std::make_shared<const FeatureConfig>(std::move(f))};
     Place(feature, entity, *set);
+    const FeatureConfig& c = *feature.config;
+    if (c.type == "rate" && (c.scope != Scope::kShared || (!c.parent.empty() && c.parent != "shop"))) {
+      auto parent = PlaceParent(c, *set);
+      if (!parent.ok()) return invalid("parent " + parent.error().message);
+      feature.parent = parent.value();
+    }
     canonical += feature.view->spec().canonical + "\n";
     set->features.push_back(std::move(feature));
   }

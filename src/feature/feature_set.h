@@ -56,6 +56,7 @@ struct BoundFeature {
   // sealed once, and read by both.
   bool shares_state = false;
   std::uint32_t owner = 0;  // Index of the feature that owns the state; its own when it does.
+  int parent = -1;          // Index into FeatureSet::parents: whose states StateRows::parents are.
   std::shared_ptr<const FeatureConfig> config = nullptr;
 };
 
@@ -84,6 +85,8 @@ struct SharedEntity {
 struct FeatureSet {
   PropertySchema schema;
   std::vector<BoundFeature> features;
+  std::vector<BoundFeature> parents;  // Shared views without a column, folded and sealed like any other: what rates are
+                                      // shrunk to.
   std::vector<SharedEntity> entities;
   std::uint32_t user_row_bytes = 0, session_row_bytes = 0;
   std::uint64_t fingerprint = 0;  // Of all definitions, in order.
@@ -112,7 +115,7 @@ struct EventFilter {
 // What a [[feature]] table says, as the factories get it: keys that the type needs are there, its scope and property
 // are of a valid kind. The types are in feature_types.h.
 struct FeatureConfig {
-  std::string name, type, read, property, scope_name;
+  std::string name, type, read, property, scope_name, of, parent;
   int read_index = 0;  // Among the type's reads.
   Scope scope = Scope::kRequest;
   EventFilter events, denominator, without;
@@ -124,6 +127,8 @@ struct FeatureConfig {
   int item_property = -1, user_property = -1, request_property = -1, request_item_property = -1;
   std::uint32_t vector_offset = 0, vector_size = 0;  // Of the vector property named.
   bool categorical = false;                          // The property named is a category.
+  int of_property = -1;                              // The item property that `of` names.
+  bool of_categorical = false;
   std::vector<double> bands;
   std::int64_t utc_offset_ms = 0;
   std::string canonical;

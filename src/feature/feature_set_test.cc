@@ -30,7 +30,7 @@ TEST(FeatureSet, NamesWhatIsWrongAndWhere) {
 TEST(FeatureSet, RefusesAKeyThatTheTypeDoesNotUse) {
   EXPECT_THAT(ErrorOf(kCount + std::string("scope = \"user\"\nhalf_life = \"1d\"\n")),
               AllOf(HasSubstr("gfr.toml:20"), HasSubstr("'half_life'"),
-                    HasSubstr("events, kinds, name, scope, tiles, type, window")));
+                    HasSubstr("events, kinds, name, scope, tiles, type, weights, window")));
   EXPECT_THAT(ErrorOf(kCount + std::string("scope = \"user\"\nwidnow = \"1d\"\n")), HasSubstr("widnow"));
   EXPECT_THAT(ErrorOf("type = \"slate\"\nread = \"size\"\nscope = \"session\"\n"), HasSubstr("'scope'"));
 }
@@ -49,7 +49,7 @@ TEST(FeatureSet, KnowsEveryScopeAndNamesTheValidOnes) {
   EXPECT_THAT(error(""), HasSubstr("valid are user, session, shop"));
   EXPECT_THAT(ErrorOf("type = \"interaction\"\nread = \"count\"\nscope = \"item\"\nevents = [\"feed.click\"]\n"),
               HasSubstr("valid are user and session"));
-  EXPECT_THAT(ErrorOf("type = \"rate\"\nscope = \"user\"\nevents = [\"feed.click\"]\ndenominator = "
+  EXPECT_THAT(ErrorOf("type = \"rate\"\nparent = \"user\"\nscope = \"item\"\nevents = [\"feed.click\"]\ndenominator = "
                       "[\"feed.impression\"]\n"),
               HasSubstr("valid are shop, item"));
 }

@@ -37,14 +37,29 @@ constexpr FeatureRead kSlate[] = {
      "no item was touched, the one touched last is not among the candidates, or one has no price"},
     {"last_in_slate", kOfUser, kUserOrSession, P::kNone, 0, "place of the item touched last, for every candidate",
      kNoLast}};
-constexpr FeatureRead kCount[] = {{nullptr, "scope events [kinds] [window] [tiles]", kAny, P::kNone, 0,
-                                   "how many of the events there were", "never: an entity without events has 0"}};
-constexpr FeatureRead kDecayed[] = {{nullptr, "scope events [kinds] half_life", kAny, P::kNone, 0,
-                                     "how many of the events there were, each halving every half-life",
+constexpr char kNoneHasIt[] = "no event in the window has the value";
+constexpr FeatureRead kCount[] = {{nullptr, "scope events [kinds] [weights] [window] [tiles]", kAny, P::kNone, 0,
+                                   "how many of the events there were, or the sum of their weights",
+                                   "never: an entity without events has 0"}};
+constexpr FeatureRead kSum[] = {{nullptr, "scope events of [kinds] [window] [tiles]", kAny, P::kNone, 0,
+                                 "the sum of the events' money, quantity or number property",
+                                 "never: an entity without events has 0"}};
+constexpr FeatureRead kMean[] = {{nullptr, "scope events of [kinds] [window] [tiles]", kAny, P::kNone, 0,
+                                  "the mean of the events' money, quantity or number property", kNoneHasIt}};
+constexpr FeatureRead kMin[] = {{nullptr, "scope events of [kinds] [window] [tiles]", kAny, P::kNone, 0,
+                                 "the least of the events' money, quantity or number property", kNoneHasIt}};
+constexpr FeatureRead kMax[] = {{nullptr, "scope events of [kinds] [window] [tiles]", kAny, P::kNone, 0,
+                                 "the greatest of the events' money, quantity or number property", kNoneHasIt}};
+constexpr FeatureRead kDistinct[] = {{nullptr, "scope events of [capacity] [kinds] [window] [tiles]", kAny, P::kNone, 0,
+                                      "how many different items (or values of a category property), up to capacity",
+                                      "never: an entity without events has 0"}};
+constexpr FeatureRead kDecayed[] = {{nullptr, "scope events [kinds] [weights] half_life", kAny, P::kNone, 0,
+                                     "how many of the events there were (their weights), each halving every half-life",
                                      "never: an entity without events has 0"}};
-constexpr FeatureRead kRate[] = {{nullptr, "scope events denominator [kinds] [window] [tiles] [prior_weight]", kShared,
-                                  P::kNone, 0, "events over denominator, shrunk to the whole shop's rate",
-                                  "the whole shop has no event of the denominator"}};
+constexpr FeatureRead kRate[] = {
+    {nullptr, "scope events denominator [kinds] [window] [tiles] [half_life] [prior_weight] [parent]", kAny, P::kNone,
+     0, "events over denominator, shrunk to the parent's rate (default: the whole shop's)",
+     "the whole shop has no event of the denominator"}};
 constexpr FeatureRead kSince[] = {
     {nullptr, kOfUser, kAny, P::kNone, 0, "seconds since the latest of the events", "there was none"}};
 constexpr FeatureRead kTrend[] = {
@@ -100,9 +115,14 @@ constexpr FeatureType kTypes[] = {{"context", MakeContextView, kContext},
                                   {"request", MakeRequestView, kRequestReads},
                                   {"slate", MakeSlateView, kSlate},
                                   {"count", MakeCountView, kCount},
-                                  {"decayed_count", MakeCountView, kDecayed},
-                                  {"rate", MakeCountView, kRate},
-                                  {"since", MakeCountView, kSince},
+                                  {"sum", MakeCountView, kSum},
+                                  {"mean", MakeCountView, kMean},
+                                  {"min", MakeCountView, kMin},
+                                  {"max", MakeCountView, kMax},
+                                  {"distinct", MakeDistinctView, kDistinct},
+                                  {"decayed_count", MakeDecayView, kDecayed},
+                                  {"rate", MakeRateView, kRate},
+                                  {"since", MakeDecayView, kSince},
                                   {"trend", MakeTrendView, kTrend},
                                   {"interaction", MakeInteractionView, kInteraction},
                                   {"sequence", MakeSequenceView, kSequence},

@@ -86,10 +86,11 @@ struct ReadContext {
 };
 
 // The states behind a request's candidates; null is an entity never seen. `parent` is the whole shop's state of the
-// same view.
+// same view. `parents` are the states of BoundFeature::parent, one a candidate; empty when it has none.
 struct StateRows {
   std::span<const std::byte* const> rows;
   const std::byte* parent = nullptr;
+  std::span<const std::byte* const> parents = {};
 };
 
 // One column of a row-major matrix.
@@ -98,6 +99,8 @@ struct Column {
   std::size_t stride;
   float& operator[](std::size_t i) const { return data[i * stride]; }
 };
+
+struct ReplayRows;
 
 class FeatureView {
  public:
@@ -119,6 +122,10 @@ class FeatureView {
   }
   // Writes one value a candidate. REQUIRES: states.rows has one entry a candidate unless the scope is kRequest.
   virtual void Read(const ReadContext& context, const StateRows& states, Column out) const noexcept = 0;
+  // For every entity of `rows` (feature/replay_rows.h): from a new state, row by row, the value before the row, then
+  // the row. Writes out[i] of the rows that read; the row's own item is the candidate. REQUIRES: `state` holds
+  // spec().state_bytes, of any content; user or session scope; no parent.
+  virtual void Replay(const ReplayRows& rows, std::byte* state, Column out) const noexcept;
 
  protected:
   FeatureSpec spec_;

@@ -267,6 +267,8 @@ void SetCanonical(FeatureConfig& f, int state) {
   add("half_life", std::to_string(f.half_life_ms), f.half_life_ms > 0);
   add("long_half_life", std::to_string(f.long_half_life_ms), f.long_half_life_ms > 0);
   add("prior", std::to_string(f.prior_weight), f.type == "rate");
+  add("of", f.of, !f.of.empty());
+  add("parent", f.parent, !f.parent.empty());
   add("vector", std::to_string(f.vector_size), f.vector_size > 0);
   for (std::size_t k = 0; k < f.weights.size(); ++k)
     add("weight", std::to_string(k) + ":" + std::to_string(f.weights[k]), f.weights[k] > 1);
@@ -292,6 +294,11 @@ Status ReadSchema(Config& config, PropertySchema* schema) {
   schema->price_from_impressions = catalogue.Boolean("price_from_impressions", false);
   schema->utc_offset_ms = catalogue.Integer("utc_offset_minutes", 0, -840, 840) * kMinuteMs;
   return catalogue.Finish();
+}
+
+Status ReadSharedEntity(const std::string& text, const PropertySchema& schema, SharedEntity* entity) {
+  const auto scope = ReadScope(text, ScopeRule::kShared, schema, entity);
+  return scope.ok() ? Status() : scope.error();
 }
 
 Result<FeatureConfig> ReadFeature(Config& t, const PropertySchema& schema, SharedEntity* entity) {
@@ -323,6 +330,12 @@ Result<FeatureConfig> ReadFeature(Config& t, const PropertySchema& schema, Share
   const auto has = [&](const char* key) { return std::ranges::count(keys, key) > 0; };
   if (has("scope")) f.scope_name = t.String("scope", "");
   if (has("property")) f.property = t.String("property", "");
+  if (has("parent")) f.parent = t.String("parent", "");
+  if (has("of")) {
+    f.of = t.String("of", "");
+    f.of_property = schema.FindItem(f.of);
+    f.of_categorical = f.of_property >= 0 && schema.item_categorical[static_cast<std::size_t>(f.of_property)];
+  }
   if (has("kinds")) f.kinds = t.Strings("kinds", {});
   for (const std::string& key : keys) ReadKey(t, key, f);
   if (has("events") && t.Has("events") && f.events.types == 0)

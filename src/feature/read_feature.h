@@ -8,6 +8,8 @@ namespace gfr {
 
 // [item], [user], [request], [request_item] and [catalogue].
 Status ReadSchema(Config& config, PropertySchema* schema);
+// "shop", "item", "item.PROPERTY", "user.PROPERTY", "surface", "last" or a pair of them.
+Status ReadSharedEntity(const std::string& text, const PropertySchema& schema, SharedEntity* entity);
 // The entity is filled for a shared scope. The canonical text holds everything but the name.
 Result<FeatureConfig> ReadFeature(Config& table, const PropertySchema& schema, SharedEntity* entity);
 

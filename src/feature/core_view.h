@@ -1,0 +1,64 @@
+// CoreView: a FeatureView made of a core, the few inline functions that say what a state is. Stream, request and replay
+// all run these functions, replay without a virtual call a row: their values are equal by construction.
+//
+// A core has
+//   void  Fold(const EventLine&, std::byte* state) const
+//   void  Merge(const std::byte* from, std::byte* into) const
+//   float Read(const std::byte* state, std::int64_t t_ms) const
+//   float Empty() const                                       the value of an entity never seen
+//   void  Reset(std::byte* state) const                       bytes that hold anything become a new state
+//   void  Advance(std::int64_t t_ms, std::byte* state) const  before a read at t_ms, where no earlier read follows
+// and where shared state is more than a merge of epochs, kSeals = true and Seal(delta, epoch_end_ms, state).
+#pragma once
+
+#include <utility>
+
+#include "feature/replay_rows.h"
+
+namespace gfr {
+
+template <class Core>
+class CoreView final : public FeatureView {
+ public:
+  CoreView(FeatureSpec spec, Core core) : FeatureView(std::move(spec)), core_(std::move(core)) {}
+
+  void Fold(const EventLine& line, std::byte* state) const noexcept override { core_.Fold(line, state); }
+  void Merge(const std::byte* from, std::byte* into) const noexcept override { core_.Merge(from, into); }
+  void Seal(const std::byte* delta, std::int64_t epoch_end_ms, std::byte* state) const noexcept override {
+    if constexpr (requires { core_.Seal(delta, epoch_end_ms, state); }) {
+      core_.Seal(delta, epoch_end_ms, state);
+    } else {
+      core_.Merge(delta, state);
+    }
+  }
+  void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
+    const std::int64_t t_ms = spec_.scope == Scope::kShared ? c.epoch_end_ms : c.now_ms;
+    for (std::size_t i = 0; i < c.items.size(); ++i) {
+      const std::byte* state = states.rows[i];
+      if (i > 0 && state == states.rows[i - 1]) {
+        out[i] = out[i - 1];
+      } else {
+        out[i] = state ? core_.Read(state, t_ms) : core_.Empty();
+      }
+    }
+  }
+  void Replay(const ReplayRows& rows, std::byte* state, Column out) const noexcept override {
+    const Core core = core_;  // A copy that nothing written below can alias.
+    std::size_t i = 0;
+    for (const std::uint32_t end : rows.ends) {
+      core.Reset(state);
+      for (; i < end; ++i) {
+        if (rows.Reads(i)) {
+          core.Advance(rows.now_ms[i], state);
+          out[i] = core.Read(state, rows.now_ms[i]);
+        }
+        core.Fold(rows.Line(i), state);
+      }
+    }
+  }
+
+ private:
+  const Core core_;
+};
+
+}  // namespace gfr
