@@ -1,0 +1,215 @@
+#include "feature/point_in_time.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <numeric>
+
+namespace gfr {
+namespace {
+
+// Memory that is not cleared and, where the system allows, in huge pages.
+template <class T>
+class Scratch {
+ public:
+  explicit Scratch(std::size_t size) : bytes_(std::max<std::size_t>(1, size) * sizeof(T)) {
+    void* at = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) throw std::bad_alloc();
+    madvise(at, bytes_, MADV_HUGEPAGE);
+    data_ = static_cast<T*>(at);
+  }
+  ~Scratch() { munmap(data_, bytes_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  T* data() const { return data_; }
+  T& operator[](std::size_t i) const { return data_[i]; }
+
+ private:
+  std::size_t bytes_;
+  T* data_;
+};
+
+std::uint64_t Mix(std::uint64_t x) {  // Keys may be small numbers. The finaliser of MurmurHash3.
+  x = (x ^ x >> 33) * 0xff51afd7ed558ccdu;
+  x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53u;
+  return x ^ x >> 33;
+}
+
+constexpr std::size_t kBucketRows = 8192;  // About; what stays in the second-level cache with its values.
+
+// Which bucket each row is in, and where each bucket begins.
+struct Buckets {
+  Buckets(const Key* key, std::size_t size) : of(size) {
+    const std::size_t count = std::clamp<std::size_t>(std::bit_ceil(size / kBucketRows + 1), 1, 4096);
+    shift = 64 - static_cast<unsigned>(std::countr_zero(count));
+    starts.assign(count + 1, 0);
+    for (std::size_t i = 0; i < size; ++i) {
+      of[i] = count == 1 ? std::uint16_t{0} : static_cast<std::uint16_t>(Mix(key[i]) >> shift);
+      ++starts[of[i] + 1u];
+    }
+    std::partial_sum(starts.begin(), starts.end(), starts.begin());
+  }
+  // `from` in the order of buckets, within one in the input's.
+  template <class T, class At>
+  void Spread(std::size_t size, At&& at, T* into) const {
+    std::vector<std::uint32_t> next(starts.begin(), starts.end() - 1);
+    for (std::size_t i = 0; i < size; ++i) into[next[of[i]]++] = at(i);
+  }
+  std::size_t count() const { return starts.size() - 1; }
+  Scratch<std::uint16_t> of;
+  std::vector<std::uint32_t> starts;
+  unsigned shift;
+};
+
+// A column of the input, its rows spread over buckets and then, bucket by bucket, gathered entity by entity.
+template <class T>
+struct Spreading {
+  Spreading(const T* from, std::size_t size, const Buckets& buckets, std::size_t largest)
+      : there(from != nullptr), spread(there ? size : 0), grouped(there ? largest : 0) {
+    if (there)
+      buckets.Spread(
+          size, [&](std::size_t i) { return from[i]; }, spread.data());
+  }
+  void Gather(std::size_t start, std::span<const std::uint32_t> order) {
+    if (!there) return;
+    const T* const from = spread.data() + start;
+    T* const into = grouped.data();
+    for (std::size_t i = 0; i < order.size(); ++i) into[i] = from[order[i]];
+  }
+  const T* data() const { return there ? grouped.data() : nullptr; }
+  bool there;
+  Scratch<T> spread, grouped;
+};
+
+// The order of a bucket's rows by entity, in that of its first row, then by time; and each entity's end.
+class Grouping {
+ public:
+  explicit Grouping(std::size_t largest) : entity_(largest), slots_(std::bit_ceil(2 * largest + 2)) {}
+
+  void Group(std::span<const Key> keys, const std::int64_t* now_ms) {
+    const std::size_t mask = std::bit_ceil(2 * keys.size() + 2) - 1;
+    std::fill_n(slots_.data(), mask + 1, Slot{0, kFree});
+    ends_.clear();  // First the sizes of the entities.
+    bool in_time = true;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      std::size_t s = Mix(keys[i]) & mask;
+      while (slots_[s].entity != kFree && slots_[s].key != keys[i]) s = (s + 1) & mask;
+      if (slots_[s].entity == kFree) {
+        slots_[s] = {keys[i], static_cast<std::uint32_t>(ends_.size())};
+        ends_.push_back(0);
+      }
+      entity_[i] = slots_[s].entity;
+      ++ends_[entity_[i]];
+      in_time &= i == 0 || now_ms[i - 1] <= now_ms[i];
+    }
+    std::exclusive_scan(ends_.begin(), ends_.end(), ends_.begin(), 0u);
+    order_.resize(keys.size());
+    for (std::size_t i = 0; i < keys.size(); ++i) order_[ends_[entity_[i]]++] = static_cast<std::uint32_t>(i);
+    if (in_time) return;
+    std::uint32_t start = 0;
+    for (const std::uint32_t end : ends_) {
+      std::stable_sort(order_.begin() + start, order_.begin() + end,
+                       [&](std::uint32_t a, std::uint32_t b) { return now_ms[a] < now_ms[b]; });
+      start = end;
+    }
+  }
+  std::span<const std::uint32_t> order() const { return order_; }
+  std::span<const std::uint32_t> ends() const { return ends_; }
+
+ private:
+  static constexpr std::uint32_t kFree = ~0u;
+  struct Slot {
+    Key key;
+    std::uint32_t entity;
+  };
+  Scratch<std::uint32_t> entity_;
+  Scratch<Slot> slots_;
+  std::vector<std::uint32_t> order_, ends_;
+};
+
+// Reads the buckets' values, row-major, side by side in the input's order, and writes each column in turn: every bucket
+// is read from its start to its end, every column written so.
+void Collect(std::size_t size, const Buckets& buckets, const float* values, std::span<const Column> out) {
+  constexpr std::size_t kBlock = 64;
+  const std::size_t columns = out.size();
+  std::vector<std::uint32_t> next(buckets.starts.begin(), buckets.starts.end() - 1);
+  std::array<const float*, kBlock> rows;
+  for (std::size_t i = 0; i < size; i += kBlock) {
+    const std::size_t n = std::min(kBlock, size - i);
+    for (std::size_t r = 0; r < n; ++r) {
+      rows[r] = values + std::size_t{next[buckets.of[i + r]]++} * columns;
+      __builtin_prefetch(rows[r] + columns);
+    }
+    for (std::size_t c = 0; c < columns; ++c) {
+      float* const data = out[c].data + i * out[c].stride;
+      const std::size_t stride = out[c].stride;
+      for (std::size_t r = 0; r < n; ++r) data[r * stride] = rows[r][c];
+    }
+  }
+}
+
+}  // namespace
+
+void ReadPointInTime(const PointInTimeInput& input, std::span<const FeatureView* const> views,
+                     std::span<const Column> out) {
+  const std::size_t size = input.size, columns = views.size();
+  if (size == 0 || columns == 0) return;
+  const Buckets buckets(input.key, size);
+  std::size_t largest = 0;
+  for (std::size_t b = 0; b < buckets.count(); ++b)
+    largest = std::max<std::size_t>(largest, buckets.starts[b + 1] - buckets.starts[b]);
+
+  Spreading<Key> key(input.key, size, buckets, 0);
+  Spreading<std::int64_t> now(input.now_ms, size, buckets, largest), time(input.time_ms, size, buckets, largest),
+      money(input.money_minor, size, buckets, largest);
+  Spreading<std::uint8_t> type(input.type, size, buckets, largest), reads(input.reads, size, buckets, largest);
+  Spreading<Key> kind(input.kind, size, buckets, largest), item(input.item, size, buckets, largest);
+  Spreading<std::int32_t> quantity(input.quantity, size, buckets, largest);
+  Scratch<std::uint32_t> row(input.item_properties ? size : 0);  // Where properties lie in the input.
+  if (input.item_properties)
+    buckets.Spread(
+        size, [](std::size_t i) { return static_cast<std::uint32_t>(i); }, row.data());
+  std::vector<PropertyValue> properties(input.item_properties ? largest * input.item_property_count : 0);
+  const std::vector<std::uint8_t> no_type(input.type ? 0 : largest);
+
+  std::size_t state_bytes = 8;
+  for (const FeatureView* view : views) state_bytes = std::max<std::size_t>(state_bytes, view->spec().state_bytes);
+  std::vector<std::uint64_t> state(state_bytes / 8);
+  Grouping grouping(largest);
+  Scratch<float> grouped(largest * columns), values(size * columns);
+
+  for (std::size_t b = 0; b < buckets.count(); ++b) {
+    const std::size_t start = buckets.starts[b], n = buckets.starts[b + 1] - start;
+    grouping.Group({key.spread.data() + start, n}, now.spread.data() + start);
+    const auto order = grouping.order();
+    now.Gather(start, order), time.Gather(start, order), money.Gather(start, order);
+    type.Gather(start, order), reads.Gather(start, order), kind.Gather(start, order);
+    item.Gather(start, order), quantity.Gather(start, order);
+    for (std::size_t i = 0; i < n && input.item_properties; ++i) {
+      std::copy_n(input.item_properties + row[start + order[i]] * input.item_property_count, input.item_property_count,
+                  properties.data() + i * input.item_property_count);
+    }
+    const ReplayRows rows{.ends = grouping.ends(),
+                          .now_ms = now.data(),
+                          .time_ms = time.there ? time.data() : now.data(),
+                          .type = type.there ? type.data() : no_type.data(),
+                          .reads = reads.data(),
+                          .kind = kind.data(),
+                          .item = item.data(),
+                          .money_minor = money.data(),
+                          .quantity = quantity.data(),
+                          .item_properties = input.item_properties ? properties.data() : nullptr,
+                          .item_property_count = input.item_property_count};
+    if (input.reads) std::fill_n(grouped.data(), n * columns, kMissing);
+    for (std::size_t v = 0; v < columns; ++v)
+      views[v]->Replay(rows, reinterpret_cast<std::byte*>(state.data()), {grouped.data() + v, columns});
+    for (std::size_t i = 0; i < n; ++i)
+      std::memcpy(values.data() + (start + order[i]) * columns, grouped.data() + i * columns, columns * sizeof(float));
+  }
+  Collect(size, buckets, values.data(), out);
+}
+
+}  // namespace gfr
