@@ -1,71 +1,67 @@
 #include "model/forest.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 namespace gfr {
-namespace {
 
-using Json = nlohmann::json;
-
-Error Bad(const std::string& what) { return {ErrorCode::kCorrupt, "not an XGBoost model: " + what}; }
-
-Status AddTree(const Json& tree, Forest& forest) {
-  const auto& left = tree.at("left_children");
-  const auto& right = tree.at("right_children");
-  const auto& feature = tree.at("split_indices");
-  const auto& condition = tree.at("split_conditions");
-  const auto& default_left = tree.at("default_left");
-  const std::size_t n = left.size();
-  if (n == 0 || n > (1u << 24) || right.size() != n || feature.size() != n || condition.size() != n ||
-      default_left.size() != n) {
-    return Bad("a tree's arrays differ in length");
+Status AddTree(const TreeNodes& tree, int tree_class, const std::string& where, Forest& forest) {
+  const auto n = static_cast<std::int32_t>(tree.left.size());
+  const auto bad = [&](std::int32_t node, const std::string& what) {
+    return Error{ErrorCode::kCorrupt, where + ": node " + std::to_string(node) + " " + what};
+  };
+  if (n == 0) return Error{ErrorCode::kCorrupt, where + ": a tree without nodes"};
+  if (forest.feature.size() + static_cast<std::size_t>(n) > static_cast<std::size_t>(INT32_MAX) / 2)
+    return Error{ErrorCode::kResourceExhausted, where + ": more than 2^30 nodes"};
+  std::vector<std::int32_t> stack = {0};
+  std::vector<std::uint8_t> seen(static_cast<std::size_t>(n), 0);
+  seen[0] = 1;
+  while (!stack.empty()) {
+    const std::int32_t i = stack.back();
+    stack.pop_back();
+    if (std::isnan(tree.value[i])) return bad(i, "has a threshold or a leaf that is not a number");
+    if (tree.left[i] == -1) {
+      if (std::isinf(tree.value[i])) return bad(i, "is a leaf of infinite value");
+      continue;
+    }
+    if (tree.feature[i] < 0 || tree.feature[i] >= forest.columns)
+      return bad(i, "splits on column " + std::to_string(tree.feature[i]) + "; valid are 0 to " +
+                        std::to_string(forest.columns - 1));
+    for (const std::int32_t child : {tree.left[i], tree.right[i]}) {
+      if (child < 0 || child >= n)
+        return bad(i, "has the child " + std::to_string(child) + "; valid are 0 to " + std::to_string(n - 1));
+      if (seen[child]) return bad(i, "has the child " + std::to_string(child) + ", which has another parent");
+      seen[child] = 1;
+      stack.push_back(child);
+    }
   }
-  if (tree.contains("categories_nodes") && !tree.at("categories_nodes").empty()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "the model has categorical splits (categories_nodes), which are not supported"};
+  std::vector<std::int32_t> place(static_cast<std::size_t>(n), -1);
+  auto next = static_cast<std::int32_t>(forest.feature.size());
+  for (std::int32_t i = 0; i < n; ++i) {
+    if (seen[i]) place[i] = next++;
   }
-  const auto base = static_cast<std::int32_t>(forest.feature.size());
-  forest.root.push_back(base);
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto l = left[i].get<std::int64_t>(), r = right[i].get<std::int64_t>(), f = feature[i].get<std::int64_t>();
-    const bool leaf = l == -1 && r == -1;
-    const auto self = static_cast<std::int64_t>(i), size = static_cast<std::int64_t>(n);
-    if (!leaf && (l <= self || r <= self || l >= size || r >= size || f < 0 || f >= forest.columns))
-      return Bad("a node points outside its tree");
-    forest.feature.push_back(leaf ? -1 : static_cast<std::int32_t>(f));
-    forest.left.push_back(leaf ? -1 : base + static_cast<std::int32_t>(l));
-    forest.right.push_back(leaf ? -1 : base + static_cast<std::int32_t>(r));
-    forest.value.push_back(condition[i].get<float>());
-    forest.default_left.push_back(default_left[i].get<int>() != 0);
+  forest.root.push_back(place[0]);
+  forest.tree_class.push_back(tree_class);
+  for (std::int32_t i = 0; i < n; ++i) {
+    if (!seen[i]) continue;
+    const bool leaf = tree.left[i] == -1;
+    forest.feature.push_back(leaf ? -1 : tree.feature[i]);
+    forest.left.push_back(leaf ? -1 : place[tree.left[i]]);
+    forest.right.push_back(leaf ? -1 : place[tree.right[i]]);
+    forest.value.push_back(tree.value[i]);
+    forest.default_left.push_back(tree.default_left[i]);
+    forest.missing.push_back(tree.missing[i]);
+    forest.category_set.push_back(leaf ? -1 : tree.category_set[i]);
   }
   return {};
 }
 
-}  // namespace
-
-Result<Forest> ParseXgboost(std::string_view bytes) try {
-  const bool text = bytes.size() > 1 && bytes[0] == '{' &&
-                    (bytes[1] == '"' || bytes[1] == '\n' || bytes[1] == ' ' || bytes[1] == '\r');
-  const Json model = text ? Json::parse(bytes) : Json::from_ubjson(bytes);
-  const Json& learner = model.at("learner");
-  const std::string objective = learner.at("objective").at("name").get<std::string>();
-  if (objective != "binary:logistic")
-    return Error{ErrorCode::kInvalidArgument,
-                 "the model's objective is '" + objective + "'; supported is binary:logistic"};
-  const Json& parameters = learner.at("learner_model_param");
-  std::string base_score = parameters.at("base_score").get<std::string>();
-  if (!base_score.empty() && base_score.front() == '[') base_score = base_score.substr(1, base_score.size() - 2);
-  Forest forest;
-  forest.columns = std::stoi(parameters.at("num_feature").get<std::string>());
-  const float p = std::stof(base_score);
-  if (!(p > 0 && p < 1) || forest.columns < 1 || forest.columns > 1 << 20)
-    return Bad("base_score or num_feature is out of range");
-  forest.base_margin = -std::log(1.0f / p - 1.0f);
-  for (const Json& tree : learner.at("gradient_booster").at("model").at("trees")) GFR_TRY(AddTree(tree, forest));
-  return forest;
-} catch (const std::exception& e) {
-  return Bad(e.what());
+Result<Forest> ParseForest(std::string_view bytes, const ImportOptions& options) {
+  if (bytes.starts_with("tree\n") || bytes.starts_with("tree\r\n")) return ParseLightgbm(bytes, options);
+  if (bytes.starts_with("{")) return ParseXgboost(bytes, options);
+  return Error{
+      ErrorCode::kInvalidArgument,
+      "not a model that is known; valid are XGBoost's JSON and UBJSON (beginning with '{') and LightGBM's text "
+      "(beginning with 'tree')"};
 }
 
 }  // namespace gfr

@@ -49,6 +49,9 @@ Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, co
     GFR_ASSIGN(entry.forest, ParseXgboost(entry.forest_bytes));
     if (static_cast<std::size_t>(entry.forest.columns) > model.columns.size())
       return Error{ErrorCode::kCorrupt, "a forest has more columns than its model"};
+    if (entry.forest.objective != "binary:logistic" || entry.forest.classes != 1)
+      return Error{ErrorCode::kInvalidArgument,
+                   "the forest of " + entry.name + " is of '" + entry.forest.objective + "'; valid is binary:logistic"};
     GFR_ASSIGN(entry.calibrator, Calibrator::FromJson(files.at(entry.name + ".calibration.json")));
     model.objectives.push_back(std::move(entry));
   }

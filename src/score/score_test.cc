@@ -1,0 +1,178 @@
+// One contract for every scorer: the margins are those of the scalar reference, bit for bit.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <thread>
+
+#include "score/random_forest_of_trees.h"
+#include "score/scorer.h"
+
+namespace gfr {
+namespace {
+
+template <typename T>
+testing::AssertionResult SameBits(const std::vector<T>& want, const std::vector<T>& got) {
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    if (std::memcmp(&want[i], &got[i], sizeof(T)) != 0)
+      return testing::AssertionFailure() << "margin " << i << " is " << got[i] << " instead of " << want[i];
+  }
+  return testing::AssertionSuccess();
+}
+
+template <typename T>
+std::vector<double> Margins(const Scorer& scorer, const Forest& forest, const std::vector<T>& rows) {
+  const std::size_t stride = static_cast<std::size_t>(forest.columns), count = rows.size() / stride;
+  std::vector<double> margins(count * static_cast<std::size_t>(forest.classes), -1);
+  scorer.Margins(Rows(rows.data(), count, stride), margins.data());
+  return margins;
+}
+
+class ScorerContract : public testing::TestWithParam<ScorerKind> {
+ protected:
+  void SetUp() override {
+    if (!IsSupported(GetParam())) GTEST_SKIP() << "SKIPPED: this processor has no " << ScorerKindName(GetParam());
+  }
+  void ExpectReference(const ForestShape& shape, std::uint64_t seed, std::size_t count, double missing) {
+    Rng rng(seed);
+    const Forest forest = RandomForest(shape, rng);
+    const auto reference = Scorer::Make(forest, ScorerKind::kScalar), scorer = Scorer::Make(forest, GetParam());
+    ASSERT_TRUE(scorer.ok()) << scorer.error().message;
+    const auto floats = RandomRows<float>(shape, count, missing, true, rng);
+    ASSERT_TRUE(SameBits(Margins(*reference.value(), forest, floats), Margins(*scorer.value(), forest, floats)))
+        << "floats, seed " << seed << ", " << count << " rows";
+    const auto doubles = RandomRows<double>(shape, count, missing, true, rng);
+    ASSERT_TRUE(SameBits(Margins(*reference.value(), forest, doubles), Margins(*scorer.value(), forest, doubles)))
+        << "doubles, seed " << seed << ", " << count << " rows";
+  }
+};
+
+TEST_P(ScorerContract, AThousandRandomForestsOfBothMakersGiveTheReferencesMargins) {
+  constexpr std::size_t kCounts[] = {1, 2, 3, 7, 16, 31, 64, 65, 127, 128, 129, 200, 256, 300, 513, 700};
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    Rng rng(seed + 1000);
+    const ForestShape shape{.maker = seed % 2 ? Forest::Maker::kLightgbm : Forest::Maker::kXgboost,
+                            .columns = 1 + static_cast<int>(rng.Below(20)),
+                            .trees = static_cast<int>(rng.Below(12)),
+                            .depth = static_cast<int>(rng.Below(10)),
+                            .classes = rng.Chance(0.2) ? 3 : 1,
+                            .cuts = 1 + static_cast<int>(rng.Below(rng.Chance(0.1) ? 600 : 60)),
+                            .leaf_early = rng.Uniform() * 0.4,
+                            .chain = rng.Chance(0.3) ? rng.Uniform() : 0,
+                            .categorical = rng.Chance(0.5) ? 0.3 : 0,
+                            .categories = 1 + static_cast<int>(rng.Below(60)),
+                            .missing = rng.Chance(0.7)};
+    ExpectReference(shape, seed, kCounts[rng.Below(std::size(kCounts))] / (seed % 4 + 1) + 1,
+                    rng.Chance(0.5) ? 0.3 : 0);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_P(ScorerContract, ColumnsOfMoreThan255CutPointsAreExact) {
+  for (const int cuts : {254, 255, 256, 257, 1000, 5000}) {
+    ExpectReference({.columns = 3, .trees = 60, .depth = 8, .cuts = cuts, .leaf_early = 0, .categorical = 0}, 5, 600,
+                    0.1);
+    ExpectReference(
+        {.maker = Forest::Maker::kLightgbm, .columns = 3, .trees = 60, .depth = 8, .cuts = cuts, .categorical = 0}, 6,
+        300, 0.1);
+  }
+}
+
+TEST_P(ScorerContract, CategorySetsOfManyCategoriesAreExact) {
+  for (const int categories : {1, 250, 260, 1500})
+    ExpectReference({.columns = 4, .trees = 30, .depth = 5, .categorical = 0.5, .categories = categories}, 7, 300, 0.1);
+}
+
+TEST_P(ScorerContract, DeepAndUnbalancedTreesAreExact) {
+  ExpectReference({.columns = 30, .trees = 4, .depth = 13, .leaf_early = 0.02, .categorical = 0}, 8, 260,
+                  0.2);  // Thousands of leaves.
+  ExpectReference({.columns = 30, .trees = 4, .depth = 200, .leaf_early = 0, .chain = 1}, 9, 260, 0.2);
+  ExpectReference(
+      {.maker = Forest::Maker::kLightgbm, .columns = 30, .trees = 9, .depth = 40, .leaf_early = 0.1, .chain = 0.9}, 10,
+      700, 0.2);
+  ExpectReference({.columns = 30, .trees = 1, .depth = 17, .leaf_early = 0, .categorical = 0}, 11, 70,
+                  0.2);  // 131,072 leaves.
+}
+
+TEST_P(ScorerContract, AForestWithoutTreesGivesItsBaseMargins) {
+  ExpectReference({.trees = 0, .classes = 2}, 12, 5, 0);
+  ExpectReference({.trees = 5, .depth = 0}, 13, 200, 0);
+}
+
+TEST_P(ScorerContract, ConstantColumnsAreExact) {
+  const ForestShape shape{.columns = 10, .trees = 30};
+  Rng rng(14);
+  const Forest forest = RandomForest(shape, rng);
+  const auto reference = Scorer::Make(forest, ScorerKind::kScalar), scorer = Scorer::Make(forest, GetParam());
+  for (const std::size_t count : {1u, 100u, 1000u, 1500u}) {
+    auto rows = RandomRows<float>(shape, count, 0.2, true, rng);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (i % 10 < 6) rows[i] = rows[i % 10];
+    }
+    EXPECT_TRUE(SameBits(Margins(*reference.value(), forest, rows), Margins(*scorer.value(), forest, rows)));
+    if (count > 300) {  // Constant at first only.
+      rows[290 * 10 + 1] += 1;
+      EXPECT_TRUE(SameBits(Margins(*reference.value(), forest, rows), Margins(*scorer.value(), forest, rows)));
+    }
+  }
+}
+
+TEST_P(ScorerContract, ThreadsShareAScorer) {
+  const ForestShape shape{.columns = 10, .trees = 30};
+  Rng rng(15);
+  const Forest forest = RandomForest(shape, rng);
+  const auto scorer = Scorer::Make(forest, GetParam());
+  const auto rows = RandomRows<float>(shape, 700, 0.2, true, rng);
+  const auto want = Margins(*scorer.value(), forest, rows);
+  std::vector<std::thread> threads;
+  std::vector<int> wrong(4, 0);
+  for (std::size_t t = 0; t < wrong.size(); ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 20; ++i) wrong[t] += !SameBits(want, Margins(*scorer.value(), forest, rows));
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(wrong, testing::Each(0));
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, ScorerContract,
+                         testing::Values(ScorerKind::kAuto, ScorerKind::kCompact, ScorerKind::kPortable,
+                                         ScorerKind::kAvx2, ScorerKind::kAvx512),
+                         [](const auto& info) { return ScorerKindName(info.param); });
+
+TEST(BinnedMatrix, IsTheSameOnEveryInstructionSetAndSharedByForests) {
+  const ForestShape shape{.columns = 15, .trees = 40};
+  Rng rng(20);
+  const Forest a = RandomForest(shape, rng), b = RandomForest(shape, rng);
+  const Forest* const both[] = {&a, &b};
+  const auto binning = Binning::Make(both).value();
+  const auto rows = RandomRows<float>(shape, 900, 0.2, true, rng);
+  for (const ScorerKind fill : {ScorerKind::kPortable, ScorerKind::kAvx2, ScorerKind::kAvx512}) {
+    if (!IsSupported(fill)) continue;
+    BinnedMatrix matrix;
+    matrix.Fill(binning, Rows(rows.data(), 900, 15), KernelsOf(fill));
+    for (const ScorerKind kind : {ScorerKind::kPortable, ScorerKind::kAvx2, ScorerKind::kAvx512}) {
+      if (!IsSupported(kind)) continue;
+      for (const Forest* forest : both) {
+        std::vector<double> got(900);
+        Scorer::Make(*forest, kind, binning).value()->Margins(matrix, got.data());
+        EXPECT_TRUE(SameBits(Margins(*Scorer::Make(*forest, ScorerKind::kScalar).value(), *forest, rows), got));
+      }
+    }
+  }
+}
+
+TEST(Binning, RefusesForestsOfDifferentMakers) {
+  Rng rng(21);
+  const Forest a = RandomForest({}, rng), b = RandomForest({.maker = Forest::Maker::kLightgbm}, rng);
+  const Forest* const both[] = {&a, &b};
+  EXPECT_FALSE(Binning::Make(both).ok());
+}
+
+TEST(ScorerKind, IsReadFromItsNameAndNothingElse) {
+  for (const char* name : {"auto", "scalar", "compact", "portable", "avx2", "avx512"})
+    EXPECT_STREQ(ScorerKindName(ParseScorerKind(name).value()), name);
+  EXPECT_FALSE(ParseScorerKind("sse").ok());
+}
+
+}  // namespace
+}  // namespace gfr
