@@ -43,6 +43,9 @@ void AddDoctor(CLI::App& app, Command& run);
 // server.cc
 void AddServe(CLI::App& app, Command& run);
 void AddExplain(CLI::App& app, Command& run);
+// score.cc
+void AddPredict(CLI::App& app, Command& run);
+void AddScore(CLI::App& app, Command& run);
 // demo.cc
 void AddDemo(CLI::App& app, Command& run);
 

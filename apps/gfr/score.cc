@@ -1,0 +1,238 @@
+// predict, score bench, score inspect.
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+
+#include "base/file_system.h"
+#include "commands.h"
+#include "event/import_map.h"
+#include "model/link.h"
+#include "score/feature_rows.h"
+#include "score/rows_of_forest.h"
+#include "score/scorer.h"
+#include "table/parquet_rows.h"
+
+namespace gfr {
+namespace {
+
+Result<Forest> LoadForest(const std::string& path, int rounds) {
+  GFR_ASSIGN(const auto file, PosixFileSystem().OpenForRead(path));
+  GFR_ASSIGN(const std::uint64_t size, file->size());
+  if (size > kMaxModelBytes) return Error{ErrorCode::kResourceExhausted, "a model of more than 1 GiB", {path, 0}};
+  GFR_ASSIGN(const std::string bytes, file->Read(0, static_cast<std::size_t>(size)));
+  auto forest = ParseForest(bytes, {.rounds = rounds});
+  if (!forest.ok()) return Error{forest.error().code, forest.error().message, {path, 0}};
+  return forest;
+}
+
+struct PredictFlags {
+  std::string model, data, scorer = "auto";
+  bool margin = false;
+  int rounds = 0;
+};
+
+template <typename T>
+void AppendNumber(double value, std::string& out) {
+  char text[32];
+  out.append(text, std::to_chars(text, text + sizeof text, static_cast<T>(value)).ptr);
+}
+
+Status Predict(const PredictFlags& flags) {
+  constexpr std::size_t kBatch = 4096;
+  GFR_ASSIGN(const Forest forest, LoadForest(flags.model, flags.rounds));
+  GFR_ASSIGN(const ScorerKind kind, ParseScorerKind(flags.scorer));
+  GFR_ASSIGN(const auto scorer, Scorer::Make(forest, kind));
+  auto opened = flags.data.ends_with(".parquet") ? OpenParquet(flags.data) : OpenCsv(flags.data);
+  GFR_ASSIGN(const auto source, std::move(opened));
+  GFR_ASSIGN(FeatureRows table, FeatureRows::Make(*source, forest, flags.data));
+  const auto classes = static_cast<std::size_t>(forest.classes);
+  const std::size_t shown = flags.margin ? classes : PredictionsPerRow(forest);
+  std::vector<double> margins(kBatch * classes);
+  std::string out;
+  while (true) {
+    GFR_ASSIGN(const std::size_t count, table.Next(kBatch));
+    if (count == 0) return {};
+    scorer->Margins(table.rows(), margins.data());
+    if (!flags.margin) ApplyLink(forest, margins.data(), count);
+    out.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::size_t k = 0; k < shown; ++k) {
+        if (k > 0) out += ',';
+        const double value = margins[i * classes + k];
+        forest.maker == Forest::Maker::kXgboost ? AppendNumber<float>(value, out) : AppendNumber<double>(value, out);
+      }
+      out += '\n';
+    }
+    if (std::fwrite(out.data(), 1, out.size(), stdout) != out.size())
+      return Error{ErrorCode::kUnavailable, "stdout cannot be written"};
+  }
+}
+
+struct BenchFlags {
+  std::string model, scorer = "auto";
+  int rows = 10000, batch = 1000, threads = 1, rounds = 0;
+  double missing = 0.1;
+  bool json = false;
+};
+
+// Every batch once, shared out to the threads; seconds of wall time.
+double ScoreAll(const Scorer& scorer, const Forest& forest, const std::vector<float>& rows, const BenchFlags& flags,
+                std::vector<double>& margins) {
+  const auto batch = static_cast<std::size_t>(flags.batch), count = static_cast<std::size_t>(flags.rows),
+             columns = static_cast<std::size_t>(forest.columns), classes = static_cast<std::size_t>(forest.classes);
+  const auto work = [&](std::size_t thread) {
+    for (std::size_t at = thread * batch; at < count; at += batch * static_cast<std::size_t>(flags.threads))
+      scorer.Margins(Rows(rows.data() + at * columns, std::min(batch, count - at), columns),
+                     margins.data() + at * classes);
+  };
+  const auto begin = std::chrono::steady_clock::now();
+  if (flags.threads == 1) {
+    work(0);
+  } else {
+    std::vector<std::thread> threads;
+    for (int t = 0; t < flags.threads; ++t) threads.emplace_back(work, static_cast<std::size_t>(t));
+    for (std::thread& thread : threads) thread.join();
+  }
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+Status Bench(const BenchFlags& flags) {
+  GFR_ASSIGN(const Forest forest, LoadForest(flags.model, flags.rounds));
+  GFR_ASSIGN(const ScorerKind kind, ParseScorerKind(flags.scorer));
+  GFR_ASSIGN(const auto scorer, Scorer::Make(forest, kind));
+  GFR_ASSIGN(const auto reference, Scorer::Make(forest, ScorerKind::kScalar));
+  const std::vector<float> rows = RowsOfForest(forest, static_cast<std::size_t>(flags.rows), flags.missing, 1);
+  std::vector<double> margins(static_cast<std::size_t>(flags.rows) * static_cast<std::size_t>(forest.classes)),
+      want(margins.size());
+  BenchFlags once = flags;
+  once.threads = 1;
+  ScoreAll(*reference, forest, rows, once, want);
+  std::vector<double> seconds;
+  double total = 0;
+  ScoreAll(*scorer, forest, rows, flags, margins);  // Warms up.
+  while (seconds.size() < 5 || (total < 0.5 && seconds.size() < 1000)) {
+    seconds.push_back(ScoreAll(*scorer, forest, rows, flags, margins));
+    total += seconds.back();
+  }
+  std::ranges::nth_element(seconds, seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2));
+  const double ns_per_row = seconds[seconds.size() / 2] * 1e9 / flags.rows;
+  const double ns_per_row_tree = ns_per_row / static_cast<double>(std::max<std::size_t>(forest.trees(), 1));
+  const bool equal = std::memcmp(margins.data(), want.data(), margins.size() * sizeof(double)) == 0;
+  const std::string name =
+      flags.scorer == "auto" ? std::string("auto/") + ScorerKindName(scorer->kind()) : flags.scorer;
+  if (flags.json) {
+    PrintJson({{"scorer", name},
+               {"rows", flags.rows},
+               {"batch", flags.batch},
+               {"threads", flags.threads},
+               {"trees", forest.trees()},
+               {"ns_per_row", ns_per_row},
+               {"ns_per_row_tree", ns_per_row_tree},
+               {"equal_to_reference", equal}});
+  } else {
+    std::printf(
+        "%s: %.1f ns a row, %.3f ns a row and tree (median of %zu; %d rows, batches of %d, %d threads); %s the "
+        "reference\n",
+        name.c_str(), ns_per_row, ns_per_row_tree, seconds.size(), flags.rows, flags.batch, flags.threads,
+        equal ? "equal to" : "NOT EQUAL to");
+  }
+  if (!equal) return Error{ErrorCode::kInternal, "the margins are not those of the scalar reference"};
+  return {};
+}
+
+Status Inspect(const std::string& path, int rounds, bool json) {
+  GFR_ASSIGN(const Forest forest, LoadForest(path, rounds));
+  const ForestSummary summary = Summarize(forest);
+  Json report{{"maker", forest.maker == Forest::Maker::kXgboost ? "xgboost" : "lightgbm"},
+              {"objective", forest.objective},
+              {"trees", forest.trees()},
+              {"rounds", forest.rounds},
+              {"classes", forest.classes},
+              {"depth", summary.depth},
+              {"leaves", summary.leaves},
+              {"features", forest.columns},
+              {"features_used", summary.columns_used},
+              {"categorical_features", summary.categorical_columns},
+              {"cut_points", summary.cut_points},
+              {"most_cut_points", summary.most_cut_points}};
+  if (forest.best_round >= 0) report["best_round"] = forest.best_round;
+  if (!forest.column_names.empty()) report["feature_names"] = forest.column_names;
+  for (const ScorerKind kind :
+       {ScorerKind::kScalar, ScorerKind::kCompact, ScorerKind::kPortable, ScorerKind::kAvx2, ScorerKind::kAvx512}) {
+    if (!IsSupported(kind)) continue;
+    const auto scorer = Scorer::Make(forest, kind);
+    report["memory_bytes"][ScorerKindName(kind)] = scorer.ok() ? Json(scorer.value()->memory_bytes()) : Json(nullptr);
+  }
+  const auto scorer = Scorer::Make(forest);
+  if (scorer.ok()) report["scorer"] = ScorerKindName(scorer.value()->kind());
+  if (json) {
+    PrintJson(report);
+    return {};
+  }
+  for (const auto& [key, value] : report.items())
+    std::printf("%-22s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+  return {};
+}
+
+int ExitCode(const Status& status) { return status.ok() ? 0 : Fail(status.error()); }
+
+constexpr const char* kScorerHelp = "auto, scalar, compact, portable, avx2 or avx512";
+
+}  // namespace
+
+void AddPredict(CLI::App& app, Command& run) {
+  auto flags = std::make_shared<PredictFlags>();
+  CLI::App* command =
+      app.add_subcommand("predict", "Predictions of an XGBoost or LightGBM model for a table, one line a row");
+  command->add_option("--model", flags->model, "XGBoost JSON or UBJSON, or LightGBM text")->required();
+  command->add_option("--data", flags->data, "FILE.csv with a header, or FILE.parquet")->required();
+  command->add_flag("--margin", flags->margin, "The trees' sum, before the objective's link function");
+  command->add_option("--scorer", flags->scorer, kScorerHelp)->capture_default_str();
+  command->add_option("--rounds", flags->rounds, "Boosting rounds used; 0: up to the model's best iteration, else all")
+      ->check(CLI::NonNegativeNumber);
+  command->footer("Example: gfr predict --model model.ubj --data rows.csv");
+  command->callback([flags, &run] { run = [flags] { return ExitCode(Predict(*flags)); }; });
+}
+
+void AddScore(CLI::App& app, Command& run) {
+  CLI::App* score = app.add_subcommand("score", "The speed and the shape of an XGBoost or LightGBM model");
+  score->require_subcommand(1);
+  auto flags = std::make_shared<BenchFlags>();
+  CLI::App* bench =
+      score->add_subcommand("bench", "Time a model on random rows around its thresholds, against the scalar reference");
+  bench->add_option("--model", flags->model, "XGBoost JSON or UBJSON, or LightGBM text")->required();
+  bench->add_option("--rows", flags->rows, "Rows scored")->capture_default_str()->check(CLI::Range(1, 1 << 24));
+  bench->add_option("--batch", flags->batch, "Rows a call")->capture_default_str()->check(CLI::Range(1, 1 << 24));
+  bench->add_option("--threads", flags->threads, "Threads that share the batches")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
+  bench->add_option("--missing", flags->missing, "Share of the values that are missing")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+  bench->add_option("--scorer", flags->scorer, kScorerHelp)->capture_default_str();
+  bench->add_option("--rounds", flags->rounds, "Boosting rounds used; 0: up to the model's best iteration, else all");
+  bench->add_flag("--json", flags->json, "One JSON object on stdout");
+  bench->footer("Example: gfr score bench --model model.ubj --rows 10000 --batch 1000 --threads 1 --json");
+  bench->callback([flags, &run] { run = [flags] { return ExitCode(Bench(*flags)); }; });
+
+  struct InspectFlags {
+    std::string model;
+    int rounds = 0;
+    bool json = false;
+  };
+  auto inspected = std::make_shared<InspectFlags>();
+  CLI::App* inspect = score->add_subcommand("inspect", "Trees, depth, features, cut points and memory of a model");
+  inspect->add_option("model", inspected->model, "XGBoost JSON or UBJSON, or LightGBM text")->required();
+  inspect->add_option("--rounds", inspected->rounds,
+                      "Boosting rounds used; 0: up to the model's best iteration, else all");
+  inspect->add_flag("--json", inspected->json, "One JSON object on stdout");
+  inspect->footer("Example: gfr score inspect model.ubj");
+  inspect->callback([inspected, &run] {
+    run = [inspected] { return ExitCode(Inspect(inspected->model, inspected->rounds, inspected->json)); };
+  });
+}
+
+}  // namespace gfr
