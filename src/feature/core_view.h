@@ -8,7 +8,8 @@
 //   float Empty() const                                       the value of an entity never seen
 //   void  Reset(std::byte* state) const                       bytes that hold anything become a new state
 //   void  Advance(std::int64_t t_ms, std::byte* state) const  before a read at t_ms, where no earlier read follows
-// and where shared state is more than a merge of epochs, kSeals = true and Seal(delta, epoch_end_ms, state).
+// where a batch can be faster than row by row, Replay(const ReplayRows&, std::byte* state, Column out) const, of equal
+// values; and where shared state is more than a merge of epochs, kSeals = true and Seal(delta, epoch_end_ms, state).
 #pragma once
 
 #include <utility>
@@ -16,6 +17,20 @@
 #include "feature/replay_rows.h"
 
 namespace gfr {
+
+// One entity's rows [begin, end), each read and then folded.
+template <class Core>
+void ReplayEntity(const Core& core, const ReplayRows& rows, std::size_t begin, std::size_t end, std::byte* state,
+                  Column out) {
+  core.Reset(state);
+  for (std::size_t i = begin; i < end; ++i) {
+    if (rows.Reads(i)) {
+      core.Advance(rows.now_ms[i], state);
+      out[i] = core.Read(state, rows.now_ms[i]);
+    }
+    core.Fold(rows.Line(i), state);
+  }
+}
 
 template <class Core>
 class CoreView final : public FeatureView {
@@ -44,15 +59,13 @@ class CoreView final : public FeatureView {
   }
   void Replay(const ReplayRows& rows, std::byte* state, Column out) const noexcept override {
     const Core core = core_;  // A copy that nothing written below can alias.
-    std::size_t i = 0;
-    for (const std::uint32_t end : rows.ends) {
-      core.Reset(state);
-      for (; i < end; ++i) {
-        if (rows.Reads(i)) {
-          core.Advance(rows.now_ms[i], state);
-          out[i] = core.Read(state, rows.now_ms[i]);
-        }
-        core.Fold(rows.Line(i), state);
+    if constexpr (requires { core.Replay(rows, state, out); }) {
+      core.Replay(rows, state, out);
+    } else {
+      std::size_t i = 0;
+      for (const std::uint32_t end : rows.ends) {
+        ReplayEntity(core, rows, i, end, state, out);
+        i = end;
       }
     }
   }

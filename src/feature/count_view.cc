@@ -34,6 +34,51 @@ struct WindowCore {
   void Advance(std::int64_t t_ms, std::byte* state) const {
     if (ring.Newest(state) != 0) ring.Advance(ring.shape().TileOf(t_ms), state);
   }
+
+  // Where an entity's rows are in the order of their tiles, they are their own ring: the total of a window is the
+  // running total less that at the window's first row, or, of an extreme, what is left when the leaving rows left.
+  // Whole numbers: the same total as the ring's. Else the ring itself.
+  void Replay(const ReplayRows& rows, std::byte* state, Column out) const {
+    using Total = typename Aggregate::Total;
+    if (rows.ends.empty()) return;
+    const std::uint32_t* const first = rows.FirstInWindow(ring.shape());
+    std::vector<Total> before(rows.ends.back());  // The running total at each row; of extremes, each row's value.
+    std::uint32_t begin = 0;
+    for (const std::uint32_t end : rows.ends) {
+      if (begin == end) continue;
+      if (first[begin] == ReplayRows::kDisordered) {
+        ReplayEntity(*this, rows, begin, end, state, out);
+      } else if constexpr (Aggregate::kInvertible) {
+        Total total{};
+        for (std::uint32_t i = begin; i < end; ++i) {
+          before[i] = total;
+          if (rows.Reads(i)) {
+            Total in_window = total;
+            in_window -= before[first[i]];
+            out[i] = output(in_window);
+          }
+          typename Aggregate::Value value{};
+          if (input(rows.Line(i), &value)) Aggregate::Join(value, total);
+        }
+      } else {
+        Total total{};
+        std::uint32_t from = begin;
+        for (std::uint32_t i = begin; i < end; ++i) {
+          bool known = true;
+          for (; from < first[i]; ++from) known &= Aggregate::Leave(before[from], total);
+          if (!known) {
+            total = Total{};
+            for (std::uint32_t k = from; k < i; ++k) Aggregate::Join(before[k], total);
+          }
+          if (rows.Reads(i)) out[i] = output(total);
+          typename Aggregate::Value value{};
+          if (input(rows.Line(i), &value)) Aggregate::Join(value, total);
+          before[i] = value;
+        }
+      }
+      begin = end;
+    }
+  }
 };
 
 template <class Aggregate, class Input, class Output>

@@ -4,9 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <span>
+#include <vector>
 
 #include "feature/feature_view.h"
+#include "feature/window.h"
 
 namespace gfr {
 
@@ -25,6 +28,12 @@ struct ReplayRows {
   const PropertyValue* item_properties = nullptr;  // Rows x item_property_count.
   std::size_t item_property_count = 0;
 
+  // Of each row, the first row of its entity that its window still reaches; made once a shape and shared by the views
+  // of that shape. At an entity's first row kDisordered: tiles of the entity's own times go back, or lie ahead of the
+  // read of a later row, and only a ring tells. Not thread-safe.
+  static constexpr std::uint32_t kDisordered = ~0u;
+  const std::uint32_t* FirstInWindow(const WindowShape& shape) const;
+
   bool Reads(std::size_t i) const { return !reads || reads[i] != 0; }
   EventLine Line(std::size_t i) const {
     return {.type = static_cast<EventType>(type[i]),
@@ -39,6 +48,12 @@ struct ReplayRows {
             .quantity = quantity ? quantity[i] : 1,
             .money_minor = money_minor ? money_minor[i] : kNoMoney};
   }
+
+  struct Edges {
+    WindowShape shape;
+    std::vector<std::uint32_t> first;
+  };
+  mutable std::deque<Edges> edges = {};  // What FirstInWindow made.
 };
 
 }  // namespace gfr

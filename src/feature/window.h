@@ -43,6 +43,7 @@ class WindowShape {
         ((static_cast<unsigned __int128>(1) << shift_) + static_cast<std::uint64_t>(tile_ms_) - 1) /
         static_cast<std::uint64_t>(tile_ms_));
   }
+  bool operator==(const WindowShape&) const = default;
   bool tiled() const { return slots_ > 0; }
   std::int64_t tile_ms() const { return tile_ms_; }
   std::uint32_t tiles() const { return tiles_; }
