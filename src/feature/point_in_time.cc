@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <numeric>
 
 namespace gfr {
@@ -15,20 +17,21 @@ namespace {
 template <class T>
 class Scratch {
  public:
-  explicit Scratch(std::size_t size) : bytes_(std::max<std::size_t>(1, size) * sizeof(T)) {
-    void* at = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED) throw std::bad_alloc();
-    madvise(at, bytes_, MADV_HUGEPAGE);
-    data_ = static_cast<T*>(at);
+  explicit Scratch(std::size_t size) {
+    const std::size_t align = size * sizeof(T) >= kHugePage ? kHugePage : 64;
+    const std::size_t bytes = (std::max<std::size_t>(1, size) * sizeof(T) + align - 1) / align * align;
+    data_ = static_cast<T*>(std::aligned_alloc(align, bytes));
+    if (!data_) throw std::bad_alloc();
+    if (align == kHugePage) madvise(data_, bytes, MADV_HUGEPAGE);
   }
-  ~Scratch() { munmap(data_, bytes_); }
+  ~Scratch() { std::free(data_); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   T* data() const { return data_; }
   T& operator[](std::size_t i) const { return data_[i]; }
 
  private:
-  std::size_t bytes_;
+  static constexpr std::size_t kHugePage = std::size_t{2} << 20;
   T* data_;
 };
 
@@ -87,21 +90,23 @@ struct Spreading {
 // The order of a bucket's rows by entity, in that of its first row, then by time; and each entity's end.
 class Grouping {
  public:
-  explicit Grouping(std::size_t largest) : entity_(largest), slots_(std::bit_ceil(2 * largest + 2)) {}
+  explicit Grouping(std::size_t largest) : entity_(largest), slots_(Slots(largest)) {}
 
   void Group(std::span<const Key> keys, const std::int64_t* now_ms) {
-    const std::size_t mask = std::bit_ceil(2 * keys.size() + 2) - 1;
-    std::fill_n(slots_.data(), mask + 1, Slot{0, kFree});
+    const std::size_t mask = Slots(keys.size()) - 1;
+    std::fill_n(slots_.data(), mask + 1, kFree);
     ends_.clear();  // First the sizes of the entities.
+    keys_.clear();
     bool in_time = true;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       std::size_t s = Mix(keys[i]) & mask;
-      while (slots_[s].entity != kFree && slots_[s].key != keys[i]) s = (s + 1) & mask;
-      if (slots_[s].entity == kFree) {
-        slots_[s] = {keys[i], static_cast<std::uint32_t>(ends_.size())};
+      while (slots_[s] != kFree && keys_[slots_[s]] != keys[i]) s = (s + 1) & mask;
+      if (slots_[s] == kFree) {
+        slots_[s] = static_cast<std::uint32_t>(keys_.size());
+        keys_.push_back(keys[i]);
         ends_.push_back(0);
       }
-      entity_[i] = slots_[s].entity;
+      entity_[i] = slots_[s];
       ++ends_[entity_[i]];
       in_time &= i == 0 || now_ms[i - 1] <= now_ms[i];
     }
@@ -121,14 +126,17 @@ class Grouping {
 
  private:
   static constexpr std::uint32_t kFree = ~0u;
-  struct Slot {
-    Key key;
-    std::uint32_t entity;
-  };
-  Scratch<std::uint32_t> entity_;
-  Scratch<Slot> slots_;
+  static std::size_t Slots(std::size_t rows) { return std::bit_ceil(rows + rows / 4 + 2); }
+  Scratch<std::uint32_t> entity_, slots_;  // A slot is an entity, or free.
+  std::vector<Key> keys_;                  // Of each entity.
   std::vector<std::uint32_t> order_, ends_;
 };
+
+void CopyRow(const float* from, std::size_t columns, float* into) {
+  std::size_t c = 0;
+  for (; c + 4 <= columns; c += 4) std::memcpy(into + c, from + c, 16);  // Not a call of an unknown length.
+  for (; c < columns; ++c) into[c] = from[c];
+}
 
 // Reads the buckets' values, row-major, side by side in the input's order, and writes each column in turn: every bucket
 // is read from its start to its end, every column written so.
@@ -207,7 +215,7 @@ void ReadPointInTime(const PointInTimeInput& input, std::span<const FeatureView*
     for (std::size_t v = 0; v < columns; ++v)
       views[v]->Replay(rows, reinterpret_cast<std::byte*>(state.data()), {grouped.data() + v, columns});
     for (std::size_t i = 0; i < n; ++i)
-      std::memcpy(values.data() + (start + order[i]) * columns, grouped.data() + i * columns, columns * sizeof(float));
+      CopyRow(grouped.data() + i * columns, columns, values.data() + (start + order[i]) * columns);
   }
   Collect(size, buckets, values.data(), out);
 }
