@@ -2,114 +2,236 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/hash.h"
+#include "base/time.h"
 
 namespace gfr {
 namespace {
+
+constexpr const char* kAliases[] = {"champion", "challenger", "shadow"};
 
 bool IsVersion(const std::string& name) {
   return !name.empty() && name.size() < 10 && name.find_first_not_of("0123456789") == std::string::npos;
 }
 
+Error NotAVersion(const std::string& version) {
+  return {ErrorCode::kInvalidArgument, "'" + version + "' is not a version; see `gfr models list`"};
+}
+
+Status CheckAlias(const std::string& alias) {
+  if (std::ranges::find(kAliases, alias) != std::end(kAliases)) return {};
+  return Error{ErrorCode::kInvalidArgument, "'" + alias + "' is not an alias; valid are champion, challenger, shadow"};
+}
+
 }  // namespace
 
-Result<std::string> Registry::Register(const std::string& name, const std::map<std::string, std::string>& files) {
-  const std::string folder = JoinPath(folder_, name);
-  GFR_TRY(fs_.MakeFolders(folder));
-  GFR_ASSIGN(const auto names, fs_.List(folder));
+Result<std::string> Registry::Register(const std::string& name, const Files& files, const Lineage& lineage,
+                                       const std::string& version) {
+  if (!version.empty() && !IsVersion(version)) return NotAVersion(version);
+  nlohmann::json manifest{{"format", 1},
+                          {"name", name},
+                          {"created_ms", clock_.now_ms()},
+                          {"lineage", lineage},
+                          {"files", nlohmann::json::object()}};
+  GFR_ASSIGN(const auto names, store_->List(name));
   int last = 0;
   for (const std::string& n : names) {
     if (IsVersion(n)) last = std::max(last, std::stoi(n));
   }
-  const std::string version = std::to_string(last + 1), beside = JoinPath(folder, version + ".tmp");
-  GFR_TRY(fs_.RemoveTree(beside));
-  GFR_TRY(fs_.MakeFolders(beside));
-  nlohmann::json manifest{{"format", 1},
-                          {"name", name},
-                          {"version", version},
-                          {"created_ms", clock_.now_ms()},
-                          {"files", nlohmann::json::object()}};
+  std::string mine = version.empty() ? std::to_string(last + 1) : version;
+  const std::string claim = nlohmann::json{{"created_ms", clock_.now_ms()}}.dump();
+  for (;;) {  // A number taken by another writer meanwhile is his; unless it was asked for, the next one does.
+    if (version.empty() || std::ranges::find(names, mine) == names.end()) {
+      const Status claimed = store_->PutIfAbsent(JoinPath(JoinPath(name, mine), "claim"), claim);
+      if (claimed.ok()) break;
+      if (claimed.error().code != ErrorCode::kAlreadyExists) return claimed.error();
+    }
+    if (!version.empty())
+      return Error{ErrorCode::kAlreadyExists, "version " + version + " of model '" + name +
+                                                  "' belongs to another writer; versions never change: take another"};
+    mine = std::to_string(std::stoi(mine) + 1);
+  }
+  const std::string folder = JoinPath(name, mine);
+  manifest["version"] = mine;
   for (const auto& [file, content] : files) {
-    GFR_TRY(PublishFile(fs_, JoinPath(beside, file), content));
+    GFR_TRY(store_->Put(JoinPath(folder, file), content));
     manifest["files"][file] = {{"sha256", Sha256Hex(content)}, {"size_bytes", content.size()}};
   }
-  GFR_TRY(PublishFile(fs_, JoinPath(beside, "manifest.json"), manifest.dump(1)));
-  GFR_TRY(fs_.Rename(beside, JoinPath(folder, version)));
-  GFR_TRY(fs_.SyncDirectory(folder));
-  return version;
+  GFR_TRY(store_->PutIfAbsent(JoinPath(folder, "manifest.json"), manifest.dump(1)));
+  return mine;
+}
+
+Result<Registry::Entry> Registry::Describe(const std::string& name, const std::string& version) {
+  if (!IsVersion(version)) return NotAVersion(version);
+  const auto text = store_->Get(JoinPath(JoinPath(name, version), "manifest.json"));
+  if (!text.ok()) {
+    if (text.error().code != ErrorCode::kNotFound) return text.error();
+    return Error{ErrorCode::kNotFound,
+                 "there is no version '" + version + "' of model '" + name + "'; see `gfr models list`"};
+  }
+  const auto manifest = nlohmann::json::parse(text.value(), nullptr, false);
+  Entry entry{name, version, false, 0};
+  if (!manifest.is_object()) return entry;
+  entry.created_ms = manifest.value("created_ms", std::int64_t{0});
+  if (const auto lineage = manifest.find("lineage"); lineage != manifest.end() && lineage->is_object()) {
+    for (const auto& [key, value] : lineage->items())
+      entry.lineage[key] = value.is_string() ? value.get<std::string>() : value.dump();
+  }
+  for (const char* alias : kAliases) {
+    const auto current = Alias(name, alias);
+    if (current.ok() && current.value() == version) entry.aliases.push_back(alias);
+  }
+  entry.champion = std::ranges::find(entry.aliases, "champion") != entry.aliases.end();
+  return entry;
 }
 
 Result<std::vector<Registry::Entry>> Registry::List(const std::string& name) {
   std::vector<Entry> entries;
-  const auto champion = Champion(name);
-  GFR_ASSIGN(const auto names, fs_.List(JoinPath(folder_, name)));
+  GFR_ASSIGN(const auto names, store_->List(name));
   for (const std::string& version : names) {
     if (!IsVersion(version)) continue;
-    const auto text = fs_.ReadAll(JoinPath(JoinPath(JoinPath(folder_, name), version), "manifest.json"));
-    if (!text.ok()) continue;
-    const auto manifest = nlohmann::json::parse(text.value(), nullptr, false);
-    entries.push_back({name, version, champion.ok() && champion.value() == version,
-                       manifest.is_object() ? manifest.value("created_ms", std::int64_t{0}) : 0});
+    auto entry = Describe(name, version);
+    if (entry.ok())
+      entries.push_back(std::move(entry).value());
+    else if (entry.error().code != ErrorCode::kNotFound)
+      return entry.error();
   }
   std::ranges::sort(entries, {}, [](const Entry& e) { return std::stoi(e.version); });
   return entries;
 }
 
-Result<std::map<std::string, std::string>> Registry::Load(const std::string& name, const std::string& version) {
-  if (!IsVersion(version))
-    return Error{ErrorCode::kInvalidArgument, "'" + version + "' is not a version; see `gfr models list`"};
-  const std::string folder = JoinPath(JoinPath(folder_, name), version);
-  const auto text = fs_.ReadAll(JoinPath(folder, "manifest.json"));
-  if (!text.ok())
-    return Error{ErrorCode::kNotFound,
-                 "there is no version '" + version + "' of model '" + name + "'; see `gfr models list`"};
-  const auto manifest = nlohmann::json::parse(text.value(), nullptr, false);
+Result<Registry::Files> Registry::Load(const std::string& name, const std::string& version) {
+  if (const auto there = Describe(name, version); !there.ok()) return there.error();
+  const std::string folder = JoinPath(name, version);
+  GFR_ASSIGN(const std::string text, store_->Get(JoinPath(folder, "manifest.json")));
+  const auto manifest = nlohmann::json::parse(text, nullptr, false);
   if (!manifest.is_object() || !manifest.contains("files"))
-    return Error{ErrorCode::kCorrupt, "the manifest in '" + folder + "' cannot be read"};
-  std::map<std::string, std::string> files;
+    return Error{ErrorCode::kCorrupt, "the manifest in '" + store_->Describe() + "/" + folder + "' cannot be read"};
+  Files files;
   for (const auto& [file, entry] : manifest["files"].items()) {
-    GFR_ASSIGN(files[file], fs_.ReadAll(JoinPath(folder, file)));
-    if (Sha256Hex(files[file]) != entry.value("sha256", "")) {
-      return Error{ErrorCode::kCorrupt, "'" + JoinPath(folder, file) + "' is not what its manifest says"};
-    }
+    GFR_ASSIGN(files[file], store_->Get(JoinPath(folder, file)));
+    if (!entry.is_object() || Sha256Hex(files[file]) != entry.value("sha256", ""))
+      return Error{ErrorCode::kCorrupt,
+                   "'" + store_->Describe() + "/" + JoinPath(folder, file) + "' is not what its manifest says"};
   }
   return files;
 }
 
-Result<std::vector<std::string>> Registry::Aliases(const std::string& name) {
-  const auto text = fs_.ReadAll(JoinPath(JoinPath(folder_, name), "champion.json"));
-  if (!text.ok()) return Error{ErrorCode::kNotFound, "model '" + name + "' has no champion yet; `gfr train` makes one"};
-  const auto json = nlohmann::json::parse(text.value(), nullptr, false);
-  if (!json.is_array() || json.empty())
-    return Error{ErrorCode::kCorrupt, "champion.json of model '" + name + "' cannot be read"};
+Result<std::vector<std::string>> Registry::History(const std::string& name, const std::string& alias) {
+  GFR_TRY(CheckAlias(alias));
+  const auto text = store_->Get(JoinPath(name, alias + ".json"));
+  if (!text.ok() && text.error().code != ErrorCode::kNotFound) return text.error();
+  const auto json = text.ok() ? nlohmann::json::parse(text.value(), nullptr, false) : nlohmann::json::array();
+  if (!json.is_array() || !std::ranges::all_of(json, [](const auto& v) { return v.is_string(); }))
+    return Error{ErrorCode::kCorrupt, alias + ".json of model '" + name + "' cannot be read"};
+  if (json.empty())
+    return Error{ErrorCode::kNotFound, "model '" + name + "' has no " + alias + " yet" +
+                                           (alias == "champion" ? "; `gfr train` makes one" : "")};
   return json.get<std::vector<std::string>>();
 }
 
-Status Registry::WriteAliases(const std::string& name, const std::vector<std::string>& champions) {
-  return PublishFile(fs_, JoinPath(JoinPath(folder_, name), "champion.json"), nlohmann::json(champions).dump());
+Status Registry::WriteHistory(const std::string& name, const std::string& alias,
+                              const std::vector<std::string>& versions) {
+  return store_->Put(JoinPath(name, alias + ".json"), nlohmann::json(versions).dump());
 }
 
-Result<std::string> Registry::Champion(const std::string& name) {
-  GFR_ASSIGN(const auto champions, Aliases(name));
-  return champions.back();
+Result<std::string> Registry::Alias(const std::string& name, const std::string& alias) {
+  GFR_ASSIGN(const auto versions, History(name, alias));
+  return versions.back();
 }
+
+Status Registry::SetAlias(const std::string& name, const std::string& alias, const std::string& version) {
+  GFR_TRY(CheckAlias(alias));
+  if (version.empty()) {
+    if (alias == "champion")
+      return Error{ErrorCode::kInvalidArgument, "the champion can be replaced but not taken away"};
+    return WriteHistory(name, alias, {});
+  }
+  if (const auto files = Load(name, version); !files.ok()) return files.error();
+  auto before = History(name, alias);
+  std::vector<std::string> versions = before.ok() ? std::move(before).value() : std::vector<std::string>();
+  if (versions.empty() || versions.back() != version) versions.push_back(version);
+  return WriteHistory(name, alias, versions);
+}
+
+Result<std::string> Registry::Champion(const std::string& name) { return Alias(name, "champion"); }
 
 Status Registry::Promote(const std::string& name, const std::string& version) {
-  if (const auto files = Load(name, version); !files.ok()) return files.error();
-  const auto before = Aliases(name);
-  std::vector<std::string> champions = before.ok() ? before.value() : std::vector<std::string>();
-  if (champions.empty() || champions.back() != version) champions.push_back(version);
-  return WriteAliases(name, champions);
+  return SetAlias(name, "champion", version);
 }
 
 Result<std::string> Registry::Rollback(const std::string& name) {
-  GFR_ASSIGN(auto champions, Aliases(name));
+  GFR_ASSIGN(auto champions, History(name, "champion"));
   if (champions.size() < 2)
     return Error{ErrorCode::kNotFound, "model '" + name + "' had no champion before version " + champions.back()};
   champions.pop_back();
-  GFR_TRY(WriteAliases(name, champions));
+  if (const auto files = Load(name, champions.back()); !files.ok()) return files.error();
+  GFR_TRY(WriteHistory(name, "champion", champions));
   return champions.back();
+}
+
+Status Registry::Lease(const std::string& name, const std::string& holder, const std::string& version,
+                       std::int64_t ttl_ms) {
+  return store_->Put(JoinPath(JoinPath(name, "leases"), holder + ".json"),
+                     nlohmann::json{{"version", version}, {"until_ms", clock_.now_ms() + ttl_ms}}.dump());
+}
+
+Result<std::vector<std::string>> Registry::CollectGarbage(const std::string& name, int keep, bool dry_run) {
+  const std::int64_t now_ms = clock_.now_ms();
+  std::set<std::string> used;
+  for (const char* alias : kAliases) {
+    const auto versions = History(name, alias);
+    if (!versions.ok()) {
+      if (versions.error().code != ErrorCode::kNotFound) return versions.error();  // Unreadable: remove nothing.
+      continue;
+    }
+    used.insert(versions.value().back());
+    if (versions.value().size() > 1) used.insert(versions.value()[versions.value().size() - 2]);  // Rollback's.
+  }
+  const std::string leases = JoinPath(name, "leases");
+  GFR_ASSIGN(const auto holders, store_->List(leases));
+  for (const std::string& holder : holders) {
+    const auto text = store_->Get(JoinPath(leases, holder));
+    if (!text.ok()) return text.error();
+    const auto lease = nlohmann::json::parse(text.value(), nullptr, false);
+    if (!lease.is_object() || !lease.contains("version") || !lease["version"].is_string())
+      return Error{ErrorCode::kCorrupt, "'" + JoinPath(leases, holder) + "' cannot be read; nothing was removed"};
+    if (lease.value("until_ms", std::int64_t{0}) >= now_ms)
+      used.insert(lease["version"].get<std::string>());
+    else if (!dry_run)
+      GFR_TRY(store_->Remove(JoinPath(leases, holder)));
+  }
+  GFR_ASSIGN(const auto entries, List(name));
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (i + static_cast<std::size_t>(std::max(keep, 1)) >= entries.size()) used.insert(entries[i].version);
+  }
+  std::vector<std::string> removed;
+  GFR_ASSIGN(const auto names, store_->List(name));
+  int last = 0;
+  for (const std::string& version : names) {
+    if (IsVersion(version)) last = std::max(last, std::stoi(version));
+  }
+  for (const std::string& version : names) {
+    if (!IsVersion(version) || used.contains(version)) continue;
+    const std::string folder = JoinPath(name, version);
+    if (std::ranges::find(entries, version, &Entry::version) == entries.end()) {  // Claimed and not finished.
+      const auto claim = store_->Get(JoinPath(folder, "claim"));
+      const auto json = claim.ok() ? nlohmann::json::parse(claim.value(), nullptr, false) : nlohmann::json();
+      if (!json.is_object() || json.value("created_ms", now_ms) > now_ms - kDayMs || std::stoi(version) == last)
+        continue;
+    }
+    removed.push_back(version);
+    if (dry_run) continue;
+    GFR_TRY(store_->Remove(JoinPath(folder, "manifest.json")));  // First: from here on it is not there.
+    GFR_ASSIGN(const auto files, store_->List(folder));
+    for (const std::string& file : files) {
+      if (file != "claim") GFR_TRY(store_->Remove(JoinPath(folder, file)));
+    }
+    GFR_TRY(store_->Remove(JoinPath(folder, "claim")));
+  }
+  return removed;
 }
 
 }  // namespace gfr

@@ -1,44 +1,71 @@
-// Registry: immutable model versions in a folder: NAME/VERSION/, complete when its manifest.json (SHA-256 of every
-// file) exists.
+// Registry: model versions that never change, and the aliases that say what each is for; in a folder or on S3.
 //
-// A version is written beside and renamed; the alias `champion` is one file, replaced whole, that also remembers the
-// champion before it. Thread safety: none between writers; readers may run beside one.
+//   NAME/VERSION/claim          who took the number, before anything else (docs/formats/model.md)
+//   NAME/VERSION/FILE           the version's files
+//   NAME/VERSION/manifest.json  written last, only if absent: each file's size and SHA-256, and the lineage; without
+//                               it the version is not there
+//   NAME/ALIAS.json             champion, challenger, shadow: the versions that had it, newest last
+//   NAME/leases/HOLDER.json     what a live server uses, until when
+// Two writers of one version: one wins, the other is told kAlreadyExists. Aliases: last writer wins. Thread safety:
+// none between writers of one object; readers may run beside one.
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/file_system.h"
+#include "table/object_store.h"
 
 namespace gfr {
 
 class Registry {
  public:
+  using Files = std::map<std::string, std::string>;
+  using Lineage = std::map<std::string, std::string>;  // Data range, fingerprints, code version, ...
   struct Entry {
     std::string name, version;
     bool champion;
     std::int64_t created_ms;
+    std::vector<std::string> aliases = {};
+    Lineage lineage = {};
   };
+  Registry(std::shared_ptr<ObjectStore> store, const Clock& clock) : store_(std::move(store)), clock_(clock) {}
   Registry(FileSystem& fs, const Clock& clock, std::string folder)
-      : fs_(fs), clock_(clock), folder_(std::move(folder)) {}
+      : Registry(LocalObjectStore(fs, std::move(folder)), clock) {}
 
-  Result<std::string> Register(const std::string& name,
-                               const std::map<std::string, std::string>& files);  // The new version: "1", "2", ...
+  // The new version: "1", "2", ..., the next free number; or `version`, kAlreadyExists when another writer has it.
+  Result<std::string> Register(const std::string& name, const Files& files, const Lineage& lineage = {},
+                               const std::string& version = "");
   Result<std::vector<Entry>> List(const std::string& name);
   // kCorrupt when a file is not what its manifest says.
-  Result<std::map<std::string, std::string>> Load(const std::string& name, const std::string& version);
+  Result<Files> Load(const std::string& name, const std::string& version);
+  Result<Entry> Describe(const std::string& name, const std::string& version);
+
   Result<std::string> Champion(const std::string& name);  // kNotFound when there is none.
   Status Promote(const std::string& name, const std::string& version);
   Result<std::string> Rollback(const std::string& name);  // To the champion before; gives its version.
+  // champion, challenger or shadow. An empty version takes the alias away (not the champion's).
+  Result<std::string> Alias(const std::string& name, const std::string& alias);
+  Status SetAlias(const std::string& name, const std::string& alias, const std::string& version);
+
+  // Says that `holder` (a server's host and process) uses a version until now + ttl_ms; renewed while it lives.
+  Status Lease(const std::string& name, const std::string& holder, const std::string& version, std::int64_t ttl_ms);
+  // Removes all but the newest `keep` versions, what an alias or a lease names, and the champion before; and claims
+  // without a manifest that are older than a day. Gives what was removed; `dry_run` only names it.
+  Result<std::vector<std::string>> CollectGarbage(const std::string& name, int keep, bool dry_run = false);
 
  private:
-  Result<std::vector<std::string>> Aliases(const std::string& name);  // Champions, newest last.
-  Status WriteAliases(const std::string& name, const std::vector<std::string>& champions);
-  FileSystem& fs_;
+  Result<std::vector<std::string>> History(const std::string& name, const std::string& alias);  // Newest last.
+  Status WriteHistory(const std::string& name, const std::string& alias, const std::vector<std::string>& versions);
+  std::shared_ptr<ObjectStore> store_;
   const Clock& clock_;
-  const std::string folder_;
 };
+
+// A model card in Markdown: what the version is, how it was judged, and how old its newest label is at `now_ms`.
+// `metrics_json` is the version's metrics.json; lineage "rows_until" is the newest row's arrival in milliseconds.
+std::string ModelCard(const Registry::Entry& entry, const std::string& metrics_json, std::int64_t now_ms);
 
 }  // namespace gfr
