@@ -92,6 +92,12 @@ class CommandLine(unittest.TestCase):
             run("models", "rollback", "--project", project)
             self.assertEqual([m["champion"] for m in run_json("models", "list", "--project", project)["models"]], [True, False])
             run("models", "promote", "7", "--project", project, expect=1)
+            self.assertIn("newest event it learnt from arrived", run("models", "card", "1", "--project", project)[0])
+            self.assertEqual(run_json("models", "diff", "1", "1", "--project", project)["changes"], [])
+            run("models", "diff", "1", "--project", project, expect=2)
+            run("models", "promote", "2", "--alias", "shadow", "--project", project)
+            self.assertEqual([m["aliases"] for m in run_json("models", "list", "--project", project)["models"]], [["champion"], ["shadow"]])
+            self.assertEqual(run_json("models", "gc", "--keep", 1, "--project", project)["removed"], [])
 
     def test_the_same_seed_trains_the_same_model(self):
         with Folder() as folder:

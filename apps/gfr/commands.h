@@ -31,6 +31,7 @@ void AddFeatures(CLI::App& app, Command& run);
 void AddDataset(CLI::App& app, Command& run);
 void AddTrain(CLI::App& app, Command& run);
 void AddEvaluate(CLI::App& app, Command& run);
+// models.cc
 void AddModels(CLI::App& app, Command& run);
 // profile.cc: `gfr features profile`, whose options are its own.
 struct ProfileOptions {

@@ -1,4 +1,4 @@
-// init, simulate, import, log, features, dataset, train, evaluate, models.
+// init, simulate, import, log, features, dataset, train, evaluate.
 #include <algorithm>
 #include <cstdio>
 
@@ -383,52 +383,6 @@ void AddEvaluate(CLI::App& app, Command& run) {
         std::printf("%s\n", ReportToJson(report.value()).c_str());
       else
         PrintReport(report.value());
-      return 0;
-    };
-  });
-}
-
-void AddModels(CLI::App& app, Command& run) {
-  static Common common;
-  static std::string action, version;
-  CLI::App* c = AddCommand(app, "models", "Model versions: list, show, promote, rollback",
-                           "gfr models promote 2 --project demo", common);
-  c->add_option("ACTION", action, "list, show, promote or rollback")
-      ->required()
-      ->check(CLI::IsMember({"list", "show", "promote", "rollback"}));
-  c->add_option("VERSION", version, "For show and promote");
-  c->callback([&run] {
-    run = [] {
-      auto project = Project::Open(common.project);
-      if (!project.ok()) return Fail(project.error());
-      Registry registry = project.value()->registry();
-      const std::string name = Project::kModelName;
-      if (action == "promote") {
-        if (const Status s = registry.Promote(name, version); !s.ok()) return Fail(s.error());
-      } else if (action == "rollback") {
-        const auto to = registry.Rollback(name);
-        if (!to.ok()) return Fail(to.error());
-        version = to.value();
-      } else if (action == "show") {
-        const auto files = registry.Load(name, version);
-        if (!files.ok()) return Fail(files.error());
-        PrintJson(Json::parse(files.value().at("metrics.json")));
-        return 0;
-      }
-      const auto entries = registry.List(name);
-      if (!entries.ok()) return Fail(entries.error());
-      Json list = Json::array();
-      for (const auto& e : entries.value())
-        list.push_back({{"name", e.name},
-                        {"version", e.version},
-                        {"champion", e.champion},
-                        {"created", FormatTime(e.created_ms)}});
-      if (common.json)
-        PrintJson({{"models", list}});
-      else
-        for (const Json& e : list)
-          std::printf("%s/%s %s%s\n", name.c_str(), e["version"].get<std::string>().c_str(),
-                      e["created"].get<std::string>().c_str(), e["champion"].get<bool>() ? " champion" : "");
       return 0;
     };
   });

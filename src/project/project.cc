@@ -92,13 +92,29 @@ Result<std::unique_ptr<Project>> Project::Open(const std::string& folder) {
   project->serve_.admin_token = serve.String("admin_token", "");
   project->serve_.threads = static_cast<int>(serve.Integer("threads", 8, 1, 256));
   GFR_TRY(serve.Finish());
+  Config models = config.Table("registry");
+  const std::string location = models.String("location", "");
+  if (location.starts_with("s3://")) {
+    const auto options = S3OptionsOf(location);
+    if (!options.ok()) {
+      models.Fail("location", options.error().message);
+    } else {
+      GFR_ASSIGN(project->models_, S3ObjectStore(options.value()));
+    }
+  } else if (!location.empty()) {
+    project->models_ =
+        LocalObjectStore(PosixFileSystem(), location.starts_with('/') ? location : JoinPath(folder, location));
+  } else {
+    project->models_ = LocalObjectStore(PosixFileSystem(), JoinPath(folder, "data/models"));
+  }
+  GFR_TRY(models.Finish());
   GFR_TRY(config.Finish());
   return project;
 }
 
 Registry Project::registry() const {
   static const WallClock clock;
-  return Registry(PosixFileSystem(), clock, JoinPath(folder_, "data/models"));
+  return Registry(models_, clock);
 }
 
 Result<Project::Imported> Project::Import(const ImportOptions& options) {
@@ -220,7 +236,11 @@ Result<Project::Trained> Project::TrainOn(const Dataset& data) {
   files["metrics.json"] = ReportToJson(trained.report);
   Registry models = registry();
   Trained out;
-  GFR_ASSIGN(out.version, models.Register(kModelName, files));
+  Registry::Lineage lineage = trained.model.card;
+  lineage["feature_fingerprint"] = std::to_string(trained.model.feature_fingerprint);
+  lineage["rows_from"] = std::to_string(data.first_arrival_ms);
+  lineage["log_events"] = std::to_string(data.records);
+  GFR_ASSIGN(out.version, models.Register(kModelName, files, lineage));
   if (!models.Champion(kModelName).ok()) {
     GFR_TRY(models.Promote(kModelName, out.version));
     out.champion = true;

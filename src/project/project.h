@@ -93,6 +93,7 @@ class Project {
   TrainConfig train_;
   FeedConfig feed_;
   ServeConfig serve_;
+  std::shared_ptr<ObjectStore> models_;
 };
 
 }  // namespace gfr

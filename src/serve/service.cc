@@ -1,5 +1,7 @@
 #include "serve/service.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <charconv>
 #include <condition_variable>
@@ -143,6 +145,19 @@ constexpr std::size_t kMaxBytesInFlight = 64u << 20;  // Event bodies; more is a
 
 }  // namespace
 
+namespace {
+// Host and process, as an object's name can have them.
+std::string LeaseHolder() {
+  char host[256] = {};
+  ::gethostname(host, sizeof host - 1);
+  std::string name = std::string(host) + "-" + std::to_string(::getpid());
+  for (char& c : name) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-') c = '_';
+  }
+  return name;
+}
+}  // namespace
+
 struct Service::State {
   explicit State(const Project& p)
       : project(p), store(std::make_unique<OnlineStore>(p.features())), registry(p.registry()) {}
@@ -159,6 +174,8 @@ struct Service::State {
   std::map<std::uint64_t, LogRecord> waiting;       // Durable, but an earlier record is not folded yet.
   std::unordered_map<Key, std::uint64_t> requests;  // Of a request id: its record's offset.
   Registry registry;
+  const std::string holder = LeaseHolder();
+  std::int64_t next_lease_ms = 0;
   std::shared_ptr<const BoundModel> model;
   std::string model_version;  // The watcher's.
   std::uint64_t generated = 0;
@@ -203,7 +220,13 @@ struct Service::State {
 
   void LookForChampion() {
     const auto champion = registry.Champion(Project::kModelName);
+    if (MonotonicMs() >= next_lease_ms && !model_version.empty()) {  // `gfr models gc` keeps what a server uses.
+      next_lease_ms = MonotonicMs() + kMinuteMs;
+      if (const Status leased = registry.Lease(Project::kModelName, holder, model_version, 5 * kMinuteMs); !leased.ok())
+        std::fprintf(stderr, "gfr serve: no lease of the model: %s\n", leased.error().ToString().c_str());
+    }
     if (!champion.ok() || champion.value() == model_version) return;
+    next_lease_ms = 0;
     model_version = champion.value();  // Tried once, whether it can be used or not.
     auto loaded = project.LoadModel(model_version);
     auto bound = loaded.ok() ? BoundModel::Make(std::move(loaded).value(), store->features())
