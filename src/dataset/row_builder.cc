@@ -25,7 +25,7 @@ Key AliasMap::Resolve(Key user) const {
 }
 
 Key AliasMap::PersonOf(const Event& event) const {
-  return event.user_id.empty() ? OnlineStore::SessionKey(0, KeyOf(event.session_id)) : Resolve(KeyOf(event.user_id));
+  return event.user_id.empty() ? SessionKey(0, KeyOf(event.session_id)) : Resolve(KeyOf(event.user_id));
 }
 
 void AliasMap::Join(const Event& alias) {
@@ -84,7 +84,7 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
   }
   store_.Fold(r);
   if (options_.slates && IsTouch(e.type)) {
-    auto& session = touched_[OnlineStore::SessionKey(PersonOf(e), KeyOf(e.session_id))];
+    auto& session = touched_[SessionKey(PersonOf(e), KeyOf(e.session_id))];
     for (const EventItem& item : e.items) session[KeyOf(item.item_id)] = r.offset + 1;
   }
 }
@@ -149,7 +149,7 @@ void RowBuilder::Shown(const LogRecord& r) {
                 .arrival_ms = open.arrival_ms,
                 .offset = r.offset,
                 .untouched = true};
-  const auto session = touched_.find(OnlineStore::SessionKey(user, open.slate.session));
+  const auto session = touched_.find(SessionKey(user, open.slate.session));
   for (const EventItem& shown : r.event.items) {
     const Key item = KeyOf(shown.item_id);
     const auto row = std::ranges::find(open.items, item);

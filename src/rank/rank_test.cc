@@ -61,9 +61,26 @@ class RankTest : public testing::Test {
   }
   Feed Ask(FeedRequest request) {
     request.now_ms = now;
-    return Rank(*store, nullptr, feed, request);
+    Share();
+    return Rank(*store, reader->features(), nullptr, feed, request);
+  }
+  // From here on as a server does: what is folded is published, and the epoch is that of now.
+  void Share() {
+    if (!reader) store->Share();
+    if (!reader) reader = std::make_unique<StoreReader>(*store);
+    store->AdvanceTo(EpochEndAt(now));
+    store->Publish();
+  }
+  std::vector<Candidate> Find(const std::vector<ChannelConfig>& channels, const std::string& user, Rng& rng) {
+    Share();
+    ReadLease lease;
+    reader->features().FindUser(KeyOf(user), 0, &lease);
+    std::span<const Key> recent;
+    if (lease.user_row) recent = RowLayout::User(lease.user_row).recent;
+    return Retrieve(*store, store->shared().timeline().Hold(), channels, recent, {}, rng);
   }
   std::unique_ptr<OnlineStore> store;
+  std::unique_ptr<StoreReader> reader;
   FeedConfig feed;
   std::uint64_t next = 0;
   std::int64_t now = 28'000'000 * kMinuteMs;
@@ -73,16 +90,15 @@ std::set<std::string> Ids(const std::vector<Candidate>& candidates, const std::s
                           const OnlineStore& store) {
   std::set<std::string> ids;
   for (const Candidate& c : candidates) {
-    if (c.channel == channel) ids.insert(store.shared().ItemId(c.item));
+    if (c.channel == channel) ids.emplace(store.shared().ItemId(c.item));
   }
   return ids;
 }
 
 TEST_F(RankTest, TheFourChannelsAreReallyDifferent) {
-  store->AdvanceTo(EpochEndAt(now));
   Rng rng(1);
   const std::vector<ChannelConfig> channels{{"exploit", 5}, {"popularity", 5}, {"explore", 5}, {"recent", 5}};
-  const auto candidates = Retrieve(*store, channels, KeyOf("ann"), now, {}, rng);
+  const auto candidates = Find(channels, "ann", rng);
   EXPECT_EQ(candidates.size(), 20u);
   for (const std::string& id : Ids(candidates, "exploit", *store)) {
     const int k = std::stoi(id.substr(1));
@@ -100,12 +116,11 @@ TEST_F(RankTest, ExplorePrefersWhatWasShownLeast) {
   for (int n = 0; n < 200; ++n)
     Fold({.type = EventType::kFeedImpression, .time_ms = now, .user_id = "x", .items = {{.item_id = "i7"}}});
   now += 2 * kMinuteMs;
-  store->AdvanceTo(EpochEndAt(now));
   std::map<std::string, int> drawn;
   for (std::uint64_t seed = 0; seed < 400; ++seed) {
     Rng rng(seed);
-    for (const Candidate& c : Retrieve(*store, {{"explore", 10}}, 0, now, {}, rng))
-      ++drawn[store->shared().ItemId(c.item)];
+    for (const Candidate& c : Find({{"explore", 10}}, "nobody", rng))
+      ++drawn[std::string(store->shared().ItemId(c.item))];
   }
   EXPECT_LT(drawn["i7"], 8);
   EXPECT_NEAR(drawn["i50"], 40, 25);

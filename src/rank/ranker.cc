@@ -83,10 +83,12 @@ bool BoundModel::Predict(std::string_view name, const float* rows, std::size_t c
   return false;
 }
 
-Feed Rank(OnlineStore& store, const BoundModel* model, const FeedConfig& config, const FeedRequest& request) {
+Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundModel* model, const FeedConfig& config,
+          const FeedRequest& request) {
   Feed feed;
   const Key user = KeyOf(request.user_id), session = KeyOf(request.session_id);
-  store.AdvanceTo(EpochEndAt(request.now_ms));
+  ReadLease lease;
+  reader.FindUser(user, session, &lease);
   Rng rng(KeyOf(request.request_id));
   std::unordered_set<Key> exclude;
   for (const std::string& id : request.exclude) exclude.insert(KeyOf(id));
@@ -98,20 +100,23 @@ Feed Rank(OnlineStore& store, const BoundModel* model, const FeedConfig& config,
     }
     for (EventItem& item : draft.items) item.channel = "supplied";
   } else {
-    for (const Candidate& c : Retrieve(store, config.channels, user, request.now_ms, exclude, rng)) {
-      draft.items.push_back({.item_id = store.shared().ItemId(c.item), .channel = c.channel});
-    }
+    const Pin pin = store.shared().timeline().Hold();
+    std::span<const Key> recent;
+    if (lease.user_row) recent = RowLayout::User(lease.user_row).recent;
+    for (const Candidate& c : Retrieve(store, pin, config.channels, recent, exclude, rng))
+      draft.items.push_back({.item_id = std::string(store.shared().ItemId(c.item)), .channel = c.channel});
   }
   const std::size_t n = draft.items.size(), columns = store.features().columns();
   draft.features.resize(n * columns);
-  store.Read({.now_ms = request.now_ms,
-              .user = user,
-              .session = session,
-              .surface = KeyOf(request.surface),
-              .context = request.context,
-              .items = draft.items,
-              .supplied = request.has_candidates},
-             draft.features.data());
+  reader.Read({.now_ms = request.now_ms,
+               .user = user,
+               .session = session,
+               .surface = KeyOf(request.surface),
+               .context = request.context,
+               .items = draft.items,
+               .supplied = request.has_candidates},
+              &lease, draft.features.data());
+  if (lease.degraded()) feed.degraded.push_back("store");
   draft.pctr.assign(n, kMissing);
   draft.pcvr.assign(n, kMissing);
   draft.value.assign(n, kMissing);
@@ -125,7 +130,7 @@ Feed Rank(OnlineStore& store, const BoundModel* model, const FeedConfig& config,
     feed.degraded.push_back("model");
   }
   for (std::size_t i = 0; i < n; ++i) {
-    const std::byte* item = store.shared().FindItem(KeyOf(draft.items[i].item_id));
+    const std::byte* item = lease.items[i];
     const double price = !std::isnan(draft.items[i].price) ? draft.items[i].price
                          : item                            ? store.shared().Properties(item)[0].number
                                                            : kMissing;
@@ -161,9 +166,9 @@ Feed Rank(OnlineStore& store, const BoundModel* model, const FeedConfig& config,
     feed.items.push_back({draft.items[i].item_id, draft.items[i].channel, draft.pctr[i], draft.pcvr[i], draft.value[i],
                           draft.propensity[i], i});
   }
-  event.served = {.as_of = store.next_offset() - 1,
+  event.served = {.as_of = lease.as_of(),
                   .now_ms = request.now_ms,
-                  .epoch_end_ms = store.epoch_end_ms(),
+                  .epoch_end_ms = lease.epoch_end_ms(),
                   .model = model ? feed.model_name + "/" + feed.model_version : "",
                   .feature_fingerprint = store.features().fingerprint,
                   .columns = static_cast<std::uint32_t>(columns),

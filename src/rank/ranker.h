@@ -3,8 +3,8 @@
 //
 // Without a model the slate is ordered by popularity and `degraded` says so. With candidates of the caller the order of
 // equal values is the caller's; with candidates of the channels every sixth place is kept for one drawn from the
-// explore channel, with its propensity. Thread safety: a Ranker is immutable; Rank needs the store alone (it advances
-// the epoch).
+// explore channel, with its propensity. Rows that are missing because their server is gone are said in `degraded`
+// ("store"). Thread safety: Rank from any thread, beside the store's writer.
 #pragma once
 
 #include <memory>
@@ -64,6 +64,8 @@ class BoundModel {
   std::vector<std::unique_ptr<const Scorer>> scorers_;
 };
 
-Feed Rank(OnlineStore& store, const BoundModel* model, const FeedConfig& config, const FeedRequest& request);
+// `reader` reads features of `store`, whose items are the candidates; `request.now_ms` is when.
+Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundModel* model, const FeedConfig& config,
+          const FeedRequest& request);
 
 }  // namespace gfr

@@ -16,12 +16,23 @@ struct Scored {
 
 struct Context {
   const OnlineStore& store;
-  Key user;
+  const Pin& pin;
+  std::span<const Key> recent;
   Rng& rng;
 };
 
-double PopularityNow(const SharedState& shared, const ItemSummary& item) {
-  const double age_ms = static_cast<double>(std::max<std::int64_t>(0, shared.epoch_end_ms() - item.popularity_ms));
+// Every item that the pin sees.
+template <typename F>
+void ForEachItem(const Context& c, F&& each) {
+  const SharedState& shared = c.store.shared();
+  for (std::uint32_t id = 0; id < shared.item_count(); ++id) {
+    if (const std::byte* row = shared.item_row(id, c.pin)) each(shared.item_key(id), row);
+  }
+}
+
+double PopularityNow(const Context& c, const std::byte* row) {
+  const ItemSummary& item = SharedState::Summary(row);
+  const double age_ms = static_cast<double>(std::max<std::int64_t>(0, c.pin.bound() - item.popularity_ms));
   return item.popularity > 0 ? item.popularity * Exp2(-age_ms / (24.0 * 3600 * 1000)) : 0.0;
 }
 
@@ -42,13 +53,12 @@ double Similarity(const PropertySchema& schema, std::span<const PropertyValue> a
 std::vector<Scored> Exploit(const Context& c) {
   const SharedState& shared = c.store.shared();
   std::vector<const std::byte*> touched;
-  const std::span<const Key> recent = c.store.RecentItems(c.user);
-  for (std::size_t i = 0; i < std::min<std::size_t>(recent.size(), 8); ++i) {
-    if (const std::byte* row = shared.FindItem(recent[i])) touched.push_back(row);
+  for (std::size_t i = 0; i < std::min<std::size_t>(c.recent.size(), 8); ++i) {
+    const std::byte* row = c.recent[i] != 0 ? shared.FindItem(c.recent[i], c.pin) : nullptr;
+    if (row) touched.push_back(row);
   }
   std::vector<Scored> scored;
-  for (std::size_t id = 0; id < shared.item_count(); ++id) {
-    const std::byte* row = shared.item_row(id);
+  ForEachItem(c, [&](Key key, const std::byte* row) {
     double similarity = 0;
     for (std::size_t i = 0; i < touched.size(); ++i) {
       similarity += (touched[i] == row ? 2.0
@@ -56,31 +66,26 @@ std::vector<Scored> Exploit(const Context& c) {
                                                     shared.Properties(touched[i]))) /
                     static_cast<double>(1 + i);
     }
-    if (similarity > 0)
-      scored.push_back(
-          {similarity * Log2(2.0 + PopularityNow(shared, SharedState::Summary(row))), shared.item_key(id)});
-  }
+    if (similarity > 0) scored.push_back({similarity * Log2(2.0 + PopularityNow(c, row)), key});
+  });
   return scored;
 }
 
 std::vector<Scored> Popularity(const Context& c) {
-  const SharedState& shared = c.store.shared();
   std::vector<Scored> scored;
-  for (std::size_t id = 0; id < shared.item_count(); ++id)
-    scored.push_back({PopularityNow(shared, SharedState::Summary(shared.item_row(id))), shared.item_key(id)});
+  ForEachItem(c, [&](Key key, const std::byte* row) { scored.push_back({PopularityNow(c, row), key}); });
   return scored;
 }
 
 std::vector<Scored> Explore(const Context& c) {
   // In key order, so that a seed draws the same items whatever the table's order; exponential keys: Efraimidis and
   // Spirakis, 2006.
-  const SharedState& shared = c.store.shared();
-  std::vector<std::pair<Key, std::size_t>> order;
-  for (std::size_t id = 0; id < shared.item_count(); ++id) order.push_back({shared.item_key(id), id});
+  std::vector<std::pair<Key, const std::byte*>> order;
+  ForEachItem(c, [&](Key key, const std::byte* row) { order.push_back({key, row}); });
   std::ranges::sort(order);
   std::vector<Scored> scored;
-  for (const auto& [key, id] : order)
-    scored.push_back({-c.rng.Exponential(1.0 + SharedState::Summary(shared.item_row(id)).impressions), key});
+  for (const auto& [key, row] : order)
+    scored.push_back({-c.rng.Exponential(1.0 + SharedState::Summary(row).impressions), key});
   return scored;
 }
 
@@ -88,15 +93,14 @@ std::vector<Scored> Recent(const Context& c) {
   const SharedState& shared = c.store.shared();
   const int released = c.store.features().schema.FindItem("released");
   std::vector<Scored> scored;
-  for (std::size_t id = 0; id < shared.item_count(); ++id) {
-    const std::byte* row = shared.item_row(id);
+  ForEachItem(c, [&](Key key, const std::byte* row) {
     double at_s = static_cast<double>(SharedState::Summary(row).first_seen_ms) / 1000.0;
     if (released >= 0) {
       const double released_s = shared.Properties(row)[static_cast<std::size_t>(released)].number;
       if (!std::isnan(released_s)) at_s = released_s;
     }
-    scored.push_back({at_s, shared.item_key(id)});
-  }
+    scored.push_back({at_s, key});
+  });
   return scored;
 }
 
@@ -126,13 +130,13 @@ Result<std::vector<ChannelConfig>> ChannelConfig::ReadAll(Config& project) {
   return channels;
 }
 
-std::vector<Candidate> Retrieve(const OnlineStore& store, const std::vector<ChannelConfig>& channels, Key user,
-                                std::int64_t, const std::unordered_set<Key>& exclude, Rng& rng) {
+std::vector<Candidate> Retrieve(const OnlineStore& store, const Pin& shared, const std::vector<ChannelConfig>& channels,
+                                std::span<const Key> recent, const std::unordered_set<Key>& exclude, Rng& rng) {
   std::vector<Candidate> candidates;
   std::unordered_set<Key> taken = exclude;
   for (const ChannelConfig& channel : channels) {
     const auto entry = std::ranges::find_if(kChannels, [&](const ChannelEntry& e) { return channel.name == e.name; });
-    std::vector<Scored> scored = entry->find({store, user, rng});
+    std::vector<Scored> scored = entry->find({store, shared, recent, rng});
     std::erase_if(scored, [&](const Scored& s) { return taken.contains(s.item); });
     const auto quota = std::min<std::size_t>(scored.size(), static_cast<std::size_t>(channel.quota));
     std::partial_sort(scored.begin(), scored.begin() + static_cast<std::ptrdiff_t>(quota), scored.end());

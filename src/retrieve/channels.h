@@ -29,7 +29,8 @@ struct Candidate {
 };
 
 // At most `quota` of each channel, an item once (the first channel in the configuration's order that names it).
-std::vector<Candidate> Retrieve(const OnlineStore& store, const std::vector<ChannelConfig>& channels, Key user,
-                                std::int64_t now_ms, const std::unordered_set<Key>& exclude, Rng& rng);
+// `recent`: the items that the user touched last, newest first. Any thread.
+std::vector<Candidate> Retrieve(const OnlineStore& store, const Pin& shared, const std::vector<ChannelConfig>& channels,
+                                std::span<const Key> recent, const std::unordered_set<Key>& exclude, Rng& rng);
 
 }  // namespace gfr

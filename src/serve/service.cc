@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <unordered_map>
@@ -161,25 +162,33 @@ std::string LeaseHolder() {
 struct Service::State {
   explicit State(const Project& p)
       : project(p), store(std::make_unique<OnlineStore>(p.features())), registry(p.registry()) {}
+
+  // How many of what, since the start; read by /metrics.
+  struct Counters {
+    std::atomic<std::uint64_t> accepted = 0, duplicates = 0, rejected = 0, feeds = 0, undeclared = 0;
+  };
   const Project& project;
   ServiceClock clock;
   std::unique_ptr<EventLog> log;
   std::atomic<bool> log_failed = false;
   std::atomic<std::size_t> bytes_in_flight = 0;
 
-  std::mutex mutex;  // The store, and all below.
+  std::mutex mutex;  // Of those that fold: the store's writer, and what it notes.
   std::condition_variable folded;
   std::condition_variable_any stopping;
   std::unique_ptr<OnlineStore> store;
+  std::unique_ptr<const StoreReader> reader;  // Feeds read beside the writer.
+  std::atomic<std::int64_t> last_arrival_ms = 0, next_offset = 0;
   std::map<std::uint64_t, LogRecord> waiting;       // Durable, but an earlier record is not folded yet.
   std::unordered_map<Key, std::uint64_t> requests;  // Of a request id: its record's offset.
+
   Registry registry;
   const std::string holder = LeaseHolder();
   std::int64_t next_lease_ms = 0;
-  std::shared_ptr<const BoundModel> model;
+  std::atomic<std::shared_ptr<const BoundModel>> model;
   std::string model_version;  // The watcher's.
-  std::uint64_t generated = 0;
-  std::map<std::string, std::uint64_t> counters;
+  std::atomic<std::uint64_t> generated = 0;
+  Counters counters;
 
   void Note(const LogRecord& r) {
     if (r.event.type == EventType::kFeedRequest) requests[KeyOf(r.event.request_id)] = r.offset;
@@ -196,14 +205,26 @@ struct Service::State {
       Note(waiting.begin()->second);
       waiting.erase(waiting.begin());
     }
+    store->Publish();
+    last_arrival_ms = store->last_arrival_ms();
+    next_offset = store->next_offset();
     folded.notify_all();
     folded.wait(lock, [&] { return store->next_offset() > last; });
   }
 
-  // Looks for a new champion four times a second, loads it aside, and swaps it in between two requests.
+  // Seals the epochs that have ended, also while no event comes. Not while one is on its way to the disk: it may be of
+  // an epoch that has ended since.
+  void SealEpochs() {
+    const std::int64_t now_ms = clock.now_ms();
+    const std::lock_guard lock(mutex);
+    if (store->next_offset() == static_cast<std::int64_t>(log->next_offset())) store->AdvanceTo(EpochEndAt(now_ms));
+  }
+
+  // Seals epochs, looks for a new champion, loads it aside, and swaps it in between two requests.
   void Watch(const std::stop_token& stop) {
     std::int64_t next_snapshot_ms = MonotonicMs() + kSnapshotMs;
     while (!stop.stop_requested()) {
+      SealEpochs();
       LookForChampion();
       if (MonotonicMs() >= next_snapshot_ms) {
         next_snapshot_ms = MonotonicMs() + kSnapshotMs;
@@ -214,7 +235,7 @@ struct Service::State {
         }
       }
       std::unique_lock lock(mutex);
-      stopping.wait_for(lock, stop, std::chrono::milliseconds(250), [] { return false; });
+      stopping.wait_for(lock, stop, std::chrono::milliseconds(100), [] { return false; });
     }
   }
 
@@ -236,7 +257,6 @@ struct Service::State {
                    bound.error().ToString().c_str());
       return;
     }
-    const std::lock_guard lock(mutex);
     model = std::move(bound).value();
   }
 
@@ -247,10 +267,8 @@ struct Service::State {
 
   // Goes on from the last snapshot; without a usable one from the start of the log.
   void LoadSnapshot() {
-    const auto bytes = PosixFileSystem().ReadAll(project.snapshot_path());
-    if (!bytes.ok()) return;
     std::string extra;
-    const Status status = DecodeSnapshot(bytes.value(), store.get(), &extra);
+    const Status status = ReadSnapshot(PosixFileSystem(), project.snapshot_path(), store.get(), &extra);
     if (status.ok() && extra.size() % 16 == 0 &&
         store->next_offset() <= static_cast<std::int64_t>(log->next_offset())) {
       for (std::size_t i = 0; i < extra.size(); i += 16) {
@@ -261,13 +279,14 @@ struct Service::State {
       snapshot_at = store->next_offset();
       return;
     }
-    std::fprintf(stderr, "gfr serve: the snapshot is not used (%s); the whole log is read\n",
-                 status.ok() ? "it is not of this log" : status.error().message.c_str());
+    if (PosixFileSystem().Exists(project.snapshot_path()))
+      std::fprintf(stderr, "gfr serve: the snapshot is not used (%s); the whole log is read\n",
+                   status.ok() ? "it is not of this log" : status.error().message.c_str());
     store = std::make_unique<OnlineStore>(project.features());
   }
 
   void SaveSnapshot() {
-    std::string bytes;
+    std::optional<Snapshot> snapshot;
     {
       const std::lock_guard lock(mutex);
       if (store->next_offset() == snapshot_at) return;
@@ -276,11 +295,11 @@ struct Service::State {
         const std::uint64_t pair[2] = {key, offset};
         extra.append(reinterpret_cast<const char*>(pair), 16);
       }
-      bytes = EncodeSnapshot(*store, extra);
+      snapshot.emplace(Snapshot::Take(*store, extra));
       snapshot_at = store->next_offset();
     }
     Status status = PosixFileSystem().MakeFolders(JoinPath(project.folder(), "data/store"));
-    if (status.ok()) status = PublishFile(PosixFileSystem(), project.snapshot_path(), bytes);
+    if (status.ok()) status = snapshot->Write(PosixFileSystem(), project.snapshot_path());
     if (!status.ok())
       std::fprintf(stderr, "gfr serve: the snapshot cannot be written: %s\n", status.error().ToString().c_str());
   }
@@ -289,6 +308,15 @@ struct Service::State {
   HttpResponse LogFailed(const Error& error) {
     log_failed = true;
     return ProblemResponse(503, "Service Unavailable", error.message);
+  }
+
+  // Names that a request gives and no table declares: nobody reads them.
+  std::size_t UndeclaredNames(const FeedRequest& request) const {
+    const PropertySchema& schema = store->features().schema;
+    std::vector<PropertyValue> values(schema.request_names.size()), of_item(schema.request_item_names.size());
+    std::size_t undeclared = schema.ReadRequest(request.context, values);
+    for (const EventItem& item : request.candidates) undeclared += schema.ReadRequestItem(item.properties, of_item);
+    return undeclared;
   }
 
   HttpResponse Events(const HttpRequest& request);
@@ -337,6 +365,11 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
   } else {
     return Error{ErrorCode::kInvalidArgument, "clock is '" + clock + "'; valid are wall, log and fixed:TIME"};
   }
+  s.store->AdvanceTo(EpochEndAt(s.clock.now_ms()));
+  s.store->Share();
+  s.reader = std::make_unique<const StoreReader>(*s.store);
+  s.last_arrival_ms = std::max<std::int64_t>(s.store->last_arrival_ms(), 0);
+  s.next_offset = s.store->next_offset();
   s.LookForChampion();
   s.watcher = std::jthread([&s](const std::stop_token& stop) { s.Watch(stop); });
   return std::unique_ptr<Service>(new Service(std::move(state)));
@@ -389,22 +422,22 @@ HttpResponse Service::State::Events(const HttpRequest& request) {
   Json json{{"accepted", accepted}, {"duplicates", duplicates}, {"rejected", Json::array()}};
   for (const Rejection& r : parsed.rejected)
     json["rejected"].push_back({{"index", r.index}, {"code", r.code}, {"message", r.message}});
-  const std::lock_guard lock(mutex);
-  counters["gfr_events_accepted_total"] += accepted;
-  counters["gfr_events_duplicate_total"] += duplicates;
-  counters["gfr_events_rejected_total"] += parsed.rejected.size();
+  counters.accepted += accepted;
+  counters.duplicates += duplicates;
+  counters.rejected += parsed.rejected.size();
   return JsonResponse(accepted + duplicates > 0 || parsed.rejected.empty() ? 202 : 400, json);
 }
 
 HttpResponse Service::State::FeedFor(const HttpRequest& http) {
   FeedRequest request = ParseFeedRequest(http.body);
-  std::unique_lock lock(mutex);
-  request.now_ms = std::max(clock.now_ms(), std::max(store->last_arrival_ms(), std::int64_t{0}));
+  request.now_ms = std::max(clock.now_ms(), last_arrival_ms.load());
   if (request.request_id.empty())
-    request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(store->next_offset()) + "-" +
+    request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(next_offset.load()) + "-" +
                          std::to_string(++generated);
-  Feed feed = Rank(*store, model.get(), project.feed(), request);
-  ++counters["gfr_feeds_total"];
+  const std::shared_ptr<const BoundModel> bound = model.load();
+  Feed feed = Rank(*store, reader->features(), bound.get(), project.feed(), request);
+  ++counters.feeds;
+  counters.undeclared += UndeclaredNames(request);
   const std::size_t columns = store->features().columns();
   Json items = Json::array();
   for (std::size_t p = 0; p < feed.items.size(); ++p) {
@@ -428,7 +461,6 @@ HttpResponse Service::State::FeedFor(const HttpRequest& http) {
                   {"items", std::move(items)}};
   std::vector<Event> events{std::move(feed.event)};
   if (project.feed().impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
-  lock.unlock();
   auto appended = log->Append(std::move(events));
   if (!appended.ok()) return LogFailed(appended.error());
   FoldDurable(std::move(appended.value().records));
@@ -453,15 +485,18 @@ HttpResponse Service::State::Explain(const std::string& request_id) {
 }
 
 HttpResponse Service::State::Metrics() {
-  const std::lock_guard lock(mutex);
+  const std::pair<const char*, std::uint64_t> since_start[] = {{"gfr_events_accepted_total", counters.accepted},
+                                                               {"gfr_events_duplicate_total", counters.duplicates},
+                                                               {"gfr_events_rejected_total", counters.rejected},
+                                                               {"gfr_feeds_total", counters.feeds},
+                                                               {"gfr_undeclared_names_total", counters.undeclared}};
   std::string text;
-  for (const char* name :
-       {"gfr_events_accepted_total", "gfr_events_duplicate_total", "gfr_events_rejected_total", "gfr_feeds_total"}) {
+  for (const auto& [name, count] : since_start) {
     text += std::string("# HELP ") + name + " Since the server started.\n# TYPE " + name + " counter\n" + name + " " +
-            std::to_string(counters[name]) + "\n";
+            std::to_string(count) + "\n";
   }
   text += "# HELP gfr_log_records Records in the log.\n# TYPE gfr_log_records gauge\ngfr_log_records " +
-          std::to_string(store->next_offset()) + "\n";
+          std::to_string(next_offset.load()) + "\n";
   return {.content_type = "text/plain; version=0.0.4", .body = text};
 }
 

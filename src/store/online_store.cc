@@ -8,31 +8,13 @@
 
 namespace gfr {
 
-// Of a user's row: its properties and the views' states lie behind. Zero when new; `known` once it is filled.
-struct OnlineStore::UserHeader {
-  std::uint64_t known;
-  std::array<Key, 16> recent;  // Newest first; 0: none.
-};
-struct OnlineStore::SessionHeader {
-  Key user;  // 0: nobody's.
-  Key last_item;
-  std::int64_t last_arrival_ms;
-};
-
 namespace {
 
-constexpr std::int64_t kSessionIdleMs = 24 * 3600 * 1000;
-
-PropertyValue ToValue(const Property& p, bool categorical) {
-  PropertyValue value;
-  if (!categorical) {
-    value.number = p.number;
-  } else if (!p.text.empty()) {
-    value.category = KeyOf(p.text);
-  } else if (!std::isnan(p.number)) {
-    value.category = KeyOf(std::to_string(static_cast<std::int64_t>(p.number)));
-  }
-  return value;
+void Touch(Key item, UserHeader& user) {
+  auto at = std::ranges::find(user.recent, item);
+  if (at == user.recent.end()) --at;
+  std::move_backward(user.recent.begin(), at, at + 1);
+  user.recent[0] = item;
 }
 
 bool Known(const PropertyValue& v) { return v.category != 0 || !std::isnan(v.number); }
@@ -40,15 +22,6 @@ bool Known(const PropertyValue& v) { return v.category != 0 || !std::isnan(v.num
 bool IsTouch(EventType type) {
   return type == EventType::kFeedClick || type == EventType::kItemView || type == EventType::kCartAdd ||
          type == EventType::kWishlistAdd || type == EventType::kPurchase;
-}
-
-// What the event's own item says of the catalogue's properties.
-void Override(const EventItem& item, const PropertySchema& schema, std::span<PropertyValue> values) {
-  if (!std::isnan(item.price)) values[0].number = item.price;
-  for (const Property& p : item.properties) {
-    if (const int k = schema.FindItem(p.name); k >= 0)
-      values[static_cast<std::size_t>(k)] = ToValue(p, schema.item_categorical[static_cast<std::size_t>(k)]);
-  }
 }
 
 std::int64_t Money(double price, std::int32_t quantity) {
@@ -74,101 +47,62 @@ OnlineStore::OnlineStore(std::shared_ptr<const FeatureSet> features, FoldParts p
     : features_(std::move(features)),
       parts_(parts),
       epochs_(epochs),
-      user_views_at_(sizeof(UserHeader) + features_->schema.user_names.size() * sizeof(PropertyValue)),
-      session_views_at_(sizeof(SessionHeader)),
+      layout_(*features_),
       user_features_(ByType(*features_, Scope::kUser)),
       session_features_(ByType(*features_, Scope::kSession)),
-      users_(user_views_at_ + (parts.user_views ? features_->user_row_bytes : 0)),
-      sessions_(session_views_at_ + (parts.user_views ? features_->session_row_bytes : 0)),
-      aliases_(sizeof(Key)),
-      shared_(features_) {}
+      timeline_(std::make_unique<Timeline>()),
+      users_(*timeline_, static_cast<std::uint32_t>(parts.user_views ? layout_.user_bytes : layout_.user_views_at)),
+      sessions_(*timeline_,
+                static_cast<std::uint32_t>(parts.user_views ? layout_.session_bytes : RowLayout::session_views_at)),
+      aliases_(*timeline_, sizeof(Key)),
+      shared_(features_),
+      user_rows_(user_tables()),
+      shared_rows_(shared_.tables()),
+      reader_(features_, user_rows_, shared_rows_, shared_) {
+  timeline_->SetExclusive(true);
+  shared_.SetExclusive(true);
+}
+
+void OnlineStore::Share() {
+  timeline_->SetExclusive(false);
+  shared_.SetExclusive(false);
+  Publish();
+}
+
+void OnlineStore::Publish() { timeline_->Publish(next_offset_); }
 
 Key OnlineStore::Resolve(Key user) const {
   // A login can be joined to another; the chain has no cycle (Join).
-  for (const std::byte* row = nullptr; (row = user ? aliases_.Find(user) : nullptr);) {
-    Key to = 0;
-    std::memcpy(&to, row, sizeof to);
-    if (to == 0) return user;
-    user = to;
-  }
+  for (const std::byte* row = nullptr; user != 0 && (row = aliases_.Find(user)) != nullptr;)
+    std::memcpy(&user, row, sizeof user);
   return user;
 }
 
 bool OnlineStore::KnowsUser(Key user) const {
   user = Resolve(user);
   const std::byte* row = user ? users_.Find(user) : nullptr;
-  return row && reinterpret_cast<const UserHeader*>(row)->known != 0;
+  return row && RowLayout::User(row).known != 0;
 }
 
 std::byte* OnlineStore::UserRow(Key user) {
   if (user == 0) return nullptr;
-  std::byte* row = users_.Get(user);
-  auto& header = *reinterpret_cast<UserHeader*>(row);
-  if (header.known == 0) {
-    header.known = 1;
-    auto* properties = reinterpret_cast<PropertyValue*>(row + sizeof(UserHeader));
-    for (std::size_t p = 0; p < features_->schema.user_names.size(); ++p) new (properties + p) PropertyValue();
+  std::byte* row = users_.Write(user, stamp());
+  if (RowLayout::User(row).known == 0) {
+    RowLayout::User(row).known = 1;
+    for (PropertyValue& value : layout_.UserProperties(row)) new (&value) PropertyValue();
   }
   return row;
 }
 
 std::byte* OnlineStore::SessionRow(Key session, Key user, std::int64_t arrival_ms) {
   if (session == 0) return nullptr;
-  std::byte* row = sessions_.Get(session);
-  auto& header = *reinterpret_cast<SessionHeader*>(row);
-  if (header.last_arrival_ms != 0 && arrival_ms - header.last_arrival_ms > kSessionIdleMs)
+  std::byte* row = sessions_.Write(session, stamp());
+  SessionHeader& header = RowLayout::Session(row);
+  if (header.last_arrival_ms != 0 && RowLayout::SessionIsOver(row, arrival_ms))
     std::memset(row, 0, sessions_.row_bytes());
   header.user = user;
   header.last_arrival_ms = std::max<std::int64_t>(arrival_ms, 1);
   return row;
-}
-
-const std::byte* OnlineStore::UserViews(Key user) const {
-  const std::byte* row = user ? users_.Find(user) : nullptr;
-  return row ? row + user_views_at_ : nullptr;
-}
-
-const std::byte* OnlineStore::SessionViews(Key session, std::int64_t now_ms) const {
-  const std::byte* row = session ? sessions_.Find(session) : nullptr;
-  if (!row) return nullptr;
-  const auto& header = *reinterpret_cast<const SessionHeader*>(row);
-  return header.last_arrival_ms == 0 || now_ms - header.last_arrival_ms > kSessionIdleMs ? nullptr
-                                                                                         : row + session_views_at_;
-}
-
-std::span<const Key> OnlineStore::RecentItems(Key user) const {
-  user = Resolve(user);
-  const std::byte* row = user ? users_.Find(user) : nullptr;
-  if (!row) return {};
-  const auto& recent = reinterpret_cast<const UserHeader*>(row)->recent;
-  return {recent.data(), static_cast<std::size_t>(std::ranges::find(recent, Key{0}) - recent.begin())};
-}
-
-std::vector<PropertyValue> OnlineStore::UserProperties(Key user, std::span<const Property> context) const {
-  const PropertySchema& schema = features_->schema;
-  std::vector<PropertyValue> values(schema.user_names.size());
-  user = Resolve(user);
-  if (KnowsUser(user)) {
-    const std::byte* row = users_.Find(user);
-    const auto* known = reinterpret_cast<const PropertyValue*>(row + sizeof(UserHeader));
-    std::copy(known, known + values.size(), values.begin());
-  }
-  for (const Property& p : context) {
-    if (const int k = schema.FindUser(p.name); k >= 0)
-      values[static_cast<std::size_t>(k)] = ToValue(p, schema.user_categorical[static_cast<std::size_t>(k)]);
-  }
-  return values;
-}
-
-const float* OnlineStore::ItemValues(const EventItem& item, std::span<PropertyValue> values) const {
-  std::ranges::fill(values, PropertyValue{});
-  const float* known = nullptr;
-  if (const std::byte* row = shared_.FindItem(KeyOf(item.item_id))) {
-    std::ranges::copy(shared_.Properties(row), values.begin());
-    known = shared_.Vectors(row);
-  }
-  Override(item, features_->schema, values);
-  return known;
 }
 
 void OnlineStore::Fold(const LogRecord& record) {
@@ -192,10 +126,12 @@ void OnlineStore::Fold(const LogRecord& record) {
   if (parts_.catalogue) FoldCatalogueOf(record);
 
   const Key user = Resolve(KeyOf(event.user_id)), session = SessionKey(user, KeyOf(event.session_id));
-  const std::vector<PropertyValue> user_properties = UserProperties(user, event.context);
   std::byte* user_row = UserRow(user);
   std::byte* session_row = SessionRow(session, user, record.arrival_ms);
-  if (user_row) std::ranges::copy(user_properties, reinterpret_cast<PropertyValue*>(user_row + sizeof(UserHeader)));
+  std::vector<PropertyValue> user_properties(features_->schema.user_names.size());
+  if (user_row) std::ranges::copy(layout_.UserProperties(user_row), user_properties.begin());
+  OverrideUser(event.context, features_->schema, user_properties);
+  if (user_row) std::ranges::copy(user_properties, layout_.UserProperties(user_row).begin());
 
   std::vector<PropertyValue> item_properties(features_->schema.item_names.size());
   EventLine line{.type = event.type,
@@ -207,15 +143,21 @@ void OnlineStore::Fold(const LogRecord& record) {
                  .item_properties = item_properties,
                  .money_minor = Money(event.value, 1),
                  .surface = KeyOf(event.surface),
-                 .last_item = session_row ? reinterpret_cast<SessionHeader*>(session_row)->last_item : 0};
+                 .last_item = session_row ? RowLayout::Session(session_row).last_item : 0};
   if (event.items.empty()) {
     FoldLine(line, user_row, session_row);
     if (parts_.shared_lines) shared_.FoldLine(record.arrival_ms, line, "", user_properties);
     return;
   }
   for (const EventItem& item : event.items) {
-    line.item_vectors = ItemValues(item, item_properties);
     line.item = KeyOf(item.item_id);
+    line.item_vectors = nullptr;
+    std::ranges::fill(item_properties, PropertyValue{});
+    if (const std::byte* row = shared_.FindItem(line.item)) {
+      std::ranges::copy(shared_.Properties(row), item_properties.begin());
+      line.item_vectors = shared_.Vectors(row);
+    }
+    OverrideItem(item, features_->schema, item_properties);
     line.index = item.index;
     line.quantity = item.quantity;
     const std::int64_t own = Money(item.price, item.quantity);
@@ -223,8 +165,8 @@ void OnlineStore::Fold(const LogRecord& record) {
     FoldLine(line, user_row, session_row);
     if (parts_.shared_lines) shared_.FoldLine(record.arrival_ms, line, item.item_id, user_properties);
     if (IsTouch(event.type)) {
-      if (user_row) Touch(line.item, user_row);
-      if (session_row) reinterpret_cast<SessionHeader*>(session_row)->last_item = line.item;
+      if (user_row) Touch(line.item, RowLayout::User(user_row));
+      if (session_row) RowLayout::Session(session_row).last_item = line.item;
     }
     line.step = false;
   }
@@ -234,6 +176,7 @@ void OnlineStore::AdvanceTo(std::int64_t epoch_end_ms) {
   if (epoch_end_ms <= shared_.epoch_end_ms()) return;
   if (epochs_ && status_.ok()) status_ = epochs_->Before(epoch_end_ms, shared_);
   shared_.AdvanceTo(epoch_end_ms);
+  DropIdleSessions();
 }
 
 void OnlineStore::FoldCatalogueOf(const LogRecord& record) {
@@ -244,10 +187,13 @@ void OnlineStore::FoldCatalogueOf(const LogRecord& record) {
     CatalogueUpdate change;
     if (!update && std::isnan(item.price)) continue;
     change.properties.resize(schema.item_names.size());
-    if (update)
-      Override(item, schema, change.properties);
-    else
+    if (update) {
+      OverrideItem(item, schema, change.properties);
+      change.vectors.assign(schema.vector_width, kMissing);
+      if (!schema.ReadVectors(item.properties, change.vectors.data())) change.vectors.clear();
+    } else {
       change.properties[0].number = item.price;
+    }
     shared_.FoldUpdate(record.arrival_ms, KeyOf(item.item_id), item.item_id, change,
                        static_cast<std::int64_t>(record.offset) + 1);
   }
@@ -259,23 +205,15 @@ void OnlineStore::FoldLine(const EventLine& line, std::byte* user_row, std::byte
   if (user_row) {
     for (const std::uint32_t k : user_features_[type]) {
       const BoundFeature& f = features_->features[k];
-      f.view->Fold(line, user_row + user_views_at_ + f.offset);
+      f.view->Fold(line, user_row + layout_.user_views_at + f.offset);
     }
   }
   if (session_row) {
     for (const std::uint32_t k : session_features_[type]) {
       const BoundFeature& f = features_->features[k];
-      f.view->Fold(line, session_row + session_views_at_ + f.offset);
+      f.view->Fold(line, session_row + RowLayout::session_views_at + f.offset);
     }
   }
-}
-
-void OnlineStore::Touch(Key item, std::byte* user_row) const {
-  auto& recent = reinterpret_cast<UserHeader*>(user_row)->recent;
-  auto at = std::ranges::find(recent, item);
-  if (at == recent.end()) --at;
-  std::move_backward(recent.begin(), at, at + 1);
-  recent[0] = item;
 }
 
 void OnlineStore::Join(const Event& event, std::int64_t arrival_ms) {
@@ -289,93 +227,61 @@ void OnlineStore::Join(const Event& event, std::int64_t arrival_ms) {
     }
   };
   if (KnowsUser(from)) {
-    const std::byte* source = users_.Find(from);
     std::byte* into = UserRow(to);
-    const auto* theirs = reinterpret_cast<const PropertyValue*>(source + sizeof(UserHeader));
-    auto* mine = reinterpret_cast<PropertyValue*>(into + sizeof(UserHeader));
-    for (std::size_t p = 0; p < features_->schema.user_names.size(); ++p) {
+    const std::byte* source = users_.Find(from);
+    const auto theirs = layout_.UserProperties(source);
+    const auto mine = layout_.UserProperties(into);
+    for (std::size_t p = 0; p < mine.size(); ++p) {
       if (!Known(mine[p])) mine[p] = theirs[p];
     }
     // The anonymous history is the newer one as a rule: a user looks around, then logs in.
-    const auto recent = reinterpret_cast<const UserHeader*>(source)->recent;
+    const auto recent = RowLayout::User(source).recent;
     for (std::size_t i = recent.size(); i > 0; --i) {
-      if (recent[i - 1] != 0) Touch(recent[i - 1], into);
+      if (recent[i - 1] != 0) Touch(recent[i - 1], RowLayout::User(into));
     }
-    merge(Scope::kUser, source + user_views_at_, into + user_views_at_);
-    std::memset(users_.Get(from), 0, users_.row_bytes());
+    merge(Scope::kUser, source + layout_.user_views_at, into + layout_.user_views_at);
+    users_.Erase(from, stamp());
   }
   if (const Key session = KeyOf(event.session_id); session != 0) {
     const Key of_from = SessionKey(from, session);
-    if (const std::byte* source = SessionViews(of_from, arrival_ms)) {
-      const Key last_item = reinterpret_cast<const SessionHeader*>(source - session_views_at_)->last_item;
+    const std::byte* source = sessions_.Find(of_from);
+    if (source && !RowLayout::SessionIsOver(source, arrival_ms)) {
       std::byte* into = SessionRow(SessionKey(to, session), to, arrival_ms);
-      if (last_item != 0) reinterpret_cast<SessionHeader*>(into)->last_item = last_item;
-      merge(Scope::kSession, source, into + session_views_at_);
-      std::memset(sessions_.Get(of_from), 0, sessions_.row_bytes());
+      source = sessions_.Find(of_from);
+      if (const Key last = RowLayout::Session(source).last_item; last != 0) RowLayout::Session(into).last_item = last;
+      merge(Scope::kSession, source + RowLayout::session_views_at, into + RowLayout::session_views_at);
+      sessions_.Erase(of_from, stamp());
     }
   }
-  std::memcpy(aliases_.Get(from), &to, sizeof to);
+  std::memcpy(aliases_.Write(from, stamp()), &to, sizeof to);
 }
 
 void OnlineStore::Forget(Key user) {
   if (user == 0) return;
-  if (users_.Find(user)) std::memset(users_.Get(user), 0, users_.row_bytes());
-  for (std::size_t id = 0; id < sessions_.size(); ++id) {
-    if (reinterpret_cast<const SessionHeader*>(sessions_.row(id))->user == user)
-      std::memset(sessions_.Get(sessions_.key(id)), 0, sessions_.row_bytes());
+  if (users_.Find(user)) users_.Erase(user, stamp());
+  for (std::uint32_t id = 0; id < sessions_.size(); ++id) {
+    const std::byte* row = sessions_.At(id);
+    if (row && RowLayout::Session(row).user == user) sessions_.Erase(sessions_.KeyAt(id), stamp());
   }
 }
 
-void OnlineStore::Read(const ReadRequest& request, float* out) const {
-  const PropertySchema& schema = features_->schema;
-  const std::size_t n = request.items.size(), columns = features_->columns(), properties = schema.item_names.size();
-  std::vector<Key> keys(n);
-  std::vector<PropertyValue> item_properties(n * properties);
-  std::vector<const float*> item_vectors(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    keys[i] = KeyOf(request.items[i].item_id);
-    item_vectors[i] = ItemValues(request.items[i], {&item_properties[i * properties], properties});
+// A sixtieth of the sessions an epoch: those that are over for every read from now on give their memory back.
+void OnlineStore::DropIdleSessions() {
+  if (!timeline_->exclusive() && stamp() <= timeline_->published()) return;  // Nothing was folded since.
+  const std::uint32_t n = sessions_.size();
+  for (std::uint32_t left = n / 60 + 1; left > 0 && n > 0; --left) {
+    if (idle_at_ >= n) idle_at_ = 0;
+    const std::byte* row = sessions_.At(idle_at_);
+    if (row && RowLayout::SessionIsOver(row, shared_.epoch_end_ms()))
+      sessions_.Erase(sessions_.KeyAt(idle_at_), stamp());
+    ++idle_at_;
   }
-  const Key user = Resolve(request.user), session = SessionKey(user, request.session);
-  const std::vector<PropertyValue> user_properties = UserProperties(user, request.context);
-  const std::byte* user_views = UserViews(user);
-  const std::byte* session_views = SessionViews(session, request.now_ms);
-  const ReadContext context{
-      .now_ms = request.now_ms,
-      .epoch_end_ms = epoch_end_ms(),
-      .items = keys,
-      .item_properties = item_properties.data(),
-      .item_property_count = properties,
-      .user_properties = user_properties,
-      .supplied = request.supplied,
-      .item_vectors = item_vectors.data(),
-      .surface = request.surface,
-      .last_item =
-          session_views ? reinterpret_cast<const SessionHeader*>(session_views - session_views_at_)->last_item : 0};
+}
 
-  std::vector<std::vector<const std::byte*>> entity_rows(features_->entities.size(), std::vector<const std::byte*>(n));
-  for (std::size_t e = 0; e < entity_rows.size(); ++e) {
-    for (std::size_t i = 0; i < n; ++i) {
-      const Key key = features_->entities[e].KeyFor({keys[i],
-                                                     {&item_properties[i * properties], properties},
-                                                     user_properties,
-                                                     context.surface,
-                                                     context.last_item});
-      entity_rows[e][i] = key ? shared_.FindRow(e, key) : nullptr;
-    }
-  }
-  std::vector<const std::byte*> rows(n);
-  for (std::size_t k = 0; k < columns; ++k) {
-    const BoundFeature& f = features_->features[k];
-    const std::byte* one = f.view->spec().scope == Scope::kUser      ? user_views
-                           : f.view->spec().scope == Scope::kSession ? session_views
-                                                                     : nullptr;
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::byte* row = f.entity >= 0 ? entity_rows[static_cast<std::size_t>(f.entity)][i] : one;
-      rows[i] = row ? row + f.offset : nullptr;
-    }
-    f.view->Read(context, {rows, f.entity >= 0 ? shared_.ShopRow(k) : nullptr}, {out + k, columns});
-  }
+void OnlineStore::Read(const ReadRequest& request, float* out) {
+  reader_.set_replayed_epoch(epoch_end_ms());
+  reader_.FindUser(request.user, request.session, &lease_);
+  reader_.Read(request, &lease_, out);
 }
 
 }  // namespace gfr

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/test_folder.h"
 #include "base/time.h"
 #include "store/snapshot.h"
 
@@ -88,8 +89,15 @@ TEST_F(OnlineStoreTest, DoesNotGoBackWhenAReadIsOfAnEarlierEpoch) {
 TEST_F(OnlineStoreTest, RemembersWhatAUserTouchedLastOnce) {
   Fold(EventType::kFeedClick, minute);
   Fold(EventType::kItemView, minute + 1);
-  EXPECT_EQ(store->RecentItems(KeyOf("u")).size(), 1u);
-  EXPECT_TRUE(store->RecentItems(KeyOf("nobody")).empty());
+  store->Share();
+  const StoreReader reader(*store);
+  ReadLease lease;
+  reader.features().FindUser(KeyOf("u"), 0, &lease);
+  ASSERT_NE(lease.user_row, nullptr);
+  EXPECT_EQ(RowLayout::User(lease.user_row).recent[0], KeyOf("i"));
+  EXPECT_EQ(RowLayout::User(lease.user_row).recent[1], Key{0});
+  reader.features().FindUser(KeyOf("nobody"), 0, &lease);
+  EXPECT_EQ(lease.user_row, nullptr);
 }
 
 TEST_F(OnlineStoreTest, GoesOnFromASnapshotAsIfItHadFoldedEverything) {
@@ -97,11 +105,15 @@ TEST_F(OnlineStoreTest, GoesOnFromASnapshotAsIfItHadFoldedEverything) {
   for (int i = 0; i < 50; ++i)
     Fold(i % 3 ? EventType::kFeedClick : EventType::kFeedImpression, minute + i * 7 * kSecondMs,
          "u" + std::to_string(i % 5), 3.0 + i);
-  const std::string bytes = EncodeSnapshot(*store, "mine");
+  const TestFolder folder;
+  const std::string path = folder.path() + "/snapshot";
+  store->Share();
+  ASSERT_TRUE(Snapshot::Take(*store, "mine").Write(PosixFileSystem(), path).ok());
   auto config = Config::Parse(kConfig, "gfr.toml");
   auto restored = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());
   std::string extra;
-  ASSERT_TRUE(DecodeSnapshot(bytes, restored.get(), &extra).ok());
+  ASSERT_TRUE(ReadSnapshot(PosixFileSystem(), path, restored.get(), &extra).ok());
+  restored->Share();
   EXPECT_EQ(extra, "mine");
   EXPECT_EQ(restored->next_offset(), store->next_offset());
   const std::uint64_t from = next;
@@ -115,24 +127,30 @@ TEST_F(OnlineStoreTest, GoesOnFromASnapshotAsIfItHadFoldedEverything) {
     }
   }
   EXPECT_EQ(values[0], values[1]);
-  EXPECT_EQ(store->RecentItems(KeyOf("u1")).size(), restored->RecentItems(KeyOf("u1")).size());
 }
 
 TEST_F(OnlineStoreTest, RefusesASnapshotOfOtherDefinitionsOrOtherBytes) {
   Fold(EventType::kFeedClick, minute);
-  const std::string bytes = EncodeSnapshot(*store, "");
-  std::string text(kConfig), extra;
+  const TestFolder folder;
+  const std::string path = folder.path() + "/snapshot";
+  store->Share();
+  ASSERT_TRUE(Snapshot::Take(*store, "").Write(PosixFileSystem(), path).ok());
+  const std::string bytes = PosixFileSystem().ReadAll(path).value();
+  const auto read = [&](std::string text, const std::string& content) {
+    auto config = Config::Parse(text, "gfr.toml");
+    OnlineStore other(FeatureSet::Make(config.value()).value());
+    std::string extra;
+    EXPECT_TRUE(PublishFile(PosixFileSystem(), path, content).ok());
+    return ReadSnapshot(PosixFileSystem(), path, &other, &extra);
+  };
+  std::string text(kConfig);
   text.replace(text.find("feed.click"), 10, "item.view");
-  auto config = Config::Parse(text, "gfr.toml");
-  OnlineStore other(FeatureSet::Make(config.value()).value());
-  EXPECT_EQ(DecodeSnapshot(bytes, &other, &extra).error().code, ErrorCode::kNotFound);
-  for (std::size_t i = 20; i < bytes.size(); i += 3) {
+  EXPECT_EQ(read(text, bytes).error().code, ErrorCode::kNotFound);
+  for (std::size_t i = 16; i < bytes.size(); i += 5) {
     std::string bad = bytes;
     bad[i] ^= 4;
-    auto again = Config::Parse(kConfig, "gfr.toml");
-    OnlineStore fresh(FeatureSet::Make(again.value()).value());
-    ASSERT_EQ(DecodeSnapshot(bad, &fresh, &extra).error().code, ErrorCode::kCorrupt);
-    ASSERT_FALSE(DecodeSnapshot(bytes.substr(0, i), &fresh, &extra).ok());
+    ASSERT_EQ(read(kConfig, bad).error().code, ErrorCode::kCorrupt) << i;
+    ASSERT_FALSE(read(kConfig, bytes.substr(0, i)).ok());
   }
 }
 

@@ -366,7 +366,7 @@ void RedisRowReader::Fetch(std::span<const RowQuery> queries, RowLease* lease) {
   Outcome outcome = Outcome::kFailed;
   if (auto connection = Borrow(deadline)) {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-      outcome = FetchOnce(*connection, queries, deadline, lease);
+      outcome = FetchOnce(*connection, queries, /*more=*/false, deadline, lease);
       if (outcome != Outcome::kMoved) break;
     }
     Return(std::move(connection), outcome == Outcome::kFailed);
@@ -378,10 +378,22 @@ void RedisRowReader::Fetch(std::span<const RowQuery> queries, RowLease* lease) {
   for (const RowQuery& query : queries) std::fill(query.rows.begin(), query.rows.end(), nullptr);
 }
 
+void RedisRowReader::FetchMore(std::span<const RowQuery> queries, RowLease* lease) {
+  Outcome outcome = Outcome::kFailed;
+  const std::int64_t deadline = MonotonicMs() + config_.timeout_ms;
+  if (auto connection = lease->bound_ == Timeline::kNothing ? nullptr : Borrow(deadline)) {
+    outcome = FetchOnce(*connection, queries, /*more=*/true, deadline, lease);
+    Return(std::move(connection), outcome == Outcome::kFailed);
+  }
+  if (outcome != Outcome::kFailed) return;
+  lease->degraded_ = true;
+  for (const RowQuery& query : queries) std::fill(query.rows.begin(), query.rows.end(), nullptr);
+}
+
 // kMoved: some rows are newer than the bound in both their versions; they are null, and the lease says degraded.
 RedisRowReader::Outcome RedisRowReader::FetchOnce(RedisConnection& connection, std::span<const RowQuery> queries,
-                                                  std::int64_t deadline_ms, RowLease* lease) {
-  connection.Command({"GET", space_ + ":published"});
+                                                  bool more, std::int64_t deadline_ms, RowLease* lease) {
+  if (!more) connection.Command({"GET", space_ + ":published"});
   std::size_t words = 0;
   for (const RowQuery& query : queries) {
     words += query.keys.size() * (kVersionBytes + config_.row_bytes[query.table]) / 8;
@@ -401,19 +413,23 @@ RedisRowReader::Outcome RedisRowReader::FetchOnce(RedisConnection& connection, s
     last_error_ = std::move(what);
     return Outcome::kFailed;
   };
-  lease->pin_.reset();
-  lease->bound_ = Timeline::kNothing;
-  lease->degraded_ = false;
-  lease->copies_.resize(words);
-  std::uint64_t* copy = lease->copies_.data();
-
-  const auto published = connection.Next(deadline_ms);
-  if (!published.ok()) return fail(published.error().message);
-  if (published.value().error()) return fail("redis: " + std::string(published.value().text()));
-  const std::string_view text = published.value().text();
-  if (published.value().null() ||
-      std::from_chars(text.data(), text.data() + text.size(), lease->bound_).ec != std::errc())
-    lease->degraded_ = true;  // Nothing is published: its data was lost, or no owner ever came.
+  if (!more) {
+    lease->pin_.reset();
+    lease->bound_ = Timeline::kNothing;
+    lease->degraded_ = false;
+    lease->copied_ = 0;
+    const auto published = connection.Next(deadline_ms);
+    if (!published.ok()) return fail(published.error().message);
+    if (published.value().error()) return fail("redis: " + std::string(published.value().text()));
+    const std::string_view text = published.value().text();
+    if (published.value().null() ||
+        std::from_chars(text.data(), text.data() + text.size(), lease->bound_).ec != std::errc())
+      lease->degraded_ = true;  // Nothing is published: its data was lost, or no owner ever came.
+  }
+  if (lease->copied_ == lease->copies_.size()) lease->copies_.emplace_back();
+  std::vector<std::uint64_t>& copies = lease->copies_[lease->copied_++];
+  copies.resize(words);
+  std::uint64_t* copy = copies.data();
 
   bool moved = false;
   for (const RowQuery& query : queries) {

@@ -91,12 +91,15 @@ class RedisRowReader final : public RowReader {
   explicit RedisRowReader(RedisRowsConfig config);
   ~RedisRowReader() override;
   void Fetch(std::span<const RowQuery> queries, RowLease* lease) override;
+  // A row that has moved on by two publishes since the lease's Fetch is missing, and the lease degraded.
+  void FetchMore(std::span<const RowQuery> queries, RowLease* lease) override;
   bool up() const;
   std::string last_error() const;  // Empty: there was none.
 
  private:
   enum class Outcome { kDone, kMoved, kFailed };
-  Outcome FetchOnce(RedisConnection& connection, std::span<const RowQuery> queries, std::int64_t deadline_ms,
+  // `more`: at the lease's bound, beside its rows; else at the newest, in their place.
+  Outcome FetchOnce(RedisConnection& connection, std::span<const RowQuery> queries, bool more, std::int64_t deadline_ms,
                     RowLease* lease);
   std::unique_ptr<RedisConnection> Borrow(std::int64_t deadline_ms);
   void Return(std::unique_ptr<RedisConnection> connection, bool failed);

@@ -43,7 +43,8 @@ class RowLease {
   std::int64_t bound_ = Timeline::kNothing;
   bool degraded_ = false;
   std::optional<Pin> pin_;
-  std::vector<std::uint64_t> copies_;
+  std::vector<std::vector<std::uint64_t>> copies_;  // Of a Redis' rows; one a Fetch or FetchMore.
+  std::size_t copied_ = 0;                          // In use.
 };
 
 class RowReader {
@@ -51,6 +52,8 @@ class RowReader {
   virtual ~RowReader() = default;
   // Finds the rows of all queries at one bound.
   virtual void Fetch(std::span<const RowQuery> queries, RowLease* lease) = 0;
+  // Further rows at the bound of the lease, whose earlier rows stay good. REQUIRES: Fetch gave the lease.
+  virtual void FetchMore(std::span<const RowQuery> queries, RowLease* lease) = 0;
   // Stamp of a row that Fetch gave: of the entity's last change up to the bound.
   static std::int64_t StampOf(const std::byte* row) noexcept { return VersionedTable::StampOf(row); }
 };
@@ -65,11 +68,30 @@ class EmbeddedRowReader final : public RowReader {
     lease->pin_.emplace(timeline_.Hold());
     lease->bound_ = lease->pin_->bound();
     lease->degraded_ = false;
+    FetchMore(queries, lease);
+  }
+  void FetchMore(std::span<const RowQuery> queries, RowLease* lease) override {
     for (const RowQuery& query : queries) tables_[query.table]->FindMany(query.keys, *lease->pin_, query.rows);
   }
 
  private:
   Timeline& timeline_;
+  const std::vector<const VersionedTable*> tables_;
+};
+
+// The writer's own look at what it wrote, published or not: for a replay, which has no other readers.
+class NewestRowReader final : public RowReader {
+ public:
+  explicit NewestRowReader(std::vector<const VersionedTable*> tables) : tables_(std::move(tables)) {}
+  void Fetch(std::span<const RowQuery> queries, RowLease* lease) override { FetchMore(queries, lease); }
+  void FetchMore(std::span<const RowQuery> queries, RowLease*) override {
+    for (const RowQuery& query : queries) {
+      for (std::size_t i = 0; i < query.keys.size(); ++i)
+        query.rows[i] = query.keys[i] ? tables_[query.table]->Find(query.keys[i]) : nullptr;
+    }
+  }
+
+ private:
   const std::vector<const VersionedTable*> tables_;
 };
 

@@ -166,6 +166,26 @@ TYPED_TEST(RowReaderContract, ALeaseKeepsItsRowsWhileTheWriterGoesOn) {
   EXPECT_EQ(this->Both(7).first, 299u);
 }
 
+TYPED_TEST(RowReaderContract, FurtherRowsAreOfTheSameInstantAndLeaveTheEarlierOnesGood) {
+  for (Key key = 1; key <= 50; ++key) this->rows_.Set(0, key, 1, 10 * key);
+  this->rows_.Publish(1);
+  const Key first_key = 7;
+  const std::byte* first = nullptr;
+  const RowQuery query{0, {&first_key, 1}, {&first, 1}};
+  this->rows_.reader().Fetch({&query, 1}, &this->lease_);
+  for (Key key = 1; key <= 50; ++key) this->rows_.Set(0, key, 2, 1000 + key);
+  this->rows_.Publish(2);
+  std::vector<Key> keys;
+  for (Key key = 1; key <= 50; ++key) keys.push_back(key);
+  std::vector<const std::byte*> rows(keys.size());
+  const RowQuery more{0, keys, rows};
+  for (int again = 0; again < 3; ++again) this->rows_.reader().FetchMore({&more, 1}, &this->lease_);
+  EXPECT_EQ(this->Word(first, 0), 70u);
+  for (std::size_t i = 0; i < keys.size(); ++i) EXPECT_EQ(this->Word(rows[i], 0), 10 * keys[i]);
+  EXPECT_EQ(this->lease_.bound(), 1);
+  EXPECT_FALSE(this->lease_.degraded());
+}
+
 TYPED_TEST(RowReaderContract, TakesQueriesOfAnySizeInAnyOrderWithRepeatedKeys) {
   Rng rng(5);
   for (Key key = 1; key <= 6000; ++key) this->rows_.Set(key % 2, key, 1, key * 3);

@@ -27,6 +27,8 @@ const T* At(const std::byte* row, std::size_t offset) {
   return reinterpret_cast<const T*>(row + offset);
 }
 
+std::uint32_t RowBytes(std::size_t bytes) { return static_cast<std::uint32_t>((bytes + 7) / 8 * 8); }
+
 bool IsPopular(EventType type) {
   return type == EventType::kFeedClick || type == EventType::kPurchase || type == EventType::kItemView;
 }
@@ -74,16 +76,31 @@ SharedState::SharedState(std::shared_ptr<const FeatureSet> features)
       stamps_at_(sizeof(ItemDelta) + properties_ * sizeof(Stamped)),
       item_delta_bytes_(stamps_at_ + features_->schema.vector_names.size() * 8 + width_ * sizeof(float)),
       by_entity_(features_->entities.size()),
-      items_(vectors_at_ + width_ * sizeof(float)) {
-  for (const SharedEntity& entity : features_->entities) entities_.emplace_back(entity.row_bytes);
+      timeline_(std::make_unique<Timeline>()),
+      items_(*timeline_, RowBytes(vectors_at_ + width_ * sizeof(float))),
+      shop_(*timeline_, RowBytes(PlaceShop())) {
+  for (const SharedEntity& entity : features_->entities)
+    entities_.push_back(std::make_unique<VersionedTable>(*timeline_, entity.row_bytes));
+}
+
+// Lays out the shop's row; its bytes.
+std::size_t SharedState::PlaceShop() {
   for (std::size_t k = 0; k < features_->features.size(); ++k) {
     const BoundFeature& f = features_->features[k];
     shop_at_.push_back(f.shares_state ? shop_at_[f.owner] : shop_bytes_);
     if (f.entity < 0 || f.shares_state) continue;
-    by_entity_[static_cast<std::size_t>(f.entity)].push_back(static_cast<std::uint32_t>(k));
+    by_entity_[static_cast<std::size_t>(f.entity)].push_back({&f, shop_bytes_});
     shop_bytes_ += f.view->spec().state_bytes;
   }
-  shop_.resize(shop_bytes_);
+  for (const BoundFeature& f : features_->parents)
+    by_entity_[static_cast<std::size_t>(f.entity)].push_back({&f, kNoShop});
+  return shop_bytes_;
+}
+
+std::vector<const VersionedTable*> SharedState::tables() const {
+  std::vector<const VersionedTable*> tables{&items_, &shop_};
+  for (const auto& table : entities_) tables.push_back(table.get());
+  return tables;
 }
 
 SharedState::Open& SharedState::OpenAt(std::int64_t epoch_end_ms) {
@@ -115,7 +132,7 @@ void SharedState::FoldLine(std::int64_t arrival_ms, const EventLine& line, std::
   Open& open = OpenAt(EpochOf(arrival_ms));
   if (line.item != 0) {
     ItemDelta& item = *At<ItemDelta>(open.items.Get(line.item), 0);
-    if (!ids_.contains(line.item)) open.ids.try_emplace(line.item, id);
+    if (items_.IdOf(line.item) == VersionedTable::kNoId) open.ids.try_emplace(line.item, id);
     item.impressions += line.type == EventType::kFeedImpression;
     item.clicks += line.type == EventType::kFeedClick;
     item.touches += IsPopular(line.type) || line.type == EventType::kCartAdd;
@@ -128,13 +145,12 @@ void SharedState::FoldLine(std::int64_t arrival_ms, const EventLine& line, std::
             ? 0
             : entity.KeyFor({line.item, line.item_properties, user_properties, line.surface, line.last_item});
     std::byte* row = nullptr;
-    for (const std::uint32_t k : by_entity_[e]) {
-      const BoundFeature& f = features_->features[k];
-      if (!(f.view->spec().event_types >> static_cast<unsigned>(line.type) & 1u)) continue;
-      f.view->Fold(line, open.shop.data() + shop_at_[k]);
+    for (const auto& [f, shop_at] : by_entity_[e]) {
+      if (!(f->view->spec().event_types >> static_cast<unsigned>(line.type) & 1u)) continue;
+      if (shop_at != kNoShop) f->view->Fold(line, open.shop.data() + shop_at);
       if (key == 0) continue;
       if (!row) row = open.entities[e].Get(key);
-      f.view->Fold(line, row + f.offset);
+      f->view->Fold(line, row + f->offset);
     }
   }
 }
@@ -142,7 +158,7 @@ void SharedState::FoldLine(std::int64_t arrival_ms, const EventLine& line, std::
 void SharedState::FoldUpdate(std::int64_t arrival_ms, Key item, std::string_view id, const CatalogueUpdate& update,
                              std::int64_t stamp) {
   Open& open = OpenAt(EpochOf(arrival_ms));
-  if (!ids_.contains(item)) open.ids.try_emplace(item, id);
+  if (items_.IdOf(item) == VersionedTable::kNoId) open.ids.try_emplace(item, id);
   std::byte* row = open.items.Get(item);
   for (std::size_t p = 0; p < update.properties.size(); ++p) {
     const PropertyValue& value = update.properties[p];
@@ -161,23 +177,26 @@ void SharedState::AdvanceTo(std::int64_t epoch_end_ms) {
     open_.erase(open_.begin());
   }
   epoch_end_ms_ = epoch_end_ms;
+  timeline_->Publish(epoch_end_ms);
 }
 
 void SharedState::Seal(std::int64_t epoch_end_ms, const Open& open) {
-  ids_.insert(open.ids.begin(), open.ids.end());
   // In order of key, so that dense ids do not depend on how the epoch was put together.
-  for (const std::size_t id : IdsByKey(open.items))
-    SealItem(epoch_end_ms, open.items.row(id), items_.Get(open.items.key(id)));
+  for (const std::size_t id : IdsByKey(open.items)) {
+    const Key key = open.items.key(id);
+    SealItem(epoch_end_ms, open.items.row(id), items_.Write(key, epoch_end_ms));
+    if (const auto text = open.ids.find(key); text != open.ids.end()) texts_.Set(items_.IdOf(key), text->second);
+  }
+  std::byte* shop = shop_bytes_ > 0 ? shop_.Write(1, epoch_end_ms) : nullptr;
   for (std::size_t e = 0; e < entities_.size(); ++e) {
     for (const std::size_t id : IdsByKey(open.entities[e])) {
-      std::byte* row = entities_[e].Get(open.entities[e].key(id));
-      for (const std::uint32_t k : by_entity_[e]) {
-        const BoundFeature& f = features_->features[k];
-        f.view->Seal(open.entities[e].row(id) + f.offset, epoch_end_ms, row + f.offset);
-      }
+      std::byte* row = entities_[e]->Write(open.entities[e].key(id), epoch_end_ms);
+      for (const auto& [f, shop_at] : by_entity_[e])
+        f->view->Seal(open.entities[e].row(id) + f->offset, epoch_end_ms, row + f->offset);
     }
-    for (const std::uint32_t k : by_entity_[e])
-      features_->features[k].view->Seal(open.shop.data() + shop_at_[k], epoch_end_ms, shop_.data() + shop_at_[k]);
+    for (const auto& [f, shop_at] : by_entity_[e]) {
+      if (shop_at != kNoShop) f->view->Seal(open.shop.data() + shop_at, epoch_end_ms, shop + shop_at);
+    }
   }
 }
 
@@ -238,7 +257,7 @@ std::vector<std::int64_t> SharedState::OpenEpochs() const {
 
 // Of each table (items, entities): u64 rows, then key and bytes of each; the shop's bytes; u64 ids, then key, u64
 // length and text of each.
-std::string SharedState::TakeDelta(std::int64_t epoch_end_ms) {
+std::string SharedState::EncodeDelta(std::int64_t epoch_end_ms) const {
   std::string out;
   const auto at = open_.find(epoch_end_ms);
   if (at == open_.end()) return out;
@@ -261,8 +280,18 @@ std::string SharedState::TakeDelta(std::int64_t epoch_end_ms) {
     PutNumber(text.size(), &out);
     out.append(text);
   }
-  open_.erase(at);
   return out;
+}
+
+std::string SharedState::TakeDelta(std::int64_t epoch_end_ms) {
+  std::string out = EncodeDelta(epoch_end_ms);
+  open_.erase(epoch_end_ms);
+  return out;
+}
+
+void SharedState::SetExclusive(bool exclusive) {
+  timeline_->SetExclusive(exclusive);
+  if (!exclusive && epoch_end_ms_ != INT64_MIN) timeline_->Publish(epoch_end_ms_);
 }
 
 Status SharedState::AddDelta(std::int64_t epoch_end_ms, std::string_view delta) {
@@ -285,20 +314,18 @@ Status SharedState::AddDelta(std::int64_t epoch_end_ms, std::string_view delta) 
   take(open.items, [&](const std::byte* from, std::byte* into) { MergeItem(from, into); });
   for (std::size_t e = 0; e < open.entities.size(); ++e) {
     take(open.entities[e], [&](const std::byte* from, std::byte* into) {
-      for (const std::uint32_t k : by_entity_[e]) {
-        const BoundFeature& f = features_->features[k];
-        f.view->Merge(from + f.offset, into + f.offset);
-      }
+      for (const auto& [f, shop_at] : by_entity_[e]) f->view->Merge(from + f->offset, into + f->offset);
     });
   }
   const std::string_view shop = r.Take(shop_bytes_);
   buffer.resize(shop_bytes_ / 8 + 1);
   if (!r.bad) {
     std::memcpy(buffer.data(), shop.data(), shop.size());
-    for (const auto& features : by_entity_) {
-      for (const std::uint32_t k : features)
-        features_->features[k].view->Merge(reinterpret_cast<const std::byte*>(buffer.data()) + shop_at_[k],
-                                           open.shop.data() + shop_at_[k]);
+    for (const auto& folded : by_entity_) {
+      for (const auto& [f, shop_at] : folded) {
+        if (shop_at != kNoShop)
+          f->view->Merge(reinterpret_cast<const std::byte*>(buffer.data()) + shop_at, open.shop.data() + shop_at);
+      }
     }
   }
   for (std::uint64_t n = r.Number(); n > 0 && !r.bad; --n) {

@@ -16,7 +16,9 @@
 #include <vector>
 
 #include "feature/feature_set.h"
+#include "store/id_texts.h"
 #include "store/state_table.h"
+#include "store/versioned_table.h"
 
 namespace gfr {
 
@@ -57,25 +59,33 @@ class SharedState {
 
   std::int64_t epoch_end_ms() const { return epoch_end_ms_; }
   std::vector<std::int64_t> OpenEpochs() const;  // Their ends, rising.
-  // The open epoch as bytes, which is open no more; its rows in order of key.
+  // The open epoch as bytes, its rows in order of key; TakeDelta: it is open no more.
+  std::string EncodeDelta(std::int64_t epoch_end_ms) const;
   std::string TakeDelta(std::int64_t epoch_end_ms);
   // Adds what TakeDelta of another state of the same definitions gave. kCorrupt: other bytes.
   Status AddDelta(std::int64_t epoch_end_ms, std::string_view delta);
 
-  // Items by dense id 0 ... item_count() - 1, in order of first appearance.
-  std::size_t item_count() const { return items_.size(); }
-  Key item_key(std::size_t id) const { return items_.key(id); }
-  const std::byte* item_row(std::size_t id) const { return items_.row(id); }
-  const std::byte* FindItem(Key item) const { return items_.Find(item); }  // Null: not known.
+  // The tables by number, as readers name them: the items, the shop (one row, of key 1), then each entity.
+  static constexpr std::uint32_t kItems = 0, kShop = 1, kEntities = 2;
+  std::vector<const VersionedTable*> tables() const;
+  Timeline& timeline() const { return *timeline_; }
+  void SetExclusive(bool exclusive);
+
+  // How an item's row, and the shop's, are read.
   static const ItemSummary& Summary(const std::byte* row) { return *reinterpret_cast<const ItemSummary*>(row); }
   std::span<const PropertyValue> Properties(const std::byte* row) const {
     return {reinterpret_cast<const PropertyValue*>(row + sizeof(ItemSummary)), properties_};
   }
   const float* Vectors(const std::byte* row) const;  // NaN where one was not given; null: none was.
-  const std::string& ItemId(Key item) const { return ids_.at(item); }
+  std::uint32_t ShopOffset(std::size_t feature) const { return shop_at_[feature]; }  // Of a shared feature's state.
 
-  const std::byte* FindRow(std::size_t entity, Key key) const { return entities_[entity].Find(key); }
-  const std::byte* ShopRow(std::size_t feature) const { return shop_.data() + shop_at_[feature]; }
+  // Items by dense id, for scans; a row is null when the pin does not see it.
+  std::uint32_t item_count() const { return items_.size(); }
+  Key item_key(std::uint32_t id) const { return items_.KeyAt(id); }
+  const std::byte* item_row(std::uint32_t id, const Pin& pin) const { return items_.At(id, pin); }
+  const std::byte* FindItem(Key item, const Pin& pin) const { return items_.Find(item, pin); }
+  const std::byte* FindItem(Key item) const { return items_.Find(item); }  // The writer's: newest.
+  std::string_view ItemId(Key item) const { return texts_.Get(items_.IdOf(item)); }
 
  private:
   friend class SnapshotCodec;
@@ -87,6 +97,7 @@ class SharedState {
     std::vector<std::byte> shop;
     std::unordered_map<Key, std::string> ids;
   };
+  std::size_t PlaceShop();
   Open& OpenAt(std::int64_t epoch_end_ms);
   void Seal(std::int64_t epoch_end_ms, const Open& open);
   void SealItem(std::int64_t epoch_end_ms, const std::byte* delta, std::byte* row) const;
@@ -98,14 +109,20 @@ class SharedState {
 
   const std::shared_ptr<const FeatureSet> features_;
   const std::size_t properties_, width_, vectors_at_, stamps_at_, item_delta_bytes_;
-  std::vector<std::vector<std::uint32_t>> by_entity_;  // Features of an entity.
-  std::vector<std::uint32_t> shop_at_;                 // Of each feature's state in the shop's row.
+  struct Folded {
+    const BoundFeature* feature;
+    std::uint32_t shop_at;  // Of its state in the shop's row; kNoShop: it keeps none there.
+  };
+  static constexpr std::uint32_t kNoShop = 0xffffffffu;
+  std::vector<std::vector<Folded>> by_entity_;  // What is folded of an entity: features that own a state, and parents.
+  std::vector<std::uint32_t> shop_at_;          // Of each feature's state in the shop's row.
   std::uint32_t shop_bytes_ = 0;
 
-  StateTable items_;  // ItemSummary, PropertyValue of each property, the vectors.
-  std::vector<StateTable> entities_;
-  std::vector<std::byte> shop_;  // The whole shop's state of every shared view.
-  std::unordered_map<Key, std::string> ids_;
+  std::unique_ptr<Timeline> timeline_;
+  VersionedTable items_;  // ItemSummary, PropertyValue of each property, the vectors.
+  VersionedTable shop_;   // The whole shop's state of every shared view.
+  std::vector<std::unique_ptr<VersionedTable>> entities_;
+  IdTexts texts_;  // Of items, by dense id.
   std::map<std::int64_t, Open> open_;
   std::int64_t epoch_end_ms_ = INT64_MIN;
 };

@@ -1,157 +1,175 @@
 #include "store/snapshot.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace gfr {
-
-// Writes and reads the same fields in the same order: one function a type serves both directions.
-class SnapshotCodec {
- public:
-  explicit SnapshotCodec(std::string* out) : out_(out) {}
-  explicit SnapshotCodec(std::string_view in) : in_(in) {}
-  bool bad() const { return bad_; }
-  bool done() const { return in_.empty(); }
-
-  void Do(OnlineStore& s) {
-    Number(s.last_arrival_ms_);
-    Number(s.next_offset_);
-    Table(s.users_);
-    Table(s.sessions_);
-    Table(s.aliases_);
-    SharedState& shared = s.shared_;
-    Number(shared.epoch_end_ms_);
-    Table(shared.items_);
-    for (StateTable& table : shared.entities_) Table(table);
-    Bytes(shared.shop_.data(), shared.shop_.size());
-    Ids(shared.ids_);
-    std::uint64_t open = shared.open_.size();
-    Count(open, 8);
-    for (auto at = shared.open_.begin(); open > 0 && !bad_; --open) {
-      std::int64_t end_ms = out_ ? at->first : 0;
-      Number(end_ms);
-      SharedState::Open& epoch = out_ ? at->second : shared.OpenAt(end_ms);
-      if (out_) ++at;
-      Table(epoch.items);
-      for (StateTable& table : epoch.entities) Table(table);
-      Bytes(epoch.shop.data(), epoch.shop.size());
-      Ids(epoch.ids);
-    }
-  }
-  void Text(std::string& text) {
-    std::uint64_t n = text.size();
-    Count(n, 1);
-    if (out_) {
-      out_->append(text);
-    } else if (!bad_) {
-      text.assign(in_.substr(0, n));
-      in_.remove_prefix(n);
-    }
-  }
-  template <typename T>
-  void Number(T& value) {
-    Bytes(&value, sizeof value);
-  }
-
- private:
-  void Bytes(void* data, std::size_t size) {
-    if (out_) {
-      out_->append(static_cast<const char*>(data), size);
-    } else if (in_.size() < size) {
-      bad_ = true;
-    } else {
-      std::memcpy(data, in_.data(), size);
-      in_.remove_prefix(size);
-    }
-  }
-  void Count(std::uint64_t& n, std::size_t bytes_each) {
-    Number(n);
-    if (!out_ && (bad_ || n > in_.size() / bytes_each)) {
-      bad_ = true;
-      n = 0;
-    }
-  }
-  void Ids(std::unordered_map<Key, std::string>& ids) {
-    std::uint64_t n = ids.size();
-    Count(n, 16);
-    if (out_) {
-      for (auto& [key, text] : ids) {
-        Key k = key;
-        Number(k);
-        Text(text);
-      }
-      return;
-    }
-    for (; n > 0 && !bad_; --n) {
-      Key k = 0;
-      Number(k);
-      Text(ids[k]);
-    }
-  }
-  // In order of dense id, which a restored table keeps.
-  void Table(StateTable& table) {
-    std::uint64_t n = table.size();
-    Count(n, 8 + table.row_bytes());
-    for (std::size_t id = 0; id < n && !bad_; ++id) {
-      Key key = out_ ? table.key(id) : 0;
-      Number(key);
-      if (key == 0) bad_ = true;
-      if (!bad_) Bytes(table.Get(key), table.row_bytes());
-    }
-  }
-
-  std::string* out_ = nullptr;
-  std::string_view in_;
-  bool bad_ = false;
-};
-
 namespace {
 
-constexpr char kMagic[] = "GFRSNAP2";
-constexpr std::size_t kHeaderBytes = 20;
+constexpr char kMagic[] = "GFRSNAP3";
+constexpr std::size_t kHeaderBytes = 28;  // Magic, shape, bytes of the head, its checksum.
+constexpr std::size_t kMaxHeadBytes = 1u << 30;
+
+template <typename T>
+void Put(const T& value, std::string* out) {
+  out->append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+void PutText(std::string_view text, std::string* out) {
+  Put(std::uint64_t{text.size()}, out);
+  out->append(text);
+}
+
+// Reads past the end set `bad`.
+struct Reader {
+  std::string_view left;
+  bool bad = false;
+  template <typename T>
+  T Number() {
+    T value{};
+    if (left.size() < sizeof value) {
+      bad = true;
+      return value;
+    }
+    std::memcpy(&value, left.data(), sizeof value);
+    left.remove_prefix(sizeof value);
+    return value;
+  }
+  std::string_view Text() {
+    const auto size = Number<std::uint64_t>();
+    if (bad || size > left.size()) {
+      bad = true;
+      return {};
+    }
+    const std::string_view text = left.substr(0, size);
+    left.remove_prefix(size);
+    return text;
+  }
+};
 
 // Of everything that the bytes depend on.
 std::uint64_t Shape(const FeatureSet& set) {
-  std::string text = std::to_string(set.fingerprint) + ";" + std::to_string(set.schema.price_from_impressions);
-  for (std::size_t p = 0; p < set.schema.item_names.size(); ++p)
-    text += ";" + set.schema.item_names[p] + (set.schema.item_categorical[p] ? "c" : "n");
-  for (std::size_t p = 0; p < set.schema.user_names.size(); ++p)
-    text += ";" + set.schema.user_names[p] + (set.schema.user_categorical[p] ? "c" : "n");
+  const PropertySchema& schema = set.schema;
+  std::string text = std::to_string(set.fingerprint) + ";" + std::to_string(schema.price_from_impressions);
+  for (std::size_t p = 0; p < schema.item_names.size(); ++p)
+    text += ";" + schema.item_names[p] + (schema.item_categorical[p] ? "c" : "n");
+  for (std::size_t p = 0; p < schema.user_names.size(); ++p)
+    text += ";" + schema.user_names[p] + (schema.user_categorical[p] ? "c" : "n");
+  for (std::size_t v = 0; v < schema.vector_names.size(); ++v)
+    text += ";" + schema.vector_names[v] + std::to_string(schema.vector_sizes[v]);
   return Hash64(text.data(), text.size());
 }
 
 }  // namespace
 
-std::string EncodeSnapshot(const OnlineStore& store, std::string_view extra) {
-  std::string bytes(kMagic, 8);
-  const std::uint64_t shape = Shape(store.features());
-  bytes.append(reinterpret_cast<const char*>(&shape), 8);
-  bytes.append(4, '\0');
-  SnapshotCodec codec(&bytes);
-  codec.Do(const_cast<OnlineStore&>(store));  // Writing changes nothing.
-  std::string own(extra);
-  codec.Text(own);
-  const std::uint32_t crc = Crc32c(bytes.data() + kHeaderBytes, bytes.size() - kHeaderBytes);
-  std::memcpy(bytes.data() + 16, &crc, 4);
-  return bytes;
+// Reaches into the store for what only a snapshot needs.
+class SnapshotCodec {
+ public:
+  static std::string Head(const OnlineStore& s, std::string_view extra) {
+    std::string head;
+    Put(s.last_arrival_ms_, &head);
+    Put(s.next_offset_, &head);
+    Put(s.shared_.epoch_end_ms_, &head);
+    const std::vector<std::int64_t> open = s.shared_.OpenEpochs();
+    Put(std::uint64_t{open.size()}, &head);
+    for (const std::int64_t end_ms : open) {
+      Put(end_ms, &head);
+      PutText(s.shared_.EncodeDelta(end_ms), &head);
+    }
+    PutText(extra, &head);
+    return head;
+  }
+  static Status ReadHead(std::string_view bytes, OnlineStore& s, std::string* extra) {
+    Reader r{bytes};
+    s.last_arrival_ms_ = r.Number<std::int64_t>();
+    s.next_offset_ = r.Number<std::int64_t>();
+    s.shared_.epoch_end_ms_ = r.Number<std::int64_t>();
+    for (auto open = r.Number<std::uint64_t>(); open > 0 && !r.bad; --open) {
+      const auto end_ms = r.Number<std::int64_t>();
+      const std::string_view delta = r.Text();
+      if (!r.bad) GFR_TRY(s.shared_.AddDelta(end_ms, delta));
+    }
+    *extra = r.Text();
+    if (r.bad || !r.left.empty()) return Error{ErrorCode::kCorrupt, "the snapshot's head cannot be read"};
+    return {};
+  }
+  static Status SaveTables(const OnlineStore& s, const Pin& users, const Pin& shared, const ByteSink& sink) {
+    for (const VersionedTable* table : s.user_tables()) GFR_TRY(table->Save(users, sink));
+    for (const VersionedTable* table : s.shared_.tables()) GFR_TRY(table->Save(shared, sink));
+    std::string texts;
+    for (std::uint32_t id = 0; id < s.shared_.item_count(); ++id) {
+      if (!s.shared_.item_row(id, shared)) continue;
+      Put(s.shared_.item_key(id), &texts);
+      PutText(s.shared_.texts_.Get(id), &texts);
+    }
+    std::string head;
+    Put(std::uint64_t{texts.size()}, &head);
+    Put(Crc32c(texts.data(), texts.size()), &head);
+    GFR_TRY(sink(head));
+    return sink(texts);
+  }
+  static Status RestoreTables(ByteSource& source, OnlineStore& s) {
+    for (VersionedTable* table : {&s.users_, &s.sessions_, &s.aliases_, &s.shared_.items_, &s.shared_.shop_})
+      GFR_TRY(table->Restore(source));
+    for (const auto& table : s.shared_.entities_) GFR_TRY(table->Restore(source));
+    GFR_ASSIGN(const std::string_view head, source.Next(12));
+    Reader h{head};
+    const auto size = h.Number<std::uint64_t>();
+    const auto crc = h.Number<std::uint32_t>();
+    if (size != source.remaining()) return Error{ErrorCode::kCorrupt, "the snapshot ends too early or too late"};
+    GFR_ASSIGN(const std::string_view texts, source.Next(size));
+    if (crc != Crc32c(texts.data(), texts.size()))
+      return Error{ErrorCode::kCorrupt, "the snapshot's item ids are not what was written"};
+    Reader r{texts};
+    while (!r.left.empty() && !r.bad) {
+      const auto key = r.Number<Key>();
+      const std::string_view text = r.Text();
+      const std::uint32_t id = r.bad ? VersionedTable::kNoId : s.shared_.items_.IdOf(key);
+      if (id == VersionedTable::kNoId) return Error{ErrorCode::kCorrupt, "the snapshot names an item that it has not"};
+      s.shared_.texts_.Set(id, text);
+    }
+    return r.bad ? Status(Error{ErrorCode::kCorrupt, "the snapshot's item ids cannot be read"}) : Status();
+  }
+};
+
+Snapshot Snapshot::Take(const OnlineStore& store, std::string_view extra) {
+  return Snapshot(store, SnapshotCodec::Head(store, extra));
 }
 
-Status DecodeSnapshot(std::string_view bytes, OnlineStore* store, std::string* extra) {
-  std::uint64_t shape = 0;
-  std::uint32_t crc = 0;
-  if (bytes.size() < kHeaderBytes || std::memcmp(bytes.data(), kMagic, 8) != 0)
-    return Error{ErrorCode::kCorrupt, "not a snapshot"};
-  std::memcpy(&shape, bytes.data() + 8, 8);
-  std::memcpy(&crc, bytes.data() + 16, 4);
-  bytes.remove_prefix(kHeaderBytes);
-  if (crc != Crc32c(bytes.data(), bytes.size()))
-    return Error{ErrorCode::kCorrupt, "the snapshot's bytes are not what was written"};
-  if (shape != Shape(store->features())) return Error{ErrorCode::kNotFound, "the snapshot is of other definitions"};
-  SnapshotCodec codec(bytes);
-  codec.Do(*store);
-  codec.Text(*extra);
-  if (codec.bad() || !codec.done()) return Error{ErrorCode::kCorrupt, "the snapshot cannot be read"};
-  return {};
+Status Snapshot::Write(FileSystem& fs, const std::string& path) const {
+  const std::string beside = path + ".tmp", folder = path.substr(0, path.rfind('/'));
+  {
+    GFR_ASSIGN(const auto file, fs.OpenForWrite(beside, /*append=*/false));
+    std::string header(kMagic, 8);
+    Put(Shape(store_.features()), &header);
+    Put(std::uint64_t{head_.size()}, &header);
+    Put(Crc32c(head_.data(), head_.size()), &header);
+    GFR_TRY(file->Append(header));
+    GFR_TRY(file->Append(head_));
+    GFR_TRY(SnapshotCodec::SaveTables(store_, users_, shared_, [&](std::string_view b) { return file->Append(b); }));
+    GFR_TRY(file->Sync());
+  }
+  GFR_TRY(fs.Rename(beside, path));
+  return fs.SyncDirectory(folder);
+}
+
+Status ReadSnapshot(FileSystem& fs, const std::string& path, OnlineStore* store, std::string* extra) {
+  GFR_ASSIGN(const auto file, fs.OpenForRead(path));
+  GFR_ASSIGN(const std::uint64_t size, file->size());
+  FileSource source(*file, 0, size);
+  const auto header = source.Next(kHeaderBytes);
+  if (!header.ok() || header.value().compare(0, 8, kMagic, 8) != 0)
+    return Error{ErrorCode::kCorrupt, "not a snapshot of this version", {path, 0}};
+  Reader h{header.value().substr(8)};
+  if (h.Number<std::uint64_t>() != Shape(store->features()))
+    return Error{ErrorCode::kNotFound, "the snapshot is of other definitions", {path, 0}};
+  const auto head_bytes = h.Number<std::uint64_t>();
+  const auto crc = h.Number<std::uint32_t>();
+  if (head_bytes > kMaxHeadBytes || head_bytes > source.remaining())
+    return Error{ErrorCode::kCorrupt, "the snapshot's head has no end", {path, 0}};
+  GFR_ASSIGN(const std::string_view head, source.Next(head_bytes));
+  if (crc != Crc32c(head.data(), head.size()))
+    return Error{ErrorCode::kCorrupt, "the snapshot's bytes are not what was written", {path, 0}};
+  GFR_TRY(SnapshotCodec::ReadHead(head, *store, extra));
+  return SnapshotCodec::RestoreTables(source, *store);
 }
 
 }  // namespace gfr
