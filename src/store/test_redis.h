@@ -1,13 +1,13 @@
-// A redis-server of a test's own, on a unix socket in its folder; ended by its process id.
+// A redis-server of a test's or benchmark's own, on a unix socket in its folder; ended by its process id.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <string>
-#include <thread>
 
 #include "base/clock.h"
 #include "base/test_folder.h"
@@ -39,7 +39,8 @@ class TestRedis {
       }
       usleep(10000);
     }
-    ADD_FAILURE() << "redis-server does not start: tools/setup installs it";
+    std::fprintf(stderr, "redis-server does not start: tools/setup installs it\n");
+    std::abort();
   }
   void Stop() {
     if (pid_ <= 0) return;

@@ -16,6 +16,17 @@ constexpr std::size_t kRecycleAt = 64;        // Retired versions that make a lo
 constexpr std::uint64_t kFirstCapacity = 64;  // Of an index.
 constexpr std::size_t kHugePage = 2 << 20;
 
+std::uint64_t Mix(Key key) {
+  const std::uint64_t h = key * 0x9E3779B97F4A7C15ull;
+  return h ^ (h >> 32);
+}
+
+std::uint64_t TagOf(std::uint64_t hash) { return (hash & 0xffffffff) | 1; }
+
+std::uint64_t SlotOf(std::uint64_t hash, std::uint64_t capacity) {
+  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(hash) * capacity) >> 64);
+}
+
 constexpr char kMagic[] = "GFRTABL1";
 constexpr std::size_t kHeaderBytes = 24, kChunkHeaderBytes = 8;
 constexpr std::size_t kChunkBytes = 1 << 20;  // Of a snapshot's chunk, about.
@@ -41,8 +52,9 @@ std::byte* Map(std::size_t bytes) {
 }
 
 void Prefetch(const std::byte* at, std::size_t bytes) {
-  for (std::size_t b = 0; b < bytes && b < 512; b += 64) __builtin_prefetch(at + b);
-  __builtin_prefetch(at + std::min<std::size_t>(bytes, 512) - 1);
+  bytes = std::min<std::size_t>(bytes, 512);
+  for (std::size_t b = 0; b < bytes; b += 64) __builtin_prefetch(at + b);
+  __builtin_prefetch(at + bytes - 1);
 }
 
 }  // namespace
@@ -64,8 +76,8 @@ void StableArray::Ensure(std::uint32_t i) {
 }
 
 VersionedTable::Index::Index(std::uint64_t capacity)
-    : capacity(capacity), slots(reinterpret_cast<std::atomic<std::uint64_t>*>(Map(capacity * 8))) {}
-VersionedTable::Index::~Index() { munmap(static_cast<void*>(slots), capacity * 8); }
+    : capacity(capacity), slots(reinterpret_cast<std::atomic<std::uint64_t>*>(Map((capacity + kMirrored) * 8))) {}
+VersionedTable::Index::~Index() { munmap(static_cast<void*>(slots), (capacity + kMirrored) * 8); }
 
 VersionedTable::VersionedTable(Timeline& timeline, std::uint32_t row_bytes)
     : timeline_(timeline),
@@ -78,23 +90,14 @@ VersionedTable::VersionedTable(Timeline& timeline, std::uint32_t row_bytes)
 
 VersionedTable::~VersionedTable() { delete index_.load(); }
 
-std::uint64_t VersionedTable::Mix(Key key) noexcept {
-  const std::uint64_t h = key * 0x9E3779B97F4A7C15ull;
-  return h ^ (h >> 32);
-}
-
-std::uint64_t VersionedTable::SlotOf(std::uint64_t hash, std::uint64_t capacity) noexcept {
-  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(hash) * capacity) >> 64);
-}
-
 std::uint32_t VersionedTable::IdOf(Key key) const noexcept {
   const Index& index = *index_.load(std::memory_order_acquire);
-  const std::uint64_t hash = Mix(key), tag = hash << 32;
+  const std::uint64_t hash = Mix(key), tag = TagOf(hash);
   for (std::uint64_t at = SlotOf(hash, index.capacity);;) {
     const std::uint64_t slot = index.slots[at].load(std::memory_order_acquire);
     if (slot == 0) return kNoId;
     const std::uint32_t id = static_cast<std::uint32_t>(slot) - 1;
-    if ((slot & ~0xffffffffull) == tag && EntityAt(id).key == key) return id;
+    if ((slot >> 32) == tag && EntityAt(id).key == key) return id;
     if (++at == index.capacity) at = 0;
   }
 }
@@ -105,7 +108,9 @@ void VersionedTable::Insert(Index& index, Key key, std::uint32_t id) noexcept {
   while (index.slots[at].load(std::memory_order_relaxed) != 0) {
     if (++at == index.capacity) at = 0;
   }
-  index.slots[at].store((hash << 32) | (id + 1), std::memory_order_release);
+  const std::uint64_t slot = (TagOf(hash) << 32) | (id + 1);
+  index.slots[at].store(slot, std::memory_order_release);
+  if (at < kMirrored) index.slots[index.capacity + at].store(slot, std::memory_order_release);
 }
 
 // Readers may be in the old index: it goes when every pin is of a later Publish, whose readers have seen the new one.
@@ -236,39 +241,76 @@ const std::byte* VersionedTable::Find(Key key, const Pin& pin) const noexcept {
   return id == kNoId ? nullptr : At(id, pin);
 }
 
+// In four passes over a batch, each of which asks for the memory that the next one needs.
 void VersionedTable::FindMany(std::span<const Key> keys, const Pin& pin,
                               std::span<const std::byte*> out) const noexcept {
   assert(out.size() == keys.size());
   const Index& index = *index_.load(std::memory_order_acquire);
-  std::uint64_t at[kBatch];
-  std::uint32_t found[kBatch];  // An id, then its newest version.
+  std::uint64_t hash[kBatch];
+  const Entity* entity[kBatch];
   for (std::size_t begin = 0; begin < keys.size(); begin += kBatch) {
     const std::size_t n = std::min(kBatch, keys.size() - begin);
     const Key* key = keys.data() + begin;
     for (std::size_t i = 0; i < n; ++i) {
-      at[i] = SlotOf(Mix(key[i]), index.capacity);
-      __builtin_prefetch(&index.slots[at[i]]);
+      hash[i] = Mix(key[i]);
+      __builtin_prefetch(&index.slots[SlotOf(hash[i], index.capacity)]);
     }
     for (std::size_t i = 0; i < n; ++i) {
-      const std::uint64_t tag = Mix(key[i]) << 32;
-      std::uint64_t slot;
-      for (std::uint64_t a = at[i]; (slot = index.slots[a].load(std::memory_order_acquire)) != 0;) {
-        if ((slot & ~0xffffffffull) == tag) break;
-        if (++a == index.capacity) a = 0;
+      // Nearly every key is in one of its first slots: which one it is decides no branch.
+      const std::atomic<std::uint64_t>* slots = &index.slots[SlotOf(hash[i], index.capacity)];
+      const std::uint64_t tag = TagOf(hash[i]);
+      std::uint64_t slot = 0;
+#pragma GCC unroll 4
+      for (int j = kMirrored - 1; j >= 0; --j) {
+        const std::uint64_t s = slots[j].load(std::memory_order_acquire);
+        slot ^= (slot ^ s) & (std::uint64_t{0} - static_cast<std::uint64_t>((s >> 32) == tag));
       }
-      found[i] = static_cast<std::uint32_t>(slot) - 1;  // kNoId of an empty slot.
-      if (slot != 0) __builtin_prefetch(entities_[found[i]]);
+      std::uint32_t id = static_cast<std::uint32_t>(slot) - 1;
+      if (slot == 0) id = IdOf(key[i]);
+      entity[i] = id == kNoId ? nullptr : &EntityAt(id);
+      __builtin_prefetch(entity[i]);
     }
     for (std::size_t i = 0; i < n; ++i) {
-      if (found[i] != kNoId && EntityAt(found[i]).key != key[i]) found[i] = IdOf(key[i]);  // 32 equal bits of hash.
-      if (found[i] == kNoId) {
-        found[i] = 0;
-        continue;
-      }
-      found[i] = EntityAt(found[i]).newest.load(std::memory_order_acquire);
-      Prefetch(version_memory_[found[i]], sizeof(Version) + row_bytes_);
+      if (entity[i] == nullptr || entity[i]->key == key[i]) continue;
+      const std::uint32_t id = IdOf(key[i]);  // Two keys with 32 equal bits of hash.
+      entity[i] = id == kNoId ? nullptr : &EntityAt(id);
     }
-    for (std::size_t i = 0; i < n; ++i) out[begin + i] = Visible(found[i], pin.bound());
+    Gather({entity, n}, pin.bound(), out.data() + begin);
+  }
+}
+
+void VersionedTable::AtMany(std::span<const std::uint32_t> ids, const Pin& pin,
+                            std::span<const std::byte*> out) const noexcept {
+  assert(out.size() == ids.size());
+  const Entity* entity[kBatch];
+  for (std::size_t begin = 0; begin < ids.size(); begin += kBatch) {
+    const std::size_t n = std::min(kBatch, ids.size() - begin);
+    for (std::size_t i = 0; i < n; ++i) {
+      entity[i] = &EntityAt(ids[begin + i]);
+      __builtin_prefetch(entity[i]);
+    }
+    Gather({entity, n}, pin.bound(), out.data() + begin);
+  }
+}
+
+// The visible rows of a batch of entities, null of none.
+void VersionedTable::Gather(std::span<const Entity* const> entities, std::int64_t bound,
+                            const std::byte** out) const noexcept {
+  Version* version[kBatch];
+  for (std::size_t i = 0; i < entities.size(); ++i) {
+    version[i] = nullptr;
+    if (entities[i] == nullptr) continue;
+    version[i] = &VersionAt(entities[i]->newest.load(std::memory_order_acquire));
+    Prefetch(reinterpret_cast<const std::byte*>(version[i]), sizeof(Version) + row_bytes_);
+  }
+  for (std::size_t i = 0; i < entities.size(); ++i) {
+    out[i] = nullptr;
+    if (version[i] == nullptr) continue;
+    if (version[i]->stamp.load(std::memory_order_relaxed) > bound) {
+      out[i] = Visible(version[i]->older, bound);
+    } else if (version[i]->erased == 0) {
+      out[i] = version[i]->row();
+    }
   }
 }
 

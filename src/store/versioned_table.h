@@ -74,8 +74,9 @@ class VersionedTable {
   const std::byte* Find(Key key, const Pin& pin) const noexcept;
   // out[i] = Find(keys[i], pin), with the memory of a batch fetched at once. Key 0 is null.
   void FindMany(std::span<const Key> keys, const Pin& pin, std::span<const std::byte*> out) const noexcept;
-  // The row of an id: for scans. REQUIRES: id < size().
+  // The same by id, for scans and for callers that keep ids. REQUIRES: each id < size().
   const std::byte* At(std::uint32_t id, const Pin& pin) const noexcept;
+  void AtMany(std::span<const std::uint32_t> ids, const Pin& pin, std::span<const std::byte*> out) const noexcept;
   std::uint32_t IdOf(Key key) const noexcept;  // kNoId: never written. A reader needs a pin here, too.
   // Ids given so far, those of erased entities and of rows that no pin sees yet among them. From any thread.
   std::uint32_t size() const noexcept { return size_.load(std::memory_order_acquire); }
@@ -107,7 +108,9 @@ class VersionedTable {
     std::byte* row() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   };
   static_assert(sizeof(Entity) == 16 && sizeof(Version) == 16);
-  // Open addressing, linear probing; a slot is 32 bits of hash and id + 1, 0 when empty; filled, it never changes.
+  // Open addressing, linear probing; a slot is 32 bits of hash (never 0) and id + 1, 0 when empty; filled, it never
+  // changes. The first slots are there once more behind the last.
+  static constexpr int kMirrored = 4;
   struct Index {
     explicit Index(std::uint64_t capacity);
     ~Index();
@@ -121,9 +124,8 @@ class VersionedTable {
 
   Entity& EntityAt(std::uint32_t id) const noexcept { return *reinterpret_cast<Entity*>(entities_[id]); }
   Version& VersionAt(std::uint32_t v) const noexcept { return *reinterpret_cast<Version*>(version_memory_[v]); }
-  static std::uint64_t Mix(Key key) noexcept;
-  static std::uint64_t SlotOf(std::uint64_t hash, std::uint64_t capacity) noexcept;
   void Insert(Index& index, Key key, std::uint32_t id) noexcept;
+  void Gather(std::span<const Entity* const> entities, std::int64_t bound, const std::byte** out) const noexcept;
   const std::byte* Visible(std::uint32_t version, std::int64_t bound) const noexcept;
   Version& Renew(std::uint32_t id, std::int64_t stamp, bool copy);
   std::uint32_t Add(Key key);

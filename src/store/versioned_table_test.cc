@@ -153,6 +153,10 @@ TEST(VersionedTable, GrowsUnderAPinAndGivesIdsInOrder) {
   std::vector<const std::byte*> rows(keys.size());
   table.FindMany(keys, pin, rows);
   for (std::uint32_t i = 0; i < 50000; ++i) ASSERT_EQ(rows[i], table.Find(keys[i], pin)) << i;
+  std::vector<std::uint32_t> ids;
+  for (std::uint32_t i = 0; i < 50000; ++i) ids.push_back(i * 7919 % 50000);
+  table.AtMany(ids, pin, rows);
+  for (std::uint32_t i = 0; i < 50000; ++i) ASSERT_EQ(rows[i], table.At(ids[i], pin)) << i;
   EXPECT_EQ(table.Find(978, first), nullptr);
   EXPECT_NE(table.Find(1, first), nullptr);
 }
