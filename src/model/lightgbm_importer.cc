@@ -215,8 +215,6 @@ Status ReadTree(const Block& block, int tree_class, Forest& forest) {
                                           std::to_string(sets) + " category sets");
         nodes.category_set[i] = first_set + static_cast<std::int32_t>(set);
         nodes.value[i] = 0;
-      } else if (!std::isfinite(nodes.value[i])) {
-        return Bad(thresholds.line, "threshold, number " + std::to_string(i + 1) + ": not a finite number");
       }
       for (auto* child : {&nodes.left[i], &nodes.right[i]}) {
         // A leaf is the complement of its number; leaves follow the inner nodes here.
@@ -246,7 +244,7 @@ Result<Forest> ParseLightgbm(std::string_view bytes, const ImportOptions& option
   Lines lines(bytes);
   std::string_view line;
   if (!lines.Next(line) || line != "tree") return Bad(1, "a LightGBM model's first line is 'tree'");
-  Forest forest;
+  Forest forest{.maker = Forest::Maker::kLightgbm};
   Block block{.line = 1};
   bool in_header = true, average = false, ended = false;
   std::size_t trees = 0;

@@ -64,7 +64,7 @@ struct Objective {
 constexpr Objective kObjectives[] = {
     {"binary:logistic", Forest::Link::kSigmoid, Objective::Start::kLogit},
     {"reg:logistic", Forest::Link::kSigmoid, Objective::Start::kLogit},
-    {"binary:logitraw", Forest::Link::kIdentity, Objective::Start::kLogit},
+    {"binary:logitraw", Forest::Link::kIdentity, Objective::Start::kAsIs},
     {"binary:hinge", Forest::Link::kHinge, Objective::Start::kAsIs},
     {"reg:squarederror", Forest::Link::kIdentity, Objective::Start::kAsIs},
     {"reg:linear", Forest::Link::kIdentity, Objective::Start::kAsIs},

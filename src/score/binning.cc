@@ -79,9 +79,11 @@ Result<std::shared_ptr<const Binning>> Binning::Make(std::span<const Forest* con
         }
         continue;
       }
-      column.cuts.push_back(CutOf(forest->maker, forest->value[i]));
+      // LightGBM's "value <= infinity" tells missing values from all others, and is no cut.
+      const bool all = forest->maker == Forest::Maker::kLightgbm && forest->value[i] == INFINITY;
+      if (!all) column.cuts.push_back(CutOf(forest->maker, forest->value[i]));
       column.wants_missing =
-          column.wants_missing || forest->default_left[i] || forest->missing[i] != Forest::Missing::kNan;
+          column.wants_missing || forest->default_left[i] || all || forest->missing[i] != Forest::Missing::kNan;
       if (forest->missing[i] == Forest::Missing::kZero) column.zero_rank = 0;
     }
   }

@@ -19,11 +19,12 @@ struct KernelColumn {
   std::uint32_t derived_begin, derived_end, first_derived;
 };
 
-// plane = XOR of planes, inverted, or missing: a default-left split, a category set, a split that sends zero elsewhere.
+// plane = XOR of planes, inverted, or missing, and not missing: a default-left split, a category set, a split that
+// sends zero elsewhere, a split of missing from all others.
 struct KernelDerived {
   std::uint32_t terms_begin, terms_end;  // Of `terms`: plane numbers.
   std::uint32_t flags;
-  static constexpr std::uint32_t kInvert = 1, kOrMissing = 2;
+  static constexpr std::uint32_t kInvert = 1, kOrMissing = 2, kNotMissing = 4;
 };
 
 // A split of a tree that is evaluated from its leaves up: the codes of two subtrees become one.

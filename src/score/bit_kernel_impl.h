@@ -131,6 +131,7 @@ struct RowOps {
       for (std::uint32_t t = derived.terms_begin; t < derived.terms_end; ++t)
         x = V::Xor(x, V::Load(planes + std::size_t{forest.terms[t]} * V::kBytes));
       if (derived.flags & KernelDerived::kOrMissing) x = V::Or(x, missing);
+      if (derived.flags & KernelDerived::kNotMissing) x = V::AndNot(missing, x);
       V::Store(out, x);
     }
   }

@@ -1,7 +1,9 @@
 #include "score/bit_sliced_scorer.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cmath>
 #include <map>
 #include <type_traits>
 
@@ -89,16 +91,21 @@ class Compiler {
   }
 
   Key SplitKey(std::size_t i, const Binning::Column& column, std::uint32_t& index) const {
-    index = binning_.IndexOf(column, forest_.value[i]);
-    Key key{{index}, 0};
+    const bool all = forest_.maker == Forest::Maker::kLightgbm && forest_.value[i] == INFINITY;
     bool default_left = forest_.default_left[i] != 0;
     if (forest_.missing[i] == Forest::Missing::kNone) default_left = 0 <= forest_.value[i];
+    Key key{{}, all ? KernelDerived::kInvert : 0};
+    if (!all) {
+      index = binning_.IndexOf(column, forest_.value[i]);
+      key.terms.push_back(index);
+    }
     if (forest_.missing[i] == Forest::Missing::kZero) {
       const auto zero = static_cast<std::uint32_t>(column.zero_rank);
       // "rank is zero's" is (rank <= zero) xor (rank <= zero - 1): turned where the cut would send zero elsewhere.
-      if ((zero <= index) != default_left) key.terms.insert(key.terms.end(), {zero, zero - 1});
+      if ((all || zero <= index) != default_left) key.terms.insert(key.terms.end(), {zero, zero - 1});
     }
     if (default_left) key.flags |= KernelDerived::kOrMissing;
+    if (all && !default_left) key.flags |= KernelDerived::kNotMissing;
     return key;
   }
 

@@ -11,7 +11,7 @@ constexpr std::size_t kTogether = 8;
 
 template <typename T>
 struct Node {
-  T value;               // A cut (value < cut goes left) or a leaf.
+  T value;               // A threshold (XGBoost's value < threshold goes left, LightGBM's <=) or a leaf.
   std::uint32_t column;  // And flags, above its bits.
   std::uint32_t child;   // The left one; the right follows it. A leaf is its own child.
 };
@@ -68,12 +68,11 @@ class CompactScorer final : public Scorer {
         nodes_.push_back({static_cast<T>(forest.value[i]), 0, self});
       } else {
         std::uint32_t column = static_cast<std::uint32_t>(forest.feature[i]) | kInner;
-        double cut = forest.value[i];
+        const double cut = forest.value[i];
         bool default_left = forest.default_left[i] != 0;
         if (forest.maker == Forest::Maker::kLightgbm) {
           if (forest.missing[i] == Forest::Missing::kNone) default_left = 0 <= cut;
           if (forest.missing[i] == Forest::Missing::kZero) column |= kZeroMissing;
-          cut = std::nextafter(cut, INFINITY);
         }
         if (forest.category_set[i] >= 0) {
           column |= kCategorical;
@@ -105,7 +104,8 @@ class CompactScorer final : public Scorer {
       }
       if ((node.column & kZeroMissing) && v == 0) return (node.column & kDefaultLeft) != 0;
     }
-    return (v < node.value) | ((v != v) & ((node.column & kDefaultLeft) != 0));
+    const bool below = std::is_same_v<T, float> ? v < node.value : v <= node.value;
+    return below | ((v != v) & ((node.column & kDefaultLeft) != 0));
   }
 
   template <typename R>

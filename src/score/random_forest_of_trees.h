@@ -28,6 +28,10 @@ inline double ThresholdOf(const ForestShape& shape, int column, int i) {
       return 0.0;
     case 1:
       return shape.maker == Forest::Maker::kLightgbm ? 1.0000000180025095e-35 : -0.0;
+    case 2:
+      return shape.maker == Forest::Maker::kLightgbm ? INFINITY : 1e-40f;
+    case 3:
+      return shape.maker == Forest::Maker::kLightgbm ? 1e300 : -INFINITY;
     default: {
       const double value = std::sin(column * 7.0 + i) * std::pow(2.0, i % 9 - 4);
       return shape.maker == Forest::Maker::kXgboost ? static_cast<float>(value) : value;
