@@ -27,7 +27,6 @@ void AddInit(CLI::App& app, Command& run);
 void AddSimulate(CLI::App& app, Command& run);
 void AddImport(CLI::App& app, Command& run);
 void AddLog(CLI::App& app, Command& run);
-void AddFeatures(CLI::App& app, Command& run);
 void AddDataset(CLI::App& app, Command& run);
 void AddTrain(CLI::App& app, Command& run);
 void AddEvaluate(CLI::App& app, Command& run);
@@ -41,6 +40,8 @@ void AddProfileOptions(CLI::App& features, ProfileOptions& options);
 int RunProfile(const ProfileOptions& options, const Common& common);
 // doctor.cc
 void AddDoctor(CLI::App& app, Command& run);
+// features.cc
+void AddFeatures(CLI::App& app, Command& run);
 // server.cc
 void AddServe(CLI::App& app, Command& run);
 void AddExplain(CLI::App& app, Command& run);

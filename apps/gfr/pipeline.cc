@@ -1,4 +1,4 @@
-// init, simulate, import, log, features, dataset, train, evaluate.
+// init, simulate, import, log, dataset, train, evaluate.
 #include <algorithm>
 #include <cstdio>
 
@@ -63,119 +63,6 @@ int DumpLog(const Project& project) {
     if (!more.value()) return 0;
     std::printf("%s\n", EventToJson(record.event).c_str());
   }
-}
-
-Json FeatureJson(const FeatureSet& set, const BoundFeature& f) {
-  static constexpr const char* kScopes[] = {"request", "user", "session", "shared"};
-  const FeatureSpec& spec = f.view->spec();
-  return {{"name", spec.name},
-          {"scope", f.entity >= 0 ? set.entities[static_cast<std::size_t>(f.entity)].name
-                                  : kScopes[static_cast<int>(spec.scope)]},
-          {"category", spec.categorical},
-          {"state_bytes", spec.state_bytes},
-          {"fingerprint", std::to_string(spec.fingerprint)},
-          {"definition", spec.canonical}};
-}
-
-// The values that a feed of this user, session and items would read now: `gfr features get user=u1 item=i5`.
-int GetFeatures(const Project& project, const std::vector<std::string>& entities) {
-  std::string user, session;
-  std::vector<EventItem> items;
-  for (const std::string& entity : entities) {
-    const std::size_t equals = entity.find('=');
-    const std::string kind = entity.substr(0, equals),
-                      id = equals == std::string::npos ? "" : entity.substr(equals + 1);
-    if (kind == "user" && !id.empty())
-      user = id;
-    else if (kind == "session" && !id.empty())
-      session = id;
-    else if (kind == "item" && !id.empty())
-      items.push_back({.item_id = id});
-    else
-      return Fail({ErrorCode::kInvalidArgument, "'" + entity + "' is not user=ID, session=ID or item=ID"});
-  }
-  if (entities.empty())
-    return Fail({ErrorCode::kInvalidArgument, "name an entity: user=ID, session=ID, item=ID, or several"});
-  const auto store = project.FoldLog();
-  if (!store.ok()) return Fail(store.error());
-  OnlineStore& s = *store.value();
-  const bool known_user = user.empty() || s.KnowsUser(KeyOf(user)),
-             known_item =
-                 std::ranges::all_of(items, [&](const EventItem& i) { return s.shared().FindItem(KeyOf(i.item_id)) != nullptr; });
-  if (!known_user || !known_item)
-    std::fprintf(stderr, "note: %s is not in the log; these are the values of a stranger\n",
-                 known_user ? "an item" : "the user");
-  if (items.empty()) items.push_back({});
-  const std::int64_t now_ms = std::max<std::int64_t>(s.last_arrival_ms(), 0);
-  s.AdvanceTo(EpochEndAt(now_ms));
-  const std::size_t columns = s.features().columns();
-  std::vector<float> values(items.size() * columns);
-  s.Read({.now_ms = now_ms, .user = KeyOf(user), .session = KeyOf(session), .items = items, .supplied = false},
-         values.data());
-  Json json{{"user", user}, {"session", session}, {"now", FormatTime(now_ms)}, {"rows", Json::array()}};
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    Json row{{"item", items[i].item_id}, {"features", Json::object()}};
-    for (std::size_t k = 0; k < columns; ++k) {
-      const float v = values[i * columns + k];
-      row["features"][s.features().features[k].view->spec().name] = v == v ? Json(v) : Json(nullptr);
-    }
-    json["rows"].push_back(std::move(row));
-  }
-  PrintJson(json);
-  return 0;
-}
-
-int VerifyFeatures(const Project& project, const Common& common) {
-  const auto checked = project.VerifyServed();
-  if (!checked.ok()) return Fail(checked.error());
-  const ServedCheck& c = checked.value();
-  if (common.json) {
-    PrintJson({{"requests", c.requests},
-               {"values", c.values},
-               {"different", c.different},
-               {"other_definitions", c.other_definitions},
-               {"first_difference", c.first_difference}});
-  } else {
-    std::printf("%llu served requests, %llu values: %llu differ from the replay%s%s\n",
-                static_cast<unsigned long long>(c.requests), static_cast<unsigned long long>(c.values),
-                static_cast<unsigned long long>(c.different),
-                c.first_difference.empty() ? "" : "; first: ", c.first_difference.c_str());
-    if (c.other_definitions > 0)
-      std::printf("%llu requests were served with other feature definitions and are not compared\n",
-                  static_cast<unsigned long long>(c.other_definitions));
-  }
-  return c.different == 0 ? 0 : 1;
-}
-
-int RunFeatures(const std::string& action, const std::vector<std::string>& arguments, const Common& common) {
-  auto project = Project::Open(common.project);
-  if (!project.ok()) return Fail(project.error());
-  const FeatureSet& set = *project.value()->features();
-  if (action == "verify") return VerifyFeatures(*project.value(), common);
-  if (action == "get") return GetFeatures(*project.value(), arguments);
-  if (action == "show") {
-    if (arguments.size() != 1) return Fail({ErrorCode::kInvalidArgument, "name one feature; see `gfr features list`"});
-    for (const BoundFeature& f : set.features) {
-      if (f.view->spec().name != arguments[0]) continue;
-      PrintJson(FeatureJson(set, f));
-      return 0;
-    }
-    return Fail({ErrorCode::kNotFound, "there is no feature '" + arguments[0] + "'; see `gfr features list`"});
-  }
-  Json list = Json::array();
-  for (const BoundFeature& f : set.features) list.push_back(FeatureJson(set, f));
-  if (common.json) {
-    PrintJson({{"features", list}, {"user_bytes", set.user_row_bytes}, {"session_bytes", set.session_row_bytes}});
-    return 0;
-  }
-  for (const Json& f : list)
-    std::printf("%-28s %-24s %6d bytes\n", f["name"].get<std::string>().c_str(), f["scope"].get<std::string>().c_str(),
-                f["state_bytes"].get<int>());
-  std::printf("%zu features; %u bytes a user, %u a session", set.features.size(), set.user_row_bytes,
-              set.session_row_bytes);
-  for (const SharedEntity& e : set.entities) std::printf(", %u a %s", e.row_bytes, e.name.c_str());
-  std::printf("\n");
-  return 0;
 }
 
 }  // namespace
@@ -271,26 +158,6 @@ void AddLog(CLI::App& app, Command& run) {
                     log.cut.empty() ? "" : ("what follows was moved to " + log.cut + "\n").c_str());
       return log.bad_at.empty() || action == "repair" ? 0 : 1;
     };
-  });
-}
-
-void AddFeatures(CLI::App& app, Command& run) {
-  static Common common;
-  static std::string action;
-  static std::vector<std::string> arguments;
-  static ProfileOptions profile;
-  CLI::App* c = AddCommand(app, "features", "The features that gfr.toml declares, and their values",
-                           "gfr features get user=u100001 item=i100007 --project demo", common);
-  c->add_option(
-       "ACTION", action,
-       "list, show NAME, get ENTITY=ID..., verify: are the values that were served those of a replay?, or profile: "
-       "what each looks like and says of each label")
-      ->required()
-      ->check(CLI::IsMember({"list", "show", "get", "verify", "profile"}));
-  c->add_option("ARGUMENTS", arguments, "The feature to show; or user=ID, session=ID, item=ID to get");
-  AddProfileOptions(*c, profile);
-  c->callback([&run] {
-    run = [] { return action == "profile" ? RunProfile(profile, common) : RunFeatures(action, arguments, common); };
   });
 }
 

@@ -254,12 +254,14 @@ void ReadKey(Config& t, std::string_view key, FeatureConfig& f) {
     t.Fail("tiles", "is of a window, and there is none; valid is a window beside it");
 }
 
-void SetCanonical(FeatureConfig& f, int state) {
-  std::string rest = ";scope=" + f.scope_name + ";property=" + f.property + (f.categorical ? ":category" : "") +
-                     ";events=" + f.events.canonical;
+void SetCanonical(FeatureConfig& f, const FeatureRead& read) {
+  std::string rest;
   const auto add = [&](const char* key, const std::string& value, bool said) {
     if (said) rest += std::string(";") + key + "=" + value;
   };
+  add("scope", f.scope_name, !f.scope_name.empty());
+  add("property", f.property + (f.categorical ? ":category" : ""), !f.property.empty());
+  add("events", f.events.canonical, f.events.types != 0);
   add("denominator", f.denominator.canonical, f.denominator.types != 0);
   add("without", f.without.canonical, f.without.types != 0);
   add("window", std::to_string(f.window_ms), f.window_ms > 0);
@@ -273,9 +275,10 @@ void SetCanonical(FeatureConfig& f, int state) {
   for (std::size_t k = 0; k < f.weights.size(); ++k)
     add("weight", std::to_string(k) + ":" + std::to_string(f.weights[k]), f.weights[k] > 1);
   for (const double band : f.bands) add("band", std::to_string(band), true);
-  rest += ";capacity=" + std::to_string(f.capacity) + ";utc=" + std::to_string(f.utc_offset_ms);
-  f.canonical = f.type + "/2;read=" + f.read + rest;
-  f.state = f.type + "/2;state=" + std::to_string(state) + rest;
+  add("capacity", std::to_string(f.capacity), std::string_view(read.keys).find("capacity") != std::string_view::npos);
+  add("utc", std::to_string(f.utc_offset_ms), f.type == "context");
+  f.canonical = f.type + "/2" + (f.read.empty() ? "" : ";read=" + f.read) + rest;
+  f.state = f.type + "/2;state=" + std::to_string(read.state) + rest;
 }
 
 }  // namespace
@@ -353,7 +356,7 @@ Result<FeatureConfig> ReadFeature(Config& t, const PropertySchema& schema, Share
       t.Fail("scope", scope.error().message);
   }
   GFR_TRY(t.Finish());
-  SetCanonical(f, read->state);
+  SetCanonical(f, *read);
   return f;
 }
 

@@ -1,0 +1,205 @@
+// features: list, show, get, verify, profile.
+#include <algorithm>
+#include <cstdio>
+
+#include "base/time.h"
+#include "commands.h"
+#include "feature/describe.h"
+
+namespace gfr {
+namespace {
+
+Json FactsJson(const FeatureFacts& f) {
+  return {{"name", f.name},
+          {"type", f.type},
+          {"read", f.read},
+          {"scope", f.scope},
+          {"value", f.value},
+          {"inputs", f.inputs},
+          {"fresh_to", f.freshness},
+          {"kept", f.kept},
+          {"missing", f.missing},
+          {"category", f.categorical},
+          {"state_bytes", f.state_bytes},
+          {"shares_state_with", f.shares_state_with},
+          {"fingerprint", f.fingerprint},
+          {"definition", f.definition}};
+}
+
+int ShowFeature(const FeatureSet& set, const std::vector<std::string>& names, const Common& common) {
+  if (names.size() != 1) return Fail({ErrorCode::kInvalidArgument, "name one feature; see `gfr features list`"});
+  const auto at = std::ranges::find_if(set.features, [&](const auto& f) { return f.view->spec().name == names[0]; });
+  if (at == set.features.end())
+    return Fail({ErrorCode::kNotFound, "there is no feature '" + names[0] + "'; see `gfr features list`"});
+  const FeatureFacts f = Describe(set, static_cast<std::size_t>(at - set.features.begin()));
+  if (common.json) {
+    PrintJson(FactsJson(f));
+    return 0;
+  }
+  const auto line = [](const char* what, const std::string& text) {
+    if (!text.empty()) std::printf("  %-12s %s\n", what, text.c_str());
+  };
+  std::printf("%s (%s%s%s): %s\n", f.name.c_str(), f.type.c_str(), f.read.empty() ? "" : ", ", f.read.c_str(),
+              f.value.c_str());
+  line("scope", f.scope);
+  line("inputs", f.inputs);
+  line("fresh to", f.freshness);
+  line("kept", f.kept);
+  line("missing", f.missing);
+  line("value", f.categorical ? "a category" : "a number");
+  line("state", f.state_bytes == 0 ? "none"
+                : f.shares_state_with.empty()
+                    ? Grouped(f.state_bytes) + " bytes a " + f.scope
+                    : "that of " + f.shares_state_with + " (" + Grouped(f.state_bytes) + " bytes a " + f.scope + ")");
+  line("fingerprint", f.fingerprint);
+  line("definition", f.definition);
+  return 0;
+}
+
+int ListFeatures(const FeatureSet& set, const Common& common) {
+  std::uint32_t item_bytes = 0;
+  for (const SharedEntity& e : set.entities) item_bytes += e.name == "item" ? e.row_bytes : 0;
+  Json list = Json::array(), entities = Json::object();
+  std::vector<FeatureFacts> facts;
+  for (std::size_t k = 0; k < set.features.size(); ++k) facts.push_back(Describe(set, k));
+  for (const FeatureFacts& f : facts) list.push_back(FactsJson(f));
+  for (const SharedEntity& e : set.entities) entities[e.name] = e.row_bytes;
+  if (common.json) {
+    PrintJson({{"features", list},
+               {"user_bytes", set.user_row_bytes},
+               {"user_budget_bytes", kUserBudgetBytes},
+               {"session_bytes", set.session_row_bytes},
+               {"item_bytes", item_bytes},
+               {"item_budget_bytes", kItemBudgetBytes},
+               {"entity_bytes", entities}});
+    return 0;
+  }
+  std::size_t wide[3] = {4, 4, 5};
+  for (const FeatureFacts& f : facts) {
+    wide[0] = std::max(wide[0], f.name.size());
+    wide[1] = std::max(wide[1], f.type.size() + (f.read.empty() ? 0 : 1 + f.read.size()));
+    wide[2] = std::max(wide[2], f.scope.size());
+  }
+  const auto row = [&](const std::string& name, const std::string& type, const std::string& scope,
+                       const std::string& bytes, const std::string& value) {
+    std::printf("%-*s  %-*s  %-*s  %6s  %s\n", static_cast<int>(wide[0]), name.c_str(), static_cast<int>(wide[1]),
+                type.c_str(), static_cast<int>(wide[2]), scope.c_str(), bytes.c_str(), value.c_str());
+  };
+  row("name", "type", "scope", "bytes", "value");
+  for (const FeatureFacts& f : facts)
+    row(f.name, f.read.empty() ? f.type : f.type + " " + f.read, f.scope,
+        f.shares_state_with.empty() ? Grouped(f.state_bytes) : "shared",
+        f.scope == "request" && f.type != "slate" ? f.value + ": " + f.inputs : f.value);
+  std::printf("%zu features; bytes of state: %s a user, %s a session", facts.size(),
+              Grouped(set.user_row_bytes).c_str(), Grouped(set.session_row_bytes).c_str());
+  for (const SharedEntity& e : set.entities) std::printf(", %s a %s", Grouped(e.row_bytes).c_str(), e.name.c_str());
+  const auto within = [](std::uint32_t bytes, std::uint32_t budget) {
+    return Grouped(bytes) + " of " + Grouped(budget) + (bytes > budget ? " (over)" : "");
+  };
+  std::printf("\nbudget: %s bytes a user, %s an item\n", within(set.user_row_bytes, kUserBudgetBytes).c_str(),
+              within(item_bytes, kItemBudgetBytes).c_str());
+  return 0;
+}
+
+// The values that a feed of this user, session and items would read now: `gfr features get user=u1 item=i5`.
+int GetFeatures(const Project& project, const std::vector<std::string>& entities) {
+  std::string user, session;
+  std::vector<EventItem> items;
+  for (const std::string& entity : entities) {
+    const std::size_t equals = entity.find('=');
+    const std::string kind = entity.substr(0, equals),
+                      id = equals == std::string::npos ? "" : entity.substr(equals + 1);
+    if (kind == "user" && !id.empty())
+      user = id;
+    else if (kind == "session" && !id.empty())
+      session = id;
+    else if (kind == "item" && !id.empty())
+      items.push_back({.item_id = id});
+    else
+      return Fail({ErrorCode::kInvalidArgument, "'" + entity + "' is not user=ID, session=ID or item=ID"});
+  }
+  if (entities.empty())
+    return Fail({ErrorCode::kInvalidArgument, "name an entity: user=ID, session=ID, item=ID, or several"});
+  const auto store = project.FoldLog();
+  if (!store.ok()) return Fail(store.error());
+  OnlineStore& s = *store.value();
+  const bool known_user = user.empty() || s.KnowsUser(KeyOf(user)),
+             known_item = std::ranges::all_of(
+                 items, [&](const EventItem& i) { return s.shared().FindItem(KeyOf(i.item_id)) != nullptr; });
+  if (!known_user || !known_item)
+    std::fprintf(stderr, "note: %s is not in the log; these are the values of a stranger\n",
+                 known_user ? "an item" : "the user");
+  if (items.empty()) items.push_back({});
+  const std::int64_t now_ms = std::max<std::int64_t>(s.last_arrival_ms(), 0);
+  s.AdvanceTo(EpochEndAt(now_ms));
+  const std::size_t columns = s.features().columns();
+  std::vector<float> values(items.size() * columns);
+  s.Read({.now_ms = now_ms, .user = KeyOf(user), .session = KeyOf(session), .items = items, .supplied = false},
+         values.data());
+  Json json{{"user", user}, {"session", session}, {"now", FormatTime(now_ms)}, {"rows", Json::array()}};
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    Json row{{"item", items[i].item_id}, {"features", Json::object()}};
+    for (std::size_t k = 0; k < columns; ++k) {
+      const float v = values[i * columns + k];
+      row["features"][s.features().features[k].view->spec().name] = v == v ? Json(v) : Json(nullptr);
+    }
+    json["rows"].push_back(std::move(row));
+  }
+  PrintJson(json);
+  return 0;
+}
+
+int VerifyFeatures(const Project& project, const Common& common) {
+  const auto checked = project.VerifyServed();
+  if (!checked.ok()) return Fail(checked.error());
+  const ServedCheck& c = checked.value();
+  if (common.json) {
+    PrintJson({{"requests", c.requests},
+               {"values", c.values},
+               {"different", c.different},
+               {"other_definitions", c.other_definitions},
+               {"first_difference", c.first_difference}});
+  } else {
+    std::printf("%llu served requests, %llu values: %llu differ from the replay%s%s\n",
+                static_cast<unsigned long long>(c.requests), static_cast<unsigned long long>(c.values),
+                static_cast<unsigned long long>(c.different),
+                c.first_difference.empty() ? "" : "; first: ", c.first_difference.c_str());
+    if (c.other_definitions > 0)
+      std::printf("%llu requests were served with other feature definitions and are not compared\n",
+                  static_cast<unsigned long long>(c.other_definitions));
+  }
+  return c.different == 0 ? 0 : 1;
+}
+
+int RunFeatures(const std::string& action, const std::vector<std::string>& arguments, const Common& common) {
+  auto project = Project::Open(common.project);
+  if (!project.ok()) return Fail(project.error());
+  if (action == "verify") return VerifyFeatures(*project.value(), common);
+  if (action == "get") return GetFeatures(*project.value(), arguments);
+  if (action == "show") return ShowFeature(*project.value()->features(), arguments, common);
+  return ListFeatures(*project.value()->features(), common);
+}
+
+}  // namespace
+
+void AddFeatures(CLI::App& app, Command& run) {
+  static Common common;
+  static std::string action;
+  static std::vector<std::string> arguments;
+  static ProfileOptions profile;
+  CLI::App* c = AddCommand(app, "features", "The features that gfr.toml declares, and their values",
+                           "gfr features get user=u100001 item=i100007 --project demo", common);
+  c->add_option(
+       "ACTION", action,
+       "list, show NAME, get ENTITY=ID..., verify: are the values that were served those of a replay?, or profile: "
+       "what each looks like and says of each label")
+      ->required()
+      ->check(CLI::IsMember({"list", "show", "get", "verify", "profile"}));
+  c->add_option("ARGUMENTS", arguments, "The feature to show; or user=ID, session=ID, item=ID to get");
+  AddProfileOptions(*c, profile);
+  c->callback([&run] {
+    run = [] { return action == "profile" ? RunProfile(profile, common) : RunFeatures(action, arguments, common); };
+  });
+}
+
+}  // namespace gfr
