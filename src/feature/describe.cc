@@ -62,8 +62,10 @@ std::string InputsOf(const FeatureConfig& f, PropertyRule rule) {
     }
     parts.push_back(std::move(text));
   }
+  if (!f.of.empty()) parts.push_back(f.of_property >= 0 ? "their item property " + f.of : "their " + f.of);
   if (f.denominator.types != 0) parts.push_back("over " + EventsOf(f.denominator));
   if (f.without.types != 0) parts.push_back("less " + EventsOf(f.without));
+  if (!f.parent.empty()) parts.push_back("the same of the scope " + f.parent);
   std::vector<std::string> weights;
   for (std::size_t t = 0; t < f.weights.size(); ++t) {
     if (f.weights[t] > 1)

@@ -60,6 +60,7 @@ TEST(FeatureTypes, EveryReadingCanBeDeclaredWithItsKeysAndHasItsWords) {
       if (needs("scope")) table += read.scopes == ScopeRule::kShared ? "scope = \"item\"\n" : "scope = \"session\"\n";
       if (needs("events")) table += "events = [\"feed.click\"]\n";
       if (needs("denominator")) table += "denominator = [\"feed.impression\"]\n";
+      if (needs("of")) table += type.name == std::string("distinct") ? "of = \"item\"\n" : "of = \"quantity\"\n";
       if (needs("window")) table += "window = \"1d\"\n";
       if (needs("half_life")) table += "half_life = \"1d\"\n";
       if (needs("long_half_life")) table += "long_half_life = \"2d\"\n";
