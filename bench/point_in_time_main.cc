@@ -2,7 +2,10 @@
 // tests/point_in_time_oracle_test.py. Makes simulated events, reads 12 window features of each row as of just before
 // it, writes input and values as raw columns, and prints one JSON object of seconds.
 //
-//   point_in_time --events N --users N --dir DIR [--late SHARE] [--runs N] [--no-values]
+//   point_in_time --events N --users N --dir DIR [--late SHARE] [--runs N] [--no-values] [--queries N]
+//
+// With --queries the events only fold, and N rows behind them, of any user and time, only read 3 features without a
+// window: the columns are those of the queries, and the events' are named event_*.
 //
 // Files (little-endian, one value a row): user.u64, now_ms.i64, time_ms.i64 (the event's own time), type.u8,
 // money.i64 (hundredths), and NAME.f32 of each feature. Time runs from the columns in memory to the columns in memory,
@@ -58,14 +61,28 @@ Events Simulate(std::size_t count, std::size_t users, double late) {
   return e;
 }
 
-Result<std::shared_ptr<const FeatureSet>> Features() {
+// Rows of any user and time that only read.
+void AddQueries(std::size_t count, std::size_t users, Events& e) {
+  Rng rng(2);
+  for (std::size_t i = 0; i < count; ++i) {
+    e.user.push_back(1 + rng.Below(users));
+    e.now_ms.push_back(kStartMs + static_cast<std::int64_t>(rng.Below(static_cast<std::uint64_t>(kSpanMs))));
+    e.time_ms.push_back(e.now_ms.back());
+    e.type.push_back(0);
+    e.money.push_back(kNoMoney);
+  }
+}
+
+Result<std::shared_ptr<const FeatureSet>> Features(bool windows_too) {
   std::string text;
-  const std::pair<const char*, int> windows[] = {{"1h", 12}, {"1d", 24}, {"7d", 7}, {"30d", 30}};
+  const std::pair<const char*, int> windows[] = {{"", 1}, {"1h", 12}, {"1d", 24}, {"7d", 7}, {"30d", 30}};
   for (const auto& [window, tiles] : windows) {
+    if (windows_too == (tiles == 1)) continue;
+    const std::string of_window =
+        windows_too ? std::string("window = \"") + window + "\"\ntiles = " + std::to_string(tiles) + "\n" : "";
     for (const std::string type : {"count", "sum", "max"}) {
-      text += "[[feature]]\nname = \"" + type + "_" + window + "\"\ntype = \"" + type +
-              "\"\nscope = \"user\"\nwindow = \"" + window + "\"\ntiles = " + std::to_string(tiles) +
-              "\nevents = [\"feed.impression\", \"feed.click\", \"purchase\"]\n" +
+      text += "[[feature]]\nname = \"" + type + "_" + window + "\"\ntype = \"" + type + "\"\nscope = \"user\"\n" +
+              of_window + "events = [\"feed.impression\", \"feed.click\", \"purchase\"]\n" +
               (type == "count" ? "" : "of = \"money\"\n");
     }
   }
@@ -87,14 +104,20 @@ bool Write(const std::string& path, const T* data, std::size_t count) {
 }
 
 int Main(std::map<std::string, std::string> flags) {
-  const std::size_t count = std::stoull(flags["--events"]), users = std::stoull(flags["--users"]);
+  const std::size_t events = std::stoull(flags["--events"]), users = std::stoull(flags["--users"]);
   const std::string dir = flags["--dir"];
-  const auto features = Features();
+  const std::size_t queries = flags.contains("--queries") ? std::stoull(flags["--queries"]) : 0,
+                    count = events + queries,
+                    first = queries ? events : 0;  // Row whose values are the first to be written.
+  const auto features = Features(queries == 0);
   if (!features.ok()) {
     std::cerr << features.error().ToString() << "\n";
     return 1;
   }
-  const Events e = Simulate(count, users, flags.contains("--late") ? std::stod(flags["--late"]) : 0);
+  Events e = Simulate(events, users, flags.contains("--late") ? std::stod(flags["--late"]) : 0);
+  AddQueries(queries, users, e);
+  std::vector<std::uint8_t> reads(queries ? count : 0, 1);
+  if (queries) std::fill_n(reads.begin(), events, std::uint8_t{0});
   const bool own_time = flags.contains("--late");
   std::vector<const FeatureView*> views;
   for (const BoundFeature& f : features.value()->features) views.push_back(f.view.get());
@@ -119,21 +142,28 @@ int Main(std::map<std::string, std::string> flags) {
                      .now_ms = e.now_ms.data(),
                      .time_ms = own_time ? e.time_ms.data() : nullptr,
                      .type = e.type.data(),
+                     .reads = queries ? reads.data() : nullptr,
                      .money_minor = e.money.data()},
                     views, out);
     cpu += (run ? "," : "") + std::to_string(Now(CLOCK_PROCESS_CPUTIME_ID) - cpu_start);
     wall += (run ? "," : "") + std::to_string(Now(CLOCK_MONOTONIC) - wall_start);
     for (std::size_t v = 0; v < views.size() && run == 0 && !flags.contains("--no-values"); ++v)
-      written &= Write(dir + "/" + views[v]->spec().name + ".f32", values[v].get(), count);
+      written &= Write(dir + "/" + views[v]->spec().name + ".f32", values[v].get() + first, count - first);
   }
-  written &= Write(dir + "/user.u64", e.user.data(), count) && Write(dir + "/now_ms.i64", e.now_ms.data(), count) &&
-             Write(dir + "/time_ms.i64", e.time_ms.data(), count) && Write(dir + "/type.u8", e.type.data(), count) &&
-             Write(dir + "/money.i64", e.money.data(), count);
+  const auto write = [&](const std::string& prefix, std::size_t from, std::size_t n) {
+    written &= Write(prefix + "user.u64", e.user.data() + from, n) &&
+               Write(prefix + "now_ms.i64", e.now_ms.data() + from, n) &&
+               Write(prefix + "time_ms.i64", e.time_ms.data() + from, n) &&
+               Write(prefix + "type.u8", e.type.data() + from, n) &&
+               Write(prefix + "money.i64", e.money.data() + from, n);
+  };
+  write(dir + "/", first, count - first);
+  if (queries) write(dir + "/event_", 0, events);
   if (!written) {
     std::cerr << "point_in_time: cannot write into " << dir << "\n";
     return 1;
   }
-  std::cout << "{\"events\":" << count << ",\"cpu_s\":[" << cpu << "],\"wall_s\":[" << wall << "]}\n";
+  std::cout << "{\"events\":" << events << ",\"cpu_s\":[" << cpu << "],\"wall_s\":[" << wall << "]}\n";
   return 0;
 }
 
@@ -148,7 +178,8 @@ int main(int argc, char** argv) {
     i += valued;
   }
   if (!flags.contains("--events") || !flags.contains("--users") || !flags.contains("--dir")) {
-    std::cerr << "usage: point_in_time --events N --users N --dir DIR [--late SHARE] [--runs N] [--no-values]\n";
+    std::cerr << "usage: point_in_time --events N --users N --dir DIR [--late SHARE] [--runs N] [--no-values] "
+                 "[--queries N]\n";
     return 2;
   }
   return gfr::Main(std::move(flags));
