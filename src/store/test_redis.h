@@ -2,6 +2,7 @@
 #pragma once
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ class TestRedis {
     const std::string socket = folder_ / "r.sock", folder = folder_ / "";
     pid_ = fork();
     if (pid_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // A test that is killed leaves no server behind.
       execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket.c_str(), "--dir", folder.c_str(),
              "--save", "", "--appendonly", "no", "--logfile", "redis.log", "--daemonize", "no", nullptr);
       _exit(127);
