@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "log/event_log.h"
+#include "store/snapshot.h"
 
 namespace gfr {
 namespace {
@@ -42,32 +43,45 @@ void Compare(OnlineStore& store, const Event& e, ServedCheck& check) {
 }  // namespace
 
 Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder,
-                                 std::shared_ptr<const FeatureSet> features) {
+                                 std::shared_ptr<const FeatureSet> features, const VerifyOptions& options) {
   ServedCheck check;
-  OnlineStore store(std::move(features));
-  std::multimap<std::int64_t, Event>
-      served;  // By as_of: a request is in the log behind the record that it was read at.
-  std::uint64_t total = 0;
-  for (const bool replay : {false, true}) {
-    GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
-    Progress progress(replay ? "verify" : "index", total, "events");
-    const auto compare = [&](std::int64_t as_of) {
-      for (auto [at, end] = served.equal_range(as_of); at != end; ++at) Compare(store, at->second, check);
-    };
-    if (replay) compare(-1);
+  auto store = std::make_unique<OnlineStore>(features);
+  std::string extra;
+  if (!options.snapshot.empty() && !ReadSnapshot(fs, options.snapshot, store.get(), &extra).ok())
+    store = std::make_unique<OnlineStore>(features);
+  const auto from = static_cast<std::uint64_t>(store->next_offset());
+  // By as_of: a request is in the log behind the record that it was read at.
+  std::multimap<std::int64_t, Event> served;
+  std::uint64_t total = from;
+  {
+    GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder, from));
     for (LogRecord record;;) {
       GFR_ASSIGN(const bool more, reader->Next(&record));
-      if (!more || (replay && record.offset >= total)) break;  // What arrived meanwhile is another time's.
-      progress.Update(record.offset + 1);
-      if (!replay) {
-        total = record.offset + 1;
-        if (record.event.type == EventType::kFeedRequest && record.event.served.columns > 0)
-          served.emplace(record.event.served.as_of, std::move(record.event));
-        continue;
-      }
-      store.Fold(record);
-      compare(static_cast<std::int64_t>(record.offset));
+      if (!more) break;
+      total = record.offset + 1;
+      const ServedSlate& s = record.event.served;
+      if (record.event.type != EventType::kFeedRequest || s.columns == 0) continue;
+      // One read before the snapshot, or without rows, is of a state that is not there any more.
+      if (from > 0 && s.as_of + 1 < static_cast<std::int64_t>(from)) continue;
+      served.emplace(s.as_of, std::move(record.event));
+      // Evenly: of twice as many as wanted, every other one goes.
+      if (options.max_requests == 0 || served.size() < 2 * options.max_requests) continue;
+      bool keep = false;
+      std::erase_if(served, [&](const auto&) { return keep = !keep; });
     }
+  }
+  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder, from));
+  Progress progress("verify", total, "events");
+  const auto compare = [&](std::int64_t as_of) {
+    for (auto [at, end] = served.equal_range(as_of); at != end; ++at) Compare(*store, at->second, check);
+  };
+  compare(static_cast<std::int64_t>(from) - 1);
+  for (LogRecord record;;) {
+    GFR_ASSIGN(const bool more, reader->Next(&record));
+    if (!more || record.offset >= total) break;  // What arrived meanwhile is another time's.
+    progress.Update(record.offset + 1);
+    store->Fold(record);
+    compare(static_cast<std::int64_t>(record.offset));
   }
   return check;
 }

@@ -14,7 +14,12 @@ struct ServedCheck {
   std::string first_difference;         // "request r-1, item i5, feature price: served 3, replayed 4"; empty: none.
 };
 
+struct VerifyOptions {
+  std::string snapshot;            // Start from it when it can be used: only requests served behind it are checked.
+  std::uint64_t max_requests = 0;  // Check at most so many, spread evenly; 0: all.
+};
+
 Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder,
-                                 std::shared_ptr<const FeatureSet> features);
+                                 std::shared_ptr<const FeatureSet> features, const VerifyOptions& options = {});
 
 }  // namespace gfr

@@ -91,7 +91,11 @@ Result<std::unique_ptr<Project>> Project::Open(const std::string& folder) {
   project->serve_.clock = serve.String("clock", "wall");
   project->serve_.admin_token = serve.String("admin_token", "");
   project->serve_.threads = static_cast<int>(serve.Integer("threads", 8, 1, 256));
+  project->serve_.verify_ms = serve.DurationMs("verify", project->serve_.verify_ms);
   GFR_TRY(serve.Finish());
+  Config store = config.Table("store");
+  GFR_ASSIGN(project->serve_.online, ParseOnlineAddress(store.String("online", "embedded"), store.where("online")));
+  GFR_TRY(store.Finish());
   Config models = config.Table("registry");
   const std::string location = models.String("location", "");
   if (location.starts_with("s3://")) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/time.h"
 #include "dataset/dataset.h"
 #include "dataset/verify_served.h"
 #include "evaluate/report.h"
@@ -18,6 +19,7 @@
 #include "rank/ranker.h"
 #include "registry/registry.h"
 #include "simulate/market.h"
+#include "store/online_address.h"
 #include "train/trainer.h"
 
 namespace gfr {
@@ -27,6 +29,8 @@ struct ServeConfig {
   std::string clock = "wall";  // wall | log
   std::string admin_token;
   int threads = 2;
+  OnlineAddress online;                     // [store] online: where the rows of feeds are read.
+  std::int64_t verify_ms = 10 * kMinuteMs;  // Served values are checked against a replay so often; 0: never.
 };
 
 class Project {

@@ -21,6 +21,7 @@
 #include "log/event_log.h"
 #include "log/seal.h"
 #include "serve/explain.h"
+#include "store/redis_store.h"
 #include "store/snapshot.h"
 
 namespace gfr {
@@ -165,7 +166,8 @@ struct Service::State {
 
   // How many of what, since the start; read by /metrics.
   struct Counters {
-    std::atomic<std::uint64_t> accepted = 0, duplicates = 0, rejected = 0, feeds = 0, undeclared = 0;
+    std::atomic<std::uint64_t> accepted = 0, duplicates = 0, rejected = 0, feeds = 0, undeclared = 0, degraded = 0;
+    std::atomic<std::uint64_t> verified = 0, different = 0;  // Served values that a replay gave again, or not.
   };
   const Project& project;
   ServiceClock clock;
@@ -175,9 +177,11 @@ struct Service::State {
 
   std::mutex mutex;  // Of those that fold: the store's writer, and what it notes.
   std::condition_variable folded;
-  std::condition_variable_any stopping;
+  std::condition_variable_any stopping, changed;
   std::unique_ptr<OnlineStore> store;
   std::unique_ptr<const StoreReader> reader;  // Feeds read beside the writer.
+  std::unique_ptr<RedisStore> redis;          // [store] online: or there. Null: embedded.
+  std::atomic<bool> redis_lost = false;
   std::atomic<std::int64_t> last_arrival_ms = 0, next_offset = 0;
   std::map<std::uint64_t, LogRecord> waiting;       // Durable, but an earlier record is not folded yet.
   std::unordered_map<Key, std::uint64_t> requests;  // Of a request id: its record's offset.
@@ -208,24 +212,72 @@ struct Service::State {
     store->Publish();
     last_arrival_ms = store->last_arrival_ms();
     next_offset = store->next_offset();
+    ++publishable;
+    changed.notify_all();
     folded.notify_all();
     folded.wait(lock, [&] { return store->next_offset() > last; });
   }
+
+  std::uint64_t publishable = 0;  // Goes up with each change that readers of a Redis have not seen.
+
+  // Brings to the Redis what was folded and sealed, as soon as it was.
+  void PublishRows(const std::stop_token& stop) {
+    std::uint64_t done = 0;
+    while (!stop.stop_requested()) {
+      {
+        std::unique_lock lock(mutex);
+        changed.wait_for(lock, stop, std::chrono::milliseconds(redis_lost ? 200 : 1000),
+                         [&] { return publishable != done; });
+        done = publishable;
+      }
+      const Status status = redis->Publish(mutex);
+      if (!status.ok() && !redis_lost)
+        std::fprintf(stderr, "gfr serve: rows are not published: %s\n", status.error().message.c_str());
+      redis_lost = !status.ok();
+    }
+  }
+
+  const FeatureReader& rows() const { return redis ? redis->features() : reader->features(); }
 
   // Seals the epochs that have ended, also while no event comes. Not while one is on its way to the disk: it may be of
   // an epoch that has ended since.
   void SealEpochs() {
     const std::int64_t now_ms = clock.now_ms();
     const std::lock_guard lock(mutex);
+    const std::int64_t before_ms = store->epoch_end_ms();
     if (store->next_offset() == static_cast<std::int64_t>(log->next_offset())) store->AdvanceTo(EpochEndAt(now_ms));
+    if (store->epoch_end_ms() == before_ms) return;
+    ++publishable;
+    changed.notify_all();
+  }
+
+  // The skew monitor: a sample of what was served since the last snapshot, against a replay from it.
+  void VerifySample() {
+    const auto check = VerifyServed(PosixFileSystem(), project.log_folder(), project.features(),
+                                    {.snapshot = project.snapshot_path(), .max_requests = 1000});
+    if (!check.ok()) {
+      std::fprintf(stderr, "gfr serve: served values cannot be verified: %s\n", check.error().ToString().c_str());
+      return;
+    }
+    counters.verified += check.value().values;
+    counters.different += check.value().different;
+    if (check.value().different > 0)
+      std::fprintf(stderr, "gfr serve: ALERT: served values differ from the replay: %s\n",
+                   check.value().first_difference.c_str());
   }
 
   // Seals epochs, looks for a new champion, loads it aside, and swaps it in between two requests.
   void Watch(const std::stop_token& stop) {
     std::int64_t next_snapshot_ms = MonotonicMs() + kSnapshotMs;
+    const std::int64_t verify_ms = project.serve().verify_ms;
+    std::int64_t next_verify_ms = MonotonicMs() + verify_ms;
     while (!stop.stop_requested()) {
       SealEpochs();
       LookForChampion();
+      if (verify_ms > 0 && MonotonicMs() >= next_verify_ms) {
+        VerifySample();
+        next_verify_ms = MonotonicMs() + verify_ms;
+      }
       if (MonotonicMs() >= next_snapshot_ms) {
         next_snapshot_ms = MonotonicMs() + kSnapshotMs;
         SaveSnapshot();
@@ -326,11 +378,15 @@ struct Service::State {
   HttpResponse Models();
   HttpResponse ChangeChampion(const HttpRequest& request);
 
-  std::jthread watcher;  // The last member: it uses the others until it has ended.
+  std::jthread watcher, publisher;  // The last members: they use the others until they have ended.
 };
 
 Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Service::~Service() {
+  if (state_->publisher.joinable()) {
+    state_->publisher.request_stop();
+    state_->publisher.join();
+  }
   if (!state_->watcher.joinable()) return;
   state_->watcher.request_stop();
   state_->watcher.join();
@@ -368,6 +424,16 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
   s.store->AdvanceTo(EpochEndAt(s.clock.now_ms()));
   s.store->Share();
   s.reader = std::make_unique<const StoreReader>(*s.store);
+  if (const OnlineAddress& online = project.serve().online; !online.embedded) {
+    s.store->Track();
+    const WallClock started;
+    s.redis = std::make_unique<RedisStore>(online.redis, *s.store, s.holder, started.now_ms());
+    if (const Status status = s.redis->Publish(s.mutex); !status.ok()) {
+      std::fprintf(stderr, "gfr serve: rows are not published: %s\n", status.error().message.c_str());
+      s.redis_lost = true;
+    }
+    s.publisher = std::jthread([&s](const std::stop_token& stop) { s.PublishRows(stop); });
+  }
   s.last_arrival_ms = std::max<std::int64_t>(s.store->last_arrival_ms(), 0);
   s.next_offset = s.store->next_offset();
   s.LookForChampion();
@@ -435,8 +501,9 @@ HttpResponse Service::State::FeedFor(const HttpRequest& http) {
     request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(next_offset.load()) + "-" +
                          std::to_string(++generated);
   const std::shared_ptr<const BoundModel> bound = model.load();
-  Feed feed = Rank(*store, reader->features(), bound.get(), project.feed(), request);
+  Feed feed = Rank(*store, rows(), bound.get(), project.feed(), request);
   ++counters.feeds;
+  counters.degraded += !feed.degraded.empty();
   counters.undeclared += UndeclaredNames(request);
   const std::size_t columns = store->features().columns();
   Json items = Json::array();
@@ -485,11 +552,11 @@ HttpResponse Service::State::Explain(const std::string& request_id) {
 }
 
 HttpResponse Service::State::Metrics() {
-  const std::pair<const char*, std::uint64_t> since_start[] = {{"gfr_events_accepted_total", counters.accepted},
-                                                               {"gfr_events_duplicate_total", counters.duplicates},
-                                                               {"gfr_events_rejected_total", counters.rejected},
-                                                               {"gfr_feeds_total", counters.feeds},
-                                                               {"gfr_undeclared_names_total", counters.undeclared}};
+  const std::pair<const char*, std::uint64_t> since_start[] = {
+      {"gfr_events_accepted_total", counters.accepted}, {"gfr_events_duplicate_total", counters.duplicates},
+      {"gfr_events_rejected_total", counters.rejected}, {"gfr_feeds_total", counters.feeds},
+      {"gfr_feeds_degraded_total", counters.degraded},  {"gfr_undeclared_names_total", counters.undeclared},
+      {"gfr_skew_values_total", counters.verified},     {"gfr_skew_different_total", counters.different}};
   std::string text;
   for (const auto& [name, count] : since_start) {
     text += std::string("# HELP ") + name + " Since the server started.\n# TYPE " + name + " counter\n" + name + " " +

@@ -45,20 +45,10 @@ void FeatureReader::OwnVectors(const ReadRequest& request, ReadLease* lease) con
   }
 }
 
-void FeatureReader::Read(const ReadRequest& request, ReadLease* lease, float* out) const {
+// What request and rows say of the items, the user and the request itself.
+void FeatureReader::FillProperties(const ReadRequest& request, ReadLease* lease) const {
   const PropertySchema& schema = features_->schema;
-  const std::size_t n = request.items.size(), columns = features_->columns(), properties = schema.item_names.size();
-  const auto one = [](const auto& value) { return std::span(&value, 1); };
-
-  lease->keys.resize(n);
-  for (std::size_t i = 0; i < n; ++i) lease->keys[i] = KeyOf(request.items[i].item_id);
-  lease->items.assign(n, nullptr);
-  const std::byte* shop = nullptr;
-  const Key shop_key = 1;
-  const std::array<RowQuery, 2> first{RowQuery{SharedState::kItems, lease->keys, lease->items},
-                                      RowQuery{SharedState::kShop, one(shop_key), {&shop, 1}}};
-  shared_rows_.Fetch(first, &lease->shared);
-
+  const std::size_t n = request.items.size(), properties = schema.item_names.size();
   lease->item_properties.assign(n * properties, {});
   lease->item_vectors.assign(n, nullptr);
   for (std::size_t i = 0; i < n; ++i) {
@@ -79,28 +69,22 @@ void FeatureReader::Read(const ReadRequest& request, ReadLease* lease, float* ou
   lease->request_item_properties.assign(n * said, {});
   for (std::size_t i = 0; i < n && said > 0; ++i)
     schema.ReadRequestItem(request.items[i].properties, {&lease->request_item_properties[i * said], said});
+}
 
-  const std::byte* user_views = lease->user_row ? lease->user_row + layout_.user_views_at : nullptr;
-  const std::byte* session = lease->session_row && !RowLayout::SessionIsOver(lease->session_row, request.now_ms)
-                                 ? lease->session_row
-                                 : nullptr;
-  const std::byte* session_views = session ? session + RowLayout::session_views_at : nullptr;
-  const ReadContext context{
-      .now_ms = request.now_ms,
-      .epoch_end_ms = lease->shared.bound() != Timeline::kNothing ? lease->shared.bound() : replayed_epoch_ms_,
-      .items = lease->keys,
-      .item_properties = lease->item_properties.data(),
-      .item_property_count = properties,
-      .user_properties = lease->user_properties,
-      .supplied = request.supplied,
-      .item_vectors = lease->item_vectors.data(),
-      .request_properties = lease->request_properties,
-      .request_item_properties = lease->request_item_properties.data(),
-      .request_item_property_count = said,
-      .surface = request.surface,
-      .last_item = session ? RowLayout::Session(session).last_item : 0};
+void FeatureReader::FindRows(const ReadRequest& request, ReadLease* lease) const {
+  const std::size_t n = request.items.size(), properties = features_->schema.item_names.size(),
+                    entities = features_->entities.size();
+  lease->keys.resize(n);
+  for (std::size_t i = 0; i < n; ++i) lease->keys[i] = KeyOf(request.items[i].item_id);
+  lease->items.assign(n, nullptr);
+  lease->shop = nullptr;
+  const Key shop_key = 1;
+  const std::array<RowQuery, 2> first{RowQuery{SharedState::kItems, lease->keys, lease->items},
+                                      RowQuery{SharedState::kShop, {&shop_key, 1}, {&lease->shop, 1}}};
+  shared_rows_.Fetch(first, &lease->shared);
+  if (lease->session_row && RowLayout::SessionIsOver(lease->session_row, request.now_ms)) lease->session_row = nullptr;
+  FillProperties(request, lease);
 
-  const std::size_t entities = features_->entities.size();
   lease->entity_keys.resize(entities * n);
   lease->entity_rows.assign(entities * n, nullptr);
   std::vector<RowQuery> queries;
@@ -110,33 +94,62 @@ void FeatureReader::Read(const ReadRequest& request, ReadLease* lease, float* ou
           features_->entities[e].KeyFor({lease->keys[i],
                                          {&lease->item_properties[i * properties], properties},
                                          lease->user_properties,
-                                         context.surface,
-                                         context.last_item});
+                                         request.surface,
+                                         LastItem(*lease)});
     queries.push_back({SharedState::kEntities + static_cast<std::uint32_t>(e),
                        {lease->entity_keys.data() + e * n, n},
                        {lease->entity_rows.data() + e * n, n}});
   }
   if (n > 0 && entities > 0) shared_rows_.FetchMore(queries, &lease->shared);
+}
+
+Key FeatureReader::LastItem(const ReadLease& lease) {
+  return lease.session_row ? RowLayout::Session(lease.session_row).last_item : 0;
+}
+
+void FeatureReader::Read(const ReadRequest& request, ReadLease* lease, float* out) const {
+  FindRows(request, lease);
+  if (lease->degraded()) {  // All rows or none, so that a replay can give the same values: those of before the log.
+    lease->user_row = lease->session_row = lease->shop = nullptr;
+    lease->items.assign(lease->items.size(), nullptr);
+    lease->entity_rows.assign(lease->entity_rows.size(), nullptr);
+    FillProperties(request, lease);
+  }
+  const std::size_t n = request.items.size(), columns = features_->columns();
+  const ReadContext context{.now_ms = request.now_ms,
+                            .epoch_end_ms = lease->epoch_end_ms() != Timeline::kNothing || lease->degraded()
+                                                ? lease->epoch_end_ms()
+                                                : replayed_epoch_ms_,
+                            .items = lease->keys,
+                            .item_properties = lease->item_properties.data(),
+                            .item_property_count = features_->schema.item_names.size(),
+                            .user_properties = lease->user_properties,
+                            .supplied = request.supplied,
+                            .item_vectors = lease->item_vectors.data(),
+                            .request_properties = lease->request_properties,
+                            .request_item_properties = lease->request_item_properties.data(),
+                            .request_item_property_count = features_->schema.request_item_names.size(),
+                            .surface = request.surface,
+                            .last_item = LastItem(*lease)};
 
   lease->rows.resize(n);
   lease->parents.resize(n);
   for (std::size_t k = 0; k < columns; ++k) {
     const BoundFeature& f = features_->features[k];
     const Scope scope = f.view->spec().scope;
-    const std::byte* own = scope == Scope::kUser ? user_views : scope == Scope::kSession ? session_views : nullptr;
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::byte* row = f.entity >= 0 ? lease->entity_rows[static_cast<std::size_t>(f.entity) * n + i] : own;
-      lease->rows[i] = row ? row + f.offset : nullptr;
-    }
-    const std::byte* parent = f.entity >= 0 && shop ? shop + shared_.ShopOffset(k) : nullptr;
-    if (f.parent >= 0) {
-      const BoundFeature& to = features_->parents[static_cast<std::size_t>(f.parent)];
-      for (std::size_t i = 0; i < n; ++i) {
-        const std::byte* row = lease->entity_rows[static_cast<std::size_t>(to.entity) * n + i];
-        lease->parents[i] = row ? row + to.offset : nullptr;
-      }
-    }
-    f.view->Read(context, {lease->rows, parent, {lease->parents.data(), f.parent >= 0 ? n : 0}}, {out + k, columns});
+    const std::byte* own = nullptr;
+    if (scope == Scope::kUser && lease->user_row) own = lease->user_row + layout_.user_views_at + f.offset;
+    if (scope == Scope::kSession && lease->session_row)
+      own = lease->session_row + RowLayout::session_views_at + f.offset;
+    const auto of_entity = [&](const BoundFeature& of, std::size_t i) {
+      const std::byte* row = lease->entity_rows[static_cast<std::size_t>(of.entity) * n + i];
+      return row ? row + of.offset : nullptr;
+    };
+    for (std::size_t i = 0; i < n; ++i) lease->rows[i] = f.entity >= 0 ? of_entity(f, i) : own;
+    for (std::size_t i = 0; f.parent >= 0 && i < n; ++i)
+      lease->parents[i] = of_entity(features_->parents[static_cast<std::size_t>(f.parent)], i);
+    const std::byte* shop = f.entity >= 0 && lease->shop ? lease->shop + shared_.ShopOffset(k) : nullptr;
+    f.view->Read(context, {lease->rows, shop, {lease->parents.data(), f.parent >= 0 ? n : 0}}, {out + k, columns});
   }
 }
 

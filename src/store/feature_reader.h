@@ -31,13 +31,14 @@ struct ReadLease {
   Key user = 0;                         // After aliases.
   const std::byte* user_row = nullptr;  // Null: not known.
   std::vector<const std::byte*> items;  // The items' rows; null: not in the catalogue.
-  std::int64_t as_of() const { return users.bound() == Timeline::kNothing ? -1 : users.bound() - 1; }
-  std::int64_t epoch_end_ms() const { return shared.bound(); }
+  // Offset of the last record in the users' rows, and the epoch; of a degraded read those of before the log.
+  std::int64_t as_of() const { return degraded() || users.bound() == Timeline::kNothing ? -1 : users.bound() - 1; }
+  std::int64_t epoch_end_ms() const { return degraded() ? Timeline::kNothing : shared.bound(); }
   bool degraded() const { return users.degraded() || shared.degraded(); }
 
  private:
   friend class FeatureReader;
-  const std::byte* session_row = nullptr;
+  const std::byte *session_row = nullptr, *shop = nullptr;
   std::vector<Key> keys, entity_keys;
   std::vector<const std::byte*> entity_rows, rows, parents;
   std::vector<PropertyValue> item_properties, user_properties, request_properties, request_item_properties;
@@ -62,6 +63,9 @@ class FeatureReader {
 
  private:
   void OwnVectors(const ReadRequest& request, ReadLease* lease) const;
+  void FillProperties(const ReadRequest& request, ReadLease* lease) const;
+  void FindRows(const ReadRequest& request, ReadLease* lease) const;
+  static Key LastItem(const ReadLease& lease);
   const std::shared_ptr<const FeatureSet> features_;
   const RowLayout layout_;
   RowReader& users_;

@@ -84,9 +84,21 @@ bool OnlineStore::KnowsUser(Key user) const {
   return row && RowLayout::User(row).known != 0;
 }
 
+std::byte* OnlineStore::Write(std::uint32_t table, Key key) {
+  if (tracks_) user_changes_.push_back({table, key});
+  VersionedTable* const tables[] = {&users_, &sessions_, &aliases_};
+  return tables[table]->Write(key, stamp());
+}
+
+void OnlineStore::Erase(std::uint32_t table, Key key) {
+  if (tracks_) user_changes_.push_back({table, key, /*erased=*/true});
+  VersionedTable* const tables[] = {&users_, &sessions_, &aliases_};
+  tables[table]->Erase(key, stamp());
+}
+
 std::byte* OnlineStore::UserRow(Key user) {
   if (user == 0) return nullptr;
-  std::byte* row = users_.Write(user, stamp());
+  std::byte* row = Write(FeatureReader::kUsers, user);
   if (RowLayout::User(row).known == 0) {
     RowLayout::User(row).known = 1;
     for (PropertyValue& value : layout_.UserProperties(row)) new (&value) PropertyValue();
@@ -96,7 +108,7 @@ std::byte* OnlineStore::UserRow(Key user) {
 
 std::byte* OnlineStore::SessionRow(Key session, Key user, std::int64_t arrival_ms) {
   if (session == 0) return nullptr;
-  std::byte* row = sessions_.Write(session, stamp());
+  std::byte* row = Write(FeatureReader::kSessions, session);
   SessionHeader& header = RowLayout::Session(row);
   if (header.last_arrival_ms != 0 && RowLayout::SessionIsOver(row, arrival_ms))
     std::memset(row, 0, sessions_.row_bytes());
@@ -240,7 +252,7 @@ void OnlineStore::Join(const Event& event, std::int64_t arrival_ms) {
       if (recent[i - 1] != 0) Touch(recent[i - 1], RowLayout::User(into));
     }
     merge(Scope::kUser, source + layout_.user_views_at, into + layout_.user_views_at);
-    users_.Erase(from, stamp());
+    Erase(FeatureReader::kUsers, from);
   }
   if (const Key session = KeyOf(event.session_id); session != 0) {
     const Key of_from = SessionKey(from, session);
@@ -250,18 +262,18 @@ void OnlineStore::Join(const Event& event, std::int64_t arrival_ms) {
       source = sessions_.Find(of_from);
       if (const Key last = RowLayout::Session(source).last_item; last != 0) RowLayout::Session(into).last_item = last;
       merge(Scope::kSession, source + RowLayout::session_views_at, into + RowLayout::session_views_at);
-      sessions_.Erase(of_from, stamp());
+      Erase(FeatureReader::kSessions, of_from);
     }
   }
-  std::memcpy(aliases_.Write(from, stamp()), &to, sizeof to);
+  std::memcpy(Write(FeatureReader::kAliases, from), &to, sizeof to);
 }
 
 void OnlineStore::Forget(Key user) {
   if (user == 0) return;
-  if (users_.Find(user)) users_.Erase(user, stamp());
+  if (users_.Find(user)) Erase(FeatureReader::kUsers, user);
   for (std::uint32_t id = 0; id < sessions_.size(); ++id) {
     const std::byte* row = sessions_.At(id);
-    if (row && RowLayout::Session(row).user == user) sessions_.Erase(sessions_.KeyAt(id), stamp());
+    if (row && RowLayout::Session(row).user == user) Erase(FeatureReader::kSessions, sessions_.KeyAt(id));
   }
 }
 
@@ -273,7 +285,7 @@ void OnlineStore::DropIdleSessions() {
     if (idle_at_ >= n) idle_at_ = 0;
     const std::byte* row = sessions_.At(idle_at_);
     if (row && RowLayout::SessionIsOver(row, shared_.epoch_end_ms()))
-      sessions_.Erase(sessions_.KeyAt(idle_at_), stamp());
+      Erase(FeatureReader::kSessions, sessions_.KeyAt(idle_at_));
     ++idle_at_;
   }
 }

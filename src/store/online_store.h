@@ -49,6 +49,13 @@ class OnlineStore {
   // From now on other threads read: what was folded when Publish was last called.
   void Share();
   void Publish();
+  // Keeps the keys of rows that are written from now on, for those who publish rows elsewhere (redis_rows.h).
+  void Track() {
+    tracks_ = true;
+    shared_.Track();
+  }
+  std::vector<RowChange> TakeUserChanges() { return std::exchange(user_changes_, {}); }
+  std::vector<RowChange> TakeSharedChanges() { return shared_.TakeChanges(); }
 
   // Folds only what the record says of the catalogue, into its open epoch.
   void FoldCatalogueOf(const LogRecord& record);
@@ -75,6 +82,8 @@ class OnlineStore {
  private:
   friend class SnapshotCodec;
   std::int64_t stamp() const { return next_offset_; }  // Of writes for the record being folded.
+  std::byte* Write(std::uint32_t table, Key key);
+  void Erase(std::uint32_t table, Key key);
   std::byte* UserRow(Key user);
   std::byte* SessionRow(Key session, Key user, std::int64_t arrival_ms);
   void Join(const Event& event, std::int64_t arrival_ms);
@@ -90,6 +99,8 @@ class OnlineStore {
   std::vector<std::vector<std::uint32_t>> user_features_, session_features_;  // By event type.
   std::unique_ptr<Timeline> timeline_;
   VersionedTable users_, sessions_, aliases_;  // aliases_: the Key of the login.
+  bool tracks_ = false;
+  std::vector<RowChange> user_changes_;
   SharedState shared_;
   NewestRowReader user_rows_, shared_rows_;
   FeatureReader reader_;

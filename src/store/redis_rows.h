@@ -35,12 +35,6 @@ struct RedisRowsConfig {
   int connections = 4;                   // Of a reader: Fetches at once; more of them wait for one another.
 };
 
-struct RowChange {
-  std::uint32_t table;
-  Key key;
-  bool erased = false;  // It was erased, even when it was written again since: nothing older stays in Redis.
-};
-
 // Thread safety: one thread at a time, not necessarily the tables' writer.
 class RedisRowOwner {
  public:

@@ -180,17 +180,23 @@ void SharedState::AdvanceTo(std::int64_t epoch_end_ms) {
   timeline_->Publish(epoch_end_ms);
 }
 
+std::byte* SharedState::Write(std::uint32_t table, Key key, std::int64_t epoch_end_ms) {
+  if (tracks_) changes_.push_back({table, key});
+  VersionedTable& rows = table == kItems ? items_ : table == kShop ? shop_ : *entities_[table - kEntities];
+  return rows.Write(key, epoch_end_ms);
+}
+
 void SharedState::Seal(std::int64_t epoch_end_ms, const Open& open) {
   // In order of key, so that dense ids do not depend on how the epoch was put together.
   for (const std::size_t id : IdsByKey(open.items)) {
     const Key key = open.items.key(id);
-    SealItem(epoch_end_ms, open.items.row(id), items_.Write(key, epoch_end_ms));
+    SealItem(epoch_end_ms, open.items.row(id), Write(kItems, key, epoch_end_ms));
     if (const auto text = open.ids.find(key); text != open.ids.end()) texts_.Set(items_.IdOf(key), text->second);
   }
-  std::byte* shop = shop_bytes_ > 0 ? shop_.Write(1, epoch_end_ms) : nullptr;
+  std::byte* shop = shop_bytes_ > 0 ? Write(kShop, 1, epoch_end_ms) : nullptr;
   for (std::size_t e = 0; e < entities_.size(); ++e) {
     for (const std::size_t id : IdsByKey(open.entities[e])) {
-      std::byte* row = entities_[e]->Write(open.entities[e].key(id), epoch_end_ms);
+      std::byte* row = Write(kEntities + static_cast<std::uint32_t>(e), open.entities[e].key(id), epoch_end_ms);
       for (const auto& [f, shop_at] : by_entity_[e])
         f->view->Seal(open.entities[e].row(id) + f->offset, epoch_end_ms, row + f->offset);
     }

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "feature/feature_set.h"
@@ -69,6 +70,9 @@ class SharedState {
   static constexpr std::uint32_t kItems = 0, kShop = 1, kEntities = 2;
   std::vector<const VersionedTable*> tables() const;
   Timeline& timeline() const { return *timeline_; }
+  // Keeps the keys of rows that are sealed from now on.
+  void Track() { tracks_ = true; }
+  std::vector<RowChange> TakeChanges() { return std::exchange(changes_, {}); }
   void SetExclusive(bool exclusive);
 
   // How an item's row, and the shop's, are read.
@@ -100,6 +104,7 @@ class SharedState {
   std::size_t PlaceShop();
   Open& OpenAt(std::int64_t epoch_end_ms);
   void Seal(std::int64_t epoch_end_ms, const Open& open);
+  std::byte* Write(std::uint32_t table, Key key, std::int64_t epoch_end_ms);
   void SealItem(std::int64_t epoch_end_ms, const std::byte* delta, std::byte* row) const;
   void MergeItem(const std::byte* from, std::byte* into) const;
   void CopyVector(std::size_t v, const float* from, float* into) const;
@@ -123,6 +128,8 @@ class SharedState {
   VersionedTable shop_;   // The whole shop's state of every shared view.
   std::vector<std::unique_ptr<VersionedTable>> entities_;
   IdTexts texts_;  // Of items, by dense id.
+  bool tracks_ = false;
+  std::vector<RowChange> changes_;
   std::map<std::int64_t, Open> open_;
   std::int64_t epoch_end_ms_ = INT64_MIN;
 };

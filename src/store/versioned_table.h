@@ -145,4 +145,11 @@ class VersionedTable {
   std::vector<std::pair<std::int64_t, std::unique_ptr<Index>>> indexes_;  // Old ones, and what was published then.
 };
 
+// A row that was written, of a table by its number among those of its timeline.
+struct RowChange {
+  std::uint32_t table;
+  Key key;
+  bool erased = false;  // It was erased, even when it was written again since: nothing older stays in Redis.
+};
+
 }  // namespace gfr

@@ -1,0 +1,52 @@
+#include "store/redis_store.h"
+
+#include <cstdio>
+
+namespace gfr {
+namespace {
+
+// Rows of other definitions have names of their own.
+RedisRowsConfig ConfigOf(const RedisAddress& address, const char* what, const FeatureSet& set,
+                         const std::vector<const VersionedTable*>& tables) {
+  char space[64];
+  std::snprintf(space, sizeof space, "%s:%016llx", what, static_cast<unsigned long long>(set.fingerprint));
+  RedisRowsConfig config{.server = address, .space = space};
+  for (const VersionedTable* table : tables) config.row_bytes.push_back(table->row_bytes());
+  return config;
+}
+
+}  // namespace
+
+RedisStore::RedisStore(const RedisAddress& address, OnlineStore& store, const std::string& owner, std::int64_t ordinal)
+    : store_(store),
+      users_(ConfigOf(address, "users", store.features(), store.user_tables()), store.user_tables(), owner, ordinal),
+      shared_(ConfigOf(address, "shared", store.features(), store.shared().tables()), store.shared().tables(), owner,
+              ordinal),
+      users_reader_(ConfigOf(address, "users", store.features(), store.user_tables())),
+      shared_reader_(ConfigOf(address, "shared", store.features(), store.shared().tables())),
+      features_(store.shared_features(), users_reader_, shared_reader_, store.shared()) {}
+
+Status RedisStore::Take() {
+  GFR_TRY(users_.Take());
+  GFR_TRY(shared_.Take());
+  taken_ = true;
+  return {};
+}
+
+Status RedisStore::Publish(std::mutex& writer) {
+  if (!taken_) GFR_TRY(Take());
+  std::vector<RowChange> users, shared;
+  std::optional<Pin> users_now, shared_now;
+  {
+    const std::lock_guard lock(writer);
+    users = store_.TakeUserChanges();
+    shared = store_.TakeSharedChanges();
+    users_now.emplace(store_.users().Hold());
+    shared_now.emplace(store_.shared().timeline().Hold());
+  }
+  const Status done = users_.Publish(*std::move(users_now), users);
+  const Status too = shared_.Publish(*std::move(shared_now), shared);
+  return done.ok() ? too : done;
+}
+
+}  // namespace gfr

@@ -1,0 +1,39 @@
+// RedisStore: an OnlineStore's rows in a Redis too: what its writer folded is published there, and requests read there.
+//
+// The owning process folds and publishes (one at a time; another that takes over fences it); feeds of any process read
+// what was published, at one stamp of users' rows and one epoch. With the server gone, reads give missing values and
+// say `degraded`; when it is back the owner writes all rows again.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/clock.h"
+#include "store/online_address.h"
+#include "store/online_store.h"
+#include "store/redis_rows.h"
+
+namespace gfr {
+
+class RedisStore {
+ public:
+  // `store` is shared and tracked (OnlineStore::Share, Track), and outlives it. `ordinal`: above every earlier owner's
+  // (the time of start in ms).
+  RedisStore(const RedisAddress& address, OnlineStore& store, const std::string& owner, std::int64_t ordinal);
+
+  Status Take();  // Becomes the owner. kUnavailable: no server; Publish tries again.
+  // Publishes what the writer published: takes `writer`, the lock of the store's writer, for a moment only. By one
+  // thread. kUnavailable: the server is away, or another process is the owner now.
+  Status Publish(std::mutex& writer);
+  const FeatureReader& features() const { return features_; }  // From any thread.
+
+ private:
+  OnlineStore& store_;
+  bool taken_ = false;
+  RedisRowOwner users_, shared_;
+  RedisRowReader users_reader_, shared_reader_;
+  FeatureReader features_;
+};
+
+}  // namespace gfr
