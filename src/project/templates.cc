@@ -385,6 +385,7 @@ price = "number"
 rating = "number"
 discount = "number"
 released = "number"  # Seconds since 1970.
+# embedding = "vector:64"  # Made elsewhere, sent with item.update; the similarity at the end reads it.
 
 [user]
 geography = "category"
@@ -504,6 +505,7 @@ type = "interaction"
 read = "count"
 scope = "user"
 events = ["feed.click", "item.view", "cart.add", "purchase"]
+capacity = 12
 
 [[feature]]
 name = "touch_seconds_since"
@@ -511,6 +513,7 @@ type = "interaction"
 read = "seconds_since"
 scope = "user"
 events = ["feed.click", "item.view", "cart.add", "purchase"]
+capacity = 12
 
 [[feature]]
 name = "touch_steps_since"
@@ -518,6 +521,7 @@ type = "interaction"
 read = "steps_since"
 scope = "user"
 events = ["feed.click", "item.view", "cart.add", "purchase"]
+capacity = 12
 
 [[feature]]
 name = "session_touch_count"
@@ -532,7 +536,7 @@ type = "interaction"
 read = "count"
 scope = "user"
 events = ["feed.impression"]
-capacity = 32
+capacity = 28
 
 [[feature]]
 name = "bought_count"
@@ -540,7 +544,7 @@ type = "interaction"
 read = "count"
 scope = "user"
 events = ["purchase"]
-capacity = 8
+capacity = 4
 
 [[feature]]
 name = "carted_count"
@@ -548,7 +552,7 @@ type = "interaction"
 read = "count"
 scope = "user"
 events = ["cart.add"]
-capacity = 8
+capacity = 4
 
 [[feature]]
 name = "category_affinity"
@@ -557,7 +561,7 @@ scope = "user"
 property = "category"
 events = ["feed.click", "item.view", "cart.add", "purchase"]
 half_life = "14d"
-capacity = 12
+capacity = 10
 
 [[feature]]
 name = "brand_affinity"
@@ -566,7 +570,7 @@ scope = "user"
 property = "brand"
 events = ["feed.click", "item.view", "cart.add", "purchase"]
 half_life = "14d"
-capacity = 12
+capacity = 10
 
 [[feature]]
 name = "price_affinity"
@@ -699,6 +703,34 @@ denominator = ["feed.impression"]
 window = "7d"
 tiles = 7
 prior_weight = 50
+
+# More that a shop may want; the simulated market has none of these effects.
+
+# [[feature]]
+# name = "session_category_run"
+# type = "sequence"
+# read = "category_run"
+# scope = "session"
+# property = "category"
+# events = ["feed.click", "item.view", "cart.add", "purchase"]
+# capacity = 10
+
+# [[feature]]
+# name = "item_trend"
+# type = "trend"
+# scope = "item"
+# events = ["feed.click", "purchase"]
+# half_life = "1d"
+# long_half_life = "7d"
+
+# [[feature]]
+# name = "embedding_similarity"
+# type = "similarity"
+# read = "max_last"  # Or "mean", with a half_life.
+# scope = "session"
+# property = "embedding"
+# events = ["feed.click", "item.view", "cart.add", "purchase"]
+# capacity = 4
 )toml";
 
 }  // namespace
