@@ -51,6 +51,16 @@ void AddScore(CLI::App& app, Command& run);
 // demo.cc
 void AddDemo(CLI::App& app, Command& run);
 
+// How a log is replayed: --from, --to, --memory, --workers.
+struct ReplayFlags {
+  std::string from, to;
+  std::uint64_t memory_bytes = 4ull << 30;
+  int workers = 1;
+  Result<DatasetOptions> Options() const;  // kInvalidArgument: not a time.
+};
+void AddMemoryFlags(CLI::App& command, ReplayFlags& flags);
+void AddRangeFlags(CLI::App& command, ReplayFlags& flags);
+
 void PrintJson(const Json& json);  // On stdout.
 
 // Prints the error on stderr; 2 for wrong input or configuration, else 1.

@@ -161,55 +161,86 @@ void AddLog(CLI::App& app, Command& run) {
   });
 }
 
+Result<DatasetOptions> ReplayFlags::Options() const {
+  DatasetOptions options{.workers = workers, .memory_bytes = memory_bytes};
+  GFR_ASSIGN(options.from_ms, TimeOption(from, INT64_MIN));
+  GFR_ASSIGN(options.to_ms, TimeOption(to, INT64_MAX));
+  return options;
+}
+
+void AddMemoryFlags(CLI::App& command, ReplayFlags& flags) {
+  command
+      .add_option("--memory", flags.memory_bytes,
+                  "What the replay may use, as 6GiB; a log that needs more is replayed by partitions of users, with "
+                  "files beside it (4GiB)")
+      ->transform(CLI::AsSizeValue(false));
+  command.add_option("--workers", flags.workers, "Threads of a replay by partitions")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
+}
+
+void AddRangeFlags(CLI::App& command, ReplayFlags& flags) {
+  command.add_option("--from", flags.from, "Rows that arrived from then on: RFC 3339, inclusive");
+  command.add_option("--to", flags.to, "RFC 3339, exclusive");
+}
+
+namespace {
+
+int RunDataset(const std::string& out, const ReplayFlags& flags, const Common& common) {
+  const auto options = flags.Options();
+  if (!options.ok()) return Fail(options.error());
+  auto project = Project::Open(common.project);
+  if (!project.ok()) return Fail(project.error());
+  const Project& p = *project.value();
+  auto sink = DatasetExport::Open(PosixFileSystem(), out, *p.features(), p.objectives());
+  if (!sink.ok()) return Fail(sink.error());
+  const auto data = p.ReplayRows(options.value(), *sink.value());
+  if (!data.ok()) return Fail(data.error());
+  if (const Status s = sink.value()->Finish(); !s.ok()) return Fail(s.error());
+  Json json{{"events", data.value().records},
+            {"slates", sink.value()->slates()},
+            {"columns", p.features()->columns()},
+            {"objectives", Json::object()}};
+  for (std::size_t o = 0; o < p.objectives().size(); ++o)
+    json["objectives"][p.objectives()[o].name] = {{"rows", sink.value()->rows(o)},
+                                                  {"positives", sink.value()->positives(o)}};
+  if (common.json) {
+    PrintJson(json);
+    return 0;
+  }
+  std::printf("%s events, %s slates with a click, %s columns\n", json["events"].dump().c_str(),
+              json["slates"].dump().c_str(), json["columns"].dump().c_str());
+  for (const auto& [name, o] : json["objectives"].items())
+    std::printf("%-12s %10s rows %10s positives\n", name.c_str(), o["rows"].dump().c_str(),
+                o["positives"].dump().c_str());
+  return 0;
+}
+
+}  // namespace
+
 void AddDataset(CLI::App& app, Command& run) {
   static Common common;
   static std::string out;
+  static ReplayFlags flags;
   CLI::App* c = AddCommand(app, "dataset", "Replay the log to rows with labels; count them, or write them as Parquet",
-                           "gfr dataset --out rows --project demo", common);
+                           "gfr dataset --out rows --memory 6GiB --workers 2 --project demo", common);
   c->add_option("--out", out, "A folder for NAME.parquet of each objective");
-  c->callback([&run] {
-    run = [] {
-      auto project = Project::Open(common.project);
-      if (!project.ok()) return Fail(project.error());
-      const auto& objectives = project.value()->objectives();
-      const auto data = project.value()->MakeDataset({});
-      if (!data.ok()) return Fail(data.error());
-      if (!out.empty()) {
-        if (const Status s = ExportDataset(data.value(), *project.value()->features(), objectives, out); !s.ok())
-          return Fail(s.error());
-      }
-      Json json{{"events", data.value().records},
-                {"slates", data.value().slates.size()},
-                {"columns", data.value().columns},
-                {"objectives", Json::object()}};
-      for (std::size_t o = 0; o < objectives.size(); ++o) {
-        const ObjectiveRows& rows = data.value().objectives[o];
-        json["objectives"][objectives[o].name] = {{"rows", rows.size()},
-                                                  {"positives", std::ranges::count(rows.label, 1.0f)}};
-      }
-      if (common.json) {
-        PrintJson(json);
-        return 0;
-      }
-      std::printf("%s events, %s slates with a click, %s columns\n", json["events"].dump().c_str(),
-                  json["slates"].dump().c_str(), json["columns"].dump().c_str());
-      for (const auto& [name, o] : json["objectives"].items())
-        std::printf("%-12s %10s rows %10s positives\n", name.c_str(), o["rows"].dump().c_str(),
-                    o["positives"].dump().c_str());
-      return 0;
-    };
-  });
+  AddRangeFlags(*c, flags);
+  AddMemoryFlags(*c, flags);
+  c->callback([&run] { run = [] { return RunDataset(out, flags, common); }; });
 }
 
 void AddTrain(CLI::App& app, Command& run) {
   static Common common;
+  static ReplayFlags flags;
   CLI::App* c = AddCommand(app, "train", "Train, calibrate, evaluate and register a model version",
                            "gfr train --project demo", common);
+  AddMemoryFlags(*c, flags);
   c->callback([&run] {
     run = [] {
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
-      const auto trained = project.value()->Train();
+      const auto trained = project.value()->Train({.workers = flags.workers, .memory_bytes = flags.memory_bytes});
       if (!trained.ok()) return Fail(trained.error());
       const Project::Trained& t = trained.value();
       if (common.json) {

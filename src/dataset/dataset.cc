@@ -87,6 +87,7 @@ Status ReplayAll(FileSystem& fs, const std::string& log_folder, const std::vecto
       if (!more || (replay && done == about.records)) break;
       if (replay) {
         builder.Replay(record, about.last_arrival_ms);
+        GFR_TRY(sink.status);
       } else {
         overview.Add(record, about);
         builder.Index(record);

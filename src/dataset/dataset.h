@@ -47,7 +47,8 @@ struct SlateRow {
   Key user, session;
   std::int64_t arrival_ms;
   std::uint64_t offset;  // Of its impression.
-  std::size_t first;     // Index of its first item in Dataset::slate_features, in rows.
+  std::uint64_t click_offset;
+  std::size_t first;  // Index of its first item in Dataset::slate_features, in rows.
   int items;
   int clicked = -1;                            // Index of the first clicked item in the slate; -1: not in it.
   bool untouched;                              // None of its items was touched earlier in the session.

@@ -1,25 +1,74 @@
 #include "dataset/export_dataset.h"
 
-#include "table/parquet_writer.h"
+#include <algorithm>
 
 namespace gfr {
+namespace {
 
-Status ExportDataset(const Dataset& data, const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
-                     const std::string& folder) {
-  GFR_TRY(PosixFileSystem().MakeFolders(folder));
+constexpr std::size_t kBatchBytes = 16u << 20;  // Of an objective's batch.
+
+template <typename T>
+std::vector<T>& Values(NamedColumn& column) {
+  return std::get<std::vector<T>>(column.values);
+}
+
+}  // namespace
+
+ParquetMetadata DefinitionsOf(const FeatureSet& features) {
+  ParquetMetadata metadata{{"gfr.fingerprint", std::to_string(features.fingerprint)}};
+  for (const BoundFeature& f : features.features)
+    metadata.emplace_back("gfr.definition." + f.view->spec().name, std::to_string(f.view->spec().fingerprint));
+  return metadata;
+}
+
+Result<std::unique_ptr<DatasetExport>> DatasetExport::Open(FileSystem& fs, const std::string& folder,
+                                                           const FeatureSet& features,
+                                                           const std::vector<ObjectiveConfig>& objectives) {
+  auto made = std::make_unique<DatasetExport>();
+  made->columns_ = features.columns();
+  made->batch_rows_ = std::clamp<std::size_t>(kBatchBytes / (features.columns() * 4 + 28), 256, 1 << 18);
+  made->files_.resize(objectives.size());
+  if (folder.empty()) return made;
+  GFR_TRY(fs.MakeFolders(folder));
   for (std::size_t o = 0; o < objectives.size(); ++o) {
-    const ObjectiveRows& rows = data.objectives[o];
-    std::vector<NamedColumn> columns;
-    for (std::size_t k = 0; k < data.columns; ++k) {
-      std::vector<float> values(rows.size());
-      for (std::size_t i = 0; i < rows.size(); ++i) values[i] = rows.features[i * data.columns + k];
-      columns.push_back({features.features[k].view->spec().name, std::move(values)});
-    }
-    columns.push_back({"label", rows.label});
-    columns.push_back({"user", rows.user});
-    columns.push_back({"arrival_ms", rows.arrival_ms});
-    columns.push_back({"log_offset", rows.offset});
-    GFR_TRY(WriteParquet(JoinPath(folder, objectives[o].name + ".parquet"), columns));
+    File& file = made->files_[o];
+    for (const BoundFeature& f : features.features) file.batch.push_back({f.view->spec().name, std::vector<float>()});
+    file.batch.push_back({"label", std::vector<float>()});
+    file.batch.push_back({"user", std::vector<std::uint64_t>()});
+    file.batch.push_back({"arrival_ms", std::vector<std::int64_t>()});
+    file.batch.push_back({"log_offset", std::vector<std::uint64_t>()});
+    GFR_ASSIGN(file.writer, ParquetWriter::Open(fs, JoinPath(folder, objectives[o].name + ".parquet"), file.batch,
+                                                DefinitionsOf(features)));
+  }
+  return made;
+}
+
+void DatasetExport::Row(std::size_t objective, const RowPlace& place, bool label, std::span<const float> features) {
+  File& file = files_[objective];
+  ++file.rows;
+  file.positives += label;
+  if (!file.writer || !status.ok()) return;
+  for (std::size_t k = 0; k < columns_; ++k) Values<float>(file.batch[k]).push_back(features[k]);
+  Values<float>(file.batch[columns_]).push_back(label ? 1.0f : 0.0f);
+  Values<std::uint64_t>(file.batch[columns_ + 1]).push_back(place.user);
+  Values<std::int64_t>(file.batch[columns_ + 2]).push_back(place.arrival_ms);
+  Values<std::uint64_t>(file.batch[columns_ + 3]).push_back(place.offset);
+  if (++file.batched >= batch_rows_) status = Flush(file);
+}
+
+Status DatasetExport::Flush(File& file) const {
+  GFR_TRY(file.writer->Append(file.batch));
+  for (NamedColumn& column : file.batch) std::visit([](auto& values) { values.clear(); }, column.values);
+  file.batched = 0;
+  return {};
+}
+
+Status DatasetExport::Finish() {
+  GFR_TRY(status);
+  for (File& file : files_) {
+    if (!file.writer) continue;
+    GFR_TRY(Flush(file));
+    GFR_TRY(file.writer->Close());
   }
   return {};
 }

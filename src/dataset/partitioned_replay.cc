@@ -81,7 +81,7 @@ class Piecewise {
 Status Short(const Spill& spill) { return Error{ErrorCode::kCorrupt, "ends too early", {spill.path(), 0}}; }
 
 // The records of one partition, in log order.
-Status ForEachRecord(const Spill& spill, const std::function<Status(const LogRecord&)>& each) {
+Status ForEachRecord(const Spill& spill, std::uint32_t types, const std::function<Status(const LogRecord&)>& each) {
   Piecewise in(spill);
   LogRecord record;
   for (;;) {
@@ -91,9 +91,9 @@ Status ForEachRecord(const Spill& spill, const std::function<Status(const LogRec
     std::memcpy(&length, in.data().data(), 4);
     GFR_ASSIGN(const bool whole, in.Have(kRecordHeaderBytes + length));
     std::size_t size = 0;
-    if (!whole || ReadRecord(in.data(), &record, &size) != RecordState::kOk) return Short(spill);
+    if (!whole || ReadRecord(in.data(), &record, &size, types) != RecordState::kOk) return Short(spill);
     in.Skip(size);
-    GFR_TRY(each(record));
+    if (types >> static_cast<unsigned>(record.event.type) & 1u) GFR_TRY(each(record));
   }
 }
 
@@ -189,16 +189,26 @@ Status InParallel(int workers, int count, const std::function<Status(int)>& work
   return first;
 }
 
-// A partition's rows in a file: RowPlace, label, features; its slates stay in memory.
+// A partition's rows in files, an objective each: RowPlace, label, features. Its slates in another: SlateHead, the
+// baselines' scores, features.
 struct RowHead {
   RowPlace place;
   float label;
+};
+struct SlateHead {
+  Key user, session;
+  std::int64_t arrival_ms;
+  std::uint64_t offset, click_offset;
+  std::int32_t items, clicked;
+  std::uint32_t untouched, features;
+  std::size_t tail_bytes() const { return (2 * static_cast<std::size_t>(items) + features) * sizeof(float); }
 };
 class SpillSink final : public RowSink {
  public:
   SpillSink(FileSystem& fs, const std::string& path, std::size_t objectives) {
     for (std::size_t o = 0; o < objectives; ++o)
       rows.push_back(std::make_unique<Spill>(fs, path + "." + std::to_string(o)));
+    slates = std::make_unique<Spill>(fs, path + ".slates");
   }
   void Row(std::size_t objective, const RowPlace& place, bool label, std::span<const float> features) override {
     Spill& out = *rows[objective];
@@ -208,11 +218,22 @@ class SpillSink final : public RowSink {
     if (const Status flushed = out.Flush(); !flushed.ok() && status.ok()) status = flushed;
   }
   void Slate(SlateRow slate, std::span<const float> features) override {
-    slates.push_back({std::move(slate), {features.begin(), features.end()}});
+    const SlateHead head{slate.user,    slate.session,      slate.arrival_ms,
+                         slate.offset,  slate.click_offset, slate.items,
+                         slate.clicked, slate.untouched,    static_cast<std::uint32_t>(features.size())};
+    slates->buffer.append(reinterpret_cast<const char*>(&head), sizeof head);
+    Put(slate.popularity, *slates);
+    Put(slate.most_recent, *slates);
+    slates->buffer.append(reinterpret_cast<const char*>(features.data()), features.size_bytes());
+    if (const Status flushed = slates->Flush(); !flushed.ok() && status.ok()) status = flushed;
   }
   std::vector<std::unique_ptr<Spill>> rows;
-  std::vector<std::pair<SlateRow, std::vector<float>>> slates;
-  Status status;
+  std::unique_ptr<Spill> slates;
+
+ private:
+  static void Put(const std::vector<float>& values, Spill& out) {
+    out.buffer.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+  }
 };
 
 class Replay {
@@ -288,7 +309,7 @@ class Replay {
   Status Lines(int p) {
     LinesOut epochs(catalogue_, *lines_[static_cast<std::size_t>(p)]);
     OnlineStore store(features_, {.user_views = false, .shared_lines = true, .catalogue = false}, &epochs);
-    GFR_TRY(ForEachRecord(*records_[static_cast<std::size_t>(p)], [&](const LogRecord& r) {
+    GFR_TRY(ForEachRecord(*records_[static_cast<std::size_t>(p)], kAllTypes, [&](const LogRecord& r) {
       store.Fold(r);
       return store.status();
     }));
@@ -325,63 +346,99 @@ class Replay {
     SpillSink& sink = *rows_[static_cast<std::size_t>(p)];
     RowBuilder builder(objectives_, options_, people_, store, sink);
     const Spill& records = *records_[static_cast<std::size_t>(p)];
-    GFR_TRY(ForEachRecord(records, [&](const LogRecord& r) {
+    GFR_TRY(ForEachRecord(records, builder.indexed_types(), [&](const LogRecord& r) {
       builder.Index(r);
       return Status();
     }));
-    GFR_TRY(ForEachRecord(records, [&](const LogRecord& r) {
+    GFR_TRY(ForEachRecord(records, kAllTypes, [&](const LogRecord& r) {
       builder.Replay(r, end_ms_);
-      return store.status();
+      return store.status().ok() ? sink.status : store.status();
     }));
     builder.Finish();
     GFR_TRY(store.status());
     GFR_TRY(sink.status);
     for (const auto& spill : sink.rows) GFR_TRY(spill->Close());
+    GFR_TRY(sink.slates->Close());
     records_[static_cast<std::size_t>(p)].reset();
     return {};
   }
 
-  Status Collect(RowSink& sink) {
-    const std::size_t row_bytes = sizeof(RowHead) + features_->columns() * sizeof(float);
-    std::vector<float> features(features_->columns());
-    for (std::size_t o = 0; o < objectives_.size(); ++o) {
-      struct Source {
-        std::unique_ptr<Piecewise> in;
-        RowHead head;
-      };
-      std::vector<Source> sources;
-      const auto next = [&](Source& s) -> Result<bool> {
-        GFR_ASSIGN(const bool more, s.in->Have(row_bytes));
-        if (more) std::memcpy(&s.head, s.in->data().data(), sizeof s.head);
-        return more;
-      };
-      for (const auto& rows : rows_) {
-        Source s{std::make_unique<Piecewise>(*rows->rows[o]), {}};
-        GFR_ASSIGN(const bool any, next(s));
-        if (any) sources.push_back(std::move(s));
-      }
-      const auto later = [](const Source& a, const Source& b) {
-        return std::pair(a.head.place.offset, a.head.place.line) > std::pair(b.head.place.offset, b.head.place.line);
-      };
-      std::ranges::make_heap(sources, later);
-      while (!sources.empty()) {
-        std::ranges::pop_heap(sources, later);
-        Source& s = sources.back();
-        std::memcpy(features.data(), s.in->data().data() + sizeof s.head, features.size() * sizeof(float));
-        sink.Row(o, s.head.place, s.head.label > 0, features);
-        s.in->Skip(row_bytes);
-        GFR_ASSIGN(const bool more, next(s));
-        if (more)
-          std::ranges::push_heap(sources, later);
-        else
-          sources.pop_back();
-      }
+  // A file of the partition's rows or slates, at its next one.
+  template <typename Head>
+  struct Source {
+    std::unique_ptr<Piecewise> in;
+    Head head;
+    std::size_t tail_bytes = 0;
+  };
+
+  // Gives what all partitions wrote, in order of `place(head)`, to `each(head, what follows it)`.
+  template <typename Head, typename PlaceOf, typename Each>
+  static Status MergeFiles(const std::vector<const Spill*>& files, std::size_t (*tail_of)(const Head&, std::size_t),
+                           std::size_t columns, PlaceOf place, Each each) {
+    std::vector<Source<Head>> sources;
+    const auto next = [&](Source<Head>& s) -> Result<bool> {
+      GFR_ASSIGN(const bool more, s.in->Have(sizeof(Head)));
+      if (!more) return false;
+      std::memcpy(&s.head, s.in->data().data(), sizeof s.head);
+      s.tail_bytes = tail_of(s.head, columns);
+      return s.in->Have(sizeof(Head) + s.tail_bytes);
+    };
+    for (const Spill* file : files) {
+      Source<Head> s{std::make_unique<Piecewise>(*file), {}};
+      GFR_ASSIGN(const bool any, next(s));
+      if (any) sources.push_back(std::move(s));
     }
-    std::vector<std::pair<SlateRow, std::vector<float>>> slates;
-    for (const auto& rows : rows_) std::ranges::move(rows->slates, std::back_inserter(slates));
-    std::ranges::sort(slates, {}, [](const auto& s) { return s.first.offset; });
-    for (auto& [slate, values] : slates) sink.Slate(std::move(slate), values);
+    const auto later = [&](const Source<Head>& a, const Source<Head>& b) { return place(a.head) > place(b.head); };
+    std::ranges::make_heap(sources, later);
+    std::vector<float> tail;
+    while (!sources.empty()) {
+      std::ranges::pop_heap(sources, later);
+      Source<Head>& s = sources.back();
+      tail.resize(s.tail_bytes / sizeof(float));
+      std::memcpy(tail.data(), s.in->data().data() + sizeof(Head), s.tail_bytes);
+      GFR_TRY(each(s.head, std::span<const float>(tail)));
+      s.in->Skip(sizeof(Head) + s.tail_bytes);
+      GFR_ASSIGN(const bool more, next(s));
+      if (more)
+        std::ranges::push_heap(sources, later);
+      else
+        sources.pop_back();
+    }
     return {};
+  }
+
+  Status Collect(RowSink& sink) {
+    std::vector<const Spill*> files(rows_.size());
+    for (std::size_t o = 0; o < objectives_.size(); ++o) {
+      std::ranges::transform(rows_, files.begin(), [&](const auto& rows) { return rows->rows[o].get(); });
+      GFR_TRY(MergeFiles<RowHead>(
+          files, [](const RowHead&, std::size_t columns) { return columns * sizeof(float); }, features_->columns(),
+          [](const RowHead& h) { return std::pair(h.place.offset, h.place.line); },
+          [&](const RowHead& h, std::span<const float> values) {
+            sink.Row(o, h.place, h.label > 0, values);
+            return sink.status;
+          }));
+    }
+    std::ranges::transform(rows_, files.begin(), [](const auto& rows) { return rows->slates.get(); });
+    return MergeFiles<SlateHead>(
+        files, [](const SlateHead& h, std::size_t) { return h.tail_bytes(); }, features_->columns(),
+        [](const SlateHead& h) { return h.click_offset; },
+        [&](const SlateHead& h, std::span<const float> values) {
+          const auto items = static_cast<std::ptrdiff_t>(h.items);
+          sink.Slate({.user = h.user,
+                      .session = h.session,
+                      .arrival_ms = h.arrival_ms,
+                      .offset = h.offset,
+                      .click_offset = h.click_offset,
+                      .first = 0,
+                      .items = h.items,
+                      .clicked = h.clicked,
+                      .untouched = h.untouched != 0,
+                      .popularity = {values.begin(), values.begin() + items},
+                      .most_recent = {values.begin() + items, values.begin() + 2 * items}},
+                     values.subspan(2 * static_cast<std::size_t>(items)));
+          return sink.status;
+        });
   }
 
   FileSystem& fs_;

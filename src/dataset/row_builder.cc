@@ -53,14 +53,14 @@ void RowBuilder::Index(const LogRecord& r) {
     if (r.event.type != objectives_[o].label) continue;
     for (const EventItem& item : r.event.items) {
       const Key key = KeyOf(item.item_id);
-      labels_[o][PairKey(user, key)].push_back({r.offset, r.event.time_ms});
+      labels_[o].push_back({PairKey(user, key), r.offset, r.event.time_ms});
       Key of = request;
       if (const auto shown = latest_impression_.find(PairKey(user, key));
           of == 0 && shown != latest_impression_.end() &&
           r.event.time_ms <= shown->second.second + objectives_[o].window_ms) {
         of = shown->second.first;
       }
-      if (of) labels_[o][PairKey(of ^ kRequestSalt, key)].push_back({r.offset, r.event.time_ms});
+      if (of) labels_[o].push_back({PairKey(of ^ kRequestSalt, key), r.offset, r.event.time_ms});
     }
   }
   if (r.event.type == EventType::kFeedRequest && r.event.served.columns > 0) {
@@ -70,8 +70,35 @@ void RowBuilder::Index(const LogRecord& r) {
   }
 }
 
+std::uint32_t RowBuilder::indexed_types() const {
+  std::uint32_t types =
+      1u << static_cast<unsigned>(EventType::kFeedRequest) | 1u << static_cast<unsigned>(EventType::kFeedImpression);
+  for (const ObjectiveConfig& o : objectives_) types |= 1u << static_cast<unsigned>(o.label);
+  return types;
+}
+
+void RowBuilder::SortLabels() {
+  for (auto& labels : labels_) {
+    labels.shrink_to_fit();
+    std::ranges::sort(labels, {}, [](const LabelPlace& l) { return std::pair(l.key, l.offset); });
+  }
+  latest_impression_ = {};
+  indexed_ = true;
+}
+
+bool RowBuilder::IsLabelled(std::size_t objective, Key key, std::uint64_t after_offset, std::int64_t until_ms) const {
+  const auto& labels = labels_[objective];
+  auto at = std::ranges::lower_bound(labels, std::pair(key, after_offset + 1), {},
+                                     [](const LabelPlace& l) { return std::pair(l.key, l.offset); });
+  for (; at != labels.end() && at->key == key; ++at) {
+    if (at->time_ms <= until_ms) return true;
+  }
+  return false;
+}
+
 void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
   const Event& e = r.event;
+  if (!indexed_) SortLabels();
   OpenServedBefore(r.offset);
   ForgetBefore(r.arrival_ms - kOpenRequestMs);
   const bool in_range = r.arrival_ms >= options_.from_ms && r.arrival_ms < options_.to_ms;
@@ -83,10 +110,17 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
     if (in_range && e.type == objectives_[o].population && (mature || !options_.drop_immature)) AddRows(r, o);
   }
   store_.Fold(r);
-  if (options_.slates && IsTouch(e.type)) {
-    auto& session = touched_[SessionKey(PersonOf(e), KeyOf(e.session_id))];
-    for (const EventItem& item : e.items) session[KeyOf(item.item_id)] = r.offset + 1;
-  }
+  if (options_.slates && IsTouch(e.type)) Touch(r);
+}
+
+void RowBuilder::Touch(const LogRecord& r) {
+  Touched& session = touched_[SessionKey(PersonOf(r.event), KeyOf(r.event.session_id))];
+  if (session.last_ms < r.arrival_ms - kOpenRequestMs) session.items.clear();
+  session.last_ms = r.arrival_ms;
+  for (const EventItem& item : r.event.items) session.items[KeyOf(item.item_id)] = r.offset + 1;
+  if (touched_.size() < touched_swept_) return;
+  std::erase_if(touched_, [&](const auto& t) { return t.second.last_ms < r.arrival_ms - kOpenRequestMs; });
+  touched_swept_ = std::max<std::size_t>(1024, 2 * touched_.size());
 }
 
 void RowBuilder::Finish() { OpenServedBefore(UINT64_MAX); }
@@ -156,8 +190,9 @@ void RowBuilder::Shown(const LogRecord& r) {
     if (row == open.items.end()) continue;
     open.shown_rows.push_back(static_cast<std::size_t>(row - open.items.begin()));
     std::uint64_t touch = 0;
-    if (session != touched_.end()) {
-      if (const auto found = session->second.find(item); found != session->second.end()) touch = found->second;
+    if (session != touched_.end() && session->second.last_ms >= r.arrival_ms - kOpenRequestMs) {
+      if (const auto found = session->second.items.find(item); found != session->second.items.end())
+        touch = found->second;
     }
     open.slate.untouched = open.slate.untouched && touch == 0;
     open.slate.most_recent.push_back(static_cast<float>(touch));
@@ -171,6 +206,7 @@ void RowBuilder::Clicked(const LogRecord& r) {
   if (at == open_.end() || !at->second.shown || at->second.clicked || r.event.items.empty()) return;
   OpenRequest& open = at->second;
   open.clicked = true;
+  open.slate.click_offset = r.offset;
   const Key item = KeyOf(r.event.items[0].item_id);
   std::vector<float> features;
   for (std::size_t i = 0; i < open.shown_rows.size(); ++i) {
@@ -186,10 +222,9 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
   const ObjectiveConfig& objective = objectives_[o];
   const Key user = PersonOf(r.event), request = RequestOf(r.event);
   const auto open = NamesRequest(objective.population) && request ? open_.find(request) : open_.end();
-  std::vector<float> own;
   if (open == open_.end()) {
     if (objective.population == EventType::kFeedImpression) return;  // Its request was not in the log.
-    own.resize(r.event.items.size() * columns_);
+    own_.resize(r.event.items.size() * columns_);
     store_.AdvanceTo(EpochEndAt(r.arrival_ms));
     store_.Read({.now_ms = r.arrival_ms,
                  .user = KeyOf(r.event.user_id),
@@ -198,11 +233,11 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
                  .context = r.event.context,
                  .items = r.event.items,
                  .supplied = false},
-                own.data());
+                own_.data());
   }
   for (std::size_t i = 0; i < r.event.items.size(); ++i) {
     const Key item = KeyOf(r.event.items[i].item_id);
-    const float* values = own.data() + i * columns_;
+    const float* values = own_.data() + i * columns_;
     if (open != open_.end()) {
       const auto at = std::ranges::find(open->second.items, item);
       if (at == open->second.items.end()) continue;
@@ -210,13 +245,8 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
     }
     const bool by_request =
         objective.population == EventType::kFeedImpression && objective.label == EventType::kFeedClick && request;
-    bool label = false;
-    if (const auto found = labels_[o].find(PairKey(by_request ? request ^ kRequestSalt : user, item));
-        found != labels_[o].end()) {
-      label = std::ranges::any_of(found->second, [&](const auto& at) {
-        return at.first > r.offset && at.second <= r.event.time_ms + objective.window_ms;
-      });
-    }
+    const bool label = IsLabelled(o, PairKey(by_request ? request ^ kRequestSalt : user, item), r.offset,
+                                  r.event.time_ms + objective.window_ms);
     sink_.Row(o, {r.offset, static_cast<std::uint32_t>(i), user, r.arrival_ms}, label, {values, columns_});
   }
 }

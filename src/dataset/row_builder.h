@@ -32,6 +32,7 @@ class RowSink {
   virtual ~RowSink() = default;
   virtual void Row(std::size_t objective, const RowPlace& place, bool label, std::span<const float> features) = 0;
   virtual void Slate(SlateRow slate, std::span<const float> features) = 0;
+  Status status;  // Its first error: what comes after is not kept, and the replay ends.
 };
 
 class RowBuilder {
@@ -41,6 +42,8 @@ class RowBuilder {
   void Index(const LogRecord& record);
   // `end_ms`: arrival of the log's last record, by which rows are mature or not.
   void Replay(const LogRecord& record, std::int64_t end_ms);
+  // Types of the records that Index has a use for; others need not be given.
+  std::uint32_t indexed_types() const;
   void Finish();  // After the last record: requests that were served behind it.
 
  private:
@@ -53,9 +56,21 @@ class RowBuilder {
     SlateRow slate;
     std::vector<std::size_t> shown_rows;  // Indexes into items.
   };
-  // Where label events lie: offsets and event times in log order.
-  using LabelIndex = std::unordered_map<Key, std::vector<std::pair<std::uint64_t, std::int64_t>>>;
+  // Where a label event lies.
+  struct LabelPlace {
+    Key key;
+    std::uint64_t offset;
+    std::int64_t time_ms;
+  };
+  // What a session touched, for the baseline that ranks by it; forgotten as the store's sessions are.
+  struct Touched {
+    std::int64_t last_ms = 0;
+    std::unordered_map<Key, std::uint64_t> items;  // To offset + 1.
+  };
 
+  void SortLabels();
+  bool IsLabelled(std::size_t objective, Key key, std::uint64_t after_offset, std::int64_t until_ms) const;
+  void Touch(const LogRecord& record);
   void OpenServedBefore(std::uint64_t offset);
   void Open(const LogRecord& record, std::int64_t now_ms, std::int64_t epoch_end_ms);
   void Shown(const LogRecord& record);
@@ -74,12 +89,15 @@ class RowBuilder {
   OnlineStore& store_;
   RowSink& sink_;
   const std::size_t columns_;
-  std::vector<LabelIndex> labels_;
+  std::vector<std::vector<LabelPlace>> labels_;  // Of each objective; sorted by key once Replay has begun.
+  bool indexed_ = false;
   std::unordered_map<Key, std::pair<Key, std::int64_t>> latest_impression_;  // Of user and item: its request and time.
   std::multimap<std::int64_t, LogRecord> served_;                            // By as_of.
   std::unordered_map<Key, OpenRequest> open_;                                // By RequestOf.
   std::multimap<std::int64_t, Key> open_since_;
-  std::unordered_map<Key, std::unordered_map<Key, std::uint64_t>> touched_;  // By session: item to offset + 1.
+  std::unordered_map<Key, Touched> touched_;  // By session.
+  std::size_t touched_swept_ = 1024;          // How many sessions the next sweep awaits.
+  std::vector<float> own_;                    // Of AddRows.
 };
 
 }  // namespace gfr

@@ -207,6 +207,10 @@ Result<Dataset> Project::MakeDataset(const DatasetOptions& options) const {
   return BuildDataset(PosixFileSystem(), log_folder(), features_, objectives_, options);
 }
 
+Result<Dataset> Project::ReplayRows(const DatasetOptions& options, RowSink& sink) const {
+  return BuildRows(PosixFileSystem(), log_folder(), features_, objectives_, options, sink);
+}
+
 Result<LogCheck> Project::CheckLog(bool repair) const {
   if (repair) GFR_TRY(PosixFileSystem().Remove(snapshot_path()));
   return gfr::CheckLog(PosixFileSystem(), log_folder(), repair);
@@ -226,8 +230,8 @@ Result<std::unique_ptr<OnlineStore>> Project::FoldLog() const {
   }
 }
 
-Result<Project::Trained> Project::Train() {
-  GFR_ASSIGN(const Dataset data, MakeDataset({}));
+Result<Project::Trained> Project::Train(const DatasetOptions& options) {
+  GFR_ASSIGN(const Dataset data, MakeDataset(options));
   return TrainOn(data);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/time.h"
 #include "dataset/dataset.h"
+#include "dataset/row_builder.h"
 #include "dataset/verify_served.h"
 #include "evaluate/report.h"
 #include "event/importer.h"
@@ -66,6 +67,7 @@ class Project {
   // Fills the log with the events of a simulated market.
   Result<Imported> Simulate(const MarketConfig& market);
   Result<Dataset> MakeDataset(const DatasetOptions& options) const;
+  Result<Dataset> ReplayRows(const DatasetOptions& options, RowSink& sink) const;  // BuildRows of the project's log.
 
   struct Trained {
     std::string version;
@@ -74,7 +76,7 @@ class Project {
     std::string html_path;
     std::vector<StageTime> stages;
   };
-  Result<Trained> Train();
+  Result<Trained> Train(const DatasetOptions& options = {});
   Result<Trained> TrainOn(const Dataset& data);
   Result<ServedCheck> VerifyServed() const;
   // CheckLog of the project's log. A log that was cut has no snapshot any more.

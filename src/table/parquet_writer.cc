@@ -1,10 +1,11 @@
 #include "table/parquet_writer.h"
 
 #include <arrow/api.h>
-#include <arrow/io/file.h>
+#include <arrow/io/interfaces.h>
+#include <arrow/util/key_value_metadata.h>
 #include <parquet/arrow/writer.h>
 
-#include <cstdio>
+#include <algorithm>
 
 namespace gfr {
 namespace {
@@ -42,30 +43,134 @@ MadeArray ArrayOf(const std::vector<std::vector<std::string>>& values) {
   return builder.Finish();
 }
 
-arrow::Status Write(const std::string& path, const std::vector<NamedColumn>& columns) {
-  arrow::FieldVector fields;
+arrow::Status ToArrow(const Status& status) {
+  return status.ok() ? arrow::Status::OK() : arrow::Status::IOError(status.error().ToString());
+}
+
+// Arrow's stream over our file.
+class FileOut final : public arrow::io::OutputStream {
+ public:
+  explicit FileOut(std::unique_ptr<WritableFile> file) : file_(std::move(file)) {}
+  arrow::Status Write(const void* data, std::int64_t size) override {
+    if (!file_) return arrow::Status::IOError("the file is closed");
+    return ToArrow(file_->Append({static_cast<const char*>(data), static_cast<std::size_t>(size)}));
+  }
+  arrow::Status Close() override {
+    if (closed()) return arrow::Status::OK();
+    const arrow::Status synced = ToArrow(file_->Sync());
+    file_.reset();
+    return synced;
+  }
+  arrow::Status Abort() override {
+    file_.reset();
+    return arrow::Status::OK();
+  }
+  arrow::Result<std::int64_t> Tell() const override {
+    if (!file_) return arrow::Status::IOError("the file is closed");
+    return static_cast<std::int64_t>(file_->size());
+  }
+  bool closed() const override { return !file_; }
+
+ private:
+  std::unique_ptr<WritableFile> file_;
+};
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> BatchOf(const std::vector<NamedColumn>& columns,
+                                                           const std::shared_ptr<arrow::Schema>& schema) {
   arrow::ArrayVector arrays;
   for (const NamedColumn& column : columns) {
     ARROW_ASSIGN_OR_RAISE(auto array, std::visit([](const auto& values) { return ArrayOf(values); }, column.values));
-    fields.push_back(arrow::field(column.name, array->type()));
     arrays.push_back(std::move(array));
   }
-  const auto table = arrow::Table::Make(arrow::schema(fields), arrays);
-  ARROW_ASSIGN_OR_RAISE(const auto out, arrow::io::FileOutputStream::Open(path));
-  const auto properties = parquet::WriterProperties::Builder().compression(arrow::Compression::ZSTD)->build();
-  ARROW_RETURN_NOT_OK(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), out, 1 << 18, properties));
-  return out->Close();
+  return arrow::RecordBatch::Make(schema, arrays.empty() ? 0 : arrays[0]->length(), arrays);
 }
 
 }  // namespace
 
-Status WriteParquet(const std::string& path, const std::vector<NamedColumn>& columns) {
-  const std::string beside = path + ".tmp";
-  if (const auto status = Write(beside, columns); !status.ok())
-    return Error{ErrorCode::kUnavailable, status.ToString(), {path, 0}};
-  if (std::rename(beside.c_str(), path.c_str()) != 0)
-    return Error{ErrorCode::kUnavailable, "cannot rename it into place", {path, 0}};
+struct ParquetWriter::State {
+  FileSystem& fs;
+  const std::string path;
+  std::shared_ptr<FileOut> out;
+  std::shared_ptr<arrow::Schema> schema;
+  std::unique_ptr<parquet::arrow::FileWriter> writer;
+  bool published = false;
+  std::string beside() const { return path + ".tmp"; }
+  Error Failed(const arrow::Status& status) const { return {ErrorCode::kUnavailable, status.ToString(), {path, 0}}; }
+};
+
+ParquetWriter::ParquetWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+ParquetWriter::~ParquetWriter() {
+  if (state_->published) return;
+  (void)state_->out->Abort();
+  state_->writer.reset();
+  (void)state_->fs.Remove(state_->beside());
+}
+
+Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(FileSystem& fs, const std::string& path,
+                                                           const std::vector<NamedColumn>& schema,
+                                                           const ParquetMetadata& metadata) {
+  auto state = std::make_unique<State>(State{.fs = fs, .path = path});
+  GFR_ASSIGN(auto file, fs.OpenForWrite(state->beside(), /*append=*/false));
+  state->out = std::make_shared<FileOut>(std::move(file));
+  const auto open = [&]() -> arrow::Status {
+    arrow::FieldVector fields;
+    for (const NamedColumn& column : schema) {
+      ARROW_ASSIGN_OR_RAISE(const auto array,
+                            std::visit([](const auto& values) { return ArrayOf(values); }, column.values));
+      fields.push_back(arrow::field(column.name, array->type()));
+    }
+    std::vector<std::string> keys, values;
+    for (const auto& [key, value] : metadata) {
+      keys.push_back(key);
+      values.push_back(value);
+    }
+    state->schema = arrow::schema(
+        fields, metadata.empty() ? nullptr : arrow::key_value_metadata(std::move(keys), std::move(values)));
+    const auto properties = parquet::WriterProperties::Builder().compression(arrow::Compression::ZSTD)->build();
+    const auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
+    ARROW_ASSIGN_OR_RAISE(state->writer, parquet::arrow::FileWriter::Open(*state->schema, arrow::default_memory_pool(),
+                                                                          state->out, properties, arrow_properties));
+    return arrow::Status::OK();
+  };
+  const arrow::Status opened = open();
+  std::unique_ptr<ParquetWriter> writer(new ParquetWriter(std::move(state)));
+  if (!opened.ok()) return writer->state_->Failed(opened);
+  return writer;
+}
+
+Status ParquetWriter::Append(const std::vector<NamedColumn>& batch) {
+  const auto append = [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(const auto made, BatchOf(batch, state_->schema));
+    ARROW_ASSIGN_OR_RAISE(const auto table, arrow::Table::FromRecordBatches(state_->schema, {made}));
+    return state_->writer->WriteTable(*table, std::max<std::int64_t>(1, table->num_rows()));
+  };
+  if (const arrow::Status status = append(); !status.ok()) return state_->Failed(status);
   return {};
+}
+
+Status ParquetWriter::Close() {
+  State& s = *state_;
+  if (const arrow::Status status = s.writer->Close(); !status.ok()) return s.Failed(status);
+  if (const arrow::Status status = s.out->Close(); !status.ok()) return s.Failed(status);
+  GFR_TRY(s.fs.Rename(s.beside(), s.path));
+  s.published = true;
+  const std::size_t slash = s.path.rfind('/');
+  return s.fs.SyncDirectory(slash == std::string::npos ? "." : s.path.substr(0, slash));
+}
+
+Status WriteParquet(const std::string& path, const std::vector<NamedColumn>& columns) {
+  std::vector<NamedColumn> schema;
+  for (const NamedColumn& column : columns) {
+    std::visit(
+        [&](const auto& values) {
+          schema.push_back({column.name, std::decay_t<decltype(values)>()});
+        },
+        column.values);
+  }
+  GFR_ASSIGN(const auto writer, ParquetWriter::Open(PosixFileSystem(), path, schema));
+  GFR_TRY(writer->Append(columns));
+  return writer->Close();
 }
 
 }  // namespace gfr
