@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <condition_variable>
@@ -64,6 +65,8 @@ Event ImpressionOf(const Event& request, const Feed& feed) {
   return e;
 }
 
+constexpr std::size_t kMaxVector = 1024;
+
 struct BadRequest {
   std::string why;
 };
@@ -83,8 +86,12 @@ std::vector<Property> PropertiesOf(const Json& object, const char* key) {
       list.push_back({.name = name, .text = value.get<std::string>()});
     else if (value.is_number())
       list.push_back({.name = name, .number = value.get<double>()});
+    else if (value.is_array() && !value.empty() && value.size() <= kMaxVector &&
+             std::ranges::all_of(value, [](const Json& x) { return x.is_number(); }))
+      list.push_back({.name = name, .vector = value.get<std::vector<float>>()});
     else
-      throw BadRequest{std::string(key) + "." + name + " is neither a string nor a number"};
+      throw BadRequest{std::string(key) + "." + name + " is neither a string nor a number nor a list of at most " +
+                       std::to_string(kMaxVector) + " numbers"};
   }
   return list;
 }

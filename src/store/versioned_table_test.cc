@@ -260,11 +260,11 @@ TEST(VersionedTable, EveryReadEqualsTheHistoryAtItsBound) {
   EXPECT_EQ(wrong.load(), 0u) << "of " << reads.load();
   EXPECT_GT(seen.load(), 1000u);
   const std::size_t versions = second.versions();  // Readers that were held up have kept many.
-  for (int n = 0; n < 1000; ++n) {
+  for (int n = 0; n < 200'000; ++n) {  // Old ones are looked for when no free one is left.
     Set(second.Write(1, ++stamp), 1, kWords[1]);
     timeline.Publish(stamp);
   }
-  EXPECT_LE(second.versions(), versions) << "old versions are used again";
+  EXPECT_LT(second.versions(), versions + 100'000) << "old versions are used again";
 }
 
 // No lock between writer and readers, so that the thread sanitizer sees what the table itself orders: a row's words are
