@@ -138,6 +138,14 @@ std::string FreshnessOf(const FeatureConfig& f) {
   return "the request";
 }
 
+std::string ComparedOf(const FeatureConfig& f) {
+  if (f.in_slate == "rank") return ": how many of the candidates have a smaller one";
+  if (f.in_slate == "share") return ": its share of the sum over the candidates";
+  if (f.in_slate == "mean") return ": the mean over the candidates, for every candidate";
+  if (f.in_slate == "known") return ": how many of the candidates have one, for every candidate";
+  return "";
+}
+
 }  // namespace
 
 FeatureFacts Describe(const FeatureSet& set, std::size_t feature) {
@@ -149,7 +157,7 @@ FeatureFacts Describe(const FeatureSet& set, std::size_t feature) {
                      .type = f.type,
                      .read = f.read,
                      .scope = f.scope_name.empty() ? "request" : f.scope_name,
-                     .value = read.value + Whose(set, bound, read.scopes),
+                     .value = read.value + Whose(set, bound, read.scopes) + ComparedOf(f),
                      .inputs = InputsOf(f, read.property),
                      .freshness = FreshnessOf(f),
                      .kept = KeptOf(f, read.keys),

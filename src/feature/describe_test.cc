@@ -35,6 +35,7 @@ TEST(Describe, SaysInWordsWhatAFeatureIs) {
       "events feed.click, item.view and purchase, of kind 'image'; counting purchase 5 times; item property category "
       "(a category)");
   EXPECT_EQ(affinity.kept, "each event halves every 14d; the 8 heaviest");
+  EXPECT_THAT(Of("type = \"property\"\nproperty = \"price\"\nin_slate = \"rank\"\n").value, HasSubstr("smaller one"));
   EXPECT_EQ(affinity.freshness, "the user's last event");
   EXPECT_EQ(Of("type = \"context\"\nproperty = \"local_hour\"\n").inputs, "the request's instant, in the shop's time");
   EXPECT_EQ(Of("type = \"request\"\nproperty = \"relevance\"\n").inputs, "candidate's relevance (a number)");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "feature/feature_types.h"
 #include "feature/read_feature.h"
 
 namespace gfr {
@@ -116,6 +117,7 @@ Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
     };
     if (!names.insert(name).second) return invalid("there is another of this name");
     auto made = FindFeatureType(f.type)->make(f);
+    if (made.ok() && !f.in_slate.empty()) made = MakeInSlateView(std::move(made).value(), f);
     if (!made.ok()) return invalid(made.error().message);
     BoundFeature feature{.view = std::move(made).value(),
                          .config = std::make_shared<const FeatureConfig>(std::move(f))};

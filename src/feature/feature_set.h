@@ -131,6 +131,7 @@ struct FeatureConfig {
   bool of_categorical = false;
   std::vector<double> bands;
   std::int64_t utc_offset_ms = 0;
+  std::string in_slate;  // Empty: the value itself; else how it is compared with the other candidates' values.
   std::string canonical;
   std::string state;  // Features of one scope and an equal text here have equal states.
 };

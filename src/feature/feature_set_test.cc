@@ -30,7 +30,7 @@ TEST(FeatureSet, NamesWhatIsWrongAndWhere) {
 TEST(FeatureSet, RefusesAKeyThatTheTypeDoesNotUse) {
   EXPECT_THAT(ErrorOf(kCount + std::string("scope = \"user\"\nhalf_life = \"1d\"\n")),
               AllOf(HasSubstr("gfr.toml:20"), HasSubstr("'half_life'"),
-                    HasSubstr("events, kinds, name, scope, tiles, type, weights, window")));
+                    HasSubstr("events, in_slate, kinds, name, scope, tiles, type, weights, window")));
   EXPECT_THAT(ErrorOf(kCount + std::string("scope = \"user\"\nwidnow = \"1d\"\n")), HasSubstr("widnow"));
   EXPECT_THAT(ErrorOf("type = \"slate\"\nread = \"size\"\nscope = \"session\"\n"), HasSubstr("'scope'"));
 }

@@ -31,6 +31,12 @@ constexpr FeatureRead kSlate[] = {
     {"price_over_mean", "", kRequest, P::kNone, 0, "price over the candidates' mean price", kNoPrice},
     {"price_over_min", "", kRequest, P::kNone, 0, "price over the candidates' least price", kNoPrice},
     {"price_rank", "", kRequest, P::kNone, 0, "how many candidates cost less", kNoPrice},
+    {"price_over_min_above", "", kRequest, P::kNone, 0,
+     "price over the least price of the candidates supplied above it",
+     "the caller gave no order, the candidate has no price, or none above it has"},
+    {"price_over_neighbours", "", kRequest, P::kNone, 0,
+     "price over the mean price of the two candidates above it and the two below",
+     "the caller gave no order, or it or all its neighbours have no price"},
     {"rank_from_last", kOfUser, kUserOrSession, P::kNone, 0, "places below the item touched last (above: negative)",
      kNoLast},
     {"price_over_last", kOfUser, kUserOrSession, P::kNone, 0, "price over that of the item touched last",
@@ -80,6 +86,9 @@ constexpr FeatureRead kInteraction[] = {
     {"seen_without_click", "scope events [kinds] [without] [capacity]", kUserOrSession, P::kNone, 1,
      "impressions of the candidate less the clicks on it (events less those of without), not below 0",
      "never: an item not remembered has 0"}};
+constexpr FeatureRead kLastEvent[] = {
+    {nullptr, kOfUser, kUserOrSession, P::kNone, 0,
+     "kind of the latest of the events, or its type where it has no kind, for every candidate", "there was none"}};
 constexpr char kOfCategory[] = "property scope events [kinds] [capacity]";
 constexpr char kNoCategory[] = "the candidate has no category, or no item with one was touched";
 constexpr FeatureRead kSequence[] = {
@@ -125,6 +134,7 @@ constexpr FeatureType kTypes[] = {{"context", MakeContextView, kContext},
                                   {"since", MakeDecayView, kSince},
                                   {"trend", MakeTrendView, kTrend},
                                   {"interaction", MakeInteractionView, kInteraction},
+                                  {"last_event", MakeLastEventView, kLastEvent},
                                   {"sequence", MakeSequenceView, kSequence},
                                   {"affinity", MakeAffinityView, kAffinity},
                                   {"distance", MakeDistanceView, kDistance},

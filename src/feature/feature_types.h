@@ -5,6 +5,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "feature/feature_set.h"
 
@@ -40,6 +41,9 @@ struct FeatureType {
   std::span<const FeatureRead> reads;
 };
 
+// The key `in_slate` of any type (in_slate_view.cc).
+inline constexpr std::string_view kInSlateNames[] = {"rank", "share", "mean", "known"};
+
 std::span<const FeatureType> FeatureTypes();
 const FeatureType* FindFeatureType(std::string_view name);  // Null: there is none.
 
@@ -52,9 +56,12 @@ MadeView MakeDecayView(const FeatureConfig&);        // decay_view.cc: decayed_c
 MadeView MakeDistinctView(const FeatureConfig&);     // distinct_view.cc
 MadeView MakeTrendView(const FeatureConfig&);        // trend_view.cc
 MadeView MakeInteractionView(const FeatureConfig&);  // interaction_view.cc
+MadeView MakeLastEventView(const FeatureConfig&);    // last_event_view.cc
 MadeView MakeSequenceView(const FeatureConfig&);     // sequence_view.cc
 MadeView MakeAffinityView(const FeatureConfig&);     // affinity_view.cc
 MadeView MakeDistanceView(const FeatureConfig&);     // distance_view.cc
 MadeView MakeSimilarityView(const FeatureConfig&);   // similarity_view.cc
+// `of` compared as f.in_slate says.
+MadeView MakeInSlateView(std::shared_ptr<const FeatureView> of, const FeatureConfig& f);
 
 }  // namespace gfr

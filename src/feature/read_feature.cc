@@ -277,7 +277,8 @@ void SetCanonical(FeatureConfig& f, const FeatureRead& read) {
   for (const double band : f.bands) add("band", std::to_string(band), true);
   add("capacity", std::to_string(f.capacity), std::string_view(read.keys).find("capacity") != std::string_view::npos);
   add("utc", std::to_string(f.utc_offset_ms), f.type == "context");
-  f.canonical = f.type + "/2" + (f.read.empty() ? "" : ";read=" + f.read) + rest;
+  f.canonical = f.type + "/2" + (f.read.empty() ? "" : ";read=" + f.read) + rest +
+                (f.in_slate.empty() ? "" : ";in_slate=" + f.in_slate);
   f.state = f.type + "/2;state=" + std::to_string(read.state) + rest;
 }
 
@@ -341,6 +342,10 @@ Result<FeatureConfig> ReadFeature(Config& t, const PropertySchema& schema, Share
   }
   if (has("kinds")) f.kinds = t.Strings("kinds", {});
   for (const std::string& key : keys) ReadKey(t, key, f);
+  f.in_slate = t.String("in_slate", "");
+  if (t.Has("in_slate") && !std::ranges::count(kInSlateNames, f.in_slate))
+    t.Fail("in_slate",
+           "is '" + f.in_slate + "'; valid are " + Join({std::begin(kInSlateNames), std::end(kInSlateNames)}));
   if (has("events") && t.Has("events") && f.events.types == 0)
     t.Fail("events", "is empty; valid is at least one event type");
   if (!f.kinds.empty() && !f.events.types) t.Fail("kinds", "is of events, and there are none");

@@ -1,6 +1,9 @@
 // Slate: a candidate among the candidates it came with: its supplied rank, its price, its place relative to the item
 // touched last.
 //
+// Who reads a list downward compares a price with those already read: price_over_min_above is 1 or less for an item
+// that is the cheapest so far, price_over_neighbours shows the one that stands out among the two on each side of it.
+//
 // The item touched last is the one folded last. Merge: that of the later event time, ties by the greater key.
 // Symmetric.
 #include <algorithm>
@@ -11,7 +14,20 @@ namespace gfr {
 namespace {
 
 // In the order of feature_types.cc.
-enum Reading { kRank, kSize, kFraction, kOverMean, kOverMin, kPriceRank, kRankFromLast, kPriceOverLast, kLastInSlate };
+enum Reading {
+  kRank,
+  kSize,
+  kFraction,
+  kOverMean,
+  kOverMin,
+  kPriceRank,
+  kOverMinAbove,
+  kOverNeighbours,
+  kRankFromLast,
+  kPriceOverLast,
+  kLastInSlate
+};
+constexpr std::size_t kNeighbours = 2;  // On each side.
 
 struct State {
   Key last_item;  // Touched last by an event that counts.
@@ -40,7 +56,7 @@ class SlateView final : public FeatureView {
     const std::size_t n = c.items.size();
     if (n == 0) return;
     const auto price = [&](std::size_t i) { return c.item_property(i, 0).number; };
-    double sum = 0, min = 0;
+    double sum = 0, min = 0, above = 0;  // above: the least price of those before a candidate, 0 without one.
     std::size_t priced = 0, last = n;
     for (std::size_t i = 0; i < n; ++i) {
       if (price(i) > 0) {
@@ -53,8 +69,11 @@ class SlateView final : public FeatureView {
       const Key item = reinterpret_cast<const State*>(states.rows[0])->last_item;
       if (item != 0) last = static_cast<std::size_t>(std::ranges::find(c.items, item) - c.items.begin());
     }
-    for (std::size_t i = 0; i < n; ++i)
-      out[i] = Value(c, i, n, priced ? sum / static_cast<double>(priced) : 0, min, last);
+    for (std::size_t i = 0; i < n; ++i) {
+      out[i] =
+          Value(c, i, n, priced ? sum / static_cast<double>(priced) : 0, read_ == kOverMinAbove ? above : min, last);
+      if (price(i) > 0) above = above > 0 ? std::min(above, price(i)) : price(i);
+    }
   }
 
  private:
@@ -77,6 +96,18 @@ class SlateView final : public FeatureView {
         int below = 0;
         for (std::size_t j = 0; j < n; ++j) below += c.item_property(j, 0).number < price;
         return static_cast<float>(below);
+      }
+      case kOverMinAbove:
+        return c.supplied && price > 0 && min > 0 ? RowValue(price / min) : kMissing;
+      case kOverNeighbours: {
+        double sum = 0;
+        int priced = 0;
+        for (std::size_t j = i - std::min(i, kNeighbours); j < std::min(n, i + kNeighbours + 1); ++j) {
+          if (j == i || !(c.item_property(j, 0).number > 0)) continue;
+          sum += c.item_property(j, 0).number;
+          ++priced;
+        }
+        return c.supplied && price > 0 && priced > 0 ? RowValue(price / (sum / priced)) : kMissing;
       }
       case kRankFromLast:
         return last < n ? static_cast<float>(i) - static_cast<float>(last) : kMissing;

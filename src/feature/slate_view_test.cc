@@ -28,6 +28,13 @@ TEST(Slate, ComparesACandidateWithTheOthersAndWithTheItemTouchedLast) {
   EXPECT_EQ(read("price_over_min")[4], 4);
   EXPECT_EQ(read("price_rank")[5], 3);
   EXPECT_EQ(read("price_rank")[1], 0);
+  EXPECT_TRUE(std::isnan(read("price_over_min_above")[0]));
+  EXPECT_EQ(read("price_over_min_above")[1], 0.5f);
+  EXPECT_EQ(read("price_over_min_above")[4], 4);
+  EXPECT_TRUE(std::isnan(read("price_over_min_above")[3]));
+  EXPECT_EQ(read("price_over_neighbours")[0], 2);
+  EXPECT_EQ(read("price_over_neighbours")[2], static_cast<float>(20.0 / ((40.0 + 20 + 80) / 3)));
+  EXPECT_TRUE(std::isnan(read("price_over_neighbours")[3]));
   EXPECT_EQ(read("rank_from_last")[0], -1);
   EXPECT_EQ(read("price_over_last")[4], 4);
   EXPECT_EQ(read("last_in_slate")[3], 1);

@@ -124,6 +124,18 @@ name = "price_rank"
 type = "slate"
 read = "price_rank"
 
+# Read downward, a price is compared with those above it and beside it.
+
+[[feature]]
+name = "price_over_min_above"
+type = "slate"
+read = "price_over_min_above"
+
+[[feature]]
+name = "price_over_neighbours"
+type = "slate"
+read = "price_over_neighbours"
+
 [[feature]]
 name = "rank_from_last"
 type = "slate"
@@ -153,6 +165,25 @@ scope = "session"
 events = ["feed.click"]
 
 [[feature]]
+name = "last_click_in_slate"
+type = "slate"
+read = "last_in_slate"
+scope = "session"
+events = ["feed.click"]
+
+[[feature]]
+name = "last_event"
+type = "last_event"
+scope = "session"
+events = ["item.view", "feed.click", "search", "filter"]
+
+[[feature]]
+name = "last_touch"
+type = "last_event"
+scope = "session"
+events = ["item.view", "feed.click"]
+
+[[feature]]
 name = "touch_count"
 type = "interaction"
 read = "count"
@@ -179,6 +210,32 @@ type = "interaction"
 read = "distinct"
 scope = "session"
 events = ["item.view", "feed.click"]
+
+# Among the slate's items: which was touched last, how many were, and which most.
+
+[[feature]]
+name = "touch_rank_in_slate"
+type = "interaction"
+read = "steps_since"
+scope = "session"
+events = ["item.view", "feed.click"]
+in_slate = "rank"
+
+[[feature]]
+name = "touched_in_slate"
+type = "interaction"
+read = "steps_since"
+scope = "session"
+events = ["item.view", "feed.click"]
+in_slate = "known"
+
+[[feature]]
+name = "touch_share_in_slate"
+type = "interaction"
+read = "count"
+scope = "session"
+events = ["item.view", "feed.click"]
+in_slate = "share"
 
 [[feature]]
 name = "click_count"
@@ -261,6 +318,23 @@ capacity = 64
 name = "seen_seconds_since"
 type = "interaction"
 read = "seconds_since"
+scope = "session"
+events = ["feed.impression"]
+capacity = 64
+
+[[feature]]
+name = "seen_in_slate"
+type = "interaction"
+read = "count"
+scope = "session"
+events = ["feed.impression"]
+capacity = 64
+in_slate = "mean"
+
+[[feature]]
+name = "seen_without_click"
+type = "interaction"
+read = "seen_without_click"
 scope = "session"
 events = ["feed.impression"]
 capacity = 64
