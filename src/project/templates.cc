@@ -41,9 +41,9 @@ folds = 4           # Rolling-origin folds of the report.
 
 [train]
 depth = 6
-eta = 0.04
-max_rounds = 600
-early_stopping = 30
+eta = 0.02
+max_rounds = 1500
+early_stopping = 60
 min_child_weight = 8
 colsample = 0.5
 subsample = 0.8
