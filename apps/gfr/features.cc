@@ -1,9 +1,10 @@
-// features: list, show, get, verify, profile.
+// features: list, show, get, verify, profile, materialize.
 #include <algorithm>
 #include <cstdio>
 
 #include "base/time.h"
 #include "commands.h"
+#include "dataset/offline_store.h"
 #include "feature/describe.h"
 
 namespace gfr {
@@ -102,7 +103,8 @@ int ListFeatures(const FeatureSet& set, const Common& common) {
 }
 
 // The values that a feed of this user, session and items would read now: `gfr features get user=u1 item=i5`.
-int GetFeatures(const Project& project, const std::vector<std::string>& entities) {
+// With --as-of, of a feed at that time, which sees what arrived before it.
+int GetFeatures(const Project& project, const std::vector<std::string>& entities, const std::string& as_of) {
   std::string user, session;
   std::vector<EventItem> items;
   for (const std::string& entity : entities) {
@@ -120,17 +122,19 @@ int GetFeatures(const Project& project, const std::vector<std::string>& entities
   }
   if (entities.empty())
     return Fail({ErrorCode::kInvalidArgument, "name an entity: user=ID, session=ID, item=ID, or several"});
-  const auto store = project.FoldLog();
+  const auto until_ms = as_of.empty() ? Result<std::int64_t>(INT64_MAX) : ParseTime(as_of);
+  if (!until_ms.ok()) return Fail(until_ms.error());
+  const auto store = project.FoldLog(until_ms.value());
   if (!store.ok()) return Fail(store.error());
   OnlineStore& s = *store.value();
   const bool known_user = user.empty() || s.KnowsUser(KeyOf(user)),
              known_item = std::ranges::all_of(
                  items, [&](const EventItem& i) { return s.shared().FindItem(KeyOf(i.item_id)) != nullptr; });
   if (!known_user || !known_item)
-    std::fprintf(stderr, "note: %s is not in the log; these are the values of a stranger\n",
-                 known_user ? "an item" : "the user");
+    std::fprintf(stderr, "note: %s is not in the log%s; these are the values of a stranger\n",
+                 known_user ? "an item" : "the user", as_of.empty() ? "" : " before that time");
   if (items.empty()) items.push_back({});
-  const std::int64_t now_ms = std::max<std::int64_t>(s.last_arrival_ms(), 0);
+  const std::int64_t now_ms = as_of.empty() ? std::max<std::int64_t>(s.last_arrival_ms(), 0) : until_ms.value();
   s.AdvanceTo(EpochEndAt(now_ms));
   const std::size_t columns = s.features().columns();
   std::vector<float> values(items.size() * columns);
@@ -171,11 +175,70 @@ int VerifyFeatures(const Project& project, const Common& common) {
   return c.different == 0 ? 0 : 1;
 }
 
-int RunFeatures(const std::string& action, const std::vector<std::string>& arguments, const Common& common) {
+struct OfflineFlags {
+  std::string as_of;
+  std::vector<std::string> views;
+  bool served = false, dry_run = false;
+  ReplayFlags replay;  // Memory and workers.
+};
+
+int RunMaterialize(const Project& project, const OfflineFlags& flags, const ProfileOptions& range,
+                   const Common& common) {
+  if (range.from.empty() || range.to.empty())
+    return Fail(
+        {ErrorCode::kInvalidArgument, "materialize needs --from and --to, as 2026-01-01 (inclusive, exclusive)"});
+  const auto from_ms = ParseTime(range.from), to_ms = ParseTime(range.to);
+  if (!from_ms.ok()) return Fail(from_ms.error());
+  if (!to_ms.ok()) return Fail(to_ms.error());
+  const MaterializeOptions options{
+      .from_ms = from_ms.value(),
+      .to_ms = to_ms.value(),
+      .views = flags.views,
+      .served = flags.served,
+      .replay = {.workers = flags.replay.workers, .memory_bytes = flags.replay.memory_bytes}};
+  FileSystem& fs = PosixFileSystem();
+  const auto plan = PlanMaterialize(fs, project.log_folder(), project.offline_folder(), project.features(),
+                                    project.objectives(), options);
+  if (!plan.ok()) return Fail(plan.error());
+  const MaterializePlan& p = plan.value();
+  std::fprintf(stderr,
+               "%zu dates to make, %zu are there: %s rows at most, %s bytes before compression; replays %s events "
+               "(%s bytes), about %.0f s on one thread\n",
+               p.dates.size(), p.dates_there, Grouped(p.rows).c_str(), Grouped(p.bytes).c_str(),
+               Grouped(p.events).c_str(), Grouped(p.log_bytes).c_str(), p.seconds);
+  Materialized made;
+  if (!flags.dry_run) {
+    const auto done = Materialize(fs, project.log_folder(), project.offline_folder(), project.features(),
+                                  project.objectives(), options, p);
+    if (!done.ok()) return Fail(done.error());
+    made = done.value();
+  }
+  if (common.json)
+    PrintJson({{"dates", p.dates.size()},
+               {"dates_there", p.dates_there},
+               {"events", p.events},
+               {"planned_rows", p.rows},
+               {"estimated_seconds", p.seconds},
+               {"dry_run", flags.dry_run},
+               {"rows", made.rows},
+               {"files", made.files},
+               {"other_definitions", made.other_definitions}});
+  else if (!flags.dry_run)
+    std::printf("%s rows in %s files under %s\n", Grouped(made.rows).c_str(), Grouped(made.files).c_str(),
+                project.offline_folder().c_str());
+  if (made.other_definitions > 0)
+    std::fprintf(stderr, "note: %s requests were served with other feature definitions and are left out\n",
+                 Grouped(made.other_definitions).c_str());
+  return 0;
+}
+
+int RunFeatures(const std::string& action, const std::vector<std::string>& arguments, const OfflineFlags& offline,
+                const ProfileOptions& range, const Common& common) {
   auto project = Project::Open(common.project);
   if (!project.ok()) return Fail(project.error());
   if (action == "verify") return VerifyFeatures(*project.value(), common);
-  if (action == "get") return GetFeatures(*project.value(), arguments);
+  if (action == "get") return GetFeatures(*project.value(), arguments, offline.as_of);
+  if (action == "materialize") return RunMaterialize(*project.value(), offline, range, common);
   if (action == "show") return ShowFeature(*project.value()->features(), arguments, common);
   return ListFeatures(*project.value()->features(), common);
 }
@@ -187,18 +250,27 @@ void AddFeatures(CLI::App& app, Command& run) {
   static std::string action;
   static std::vector<std::string> arguments;
   static ProfileOptions profile;
+  static OfflineFlags offline;
   CLI::App* c = AddCommand(app, "features", "The features that gfr.toml declares, and their values",
                            "gfr features get user=u100001 item=i100007 --project demo", common);
   c->add_option(
        "ACTION", action,
-       "list, show NAME, get ENTITY=ID..., verify: are the values that were served those of a replay?, or profile: "
-       "what each looks like and says of each label")
+       "list, show NAME, get ENTITY=ID..., verify: are the values that were served those of a replay?, profile: "
+       "what each looks like and says of each label, or materialize: keep the values of a range of dates as Parquet")
       ->required()
-      ->check(CLI::IsMember({"list", "show", "get", "verify", "profile"}));
+      ->check(CLI::IsMember({"list", "show", "get", "verify", "profile", "materialize"}));
   c->add_option("ARGUMENTS", arguments, "The feature to show; or user=ID, session=ID, item=ID to get");
   AddProfileOptions(*c, profile);
+  c->add_option("--as-of", offline.as_of, "get: the values of a feed at that time (RFC 3339)");
+  c->add_option("--view", offline.views, "materialize: only these views, as user or item.category");
+  c->add_flag("--served", offline.served, "materialize: what servers logged, not what a replay gives");
+  c->add_flag("--dry-run", offline.dry_run, "materialize: only say what it costs");
+  AddMemoryFlags(*c, offline.replay);
   c->callback([&run] {
-    run = [] { return action == "profile" ? RunProfile(profile, common) : RunFeatures(action, arguments, common); };
+    run = [] {
+      return action == "profile" ? RunProfile(profile, common)
+                                 : RunFeatures(action, arguments, offline, profile, common);
+    };
   });
 }
 

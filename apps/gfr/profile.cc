@@ -63,8 +63,8 @@ void Print(const ProfileReport& r) {
 
 void AddProfileOptions(CLI::App& features, ProfileOptions& options) {
   features.add_option("--html", options.html, "profile: also draw it as this HTML file");
-  features.add_option("--from", options.from, "profile: rows that arrived from here on (RFC 3339)");
-  features.add_option("--to", options.to, "profile: rows that arrived before this");
+  features.add_option("--from", options.from, "profile, materialize: rows that arrived from here on (RFC 3339)");
+  features.add_option("--to", options.to, "profile, materialize: rows that arrived before this");
 }
 
 int RunProfile(const ProfileOptions& options, const Common& common) {

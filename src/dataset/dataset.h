@@ -40,6 +40,8 @@ struct RowPlace {
   std::uint32_t line;    // Of its items.
   Key user;
   std::int64_t arrival_ms;
+  Key session = 0, item = 0, request = 0;  // As the event names them.
+  std::int64_t as_of = -1, now_ms = 0;     // Where and when its features were read.
 };
 
 // A slate that was shown and clicked.

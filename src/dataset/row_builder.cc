@@ -136,7 +136,9 @@ void RowBuilder::OpenServedBefore(std::uint64_t offset) {
 }
 
 void RowBuilder::Open(const LogRecord& r, std::int64_t now_ms, std::int64_t epoch_end_ms) {
-  OpenRequest open{.arrival_ms = r.arrival_ms};
+  OpenRequest open{.arrival_ms = r.arrival_ms,
+                   .as_of = r.event.served.columns > 0 ? r.event.served.as_of : static_cast<std::int64_t>(r.offset) - 1,
+                   .now_ms = now_ms};
   for (const EventItem& item : r.event.items) open.items.push_back(KeyOf(item.item_id));
   open.features.resize(open.items.size() * columns_);
   store_.AdvanceTo(epoch_end_ms);
@@ -247,7 +249,18 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
         objective.population == EventType::kFeedImpression && objective.label == EventType::kFeedClick && request;
     const bool label = IsLabelled(o, PairKey(by_request ? request ^ kRequestSalt : user, item), r.offset,
                                   r.event.time_ms + objective.window_ms);
-    sink_.Row(o, {r.offset, static_cast<std::uint32_t>(i), user, r.arrival_ms}, label, {values, columns_});
+    const bool own = open == open_.end();
+    sink_.Row(o,
+              {.offset = r.offset,
+               .line = static_cast<std::uint32_t>(i),
+               .user = user,
+               .arrival_ms = r.arrival_ms,
+               .session = KeyOf(r.event.session_id),
+               .item = item,
+               .request = KeyOf(r.event.request_id),
+               .as_of = own ? static_cast<std::int64_t>(r.offset) - 1 : open->second.as_of,
+               .now_ms = own ? r.arrival_ms : open->second.now_ms},
+              label, {values, columns_});
   }
 }
 

@@ -51,7 +51,7 @@ class RowBuilder {
   struct OpenRequest {
     std::vector<Key> items;
     std::vector<float> features, popularity;  // As of the request's epoch.
-    std::int64_t arrival_ms;
+    std::int64_t arrival_ms, as_of, now_ms;
     bool shown = false, clicked = false;
     SlateRow slate;
     std::vector<std::size_t> shown_rows;  // Indexes into items.

@@ -220,12 +220,12 @@ Result<ServedCheck> Project::VerifyServed() const {
   return gfr::VerifyServed(PosixFileSystem(), log_folder(), features_);
 }
 
-Result<std::unique_ptr<OnlineStore>> Project::FoldLog() const {
+Result<std::unique_ptr<OnlineStore>> Project::FoldLog(std::int64_t until_ms) const {
   auto store = std::make_unique<OnlineStore>(features_);
   GFR_ASSIGN(const auto reader, LogReader::Open(PosixFileSystem(), log_folder()));
   for (LogRecord record;;) {
     GFR_ASSIGN(const bool more, reader->Next(&record));
-    if (!more) return store;
+    if (!more || record.arrival_ms >= until_ms) return store;
     store->Fold(record);
   }
 }

@@ -2,6 +2,7 @@
 //
 //   gfr.toml     what is configured        data/log/      the event log
 //   data/models/ model versions            data/events/   its closed segments as Parquet
+//   data/features/ the offline feature store
 //   data/store/  the server's snapshot     data/reports/  evaluation reports
 // Thread safety: none; a Project reads its configuration once.
 #pragma once
@@ -81,8 +82,9 @@ class Project {
   Result<ServedCheck> VerifyServed() const;
   // CheckLog of the project's log. A log that was cut has no snapshot any more.
   Result<LogCheck> CheckLog(bool repair) const;
-  // The states of all features, folded from the whole log.
-  Result<std::unique_ptr<OnlineStore>> FoldLog() const;
+  // The states of all features, folded from the log: from what arrived before `until_ms`.
+  Result<std::unique_ptr<OnlineStore>> FoldLog(std::int64_t until_ms = INT64_MAX) const;
+  std::string offline_folder() const { return JoinPath(folder_, "data/features"); }
   Result<EvaluationReport> Evaluate(const std::string& version, std::int64_t from_ms,
                                     std::int64_t to_ms) const;  // "" is the champion.
   Result<Model> LoadModel(const std::string& version) const;    // "" is the champion.
