@@ -61,26 +61,40 @@ Result<std::shared_ptr<const BoundModel>> BoundModel::Make(Model model, const Fe
                      " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
   }
   auto bound = std::make_shared<BoundModel>();
+  std::vector<const Forest*> forests;
+  for (const ObjectiveModel& objective : model.objectives) forests.push_back(&objective.forest);
+  const auto binning = Binning::Make(forests);  // Too many cut points: each scorer finds its own way.
   for (const ObjectiveModel& objective : model.objectives) {
-    GFR_ASSIGN(auto scorer, Scorer::Make(objective.forest));
+    GFR_ASSIGN(auto scorer,
+               Scorer::Make(objective.forest, ScorerKind::kAuto, binning.ok() ? binning.value() : nullptr));
     bound->scorers_.push_back(std::move(scorer));
   }
   bound->model_ = std::move(model);
   return std::shared_ptr<const BoundModel>(std::move(bound));
 }
 
-bool BoundModel::Predict(std::string_view name, const float* rows, std::size_t count, std::vector<float>& out) const {
-  for (std::size_t o = 0; o < model_.objectives.size(); ++o) {
-    if (model_.objectives[o].name != name) continue;
-    std::vector<float> encoded(rows, rows + count * model_.columns.size()), margins(count);
-    EncodeCategories(model_, encoded.data(), count);
-    scorers_[o]->Margins(encoded.data(), count, model_.columns.size(), margins.data());
-    out.resize(count);
-    for (std::size_t i = 0; i < count; ++i)
-      out[i] = static_cast<float>(model_.objectives[o].calibrator.Apply(margins[i]));
-    return true;
+void BoundModel::Predict(std::initializer_list<Wanted> wanted, const float* rows, std::size_t count) const {
+  const std::size_t columns = model_.columns.size();
+  std::vector<float> encoded(rows, rows + count * columns), margins(count);
+  EncodeCategories(model_, encoded.data(), count);
+  static thread_local BinnedMatrix matrix;
+  const Binning* filled = nullptr;
+  for (const auto& [name, out] : wanted) {
+    for (std::size_t o = 0; o < scorers_.size(); ++o) {
+      if (model_.objectives[o].name != name) continue;
+      const Scorer& scorer = *scorers_[o];
+      if (!scorer.PrefersBinned(count)) {
+        scorer.Margins(encoded.data(), count, columns, margins.data());
+      } else {
+        if (filled != scorer.binning().get()) matrix.Fill(scorer.binning(), Rows(encoded.data(), count, columns));
+        filled = scorer.binning().get();
+        scorer.Margins(matrix, margins.data());
+      }
+      out->resize(count);
+      for (std::size_t i = 0; i < count; ++i)
+        (*out)[i] = static_cast<float>(model_.objectives[o].calibrator.Apply(margins[i]));
+    }
   }
-  return false;
 }
 
 Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundModel* model, const FeedConfig& config,
@@ -122,8 +136,7 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundMode
   draft.value.assign(n, kMissing);
   draft.propensity.assign(n, 1.0f);
   if (model) {
-    model->Predict("pctr", draft.features.data(), n, draft.pctr);
-    model->Predict("pcvr", draft.features.data(), n, draft.pcvr);
+    model->Predict({{"pctr", &draft.pctr}, {"pcvr", &draft.pcvr}}, draft.features.data(), n);
     feed.model_name = model->model().name;
     feed.model_version = model->model().version;
   } else {

@@ -7,6 +7,7 @@
 // ("store"). Thread safety: Rank from any thread, beside the store's writer.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,9 +56,13 @@ class BoundModel {
  public:
   static Result<std::shared_ptr<const BoundModel>> Make(Model model, const FeatureSet& features);
   const Model& model() const { return model_; }
-  // Calibrated probabilities of objective `name` for rows x columns raw feature values; false when the model has no
-  // such objective.
-  bool Predict(std::string_view name, const float* rows, std::size_t count, std::vector<float>& out) const;
+  // Calibrated probabilities of the objectives wanted, for rows x columns raw feature values, which are ranked against
+  // the cut points of all objectives once. `out` of an objective that the model does not have is left as it is.
+  struct Wanted {
+    std::string_view objective;
+    std::vector<float>* out;
+  };
+  void Predict(std::initializer_list<Wanted> wanted, const float* rows, std::size_t count) const;
 
  private:
   Model model_;
