@@ -7,7 +7,8 @@ their own form beforehand, which is not timed. ONNX Runtime's wheel has no C int
 YDF reads no model of others: it trains one of the same depth and number of trees, and is timed by its own benchmark of its fastest engine.
 lleaves reads LightGBM's models only: these are a block of their own. Rows are random normal, --missing of the values missing, 256 bins.
 
---quick is what `make bench` runs, --tiny what CTest runs (XGBoost, LightGBM and gfr alone, to see that nothing rots); without either the whole grid.
+Depth 6 and 8 on one thread (`make bench`); --wide adds shapes and a second thread, --full is the whole grid (hours); --tiny is what CTest runs
+(XGBoost, LightGBM and gfr alone, to see that nothing rots).
 """
 import argparse
 import itertools
@@ -23,7 +24,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 parser = argparse.ArgumentParser()
 parser.add_argument("--gfr", required=True, help="build/release/gfr; score_one is beside it, in bench/")
-parser.add_argument("--quick", action="store_true")
+parser.add_argument("--wide", action="store_true")
 parser.add_argument("--tiny", action="store_true")
 parser.add_argument("--full", action="store_true")
 parser.add_argument("--only", help="DEPTHxTREESxFEATURESxMISSINGxCATEGORICAL, as 6x500x40x0.3x0")
@@ -124,7 +125,7 @@ YDF = DATA + """
 import json, ydf
 ydf.verbose(0)
 data = {f"f{k}": X[:, k] for k in range(features)} | {"y": y}
-m = ydf.GradientBoostedTreesLearner(label="y", num_trees=trees, max_depth=depth + 1, early_stopping="NONE", validation_ratio=0, num_threads=2,
+m = ydf.GradientBoostedTreesLearner(label="y", num_trees=trees, max_depth=depth + 1, early_stopping="NONE", validation_ratio=0.0, num_threads=2,
     shrinkage=.05, min_examples=1).train({k: v[:5000] for k, v in data.items()})
 r = m.benchmark({k: v[:1000] for k, v in data.items()}, benchmark_duration=1.0, warmup_duration=.3)
 times = [x.duration if not hasattr(x.duration, "total_seconds") else x.duration.total_seconds() for x in r.results] if hasattr(r, "results") else [r.duration.total_seconds()]
@@ -209,8 +210,8 @@ elif args.tiny:
 elif args.full:
     grid = list(itertools.product([4, 6, 8], [100, 500, 2000], [40, 200], [0, 0.3], [0, 0.2]))
 else:
-    grid = [(6, 500, 40, 0.3, 0), (8, 500, 40, 0.3, 0)] + ([] if args.quick else [(4, 500, 40, 0.3, 0), (6, 500, 40, 0, 0), (6, 500, 200, 0.3, 0), (6, 500, 40, 0.3, 0.2), (6, 100, 40, 0.3, 0)])
+    grid = [(6, 500, 40, 0.3, 0), (8, 500, 40, 0.3, 0)] + ([] if not args.wide else [(4, 500, 40, 0.3, 0), (6, 500, 40, 0, 0), (6, 500, 200, 0.3, 0), (6, 500, 40, 0.3, 0.2), (6, 100, 40, 0.3, 0)])
 print(time.strftime("%Y-%m-%d"), next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), ""),
       f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
 for shape in grid:
-    compare(*shape, threads=[1] if args.tiny or args.quick or args.only else [1, 2], repeats=2 if args.tiny else 5, batches=[1, 32] if args.tiny else BATCHES, tiny=args.tiny)
+    compare(*shape, threads=[1, 2] if args.wide or args.full else [1], repeats=2 if args.tiny else 5, batches=[1, 32] if args.tiny else BATCHES, tiny=args.tiny)

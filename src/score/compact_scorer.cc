@@ -42,7 +42,22 @@ class CompactScorer final : public Scorer {
   }
 
   void Margins(const Rows& rows, MarginsOut out) const noexcept override {
-    rows.f32 ? Run(rows.f32, rows.count, rows.stride, out) : Run(rows.f64, rows.count, rows.stride, out);
+    if constexpr (std::is_same_v<T, float>) {
+      if (rows.f32) return Run(rows.f32, rows.count, rows.stride, out);
+    }
+    // A row in the forest's own arithmetic, LightGBM's zeros made, so that no step has to.
+    static thread_local std::vector<T> row;
+    row.resize(rows.stride);
+    for (std::size_t r = 0; r < rows.count; ++r) {
+      for (std::size_t k = 0; k < rows.stride; ++k) {
+        const auto v = static_cast<T>(rows.f32 ? rows.f32[r * rows.stride + k] : rows.f64[r * rows.stride + k]);
+        row[k] = std::is_same_v<T, double> && std::fabs(v) <= static_cast<T>(kLightgbmZero) ? T{0} : v;
+      }
+      MarginsOut here = out;
+      if (here.f32) here.f32 += r * classes_;
+      if (here.f64) here.f64 += r * classes_;
+      Run(row.data(), 1, rows.stride, here);
+    }
   }
   ScorerKind kind() const override { return ScorerKind::kCompact; }
   std::size_t memory_bytes() const override {
@@ -108,10 +123,9 @@ class CompactScorer final : public Scorer {
     return below | ((v != v) & ((node.column & kDefaultLeft) != 0));
   }
 
-  template <typename R>
-  void Run(const R* rows, std::size_t count, std::size_t stride, MarginsOut out) const {
+  void Run(const T* rows, std::size_t count, std::size_t stride, MarginsOut out) const {
     for (std::size_t r = 0; r < count; ++r) {
-      const R* row = rows + r * stride;
+      const T* row = rows + r * stride;
       // Sums of several classes go through the output; of one, through a register.
       T sum = base_margin_[0];
       if (classes_ > 1) {
@@ -139,22 +153,19 @@ class CompactScorer final : public Scorer {
     }
   }
 
-  template <typename R>
-  void Walk(const R* row, std::size_t t, std::uint32_t* at) const {
+  void Walk(const T* row, std::size_t t, std::uint32_t* at) const {
     for (std::size_t k = 0; k < kTogether; ++k) at[k] = root_[t + k];
     for (int step = steps_[t / kTogether]; step > 0; --step) {
       for (std::size_t k = 0; k < kTogether; ++k) {
         const Node<T>& node = nodes_[at[k]];
-        auto v = static_cast<T>(row[node.column & kColumnMask]);
-        if (sizeof(T) == 8 && std::fabs(v) <= static_cast<T>(kLightgbmZero)) v = 0;
+        const T v = row[node.column & kColumnMask];
         const std::uint32_t inner = node.column / kInner & 1;
         at[k] = node.child + (inner & static_cast<std::uint32_t>(!Left(at[k], v)));
       }
     }
   }
 
-  template <typename R>
-  void SlowClasses(const R* row, std::size_t r, MarginsOut out) const {
+  void SlowClasses(const T* row, std::size_t r, MarginsOut out) const {
     for (std::size_t c = 0; c < classes_; ++c) {
       T sum = base_margin_[c];
       for (std::size_t t = 0; t < tree_class_.size(); t += kTogether) {
