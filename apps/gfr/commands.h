@@ -38,6 +38,8 @@ struct ProfileOptions {
 };
 void AddProfileOptions(CLI::App& features, ProfileOptions& options);
 int RunProfile(const ProfileOptions& options, const Common& common);
+// erase.cc
+void AddErase(CLI::App& app, Command& run);
 // doctor.cc
 void AddDoctor(CLI::App& app, Command& run);
 // features.cc

@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "gfr 0.1.0");
   gfr::Command run;
   for (const auto add : {gfr::AddInit, gfr::AddSimulate, gfr::AddImport, gfr::AddLog, gfr::AddFeatures, gfr::AddDataset,
-                         gfr::AddTrain, gfr::AddEvaluate, gfr::AddModels, gfr::AddDoctor, gfr::AddServe,
+                         gfr::AddTrain, gfr::AddEvaluate, gfr::AddModels, gfr::AddDoctor, gfr::AddErase, gfr::AddServe,
                          gfr::AddExplain, gfr::AddPredict, gfr::AddScore, gfr::AddDemo}) {
     add(app, run);
   }

@@ -37,6 +37,7 @@ int RunImport(const Project::ImportOptions& options, const Common& common) {
                {"mapped_columns", r.mapped_columns},
                {"unmapped_columns", r.unmapped_columns},
                {"duplicates", imported.value().duplicates},
+               {"erased", imported.value().erased},
                {"clicks", r.clicks},
                {"clicks_in_slate", r.clicks_in_slate},
                {"dry_run", options.dry_run}});
@@ -48,6 +49,8 @@ int RunImport(const Project::ImportOptions& options, const Common& common) {
       "slate\n",
       options.dry_run ? "read" : "imported", n(r.rows), n(r.events), n(unmapped), n(r.rejected),
       n(imported.value().duplicates), n(r.clicks_in_slate), n(r.clicks));
+  if (imported.value().erased > 0)
+    std::printf("  %llu events of erased users from before their erasure were not taken\n", n(imported.value().erased));
   for (const auto& [value, rows] : r.unmapped)
     std::printf("  type '%s' is not in the map: %llu rows\n", value.c_str(), n(rows));
   for (const std::string& column : r.unmapped_columns) std::printf("  column '%s' is not in the map\n", column.c_str());

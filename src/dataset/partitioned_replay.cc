@@ -287,7 +287,9 @@ class Replay {
       if (!more) break;
       each(record);
       end_ms_ = record.arrival_ms;
-      if (const Key person = people_.PersonOf(record.event); person != 0) {  // Else an item.update alone.
+      // Nobody's: an item.update alone, or the residue of an erased user, whose lines count.
+      if (const Key person = people_.PersonOf(record.event);
+          person != 0 || record.event.type != EventType::kItemUpdate) {
         Spill& out = *records_[person % static_cast<std::uint64_t>(partitions_)];
         out.buffer.append(reader->raw());
         GFR_TRY(out.Flush());

@@ -45,6 +45,7 @@ RowBuilder::RowBuilder(const std::vector<ObjectiveConfig>& objectives, const Dat
 
 void RowBuilder::Index(const LogRecord& r) {
   const Key user = PersonOf(r.event), request = RequestOf(r.event);
+  if (user == 0) return;  // Nobody's: the residue of an erased user, or an item.update.
   if (r.event.type == EventType::kFeedImpression && request) {
     for (const EventItem& item : r.event.items)
       latest_impression_[PairKey(user, KeyOf(item.item_id))] = {request, r.event.time_ms};
@@ -101,6 +102,10 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
   if (!indexed_) SortLabels();
   OpenServedBefore(r.offset);
   ForgetBefore(r.arrival_ms - kOpenRequestMs);
+  if (PersonOf(e) == 0) {
+    store_.Fold(r);
+    return;
+  }
   const bool in_range = r.arrival_ms >= options_.from_ms && r.arrival_ms < options_.to_ms;
   if (e.type == EventType::kFeedRequest && e.served.columns == 0) Open(r, r.arrival_ms, EpochEndAt(r.arrival_ms));
   if (e.type == EventType::kFeedImpression) Shown(r);

@@ -3,7 +3,8 @@
 // Two passes over the same records in log order: Index() finds what labels what, Replay() folds them into the store and
 // reads each row strictly before its own event. Labels: docs/ARCHITECTURE.md. REQUIRES: all records of a user (and of
 // the ids joined to it) are given, and `people` knows all aliases of the log: a purchase after a login labels the
-// anonymous click before it. Thread safety: none.
+// anonymous click before it. An event of nobody (log/erase_user.h) is folded, and makes no row and no label. Thread
+// safety: none.
 #pragma once
 
 #include <map>

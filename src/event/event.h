@@ -84,7 +84,7 @@ struct Event {
   std::string request_id;
   std::string surface;
   std::string variant;
-  std::string kind;  // item.view: which interaction; search, filter: what was done.
+  std::string kind;  // item.view: which interaction; search, filter: what was done; user.alias: the anonymous id.
   std::vector<EventItem> items;
   double value = std::numeric_limits<double>::quiet_NaN();
   std::string currency;

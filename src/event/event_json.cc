@@ -42,6 +42,8 @@ class Reader {
       return Fail("missing_field", "data.user_id or data.session_id is missing");
     const bool of_items = e->type <= EventType::kPurchaseReturn || e->type == EventType::kItemUpdate;
     if (of_items && e->items.empty()) return Fail("missing_field", "data.items is missing or empty");
+    if (e->type == EventType::kUserAlias && (e->user_id.empty() || e->kind.empty()))
+      return Fail("missing_field", e->user_id.empty() ? "data.user_id is missing" : "data.anonymous_id is missing");
     return true;
   }
   std::string code, message;
@@ -118,6 +120,7 @@ class Reader {
     Text(data, "surface", &e->surface);
     Text(data, "variant", &e->variant);
     Text(data, "kind", &e->kind);
+    if (e->type == EventType::kUserAlias) Text(data, "anonymous_id", &e->kind);
     Text(data, "currency", &e->currency);
     Text(data, "transaction_id", &e->transaction_id);
     Number(data, "value", &e->value);
@@ -248,7 +251,7 @@ std::string EventToJson(const Event& e) {
   text(data, "request_id", e.request_id);
   text(data, "surface", e.surface);
   text(data, "variant", e.variant);
-  text(data, "kind", e.kind);
+  text(data, e.type == EventType::kUserAlias ? "anonymous_id" : "kind", e.kind);
   text(data, "currency", e.currency);
   text(data, "transaction_id", e.transaction_id);
   if (std::isfinite(e.value)) data["value"] = e.value;

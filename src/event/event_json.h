@@ -2,7 +2,8 @@
 // allows.
 //
 // Required: id, source, type, time (RFC 3339); user_id or session_id, except for item.update; items for events of
-// items. Unknown fields are ignored. Thread safety: pure functions.
+// items; of user.alias user_id (the login) and anonymous_id (or kind), which is Event::kind. Unknown fields are
+// ignored. Thread safety: pure functions.
 #pragma once
 
 #include <string>

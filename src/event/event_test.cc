@@ -118,6 +118,23 @@ TEST(EventJson, ReadsWhatItWrites) {
   EXPECT_EQ(a, b);
 }
 
+TEST(EventJson, AnAliasNamesTheAnonymousIdAndTheLogin) {
+  const auto alias = [](const std::string& data) {
+    return Parse(R"({"id":"1","source":"s","type":"user.alias","time":"2026-01-01T00:00:00Z","data":{)" + data + "}}");
+  };
+  for (const char* name : {"anonymous_id", "kind"}) {
+    const auto parsed = alias(R"("user_id":"login",")" + std::string(name) + R"(":"visitor")");
+    ASSERT_EQ(parsed.events.size(), 1u) << name;
+    EXPECT_EQ(parsed.events[0].kind, "visitor");
+    EXPECT_THAT(EventToJson(parsed.events[0]), testing::HasSubstr(R"("anonymous_id":"visitor")"));
+  }
+  for (const char* data : {R"("user_id":"login")", R"("session_id":"s","anonymous_id":"visitor")"}) {
+    const auto parsed = alias(data);
+    ASSERT_EQ(parsed.rejected.size(), 1u) << data;
+    EXPECT_EQ(parsed.rejected[0].code, "missing_field");
+  }
+}
+
 TEST(EventJson, NamesWhatIsWrongWithItsCode) {
   const auto code = [](std::string from, const std::string& to) {
     std::string body(kGood);

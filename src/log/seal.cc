@@ -89,4 +89,27 @@ Result<int> SealSegments(FileSystem& fs, const std::string& log_folder, const st
   return sealed;
 }
 
+Result<std::vector<std::string>> UnsealSegment(FileSystem& fs, const std::string& lake_folder,
+                                               const std::string& segment, bool dry_run) {
+  const std::string stem = segment.substr(0, segment.size() - 4), markers = JoinPath(lake_folder, "_sealed");
+  if (!dry_run && fs.Exists(JoinPath(markers, stem))) {
+    GFR_TRY(fs.Remove(JoinPath(markers, stem)));
+    GFR_TRY(fs.SyncDirectory(markers));
+  }
+  std::vector<std::string> paths;
+  GFR_ASSIGN(const auto dates, fs.List(lake_folder));
+  for (const std::string& date : dates) {
+    if (!date.starts_with("date=")) continue;
+    GFR_ASSIGN(const auto hours, fs.List(JoinPath(lake_folder, date)));
+    for (const std::string& hour : hours) {
+      const std::string path = JoinPath(JoinPath(JoinPath(lake_folder, date), hour), stem + ".parquet");
+      if (fs.Exists(path)) paths.push_back(path);
+      if (dry_run) continue;
+      GFR_TRY(fs.Remove(path + ".tmp"));  // Of a seal that was cut off.
+      GFR_TRY(fs.Remove(path));
+    }
+  }
+  return paths;
+}
+
 }  // namespace gfr

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/file_system.h"
 
@@ -11,5 +12,10 @@ namespace gfr {
 // Seals every segment but the last that is not sealed yet; gives how many. Safe to run again after a crash, and beside
 // a writer.
 Result<int> SealSegments(FileSystem& fs, const std::string& log_folder, const std::string& lake_folder);
+
+// Takes the Parquet files of a segment ("00000000000000000042.log") out of the lake, so that it is sealed again; gives
+// their paths. A dry run only lists them.
+Result<std::vector<std::string>> UnsealSegment(FileSystem& fs, const std::string& lake_folder,
+                                               const std::string& segment, bool dry_run);
 
 }  // namespace gfr

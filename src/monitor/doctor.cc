@@ -10,6 +10,7 @@
 
 #include "base/progress.h"
 #include "base/time.h"
+#include "log/erase_user.h"
 #include "log/event_log.h"
 #include "monitor/activity.h"
 #include "monitor/key_sample.h"
@@ -162,7 +163,7 @@ void Doctor::State::Count(const LogRecord& r) {
   simulated += e.source == "simulator";
   ++by_type[type];
   if (days.size() < 3660 || days.contains(r.arrival_ms / kDayMs)) ++days[r.arrival_ms / kDayMs][type];
-  if (NeedsUser(e.type) && e.user_id.empty()) {
+  if (NeedsUser(e.type) && e.user_id.empty() && !IsResidue(e)) {
     ++no_user[type];
     no_one[type] += e.session_id.empty();
   }

@@ -4,6 +4,7 @@
 
 #include "base/progress.h"
 #include "base/time.h"
+#include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "log/seal.h"
 #include "project/import_mapped.h"
@@ -139,6 +140,8 @@ Result<Project::Imported> Project::Import(const ImportOptions& options) {
                  "format is '" + options.format + "'; valid are trivago, ndjson, csv and parquet"};
   }
   if (options.dry_run) return imported;
+  GFR_ASSIGN(const ErasedIds erased, ErasedIds::Load(PosixFileSystem(), erased_path()));
+  imported.erased = std::erase_if(events, [&](const Event& e) { return erased.Covers(e); });
   if (options.rebuild)
     GFR_TRY(RebuildLog(std::move(events), &imported));
   else

@@ -44,7 +44,8 @@ class Project {
   std::string lake_folder() const { return JoinPath(folder_, "data/events"); }
   std::string snapshot_path() const {
     return JoinPath(folder_, "data/store/snapshot");
-  }  // The server's; of one log only.
+  }                                                                             // The server's; of one log only.
+  std::string erased_path() const { return JoinPath(folder_, "data/erased"); }  // ErasedIds.
   const std::string& folder() const { return folder_; }
   std::shared_ptr<const FeatureSet> features() const { return features_; }
   const std::vector<ObjectiveConfig>& objectives() const { return objectives_; }
@@ -55,6 +56,7 @@ class Project {
   struct Imported {
     ImportReport report;
     std::uint64_t duplicates = 0, log_events = 0;
+    std::uint64_t erased = 0;  // Events of erased users from before their erasure, which were not taken.
   };
   struct ImportOptions {
     std::string format;  // trivago, ndjson, csv or parquet.

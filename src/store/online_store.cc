@@ -6,6 +6,8 @@
 #include <cstring>
 #include <new>
 
+#include "log/erase_user.h"
+
 namespace gfr {
 
 namespace {
@@ -22,6 +24,15 @@ bool Known(const PropertyValue& v) { return v.category != 0 || !std::isnan(v.num
 bool IsTouch(EventType type) {
   return type == EventType::kFeedClick || type == EventType::kItemView || type == EventType::kCartAdd ||
          type == EventType::kWishlistAdd || type == EventType::kPurchase;
+}
+
+// Of an event without a session: what the residue of an erased user's event says.
+Key LastItemOf(const Event& event) {
+  if (!event.user_id.empty() || !IsResidue(event)) return 0;
+  for (const Property& p : event.context) {
+    if (p.name == kResidueLastItem) return KeyOf(p.text);
+  }
+  return 0;
 }
 
 std::int64_t Money(double price, std::int32_t quantity) {
@@ -155,7 +166,7 @@ void OnlineStore::Fold(const LogRecord& record) {
                  .item_properties = item_properties,
                  .money_minor = Money(event.value, 1),
                  .surface = KeyOf(event.surface),
-                 .last_item = session_row ? RowLayout::Session(session_row).last_item : 0};
+                 .last_item = session_row ? RowLayout::Session(session_row).last_item : LastItemOf(event)};
   if (event.items.empty()) {
     FoldLine(line, user_row, session_row);
     if (parts_.shared_lines) shared_.FoldLine(record.arrival_ms, line, "", user_properties);

@@ -6,7 +6,8 @@
 //   A user is the id that user.alias joined it to, else the id itself. user.alias (user_id: the login, kind: the
 //   anonymous id) merges the anonymous user's state, and that of the session it names, into the login's; later events
 //   of the anonymous id are the login's. user.delete forgets the user and its sessions, and changes no shared state. A
-//   session belongs to its user, or to nobody. After 24 h of arrival without an event it is new again.
+//   session belongs to its user, or to nobody. The residue of an erased event (log/erase_user.h) changes shared state
+//   alone. After 24 h of arrival without an event it is new again.
 // Users' rows lie in VersionedTables of one timeline, stamped with the offset behind the record that changed them;
 // shared state in those of another (shared_state.h). Thread safety: one thread folds, advances and publishes; Find* and
 // Read are its own too; other threads read by a FeatureReader over `users()` and `shared()`.

@@ -1,0 +1,89 @@
+// erase: forgetting people, and what went.
+#include "project/erase.h"
+
+#include <fmt/format.h>
+
+#include "base/time.h"
+#include "commands.h"
+
+namespace gfr {
+namespace {
+
+void Print(const EraseReport& r, bool dry_run) {
+  const char* verb = dry_run ? "would be erased" : "were erased";
+  for (const ErasedPerson& person : r.people) {
+    std::string ids;
+    for (const auto& [key, id] : person.ids)
+      ids += (ids.empty() ? "" : ", ") + (id.empty() ? "an id erased earlier" : "'" + id + "'");
+    fmt::print("user '{}', with the ids {}\n", person.id, ids);
+  }
+  if (!r.found()) fmt::print("nothing of {} is in this project\n", r.people.size() == 1 ? "this user" : "them");
+  if (r.log.records > 0) {
+    fmt::print("{} events of {} to {} {}, {} of them slates that were served:\n", r.log.records,
+               FormatTime(r.log.first_ms), FormatTime(r.log.last_ms), verb, r.log.slates);
+    for (std::size_t t = 0; t < r.log.by_type.size(); ++t) {
+      if (r.log.by_type[t] > 0)
+        fmt::print("  {:<20}{:>10}\n", EventTypeName(static_cast<EventType>(t)), r.log.by_type[t]);
+    }
+    fmt::print("{} log segments and {} files of the lake {}\n", r.log.segments.size(), r.lake_files.size(),
+               dry_run ? "would be made anew" : "were made anew");
+  }
+  for (const auto& [path, rows] : r.offline_rows) fmt::print("{} rows of {} {}\n", rows, path, verb);
+  for (const std::string& path : r.removed) fmt::print("{} {}\n", path, dry_run ? "would be removed" : "was removed");
+  if (r.found()) fmt::print("Models and their reports stay as they are; `gfr train` makes one that never saw them.\n");
+}
+
+void PrintAsJson(const EraseReport& r, bool dry_run) {
+  Json people = Json::array(), types = Json::object();
+  for (const ErasedPerson& person : r.people) {
+    Json ids = Json::array();
+    for (const auto& [key, id] : person.ids) {
+      if (!id.empty()) ids.push_back(id);
+    }
+    people.push_back({{"user", person.id}, {"ids", ids}});
+  }
+  for (std::size_t t = 0; t < r.log.by_type.size(); ++t) {
+    if (r.log.by_type[t] > 0) types[std::string(EventTypeName(static_cast<EventType>(t)))] = r.log.by_type[t];
+  }
+  Json json{{"dry_run", dry_run},         {"people", people},
+            {"events", r.log.records},    {"types", types},
+            {"slates", r.log.slates},     {"segments", r.log.segments.size()},
+            {"lake_files", r.lake_files}, {"offline_rows", r.offline_rows},
+            {"removed", r.removed}};
+  if (r.log.records > 0) {
+    json["from"] = FormatTime(r.log.first_ms);
+    json["to"] = FormatTime(r.log.last_ms);
+  }
+  PrintJson(json);
+}
+
+}  // namespace
+
+void AddErase(CLI::App& app, Command& run) {
+  static Common common;
+  static EraseOptions options;
+  CLI::App* c =
+      AddCommand(app, "erase", "Forget a user and every id joined to it: log, lake, rows, snapshot; say what went",
+                 "gfr erase u100001 --dry-run --project demo", common);
+  auto* user = c->add_option("USER", options.user, "The user's id, or one that user.alias joined to it");
+  c->add_flag("--deleted", options.deleted, "Everyone that a user.delete in the log names, up to it")->excludes(user);
+  c->add_flag("--dry-run", options.dry_run, "Only say what would go");
+  c->callback([&run] {
+    run = [] {
+      if (options.user.empty() && !options.deleted)
+        return Fail(Error{ErrorCode::kInvalidArgument, "whom? valid are a USER or --deleted"});
+      auto project = Project::Open(common.project);
+      if (!project.ok()) return Fail(project.error());
+      const WallClock clock;
+      const auto report = EraseUsers(*project.value(), clock, options);
+      if (!report.ok()) return Fail(report.error());
+      if (common.json)
+        PrintAsJson(report.value(), options.dry_run);
+      else
+        Print(report.value(), options.dry_run);
+      return 0;
+    };
+  });
+}
+
+}  // namespace gfr

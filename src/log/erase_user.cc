@@ -1,0 +1,163 @@
+#include "log/erase_user.h"
+
+#include <algorithm>
+
+#include "log/event_log.h"
+#include "log/segment.h"
+
+namespace gfr {
+namespace {
+
+constexpr std::uint32_t Bit(EventType type) { return 1u << static_cast<unsigned>(type); }
+
+struct Alias {
+  std::uint64_t offset;
+  std::string from, to;
+};
+
+struct Deleted {
+  std::uint64_t offset;
+  std::int64_t arrival_ms;
+  std::string user;
+};
+
+Status ReadJoins(FileSystem& fs, const std::string& folder, std::vector<Alias>* aliases,
+                 std::vector<Deleted>* deleted) {
+  GFR_ASSIGN(const auto reader, LogReader::Open(fs, folder));
+  for (LogRecord r;;) {
+    GFR_ASSIGN(const bool more, reader->Next(&r, Bit(EventType::kUserAlias) | Bit(EventType::kUserDelete)));
+    if (!more) return {};
+    if (r.event.user_id.empty()) continue;  // A residue.
+    if (r.event.type == EventType::kUserDelete)
+      deleted->push_back({r.offset, r.arrival_ms, r.event.user_id});
+    else if (!r.event.kind.empty())
+      aliases->push_back({r.offset, r.event.kind, r.event.user_id});
+  }
+}
+
+// Adds every id that an alias before `person.before_offset` joins to one that it has.
+void Close(const std::vector<Alias>& aliases, ErasedPerson& person) {
+  const auto add = [&](const std::string& id) {
+    const auto [at, is_new] = person.ids.try_emplace(KeyOf(id), id);
+    if (!is_new && at->second.empty()) at->second = id;
+    return is_new;
+  };
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const Alias& a : aliases) {
+      if (a.offset >= person.before_offset) break;
+      if (!person.ids.contains(KeyOf(a.from)) && !person.ids.contains(KeyOf(a.to))) continue;
+      const bool from = add(a.from), to = add(a.to);
+      grew = grew || from || to;
+    }
+  }
+}
+
+// The segment with `residues` in the place of their records.
+Status Rewrite(const std::string& path, const std::string& bytes,
+               const std::unordered_map<std::uint64_t, Event>& residues, std::string* out) {
+  out->assign(bytes, 0, kSegmentHeaderBytes);
+  LogRecord record;
+  for (std::size_t at = kSegmentHeaderBytes, size = 0; at < bytes.size(); at += size) {
+    const std::string_view left = std::string_view(bytes).substr(at);
+    if (ReadRecord(left, &record, &size) != RecordState::kOk)
+      return Error{ErrorCode::kCorrupt, "the record at byte " + std::to_string(at) + " of '" + path +
+                                            "' is not whole; see `gfr log repair`"};
+    if (const auto found = residues.find(record.offset); found != residues.end())
+      AppendRecord(record.offset, record.arrival_ms, found->second, out);
+    else
+      out->append(left.substr(0, size));
+  }
+  return {};
+}
+
+}  // namespace
+
+void Erasure::Add(Key key, std::uint64_t before_offset) {
+  std::uint64_t& before = before_[key];
+  before = std::max(before, before_offset);
+}
+
+bool Erasure::Takes(const LogRecord& r) const {
+  const auto takes = [&](const std::string& id) {
+    if (id.empty()) return false;
+    const auto at = before_.find(KeyOf(id));
+    return at != before_.end() && r.offset < at->second;
+  };
+  return takes(r.event.user_id) || (r.event.type == EventType::kUserAlias && takes(r.event.kind));
+}
+
+Result<ErasedPerson> FindPerson(FileSystem& fs, const std::string& log_folder, const std::string& user,
+                                const std::vector<Key>& known) {
+  std::vector<Alias> aliases;
+  std::vector<Deleted> deleted;
+  GFR_TRY(ReadJoins(fs, log_folder, &aliases, &deleted));
+  ErasedPerson person{.id = user};
+  person.ids[KeyOf(user)] = user;
+  for (const Key key : known) person.ids.try_emplace(key);
+  Close(aliases, person);
+  return person;
+}
+
+Result<std::vector<ErasedPerson>> FindDeleted(FileSystem& fs, const std::string& log_folder) {
+  std::vector<Alias> aliases;
+  std::vector<Deleted> deleted;
+  GFR_TRY(ReadJoins(fs, log_folder, &aliases, &deleted));
+  std::map<std::string, ErasedPerson> people;
+  for (const Deleted& d : deleted)
+    people[d.user] = {.id = d.user, .before_offset = d.offset + 1, .before_ms = d.arrival_ms};
+  std::vector<ErasedPerson> list;
+  for (auto& [user, person] : people) {
+    person.ids[KeyOf(user)] = user;
+    Close(aliases, person);
+    list.push_back(std::move(person));
+  }
+  return list;
+}
+
+Result<ErasedRecords> EraseRecords(FileSystem& fs, const std::string& log_folder, const Erasure& erasure, bool dry_run,
+                                   const std::function<Event(const LogRecord&)>& residue_of,
+                                   const std::function<Status(const std::string&)>& before_rewrite) {
+  std::unique_ptr<FileLock> lock;
+  if (!dry_run) {
+    auto held = fs.Lock(JoinPath(log_folder, "LOCK"));
+    if (!held.ok())
+      return Error{held.error().code, "the log is in use; stop the server (or wait for the import) and erase then: " +
+                                          held.error().message};
+    lock = std::move(held).value();
+  }
+  GFR_ASSIGN(const auto names, fs.List(log_folder));
+  std::vector<std::string> segments;
+  for (const std::string& name : names) {
+    if (name.ends_with(".log")) segments.push_back(name);
+  }
+  ErasedRecords out;
+  std::unordered_map<std::uint64_t, Event> residues;
+  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
+  for (LogRecord r;;) {
+    GFR_ASSIGN(const bool more, reader->Next(&r));
+    if (!more) break;
+    if (!erasure.Takes(r)) continue;
+    if (out.records++ == 0) out.first_ms = r.arrival_ms;
+    out.last_ms = r.arrival_ms;
+    ++out.by_type[static_cast<std::size_t>(r.event.type)];
+    out.slates += r.event.served.columns > 0;
+    // The last segment whose name is not behind it.
+    const auto behind = std::ranges::upper_bound(segments, SegmentName(r.offset));
+    if (behind != segments.begin() && (out.segments.empty() || out.segments.back() != *(behind - 1)))
+      out.segments.push_back(*(behind - 1));
+    if (!dry_run) residues.emplace(r.offset, residue_of(r));
+  }
+  if (dry_run) return out;
+  for (auto name = out.segments.rbegin(); name != out.segments.rend(); ++name) {
+    const std::string path = JoinPath(log_folder, *name);
+    GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
+    std::string rewritten;
+    GFR_TRY(Rewrite(path, bytes, residues, &rewritten));
+    GFR_TRY(before_rewrite(*name));
+    GFR_TRY(PublishFile(fs, path, rewritten));
+  }
+  return out;
+}
+
+}  // namespace gfr

@@ -1,0 +1,235 @@
+#include "log/erase_user.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/fault_file_system.h"
+#include "base/rng.h"
+#include "log/erased_ids.h"
+#include "log/event_log.h"
+#include "log/segment.h"
+
+namespace gfr {
+namespace {
+
+const std::string kFolder = "log";
+
+Event EventOf(const std::string& user, EventType type = EventType::kItemView, const std::string& kind = "") {
+  return {.source = "app", .type = type, .user_id = user, .kind = kind, .items = {{.item_id = "i"}}};
+}
+
+// A log of `events` over several segments.
+void WriteLog(FileSystem& fs, std::vector<Event> events) {
+  const FixedClock clock(5000);
+  const auto log = EventLog::Open(fs, clock, {.folder = kFolder, .segment_bytes = 300});
+  ASSERT_TRUE(log.ok());
+  int id = 0;
+  for (Event& e : events) {
+    e.id = "event-" + std::to_string(id++);
+    ASSERT_TRUE(log.value()->Append({e}).ok());
+  }
+}
+
+std::vector<LogRecord> ReadLog(FileSystem& fs) {
+  std::vector<LogRecord> records;
+  const auto reader = LogReader::Open(fs, kFolder);
+  for (LogRecord r;;) {
+    const auto more = reader.value()->Next(&r);
+    EXPECT_TRUE(more.ok()) << more.error().message;
+    if (!more.ok() || !more.value()) return records;
+    records.push_back(r);
+  }
+}
+
+Event ResidueOf(const LogRecord& r) {
+  return {.id = kResidueIdPrefix + std::to_string(r.offset),
+          .source = kResidueSource,
+          .type = r.event.type,
+          .time_ms = r.event.time_ms};
+}
+
+Erasure OfPerson(const ErasedPerson& person) {
+  Erasure erasure;
+  for (const auto& [key, id] : person.ids) erasure.Add(key, person.before_offset);
+  return erasure;
+}
+
+Result<ErasedRecords> Erase(FileSystem& fs, const std::string& user, std::vector<std::string>* rewritten = nullptr) {
+  GFR_ASSIGN(const ErasedPerson person, FindPerson(fs, kFolder, user, {}));
+  return EraseRecords(fs, kFolder, OfPerson(person), false, ResidueOf, [&](const std::string& name) -> Status {
+    if (rewritten) rewritten->push_back(name);
+    return {};
+  });
+}
+
+std::string AllBytes(FileSystem& fs) {
+  std::string bytes;
+  const auto names = fs.List(kFolder);
+  for (const std::string& name : names.value()) bytes += fs.ReadAll(JoinPath(kFolder, name)).value();
+  return bytes;
+}
+
+std::vector<Event> TwoPeople() {
+  std::vector<Event> events;
+  for (int i = 0; i < 30; ++i) {
+    events.push_back(EventOf(i % 5 == 0 ? "visitor-1" : i % 3 == 0 ? "login-1" : "other-" + std::to_string(i % 4)));
+    if (i == 20) events.push_back(EventOf("login-1", EventType::kUserAlias, "visitor-1"));
+  }
+  return events;
+}
+
+TEST(EraseUser, ReplacesThePersonsRecordsAndNoOthersAndKeepsEveryPlace) {
+  FaultFileSystem fs(1);
+  WriteLog(fs, TwoPeople());
+  const auto before = ReadLog(fs);
+  std::vector<std::string> rewritten;
+  const auto erased = Erase(fs, "visitor-1", &rewritten);
+  ASSERT_TRUE(erased.ok()) << erased.error().message;
+  const auto after = ReadLog(fs);
+  ASSERT_EQ(after.size(), before.size());
+  std::uint64_t residues = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    EXPECT_EQ(after[i].offset, before[i].offset);
+    EXPECT_EQ(after[i].arrival_ms, before[i].arrival_ms);
+    const bool theirs = before[i].event.user_id == "visitor-1" || before[i].event.user_id == "login-1";
+    EXPECT_EQ(IsResidue(after[i].event), theirs) << i;
+    EXPECT_EQ(after[i].event.user_id, theirs ? "" : before[i].event.user_id);
+    residues += theirs;
+  }
+  EXPECT_EQ(erased.value().records, residues);
+  EXPECT_EQ(erased.value().by_type[static_cast<std::size_t>(EventType::kUserAlias)], 1u);
+  EXPECT_THAT(rewritten, testing::ElementsAreArray(erased.value().segments.rbegin(), erased.value().segments.rend()));
+  EXPECT_GT(rewritten.size(), 3u);
+  EXPECT_THAT(AllBytes(fs), testing::Not(testing::HasSubstr("login-1")));
+  EXPECT_THAT(AllBytes(fs), testing::Not(testing::HasSubstr("visitor-1")));
+  EXPECT_EQ(Erase(fs, "login-1").value().records, 0u) << "a second erasure finds nothing";
+  const FixedClock clock(6000);
+  EXPECT_EQ(EventLog::Open(fs, clock, {.folder = kFolder}).value()->next_offset(), before.size());
+}
+
+TEST(EraseUser, JoinsIdsThroughAnyChainOfAliases) {
+  FaultFileSystem fs(1);
+  WriteLog(fs, {EventOf("b", EventType::kUserAlias, "a"), EventOf("d", EventType::kUserAlias, "c"),
+                EventOf("c", EventType::kUserAlias, "b"), EventOf("y", EventType::kUserAlias, "x")});
+  for (const char* user : {"a", "b", "c", "d"}) {
+    std::vector<std::string> ids;
+    const auto person = FindPerson(fs, kFolder, user, {});
+    for (const auto& [key, id] : person.value().ids) ids.push_back(id);
+    EXPECT_THAT(ids, testing::UnorderedElementsAre("a", "b", "c", "d")) << user;
+  }
+}
+
+TEST(EraseUser, ADeletedUserGoesUpToTheDeleteAndWhatComesLaterStays) {
+  FaultFileSystem fs(1);
+  WriteLog(fs, {EventOf("u"), EventOf("v"), EventOf("u", EventType::kUserDelete), EventOf("u"), EventOf("v")});
+  const auto deleted = FindDeleted(fs, kFolder);
+  ASSERT_EQ(deleted.value().size(), 1u);
+  EXPECT_EQ(deleted.value()[0].before_ms, 5000);
+  ASSERT_TRUE(EraseRecords(fs, kFolder, OfPerson(deleted.value()[0]), false, ResidueOf, [](const std::string&) {
+                return Status();
+              }).ok());
+  std::vector<std::string> users;
+  for (const LogRecord& r : ReadLog(fs)) users.push_back(r.event.user_id);
+  EXPECT_THAT(users, testing::ElementsAre("", "v", "", "u", "v"));
+  EXPECT_TRUE(FindDeleted(fs, kFolder).value().empty());
+}
+
+TEST(EraseUser, ADryRunCountsAndChangesNothing) {
+  FaultFileSystem fs(1);
+  WriteLog(fs, TwoPeople());
+  const std::string before = AllBytes(fs);
+  const auto person = FindPerson(fs, kFolder, "login-1", {});
+  const auto counted = EraseRecords(fs, kFolder, OfPerson(person.value()), true, ResidueOf, nullptr);
+  EXPECT_EQ(AllBytes(fs), before);
+  EXPECT_EQ(counted.value().records, Erase(fs, "login-1").value().records);
+}
+
+TEST(EraseUser, IsRefusedWhileAServerHasTheLog) {
+  FaultFileSystem fs(1);
+  WriteLog(fs, TwoPeople());
+  const FixedClock clock(6000);
+  const auto server = EventLog::Open(fs, clock, {.folder = kFolder});
+  const auto erased = Erase(fs, "login-1");
+  ASSERT_FALSE(erased.ok());
+  EXPECT_EQ(erased.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(erased.error().message, testing::HasSubstr("stop the server"));
+}
+
+TEST(EraseUser, AfterAFaultOrAPowerCutAnywhereEachRecordIsWholeOrErasedAndTheNextRunGivesTheSameLog) {
+  FaultFileSystem whole(1);
+  WriteLog(whole, TwoPeople());
+  const auto original = ReadLog(whole);
+  const auto person = FindPerson(whole, kFolder, "login-1", {}).value();
+  const auto erase = [&](FileSystem& fs) {
+    return EraseRecords(fs, kFolder, OfPerson(person), false, ResidueOf, [](const std::string&) { return Status(); });
+  };
+  const std::int64_t begin = whole.operations();
+  ASSERT_TRUE(erase(whole).ok());
+  const std::int64_t operations = whole.operations() - begin;
+  const std::string expected = AllBytes(whole);
+  ASSERT_GT(operations, 12);
+  for (std::int64_t at = 0; at < operations; ++at) {
+    for (const bool crash : {false, true}) {
+      SCOPED_TRACE("operation " + std::to_string(at) + (crash ? ", power cut" : ""));
+      FaultFileSystem fs(static_cast<std::uint64_t>(at) + 7);
+      WriteLog(fs, TwoPeople());
+      fs.fail_at = fs.operations() + at;
+      EXPECT_FALSE(erase(fs).ok());
+      fs.fail_at = -1;
+      if (crash) fs.Crash();
+      const auto left = ReadLog(fs);
+      ASSERT_EQ(left.size(), original.size());
+      for (std::size_t i = 0; i < left.size(); ++i) {
+        EXPECT_EQ(left[i].offset, i);
+        EXPECT_TRUE(IsResidue(left[i].event) || left[i].event.id == original[i].event.id);
+      }
+      ASSERT_TRUE(erase(fs).ok());
+      const auto names = fs.List(kFolder);
+      for (const std::string& name : names.value()) {
+        if (!name.ends_with(".log")) ASSERT_TRUE(fs.Remove(JoinPath(kFolder, name)).ok());  // Of the run that failed.
+      }
+      EXPECT_TRUE(AllBytes(fs) == expected);
+    }
+  }
+}
+
+TEST(ErasedIds, CoverWhatIsOlderThanTheErasureAlsoAfterAReload) {
+  FaultFileSystem fs(1);
+  ErasedIds ids;
+  ids.Add({KeyOf("login"), KeyOf("visitor")}, 1000);
+  ASSERT_TRUE(ids.Save(fs, "data/erased").ok());
+  const auto loaded = ErasedIds::Load(fs, "data/erased");
+  ASSERT_TRUE(loaded.ok());
+  const auto covers = [&](const std::string& user, std::int64_t time_ms, const std::string& joins = "") {
+    Event e = EventOf(user, joins.empty() ? EventType::kItemView : EventType::kUserAlias, joins);
+    e.time_ms = time_ms;
+    return loaded.value().Covers(e);
+  };
+  EXPECT_TRUE(covers("login", 1000));
+  EXPECT_TRUE(covers("visitor", 5));
+  EXPECT_FALSE(covers("visitor", 1001)) << "a user who is back begins anew";
+  EXPECT_FALSE(covers("other", 5));
+  EXPECT_TRUE(covers("other", 5, "visitor"));
+  EXPECT_THAT(loaded.value().TogetherWith(KeyOf("visitor")),
+              testing::UnorderedElementsAre(KeyOf("login"), KeyOf("visitor")));
+  EXPECT_TRUE(loaded.value().TogetherWith(KeyOf("other")).empty());
+  EXPECT_TRUE(ErasedIds::Load(fs, "data/none").value().empty());
+}
+
+TEST(ErasedIds, ADamagedListIsNotReadAsAShorterOne) {
+  FaultFileSystem fs(1);
+  ErasedIds ids;
+  ids.Add({1, 2}, 3);
+  ASSERT_TRUE(ids.Save(fs, "erased").ok());
+  const std::string bytes = fs.ReadAll("erased").value();
+  for (std::size_t i = 0; i < bytes.size() - 4; ++i) {
+    if (i >= 8 && (i - 8) % 32 >= 28) continue;  // The zeros behind a checksum say nothing.
+    std::string damaged = bytes;
+    damaged[i] = static_cast<char>(damaged[i] ^ 1);
+    ASSERT_TRUE(PublishFile(fs, "erased", damaged).ok());
+    EXPECT_FALSE(ErasedIds::Load(fs, "erased").ok()) << i;
+  }
+}
+
+}  // namespace
+}  // namespace gfr

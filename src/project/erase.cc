@@ -1,0 +1,122 @@
+#include "project/erase.h"
+
+#include <unordered_set>
+
+#include "log/erased_ids.h"
+#include "log/event_log.h"
+#include "log/seal.h"
+#include "store/residue.h"
+#include "table/parquet_filter.h"
+
+namespace gfr {
+namespace {
+
+using Keys = std::unordered_set<std::uint64_t>;
+
+// The Parquet files below `folder`, but for those of the log, the lake and the models.
+Status FindParquet(FileSystem& fs, const std::string& folder, const std::string& data, int depth,
+                   std::vector<std::string>* paths) {
+  if (depth > 8) return {};
+  const auto names = fs.List(folder);
+  if (!names.ok()) return {};  // A file.
+  for (const std::string& name : names.value()) {
+    const std::string path = JoinPath(folder, name);
+    if (path == JoinPath(data, "log") || path == JoinPath(data, "events") || path == JoinPath(data, "models")) continue;
+    if (name.ends_with(".parquet"))
+      paths->push_back(path);
+    else if (!name.starts_with('.'))
+      GFR_TRY(FindParquet(fs, path, data, depth + 1, paths));
+  }
+  return {};
+}
+
+Status EraseRows(const Project& project, const Keys& keys, bool dry_run, EraseReport* report) {
+  std::vector<std::string> paths;
+  GFR_TRY(FindParquet(PosixFileSystem(), project.folder(), JoinPath(project.folder(), "data"), 0, &paths));
+  for (const std::string& path : paths) {
+    GFR_ASSIGN(const std::uint64_t rows, RemoveParquetRows(path, "user", keys, dry_run));
+    if (rows > 0) report->offline_rows[path] = rows;
+  }
+  return {};
+}
+
+// What holds records as they were: the snapshot, a log that a rebuild replaced, what a repair cut off.
+Status EraseCopies(const Project& project, bool dry_run, EraseReport* report) {
+  FileSystem& fs = PosixFileSystem();
+  const std::string data = JoinPath(project.folder(), "data");
+  std::vector<std::string> files{project.snapshot_path(), project.snapshot_path() + ".tmp"};
+  GFR_ASSIGN(const auto names, fs.List(project.log_folder()));
+  for (const std::string& name : names) {
+    if (name.ends_with(".cut") || name.ends_with(".tmp")) files.push_back(JoinPath(project.log_folder(), name));
+  }
+  for (const std::string& path : files) {
+    if (!fs.Exists(path)) continue;
+    report->removed.push_back(path);
+    if (!dry_run) GFR_TRY(fs.Remove(path));
+  }
+  for (const char* name : {"log.old", "log.new"}) {
+    const std::string folder = JoinPath(data, name);
+    if (!fs.Exists(folder)) continue;
+    report->removed.push_back(folder);
+    if (!dry_run) GFR_TRY(fs.RemoveTree(folder));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<EraseReport> EraseUsers(const Project& project, const Clock& clock, const EraseOptions& options) {
+  FileSystem& fs = PosixFileSystem();
+  const std::int64_t now_ms = clock.now_ms();
+  if (!options.dry_run) {
+    // Cuts a torn tail, and says when someone has the log.
+    const auto log = EventLog::Open(fs, clock, {.folder = project.log_folder()});
+    if (!log.ok())
+      return Error{
+          log.error().code,
+          "the log cannot be taken; stop the server (or wait for the import) and erase then: " + log.error().message};
+  }
+  GFR_ASSIGN(ErasedIds erased, ErasedIds::Load(fs, project.erased_path()));
+  EraseReport report;
+  if (options.deleted) {
+    GFR_ASSIGN(report.people, FindDeleted(fs, project.log_folder()));
+  } else {
+    GFR_ASSIGN(ErasedPerson person,
+               FindPerson(fs, project.log_folder(), options.user, erased.TogetherWith(KeyOf(options.user))));
+    person.before_ms = now_ms;
+    report.people.push_back(std::move(person));
+  }
+  if (report.people.empty()) return report;
+  Erasure erasure;
+  Keys keys;
+  for (const ErasedPerson& person : report.people) {
+    std::vector<Key> theirs;
+    for (const auto& [key, id] : person.ids) {
+      erasure.Add(key, person.before_offset);
+      theirs.push_back(key);
+      keys.insert(key);
+    }
+    erased.Add(theirs, person.before_ms);
+  }
+  const auto unseal = [&](const std::string& segment) -> Status {
+    GFR_ASSIGN(const auto files, UnsealSegment(fs, project.lake_folder(), segment, options.dry_run));
+    report.lake_files.insert(report.lake_files.end(), files.begin(), files.end());
+    return {};
+  };
+  if (!options.dry_run) GFR_TRY(erased.Save(fs, project.erased_path()));
+  ResidueMaker residues(project.features(), now_ms);
+  GFR_ASSIGN(report.log, EraseRecords(
+                             fs, project.log_folder(), erasure, options.dry_run,
+                             [&](const LogRecord& record) { return residues.Of(record); }, unseal));
+  for (const std::string& segment : options.dry_run ? report.log.segments : std::vector<std::string>())
+    GFR_TRY(unseal(segment));
+  GFR_TRY(EraseRows(project, keys, options.dry_run, &report));
+  GFR_TRY(EraseCopies(project, options.dry_run, &report));
+  if (!options.dry_run) {
+    const auto sealed = SealSegments(fs, project.log_folder(), project.lake_folder());
+    if (!sealed.ok()) return sealed.error();
+  }
+  return report;
+}
+
+}  // namespace gfr
