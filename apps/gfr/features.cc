@@ -1,11 +1,14 @@
-// features: list, show, get, verify, profile, materialize.
+// features: list, show, get, join, verify, profile, materialize.
 #include <algorithm>
 #include <cstdio>
 
 #include "base/time.h"
 #include "commands.h"
+#include "dataset/join_rows.h"
 #include "dataset/offline_store.h"
+#include "event/import_map.h"
 #include "feature/describe.h"
+#include "table/parquet_rows.h"
 
 namespace gfr {
 namespace {
@@ -232,12 +235,60 @@ int RunMaterialize(const Project& project, const OfflineFlags& flags, const Prof
   return 0;
 }
 
+struct JoinFlags {
+  JoinOptions options;
+  std::string out;
+};
+
+// A table of entities and times with the features' values as of each time.
+int RunJoin(const Project& project, const std::vector<std::string>& files, const JoinFlags& flags,
+            const Common& common) {
+  if (files.size() != 1)
+    return Fail({ErrorCode::kInvalidArgument, "name one file of rows: `gfr features join rows.csv --out joined.csv`"});
+  if (flags.out.empty() && common.json)
+    return Fail({ErrorCode::kInvalidArgument, "--json needs --out: the rows go to standard output without it"});
+  const std::string& path = files[0];
+  auto rows = path.ends_with(".parquet") ? OpenParquet(path) : OpenCsv(path);
+  if (!rows.ok()) return Fail(rows.error());
+  const FeatureSet& features = *project.features();
+  const auto table = ReadJoinTable(*rows.value(), path, features, flags.options);
+  if (!table.ok()) return Fail(table.error());
+  FileSystem& fs = PosixFileSystem();
+  const auto joined = JoinFeatures(fs, project.log_folder(), project.features(), table.value());
+  if (!joined.ok()) return Fail(joined.error());
+  const Joined& j = joined.value();
+  if (flags.out.empty()) {
+    std::fputs(JoinedCsv(features, table.value(), j).c_str(), stdout);
+  } else if (const Status written = WriteJoined(fs, flags.out, features, table.value(), j); !written.ok()) {
+    return Fail(written.error());
+  }
+  const std::size_t n = table.value().rows.size();
+  if (common.json)
+    PrintJson({{"rows", n},
+               {"features", table.value().features.size()},
+               {"events", j.events},
+               {"unknown_users", j.unknown_users},
+               {"unknown_items", j.unknown_items},
+               {"after_log", j.after_log}});
+  else if (!flags.out.empty())
+    std::printf("%s rows with %zu features in %s\n", Grouped(n).c_str(), table.value().features.size(),
+                flags.out.c_str());
+  const auto note = [](std::uint64_t rows_of, const char* what) {
+    if (rows_of > 0) std::fprintf(stderr, "note: %s rows %s\n", Grouped(rows_of).c_str(), what);
+  };
+  note(j.unknown_users, "name a user that was not in the log by then; they have the values of a stranger");
+  note(j.unknown_items, "name an item that was not in the log by then");
+  note(j.after_log, "are of a time behind the log's last event; what arrives later will change their values");
+  return 0;
+}
+
 int RunFeatures(const std::string& action, const std::vector<std::string>& arguments, const OfflineFlags& offline,
-                const ProfileOptions& range, const Common& common) {
+                const JoinFlags& join, const ProfileOptions& range, const Common& common) {
   auto project = Project::Open(common.project);
   if (!project.ok()) return Fail(project.error());
   if (action == "verify") return VerifyFeatures(*project.value(), common);
   if (action == "get") return GetFeatures(*project.value(), arguments, offline.as_of);
+  if (action == "join") return RunJoin(*project.value(), arguments, join, common);
   if (action == "materialize") return RunMaterialize(*project.value(), offline, range, common);
   if (action == "show") return ShowFeature(*project.value()->features(), arguments, common);
   return ListFeatures(*project.value()->features(), common);
@@ -251,17 +302,29 @@ void AddFeatures(CLI::App& app, Command& run) {
   static std::vector<std::string> arguments;
   static ProfileOptions profile;
   static OfflineFlags offline;
+  static JoinFlags join;
   CLI::App* c = AddCommand(app, "features", "The features that gfr.toml declares, and their values",
-                           "gfr features get user=u100001 item=i100007 --project demo", common);
+                           "gfr features get user=u100001 item=i100007 --project demo\n"
+                           "         gfr features join rows.csv --features ctr,user_clicks --out joined.csv",
+                           common);
   c->add_option(
        "ACTION", action,
-       "list, show NAME, get ENTITY=ID..., verify: are the values that were served those of a replay?, profile: "
+       "list, show NAME, get ENTITY=ID..., join FILE: rows of entities and times get the values as of each time, "
+       "verify: are the values that were served those of a replay?, profile: "
        "what each looks like and says of each label, or materialize: keep the values of a range of dates as Parquet")
       ->required()
-      ->check(CLI::IsMember({"list", "show", "get", "verify", "profile", "materialize"}));
-  c->add_option("ARGUMENTS", arguments, "The feature to show; or user=ID, session=ID, item=ID to get");
+      ->check(CLI::IsMember({"list", "show", "get", "join", "verify", "profile", "materialize"}));
+  c->add_option("ARGUMENTS", arguments,
+                "The feature to show; user=ID, session=ID, item=ID to get; the .csv or .parquet to join");
   AddProfileOptions(*c, profile);
   c->add_option("--as-of", offline.as_of, "get: the values of a feed at that time (RFC 3339)");
+  c->add_option("--features", join.options.features, "join: only these features, as ctr,user_clicks")->delimiter(',');
+  c->add_option("--time", join.options.time_column, "join: the column of times, RFC 3339 or milliseconds")
+      ->capture_default_str();
+  c->add_option("--given", join.options.given,
+                "join: columns that the request said, as city,shown_price=price: they override what the log knows")
+      ->delimiter(',');
+  c->add_option("--out", join.out, "join: a .csv or .parquet; else CSV on standard output");
   c->add_option("--view", offline.views, "materialize: only these views, as user or item.category");
   c->add_flag("--served", offline.served, "materialize: what servers logged, not what a replay gives");
   c->add_flag("--dry-run", offline.dry_run, "materialize: only say what it costs");
@@ -269,7 +332,7 @@ void AddFeatures(CLI::App& app, Command& run) {
   c->callback([&run] {
     run = [] {
       return action == "profile" ? RunProfile(profile, common)
-                                 : RunFeatures(action, arguments, offline, profile, common);
+                                 : RunFeatures(action, arguments, offline, join, profile, common);
     };
   });
 }
