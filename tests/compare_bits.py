@@ -7,4 +7,4 @@ if not all(flag in open("/proc/cpuinfo").read() for flag in ("avx2", "fma")):
     sys.exit(0)
 hashes = [subprocess.run([program], check=True, capture_output=True, text=True).stdout.strip() for program in sys.argv[1:]]
 print(*hashes)
-sys.exit(len(hashes) != 2 or len(hashes[0]) != 16 or hashes[0] != hashes[1])
+sys.exit(len(hashes) != 2 or len(hashes[0]) < 16 or hashes[0] != hashes[1])
