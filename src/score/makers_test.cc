@@ -1,6 +1,6 @@
 // Forests trained by the installed XGBoost and LightGBM: every scorer gives their margins bit for bit, and their
 // predictions within one unit in the last place. GFR_DATA names a folder with adult.tar.xz and
-// lightgbm_examples.tar.xz.
+// lightgbm_examples.tar.xz; else they are looked for in ../shared/data, beside the source.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -56,7 +56,9 @@ void ExpectMakers(const TestFolder& folder, const std::string& name) {
   }
 }
 
-constexpr const char* kCommon = R"(
+constexpr const char* kCommon = "SOURCE = r'" GFR_SOURCE_DIR
+                                "'"
+                                R"(
 import numpy as np, os, sys, tarfile, io, csv
 rng = np.random.default_rng(1)
 n = 1500
@@ -78,8 +80,8 @@ def case(name, save, rows, margins, predictions, t):
         np.ascontiguousarray(values, dtype=t).tofile(name + "." + what)
     print(name)
 def opened(archive):
-    path = os.path.join(os.environ.get("GFR_DATA", ""), archive)
-    return tarfile.open(path) if os.environ.get("GFR_DATA") and os.path.exists(path) else None
+    path = os.path.join(os.environ.get("GFR_DATA", SOURCE + "/../shared/data"), archive)
+    return tarfile.open(path) if os.path.exists(path) else None
 def adult():
     archive = opened("adult.tar.xz")
     if archive is None: return None
@@ -141,7 +143,8 @@ if found:
 )"));
   ASSERT_GE(names.size(), 18u);
   for (const std::string& name : names) ExpectMakers<float>(folder, name);
-  if (names.back() != "adult") GTEST_SKIP() << "SKIPPED: the adult data is not in the folder that GFR_DATA names";
+  if (names.back() != "adult")
+    GTEST_SKIP() << "SKIPPED: the adult data is neither in the folder that GFR_DATA names nor in ../shared/data";
 }
 
 TEST(XgboostParity, ABestIterationEndsTheForestUnlessRoundsAreAskedFor) {
@@ -190,7 +193,7 @@ if archive:
   ASSERT_GE(names.size(), 19u);
   for (const std::string& name : names) ExpectMakers<double>(folder, name);
   if (names.back() != "lightgbm_examples")
-    GTEST_SKIP() << "SKIPPED: lightgbm_examples is not in the folder that GFR_DATA names";
+    GTEST_SKIP() << "SKIPPED: lightgbm_examples is neither in the folder that GFR_DATA names nor in ../shared/data";
 }
 
 TEST(LightgbmParity, LinearTreesAreRefusedByName) {
