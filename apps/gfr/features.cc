@@ -60,7 +60,20 @@ int ShowFeature(const FeatureSet& set, const std::vector<std::string>& names, co
   return 0;
 }
 
-int ListFeatures(const FeatureSet& set, const Common& common) {
+// "2026-01-05 to 2026-01-09 (5 dates)"; gaps are said.
+std::string DatesText(const std::vector<std::string>& dates) {
+  if (dates.size() == 1) return dates[0];
+  const auto first = ParseTime(dates.front()), last = ParseTime(dates.back());
+  const bool gaps =
+      first.ok() && last.ok() && (last.value() - first.value()) / kDayMs + 1 != static_cast<std::int64_t>(dates.size());
+  return dates.front() + " to " + dates.back() + " (" + Grouped(dates.size()) + " dates" +
+         (gaps ? ", with gaps)" : ")");
+}
+
+int ListFeatures(const Project& project, const Common& common) {
+  const FeatureSet& set = *project.features();
+  const auto offline = ListOffline(PosixFileSystem(), project.offline_folder(), set);
+  if (!offline.ok()) return Fail(offline.error());
   std::uint32_t item_bytes = 0;
   for (const SharedEntity& e : set.entities) item_bytes += e.name == "item" ? e.row_bytes : 0;
   Json list = Json::array(), entities = Json::object();
@@ -69,13 +82,21 @@ int ListFeatures(const FeatureSet& set, const Common& common) {
   for (const FeatureFacts& f : facts) list.push_back(FactsJson(f));
   for (const SharedEntity& e : set.entities) entities[e.name] = e.row_bytes;
   if (common.json) {
+    Json kept = Json::array();
+    for (const OfflineDates& o : offline.value())
+      kept.push_back({{"source", o.source},
+                      {"view", o.view},
+                      {"definition", o.definition},
+                      {"current", o.current},
+                      {"dates", o.dates}});
     PrintJson({{"features", list},
                {"user_bytes", set.user_row_bytes},
                {"user_budget_bytes", kUserBudgetBytes},
                {"session_bytes", set.session_row_bytes},
                {"item_bytes", item_bytes},
                {"item_budget_bytes", kItemBudgetBytes},
-               {"entity_bytes", entities}});
+               {"entity_bytes", entities},
+               {"materialised", kept}});
     return 0;
   }
   std::size_t wide[3] = {4, 4, 5};
@@ -85,14 +106,15 @@ int ListFeatures(const FeatureSet& set, const Common& common) {
     wide[2] = std::max(wide[2], f.scope.size());
   }
   const auto row = [&](const std::string& name, const std::string& type, const std::string& scope,
-                       const std::string& bytes, const std::string& value) {
-    std::printf("%-*s  %-*s  %-*s  %6s  %s\n", static_cast<int>(wide[0]), name.c_str(), static_cast<int>(wide[1]),
-                type.c_str(), static_cast<int>(wide[2]), scope.c_str(), bytes.c_str(), value.c_str());
+                       const std::string& bytes, const std::string& fingerprint, const std::string& value) {
+    std::printf("%-*s  %-*s  %-*s  %6s  %20s  %s\n", static_cast<int>(wide[0]), name.c_str(), static_cast<int>(wide[1]),
+                type.c_str(), static_cast<int>(wide[2]), scope.c_str(), bytes.c_str(), fingerprint.c_str(),
+                value.c_str());
   };
-  row("name", "type", "scope", "bytes", "value");
+  row("name", "type", "scope", "bytes", "fingerprint", "value");
   for (const FeatureFacts& f : facts)
     row(f.name, f.read.empty() ? f.type : f.type + " " + f.read, f.scope,
-        f.shares_state_with.empty() ? Grouped(f.state_bytes) : "shared",
+        f.shares_state_with.empty() ? Grouped(f.state_bytes) : "shared", f.fingerprint,
         f.scope == "request" && f.type != "slate" ? f.value + ": " + f.inputs : f.value);
   std::printf("%zu features; bytes of state: %s a user, %s a session", facts.size(),
               Grouped(set.user_row_bytes).c_str(), Grouped(set.session_row_bytes).c_str());
@@ -102,6 +124,9 @@ int ListFeatures(const FeatureSet& set, const Common& common) {
   };
   std::printf("\nbudget: %s bytes a user, %s an item\n", within(set.user_row_bytes, kUserBudgetBytes).c_str(),
               within(item_bytes, kItemBudgetBytes).c_str());
+  for (const OfflineDates& o : offline.value())
+    std::printf("%s values of view %s, definition %s: %s%s\n", o.source.c_str(), o.view.c_str(), o.definition.c_str(),
+                DatesText(o.dates).c_str(), o.current ? "" : "; of another definition than gfr.toml has now");
   return 0;
 }
 
@@ -291,7 +316,7 @@ int RunFeatures(const std::string& action, const std::vector<std::string>& argum
   if (action == "join") return RunJoin(*project.value(), arguments, join, common);
   if (action == "materialize") return RunMaterialize(*project.value(), offline, range, common);
   if (action == "show") return ShowFeature(*project.value()->features(), arguments, common);
-  return ListFeatures(*project.value()->features(), common);
+  return ListFeatures(*project.value(), common);
 }
 
 }  // namespace

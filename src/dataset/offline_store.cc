@@ -226,6 +226,41 @@ std::vector<OfflineView> OfflineViews(const FeatureSet& features) {
   return views;
 }
 
+Result<std::vector<OfflineDates>> ListOffline(FileSystem& fs, const std::string& root, const FeatureSet& features) {
+  const std::vector<OfflineView> views = OfflineViews(features);
+  // The rest of the names in `folder` that begin with `key`.
+  const auto named = [&](const std::string& folder, const std::string& key) -> Result<std::vector<std::string>> {
+    std::vector<std::string> rest;
+    GFR_ASSIGN(const auto names, fs.List(folder));
+    for (const std::string& name : names) {
+      if (name.starts_with(key)) rest.push_back(name.substr(key.size()));
+    }
+    return rest;
+  };
+  std::vector<OfflineDates> all;
+  GFR_ASSIGN(const auto sources, named(root, "source="));
+  for (const std::string& source : sources) {
+    const std::string of_source = JoinPath(root, "source=" + source);
+    GFR_ASSIGN(const auto names, named(of_source, "view="));
+    for (const std::string& view : names) {
+      const std::string of_view = JoinPath(of_source, "view=" + view);
+      GFR_ASSIGN(const auto definitions, named(of_view, "definition="));
+      for (const std::string& definition : definitions) {
+        const std::string folder = JoinPath(of_view, "definition=" + definition);
+        OfflineDates found{.source = source, .view = view, .definition = definition, .current = false};
+        found.current = std::ranges::any_of(
+            views, [&](const OfflineView& v) { return v.name == view && Hex(v.definition) == definition; });
+        GFR_ASSIGN(const auto dates, named(folder, "date="));
+        for (const std::string& date : dates) {
+          if (fs.Exists(JoinPath(folder, "date=" + date + "/manifest.json"))) found.dates.push_back(date);
+        }
+        if (!found.dates.empty()) all.push_back(std::move(found));
+      }
+    }
+  }
+  return all;
+}
+
 Result<MaterializePlan> PlanMaterialize(FileSystem& fs, const std::string& log_folder, const std::string& root,
                                         std::shared_ptr<const FeatureSet> features,
                                         const std::vector<ObjectiveConfig>& objectives,

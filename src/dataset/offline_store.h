@@ -24,6 +24,15 @@ struct OfflineView {
 };
 std::vector<OfflineView> OfflineViews(const FeatureSet& features);
 
+// Dates of one folder of values that are there, rising.
+struct OfflineDates {
+  std::string source, view, definition;  // "replayed" or "served"; the folder's hash in hexadecimal.
+  bool current;                    // The definition is the feature set's; of another it is not read as if it were.
+  std::vector<std::string> dates;  // "2026-01-31".
+};
+// Of all sources, views and definitions below `root`; dates without a manifest are not there.
+Result<std::vector<OfflineDates>> ListOffline(FileSystem& fs, const std::string& root, const FeatureSet& features);
+
 struct MaterializeOptions {
   std::int64_t from_ms = 0, to_ms = 0;  // Whole UTC days; kInvalidArgument otherwise.
   std::vector<std::string> views;       // Names; empty: all.
