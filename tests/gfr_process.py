@@ -36,10 +36,10 @@ class Folder:
 
 
 class Server:
-    """`gfr serve` on a free port of 127.0.0.1; ended by its own process id."""
+    """`gfr serve` on a port of 127.0.0.1, by default a free one; ended by its own process id."""
 
-    def __init__(self, project, *arguments):
-        self.process = subprocess.Popen([GFR, "serve", "--project", str(project), "--listen", "127.0.0.1:0", *arguments], stdout=subprocess.PIPE,
+    def __init__(self, project, *arguments, port=0):
+        self.process = subprocess.Popen([GFR, "serve", "--project", str(project), "--listen", f"127.0.0.1:{port}", *arguments], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("listening on http://"):

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "serve/explain.h"
+#include "serve/reader_service.h"
 #include "serve/service.h"
 
 namespace gfr {
@@ -28,7 +29,7 @@ Result<HttpServerOptions> ParseListen(const std::string& listen) {
   return options;
 }
 
-int RunServe(const std::string& listen, const std::string& clock, const Common& common) {
+int RunServe(const std::string& listen, const std::string& clock, const std::string& owner, const Common& common) {
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGINT);
@@ -40,10 +41,21 @@ int RunServe(const std::string& listen, const std::string& clock, const Common& 
   const ServeConfig& config = project.value()->serve();
   const auto options = ParseListen(listen.empty() ? config.listen : listen);
   if (!options.ok()) return Fail(options.error());
-  const auto service = Service::Open(*project.value(), clock.empty() ? config.clock : clock);
-  if (!service.ok()) return Fail(service.error());
-  const auto server =
-      HttpServer::Start(options.value(), [&](const HttpRequest& request) { return service.value()->Handle(request); });
+  const std::string &owned_by = owner.empty() ? config.owner : owner, &of_clock = clock.empty() ? config.clock : clock;
+  std::unique_ptr<Service> service;       // Of its own log,
+  std::unique_ptr<ReaderService> reader;  // or beside the one that has it.
+  if (owned_by.empty()) {
+    auto opened = Service::Open(*project.value(), of_clock);
+    if (!opened.ok()) return Fail(opened.error());
+    service = std::move(opened).value();
+  } else {
+    auto opened = ReaderService::Open(*project.value(), owned_by, of_clock);
+    if (!opened.ok()) return Fail(opened.error());
+    reader = std::move(opened).value();
+  }
+  const auto server = HttpServer::Start(options.value(), [&](const HttpRequest& request) {
+    return service ? service->Handle(request) : reader->Handle(request);
+  });
   if (!server.ok()) return Fail(server.error());
   const bool v6 = options.value().address.find(':') != std::string::npos;
   const std::string url = "http://" + (v6 ? "[" + options.value().address + "]" : options.value().address) + ":" +
@@ -92,13 +104,18 @@ int RunExplain(const std::string& request_id, const Common& common) {
 
 void AddServe(CLI::App& app, Command& run) {
   static Common common;
-  static std::string listen, clock;
+  static std::string listen, clock, owner;
   CLI::App* c = AddCommand(app, "serve", "Serve feeds and take events over HTTP, until SIGTERM or SIGINT",
-                           "gfr serve --project demo --listen 127.0.0.1:8080", common);
+                           "gfr serve --project demo --listen 127.0.0.1:8080\n"
+                           "         gfr serve --project demo --listen 127.0.0.1:8081 --owner 127.0.0.1:8080",
+                           common);
   c->add_option("--listen", listen, "ADDRESS:PORT, port 0 for a free one; default: [serve] listen");
   c->add_option("--clock", clock,
                 "wall, log (goes on from the log's last arrival) or fixed:TIME; default: [serve] clock");
-  c->callback([&run] { run = [] { return RunServe(listen, clock, common); }; });
+  c->add_option("--owner", owner,
+                "HOST:PORT of the server that has the log: this one only reads its rows in a Redis; default: [serve] "
+                "owner");
+  c->callback([&run] { run = [] { return RunServe(listen, clock, owner, common); }; });
 }
 
 void AddExplain(CLI::App& app, Command& run) {

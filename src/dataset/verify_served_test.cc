@@ -50,7 +50,7 @@ class VerifyServedTest : public testing::Test {
     for (int r = 0; r < requests; ++r) {
       clock.Set(clock.now_ms() + 40 * kSecondMs);
       if (r == snapshot_at) {
-        ASSERT_TRUE(Snapshot::Take(store, "").Write(PosixFileSystem(), folder.path() + "/snapshot").ok());
+        ASSERT_TRUE(Snapshot::Take(store).Write(PosixFileSystem(), folder.path() + "/snapshot").ok());
       }
       add({.type = EventType::kFeedClick});
       store.AdvanceTo(EpochEndAt(clock.now_ms()));

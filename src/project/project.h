@@ -30,6 +30,7 @@ struct ServeConfig {
   std::string listen = "127.0.0.1:8080";
   std::string clock = "wall";  // wall | log
   std::string admin_token;
+  std::string owner;  // HOST:PORT of the server that has the log; empty: this one. With one, a server only reads.
   int threads = 2;
   OnlineAddress online;                     // [store] online: where the rows of feeds are read.
   std::int64_t verify_ms = 10 * kMinuteMs;  // Served values are checked against a replay so often; 0: never.

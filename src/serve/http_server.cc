@@ -1,5 +1,6 @@
 #include "serve/http_server.h"
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -192,36 +193,45 @@ void HttpServer::Stop() {
 
 struct HttpClient::State {
   std::string host;
-  int port;
+  int port, timeout_s;
   net::io_context io;
   Socket socket{io};
   boost::beast::flat_buffer buffer;
 };
 
-HttpClient::HttpClient(std::string host, int port) : state_(std::make_unique<State>()) {
+HttpClient::HttpClient(std::string host, int port, int timeout_s) : state_(std::make_unique<State>()) {
+  state_->timeout_s = timeout_s;
   state_->host = std::move(host);
   state_->port = port;
 }
 HttpClient::~HttpClient() = default;
 
 Result<HttpResponse> HttpClient::Send(const std::string& method, const std::string& path, const std::string& body,
-                                      const std::string& content_type) {
+                                      const std::string& content_type, const std::string& authorization) {
   State& s = *state_;
   boost::beast::error_code ec;
   for (int attempt = 0; attempt < 2; ++attempt) {  // A kept connection may have been closed meanwhile.
     const bool fresh = !s.socket.is_open();
     if (fresh) {
       s.buffer.clear();
-      s.socket.connect({net::ip::make_address(s.host), static_cast<unsigned short>(s.port)}, ec);
+      net::ip::tcp::resolver resolver(s.io);
+      const auto found = resolver.resolve(s.host, std::to_string(s.port), ec);
+      if (!ec) {
+        s.socket.open(found.begin()->endpoint().protocol(), ec);
+        SetTimeout(s.socket, s.timeout_s);
+        const int again = 1;  // A host that does not answer is given up after some 3 s, not 2 minutes.
+        ::setsockopt(s.socket.native_handle(), IPPROTO_TCP, TCP_SYNCNT, &again, sizeof again);
+        s.socket.connect(found.begin()->endpoint(), ec);
+      }
       if (ec) {
         s.socket = Socket(s.io);
         break;
       }
-      SetTimeout(s.socket, 60);
     }
     http::request<http::string_body> request{http::string_to_verb(method), path, 11};
     request.set(http::field::host, s.host);
     request.set(http::field::content_type, content_type);
+    if (!authorization.empty()) request.set(http::field::authorization, authorization);
     request.body() = body;
     request.prepare_payload();
     http::write(s.socket, request, ec);
@@ -231,9 +241,12 @@ Result<HttpResponse> HttpClient::Send(const std::string& method, const std::stri
     if (!ec) {
       const auto response = parser.release();
       if (!response.keep_alive()) s.socket = Socket(s.io);
-      return HttpResponse{.status = static_cast<int>(response.result_int()),
+      HttpResponse answer{.status = static_cast<int>(response.result_int()),
                           .content_type = std::string(response[http::field::content_type]),
                           .body = response.body()};
+      if (const auto at = response.find(http::field::retry_after); at != response.end())
+        answer.headers = {{"Retry-After", std::string(at->value())}};
+      return answer;
     }
     s.socket = Socket(s.io);
     if (fresh) break;

@@ -51,13 +51,15 @@ class HttpServer {
   std::shared_ptr<State> state_;
 };
 
-// A blocking keep-alive client, for tests and the demo. Thread safety: none.
+// A blocking keep-alive client. Thread safety: none.
 class HttpClient {
  public:
-  HttpClient(std::string host, int port);
+  // `timeout_s`: of connecting, sending and each piece of the answer.
+  HttpClient(std::string host, int port, int timeout_s = 60);
   ~HttpClient();
   Result<HttpResponse> Send(const std::string& method, const std::string& path, const std::string& body = "",
-                            const std::string& content_type = "application/json");
+                            const std::string& content_type = "application/json",
+                            const std::string& authorization = "");
 
  private:
   struct State;

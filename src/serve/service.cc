@@ -21,7 +21,11 @@
 #include "event/event_json.h"
 #include "log/event_log.h"
 #include "log/seal.h"
+#include "serve/champion.h"
 #include "serve/explain.h"
+#include "serve/feed_json.h"
+#include "serve/request_index.h"
+#include "serve/slates.h"
 #include "store/redis_store.h"
 #include "store/snapshot.h"
 
@@ -29,119 +33,6 @@ namespace gfr {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-HttpResponse JsonResponse(int status, const Json& json) {
-  return {.status = status, .body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
-}
-
-// "a%2Fb" to "a/b"; what is not two hex digits stays as it is.
-std::string UrlDecode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned value = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
-      out += static_cast<char>(value);
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-Json Number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
-
-// [feed] impressions = "on_serve": what was sent counts as seen.
-Event ImpressionOf(const Event& request, const Feed& feed) {
-  Event e = request;
-  e.served = {};
-  e.type = EventType::kFeedImpression;
-  e.items.clear();
-  for (const FeedItem& item : feed.items)
-    e.items.push_back(
-        {.item_id = item.item_id, .index = static_cast<std::int32_t>(e.items.size()), .channel = item.channel});
-  e.id = request.id + "/impression";
-  return e;
-}
-
-constexpr std::size_t kMaxVector = 1024;
-
-struct BadRequest {
-  std::string why;
-};
-
-std::string TextOf(const Json& object, const char* key) {
-  if (!object.contains(key) || object[key].is_null()) return "";
-  if (!object[key].is_string()) throw BadRequest{std::string(key) + " is not a string"};
-  return object[key].get<std::string>();
-}
-
-std::vector<Property> PropertiesOf(const Json& object, const char* key) {
-  std::vector<Property> list;
-  if (!object.contains(key)) return list;
-  if (!object[key].is_object()) throw BadRequest{std::string(key) + " is not an object"};
-  for (const auto& [name, value] : object[key].items()) {
-    if (value.is_string())
-      list.push_back({.name = name, .text = value.get<std::string>()});
-    else if (value.is_number())
-      list.push_back({.name = name, .number = value.get<double>()});
-    else if (value.is_array() && !value.empty() && value.size() <= kMaxVector &&
-             std::ranges::all_of(value, [](const Json& x) { return x.is_number(); }))
-      list.push_back({.name = name, .vector = value.get<std::vector<float>>()});
-    else
-      throw BadRequest{std::string(key) + "." + name + " is neither a string nor a number nor a list of at most " +
-                       std::to_string(kMaxVector) + " numbers"};
-  }
-  return list;
-}
-
-EventItem CandidateOf(const Json& json) {
-  if (json.is_string()) return {.item_id = json.get<std::string>()};
-  if (!json.is_object()) throw BadRequest{"a candidate is neither an id nor an object"};
-  EventItem item{.item_id = TextOf(json, "item_id")};
-  if (item.item_id.empty()) throw BadRequest{"a candidate has no item_id"};
-  item.properties = PropertiesOf(json, "properties");
-  for (const Property& p : item.properties) {
-    if (p.name == "price") item.price = p.number;
-  }
-  std::erase_if(item.properties, [](const Property& p) { return p.name == "price"; });
-  return item;
-}
-
-FeedRequest ParseFeedRequest(const std::string& body) {
-  const Json json = Json::parse(body, nullptr, false);
-  if (!json.is_object()) throw BadRequest{"the body is not a JSON object"};
-  FeedRequest r{.request_id = TextOf(json, "request_id"),
-                .user_id = TextOf(json, "user_id"),
-                .session_id = TextOf(json, "session_id"),
-                .surface = TextOf(json, "surface"),
-                .context = PropertiesOf(json, "context")};
-  if (r.user_id.empty() && r.session_id.empty()) throw BadRequest{"user_id or session_id is missing"};
-  if (json.contains("size")) {
-    if (!json["size"].is_number_integer() || json["size"] < 1 || json["size"] > 1000)
-      throw BadRequest{"size is not a whole number from 1 to 1000"};
-    r.size = json["size"];
-  }
-  if (json.contains("explain")) {
-    if (!json["explain"].is_boolean()) throw BadRequest{"explain is neither true nor false"};
-    r.explain = json["explain"];
-  }
-  if (json.contains("exclude")) {
-    if (!json["exclude"].is_array()) throw BadRequest{"exclude is not a list"};
-    for (const Json& id : json["exclude"]) {
-      if (!id.is_string()) throw BadRequest{"exclude holds what is not an id"};
-      r.exclude.push_back(id);
-    }
-  }
-  if (json.contains("candidates")) {
-    if (!json["candidates"].is_array() || json["candidates"].size() > 10000)
-      throw BadRequest{"candidates is not a list of at most 10000"};
-    r.has_candidates = true;
-    for (const Json& c : json["candidates"]) r.candidates.push_back(CandidateOf(c));
-  }
-  return r;
-}
 
 // The log is opened before it is known where it ends, which the clock may go on from.
 struct ServiceClock final : Clock {
@@ -154,22 +45,9 @@ constexpr std::size_t kMaxBytesInFlight = 64u << 20;  // Event bodies; more is a
 
 }  // namespace
 
-namespace {
-// Host and process, as an object's name can have them.
-std::string LeaseHolder() {
-  char host[256] = {};
-  ::gethostname(host, sizeof host - 1);
-  std::string name = std::string(host) + "-" + std::to_string(::getpid());
-  for (char& c : name) {
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-') c = '_';
-  }
-  return name;
-}
-}  // namespace
-
 struct Service::State {
   explicit State(const Project& p)
-      : project(p), store(std::make_unique<OnlineStore>(p.features())), registry(p.registry()) {}
+      : project(p), store(std::make_unique<OnlineStore>(p.features())), registry(p.registry()), champion(p) {}
 
   // How many of what, since the start; read by /metrics.
   struct Counters {
@@ -190,19 +68,16 @@ struct Service::State {
   std::unique_ptr<RedisStore> redis;          // [store] online: or there. Null: embedded.
   std::atomic<bool> redis_lost = false;
   std::atomic<std::int64_t> last_arrival_ms = 0, next_offset = 0;
-  std::map<std::uint64_t, LogRecord> waiting;       // Durable, but an earlier record is not folded yet.
-  std::unordered_map<Key, std::uint64_t> requests;  // Of a request id: its record's offset.
+  std::map<std::uint64_t, LogRecord> waiting;  // Durable, but an earlier record is not folded yet.
+  RequestIndex requests;
 
   Registry registry;
-  const std::string holder = LeaseHolder();
-  std::int64_t next_lease_ms = 0;
-  std::atomic<std::shared_ptr<const BoundModel>> model;
-  std::string model_version;  // The watcher's.
+  ChampionWatch champion;
   std::atomic<std::uint64_t> generated = 0;
   Counters counters;
 
   void Note(const LogRecord& r) {
-    if (r.event.type == EventType::kFeedRequest) requests[KeyOf(r.event.request_id)] = r.offset;
+    if (r.event.type == EventType::kFeedRequest) requests.Add(KeyOf(r.event.request_id), r.offset);
   }
 
   // Folds `records` in log order with those of other threads, and returns when all of them are in.
@@ -244,7 +119,8 @@ struct Service::State {
     }
   }
 
-  const FeatureReader& rows() const { return redis ? redis->features() : reader->features(); }
+  // Rows in a Redis that another process took over are of its log, not of this one's.
+  const FeatureReader& rows() const { return redis && !redis->fenced() ? redis->features() : reader->features(); }
 
   // Seals the epochs that have ended, also while no event comes. Not while one is on its way to the disk: it may be of
   // an epoch that has ended since.
@@ -273,18 +149,23 @@ struct Service::State {
                    check.value().first_difference.c_str());
   }
 
-  // Seals epochs, looks for a new champion, loads it aside, and swaps it in between two requests.
+  void Verify(const std::stop_token& stop) {
+    const std::int64_t every_ms = project.serve().verify_ms;
+    while (every_ms > 0 && !stop.stop_requested()) {
+      {
+        std::unique_lock lock(mutex);
+        stopping.wait_for(lock, stop, std::chrono::milliseconds(every_ms), [] { return false; });
+      }
+      if (!stop.stop_requested()) VerifySample();
+    }
+  }
+
+  // Seals epochs, looks for a new champion, writes snapshots.
   void Watch(const std::stop_token& stop) {
     std::int64_t next_snapshot_ms = MonotonicMs() + kSnapshotMs;
-    const std::int64_t verify_ms = project.serve().verify_ms;
-    std::int64_t next_verify_ms = MonotonicMs() + verify_ms;
     while (!stop.stop_requested()) {
       SealEpochs();
-      LookForChampion();
-      if (verify_ms > 0 && MonotonicMs() >= next_verify_ms) {
-        VerifySample();
-        next_verify_ms = MonotonicMs() + verify_ms;
-      }
+      champion.Look();
       if (MonotonicMs() >= next_snapshot_ms) {
         next_snapshot_ms = MonotonicMs() + kSnapshotMs;
         SaveSnapshot();
@@ -298,32 +179,6 @@ struct Service::State {
     }
   }
 
-  void LookForChampion() {
-    const auto champion = registry.Champion(Project::kModelName);
-    if (MonotonicMs() >= next_lease_ms && !model_version.empty()) {  // `gfr models gc` keeps what a server uses.
-      next_lease_ms = MonotonicMs() + kMinuteMs;
-      if (const Status leased = registry.Lease(Project::kModelName, holder, model_version, 5 * kMinuteMs); !leased.ok())
-        std::fprintf(stderr, "gfr serve: no lease of the model: %s\n", leased.error().ToString().c_str());
-    }
-    if (!champion.ok() || champion.value() == model_version) return;
-    next_lease_ms = 0;
-    model_version = champion.value();  // Tried once, whether it can be used or not.
-    auto loaded = project.LoadModel(model_version);
-    auto bound = loaded.ok() ? BoundModel::Make(std::move(loaded).value(), store->features())
-                             : Result<std::shared_ptr<const BoundModel>>(loaded.error());
-    if (!bound.ok()) {
-      std::fprintf(stderr, "gfr serve: champion %s is not used: %s\n", model_version.c_str(),
-                   bound.error().ToString().c_str());
-      return;
-    }
-    model = std::move(bound).value();
-  }
-
-  bool IsAdmin(const HttpRequest& request) const {
-    const std::string& token = project.serve().admin_token;
-    return token.empty() ? request.from_loopback : request.authorization == "Bearer " + token;
-  }
-
   // Goes on from the last snapshot; without a usable one from the start of the log.
   void LoadSnapshot() {
     std::string extra;
@@ -333,7 +188,7 @@ struct Service::State {
       for (std::size_t i = 0; i < extra.size(); i += 16) {
         std::uint64_t pair[2];
         std::memcpy(pair, extra.data() + i, 16);
-        requests[pair[0]] = pair[1];
+        requests.Add(pair[0], pair[1]);
       }
       snapshot_at = store->next_offset();
       return;
@@ -346,19 +201,16 @@ struct Service::State {
 
   void SaveSnapshot() {
     std::optional<Snapshot> snapshot;
+    std::optional<RequestIndex::Frozen> frozen;
     {
       const std::lock_guard lock(mutex);
       if (store->next_offset() == snapshot_at) return;
-      std::string extra;
-      for (const auto& [key, offset] : requests) {
-        const std::uint64_t pair[2] = {key, offset};
-        extra.append(reinterpret_cast<const char*>(pair), 16);
-      }
-      snapshot.emplace(Snapshot::Take(*store, extra));
+      frozen = requests.Freeze();
+      snapshot.emplace(Snapshot::Take(*store));
       snapshot_at = store->next_offset();
     }
     Status status = PosixFileSystem().MakeFolders(JoinPath(project.folder(), "data/store"));
-    if (status.ok()) status = snapshot->Write(PosixFileSystem(), project.snapshot_path());
+    if (status.ok()) status = snapshot->Write(PosixFileSystem(), project.snapshot_path(), frozen->Bytes());
     if (!status.ok())
       std::fprintf(stderr, "gfr serve: the snapshot cannot be written: %s\n", status.error().ToString().c_str());
   }
@@ -369,23 +221,15 @@ struct Service::State {
     return ProblemResponse(503, "Service Unavailable", error.message);
   }
 
-  // Names that a request gives and no table declares: nobody reads them.
-  std::size_t UndeclaredNames(const FeedRequest& request) const {
-    const PropertySchema& schema = store->features().schema;
-    std::vector<PropertyValue> values(schema.request_names.size()), of_item(schema.request_item_names.size());
-    std::size_t undeclared = schema.ReadRequest(request.context, values);
-    for (const EventItem& item : request.candidates) undeclared += schema.ReadRequestItem(item.properties, of_item);
-    return undeclared;
-  }
-
   HttpResponse Events(const HttpRequest& request);
   HttpResponse FeedFor(const HttpRequest& request);
+  HttpResponse Served(const HttpRequest& request);
   HttpResponse Explain(const std::string& request_id);
   HttpResponse Metrics();
   HttpResponse Models();
   HttpResponse ChangeChampion(const HttpRequest& request);
 
-  std::jthread watcher, publisher;  // The last members: they use the others until they have ended.
+  std::jthread watcher, publisher, verifier;  // The last members: they use the others until they have ended.
 };
 
 Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -395,6 +239,7 @@ Service::~Service() {
     state_->publisher.join();
   }
   if (!state_->watcher.joinable()) return;
+  state_->verifier.request_stop();
   state_->watcher.request_stop();
   state_->watcher.join();
   state_->SaveSnapshot();
@@ -434,7 +279,7 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
   if (const OnlineAddress& online = project.serve().online; !online.embedded) {
     s.store->Track();
     const WallClock started;
-    s.redis = std::make_unique<RedisStore>(online.redis, *s.store, s.holder, started.now_ms());
+    s.redis = std::make_unique<RedisStore>(online.redis, *s.store, ProcessName(), started.now_ms());
     if (const Status status = s.redis->Publish(s.mutex); !status.ok()) {
       std::fprintf(stderr, "gfr serve: rows are not published: %s\n", status.error().message.c_str());
       s.redis_lost = true;
@@ -443,8 +288,9 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
   }
   s.last_arrival_ms = std::max<std::int64_t>(s.store->last_arrival_ms(), 0);
   s.next_offset = s.store->next_offset();
-  s.LookForChampion();
+  s.champion.Look();
   s.watcher = std::jthread([&s](const std::stop_token& stop) { s.Watch(stop); });
+  s.verifier = std::jthread([&s](const std::stop_token& stop) { s.Verify(stop); });
   return std::unique_ptr<Service>(new Service(std::move(state)));
 }
 
@@ -507,32 +353,12 @@ HttpResponse Service::State::FeedFor(const HttpRequest& http) {
   if (request.request_id.empty())
     request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(next_offset.load()) + "-" +
                          std::to_string(++generated);
-  const std::shared_ptr<const BoundModel> bound = model.load();
+  const std::shared_ptr<const BoundModel> bound = champion.model();
   Feed feed = Rank(*store, rows(), bound.get(), project.feed(), request);
   ++counters.feeds;
   counters.degraded += !feed.degraded.empty();
-  counters.undeclared += UndeclaredNames(request);
-  const std::size_t columns = store->features().columns();
-  Json items = Json::array();
-  for (std::size_t p = 0; p < feed.items.size(); ++p) {
-    const FeedItem& item = feed.items[p];
-    Json json{{"item_id", item.item_id},
-              {"position", p},
-              {"channel", item.channel},
-              {"scores", {{"pctr", Number(item.pctr)}, {"pcvr", Number(item.pcvr)}, {"value", Number(item.value)}}},
-              {"propensity", item.propensity}};
-    if (request.explain || http.query == "explain=true") {
-      for (std::size_t k = 0; k < columns; ++k)
-        json["features"][store->features().features[k].view->spec().name] =
-            Number(feed.event.served.features[item.row * columns + k]);
-    }
-    items.push_back(std::move(json));
-  }
-  const Json json{{"request_id", request.request_id},
-                  {"experiment", Json::object()},
-                  {"model", {{"name", feed.model_name}, {"version", feed.model_version}}},
-                  {"degraded", feed.degraded},
-                  {"items", std::move(items)}};
+  counters.undeclared += UndeclaredNames(request, store->features().schema);
+  const Json json = FeedJson(feed, request, project.features().get(), http.query == "explain=true");
   std::vector<Event> events{std::move(feed.event)};
   if (project.feed().impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
   auto appended = log->Append(std::move(events));
@@ -541,14 +367,33 @@ HttpResponse Service::State::FeedFor(const HttpRequest& http) {
   return JsonResponse(200, json);
 }
 
+// Slates that readers served, as EncodeSlates made them: into the log, like this server's own.
+HttpResponse Service::State::Served(const HttpRequest& request) {
+  auto slates = DecodeSlates(request.body);
+  if (!slates.ok()) return ProblemResponse(400, "Bad Request", slates.error().message);
+  for (const Event& e : slates.value()) {
+    if (e.type == EventType::kFeedRequest && (e.served.columns != project.features()->columns() ||
+                                              e.served.feature_fingerprint != project.features()->fingerprint))
+      return ProblemResponse(409, "Conflict", "the slate was served with other feature definitions than this server's");
+    // What a row is as of was in this log before it was published.
+    if (e.served.as_of >= next_offset)
+      return ProblemResponse(409, "Conflict", "the slate was read as of a record that this server does not have");
+  }
+  auto appended = log->Append(std::move(slates).value());
+  if (!appended.ok()) return LogFailed(appended.error());
+  const std::size_t accepted = appended.value().records.size();
+  FoldDurable(std::move(appended.value().records));
+  return JsonResponse(202, {{"accepted", accepted}});
+}
+
 HttpResponse Service::State::Explain(const std::string& request_id) {
   std::uint64_t offset = 0;
   {
     const std::lock_guard lock(mutex);
-    const auto at = requests.find(KeyOf(request_id));
-    if (at == requests.end())
+    const std::uint64_t* at = requests.Find(KeyOf(request_id));
+    if (at == nullptr)
       return ProblemResponse(404, "Not Found", "no request '" + request_id.substr(0, 200) + "' is in the log");
-    offset = at->second;
+    offset = *at;
   }
   LogRecord record;
   const auto reader = LogReader::Open(PosixFileSystem(), project.log_folder(), offset);
@@ -618,19 +463,15 @@ HttpResponse Service::Handle(const HttpRequest& request) try {
                         : JsonResponse(200, {{"status", "ok"}});
   if (request.path == "/metrics" && get) return s.Metrics();
   const bool explains = request.path.starts_with("/v1/explain/") && get;
+  const bool serves = request.path == "/v1/served" && post;
   const bool changes = (request.path == "/v1/models/promote" || request.path == "/v1/models/rollback") && post;
-  if (explains || changes) {
-    if (!s.IsAdmin(request)) {
-      HttpResponse denied = ProblemResponse(401, "Unauthorized",
-                                            "this call needs the token of [serve] admin_token as a bearer token; "
-                                            "without one it works from this machine only");
-      denied.headers = {{"WWW-Authenticate", "Bearer"}};
-      return denied;
-    }
+  if (explains || changes || serves) {
+    if (!IsAdmin(request, s.project.serve().admin_token)) return Denied();
+    if (serves) return s.Served(request);
     return explains ? s.Explain(UrlDecode(request.path.substr(12))) : s.ChangeChampion(request);
   }
   for (const char* known : {"/v1/events", "/v1/feed", "/v1/models", "/v1/models/promote", "/v1/models/rollback",
-                            "/livez", "/readyz", "/metrics"}) {
+                            "/v1/served", "/livez", "/readyz", "/metrics"}) {
     if (request.path == known)
       return ProblemResponse(405, "Method Not Allowed", request.method + " is not for " + request.path);
   }

@@ -108,7 +108,7 @@ TEST_F(OnlineStoreTest, GoesOnFromASnapshotAsIfItHadFoldedEverything) {
   const TestFolder folder;
   const std::string path = folder.path() + "/snapshot";
   store->Share();
-  ASSERT_TRUE(Snapshot::Take(*store, "mine").Write(PosixFileSystem(), path).ok());
+  ASSERT_TRUE(Snapshot::Take(*store).Write(PosixFileSystem(), path, "mine").ok());
   auto config = Config::Parse(kConfig, "gfr.toml");
   auto restored = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());
   std::string extra;
@@ -134,7 +134,7 @@ TEST_F(OnlineStoreTest, RefusesASnapshotOfOtherDefinitionsOrOtherBytes) {
   const TestFolder folder;
   const std::string path = folder.path() + "/snapshot";
   store->Share();
-  ASSERT_TRUE(Snapshot::Take(*store, "").Write(PosixFileSystem(), path).ok());
+  ASSERT_TRUE(Snapshot::Take(*store).Write(PosixFileSystem(), path).ok());
   const std::string bytes = PosixFileSystem().ReadAll(path).value();
   const auto read = [&](std::string text, const std::string& content) {
     auto config = Config::Parse(text, "gfr.toml");

@@ -17,14 +17,17 @@ RedisRowsConfig ConfigOf(const RedisAddress& address, const char* what, const Fe
 
 }  // namespace
 
+RedisFeatures::RedisFeatures(const RedisAddress& address, const OnlineStore& layout)
+    : users_(ConfigOf(address, "users", layout.features(), layout.user_tables())),
+      shared_(ConfigOf(address, "shared", layout.features(), layout.shared().tables())),
+      features_(layout.shared_features(), users_, shared_, layout.shared()) {}
+
 RedisStore::RedisStore(const RedisAddress& address, OnlineStore& store, const std::string& owner, std::int64_t ordinal)
     : store_(store),
       users_(ConfigOf(address, "users", store.features(), store.user_tables()), store.user_tables(), owner, ordinal),
       shared_(ConfigOf(address, "shared", store.features(), store.shared().tables()), store.shared().tables(), owner,
               ordinal),
-      users_reader_(ConfigOf(address, "users", store.features(), store.user_tables())),
-      shared_reader_(ConfigOf(address, "shared", store.features(), store.shared().tables())),
-      features_(store.shared_features(), users_reader_, shared_reader_, store.shared()) {}
+      reader_(address, store) {}
 
 Status RedisStore::Take() {
   GFR_TRY(users_.Take());
@@ -46,6 +49,7 @@ Status RedisStore::Publish(std::mutex& writer) {
   }
   const Status done = users_.Publish(*std::move(users_now), users);
   const Status too = shared_.Publish(*std::move(shared_now), shared);
+  fenced_ = users_.fenced() || shared_.fenced();
   return done.ok() ? too : done;
 }
 

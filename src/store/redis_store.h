@@ -5,6 +5,7 @@
 // say `degraded`; when it is back the owner writes all rows again.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,6 +17,19 @@
 
 namespace gfr {
 
+// The rows that some owner published, as any process reads them; of one without a store of its own too.
+class RedisFeatures {
+ public:
+  // `layout` says how rows lie: a store of the owner's definitions, which outlives it and may be empty.
+  RedisFeatures(const RedisAddress& address, const OnlineStore& layout);
+  const FeatureReader& features() const { return features_; }  // From any thread.
+  bool up() const { return users_.up() && shared_.up(); }
+
+ private:
+  RedisRowReader users_, shared_;
+  FeatureReader features_;
+};
+
 class RedisStore {
  public:
   // `store` is shared and tracked (OnlineStore::Share, Track), and outlives it. `ordinal`: above every earlier owner's
@@ -26,14 +40,16 @@ class RedisStore {
   // Publishes what the writer published: takes `writer`, the lock of the store's writer, for a moment only. By one
   // thread. kUnavailable: the server is away, or another process is the owner now.
   Status Publish(std::mutex& writer);
-  const FeatureReader& features() const { return features_; }  // From any thread.
+  // Another process took over: what is there is not this one's any more. From any thread, known with the next Publish.
+  bool fenced() const { return fenced_; }
+  const FeatureReader& features() const { return reader_.features(); }  // From any thread.
 
  private:
   OnlineStore& store_;
   bool taken_ = false;
+  std::atomic<bool> fenced_ = false;
   RedisRowOwner users_, shared_;
-  RedisRowReader users_reader_, shared_reader_;
-  FeatureReader features_;
+  RedisFeatures reader_;
 };
 
 }  // namespace gfr

@@ -63,7 +63,7 @@ std::uint64_t Shape(const FeatureSet& set) {
 // Reaches into the store for what only a snapshot needs.
 class SnapshotCodec {
  public:
-  static std::string Head(const OnlineStore& s, std::string_view extra) {
+  static std::string Head(const OnlineStore& s) {
     std::string head;
     Put(s.last_arrival_ms_, &head);
     Put(s.next_offset_, &head);
@@ -74,7 +74,6 @@ class SnapshotCodec {
       Put(end_ms, &head);
       PutText(s.shared_.EncodeDelta(end_ms), &head);
     }
-    PutText(extra, &head);
     return head;
   }
   static Status ReadHead(std::string_view bytes, OnlineStore& s, std::string* extra) {
@@ -130,20 +129,20 @@ class SnapshotCodec {
   }
 };
 
-Snapshot Snapshot::Take(const OnlineStore& store, std::string_view extra) {
-  return Snapshot(store, SnapshotCodec::Head(store, extra));
-}
+Snapshot Snapshot::Take(const OnlineStore& store) { return Snapshot(store, SnapshotCodec::Head(store)); }
 
-Status Snapshot::Write(FileSystem& fs, const std::string& path) const {
+Status Snapshot::Write(FileSystem& fs, const std::string& path, std::string_view extra) const {
   const std::string beside = path + ".tmp", folder = path.substr(0, path.rfind('/'));
   {
     GFR_ASSIGN(const auto file, fs.OpenForWrite(beside, /*append=*/false));
     std::string header(kMagic, 8);
     Put(Shape(store_.features()), &header);
-    Put(std::uint64_t{head_.size()}, &header);
-    Put(Crc32c(head_.data(), head_.size()), &header);
+    std::string head = head_;
+    PutText(extra, &head);
+    Put(std::uint64_t{head.size()}, &header);
+    Put(Crc32c(head.data(), head.size()), &header);
     GFR_TRY(file->Append(header));
-    GFR_TRY(file->Append(head_));
+    GFR_TRY(file->Append(head));
     GFR_TRY(SnapshotCodec::SaveTables(store_, users_, shared_, [&](std::string_view b) { return file->Append(b); }));
     GFR_TRY(file->Sync());
   }

@@ -14,11 +14,11 @@ namespace gfr {
 
 class Snapshot {
  public:
-  // The store's instant; `extra`: bytes of the caller's own, given back by ReadSnapshot. In the writer's thread; the
-  // store is shared, published and outlives it.
-  static Snapshot Take(const OnlineStore& store, std::string_view extra);
-  // Writes it beside, syncs and renames. From any thread.
-  Status Write(FileSystem& fs, const std::string& path) const;
+  // The store's instant. In the writer's thread; the store is shared, published and outlives it.
+  static Snapshot Take(const OnlineStore& store);
+  // Writes it beside, syncs and renames; `extra`: bytes of the caller's own, given back by ReadSnapshot. From any
+  // thread.
+  Status Write(FileSystem& fs, const std::string& path, std::string_view extra = {}) const;
   std::int64_t next_offset() const { return users_.bound(); }
 
  private:

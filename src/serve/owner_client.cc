@@ -1,0 +1,42 @@
+#include "serve/owner_client.h"
+
+#include "base/clock.h"
+
+namespace gfr {
+namespace {
+
+constexpr int kTimeoutS = 5;
+constexpr std::int64_t kAwayMs = 1000;
+
+}  // namespace
+
+OwnerClient::OwnerClient(std::string host, int port, std::string token)
+    : host_(std::move(host)),
+      address_(host_ + ":" + std::to_string(port)),
+      token_(token.empty() ? "" : "Bearer " + token),
+      port_(port) {}
+
+Result<HttpResponse> OwnerClient::Send(const std::string& method, const std::string& path, const std::string& body,
+                                       const std::string& content_type) {
+  const Error away{ErrorCode::kUnavailable, "the owner of the log at " + address_ + " does not answer"};
+  if (MonotonicMs() < away_until_ms_) return away;
+  std::unique_ptr<HttpClient> client;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      client = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  if (client == nullptr) client = std::make_unique<HttpClient>(host_, port_, kTimeoutS);
+  auto answer = client->Send(method, path, body, content_type, token_);
+  if (!answer.ok()) {
+    away_until_ms_ = MonotonicMs() + kAwayMs;
+    return away;
+  }
+  const std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(client));
+  return answer;
+}
+
+}  // namespace gfr

@@ -1,0 +1,183 @@
+#include "serve/reader_service.h"
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/time.h"
+#include "serve/champion.h"
+#include "serve/feed_json.h"
+#include "serve/owner_client.h"
+#include "serve/slates.h"
+#include "store/redis_store.h"
+
+namespace gfr {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Result<std::unique_ptr<OwnerClient>> ClientOf(const std::string& owner, const std::string& token) {
+  const std::size_t colon = owner.rfind(':');
+  const std::string text = colon == std::string::npos ? "" : owner.substr(colon + 1);
+  int port = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (colon == 0 || text.empty() || code != std::errc{} || end != text.data() + text.size() || port < 1 || port > 65535)
+    return Error{ErrorCode::kInvalidArgument,
+                 "owner is '" + owner + "'; valid is HOST:PORT of the server that has the log"};
+  std::string host = owner.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return std::make_unique<OwnerClient>(std::move(host), port, token);
+}
+
+}  // namespace
+
+struct ReaderService::State {
+  State(const Project& p, std::unique_ptr<OwnerClient> to)
+      : project(p), owner(std::move(to)), layout(p.features()), rows(p.serve().online.redis, layout), champion(p) {}
+
+  const Project& project;
+  std::unique_ptr<Clock> clock;
+  const std::unique_ptr<OwnerClient> owner;
+  const OnlineStore layout;  // Holds nothing: how rows lie.
+  const RedisFeatures rows;
+  ChampionWatch champion;
+  const std::string name = ProcessName();
+  std::atomic<std::uint64_t> generated = 0, feeds = 0, degraded = 0, undeclared = 0, forwarded = 0, refused = 0,
+                             unlogged = 0;
+  std::atomic<std::int64_t> as_of = -1, epoch_end_ms = 0;  // Of the feed read last.
+
+  std::mutex mutex;
+  std::condition_variable_any stopping;
+
+  void Watch(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      champion.Look();
+      std::unique_lock lock(mutex);
+      stopping.wait_for(lock, stop, std::chrono::milliseconds(100), [] { return false; });
+    }
+  }
+
+  // The call as it came, at the owner.
+  HttpResponse Forward(const HttpRequest& request) {
+    const std::string path = request.query.empty() ? request.path : request.path + "?" + request.query;
+    auto answer = owner->Send(request.method, path, request.body, request.content_type);
+    if (answer.ok()) {
+      ++forwarded;
+      return std::move(answer).value();
+    }
+    ++refused;
+    HttpResponse away =
+        ProblemResponse(503, "Service Unavailable",
+                        answer.error().message + "; this server only reads. Nothing was taken: send it again later");
+    away.headers = {{"Retry-After", "1"}};
+    return away;
+  }
+
+  HttpResponse FeedFor(const HttpRequest& http) {
+    FeedRequest request = ParseFeedRequest(http.body);
+    if (!request.has_candidates) {
+      HttpResponse answer = Forward(http);
+      if (answer.status != 503) return answer;
+    }
+    const bool no_channels = !request.has_candidates;
+    request.has_candidates = true;  // None, then.
+    request.now_ms = clock->now_ms();
+    if (request.request_id.empty())
+      request.request_id = "r-" + name + "-" + std::to_string(request.now_ms) + "-" + std::to_string(++generated);
+    const std::shared_ptr<const BoundModel> bound = champion.model();
+    Feed feed = Rank(layout, rows.features(), bound.get(), project.feed(), request);
+    if (no_channels) feed.degraded.push_back("channels");
+    as_of = feed.event.served.as_of;
+    epoch_end_ms = feed.event.served.epoch_end_ms;
+    std::vector<Event> events{feed.event};
+    if (project.feed().impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
+    const auto logged = owner->Send("POST", "/v1/served", EncodeSlates(events), "application/octet-stream");
+    if (!logged.ok() || logged.value().status != 202) {
+      feed.degraded.push_back("log");
+      ++unlogged;
+    }
+    ++feeds;
+    degraded += !feed.degraded.empty();
+    undeclared += UndeclaredNames(request, layout.features().schema);
+    return JsonResponse(200, FeedJson(feed, request, project.features().get(), http.query == "explain=true"));
+  }
+
+  HttpResponse Metrics() const {
+    std::string text;
+    const auto add = [&](const char* metric, const char* type, const char* help, const std::string& value) {
+      text += std::string("# HELP ") + metric + " " + help + "\n# TYPE " + metric + " " + type + "\n" + metric + " " +
+              value + "\n";
+    };
+    const std::pair<const char*, std::uint64_t> since_start[] = {
+        {"gfr_feeds_total", feeds},         {"gfr_feeds_degraded_total", degraded},
+        {"gfr_forwarded_total", forwarded}, {"gfr_refused_total", refused},
+        {"gfr_unlogged_total", unlogged},   {"gfr_undeclared_names_total", undeclared}};
+    for (const auto& [metric, count] : since_start)
+      add(metric, "counter", "Since the server started.", std::to_string(count));
+    add("gfr_rows_up", "gauge", "1: the Redis answers.", rows.up() ? "1" : "0");
+    add("gfr_rows_as_of", "gauge", "Offset of the last record in the users' rows of the last feed.",
+        std::to_string(as_of));
+    add("gfr_rows_epoch_end_seconds", "gauge", "End of the epoch of the last feed's shared rows.",
+        std::to_string(static_cast<double>(std::max<std::int64_t>(epoch_end_ms, 0)) / 1000));
+    return {.content_type = "text/plain; version=0.0.4", .body = text};
+  }
+
+  std::jthread watcher;  // The last member: it uses the others until it has ended.
+};
+
+ReaderService::ReaderService(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ReaderService::~ReaderService() = default;
+
+Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& project, const std::string& owner,
+                                                           const std::string& clock) {
+  if (project.serve().online.embedded)
+    return Error{ErrorCode::kInvalidArgument,
+                 "a server with an owner reads the owner's rows in a Redis; valid is [store] online = \"redis://...\", "
+                 "the same at both"};
+  GFR_ASSIGN(auto client, ClientOf(owner, project.serve().admin_token));
+  auto state = std::make_unique<State>(project, std::move(client));
+  State& s = *state;
+  if (clock == "wall") {
+    s.clock = std::make_unique<WallClock>();
+  } else if (clock.starts_with("fixed:")) {
+    GFR_ASSIGN(const std::int64_t at_ms, ParseTime(clock.substr(6)));
+    s.clock = std::make_unique<FixedClock>(at_ms);
+  } else {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "clock is '" + clock + "'; a server with an owner has no log to go on from: valid are wall and fixed:TIME"};
+  }
+  s.champion.Look();
+  s.watcher = std::jthread([&s](const std::stop_token& stop) { s.Watch(stop); });
+  return std::unique_ptr<ReaderService>(new ReaderService(std::move(state)));
+}
+
+HttpResponse ReaderService::Handle(const HttpRequest& request) try {
+  State& s = *state_;
+  const bool get = request.method == "GET", post = request.method == "POST";
+  if (request.path == "/v1/feed" && post) return s.FeedFor(request);
+  if (request.path == "/v1/events" && post) return s.Forward(request);
+  if (request.path == "/livez" && get) return JsonResponse(200, {{"status", "ok"}});
+  if (request.path == "/readyz" && get)
+    return s.rows.up() ? JsonResponse(200, {{"status", "ok"}})
+                       : ProblemResponse(503, "Service Unavailable", "the Redis of [store] online does not answer");
+  if (request.path == "/metrics" && get) return s.Metrics();
+  if (request.path.starts_with("/v1/explain/") && get)
+    return IsAdmin(request, s.project.serve().admin_token) ? s.Forward(request) : Denied();
+  for (const char* known : {"/v1/events", "/v1/feed", "/livez", "/readyz", "/metrics"}) {
+    if (request.path == known)
+      return ProblemResponse(405, "Method Not Allowed", request.method + " is not for " + request.path);
+  }
+  if (request.path.starts_with("/v1/models"))
+    return ProblemResponse(404, "Not Found",
+                           "this server only reads; models are changed at the owner, " + s.owner->address());
+  return ProblemResponse(404, "Not Found", "there is nothing at " + request.path.substr(0, 200));
+} catch (const BadRequest& bad) {
+  return ProblemResponse(400, "Bad Request", bad.why);
+}
+
+}  // namespace gfr

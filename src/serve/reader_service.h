@@ -1,0 +1,37 @@
+// ReaderService: a server without a log of its own. It ranks feeds from the rows that the owner (Service) publishes to
+// a Redis, at the stamp and the epoch published last, and sends everything that belongs in the log on to the owner.
+//
+//   feeds with candidates   are ranked here; the slate goes to the owner's log before the answer. The owner away: the
+//                           feed is answered and says `degraded: ["log"]`; nobody learns from it.
+//   feeds without           are the owner's, whose channels know all items. The owner away: answered without items,
+//                           `degraded: ["channels", "log"]`.
+//   events, explain         go on to the owner. The owner away: 503 with Retry-After; nothing was taken.
+// Without the Redis feeds have no values and say `degraded: ["store"]`. Any number of readers may run beside one owner,
+// on any machine that has the project's gfr.toml and its registry; they write nothing but leases of the model. Thread
+// safety: Handle from any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "project/project.h"
+#include "serve/http_server.h"
+
+namespace gfr {
+
+class ReaderService {
+ public:
+  // `owner`: its HOST:PORT. `clock`: wall or fixed:T (RFC 3339). kInvalidArgument: another clock, an owner that is no
+  // address, or [store] online = "embedded".
+  static Result<std::unique_ptr<ReaderService>> Open(const Project& project, const std::string& owner,
+                                                     const std::string& clock);
+  ~ReaderService();
+  HttpResponse Handle(const HttpRequest& request);
+
+ private:
+  struct State;
+  explicit ReaderService(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace gfr

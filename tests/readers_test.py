@@ -1,0 +1,172 @@
+"""One server that has the log and readers beside it, over a real Redis: equal values, what happens without either, and a fenced owner."""
+import json
+import shutil
+import time
+import unittest
+
+from gfr_process import Folder, Server, event, run, run_json
+from served_equals_replayed_test import redis_server
+
+NOW = "2026-03-02T12:00:00Z"
+LATER = "2026-03-02T12:05:00Z"
+TOML = """
+[store]
+online = "REDIS"
+[[feature]]
+name = "user_clicks"
+type = "count"
+scope = "user"
+events = ["feed.click"]
+[[feature]]
+name = "item_clicks"
+type = "count"
+scope = "item"
+events = ["feed.click"]
+[[feature]]
+name = "since_click"
+type = "since"
+scope = "user"
+events = ["feed.click"]
+[[feature]]
+name = "rank"
+type = "slate"
+read = "supplied_rank"
+[[objective]]
+name = "pctr"
+"""
+
+
+def eventually(self, what, seconds=20):
+    """Calls `what` until it gives something true; gives that."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    self.fail("it did not come to be")
+
+
+class Readers(unittest.TestCase):
+    def make(self, folder, address):
+        project = folder / "p"
+        run("init", project)
+        (project / "gfr.toml").write_text(TOML.replace("REDIS", address))
+        events = [event(n, "feed.click", f"2026-03-02T10:{n:02}:00Z", f"u{n % 3}", [f"i{n % 5}"]) for n in range(50)]
+        (folder / "log.ndjson").write_text("\n".join(map(json.dumps, events)))
+        run("import", "ndjson", folder / "log.ndjson", "--project", project)
+        return project
+
+    def reader(self, project, owner, clock=LATER):
+        return Server(project, "--clock", f"fixed:{clock}", "--owner", f"127.0.0.1:{owner.port}")
+
+    def ask(self, server, user, request, **more):
+        status, feed = server.post("/v1/feed", {"user_id": user, "request_id": request, "explain": True, "candidates": ["i1", "i2", "new"], **more})
+        self.assertEqual(status, 200, feed)
+        return feed
+
+    def values(self, feed):
+        return {i["item_id"]: i["features"] for i in feed["items"]}
+
+    def clicks(self, server, user, request):
+        return self.values(self.ask(server, user, request))["i1"]["user_clicks"]
+
+    def test_two_readers_and_the_owner_serve_equal_values_that_a_replay_gives_again(self):
+        with Folder() as folder, redis_server(folder) as address:
+            project = self.make(folder, address)
+            with Server(project, "--clock", f"fixed:{LATER}") as owner, self.reader(project, owner) as a, self.reader(project, owner) as b:
+                eventually(self, lambda: a.get("/readyz")[0] == b.get("/readyz")[0] == 200)
+                for n in range(30):
+                    user = f"u{n % 4}"  # u3 is a stranger.
+                    feeds = [self.ask(s, user, f"{name}{n}") for name, s in (("o", owner), ("a", a), ("b", b))]
+                    for feed in feeds:
+                        self.assertEqual(feed["degraded"], ["model"])
+                        self.assertEqual(self.values(feed), self.values(feeds[0]))
+                    self.assertEqual(self.values(feeds[1])["i1"]["user_clicks"], sum(1 for c in range(50) if f"u{c % 3}" == user) + n // 8 * (user == "u1"))
+                    if n % 8 == 7:  # An event at a reader is the owner's, and comes back to all.
+                        status, reply = (a, b)[n % 2].post("/v1/events", [event(f"x{n}", "feed.click", NOW, "u1", ["i9"])])
+                        self.assertEqual((status, reply["accepted"]), (202, 1))
+                        want = 17 + (n + 1) // 8
+                        eventually(self, lambda: all(self.clicks(s, "u1", f"w{n}{i}{time.monotonic()}") == want for i, s in enumerate((owner, a, b))))
+                # A feed that names no candidates is the owner's; so is the explanation of a reader's.
+                status, feed = a.post("/v1/feed", {"user_id": "u1", "request_id": "all"})
+                self.assertEqual((status, feed["degraded"], len(feed["items"]) > 3), (200, ["model"], True))
+                status, why = b.get("/v1/explain/a0")
+                self.assertEqual((status, json.loads(why)["data"]["request_id"]), (200, "a0"))
+                self.assertEqual(a.get("/v1/models")[0], 404)
+                metrics = a.get("/metrics")[1].decode()
+                self.assertIn("gfr_rows_up 1", metrics)
+                self.assertIn("gfr_unlogged_total 0", metrics)
+                for server in (a, b, owner):
+                    self.assertEqual(server.stop(), 0)
+            check = run_json("features", "verify", "--project", project)
+            self.assertGreaterEqual(check["requests"], 91)
+            self.assertEqual(check["different"], 0, check["first_difference"])
+
+    def test_readers_follow_the_owners_epochs_and_outlive_it(self):
+        with Folder() as folder, redis_server(folder) as address:
+            project = self.make(folder, address)
+            with Server(project, "--clock", f"fixed:{NOW}") as owner:
+                port = owner.port
+                with self.reader(project, owner) as reader:
+                    item = lambda name: self.values(self.ask(reader, "u1", name))["i1"]["item_clicks"]
+                    eventually(self, lambda: reader.get("/readyz")[0] == 200)
+                    self.assertEqual(item("1"), 10)
+                    status, _ = reader.post("/v1/events", [event("late", "feed.click", NOW, "u2", ["i1"])])
+                    self.assertEqual(status, 202)
+                    eventually(self, lambda: self.clicks(reader, "u2", f"c{time.monotonic()}") == 17)
+                    self.assertEqual(item("2"), 10)  # The click's epoch is not sealed.
+                    owner.kill()
+                    # Without an owner: the rows that were published last, and no log.
+                    feed = self.ask(reader, "u2", "3")
+                    self.assertEqual((feed["degraded"], self.values(feed)["i1"]["user_clicks"]), (["model", "log"], 17))
+                    status, headers, body = reader.request("POST", "/v1/events", json.dumps([event("lost", "feed.click", NOW, "u2")]), {"Content-Type": "application/json"})
+                    self.assertEqual((status, headers["Retry-After"]), (503, "1"))
+                    self.assertIn("does not answer", json.loads(body)["detail"])
+                    status, feed = reader.post("/v1/feed", {"user_id": "u2"})
+                    self.assertEqual((status, feed["items"], feed["degraded"]), (200, [], ["model", "channels", "log"]))
+                    self.assertIn("gfr_unlogged_total 2", reader.get("/metrics")[1].decode())
+                    # An owner at the same address, five minutes later: its epoch is the readers'.
+                    with Server(project, "--clock", f"fixed:{LATER}", port=port) as again:
+                        eventually(self, lambda: "log" not in self.ask(reader, "u2", f"l{time.monotonic()}")["degraded"])
+                        self.assertEqual(eventually(self, lambda: item(f"e{time.monotonic()}") == 11), True)
+                        again.stop()
+                    reader.stop()
+            self.assertEqual(run_json("features", "verify", "--project", project)["different"], 0)
+
+    def test_an_owner_that_was_taken_over_changes_nothing_that_readers_see(self):
+        with Folder() as folder, redis_server(folder) as address:
+            project = self.make(folder, address)
+            shutil.copytree(project, folder / "q")
+            with Server(project, "--clock", f"fixed:{NOW}") as old, Server(folder / "q", "--clock", f"fixed:{NOW}") as new:
+                with self.reader(project, new) as reader:
+                    eventually(self, lambda: reader.get("/readyz")[0] == 200)
+                    for n in range(3):
+                        self.assertEqual(old.post("/v1/events", [event(f"old{n}", "feed.click", NOW, "u1", ["i1"])])[0], 202)
+                    self.assertEqual(new.post("/v1/events", [event("new", "feed.click", NOW, "u2", ["i1"])])[0], 202)
+                    eventually(self, lambda: self.clicks(reader, "u2", f"n{time.monotonic()}") == 17)
+                    time.sleep(1.5)  # The old one publishes at least once a second.
+                    self.assertEqual(self.clicks(reader, "u1", "r"), 17)  # Not the old owner's 20,
+                    # which its own feeds have: from its tables.
+                    self.assertEqual(eventually(self, lambda: self.clicks(old, "u1", f"o{time.monotonic()}") == 20), True)
+                    self.assertEqual(self.clicks(new, "u1", "s"), 17)
+                    for server in (reader, new):
+                        self.assertEqual(server.stop(), 0)
+                old.process.terminate()
+                _, err = old.process.communicate(timeout=60)
+                self.assertRegex(err, r"rows are not published: redis: .* owns the rows of .* now; this process's .* is stale and wrote nothing")
+            for p in (project, folder / "q"):
+                self.assertEqual(run_json("features", "verify", "--project", p)["different"], 0, p)
+
+    def test_what_a_reader_cannot_be_is_wrong_usage(self):
+        with Folder() as folder:
+            project = self.make(folder, "embedded")
+            _, err = run("serve", "--project", project, "--owner", "127.0.0.1:1", expect=2)
+            self.assertIn('[store] online = "redis://..."', err)
+            (project / "gfr.toml").write_text(TOML.replace("REDIS", "redis://127.0.0.1:1"))
+            for owner in ("nobody", "host:0", ":1", "host:x"):
+                self.assertIn("valid is HOST:PORT", run("serve", "--project", project, "--owner", owner, expect=2)[1])
+            self.assertIn("valid are wall and fixed:TIME", run("serve", "--project", project, "--owner", "a:1", "--clock", "log", expect=2)[1])
+
+
+if __name__ == "__main__":
+    unittest.main()
