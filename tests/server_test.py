@@ -109,6 +109,42 @@ class BadClient(unittest.TestCase):
             self.assertEqual(headers["Content-Type"], "application/problem+json")
             self.assertEqual(json.loads(reply)["status"], expected)
 
+    def test_states_larger_than_their_memory_refuse_a_start_and_then_events_and_forget_nothing(self):
+        with Folder() as folder:
+            project = folder / "p"
+            run("init", project)
+            toml = project / "gfr.toml"
+            plain = toml.read_text()
+
+            def limit(size):
+                toml.write_text(plain + f'\n[store]\nmemory = "{size}"\n')
+            limit("4 gigabytes")
+            self.assertRegex(run("serve", "--project", project, expect=2)[1], r"gfr\.toml:\d+: .*'4 gigabytes' is not a size; valid is a whole number and B, KiB")
+            limit("2MiB")
+            sent = 0
+            with Server(project) as server:
+                for batch in range(100):
+                    status, _, body = server.request("POST", "/v1/events", json.dumps([event(f"{batch}/{n}", user=f"u{batch}-{n}") for n in range(100)]),
+                                                     {"Content-Type": "application/json"})
+                    if status != 202:
+                        break
+                    sent += 100
+                self.assertEqual(status, 503)
+                self.assertIn("nothing was taken", json.loads(body)["detail"])
+                self.assertGreater(sent, 300)
+                status, feed = server.post("/v1/feed", {"user_id": "u0-1", "request_id": "r1"})
+                self.assertEqual((status, "store" in feed["degraded"]), (200, False))
+                metrics = server.get("/metrics")[1].decode()
+                self.assertGreater(int(metrics.split("\ngfr_state_bytes ")[1].split()[0]), 2 << 20)
+                server.stop()
+            self.assertEqual(log_events(project), sent + 1)
+            _, err = run("serve", "--project", project, expect=2)
+            self.assertRegex(err, rf"the states take 2\.\d+ MiB, more than the 2\.00 MiB of \[store\] memory: {sent} users of \d+ bytes take .*; give it more")
+            limit("1GiB")
+            with Server(project) as server:
+                self.assertEqual(server.post("/v1/events", [event("more")])[0], 202)
+                server.stop()
+
     def test_a_second_process_cannot_open_the_log(self):
         _, err = run("import", "ndjson", "/dev/null", "--project", self.project, expect=1)
         self.assertTrue(err)

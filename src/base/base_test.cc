@@ -4,6 +4,7 @@
 #include "base/file_system.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "base/size.h"
 #include "base/test_folder.h"
 #include "base/time.h"
 
@@ -30,6 +31,18 @@ TEST(Duration, ReadsItsUnitsAndRefusesOthers) {
   EXPECT_EQ(ParseDuration("30m").value(), 30 * kMinuteMs);
   EXPECT_EQ(FormatDuration(ParseDuration("7d").value()), "7d");
   for (const char* bad : {"", "m", "-1s", "5 y", "99999999999999w"}) EXPECT_FALSE(ParseDuration(bad).ok()) << bad;
+}
+
+TEST(Size, ReadsItsUnitsAndRefusesOthers) {
+  EXPECT_EQ(ParseSize("0").value(), 0u);
+  EXPECT_EQ(ParseSize("900B").value(), 900u);
+  EXPECT_EQ(ParseSize("4GiB").value(), 4ull << 30);
+  EXPECT_EQ(ParseSize("16777215TiB").value(), 16777215ull << 40);
+  for (const char* bad : {"", "4", "GiB", "-1B", "4 GiB", "4GB", "4gib", "16777216TiB", "99999999999999999999B"})
+    EXPECT_FALSE(ParseSize(bad).ok()) << bad;
+  EXPECT_EQ(FormatSize(900), "900 B");
+  EXPECT_EQ(FormatSize(3ull << 29), "1.50 GiB");
+  EXPECT_EQ(FormatSize(123ull << 20), "123 MiB");
 }
 
 TEST(Hash, EqualsThePublishedCheckValues) {

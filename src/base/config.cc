@@ -10,6 +10,7 @@
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
+#include "base/size.h"
 #include "base/time.h"
 
 namespace gfr {
@@ -136,6 +137,17 @@ std::int64_t Config::DurationMs(std::string_view key, std::int64_t otherwise_ms)
   if (duration.ok()) return duration.value();
   Fail(key, duration.error().message);
   return otherwise_ms;
+}
+
+std::uint64_t Config::SizeBytes(std::string_view key, std::uint64_t otherwise) {
+  if (!Has(key)) {
+    state_->Find(key);
+    return otherwise;
+  }
+  const auto size = ParseSize(String(key, ""));
+  if (size.ok()) return size.value();
+  Fail(key, size.error().message);
+  return otherwise;
 }
 
 std::vector<std::string> Config::Strings(std::string_view key, std::vector<std::string> otherwise) {

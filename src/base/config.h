@@ -28,6 +28,7 @@ class Config {
   double Number(std::string_view key, double otherwise, double low, double high);
   bool Boolean(std::string_view key, bool otherwise);
   std::int64_t DurationMs(std::string_view key, std::int64_t otherwise_ms);
+  std::uint64_t SizeBytes(std::string_view key, std::uint64_t otherwise);  // "4GiB".
   std::vector<std::string> Strings(std::string_view key,
                                    std::vector<std::string> otherwise);  // A string alone is a list of one.
   std::vector<double> Numbers(std::string_view key, std::vector<double> otherwise);

@@ -97,6 +97,7 @@ Result<std::unique_ptr<Project>> Project::Open(const std::string& folder) {
   GFR_TRY(serve.Finish());
   Config store = config.Table("store");
   GFR_ASSIGN(project->serve_.online, ParseOnlineAddress(store.String("online", "embedded"), store.where("online")));
+  project->serve_.memory_bytes = store.SizeBytes("memory", 0);
   GFR_TRY(store.Finish());
   Config models = config.Table("registry");
   const std::string location = models.String("location", "");

@@ -26,6 +26,7 @@
 #include "serve/feed_json.h"
 #include "serve/request_index.h"
 #include "serve/slates.h"
+#include "store/memory_budget.h"
 #include "store/redis_store.h"
 #include "store/snapshot.h"
 
@@ -92,6 +93,7 @@ struct Service::State {
       waiting.erase(waiting.begin());
     }
     store->Publish();
+    NoteMemory();
     last_arrival_ms = store->last_arrival_ms();
     next_offset = store->next_offset();
     ++publishable;
@@ -99,6 +101,19 @@ struct Service::State {
     folded.notify_all();
     folded.wait(lock, [&] { return store->next_offset() > last; });
   }
+
+  // Events are refused while the states take more than they may: nothing is forgotten instead. Feeds go on.
+  void NoteMemory() {
+    memory_bytes = MemoryBytes(*store);
+    const std::uint64_t limit = project.serve().memory_bytes;
+    const bool full = limit > 0 && memory_bytes > limit;
+    if (full && !memory_full)
+      std::fprintf(stderr, "gfr serve: ALERT: events are refused: %s\n",
+                   CheckMemory(*store, limit).error().message.c_str());
+    memory_full = full;
+  }
+  std::atomic<std::uint64_t> memory_bytes = 0;
+  std::atomic<bool> memory_full = false;
 
   std::uint64_t publishable = 0;  // Goes up with each change that readers of a Redis have not seen.
 
@@ -117,6 +132,14 @@ struct Service::State {
         std::fprintf(stderr, "gfr serve: rows are not published: %s\n", status.error().message.c_str());
       redis_lost = !status.ok();
     }
+  }
+
+  Status CheckMemoryAtStart() const {
+    const Status status = CheckMemory(*store, project.serve().memory_bytes);
+    if (status.ok()) return {};
+    return Error{ErrorCode::kInvalidArgument,
+                 status.error().message + "; give it more, or declare fewer or smaller features (`gfr features list`)",
+                 {JoinPath(project.folder(), "gfr.toml"), 0}};
   }
 
   // Rows in a Redis that another process took over are of its log, not of this one's.
@@ -260,8 +283,10 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
     if (!more) break;
     s.store->Fold(record);
     s.Note(record);
+    if (record.offset % 1024 == 0) GFR_TRY(s.CheckMemoryAtStart());
     progress.Update(record.offset + 1);
   }
+  GFR_TRY(s.CheckMemoryAtStart());
   const std::int64_t last_ms = s.log->last_arrival_ms();
   if (clock == "wall" || (clock == "log" && last_ms == INT64_MIN)) {
     s.clock.real = std::make_unique<WallClock>();
@@ -286,6 +311,7 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
     }
     s.publisher = std::jthread([&s](const std::stop_token& stop) { s.PublishRows(stop); });
   }
+  s.NoteMemory();
   s.last_arrival_ms = std::max<std::int64_t>(s.store->last_arrival_ms(), 0);
   s.next_offset = s.store->next_offset();
   s.champion.Look();
@@ -318,6 +344,12 @@ HttpResponse Service::State::Events(const HttpRequest& request) {
         429, "Too Many Requests", "more events are waiting for the disk than the server holds; send them again later");
     busy.headers = {{"Retry-After", "1"}};
     return busy;
+  }
+  if (memory_full) {
+    HttpResponse full = ProblemResponse(503, "Service Unavailable",
+                                        "the states take more than [store] memory lets them; nothing was taken");
+    full.headers = {{"Retry-After", "60"}};
+    return full;
   }
   ParsedEvents parsed = ParseEvents(request.body, format, {});
   if (parsed.rejected.size() == 1 && parsed.events.empty() && parsed.rejected[0].code == "too_large") {
@@ -416,6 +448,8 @@ HttpResponse Service::State::Metrics() {
   }
   text += "# HELP gfr_log_records Records in the log.\n# TYPE gfr_log_records gauge\ngfr_log_records " +
           std::to_string(next_offset.load()) + "\n";
+  text += "# HELP gfr_state_bytes What the states take in memory.\n# TYPE gfr_state_bytes gauge\ngfr_state_bytes " +
+          std::to_string(memory_bytes.load()) + "\n";
   return {.content_type = "text/plain; version=0.0.4", .body = text};
 }
 

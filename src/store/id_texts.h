@@ -24,8 +24,12 @@ class IdTexts {
     if (texts == nullptr) {
       texts = new std::string[kBlock];
       block.store(texts, std::memory_order_release);
+      bytes_ += kBlock * sizeof(std::string);
     }
-    texts[id % kBlock] = text;
+    std::string& own = texts[id % kBlock];
+    bytes_ -= Beside(own);
+    own = text;
+    bytes_ += Beside(own);
   }
   // Empty for an id without a text. From any thread to which the id was published.
   std::string_view Get(std::uint32_t id) const {
@@ -33,8 +37,13 @@ class IdTexts {
     const std::string* texts = blocks_[id / kBlock].load(std::memory_order_acquire);
     return texts == nullptr ? std::string_view() : std::string_view(texts[id % kBlock]);
   }
+  std::size_t memory_bytes() const { return bytes_; }  // Of the writer's thread.
 
  private:
+  static std::size_t Beside(const std::string& text) {  // What lies outside the object.
+    return text.capacity() > std::string().capacity() ? text.capacity() + 1 : 0;
+  }
+  std::size_t bytes_ = 0;
   static constexpr std::uint32_t kBlock = 1u << 14;
   std::array<std::atomic<std::string*>, 1u << 14> blocks_ = {};
 };

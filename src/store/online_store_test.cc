@@ -4,6 +4,7 @@
 
 #include "base/test_folder.h"
 #include "base/time.h"
+#include "store/memory_budget.h"
 #include "store/snapshot.h"
 
 namespace gfr {
@@ -127,6 +128,32 @@ TEST_F(OnlineStoreTest, GoesOnFromASnapshotAsIfItHadFoldedEverything) {
     }
   }
   EXPECT_EQ(values[0], values[1]);
+}
+
+TEST_F(OnlineStoreTest, SaysWhatItsStatesTakeAndRefusesMoreThanTheyMay) {
+  EXPECT_TRUE(CheckMemory(*store, 0).ok());
+  Fold(EventType::kFeedClick, minute);
+  const std::uint64_t few = MemoryBytes(*store);
+  for (int i = 0; i < 5000; ++i) Fold(EventType::kFeedClick, minute + i, "u" + std::to_string(i));
+  const std::vector<TableMemory> tables = MemoryOf(*store);
+  ASSERT_EQ(tables.size(), 7u);
+  EXPECT_EQ(tables[0].name, "users");
+  EXPECT_EQ(tables[0].entities, 5001u);
+  EXPECT_GE(tables[0].bytes, tables[0].entities * (tables[0].row_bytes + 32));  // With key, stamp and their like.
+  EXPECT_LE(tables[0].bytes, tables[0].entities * (tables[0].row_bytes + 32 + 32));
+  EXPECT_EQ(tables[5].name, "item");
+  EXPECT_EQ(tables[6].name, "user.city x item");
+  std::uint64_t sum = 0;
+  for (const TableMemory& t : tables) sum += t.bytes;
+  EXPECT_EQ(MemoryBytes(*store), sum);
+  EXPECT_GT(sum, few);
+  EXPECT_TRUE(CheckMemory(*store, sum).ok());
+  const Status over = CheckMemory(*store, sum - 1);
+  ASSERT_FALSE(over.ok());
+  EXPECT_EQ(over.error().code, ErrorCode::kResourceExhausted);
+  EXPECT_NE(over.error().message.find("5001 users of " + std::to_string(tables[0].row_bytes) + " bytes take "),
+            std::string::npos)
+      << over.error().message;
 }
 
 TEST_F(OnlineStoreTest, RefusesASnapshotOfOtherDefinitionsOrOtherBytes) {

@@ -89,6 +89,7 @@ class SharedState {
   const std::byte* item_row(std::uint32_t id, const Pin& pin) const { return items_.At(id, pin); }
   const std::byte* FindItem(Key item, const Pin& pin) const { return items_.Find(item, pin); }
   const std::byte* FindItem(Key item) const { return items_.Find(item); }  // The writer's: newest.
+  const IdTexts& item_texts() const { return texts_; }
   std::string_view ItemId(Key item) const { return texts_.Get(items_.IdOf(item)); }
 
  private:
