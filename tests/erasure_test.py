@@ -1,6 +1,7 @@
 """`gfr erase`: a user is gone from every file of a project, and everyone else's values, rows and slates are what they were."""
 import json
 import random
+import time
 import unittest
 
 import pyarrow.parquet as parquet
@@ -133,9 +134,32 @@ class Erasure(unittest.TestCase):
             self.assertEqual(files_with(project, LOGIN), [])
             self.assertEqual(run_json("erase", "--deleted", "--project", project)["people"], [])
             with Server(project) as server:  # It starts from such a log, and the user may come back.
-                self.assertEqual(server.post("/v1/events", [event(4, user=LOGIN)])[0], 202)
+                later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
+                self.assertEqual(server.post("/v1/events", [event(4, time=later, user=LOGIN)])[0], 202)
                 self.assertEqual(server.stop(), 0)
             self.assertTrue(files_with(project, LOGIN))
+
+    def test_late_events_sent_to_the_server_stay_erased(self):
+        with Folder() as folder:
+            project = folder / "p"
+            run("init", project)
+            old = [event(1, user=LOGIN), event(2, user="u2"), event("alias", "user.alias", user=LOGIN, items=(), anonymous_id=VISITOR)]
+            with Server(project) as server:
+                self.assertEqual(server.post("/v1/events", old)[0], 202)
+                self.assertEqual(server.stop(), 0)
+            run("erase", LOGIN, "--project", project)
+            late = event("late", "feed.click", user=VISITOR)
+            with Server(project) as server:
+                # Sent again, late, of the anonymous id, or an alias that would bring it back: none is taken.
+                status, reply = server.post("/v1/events", [late, event(3, user="u2"), event(1, user=LOGIN), event("x", "user.alias", user="u9", items=(), anonymous_id=VISITOR)])
+                self.assertEqual((status, reply["accepted"]), (202, 1))
+                self.assertEqual([(r["index"], r["code"]) for r in reply["rejected"]], [(0, "erased"), (2, "erased"), (3, "erased")])
+                status, reply = server.post("/v1/events", late)
+                self.assertEqual((status, reply["rejected"][0]["code"]), (400, "erased"))
+                self.assertEqual(server.stop(), 0)
+            self.assertEqual(run_json("log", "verify", "--project", project)["records"], 4)
+            for text in (LOGIN, VISITOR):
+                self.assertEqual(files_with(project, text), [])
 
     def test_wrong_usage_says_what_is_valid(self):
         with Folder() as folder:

@@ -19,6 +19,7 @@
 #include "base/progress.h"
 #include "base/time.h"
 #include "event/event_json.h"
+#include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "log/seal.h"
 #include "serve/champion.h"
@@ -244,6 +245,23 @@ struct Service::State {
     return ProblemResponse(503, "Service Unavailable", error.message);
   }
 
+  // Events of erased users from before their erasure: late ones, or sent again.
+  void LeaveOutErased(ParsedEvents* parsed) const {
+    if (erased.empty()) return;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < parsed->events.size(); ++i) {
+      if (erased.Covers(parsed->events[i])) {
+        parsed->rejected.push_back({parsed->indexes[i], "erased", "is of an erased user, from before the erasure"});
+        continue;
+      }
+      if (kept != i) parsed->events[kept] = std::move(parsed->events[i]);
+      parsed->indexes[kept++] = parsed->indexes[i];
+    }
+    parsed->events.resize(kept);
+    parsed->indexes.resize(kept);
+  }
+  ErasedIds erased;  // As of the start: nobody is erased while a server has the log.
+
   HttpResponse Events(const HttpRequest& request);
   HttpResponse FeedFor(const HttpRequest& request);
   HttpResponse Served(const HttpRequest& request);
@@ -273,6 +291,7 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
   State& s = *state;
   // The log first: it cuts a torn tail, and keeps other processes out.
   GFR_ASSIGN(s.log, EventLog::Open(PosixFileSystem(), s.clock, {.folder = project.log_folder()}));
+  GFR_ASSIGN(s.erased, ErasedIds::Load(PosixFileSystem(), project.erased_path()));
   s.LoadSnapshot();
   const std::int64_t from = s.store->next_offset();
   GFR_ASSIGN(const auto reader,
@@ -356,6 +375,7 @@ HttpResponse Service::State::Events(const HttpRequest& request) {
     return ProblemResponse(413, "Content Too Large", "too_large: " + parsed.rejected[0].message);
   }
   std::uint64_t accepted = 0, duplicates = 0;
+  LeaveOutErased(&parsed);
   if (!parsed.events.empty()) {
     auto appended = log->Append(std::move(parsed.events));
     if (!appended.ok()) return LogFailed(appended.error());
