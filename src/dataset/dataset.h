@@ -22,6 +22,7 @@ struct ObjectiveConfig {
   EventType population = EventType::kFeedImpression;
   EventType label = EventType::kFeedClick;
   std::int64_t window_ms = 30 * 60 * 1000;
+  bool softmax = false;  // [[objective]] link: a probability is an item's share among those of its request.
   SourceSpan where = {};
 };
 
@@ -31,6 +32,7 @@ struct ObjectiveRows {
   std::vector<Key> user;
   std::vector<std::int64_t> arrival_ms;
   std::vector<std::uint64_t> offset;  // Of the population event.
+  std::vector<Key> request;           // Of its user and request; of the event where it names none.
   std::size_t size() const { return label.size(); }
 };
 

@@ -1,12 +1,20 @@
 #include "model/model.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace gfr {
+namespace {
+
+constexpr int kNewestFormat = 2;
+constexpr const char* kLinks[] = {"logistic", "softmax"};
+
+}  // namespace
 
 std::map<std::string, std::string> ModelToFiles(const Model& model) {
   std::map<std::string, std::string> files;
-  nlohmann::json json{{"format", 1},
+  const bool softmax = std::ranges::any_of(model.objectives, &ObjectiveModel::softmax);
+  nlohmann::json json{{"format", softmax ? 2 : 1},
                       {"feature_fingerprint", model.feature_fingerprint},
                       {"columns", model.columns},
                       {"card", model.card}};
@@ -19,6 +27,7 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
   }
   for (const ObjectiveModel& objective : model.objectives) {
     json["objectives"].push_back(objective.name);
+    if (softmax) json["links"].push_back(kLinks[objective.softmax]);
     files[objective.name + ".ubj"] = objective.forest_bytes;
     files[objective.name + ".calibration.json"] = objective.calibrator.ToJson();
   }
@@ -29,6 +38,10 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
 Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, const std::string& name,
                              const std::string& version) try {
   const auto json = nlohmann::json::parse(files.at("model.json"));
+  if (const int format = json.at("format"); format < 1 || format > kNewestFormat)
+    return Error{ErrorCode::kInvalidArgument, "model " + name + "/" + version + " is of format " +
+                                                  std::to_string(format) + "; this gfr reads 1 to " +
+                                                  std::to_string(kNewestFormat)};
   Model model;
   model.name = name;
   model.version = version;
@@ -45,6 +58,13 @@ Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, co
   }
   for (const auto& objective : json.at("objectives")) {
     ObjectiveModel entry{.name = objective.get<std::string>()};
+    if (json.contains("links")) {
+      const auto& links = json.at("links");
+      const auto link = std::ranges::find(kLinks, links.at(model.objectives.size()).get<std::string>());
+      if (link == std::end(kLinks))
+        return Error{ErrorCode::kCorrupt, "the link of " + entry.name + " is unknown; known are logistic, softmax"};
+      entry.softmax = link != kLinks;
+    }
     entry.forest_bytes = files.at(entry.name + ".ubj");
     GFR_ASSIGN(entry.forest, ParseXgboost(entry.forest_bytes));
     if (static_cast<std::size_t>(entry.forest.columns) > model.columns.size())

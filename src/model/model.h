@@ -17,7 +17,8 @@
 namespace gfr {
 
 struct ObjectiveModel {
-  std::string name;  // "pctr"
+  std::string name;      // "pctr"
+  bool softmax = false;  // A margin is read by the softmax link (softmax_link.h), else as it is.
   Forest forest;
   std::string forest_bytes;
   Calibrator calibrator;

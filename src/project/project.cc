@@ -23,6 +23,11 @@ Result<std::vector<ObjectiveConfig>> ReadObjectives(Config& config) {
     if (o.name.empty() || o.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
       table.Fail("name", "is '" + o.name + "'; valid are lower-case letters, digits and _");
     }
+    const std::string link = table.String("link", "logistic");
+    o.softmax = link == "softmax";
+    if (!o.softmax && link != "logistic") table.Fail("link", "is '" + link + "'; valid are logistic and softmax");
+    if (o.softmax && population.ok() && population.value() != EventType::kFeedImpression)
+      table.Fail("link", "is softmax, which compares the items of a request; its population must be feed.impression");
     if (!population.ok()) table.Fail("population", population.error().message);
     if (!label.ok()) table.Fail("label", label.error().message);
     GFR_TRY(table.Finish());

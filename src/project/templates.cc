@@ -26,6 +26,7 @@ name = "pctr"
 population = "feed.impression"
 label = "feed.click"
 window = "30m"
+link = "softmax"    # Each slate of this log got exactly one click: its items compete for it.
 
 [[objective]]
 name = "pcvr"
@@ -44,7 +45,7 @@ depth = 6
 eta = 0.02
 max_rounds = 1500
 early_stopping = 60
-min_child_weight = 8
+min_child_weight = 16
 colsample = 0.5
 subsample = 0.8
 refit = true

@@ -157,6 +157,43 @@ TEST_F(RankTest, KeepsTheCallersOrderOfEqualsAndLeavesOutWhatIsExcluded) {
   EXPECT_TRUE(Ask({.request_id = "r", .user_id = "x", .has_candidates = true}).items.empty());
 }
 
+TEST_F(RankTest, BySoftmaxTheItemsShownShareOneClickAndAnItemAloneHasIt) {
+  ObjectiveModel pctr{.name = "pctr", .softmax = true};
+  pctr.forest = {.objective = "binary:logistic", .link = Forest::Link::kSigmoid, .columns = 1, .base_margin = {-1}};
+  const auto n = Forest::Missing::kNan;
+  ASSERT_TRUE(AddTree({.feature = {0, 0, 0},
+                       .left = {1, -1, -1},
+                       .right = {2, -1, -1},
+                       .value = {20, 2, 0.5},
+                       .default_left = {0, 0, 0},
+                       .missing = {n, n, n},
+                       .category_set = {-1, -1, -1}},
+                      0, "", pctr.forest)
+                  .ok());
+  Model made;
+  made.feature_fingerprint = store->features().fingerprint;
+  made.columns = {"price"};
+  made.categorical = {0};
+  made.categories.resize(1);
+  made.objectives.push_back(std::move(pctr));
+  const auto model = BoundModel::Make(std::move(made), store->features()).value();
+  FeedRequest request{.request_id = "r", .user_id = "x", .has_candidates = true, .now_ms = now};
+  const auto sum = [&](int items, int size) {
+    request.candidates.clear();
+    request.size = size;
+    for (int i = 0; i < items; ++i)
+      request.candidates.push_back({.item_id = "c" + std::to_string(i), .price = i % 3 ? 30.0f : 10.0f});
+    Share();
+    double shares = 0;
+    for (const FeedItem& item : Rank(*store, reader->features(), model.get(), feed, request).items) shares += item.pctr;
+    return shares;
+  };
+  EXPECT_NEAR(sum(7, 20), 1, 1e-5);
+  EXPECT_NEAR(sum(200, 20), 1, 1e-5) << "of 200 candidates the 20 shown share it";
+  EXPECT_NEAR(sum(1, 20), 1, 1e-5);
+  EXPECT_EQ(sum(0, 20), 0);
+}
+
 TEST_F(RankTest, ThePropensityOfADrawnItemIsOneOverItsPool) {
   const Feed answer = Ask({.request_id = "r", .user_id = "ann"});
   int drawn = 0;

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "model/encode.h"
+#include "model/softmax_link.h"
 
 namespace gfr {
 namespace {
@@ -73,7 +74,8 @@ Result<std::shared_ptr<const BoundModel>> BoundModel::Make(Model model, const Fe
   return std::shared_ptr<const BoundModel>(std::move(bound));
 }
 
-void BoundModel::Predict(std::initializer_list<Wanted> wanted, const float* rows, std::size_t count) const {
+void BoundModel::Predict(std::initializer_list<Wanted> wanted, const float* rows, std::size_t count,
+                         std::size_t slate_size) const {
   const std::size_t columns = model_.columns.size();
   std::vector<float> encoded(rows, rows + count * columns), margins(count);
   EncodeCategories(model_, encoded.data(), count);
@@ -90,6 +92,7 @@ void BoundModel::Predict(std::initializer_list<Wanted> wanted, const float* rows
         filled = scorer.binning().get();
         scorer.Margins(matrix, margins.data());
       }
+      if (model_.objectives[o].softmax) ApplySoftmaxLink(margins, slate_size);
       out->resize(count);
       for (std::size_t i = 0; i < count; ++i)
         (*out)[i] = static_cast<float>(model_.objectives[o].calibrator.Apply(margins[i]));
@@ -120,6 +123,7 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundMode
     for (const Candidate& c : Retrieve(store, pin, config.channels, recent, exclude, rng))
       draft.items.push_back({.item_id = std::string(store.shared().ItemId(c.item)), .channel = c.channel});
   }
+  const auto size = static_cast<std::size_t>(request.size > 0 ? request.size : config.size);
   const std::size_t n = draft.items.size(), columns = store.features().columns();
   draft.features.resize(n * columns);
   reader.Read({.now_ms = request.now_ms,
@@ -136,7 +140,7 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundMode
   draft.value.assign(n, kMissing);
   draft.propensity.assign(n, 1.0f);
   if (model) {
-    model->Predict({{"pctr", &draft.pctr}, {"pcvr", &draft.pcvr}}, draft.features.data(), n);
+    model->Predict({{"pctr", &draft.pctr}, {"pcvr", &draft.pcvr}}, draft.features.data(), n, size);
     feed.model_name = model->model().name;
     feed.model_version = model->model().version;
   } else {
@@ -152,7 +156,6 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundMode
                             : 0.0f;
   }
 
-  const std::size_t size = static_cast<std::size_t>(request.size > 0 ? request.size : config.size);
   std::vector<std::size_t> slate = Order(draft.value);
   if (request.has_candidates)
     slate.resize(std::min(size, slate.size()));

@@ -57,12 +57,14 @@ class BoundModel {
   static Result<std::shared_ptr<const BoundModel>> Make(Model model, const FeatureSet& features);
   const Model& model() const { return model_; }
   // Calibrated probabilities of the objectives wanted, for rows x columns raw feature values, which are ranked against
-  // the cut points of all objectives once. `out` of an objective that the model does not have is left as it is.
+  // the cut points of all objectives once. The rows are all candidates of one request, of which a slate shows
+  // `slate_size` (softmax_link.h). `out` of an objective that the model does not have is left as it is.
   struct Wanted {
     std::string_view objective;
     std::vector<float>* out;
   };
-  void Predict(std::initializer_list<Wanted> wanted, const float* rows, std::size_t count) const;
+  void Predict(std::initializer_list<Wanted> wanted, const float* rows, std::size_t count,
+               std::size_t slate_size) const;
 
  private:
   Model model_;

@@ -70,6 +70,110 @@ TEST_F(TrainTest, StopsEarlyWhereValidationIsBest) {
   EXPECT_EQ(ParseXgboost(trained.value().ubj).value().root.size(), static_cast<std::size_t>(best) + 1);
 }
 
+// Requests of 2 to 9 items with one click each, which goes by the items' values within their request alone.
+struct RequestRows : Rows {
+  std::vector<std::uint64_t> request;
+  std::unique_ptr<const RequestGroups> groups;
+  TrainMatrix grouped() const {
+    TrainMatrix m = matrix();
+    m.requests = groups.get();
+    return m;
+  }
+};
+
+RequestRows RandomRequests(std::uint64_t seed, std::uint64_t count) {
+  Rng rng(seed);
+  RequestRows rows;
+  for (std::uint64_t r = 0; r < count; ++r) {
+    std::vector<double> utility;
+    const double level = rng.Normal();  // Of the whole request: says nothing of which item is clicked.
+    for (std::uint64_t i = 2 + rng.Below(8); i > 0; --i) {
+      utility.push_back(0);
+      for (std::size_t k = 0; k < kColumns; ++k) {
+        const double x = k == 5 ? level : rng.Normal();
+        rows.values.push_back(static_cast<float>(x));
+        if (k < 3) utility.back() += (k == 1 ? -1.0 : 0.7) * x;
+      }
+      utility.back() += -std::log(-std::log(0.5 / (1 << 30) + rng.Uniform()));  // Gumbel noise: a conditional logit.
+      rows.request.push_back(r);
+      rows.labels.push_back(0);
+    }
+    rows.labels[rows.labels.size() - utility.size() +
+                static_cast<std::size_t>(std::ranges::max_element(utility) - utility.begin())] = 1;
+  }
+  rows.groups = std::make_unique<const RequestGroups>(rows.request);
+  return rows;
+}
+
+TEST_F(TrainTest, TheSoftmaxWithinRequestsEqualsXgboostWithThatObjectiveFromPython) {
+  const RequestRows rows = RandomRequests(11, 600);
+  const TrainMatrix m = rows.grouped();
+  const auto trained = engine->Train(m, &m, {.depth = 3, .eta = 0.3, .max_rounds = 15}, [](int, double) {});
+  ASSERT_TRUE(trained.ok()) << trained.error().message;
+  const auto mine = engine->PredictMargins(trained.value().ubj, rows.values.data(), m.count, kColumns);
+  const TestFolder folder;
+  std::ofstream(folder / "x.f32", std::ios::binary)
+      .write(reinterpret_cast<const char*>(rows.values.data()), static_cast<std::streamsize>(4 * rows.values.size()));
+  {
+    std::ofstream file(folder / "rows.txt");
+    for (std::size_t i = 0; i < m.count; ++i) file << rows.labels[i] << " " << rows.request[i] << "\n";
+  }
+  std::istringstream reference(RunPython(folder, R"(
+import numpy as np, xgboost as xgb
+y, g = np.loadtxt("rows.txt").T
+x = np.fromfile("x.f32", np.float32).reshape(len(y), -1)
+def shares(m):
+    p = np.empty(len(m))
+    for r in np.unique(g):
+        e = np.exp(m[g == r].astype(np.float64) - m[g == r].max())
+        p[g == r] = e / e.sum()
+    return p
+def objective(m, d):
+    p = shares(m)
+    return (p - y).astype(np.float32), np.maximum(p * (1 - p), 1e-6).astype(np.float32)
+b = xgb.train(dict(max_depth=3, eta=0.3, tree_method="hist", base_score=0.0, max_bin=256, seed=7), xgb.DMatrix(x, y), 15, obj=objective)
+m = b.predict(xgb.DMatrix(x), output_margin=True)
+print(repr(float(-np.log(shares(m)[y == 1]).mean())), *m.tolist())
+)"));
+  double loss = 0, margin = 0;
+  reference >> loss;
+  EXPECT_EQ(trained.value().rounds, 15);
+  EXPECT_NEAR(trained.value().best_log_loss, loss, 1e-6);
+  for (std::size_t i = 0; i < m.count; ++i) {
+    ASSERT_TRUE(reference >> margin);
+    ASSERT_NEAR(mine.value()[i], margin, 1e-4) << i;
+  }
+}
+
+TEST_F(TrainTest, TheSoftmaxKnowsTheShareOfAClickBetterThanALogisticForest) {
+  const RequestRows rows = RandomRequests(12, 3000), held = RandomRequests(13, 3000);
+  const auto loss = [&](const TrainMatrix& train, const TrainMatrix& validation) {
+    const auto trained =
+        engine->Train(train, &validation, {.depth = 4, .eta = 0.1, .max_rounds = 300}, [](int, double) {});
+    std::vector<float> margins =
+        engine->PredictMargins(trained.value().ubj, held.values.data(), held.labels.size(), kColumns).value();
+    if (train.requests) ApplySoftmaxLink(*held.groups, margins);
+    double sum = 0;
+    for (std::size_t i = 0; i < margins.size(); ++i)
+      sum += std::log1p(std::exp(held.labels[i] > 0 ? -margins[i] : margins[i]));
+    return sum / static_cast<double>(margins.size());
+  };
+  EXPECT_LT(loss(rows.grouped(), held.grouped()), 0.97 * loss(rows.matrix(), held.matrix()));
+}
+
+TEST_F(TrainTest, ARequestWithoutAClickTeachesTheSoftmaxNothing) {
+  RequestRows rows = RandomRequests(14, 400);
+  const auto train = [&] {
+    return engine
+        ->Train(rows.grouped(), nullptr, {.depth = 3, .max_rounds = 20, .min_child_weight = 0.1}, [](int, double) {})
+        .value();
+  };
+  const double gain = train().gain[0];
+  EXPECT_GT(gain, 0);
+  std::ranges::fill(rows.labels, 0.0f);
+  EXPECT_EQ(train().gain[0], 0);
+}
+
 TEST_F(TrainTest, AModelFileOfAnyBytesIsRefusedOrRead) {
   const Rows rows = RandomRows(5, 300);
   const std::string ubj =

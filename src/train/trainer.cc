@@ -20,13 +20,14 @@ constexpr std::uint64_t kSeed = 20260101;
 // Some rows of an objective, encoded for the model.
 struct Part {
   std::vector<float> rows, labels;
-  std::vector<Key> users;
+  std::vector<Key> users, requests;
+  std::unique_ptr<const RequestGroups> groups;  // For the softmax link; else null.
   std::size_t columns = 0;
   std::size_t size() const { return labels.size(); }
-  TrainMatrix matrix() const { return {rows.data(), labels.size(), columns, labels.data(), nullptr}; }
+  TrainMatrix matrix() const { return {rows.data(), labels.size(), columns, labels.data(), nullptr, groups.get()}; }
 };
 
-Part Select(const ObjectiveRows& all, const Model& model, std::int64_t from_ms, std::int64_t to_ms) {
+Part Select(const ObjectiveRows& all, bool softmax, const Model& model, std::int64_t from_ms, std::int64_t to_ms) {
   Part part;
   part.columns = model.columns.size();
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -35,7 +36,9 @@ Part Select(const ObjectiveRows& all, const Model& model, std::int64_t from_ms, 
     part.rows.insert(part.rows.end(), row, row + part.columns);
     part.labels.push_back(all.label[i]);
     part.users.push_back(all.user[i]);
+    part.requests.push_back(all.request[i]);
   }
+  if (softmax) part.groups = std::make_unique<const RequestGroups>(part.requests);
   EncodeCategories(model, part.rows.data(), part.size());
   return part;
 }
@@ -59,10 +62,12 @@ void MakeDictionaries(const Dataset& data, std::int64_t to_ms, Model& model) {
   }
 }
 
+// As the link reads them: what calibrators are fitted on and probabilities made of.
 std::vector<float> Margins(const Forest& forest, const Part& part) {
   std::vector<float> margins(part.size());
   const auto scorer = Scorer::Make(forest);
   if (scorer.ok()) scorer.value()->Margins(part.rows.data(), part.size(), part.columns, margins.data());
+  if (part.groups) ApplySoftmaxLink(*part.groups, margins);
   return margins;
 }
 
@@ -103,9 +108,9 @@ struct Fitted {
 
 Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, const Model& model, const Boundaries& b,
                    const TrainConfig& train, const XgboostTrainer& engine, bool quiet) {
-  const Part fit = Select(rows, model, b.begin, b.validation - config.window_ms);
-  const Part stop = Select(rows, model, b.validation, b.calibration);
-  const Part calibrate = Select(rows, model, b.calibration, b.calibration_end);
+  const Part fit = Select(rows, config.softmax, model, b.begin, b.validation - config.window_ms);
+  const Part stop = Select(rows, config.softmax, model, b.validation, b.calibration);
+  const Part calibrate = Select(rows, config.softmax, model, b.calibration, b.calibration_end);
   const auto positives = [](const Part& p) { return std::ranges::count(p.labels, 1.0f); };
   for (const Part* part : {&fit, &stop, &calibrate}) {
     if (positives(*part) < 10 || positives(*part) == static_cast<std::ptrdiff_t>(part->size())) {
@@ -124,7 +129,8 @@ Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, con
       std::fprintf(stderr, "train %s: round %d, log loss %.5f\n", config.name.c_str(), round, loss);
   };
   GFR_ASSIGN(TrainedForest trained, engine.Train(fit.matrix(), &validation, train.params, progress));
-  Fitted fitted{.objective = {.name = config.name}, .rounds = trained.rounds, .gain = trained.gain};
+  Fitted fitted{
+      .objective = {.name = config.name, .softmax = config.softmax}, .rounds = trained.rounds, .gain = trained.gain};
   GFR_ASSIGN(fitted.objective.forest, ParseXgboost(trained.ubj));
   fitted.objective.forest_bytes = std::move(trained.ubj);
   fitted.objective.calibrator =
@@ -133,9 +139,10 @@ Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, con
 }
 
 // Trains `rounds` rounds on the rows of [from, to); `bytes` gets the forest as XGBoost wrote it, when it is wanted.
-Result<Forest> Refit(const ObjectiveRows& rows, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
-                     int rounds, const TrainConfig& train, const XgboostTrainer& engine, std::string* bytes) {
-  const Part part = Select(rows, model, from_ms, to_ms);
+Result<Forest> Refit(const ObjectiveRows& rows, bool softmax, const Model& model, std::int64_t from_ms,
+                     std::int64_t to_ms, int rounds, const TrainConfig& train, const XgboostTrainer& engine,
+                     std::string* bytes) {
+  const Part part = Select(rows, softmax, model, from_ms, to_ms);
   XgboostParams params = train.params;
   params.max_rounds = rounds;
   GFR_ASSIGN(TrainedForest trained, engine.Train(part.matrix(), nullptr, params, [](int, double) {}));
@@ -282,8 +289,8 @@ Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<
     model.objectives = {fitted.value().objective};
     if (train.refit) {  // As what is served: the chosen rounds, on all rows whose labels were there before the fold.
       GFR_ASSIGN(model.objectives[0].forest,
-                 Refit(data.objectives[o], dictionary, b.begin, b.test - objectives[o].window_ms, fitted.value().rounds,
-                       train, engine, nullptr));
+                 Refit(data.objectives[o], objectives[o].softmax, dictionary, b.begin, b.test - objectives[o].window_ms,
+                       fitted.value().rounds, train, engine, nullptr));
     }
     const Ranked ranked = RankSlates(model, data, b.test, b.end);
     const auto mine = Spans(ranked.model), recent = Spans(ranked.most_recent), shown = Spans(ranked.order_shown);
@@ -359,7 +366,7 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     for (const ObjectiveModel& objective : model.objectives) {
       if (objective.name != objectives[o].name) continue;
-      const Part part = Select(data.objectives[o], model, ranges[o].from_ms, ranges[o].to_ms);
+      const Part part = Select(data.objectives[o], objective.softmax, model, ranges[o].from_ms, ranges[o].to_ms);
       std::vector<float> probability = Margins(objective.forest, part);
       for (float& p : probability) p = static_cast<float>(objective.calibrator.Apply(p));
       const BinaryRows rows{probability, part.labels, part.users};
@@ -427,11 +434,11 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
     // Calibration of the refit: predictions that were out of time for the forest before it.
     // The dictionaries stay those of the first fit, so that its predictions and the refit read the same columns.
     for (std::size_t o = 0; o < objectives.size(); ++o) {
-      const Part late = Select(data.objectives[o], model, parts[o].calibration, parts[o].end);
+      const Part late = Select(data.objectives[o], objectives[o].softmax, model, parts[o].calibration, parts[o].end);
       const Calibrator calibrator = FitCalibrator(Margins(fitted[o].objective.forest, late), late.labels, late.users);
       GFR_ASSIGN(model.objectives[o].forest,
-                 Refit(data.objectives[o], model, parts[o].begin, INT64_MAX, fitted[o].rounds, config, engine,
-                       &model.objectives[o].forest_bytes));
+                 Refit(data.objectives[o], objectives[o].softmax, model, parts[o].begin, INT64_MAX, fitted[o].rounds,
+                       config, engine, &model.objectives[o].forest_bytes));
       model.objectives[o].calibrator = calibrator;
       stage("refit " + objectives[o].name, data.objectives[o].size());
     }

@@ -25,6 +25,9 @@ struct XgboostTrainer::Api {
   int (*XGBoosterFree)(void* handle);
   int (*XGBoosterSetParam)(void* handle, const char* name, const char* value);
   int (*XGBoosterUpdateOneIter)(void* handle, int round, void* train);
+  int (*XGBoosterTrainOneIter)(void* handle, void* train, int round, const char* gradient, const char* hessian);
+  int (*XGBoosterPredictFromDMatrix)(void* handle, void* matrix, const char* config, const std::uint64_t** shape,
+                                     std::uint64_t* dim, const float** out);
   int (*XGBoosterEvalOneIter)(void* handle, int round, void* matrices[], const char* names[], std::uint64_t count,
                               const char** out);
   int (*XGBoosterSlice)(void* handle, int begin, int end, int step, void** out);
@@ -61,6 +64,37 @@ struct Handle {
   int (*free)(void*);
 };
 
+// The softmax's gradients of a matrix at these margins; its log loss comes back, the mean over positives by weight.
+double SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector<float>* gradient,
+                        std::vector<float>* hessian) {
+  constexpr double kLeastHessian = 1e-6;  // XGBoost divides by sums of them.
+  double loss = 0, positives = 0;
+  std::vector<double> share;
+  for (std::size_t g = 0; g < m.requests->size(); ++g) {
+    const auto rows = m.requests->rows(g);
+    double highest = -INFINITY, sum = 0, n = 0;
+    for (const std::uint32_t i : rows) highest = std::fmax(highest, margins[i]);
+    share.clear();
+    for (const std::uint32_t i : rows) {
+      share.push_back(std::exp(margins[i] - highest));
+      sum += share.back();
+      n += m.labels[i];
+    }
+    for (std::size_t k = 0; k < rows.size(); ++k) {
+      const std::uint32_t i = rows[k];
+      const double p = share[k] / sum, w = m.weights ? m.weights[i] : 1.0;
+      if (m.labels[i] > 0) {
+        loss -= w * m.labels[i] * (margins[i] - highest - std::log(sum));
+        positives += w * m.labels[i];
+      }
+      if (!gradient) continue;
+      (*gradient)[i] = static_cast<float>(w * (n * p - m.labels[i]));
+      (*hessian)[i] = static_cast<float>(w * std::fmax(n * p * (1 - p), kLeastHessian));
+    }
+  }
+  return loss / positives;
+}
+
 }  // namespace
 
 XgboostTrainer::XgboostTrainer(std::unique_ptr<Api> api) : api_(std::move(api)) {}
@@ -87,6 +121,8 @@ Result<std::unique_ptr<XgboostTrainer>> XgboostTrainer::Load(const std::string& 
   GFR_LOAD(XGBoosterFree);
   GFR_LOAD(XGBoosterSetParam);
   GFR_LOAD(XGBoosterUpdateOneIter);
+  GFR_LOAD(XGBoosterTrainOneIter);
+  GFR_LOAD(XGBoosterPredictFromDMatrix);
   GFR_LOAD(XGBoosterEvalOneIter);
   GFR_LOAD(XGBoosterSlice);
   GFR_LOAD(XGBoosterSaveModelToBuffer);
@@ -131,16 +167,42 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
                                                             {"verbosity", "0"}};
   for (const auto& [name, value] : parameters)
     GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, name, value.c_str())));
+  const bool softmax = train.requests != nullptr;
+  // Only differences within a request matter: margins begin at 0, and no base score is estimated.
+  if (softmax) GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, "base_score", "0.5")));
+  std::vector<float> gradient(softmax ? train.count : 0), hessian(gradient.size());
+  const auto margins_of = [&](void* matrix, const float** out) {
+    const std::uint64_t* shape = nullptr;
+    std::uint64_t dim = 0;
+    return api_->Check(api_->XGBoosterPredictFromDMatrix(
+        booster.handle, matrix,
+        "{\"type\":1,\"training\":true,\"iteration_begin\":0,\"iteration_end\":0,\"strict_shape\":false}", &shape, &dim,
+        out));
+  };
   double best_loss = INFINITY;
   int best_rounds = p.max_rounds;
   for (int round = 0; round < p.max_rounds; ++round) {
-    GFR_TRY(api_->Check(api_->XGBoosterUpdateOneIter(booster.handle, round, d.handle)));
+    const float* margins = nullptr;
+    if (softmax) {
+      GFR_TRY(margins_of(d.handle, &margins));
+      SoftmaxGradients(train, margins, &gradient, &hessian);
+      GFR_TRY(api_->Check(api_->XGBoosterTrainOneIter(booster.handle, d.handle, round,
+                                                      Interface(gradient.data(), train.count, 0).c_str(),
+                                                      Interface(hessian.data(), train.count, 0).c_str())));
+    } else {
+      GFR_TRY(api_->Check(api_->XGBoosterUpdateOneIter(booster.handle, round, d.handle)));
+    }
     if (!validation) continue;
-    const char* names[] = {"validation"};
-    const char* text = nullptr;
-    GFR_TRY(api_->Check(api_->XGBoosterEvalOneIter(booster.handle, round, &v.handle, names, 1, &text)));
-    const char* at = std::strstr(text, "validation-logloss:");
-    const double loss = at ? std::atof(at + 19) : INFINITY;
+    double loss = INFINITY;
+    if (softmax) {
+      GFR_TRY(margins_of(v.handle, &margins));
+      loss = SoftmaxGradients(*validation, margins, nullptr, nullptr);
+    } else {
+      const char* names[] = {"validation"};
+      const char* text = nullptr;
+      GFR_TRY(api_->Check(api_->XGBoosterEvalOneIter(booster.handle, round, &v.handle, names, 1, &text)));
+      if (const char* at = std::strstr(text, "validation-logloss:")) loss = std::atof(at + 19);
+    }
     progress(round, loss);
     if (loss < best_loss - 1e-7) {
       best_loss = loss;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/softmax_link.h"
 
 namespace gfr {
 
@@ -18,7 +19,8 @@ struct TrainMatrix {
   const float* rows;  // count x columns, row-major, NaN missing.
   std::size_t count, columns;
   const float* labels;
-  const float* weights;  // Null: all 1.
+  const float* weights;                     // Null: all 1.
+  const RequestGroups* requests = nullptr;  // Learn the softmax within each (softmax_link.h); null: logistic.
 };
 
 struct XgboostParams {
@@ -44,7 +46,10 @@ class XgboostTrainer {
   static Result<std::unique_ptr<XgboostTrainer>> Load(const std::string& library_path);
   ~XgboostTrainer();
 
-  // With `validation`: early stopping on its log loss, the best rounds are kept. Without: exactly max_rounds.
+  // With `validation`: early stopping on its log loss, the best rounds are kept. Without: exactly max_rounds. With
+  // `requests` (of both or none): gradient n p - y and hessian n p (1 - p), p the row's share of its request's n
+  // positives, by weight; the log loss is then the mean over positives of -ln p. A request without a positive teaches
+  // nothing.
   Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const XgboostParams& params,
                               const std::function<void(int round, double log_loss)>& progress) const;
   Result<std::vector<float>> PredictMargins(const std::string& ubj, const float* rows, std::size_t count,
