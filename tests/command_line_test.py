@@ -87,6 +87,20 @@ class CommandLine(unittest.TestCase):
             run("evaluate", "--project", project, "--from", "soon", expect=2)
             self.assertEqual(run_json("evaluate", "--project", project)["objectives"]["pctr"]["rows"], trained["objectives"]["pctr"]["rows"])
             self.assertFalse(run_json("train", "--project", project)["champion"])
+            pages = [folder / "1.html", folder / "2.html"]
+            reports = [run("evaluate", "--model", "1", "--against", "2", "--html", page, "--json", "--project", project)[0] for page in pages]
+            self.assertEqual(*reports)
+            self.assertEqual(*[page.read_bytes() for page in pages])
+            report = json.loads(reports[0])
+            self.assertEqual((report["against"]["model"], report["against"]["mrr"]), ("feed/2", 0), "trained twice with one seed")
+            self.assertEqual(report["against"]["objectives"]["pctr"]["intervals"]["log_loss"], [0, 0])
+            for name, o in report["objectives"].items():
+                self.assertGreater(o["by_user"]["with_both"], 0)
+                self.assertGreater(o["by_request"]["groups"], 0)
+                self.assertGreater(o["importance"][0]["shap"], 0)
+                self.assertAlmostEqual(o["lift"][-1]["captured"], 1)
+            self.assertIn("worst first", pages[0].read_text())
+            run("evaluate", "--against", "9", "--project", project, expect=1)
             run("models", "promote", "2", "--project", project)
             self.assertEqual([m["champion"] for m in run_json("models", "list", "--project", project)["models"]], [False, True])
             run("models", "rollback", "--project", project)

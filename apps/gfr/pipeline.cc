@@ -264,12 +264,14 @@ void AddTrain(CLI::App& app, Command& run) {
 
 void AddEvaluate(CLI::App& app, Command& run) {
   static Common common;
-  static std::string model, from, to;
+  static std::string model, from, to, against, html;
   CLI::App* c = AddCommand(app, "evaluate", "Judge a model version on the rows of a time range",
                            "gfr evaluate --from 2018-11-08 --project demo --json", common);
   c->add_option("--model", model, "The version; the champion when left out");
   c->add_option("--from", from, "RFC 3339, inclusive; the test range when both are left out");
   c->add_option("--to", to, "RFC 3339, exclusive");
+  c->add_option("--against", against, "Another version, compared on the same rows with paired intervals");
+  c->add_option("--html", html, "A file for the report as one page");
   c->callback([&run] {
     run = [] {
       const auto from_ms = TimeOption(from, INT64_MIN), to_ms = TimeOption(to, INT64_MAX);
@@ -277,8 +279,12 @@ void AddEvaluate(CLI::App& app, Command& run) {
       if (!to_ms.ok()) return Fail(to_ms.error());
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
-      const auto report = project.value()->Evaluate(model, from_ms.value(), to_ms.value());
+      const auto report = project.value()->Evaluate(model, from_ms.value(), to_ms.value(), against);
       if (!report.ok()) return Fail(report.error());
+      if (!html.empty()) {
+        const Status written = PublishFile(PosixFileSystem(), html, ReportToHtml(report.value()));
+        if (!written.ok()) return Fail(written.error());
+      }
       if (!report.value().note.empty()) std::fprintf(stderr, "note: %s\n", report.value().note.c_str());
       if (common.json)
         std::printf("%s\n", ReportToJson(report.value()).c_str());

@@ -31,6 +31,14 @@ void PrintReport(const EvaluationReport& r) {
   };
   line("model", r.ranking);
   for (const auto& [name, metrics] : r.baselines) line(name, metrics);
+  if (!r.against.empty()) {
+    fmt::print("  against {} (this model less that one, paired): MRR {}\n", r.against, Text(r.mrr_difference));
+    for (const ObjectiveReport& o : r.objectives) {
+      if (o.difference.rows > 0)
+        fmt::print("    {:<10} AUC-ROC {}, AUC-PR {}, log loss {}\n", o.name, Text(o.difference.auc_roc),
+                   Text(o.difference.auc_pr), Text(o.difference.log_loss));
+    }
+  }
   for (const auto& f : r.folds) {
     fmt::print(
         "  rolling fold {}: {} requests, MRR {:.4f}; over most recent interaction {}; untouched, over order shown {}\n",

@@ -192,4 +192,20 @@ std::vector<ReliabilityBin> Reliability(const BinaryRows& rows, int bins) {
   return out;
 }
 
+std::vector<LiftBin> Lift(const BinaryRows& rows, int bins) {
+  std::vector<ReliabilityBin> from = Reliability(rows, bins);
+  std::ranges::reverse(from);
+  double count = 0, positives = 0, captured = 0;
+  for (const ReliabilityBin& b : from) {
+    count += static_cast<double>(b.rows);
+    positives += b.observed * static_cast<double>(b.rows);
+  }
+  std::vector<LiftBin> lift;
+  for (const ReliabilityBin& b : from) {
+    captured += b.observed * static_cast<double>(b.rows);
+    lift.push_back({b.mean_probability, b.observed, b.observed * count / positives, captured / positives, b.rows});
+  }
+  return lift;
+}
+
 }  // namespace gfr

@@ -49,4 +49,13 @@ struct ReliabilityBin {
 // By quantiles of the probability, lowest first, equal probabilities in one bin; empty bins are left out.
 std::vector<ReliabilityBin> Reliability(const BinaryRows& rows, int bins);
 
+struct LiftBin {
+  double mean_probability, observed;
+  double lift;      // Observed over the mean of all rows.
+  double captured;  // Share of all positives in this bin and those before it.
+  std::uint64_t rows;
+};
+// Reliability's bins, highest probability first: what acting on the best rows only would reach.
+std::vector<LiftBin> Lift(const BinaryRows& rows, int bins);
+
 }  // namespace gfr

@@ -113,7 +113,10 @@ TEST(Report, IsOnePageWithoutNetworkThatEscapesNames) {
                                .roc = RocCurve(s.rows(), 50),
                                .pr = PrCurve(s.rows(), 50),
                                .reliability = Reliability(s.rows(), 15),
-                               .importance = {{"price", 3.0}}});
+                               .lift = Lift(s.rows(), 10),
+                               .importance = {{"price", 3.0, 0.5}},
+                               .difference = MeasureBinary(s.rows(), 10, 1)});
+  report.against = "feed/<b>";
   const std::string html = ReportToHtml(report);
   EXPECT_THAT(html, testing::Not(testing::HasSubstr("<script>")));
   EXPECT_THAT(html, testing::Not(testing::HasSubstr("http")));
@@ -123,6 +126,45 @@ TEST(Report, IsOnePageWithoutNetworkThatEscapesNames) {
   EXPECT_EQ(json["by_user"]["groups"], 199) << "of 200 users, one has no row";
   EXPECT_FALSE(json.contains("by_request"));
   EXPECT_GT(json["brier"], 0);
+  EXPECT_EQ(json["importance"][0]["shap"], 0.5);
+  EXPECT_THAT(html, testing::Not(testing::HasSubstr("<b>")));
+  EXPECT_TRUE(nlohmann::json::parse(ReportToJson(report))["against"]["objectives"].contains("pctr"));
+}
+
+TEST(Lift, OfRowsSortedByProbabilityIsTheirRateOverTheMeanRate) {
+  const Sample s = RandomSample(3, 1000, 50);
+  const auto lift = Lift(s.rows(), 10);
+  std::vector<std::size_t> order(s.label.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::greater<>(), [&](std::size_t i) { return s.probability[i]; });
+  const double all = std::accumulate(s.label.begin(), s.label.end(), 0.0);
+  std::size_t at = 0;
+  double captured = 0;
+  for (const LiftBin& b : lift) {
+    double positives = 0;
+    for (std::uint64_t i = 0; i < b.rows; ++i) positives += s.label[order[at++]];
+    captured += positives;
+    EXPECT_NEAR(b.lift, positives / static_cast<double>(b.rows) / (all / static_cast<double>(order.size())), 1e-9);
+    EXPECT_NEAR(b.captured, captured / all, 1e-9);
+  }
+  EXPECT_EQ(at, order.size());
+  EXPECT_NEAR(lift.back().captured, 1, 1e-12);
+}
+
+TEST(Slices, ComeWorstFirst) {
+  const auto slice = [](const std::string& name, double low, double high, double auc) {
+    SliceReport s{.feature = "f", .value = name};
+    s.metrics.observed_over_expected = {1, {low, high}};
+    s.metrics.auc_roc.value = auc;
+    return s;
+  };
+  std::vector<SliceReport> slices{slice("good", 0.9, 1.1, 0.8), slice("weak", 1.0000001, 1.0000002, 0.6),
+                                  slice("low", 0.5, 0.9, 0.9), slice("high", 1.3, 1.9, 0.9),
+                                  slice("no auc", 0.9, 1.1, std::nan(""))};
+  SortWorstFirst(slices);
+  std::vector<std::string> names;
+  for (const SliceReport& s : slices) names.push_back(s.value);
+  EXPECT_THAT(names, testing::ElementsAre("high", "low", "weak", "good", "no auc"));
 }
 
 TEST(FeatureProfile, EqualsNumpyAndScikitLearn) {

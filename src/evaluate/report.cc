@@ -30,6 +30,26 @@ Json RankingJson(const RankingMetrics& m) {
             {"ndcg_10", Pair(m.ndcg_10.interval)}}}};
 }
 
+Json BinaryJson(const BinaryMetrics& m) {
+  return {{"rows", m.rows},
+          {"positives", m.positives},
+          {"auc_roc", Number(m.auc_roc.value)},
+          {"auc_pr", Number(m.auc_pr.value)},
+          {"log_loss", Number(m.log_loss.value)},
+          {"ece", Number(m.ece.value)},
+          {"observed_over_expected", Number(m.observed_over_expected.value)},
+          {"brier", Number(m.brier.value)},
+          {"normalised_entropy", Number(m.normalised_entropy.value)},
+          {"intervals",
+           {{"auc_roc", Pair(m.auc_roc.interval)},
+            {"auc_pr", Pair(m.auc_pr.interval)},
+            {"log_loss", Pair(m.log_loss.interval)},
+            {"ece", Pair(m.ece.interval)},
+            {"observed_over_expected", Pair(m.observed_over_expected.interval)},
+            {"brier", Pair(m.brier.interval)},
+            {"normalised_entropy", Pair(m.normalised_entropy.interval)}}}};
+}
+
 Json GroupedJson(const GroupedMetrics& m) {
   Json json{{"groups", m.groups}, {"with_positive", m.with_positive}, {"with_both", m.with_both}};
   for (const auto& [name, e] :
@@ -58,8 +78,11 @@ std::string Plot(const std::string& title, const std::vector<CurvePoint>& points
       top, EscapeHtml(title));
 }
 
-std::string Bars(const std::vector<std::pair<std::string, double>>& importance) {
+// Shares of the total, highest first.
+std::string Bars(const std::string& title, std::vector<std::pair<std::string, double>> importance) {
+  std::erase_if(importance, [](const auto& i) { return !(i.second > 0); });
   if (importance.empty()) return "";
+  std::ranges::stable_sort(importance, std::greater<>(), [](const auto& i) { return i.second; });
   double total = 0;
   for (const auto& [name, gain] : importance) total += gain;
   std::string rows;
@@ -73,39 +96,44 @@ std::string Bars(const std::vector<std::pair<std::string, double>>& importance) 
         y + 14, 100 * gain / total);
     y += 18;
   }
-  return fmt::format("<h3>Feature importance (share of total gain)</h3><svg viewBox='0 0 600 {}' width='600'>{}</svg>",
-                     y + 4, rows);
+  return fmt::format("<h3>{}</h3><svg viewBox='0 0 600 {}' width='600'>{}</svg>", EscapeHtml(title), y + 4, rows);
 }
 
 }  // namespace
+
+void SortWorstFirst(std::vector<SliceReport>& slices) {
+  const auto off = [](const SliceReport& s) {
+    const Interval& i = s.metrics.observed_over_expected.interval;
+    const double distance = std::isnan(i.low) ? 0 : std::max(i.low - 1, 1 - i.high);
+    return distance > 0.001 ? distance : 0.0;  // Softmax slices that hold whole requests are off by rounding alone.
+  };
+  const auto auc = [](const SliceReport& s) {
+    return std::isnan(s.metrics.auc_roc.value) ? 2 : s.metrics.auc_roc.value;
+  };
+  std::ranges::stable_sort(slices, [&](const SliceReport& a, const SliceReport& b) {
+    return off(a) != off(b) ? off(a) > off(b) : auc(a) < auc(b);
+  });
+}
 
 std::string ReportToJson(const EvaluationReport& r) {
   Json json{
       {"model", r.model}, {"from", FormatTime(r.from_ms)}, {"to", FormatTime(r.to_ms)}, {"objectives", Json::object()}};
   if (r.simulated) json["simulated"] = true;
   for (const ObjectiveReport& o : r.objectives) {
-    const BinaryMetrics& m = o.metrics;
-    json["objectives"][o.name] = {{"rows", m.rows},
-                                  {"positives", m.positives},
-                                  {"auc_roc", Number(m.auc_roc.value)},
-                                  {"auc_pr", Number(m.auc_pr.value)},
-                                  {"log_loss", Number(m.log_loss.value)},
-                                  {"ece", Number(m.ece.value)},
-                                  {"observed_over_expected", Number(m.observed_over_expected.value)},
-                                  {"brier", Number(m.brier.value)},
-                                  {"normalised_entropy", Number(m.normalised_entropy.value)},
-                                  {"intervals",
-                                   {{"auc_roc", Pair(m.auc_roc.interval)},
-                                    {"auc_pr", Pair(m.auc_pr.interval)},
-                                    {"log_loss", Pair(m.log_loss.interval)},
-                                    {"ece", Pair(m.ece.interval)},
-                                    {"observed_over_expected", Pair(m.observed_over_expected.interval)},
-                                    {"brier", Pair(m.brier.interval)},
-                                    {"normalised_entropy", Pair(m.normalised_entropy.interval)}}}};
+    json["objectives"][o.name] = BinaryJson(o.metrics);
     if (o.by_request.groups > 0) json["objectives"][o.name]["by_request"] = GroupedJson(o.by_request);
     if (o.by_user.groups > 0) json["objectives"][o.name]["by_user"] = GroupedJson(o.by_user);
   }
   for (const ObjectiveReport& o : r.objectives) {
+    for (const LiftBin& b : o.lift)
+      json["objectives"][o.name]["lift"].push_back({{"rows", b.rows},
+                                                    {"mean_probability", Number(b.mean_probability)},
+                                                    {"observed", Number(b.observed)},
+                                                    {"lift", Number(b.lift)},
+                                                    {"captured", Number(b.captured)}});
+    for (const FeatureImportance& i : o.importance)
+      json["objectives"][o.name]["importance"].push_back(
+          {{"feature", i.feature}, {"gain", Number(i.gain)}, {"shap", Number(i.shap)}});
     for (const SliceReport& slice : o.slices) {
       json["objectives"][o.name]["slices"].push_back(
           {{"feature", slice.feature},
@@ -120,6 +148,15 @@ std::string ReportToJson(const EvaluationReport& r) {
   json["ranking"] = RankingJson(r.ranking);
   json["ranking"]["baselines"] = Json::object();
   for (const auto& [name, metrics] : r.baselines) json["ranking"]["baselines"][name] = RankingJson(metrics);
+  if (!r.against.empty()) {
+    json["against"] = {{"model", r.against},
+                       {"mrr", Number(r.mrr_difference.value)},
+                       {"mrr_interval", Pair(r.mrr_difference.interval)},
+                       {"objectives", Json::object()}};
+    for (const ObjectiveReport& o : r.objectives) {
+      if (o.difference.rows > 0) json["against"]["objectives"][o.name] = BinaryJson(o.difference);
+    }
+  }
   json["folds"] = Json::array();
   for (const auto& f : r.folds) {
     json["folds"].push_back({{"name", f.name},
@@ -154,6 +191,24 @@ std::string ReportToHtml(const EvaluationReport& r) {
   for (const auto& [name, metrics] : r.baselines) row(name, metrics);
   html += fmt::format("</table><p>{} requests, {} of them untouched.</p>", r.ranking.requests,
                       r.ranking.requests_untouched);
+  html +=
+      "<p>MRR is the mean of 1 / the place of the clicked item: 1 when it always comes first, 0.5 when second. "
+      "Untouched are requests none of whose items was touched earlier in the session: what is right there was "
+      "learnt, not seen.</p>";
+  if (!r.against.empty()) {
+    html +=
+        "<h2>Against " + EscapeHtml(r.against) +
+        "</h2><p>Differences on the same rows, this model less the other, with paired intervals: one that holds 0 is "
+        "no difference.</p><table><tr><th><th>AUC-ROC<th>AUC-PR<th>log loss (lower is better)<th>Brier (lower is "
+        "better)<th>MRR</tr>";
+    for (const ObjectiveReport& o : r.objectives) {
+      if (o.difference.rows == 0) continue;
+      html += "<tr><th>" + EscapeHtml(o.name) + "</th>" + HtmlCell(o.difference.auc_roc) +
+              HtmlCell(o.difference.auc_pr) + HtmlCell(o.difference.log_loss) + HtmlCell(o.difference.brier) +
+              "<td></td></tr>";
+    }
+    html += "<tr><th>ranking</th><td></td><td></td><td></td><td></td>" + HtmlCell(r.mrr_difference) + "</tr></table>";
+  }
   if (!r.folds.empty()) {
     html +=
         "<h2>Rolling-origin folds</h2><table><tr><th>fold<th>requests<th>MRR<th>most recent interaction<th>paired "
@@ -183,6 +238,10 @@ std::string ReportToHtml(const EvaluationReport& r) {
       }
       html += "</table>";
     }
+    html += fmt::format(
+        "<p>Of {} rows, {} are positive. AUC-ROC is the chance that a positive is scored above a negative (0.5 is a "
+        "guess); observed/expected is 1 when probabilities can be taken at their word.</p>",
+        m.rows, m.positives);
     std::vector<CurvePoint> reliability;
     double top = 0;
     for (const ReliabilityBin& b : o.reliability) {
@@ -192,9 +251,23 @@ std::string ReportToHtml(const EvaluationReport& r) {
     html += Plot("Reliability: observed against mean probability", reliability, top > 0 ? top : 1, true, true) +
             Plot("ROC: true against false positive rate", o.roc, 1, true, false) +
             Plot("Precision against recall", o.pr, 1, false, false);
+    if (!o.lift.empty()) {
+      html +=
+          "<h3>Lift by tenths of the rows</h3><p>The rows with the highest probabilities first: how much oftener they "
+          "are positive than the mean row, and which share of all positives is reached down to there.</p>"
+          "<table><tr><th>tenth<th>rows<th>mean probability<th>observed<th>lift<th>captured</tr>";
+      for (std::size_t i = 0; i < o.lift.size(); ++i) {
+        const LiftBin& b = o.lift[i];
+        html +=
+            fmt::format("<tr><td>{}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.2f}</td><td>{:.1f} %</td></tr>",
+                        i + 1, b.rows, b.mean_probability, b.observed, b.lift, 100 * b.captured);
+      }
+      html += "</table>";
+    }
     if (!o.slices.empty()) {
       html +=
-          "<h3>Slices</h3><table><tr><th>feature<th>value<th>rows<th>positives<th>AUC-ROC<th>observed/expected</tr>";
+          "<h3>Slices, worst first</h3><p>First those whose probabilities are off by more than "
+          "chance.</p><table><tr><th>feature<th>value<th>rows<th>positives<th>AUC-ROC<th>observed/expected</tr>";
       for (const SliceReport& s : o.slices) {
         html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td>", EscapeHtml(s.feature),
                             EscapeHtml(s.value), s.metrics.rows, s.metrics.positives) +
@@ -202,7 +275,13 @@ std::string ReportToHtml(const EvaluationReport& r) {
       }
       html += "</table>";
     }
-    html += Bars(o.importance);
+    std::vector<std::pair<std::string, double>> gain, shap;
+    for (const FeatureImportance& i : o.importance) {
+      gain.push_back({i.feature, i.gain});
+      shap.push_back({i.feature, i.shap});
+    }
+    html += Bars("What moves a score: share of mean |SHAP value|", std::move(shap)) +
+            Bars("What the trees split on: share of total gain", std::move(gain));
   }
   return html + "</html>\n";
 }

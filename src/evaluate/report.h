@@ -16,14 +16,25 @@ struct SliceReport {
   BinaryMetrics metrics;
 };
 
+// Those whose observed/expected is off by more than its interval first, farthest first; then by AUC, lowest first.
+void SortWorstFirst(std::vector<SliceReport>& slices);
+
+struct FeatureImportance {
+  std::string feature;
+  double gain;  // Total gain of its splits in training.
+  double shap;  // Mean of |SHAP value| over a sample of the rows: how far it moves a margin. NaN: not measured.
+};
+
 struct ObjectiveReport {
   std::string name;
   BinaryMetrics metrics;
   GroupedMetrics by_request, by_user;  // Left out of the report when they have no groups.
   std::vector<CurvePoint> roc, pr;
   std::vector<ReliabilityBin> reliability;
-  std::vector<SliceReport> slices;
-  std::vector<std::pair<std::string, double>> importance;  // Total gain, highest first.
+  std::vector<LiftBin> lift;        // By tenths.
+  std::vector<SliceReport> slices;  // Worst first (SortWorstFirst).
+  std::vector<FeatureImportance> importance;
+  BinaryMetrics difference;  // To `against`: this model's minus that one's, paired.
 };
 
 struct EvaluationReport {
@@ -40,6 +51,8 @@ struct EvaluationReport {
   std::vector<ObjectiveReport> objectives;
   RankingMetrics ranking;
   std::vector<std::pair<std::string, RankingMetrics>> baselines;
+  std::string against;  // Another model, judged on the same rows; empty: none.
+  Estimate mrr_difference;
   std::vector<Fold> folds;
   Estimate folds_difference, folds_difference_untouched;  // Over the requests of all folds.
 };

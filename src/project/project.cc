@@ -285,12 +285,20 @@ Result<Model> Project::LoadModel(const std::string& version) const {
   return ModelFromFiles(files, kModelName, wanted);
 }
 
-Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms) const {
-  GFR_ASSIGN(const Model model, LoadModel(version));
-  if (model.feature_fingerprint != features_->fingerprint) {
-    return Error{
-        ErrorCode::kInvalidArgument,
-        "model " + model.version + " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
+Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms,
+                                           const std::string& against) const {
+  const auto load = [&](const std::string& wanted) -> Result<Model> {
+    GFR_ASSIGN(Model loaded, LoadModel(wanted));
+    if (loaded.feature_fingerprint != features_->fingerprint)
+      return Error{ErrorCode::kInvalidArgument,
+                   "model " + loaded.version +
+                       " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
+    return loaded;
+  };
+  GFR_ASSIGN(const Model model, load(version));
+  Model other;
+  if (!against.empty()) {
+    GFR_ASSIGN(other, load(against));
   }
   std::vector<TimeRange> ranges(objectives_.size(), {from_ms, to_ms});
   const bool own_test = from_ms == INT64_MIN && to_ms == INT64_MAX;
@@ -300,8 +308,15 @@ Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int6
     to_ms = o == 0 ? ranges[o].to_ms : std::max(to_ms, ranges[o].to_ms);
   }
   GFR_ASSIGN(const Dataset data, MakeDataset({.from_ms = from_ms, .to_ms = to_ms}));
-  EvaluationReport report = EvaluateModel(model, data, objectives_, ranges);
-  if (model.card.at("refit") == "true" && from_ms <= std::stoll(model.card.at("rows_until"))) {
+  const auto engine = XgboostTrainer::Load(FindXgboostLibrary());
+  if (!engine.ok()) std::fprintf(stderr, "evaluate: no importance of features: %s\n", engine.error().message.c_str());
+  EvaluationReport report =
+      EvaluateModel(model, data, objectives_, ranges, engine.ok() ? engine.value().get() : nullptr,
+                    against.empty() ? nullptr : &other);
+  const auto learnt = [&](const Model& m) {
+    return m.card.at("refit") == "true" && from_ms <= std::stoll(m.card.at("rows_until"));
+  };
+  if (learnt(model) || (!against.empty() && learnt(other))) {
     report.note =
         "Part of these rows was in the training of the refitted model, which judges it too well; the report of `gfr "
         "train` is out of time.";

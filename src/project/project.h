@@ -89,9 +89,10 @@ class Project {
   // The states of all features, folded from the log: from what arrived before `until_ms`.
   Result<std::unique_ptr<OnlineStore>> FoldLog(std::int64_t until_ms = INT64_MAX) const;
   std::string offline_folder() const { return JoinPath(folder_, "data/features"); }
-  Result<EvaluationReport> Evaluate(const std::string& version, std::int64_t from_ms,
-                                    std::int64_t to_ms) const;  // "" is the champion.
-  Result<Model> LoadModel(const std::string& version) const;    // "" is the champion.
+  // "" is the champion; `against`, a version to compare with: "" is none.
+  Result<EvaluationReport> Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms,
+                                    const std::string& against = "") const;
+  Result<Model> LoadModel(const std::string& version) const;  // "" is the champion.
 
   static constexpr const char* kModelName = "feed";
 

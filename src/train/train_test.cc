@@ -174,6 +174,31 @@ TEST_F(TrainTest, ARequestWithoutAClickTeachesTheSoftmaxNothing) {
   EXPECT_EQ(train().gain[0], 0);
 }
 
+TEST_F(TrainTest, ImportanceEqualsXgboostsFromPython) {
+  const Rows rows = RandomRows(15, 800);
+  const auto trained = engine->Train(rows.matrix(), nullptr, {.depth = 4, .max_rounds = 30}, [](int, double) {});
+  const auto mine = engine->Explain(trained.value().ubj, rows.values.data(), 200, kColumns);
+  ASSERT_TRUE(mine.ok()) << mine.error().message;
+  EXPECT_EQ(mine.value().gain, trained.value().gain);
+  const TestFolder folder;
+  std::ofstream(folder / "m.ubj", std::ios::binary) << trained.value().ubj;
+  std::ofstream(folder / "x.f32", std::ios::binary)
+      .write(reinterpret_cast<const char*>(rows.values.data()), 200 * kColumns * 4);
+  std::istringstream reference(RunPython(folder, R"(
+import numpy as np, xgboost as xgb
+b = xgb.Booster(model_file="m.ubj")
+x = xgb.DMatrix(np.fromfile("x.f32", np.float32).reshape(200, -1))
+shap = b.predict(x, pred_contribs=True).astype(float)
+assert np.allclose(shap.sum(1), b.predict(x, output_margin=True), atol=1e-4)
+print(*np.abs(shap[:, :-1]).mean(0).tolist())
+)"));
+  for (std::size_t k = 0; k < kColumns; ++k) {
+    double theirs = -1;
+    reference >> theirs;
+    EXPECT_NEAR(mine.value().mean_abs_shap[k], theirs, 1e-6) << k;
+  }
+}
+
 TEST_F(TrainTest, AModelFileOfAnyBytesIsRefusedOrRead) {
   const Rows rows = RandomRows(5, 300);
   const std::string ubj =

@@ -71,6 +71,12 @@ std::vector<float> Margins(const Forest& forest, const Part& part) {
   return margins;
 }
 
+std::vector<float> Probabilities(const ObjectiveModel& objective, const Part& part) {
+  std::vector<float> probability = Margins(objective.forest, part);
+  for (float& p : probability) p = static_cast<float>(objective.calibrator.Apply(p));
+  return probability;
+}
+
 struct Boundaries {
   std::int64_t begin, validation, calibration, calibration_end, test, end;
 };
@@ -263,6 +269,41 @@ std::vector<SliceReport> Slices(const Model& model, const Dataset& data, const P
   return slices;
 }
 
+constexpr std::size_t kExplainedRows = 500;  // SHAP values take a few milliseconds a row of a large forest.
+
+std::vector<FeatureImportance> Importance(const Model& model, const ObjectiveModel& objective, const Part& part,
+                                          const XgboostTrainer& engine) {
+  std::vector<float> sample;  // Spread evenly.
+  const std::size_t count = std::min(part.size(), kExplainedRows);
+  for (std::size_t i = 0; i < count; ++i) {
+    const float* row = part.rows.data() + i * part.size() / count * part.columns;
+    sample.insert(sample.end(), row, row + part.columns);
+  }
+  std::vector<FeatureImportance> importance;
+  const auto explained = engine.Explain(objective.forest_bytes, sample.data(), count, part.columns);
+  if (!explained.ok()) {
+    std::fprintf(stderr, "evaluate: no importance of features: %s\n", explained.error().message.c_str());
+    return importance;
+  }
+  for (std::size_t k = 0; k < part.columns; ++k)
+    importance.push_back({model.columns[k], explained.value().gain[k], explained.value().mean_abs_shap[k]});
+  std::ranges::stable_sort(importance, std::greater<>(), &FeatureImportance::shap);
+  return importance;
+}
+
+// What `rows`, predicted by another model, are better or worse than by `against`; empty when that has no such
+// objective.
+BinaryMetrics Difference(const Model& against, const std::string& objective, const ObjectiveRows& all, TimeRange range,
+                         const BinaryRows& rows) {
+  for (const ObjectiveModel& other : against.objectives) {
+    if (other.name != objective) continue;
+    const Part part = Select(all, other.softmax, against, range.from_ms, range.to_ms);
+    const std::vector<float> probability = Probabilities(other, part);
+    return CompareBinary({probability, rows.label, rows.user}, rows.probability, kReplicates, kSeed);
+  }
+  return {};
+}
+
 std::vector<std::span<const float>> Spans(const std::vector<std::vector<float>>& scores) {
   return {scores.begin(), scores.end()};
 }
@@ -356,7 +397,8 @@ TimeRange TestRange(const Model& model, const std::string& objective) {
 }
 
 EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
-                               const std::vector<TimeRange>& ranges) {
+                               const std::vector<TimeRange>& ranges, const XgboostTrainer* engine,
+                               const Model* against) {
   EvaluationReport report;
   const TimeRange slates = ranges[RankingObjective(objectives)];
   report.model = model.name + "/" + model.version;
@@ -367,8 +409,7 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
     for (const ObjectiveModel& objective : model.objectives) {
       if (objective.name != objectives[o].name) continue;
       const Part part = Select(data.objectives[o], objective.softmax, model, ranges[o].from_ms, ranges[o].to_ms);
-      std::vector<float> probability = Margins(objective.forest, part);
-      for (float& p : probability) p = static_cast<float>(objective.calibrator.Apply(p));
+      const std::vector<float> probability = Probabilities(objective, part);
       const BinaryRows rows{probability, part.labels, part.users};
       ObjectiveReport entry;
       entry.name = objective.name;
@@ -376,12 +417,24 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
       entry.roc = RocCurve(rows, 200);
       entry.pr = PrCurve(rows, 200);
       entry.reliability = Reliability(rows, 15);
+      entry.by_request = MeasureByGroup(rows, part.requests, kReportedRanks, kReplicates, kSeed);
+      entry.by_user = MeasureByGroup(rows, part.users, kReportedRanks, kReplicates, kSeed);
+      entry.lift = Lift(rows, 10);
       entry.slices = Slices(model, data, part, probability);
+      SortWorstFirst(entry.slices);
+      if (engine) entry.importance = Importance(model, objective, part, *engine);
+      if (against) entry.difference = Difference(*against, objective.name, data.objectives[o], ranges[o], rows);
       report.objectives.push_back(std::move(entry));
     }
   }
   const Ranked ranked = RankSlates(model, data, slates.from_ms, slates.to_ms);
   report.ranking = MeasureRanking(ranked.requests, Spans(ranked.model), kReplicates, kSeed);
+  if (against) {
+    report.against = against->name + "/" + against->version;
+    const Ranked other = RankSlates(*against, data, slates.from_ms, slates.to_ms);
+    report.mrr_difference =
+        PairedMrrDifference(ranked.requests, Spans(ranked.model), Spans(other.model), kReplicates, kSeed);
+  }
   report.baselines = {
       {"order_shown", MeasureRanking(ranked.requests, Spans(ranked.order_shown), kReplicates, kSeed)},
       {"popularity", MeasureRanking(ranked.requests, Spans(ranked.popularity), kReplicates, kSeed)},
@@ -418,12 +471,7 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
     stage("train " + objectives[o].name, data.objectives[o].size());
     model.card[objectives[o].name + ".rounds"] = std::to_string(fitted.back().rounds);
   }
-  trained.report = EvaluateModel(model, data, objectives, test);
-  for (std::size_t o = 0; o < fitted.size(); ++o) {
-    auto& importance = trained.report.objectives[o].importance;
-    for (std::size_t k = 0; k < model.columns.size(); ++k) importance.push_back({model.columns[k], fitted[o].gain[k]});
-    std::ranges::sort(importance, [](const auto& x, const auto& y) { return x.second > y.second; });
-  }
+  trained.report = EvaluateModel(model, data, objectives, test, &engine);
   std::uint64_t judged = 0;
   for (const ObjectiveReport& o : trained.report.objectives) judged += o.metrics.rows;
   stage("evaluate", judged);

@@ -42,6 +42,21 @@ struct XgboostTrainer::Api {
     if (code == 0) return {};
     return Error{ErrorCode::kInternal, std::string("XGBoost: ") + XGBGetLastError()};
   }
+
+  Result<std::vector<double>> TotalGain(void* booster, std::size_t columns) const {
+    std::vector<double> gain(columns);
+    std::uint64_t features = 0, dim = 0;
+    const char** names = nullptr;
+    const std::uint64_t* shape = nullptr;
+    const float* scores = nullptr;
+    GFR_TRY(Check(XGBoosterFeatureScore(booster, "{\"importance_type\":\"total_gain\"}", &features, &names, &dim,
+                                        &shape, &scores)));
+    for (std::uint64_t i = 0; i < features; ++i) {
+      const auto k = static_cast<std::size_t>(std::atoi(names[i] + 1));  // "f12"
+      if (names[i][0] == 'f' && k < columns) gain[k] = scores[i];
+    }
+    return gain;
+  }
 };
 
 namespace {
@@ -213,19 +228,11 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   }
   GFR_TRY(api_->Check(api_->XGBoosterSlice(booster.handle, 0, best_rounds, 1, &best.handle)));
   TrainedForest trained{.rounds = best_rounds, .best_log_loss = best_loss, .gain = std::vector<double>(train.columns)};
-  std::uint64_t size = 0, features = 0, dim = 0;
+  std::uint64_t size = 0;
   const char* bytes = nullptr;
   GFR_TRY(api_->Check(api_->XGBoosterSaveModelToBuffer(best.handle, "{\"format\":\"ubj\"}", &size, &bytes)));
   trained.ubj.assign(bytes, size);
-  const char** names = nullptr;
-  const std::uint64_t* shape = nullptr;
-  const float* scores = nullptr;
-  GFR_TRY(api_->Check(api_->XGBoosterFeatureScore(best.handle, "{\"importance_type\":\"total_gain\"}", &features,
-                                                  &names, &dim, &shape, &scores)));
-  for (std::uint64_t i = 0; i < features; ++i) {
-    const auto k = static_cast<std::size_t>(std::atoi(names[i] + 1));  // "f12"
-    if (names[i][0] == 'f' && k < trained.gain.size()) trained.gain[k] = scores[i];
-  }
+  GFR_ASSIGN(trained.gain, api_->TotalGain(best.handle, train.columns));
   return trained;
 }
 
@@ -244,6 +251,32 @@ Result<std::vector<float>> XgboostTrainer::PredictMargins(const std::string& ubj
                                                   "end\":0,\"strict_shape\":false,\"cache_id\":0,\"missing\":NaN}",
                                                   nullptr, &shape, &dim, &out)));
   return std::vector<float>(out, out + count);
+}
+
+Result<XgboostTrainer::Importance> XgboostTrainer::Explain(const std::string& ubj, const float* rows, std::size_t count,
+                                                           std::size_t columns) const {
+  Handle booster(api_->XGBoosterFree), matrix(api_->XGDMatrixFree);
+  GFR_TRY(api_->Check(api_->XGBoosterCreate(nullptr, 0, &booster.handle)));
+  GFR_TRY(api_->Check(api_->XGBoosterLoadModelFromBuffer(booster.handle, ubj.data(), ubj.size())));
+  Importance importance;
+  GFR_ASSIGN(importance.gain, api_->TotalGain(booster.handle, columns));
+  importance.mean_abs_shap.resize(columns, std::nan(""));
+  if (count == 0) return importance;
+  GFR_TRY(api_->Check(
+      api_->XGDMatrixCreateFromDense(Interface(rows, count, columns).c_str(), "{\"missing\":NaN}", &matrix.handle)));
+  const std::uint64_t* shape = nullptr;
+  std::uint64_t dim = 0;
+  const float* out = nullptr;  // count x (columns + 1): the last is the bias.
+  GFR_TRY(api_->Check(api_->XGBoosterPredictFromDMatrix(
+      booster.handle, matrix.handle,
+      "{\"type\":2,\"training\":false,\"iteration_begin\":0,\"iteration_end\":0,\"strict_shape\":false}", &shape, &dim,
+      &out)));
+  for (std::size_t k = 0; k < columns; ++k) {
+    double sum = 0;
+    for (std::size_t i = 0; i < count; ++i) sum += std::fabs(out[i * (columns + 1) + k]);
+    importance.mean_abs_shap[k] = sum / static_cast<double>(count);
+  }
+  return importance;
 }
 
 std::string FindXgboostLibrary() {

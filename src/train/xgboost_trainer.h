@@ -55,6 +55,13 @@ class XgboostTrainer {
   Result<std::vector<float>> PredictMargins(const std::string& ubj, const float* rows, std::size_t count,
                                             std::size_t columns) const;
 
+  // What a forest's columns do: their total gain in training, and over these rows the mean of their SHAP values' sizes
+  // (exact, path-dependent: Lundberg, Erion and Lee 2018), in margins before any link.
+  struct Importance {
+    std::vector<double> gain, mean_abs_shap;  // One a column.
+  };
+  Result<Importance> Explain(const std::string& ubj, const float* rows, std::size_t count, std::size_t columns) const;
+
  private:
   struct Api;
   explicit XgboostTrainer(std::unique_ptr<Api> api);
