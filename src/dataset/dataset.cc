@@ -78,6 +78,14 @@ Status ReplayAll(FileSystem& fs, const std::string& log_folder, const std::vecto
     }
   }
   RowBuilder builder(objectives, options, people, store, sink);
+  {
+    GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
+    for (LogRecord record;;) {
+      GFR_ASSIGN(const bool more, reader->Next(&record, builder.awaited_types()));
+      if (!more) break;
+      builder.Await(record);
+    }
+  }
   Overview overview;
   for (const bool replay : {false, true}) {
     GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
@@ -106,7 +114,7 @@ Result<Dataset> BuildRows(FileSystem& fs, const std::string& log_folder, std::sh
                           const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
                           RowSink& sink) {
   Dataset about;
-  GFR_ASSIGN(const int partitions, PartitionsFor(fs, log_folder, *features, options));
+  GFR_ASSIGN(const int partitions, PartitionsFor(fs, log_folder, *features, objectives, options));
   if (partitions == 1) {
     OnlineStore store(std::move(features));
     GFR_TRY(ReplayAll(fs, log_folder, objectives, options, store, sink, about));

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "base/progress.h"
@@ -14,7 +15,7 @@
 namespace gfr {
 namespace {
 
-constexpr std::size_t kBufferBytes = 1 << 18;
+constexpr std::size_t kBufferBytes = 1 << 16;
 
 // A scratch file that is written once and read once, in pieces.
 class Spill {
@@ -116,19 +117,23 @@ class EpochReader {
     return end_ms;
   }
   // REQUIRES: PeekEnd gave one.
-  Status AddTo(SharedState& shared) {
+  Status AddTo(SharedState& shared) { return Take(shared, &SharedState::AddDelta); }
+  // REQUIRES: of that epoch nothing is open.
+  Status SealIn(SharedState& shared) { return Take(shared, &SharedState::SealDelta); }
+
+ private:
+  Status Take(SharedState& shared, Status (SharedState::*take)(std::int64_t, std::string_view)) {
     std::int64_t end_ms = 0;
     std::uint64_t size = 0;
     std::memcpy(&end_ms, in_.data().data(), 8);
     std::memcpy(&size, in_.data().data() + 8, 8);
     GFR_ASSIGN(const bool whole, in_.Have(16 + size));
     if (!whole) return Short(spill_);
-    GFR_TRY(shared.AddDelta(end_ms, in_.data().substr(16, size)));
+    GFR_TRY((shared.*take)(end_ms, in_.data().substr(16, size)));
     in_.Skip(16 + size);
     return {};
   }
 
- private:
   const Spill& spill_;
   Piecewise in_;
 };
@@ -141,7 +146,7 @@ class MergedEpochs final : public EpochSource {
     for (;;) {
       GFR_ASSIGN(const std::int64_t end_ms, epochs_.PeekEnd());
       if (end_ms == INT64_MAX || end_ms > epoch_end_ms) return {};
-      GFR_TRY(epochs_.AddTo(shared));
+      GFR_TRY(epochs_.SealIn(shared));
     }
   }
 
@@ -348,6 +353,10 @@ class Replay {
     SpillSink& sink = *rows_[static_cast<std::size_t>(p)];
     RowBuilder builder(objectives_, options_, people_, store, sink);
     const Spill& records = *records_[static_cast<std::size_t>(p)];
+    GFR_TRY(ForEachRecord(records, builder.awaited_types(), [&](const LogRecord& r) {
+      builder.Await(r);
+      return Status();
+    }));
     GFR_TRY(ForEachRecord(records, builder.indexed_types(), [&](const LogRecord& r) {
       builder.Index(r);
       return Status();
@@ -456,10 +465,68 @@ class Replay {
   std::vector<std::unique_ptr<SpillSink>> rows_;
 };
 
+// How many distinct keys there were: from the 1,024 smallest (Bar-Yossef et al. 2002), to about 3 %.
+class DistinctKeys {
+ public:
+  void Add(Key key) {
+    if (key == 0 || (smallest_.size() == kKept && key >= *smallest_.rbegin())) return;
+    smallest_.insert(key);
+    if (smallest_.size() > kKept) smallest_.erase(std::prev(smallest_.end()));
+  }
+  double Estimate() const {
+    if (smallest_.size() < kKept) return static_cast<double>(smallest_.size());
+    return static_cast<double>(kKept - 1) / (static_cast<double>(*smallest_.rbegin()) * 0x1.0p-64);
+  }
+
+ private:
+  static constexpr std::size_t kKept = 1024;
+  std::set<Key> smallest_;
+};
+
+constexpr std::size_t kEntityBytes = 64;  // Of a row's header, key and places in indexes.
+constexpr std::int64_t kDayMs = 24 * 3600 * 1000;
+
+// Bytes that the users, sessions, labels and open requests of a whole log take, by one pass over it.
+Result<double> UserBytes(FileSystem& fs, const std::string& log_folder, const FeatureSet& features,
+                         const DatasetOptions& options, const std::vector<ObjectiveConfig>& objectives) {
+  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
+  Progress progress("measure", 0, "events");
+  DistinctKeys users, all_sessions, sessions;
+  double labels = 0, requests = 0, most_sessions = 0, most_requests = 0;
+  std::int64_t day = INT64_MIN;
+  const auto end_day = [&] {
+    most_sessions = std::max(most_sessions, std::exchange(sessions, {}).Estimate());
+    most_requests = std::max(most_requests, std::exchange(requests, 0));
+  };
+  LogRecord r;
+  for (std::uint64_t done = 0;;) {
+    GFR_ASSIGN(const bool more, reader->Next(&r));
+    if (!more) break;
+    if (r.arrival_ms / kDayMs != day) end_day();
+    day = r.arrival_ms / kDayMs;
+    const Key user = KeyOf(r.event.user_id);
+    users.Add(user);
+    const Key session = SessionKey(user, KeyOf(r.event.session_id));
+    sessions.Add(session);
+    all_sessions.Add(session);
+    const auto items = static_cast<double>(r.event.items.size());
+    for (const ObjectiveConfig& o : objectives) labels += o.label == r.event.type ? items : 0;
+    if (r.event.type == EventType::kFeedRequest && r.arrival_ms < options.to_ms &&
+        (options.from_ms == INT64_MIN || r.arrival_ms >= options.from_ms - kDayMs))
+      requests += 512 + items * static_cast<double>(features.columns() * sizeof(float) + 32);
+    progress.Update(++done);
+  }
+  end_day();
+  // Sessions and requests live for a day; of sessions that are over an index's place stays.
+  return users.Estimate() * static_cast<double>(features.user_row_bytes + kEntityBytes) +
+         1.3 * most_sessions * static_cast<double>(features.session_row_bytes + 256) +
+         all_sessions.Estimate() * kEntityBytes + 1.3 * most_requests + labels * 96;
+}
+
 }  // namespace
 
 Result<int> PartitionsFor(FileSystem& fs, const std::string& log_folder, const FeatureSet& features,
-                          const DatasetOptions& options) {
+                          const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options) {
   if (options.partitions > 0) return options.partitions;
   std::uint64_t bytes = 0;
   GFR_ASSIGN(const auto names, fs.List(log_folder));
@@ -469,11 +536,15 @@ Result<int> PartitionsFor(FileSystem& fs, const std::string& log_folder, const F
     GFR_ASSIGN(const std::uint64_t size, file->size());
     bytes += size;
   }
-  // Measured on the shop's log: a partition's users, sessions and labels take at most the bytes of its records, times
-  // the share of their rows in a record of about 500 bytes.
-  const double row_share = 1.0 + static_cast<double>(features.user_row_bytes + features.session_row_bytes) / 1000.0;
-  const double needed = static_cast<double>(bytes) * row_share * options.workers;
-  return std::clamp(static_cast<int>(needed / (0.5 * static_cast<double>(options.memory_bytes))) + 1, 1, 1024);
+  // Half is for the state that all users share, which every worker has.
+  const double budget = 0.5 * static_cast<double>(options.memory_bytes);
+  // At the least a record has 64 bytes, and makes a user and a session.
+  const double most = static_cast<double>(bytes) / 64 *
+                      static_cast<double>(features.user_row_bytes + features.session_row_bytes + kEntityBytes * 2);
+  if (most <= budget) return 1;
+  GFR_ASSIGN(const double needed, UserBytes(fs, log_folder, features, options, objectives));
+  if (needed <= budget) return 1;
+  return std::clamp(static_cast<int>(needed * options.workers / budget) + 1, 2, 1024);
 }
 
 Status ReplayPartitions(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,

@@ -210,9 +210,9 @@ TEST(PartitionedReplayTest, LeavesNoScratchFilesAndAsksForMorePartitionsWhenMemo
                   ->AppendImported(
                       RandomEvents(4), [](std::uint64_t) {}, &duplicates)
                   .ok());
-  EXPECT_EQ(PartitionsFor(PosixFileSystem(), log, *features, {}).value(), 1);
-  EXPECT_GT(PartitionsFor(PosixFileSystem(), log, *features, {.memory_bytes = 100'000}).value(), 4);
-  ASSERT_TRUE(BuildDataset(PosixFileSystem(), log, features, objectives, {.memory_bytes = 100'000}).ok());
+  EXPECT_EQ(PartitionsFor(PosixFileSystem(), log, *features, objectives, {}).value(), 1);
+  EXPECT_GT(PartitionsFor(PosixFileSystem(), log, *features, objectives, {.memory_bytes = 20'000}).value(), 4);
+  ASSERT_TRUE(BuildDataset(PosixFileSystem(), log, features, objectives, {.memory_bytes = 20'000}).ok());
   EXPECT_FALSE(PosixFileSystem().Exists(log + ".scratch"));
 }
 

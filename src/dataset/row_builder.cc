@@ -1,6 +1,7 @@
 #include "dataset/row_builder.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace gfr {
 namespace {
@@ -41,14 +42,28 @@ RowBuilder::RowBuilder(const std::vector<ObjectiveConfig>& objectives, const Dat
       store_(store),
       sink_(sink),
       columns_(store.features().columns()),
-      labels_(objectives.size()) {}
+      labels_(objectives.size()),
+      latest_impression_(sizeof(Impression)) {}
+
+void RowBuilder::Await(const LogRecord& r) {
+  const Key user = PersonOf(r.event);
+  if (user == 0 || !r.event.request_id.empty()) return;
+  for (const ObjectiveConfig& o : objectives_) {
+    if (r.event.type != o.label) continue;
+    for (const EventItem& item : r.event.items) latest_impression_.Get(PairKey(user, KeyOf(item.item_id)));
+  }
+}
 
 void RowBuilder::Index(const LogRecord& r) {
   const Key user = PersonOf(r.event), request = RequestOf(r.event);
   if (user == 0) return;  // Nobody's: the residue of an erased user, or an item.update.
   if (r.event.type == EventType::kFeedImpression && request) {
-    for (const EventItem& item : r.event.items)
-      latest_impression_[PairKey(user, KeyOf(item.item_id))] = {request, r.event.time_ms};
+    for (const EventItem& item : r.event.items) {
+      const Key pair = PairKey(user, KeyOf(item.item_id));
+      if (latest_impression_.Find(pair) == nullptr) continue;
+      const Impression latest{request, r.event.time_ms};
+      std::memcpy(latest_impression_.Get(pair), &latest, sizeof latest);
+    }
   }
   for (std::size_t o = 0; o < objectives_.size(); ++o) {
     if (r.event.type != objectives_[o].label) continue;
@@ -56,10 +71,10 @@ void RowBuilder::Index(const LogRecord& r) {
       const Key key = KeyOf(item.item_id);
       labels_[o].push_back({PairKey(user, key), r.offset, r.event.time_ms});
       Key of = request;
-      if (const auto shown = latest_impression_.find(PairKey(user, key));
-          of == 0 && shown != latest_impression_.end() &&
-          r.event.time_ms <= shown->second.second + objectives_[o].window_ms) {
-        of = shown->second.first;
+      if (const std::byte* shown = of == 0 ? latest_impression_.Find(PairKey(user, key)) : nullptr) {
+        Impression latest;
+        std::memcpy(&latest, shown, sizeof latest);
+        if (r.event.time_ms <= latest.time_ms + objectives_[o].window_ms) of = latest.request;
       }
       if (of) labels_[o].push_back({PairKey(of ^ kRequestSalt, key), r.offset, r.event.time_ms});
     }
@@ -71,11 +86,15 @@ void RowBuilder::Index(const LogRecord& r) {
   }
 }
 
-std::uint32_t RowBuilder::indexed_types() const {
-  std::uint32_t types =
-      1u << static_cast<unsigned>(EventType::kFeedRequest) | 1u << static_cast<unsigned>(EventType::kFeedImpression);
+std::uint32_t RowBuilder::awaited_types() const {
+  std::uint32_t types = 0;
   for (const ObjectiveConfig& o : objectives_) types |= 1u << static_cast<unsigned>(o.label);
   return types;
+}
+
+std::uint32_t RowBuilder::indexed_types() const {
+  return awaited_types() | 1u << static_cast<unsigned>(EventType::kFeedRequest) |
+         1u << static_cast<unsigned>(EventType::kFeedImpression);
 }
 
 void RowBuilder::SortLabels() {
@@ -83,7 +102,7 @@ void RowBuilder::SortLabels() {
     labels.shrink_to_fit();
     std::ranges::sort(labels, {}, [](const LabelPlace& l) { return std::pair(l.key, l.offset); });
   }
-  latest_impression_ = {};
+  latest_impression_.Clear();
   indexed_ = true;
 }
 
@@ -145,8 +164,11 @@ void RowBuilder::Open(const LogRecord& r, std::int64_t now_ms, std::int64_t epoc
                    .as_of = r.event.served.columns > 0 ? r.event.served.as_of : static_cast<std::int64_t>(r.offset) - 1,
                    .now_ms = now_ms};
   for (const EventItem& item : r.event.items) open.items.push_back(KeyOf(item.item_id));
-  open.features.resize(open.items.size() * columns_);
   store_.AdvanceTo(epoch_end_ms);
+  // Its impressions and clicks come within kOpenRequestMs, if they are to find it.
+  if (r.arrival_ms < options_.from_ms && options_.from_ms - r.arrival_ms > kOpenRequestMs) return;
+  if (r.event.served.columns == 0 && r.arrival_ms >= options_.to_ms) return;
+  open.features.resize(open.items.size() * columns_);
   // Of a slate that the server made itself, the order is not the caller's.
   const bool supplied =
       r.event.served.columns == 0 || (!r.event.items.empty() && r.event.items[0].channel == "supplied");

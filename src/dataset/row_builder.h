@@ -1,10 +1,10 @@
 // RowBuilder: rows with labels, and slates, of the records of some users: all of the log's, or one partition's.
 //
-// Two passes over the same records in log order: Index() finds what labels what, Replay() folds them into the store and
-// reads each row strictly before its own event. Labels: docs/ARCHITECTURE.md. REQUIRES: all records of a user (and of
-// the ids joined to it) are given, and `people` knows all aliases of the log: a purchase after a login labels the
-// anonymous click before it. An event of nobody (log/erase_user.h) is folded, and makes no row and no label. Thread
-// safety: none.
+// Three passes over the same records in log order: Await() notes the label events that name no request, Index() finds
+// what labels what, Replay() folds the records into the store and reads each row strictly before its own event. Labels:
+// docs/ARCHITECTURE.md. REQUIRES: all records of a user (and of the ids joined to it) are given, and `people` knows all
+// aliases of the log: a purchase after a login labels the anonymous click before it. An event of nobody
+// (log/erase_user.h) is folded, and makes no row and no label. Thread safety: none.
 #pragma once
 
 #include <map>
@@ -40,10 +40,12 @@ class RowBuilder {
  public:
   RowBuilder(const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, const AliasMap& people,
              OnlineStore& store, RowSink& sink);
+  void Await(const LogRecord& record);
   void Index(const LogRecord& record);
   // `end_ms`: arrival of the log's last record, by which rows are mature or not.
   void Replay(const LogRecord& record, std::int64_t end_ms);
-  // Types of the records that Index has a use for; others need not be given.
+  // Types of the records that Await and Index have a use for; others need not be given.
+  std::uint32_t awaited_types() const;
   std::uint32_t indexed_types() const;
   void Finish();  // After the last record: requests that were served behind it.
 
@@ -61,6 +63,10 @@ class RowBuilder {
   struct LabelPlace {
     Key key;
     std::uint64_t offset;
+    std::int64_t time_ms;
+  };
+  struct Impression {
+    Key request;  // 0: none yet.
     std::int64_t time_ms;
   };
   // What a session touched, for the baseline that ranks by it; forgotten as the store's sessions are.
@@ -92,9 +98,9 @@ class RowBuilder {
   const std::size_t columns_;
   std::vector<std::vector<LabelPlace>> labels_;  // Of each objective; sorted by key once Replay has begun.
   bool indexed_ = false;
-  std::unordered_map<Key, std::pair<Key, std::int64_t>> latest_impression_;  // Of user and item: its request and time.
-  std::multimap<std::int64_t, LogRecord> served_;                            // By as_of.
-  std::unordered_map<Key, OpenRequest> open_;                                // By RequestOf.
+  StateTable latest_impression_;  // An Impression of each user and item that a label event without a request names.
+  std::multimap<std::int64_t, LogRecord> served_;  // By as_of.
+  std::unordered_map<Key, OpenRequest> open_;      // By RequestOf.
   std::multimap<std::int64_t, Key> open_since_;
   std::unordered_map<Key, Touched> touched_;  // By session.
   std::size_t touched_swept_ = 1024;          // How many sessions the next sweep awaits.

@@ -121,6 +121,7 @@ std::byte* OnlineStore::SessionRow(Key session, Key user, std::int64_t arrival_m
   if (session == 0) return nullptr;
   std::byte* row = Write(FeatureReader::kSessions, session);
   SessionHeader& header = RowLayout::Session(row);
+  if (header.last_arrival_ms == 0) idle_.push_back({arrival_ms, session});
   if (header.last_arrival_ms != 0 && RowLayout::SessionIsOver(row, arrival_ms))
     std::memset(row, 0, sessions_.row_bytes());
   header.user = user;
@@ -172,8 +173,12 @@ void OnlineStore::Fold(const LogRecord& record) {
     if (parts_.shared_lines) shared_.FoldLine(record.arrival_ms, line, "", user_properties);
     return;
   }
-  for (const EventItem& item : event.items) {
-    line.item = KeyOf(item.item_id);
+  std::vector<Key> items;
+  for (const EventItem& item : event.items) items.push_back(KeyOf(item.item_id));
+  if (items.size() > 1) shared_.PrefetchItems(items);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const EventItem& item = event.items[i];
+    line.item = items[i];
     line.item_vectors = nullptr;
     std::ranges::fill(item_properties, PropertyValue{});
     if (const std::byte* row = shared_.FindItem(line.item)) {
@@ -288,17 +293,29 @@ void OnlineStore::Forget(Key user) {
   }
 }
 
-// A sixtieth of the sessions an epoch: those that are over for every read from now on give their memory back.
+// Sessions that are over for every read from now on give their memory back.
 void OnlineStore::DropIdleSessions() {
   if (!timeline_->exclusive() && stamp() <= timeline_->published()) return;  // Nothing was folded since.
-  const std::uint32_t n = sessions_.size();
-  for (std::uint32_t left = n / 60 + 1; left > 0 && n > 0; --left) {
-    if (idle_at_ >= n) idle_at_ = 0;
-    const std::byte* row = sessions_.At(idle_at_);
-    if (row && RowLayout::SessionIsOver(row, shared_.epoch_end_ms()))
-      Erase(FeatureReader::kSessions, sessions_.KeyAt(idle_at_));
-    ++idle_at_;
+  const auto over = [&](std::int64_t last_ms) { return shared_.epoch_end_ms() - last_ms > kSessionIdleMs; };
+  while (!idle_.empty() && over(idle_.front().last_ms)) {
+    const auto [last_ms, session] = idle_.front();
+    idle_.pop_front();
+    const std::byte* row = sessions_.Find(session);
+    if (row == nullptr) continue;
+    if (const std::int64_t newer_ms = RowLayout::Session(row).last_arrival_ms; !over(newer_ms))
+      idle_.push_back({newer_ms, session});
+    else
+      Erase(FeatureReader::kSessions, session);
   }
+}
+
+void OnlineStore::QueueSessions() {
+  idle_.clear();
+  for (std::uint32_t id = 0; id < sessions_.size(); ++id) {
+    if (const std::byte* row = sessions_.At(id))
+      idle_.push_back({RowLayout::Session(row).last_arrival_ms, sessions_.KeyAt(id)});
+  }
+  std::ranges::sort(idle_, {}, &Idle::last_ms);
 }
 
 void OnlineStore::Read(const ReadRequest& request, float* out) {

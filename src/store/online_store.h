@@ -13,6 +13,7 @@
 // Read are its own too; other threads read by a FeatureReader over `users()` and `shared()`.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -90,6 +91,7 @@ class OnlineStore {
   void Join(const Event& event, std::int64_t arrival_ms);
   void Forget(Key user);
   void DropIdleSessions();
+  void QueueSessions();  // After a restore.
   void FoldLine(const EventLine& line, std::byte* user_row, std::byte* session_row) const;
 
   const std::shared_ptr<const FeatureSet> features_;
@@ -106,7 +108,11 @@ class OnlineStore {
   NewestRowReader user_rows_, shared_rows_;
   FeatureReader reader_;
   ReadLease lease_;
-  std::uint32_t idle_at_ = 0;  // The session that DropIdleSessions looks at next.
+  struct Idle {
+    std::int64_t last_ms;  // Its last arrival when it was queued; its row may know a later one.
+    Key session;
+  };
+  std::deque<Idle> idle_;  // Every session, in about the order in which they will be over.
   std::int64_t last_arrival_ms_ = INT64_MIN, next_offset_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "store/shared_state.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <new>
@@ -8,6 +9,7 @@
 namespace gfr {
 namespace {
 
+constexpr std::size_t kBatch = 32;  // Rows whose memory is fetched at once.
 constexpr double kPopularityHalfLifeMs = 24.0 * 3600 * 1000;
 
 struct ItemDelta {
@@ -54,6 +56,35 @@ struct DeltaReader {
     return number;
   }
 };
+
+// A row is mostly zeros: for every 64 words a mask of those that are not, and then these.
+void PutRow(const std::byte* row, std::size_t bytes, std::string* out) {
+  for (std::size_t begin = 0; begin < bytes; begin += 64 * 8) {
+    const std::size_t at = out->size();
+    std::uint64_t mask = 0, word = 0;
+    PutNumber(mask, out);
+    for (std::size_t w = 0; w < 64 && begin + w * 8 < bytes; ++w) {
+      std::memcpy(&word, row + begin + w * 8, 8);
+      if (word == 0) continue;
+      mask |= std::uint64_t{1} << w;
+      PutNumber(word, out);
+    }
+    std::memcpy(out->data() + at, &mask, 8);
+  }
+}
+
+void TakeRow(DeltaReader& r, std::span<std::uint64_t> row) {
+  for (std::size_t begin = 0; begin < row.size(); begin += 64) {
+    for (std::uint64_t mask = r.Number(); mask != 0 && !r.bad; mask &= mask - 1) {
+      const std::size_t word = begin + static_cast<std::size_t>(std::countr_zero(mask));
+      if (word >= row.size()) {
+        r.bad = true;
+        return;
+      }
+      row[word] = r.Number();
+    }
+  }
+}
 
 std::vector<std::size_t> IdsByKey(const StateTable& table) {
   std::vector<std::size_t> ids(table.size());
@@ -186,22 +217,43 @@ std::byte* SharedState::Write(std::uint32_t table, Key key, std::int64_t epoch_e
   return rows.Write(key, epoch_end_ms);
 }
 
-void SharedState::Seal(std::int64_t epoch_end_ms, const Open& open) {
-  // In order of key, so that dense ids do not depend on how the epoch was put together.
-  for (const std::size_t id : IdsByKey(open.items)) {
-    const Key key = open.items.key(id);
-    SealItem(epoch_end_ms, open.items.row(id), Write(kItems, key, epoch_end_ms));
-    if (const auto text = open.ids.find(key); text != open.ids.end()) texts_.Set(items_.IdOf(key), text->second);
+// Gives the rows of an open table by key, so that dense ids do not depend on how the epoch was put together; what
+// `into` has of them is fetched ahead.
+template <typename Each>
+void SharedState::ByKey(const StateTable& table, const VersionedTable& into, Each&& each) {
+  const std::vector<std::size_t> ids = IdsByKey(table);
+  Key keys[kBatch];
+  for (std::size_t begin = 0; begin < ids.size(); begin += kBatch) {
+    const std::size_t n = std::min(kBatch, ids.size() - begin);
+    for (std::size_t i = 0; i < n; ++i) keys[i] = table.key(ids[begin + i]);
+    into.Prefetch({keys, n});
+    for (std::size_t i = 0; i < n; ++i) each(keys[i], table.row(ids[begin + i]));
   }
-  std::byte* shop = shop_bytes_ > 0 ? Write(kShop, 1, epoch_end_ms) : nullptr;
+}
+
+void SharedState::Seal(std::int64_t epoch_end_ms, const Open& open) {
+  ByKey(open.items, items_, [&](Key key, const std::byte* delta) {
+    SealItem(epoch_end_ms, delta, Write(kItems, key, epoch_end_ms));
+    if (const auto text = open.ids.find(key); text != open.ids.end()) texts_.Set(items_.IdOf(key), text->second);
+  });
   for (std::size_t e = 0; e < entities_.size(); ++e) {
-    for (const std::size_t id : IdsByKey(open.entities[e])) {
-      std::byte* row = Write(kEntities + static_cast<std::uint32_t>(e), open.entities[e].key(id), epoch_end_ms);
-      for (const auto& [f, shop_at] : by_entity_[e])
-        f->view->Seal(open.entities[e].row(id) + f->offset, epoch_end_ms, row + f->offset);
-    }
-    for (const auto& [f, shop_at] : by_entity_[e]) {
-      if (shop_at != kNoShop) f->view->Seal(open.shop.data() + shop_at, epoch_end_ms, shop + shop_at);
+    ByKey(open.entities[e], *entities_[e],
+          [&](Key key, const std::byte* delta) { SealEntity(epoch_end_ms, e, key, delta); });
+  }
+  SealShop(epoch_end_ms, open.shop.data());
+}
+
+void SharedState::SealEntity(std::int64_t epoch_end_ms, std::size_t entity, Key key, const std::byte* delta) {
+  std::byte* row = Write(kEntities + static_cast<std::uint32_t>(entity), key, epoch_end_ms);
+  for (const auto& [f, shop_at] : by_entity_[entity]) f->view->Seal(delta + f->offset, epoch_end_ms, row + f->offset);
+}
+
+void SharedState::SealShop(std::int64_t epoch_end_ms, const std::byte* delta) {
+  if (shop_bytes_ == 0) return;
+  std::byte* row = Write(kShop, 1, epoch_end_ms);
+  for (const auto& folded : by_entity_) {
+    for (const auto& [f, shop_at] : folded) {
+      if (shop_at != kNoShop) f->view->Seal(delta + shop_at, epoch_end_ms, row + shop_at);
     }
   }
 }
@@ -261,7 +313,7 @@ std::vector<std::int64_t> SharedState::OpenEpochs() const {
   return ends;
 }
 
-// Of each table (items, entities): u64 rows, then key and bytes of each; the shop's bytes; u64 ids, then key, u64
+// Of each table (items, entities): u64 rows, then key and row (PutRow) of each; the shop's row; u64 ids, then key, u64
 // length and text of each.
 std::string SharedState::EncodeDelta(std::int64_t epoch_end_ms) const {
   std::string out;
@@ -272,12 +324,12 @@ std::string SharedState::EncodeDelta(std::int64_t epoch_end_ms) const {
     PutNumber(table.size(), &out);
     for (const std::size_t id : IdsByKey(table)) {
       PutNumber(table.key(id), &out);
-      out.append(reinterpret_cast<const char*>(table.row(id)), table.row_bytes());
+      PutRow(table.row(id), table.row_bytes(), &out);
     }
   };
   put(open.items);
   for (const StateTable& table : open.entities) put(table);
-  out.append(reinterpret_cast<const char*>(open.shop.data()), open.shop.size());
+  PutRow(open.shop.data(), shop_bytes_, &out);
   std::vector<std::pair<Key, std::string>> ids(open.ids.begin(), open.ids.end());
   std::ranges::sort(ids);
   PutNumber(ids.size(), &out);
@@ -300,47 +352,75 @@ void SharedState::SetExclusive(bool exclusive) {
   if (!exclusive && epoch_end_ms_ != INT64_MIN) timeline_->Publish(epoch_end_ms_);
 }
 
-Status SharedState::AddDelta(std::int64_t epoch_end_ms, std::string_view delta) {
+// Gives the rows of a delta, and then the texts of its ids, to whoever takes them. `prefetch`: fetch ahead what the
+// sealed tables have of them.
+template <typename Item, typename Entity, typename Shop, typename Id>
+Status SharedState::ReadDelta(std::string_view delta, bool prefetch, Item&& item, Entity&& entity, Shop&& shop,
+                              Id&& id) const {
   DeltaReader r{delta};
-  Open& open = OpenAt(epoch_end_ms);
-  std::vector<std::uint64_t> buffer;
-  const auto take = [&](StateTable& table, const auto& merge) {
-    buffer.resize(table.row_bytes() / 8 + 1);
-    for (std::uint64_t n = r.Number(); n > 0 && !r.bad; --n) {
-      const Key key = r.Number();
-      const std::string_view bytes = r.Take(table.row_bytes());
-      if (r.bad || key == 0) {
-        r.bad = true;
-        return;
+  std::vector<std::uint64_t> rows;
+  const auto bytes = [&](std::size_t word) { return reinterpret_cast<const std::byte*>(rows.data() + word); };
+  const auto take = [&](std::size_t row_bytes, const VersionedTable& table, const auto& each) {
+    const std::size_t words = (row_bytes + 7) / 8;
+    Key keys[kBatch];
+    for (std::uint64_t left = r.Number(); left > 0 && !r.bad;) {
+      const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(kBatch, left));
+      rows.assign(n * words, 0);
+      for (std::size_t i = 0; i < n; ++i) {
+        keys[i] = r.Number();
+        TakeRow(r, std::span(rows).subspan(i * words, words));
+        r.bad = r.bad || keys[i] == 0;
       }
-      std::memcpy(buffer.data(), bytes.data(), bytes.size());
-      merge(reinterpret_cast<const std::byte*>(buffer.data()), table.Get(key));
+      if (r.bad) return;
+      if (prefetch) table.Prefetch({keys, n});
+      for (std::size_t i = 0; i < n; ++i) each(keys[i], bytes(i * words));
+      left -= n;
     }
   };
-  take(open.items, [&](const std::byte* from, std::byte* into) { MergeItem(from, into); });
-  for (std::size_t e = 0; e < open.entities.size(); ++e) {
-    take(open.entities[e], [&](const std::byte* from, std::byte* into) {
-      for (const auto& [f, shop_at] : by_entity_[e]) f->view->Merge(from + f->offset, into + f->offset);
-    });
+  take(item_delta_bytes_, items_, item);
+  for (std::size_t e = 0; e < entities_.size(); ++e) {
+    take(features_->entities[e].row_bytes, *entities_[e],
+         [&](Key key, const std::byte* from) { entity(e, key, from); });
   }
-  const std::string_view shop = r.Take(shop_bytes_);
-  buffer.resize(shop_bytes_ / 8 + 1);
-  if (!r.bad) {
-    std::memcpy(buffer.data(), shop.data(), shop.size());
-    for (const auto& folded : by_entity_) {
-      for (const auto& [f, shop_at] : folded) {
-        if (shop_at != kNoShop)
-          f->view->Merge(reinterpret_cast<const std::byte*>(buffer.data()) + shop_at, open.shop.data() + shop_at);
-      }
-    }
-  }
+  rows.assign((shop_bytes_ + 7) / 8, 0);
+  TakeRow(r, rows);
+  if (!r.bad) shop(bytes(0));
   for (std::uint64_t n = r.Number(); n > 0 && !r.bad; --n) {
     const Key key = r.Number();
     const std::uint64_t size = r.Number();
-    open.ids.try_emplace(key, r.Take(size));
+    if (const std::string_view text = r.Take(size); !r.bad) id(key, text);
   }
   if (r.bad || !r.left.empty()) return Error{ErrorCode::kCorrupt, "an epoch's bytes are not what was written"};
   return {};
+}
+
+Status SharedState::AddDelta(std::int64_t epoch_end_ms, std::string_view delta) {
+  Open& open = OpenAt(epoch_end_ms);
+  return ReadDelta(
+      delta, /*prefetch=*/false, [&](Key key, const std::byte* from) { MergeItem(from, open.items.Get(key)); },
+      [&](std::size_t e, Key key, const std::byte* from) {
+        std::byte* into = open.entities[e].Get(key);
+        for (const auto& [f, shop_at] : by_entity_[e]) f->view->Merge(from + f->offset, into + f->offset);
+      },
+      [&](const std::byte* from) {
+        for (const auto& folded : by_entity_) {
+          for (const auto& [f, shop_at] : folded) {
+            if (shop_at != kNoShop) f->view->Merge(from + shop_at, open.shop.data() + shop_at);
+          }
+        }
+      },
+      [&](Key key, std::string_view text) { open.ids.try_emplace(key, text); });
+}
+
+Status SharedState::SealDelta(std::int64_t epoch_end_ms, std::string_view delta) {
+  return ReadDelta(
+      delta, /*prefetch=*/true,
+      [&](Key key, const std::byte* from) { SealItem(epoch_end_ms, from, Write(kItems, key, epoch_end_ms)); },
+      [&](std::size_t e, Key key, const std::byte* from) { SealEntity(epoch_end_ms, e, key, from); },
+      [&](const std::byte* from) { SealShop(epoch_end_ms, from); },
+      [&](Key key, std::string_view text) {
+        if (const std::uint32_t id = items_.IdOf(key); id != VersionedTable::kNoId) texts_.Set(id, text);
+      });
 }
 
 }  // namespace gfr

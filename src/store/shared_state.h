@@ -65,6 +65,9 @@ class SharedState {
   std::string TakeDelta(std::int64_t epoch_end_ms);
   // Adds what TakeDelta of another state of the same definitions gave. kCorrupt: other bytes.
   Status AddDelta(std::int64_t epoch_end_ms, std::string_view delta);
+  // AddDelta and the sealing of it at once, for an epoch of which nothing else is open; AdvanceTo makes it visible.
+  // REQUIRES: epochs are given in order, each before AdvanceTo comes to it. After an error the state is not to be used.
+  Status SealDelta(std::int64_t epoch_end_ms, std::string_view delta);
 
   // The tables by number, as readers name them: the items, the shop (one row, of key 1), then each entity.
   static constexpr std::uint32_t kItems = 0, kShop = 1, kEntities = 2;
@@ -90,6 +93,7 @@ class SharedState {
   const std::byte* FindItem(Key item, const Pin& pin) const { return items_.Find(item, pin); }
   const std::byte* FindItem(Key item) const { return items_.Find(item); }  // The writer's: newest.
   const IdTexts& item_texts() const { return texts_; }
+  void PrefetchItems(std::span<const Key> items) const { items_.Prefetch(items); }
   std::string_view ItemId(Key item) const { return texts_.Get(items_.IdOf(item)); }
 
  private:
@@ -107,6 +111,12 @@ class SharedState {
   void Seal(std::int64_t epoch_end_ms, const Open& open);
   std::byte* Write(std::uint32_t table, Key key, std::int64_t epoch_end_ms);
   void SealItem(std::int64_t epoch_end_ms, const std::byte* delta, std::byte* row) const;
+  void SealEntity(std::int64_t epoch_end_ms, std::size_t entity, Key key, const std::byte* delta);
+  void SealShop(std::int64_t epoch_end_ms, const std::byte* delta);
+  template <typename Item, typename Entity, typename Shop, typename Id>
+  Status ReadDelta(std::string_view delta, bool prefetch, Item&& item, Entity&& entity, Shop&& shop, Id&& id) const;
+  template <typename Each>
+  static void ByKey(const StateTable& table, const VersionedTable& into, Each&& each);
   void MergeItem(const std::byte* from, std::byte* into) const;
   void CopyVector(std::size_t v, const float* from, float* into) const;
   const float* DeltaVectors(const std::byte* delta) const;

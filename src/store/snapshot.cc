@@ -5,7 +5,7 @@
 namespace gfr {
 namespace {
 
-constexpr char kMagic[] = "GFRSNAP3";
+constexpr char kMagic[] = "GFRSNAP4";
 constexpr std::size_t kHeaderBytes = 28;  // Magic, shape, bytes of the head, its checksum.
 constexpr std::size_t kMaxHeadBytes = 1u << 30;
 
@@ -109,6 +109,7 @@ class SnapshotCodec {
     for (VersionedTable* table : {&s.users_, &s.sessions_, &s.aliases_, &s.shared_.items_, &s.shared_.shop_})
       GFR_TRY(table->Restore(source));
     for (const auto& table : s.shared_.entities_) GFR_TRY(table->Restore(source));
+    s.QueueSessions();
     GFR_ASSIGN(const std::string_view head, source.Next(12));
     Reader h{head};
     const auto size = h.Number<std::uint64_t>();

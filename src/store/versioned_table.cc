@@ -51,7 +51,7 @@ std::byte* Map(std::size_t bytes) {
   return static_cast<std::byte*>(at);
 }
 
-void Prefetch(const std::byte* at, std::size_t bytes) {
+void PrefetchBytes(const std::byte* at, std::size_t bytes) {
   bytes = std::min<std::size_t>(bytes, 512);
   for (std::size_t b = 0; b < bytes; b += 64) __builtin_prefetch(at + b);
   __builtin_prefetch(at + bytes - 1);
@@ -241,41 +241,58 @@ const std::byte* VersionedTable::Find(Key key, const Pin& pin) const noexcept {
   return id == kNoId ? nullptr : At(id, pin);
 }
 
-// In four passes over a batch, each of which asks for the memory that the next one needs.
+// Where the entities of a batch are, null for none; their memory has been asked for. Each pass asks for what the next
+// one needs.
+void VersionedTable::Locate(std::span<const Key> keys, const Entity** entity) const noexcept {
+  const Index& index = *index_.load(std::memory_order_acquire);
+  std::uint64_t hash[kBatch];
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    hash[i] = Mix(keys[i]);
+    __builtin_prefetch(&index.slots[SlotOf(hash[i], index.capacity)]);
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    // Nearly every key is in one of its first slots: which one it is decides no branch.
+    const std::atomic<std::uint64_t>* slots = &index.slots[SlotOf(hash[i], index.capacity)];
+    const std::uint64_t tag = TagOf(hash[i]);
+    std::uint64_t slot = 0;
+#pragma GCC unroll 4
+    for (int j = kMirrored - 1; j >= 0; --j) {
+      const std::uint64_t s = slots[j].load(std::memory_order_acquire);
+      slot ^= (slot ^ s) & (std::uint64_t{0} - static_cast<std::uint64_t>((s >> 32) == tag));
+    }
+    std::uint32_t id = static_cast<std::uint32_t>(slot) - 1;
+    if (slot == 0) id = IdOf(keys[i]);
+    entity[i] = id == kNoId ? nullptr : &EntityAt(id);
+    __builtin_prefetch(entity[i]);
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (entity[i] == nullptr || entity[i]->key == keys[i]) continue;
+    const std::uint32_t id = IdOf(keys[i]);  // Two keys with 32 equal bits of hash.
+    entity[i] = id == kNoId ? nullptr : &EntityAt(id);
+  }
+}
+
 void VersionedTable::FindMany(std::span<const Key> keys, const Pin& pin,
                               std::span<const std::byte*> out) const noexcept {
   assert(out.size() == keys.size());
-  const Index& index = *index_.load(std::memory_order_acquire);
-  std::uint64_t hash[kBatch];
   const Entity* entity[kBatch];
   for (std::size_t begin = 0; begin < keys.size(); begin += kBatch) {
     const std::size_t n = std::min(kBatch, keys.size() - begin);
-    const Key* key = keys.data() + begin;
-    for (std::size_t i = 0; i < n; ++i) {
-      hash[i] = Mix(key[i]);
-      __builtin_prefetch(&index.slots[SlotOf(hash[i], index.capacity)]);
-    }
-    for (std::size_t i = 0; i < n; ++i) {
-      // Nearly every key is in one of its first slots: which one it is decides no branch.
-      const std::atomic<std::uint64_t>* slots = &index.slots[SlotOf(hash[i], index.capacity)];
-      const std::uint64_t tag = TagOf(hash[i]);
-      std::uint64_t slot = 0;
-#pragma GCC unroll 4
-      for (int j = kMirrored - 1; j >= 0; --j) {
-        const std::uint64_t s = slots[j].load(std::memory_order_acquire);
-        slot ^= (slot ^ s) & (std::uint64_t{0} - static_cast<std::uint64_t>((s >> 32) == tag));
-      }
-      std::uint32_t id = static_cast<std::uint32_t>(slot) - 1;
-      if (slot == 0) id = IdOf(key[i]);
-      entity[i] = id == kNoId ? nullptr : &EntityAt(id);
-      __builtin_prefetch(entity[i]);
-    }
-    for (std::size_t i = 0; i < n; ++i) {
-      if (entity[i] == nullptr || entity[i]->key == key[i]) continue;
-      const std::uint32_t id = IdOf(key[i]);  // Two keys with 32 equal bits of hash.
-      entity[i] = id == kNoId ? nullptr : &EntityAt(id);
-    }
+    Locate(keys.subspan(begin, n), entity);
     Gather({entity, n}, pin.bound(), out.data() + begin);
+  }
+}
+
+void VersionedTable::Prefetch(std::span<const Key> keys) const noexcept {
+  const Entity* entity[kBatch];
+  for (std::size_t begin = 0; begin < keys.size(); begin += kBatch) {
+    const std::size_t n = std::min(kBatch, keys.size() - begin);
+    Locate(keys.subspan(begin, n), entity);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (entity[i] == nullptr) continue;
+      const Version& newest = VersionAt(entity[i]->newest.load(std::memory_order_relaxed));
+      PrefetchBytes(reinterpret_cast<const std::byte*>(&newest), sizeof(Version) + row_bytes_);
+    }
   }
 }
 
@@ -301,7 +318,7 @@ void VersionedTable::Gather(std::span<const Entity* const> entities, std::int64_
     version[i] = nullptr;
     if (entities[i] == nullptr) continue;
     version[i] = &VersionAt(entities[i]->newest.load(std::memory_order_acquire));
-    Prefetch(reinterpret_cast<const std::byte*>(version[i]), sizeof(Version) + row_bytes_);
+    PrefetchBytes(reinterpret_cast<const std::byte*>(version[i]), sizeof(Version) + row_bytes_);
   }
   for (std::size_t i = 0; i < entities.size(); ++i) {
     out[i] = nullptr;
@@ -348,7 +365,8 @@ Status VersionedTable::Save(const Pin& pin, const ByteSink& sink) const {
   bytes.assign(kChunkHeaderBytes, '\0');
   bytes.reserve(kChunkBytes + row_bytes_ + 64);
   for (std::uint32_t id = 0; id < n; ++id) {
-    if (id + 8 < n) Prefetch(version_memory_[EntityAt(id + 8).newest.load(std::memory_order_acquire)], 16 + row_bytes_);
+    if (id + 8 < n)
+      PrefetchBytes(version_memory_[EntityAt(id + 8).newest.load(std::memory_order_acquire)], 16 + row_bytes_);
     const std::byte* row = At(id, pin);
     if (row == nullptr) continue;
     Put(bytes, KeyAt(id));

@@ -69,6 +69,8 @@ class VersionedTable {
   const std::byte* Find(Key key) const noexcept;
   const std::byte* At(std::uint32_t id) const noexcept;
   void Reserve(std::uint32_t entities);
+  // Asks for the memory of the newest rows of a few keys, all at once, before they are written one by one.
+  void Prefetch(std::span<const Key> keys) const noexcept;
 
   // --- Readers.
   const std::byte* Find(Key key, const Pin& pin) const noexcept;
@@ -125,6 +127,7 @@ class VersionedTable {
   Entity& EntityAt(std::uint32_t id) const noexcept { return *reinterpret_cast<Entity*>(entities_[id]); }
   Version& VersionAt(std::uint32_t v) const noexcept { return *reinterpret_cast<Version*>(version_memory_[v]); }
   void Insert(Index& index, Key key, std::uint32_t id) noexcept;
+  void Locate(std::span<const Key> keys, const Entity** entity) const noexcept;
   void Gather(std::span<const Entity* const> entities, std::int64_t bound, const std::byte** out) const noexcept;
   const std::byte* Visible(std::uint32_t version, std::int64_t bound) const noexcept;
   Version& Renew(std::uint32_t id, std::int64_t stamp, bool copy);
