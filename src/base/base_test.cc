@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/byte_reader.h"
 #include "base/config.h"
 #include "base/file_system.h"
 #include "base/hash.h"
@@ -31,6 +32,43 @@ TEST(Duration, ReadsItsUnitsAndRefusesOthers) {
   EXPECT_EQ(ParseDuration("30m").value(), 30 * kMinuteMs);
   EXPECT_EQ(FormatDuration(ParseDuration("7d").value()), "7d");
   for (const char* bad : {"", "m", "-1s", "5 y", "99999999999999w"}) EXPECT_FALSE(ParseDuration(bad).ok()) << bad;
+}
+
+TEST(ByteReaderTest, ReadsWhatWasPutAndNeverPastTheEnd) {
+  std::string bytes;
+  const auto put = [&](auto number) { bytes.append(reinterpret_cast<const char*>(&number), sizeof number); };
+  put(std::uint16_t{513});
+  put(2.5);
+  put(std::uint64_t{3});
+  bytes += "abc";
+  bytes += std::string("\x96\x01", 2);  // 150.
+  bytes += "\x03";                      // Zigzag: -2.
+  bytes += std::string("\x02hi", 3);
+  bytes += "\x01";
+  put(1.5f);
+  for (std::size_t size = 0; size <= bytes.size(); ++size) {
+    ByteReader r{std::string_view(bytes).substr(0, size)};
+    const auto number = r.Number<std::uint16_t>();
+    const auto real = r.Number<double>();
+    const auto text = r.Text();
+    const auto varint = r.Varint();
+    const auto negative = r.Signed();
+    const auto string = r.String();
+    const auto floats = r.Floats();
+    ASSERT_EQ(r.bad, size < bytes.size()) << size;
+    if (r.bad) continue;
+    EXPECT_EQ(number, 513);
+    EXPECT_EQ(real, 2.5);
+    EXPECT_EQ(text, "abc");
+    EXPECT_EQ(varint, 150u);
+    EXPECT_EQ(negative, -2);
+    EXPECT_EQ(string, "hi");
+    EXPECT_EQ(floats, std::vector<float>{1.5f});
+    EXPECT_TRUE(r.left.empty());
+  }
+  ByteReader many{std::string_view("\xff\xff\xff\xff\x0f rest")};
+  EXPECT_TRUE(many.Floats().empty()) << "a count of more than there is allocates nothing";
+  EXPECT_TRUE(many.bad);
 }
 
 TEST(Size, ReadsItsUnitsAndRefusesOthers) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "store/alias.h"
+
 namespace gfr {
 namespace {
 
@@ -15,23 +17,28 @@ bool NamesRequest(EventType population) {
 
 bool IsTouch(EventType type) {
   return type == EventType::kFeedClick || type == EventType::kItemView || type == EventType::kCartAdd ||
-         type == EventType::kPurchase;
+         type == EventType::kWishlistAdd || type == EventType::kPurchase;
 }
+
+struct NextOf {
+  const std::unordered_map<Key, Key>& to;
+  Key operator()(Key user) const {
+    const auto at = to.find(user);
+    return at == to.end() ? 0 : at->second;
+  }
+};
 
 }  // namespace
 
-Key AliasMap::Resolve(Key user) const {
-  for (auto at = to_.find(user); at != to_.end(); at = to_.find(user)) user = at->second;
-  return user;
-}
+Key AliasMap::Resolve(Key user) const { return ResolveAlias(user, NextOf{to_}); }
 
 Key AliasMap::PersonOf(const Event& event) const {
   return event.user_id.empty() ? SessionKey(0, KeyOf(event.session_id)) : Resolve(KeyOf(event.user_id));
 }
 
 void AliasMap::Join(const Event& alias) {
-  const Key from = Resolve(KeyOf(alias.kind)), to = Resolve(KeyOf(alias.user_id));
-  if (from != 0 && to != 0 && from != to) to_[from] = to;
+  const AliasStep step = StepOf(alias, NextOf{to_});
+  if (step.from != 0) to_[step.from] = step.to;
 }
 
 RowBuilder::RowBuilder(const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,

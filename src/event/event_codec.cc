@@ -1,7 +1,8 @@
 #include "event/event_codec.h"
 
 #include <bit>
-#include <cstring>
+
+#include "base/byte_reader.h"
 
 namespace gfr {
 namespace {
@@ -43,82 +44,22 @@ struct Writer {
   }
 };
 
-// Reads past the end give zeros and set `bad`, so that one check at the end is enough; lists are bounded by the bytes
-// that are left.
-struct Reader {
-  std::string_view left;
-  bool bad = false;
-  std::uint8_t version = kVersion;
-  std::uint8_t Byte() {
-    if (left.empty()) {
-      bad = true;
-      return 0;
-    }
-    const auto b = static_cast<std::uint8_t>(left[0]);
-    left.remove_prefix(1);
-    return b;
+std::vector<Property> Properties(ByteReader& r, std::uint8_t version) {
+  std::vector<Property> list(r.Count(2));
+  for (Property& p : list) {
+    p.name = r.String();
+    const auto kind = r.Number<std::uint8_t>();
+    if (kind == 0)
+      p.number = r.Number<double>();
+    else if (kind == 2 && version >= 2)
+      p.vector = r.Floats();
+    else if (kind == 1 || version == 1)
+      p.text = r.String();
+    else
+      r.bad = true;
   }
-  std::uint64_t Varint() {
-    std::uint64_t v = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const std::uint8_t b = Byte();
-      v |= std::uint64_t{b & 127u} << shift;
-      if (b < 128) return v;
-    }
-    bad = true;
-    return 0;
-  }
-  std::int64_t Signed() {
-    const std::uint64_t v = Varint();
-    return static_cast<std::int64_t>(v >> 1 ^ (~(v & 1) + 1));
-  }
-  std::size_t Count(std::size_t bytes_each) {
-    const std::uint64_t n = Varint();
-    if (n > left.size() / bytes_each) {
-      bad = true;
-      return 0;
-    }
-    return static_cast<std::size_t>(n);
-  }
-  std::string String() {
-    const std::size_t n = Count(1);
-    std::string s(left.substr(0, n));
-    left.remove_prefix(n);
-    return s;
-  }
-  double Double() {
-    std::uint64_t bits = 0;
-    if (left.size() < 8) {
-      bad = true;
-      return 0;
-    }
-    std::memcpy(&bits, left.data(), 8);
-    left.remove_prefix(8);
-    return std::bit_cast<double>(bits);
-  }
-  std::vector<float> Floats() {
-    std::vector<float> v(Count(4));
-    if (!v.empty()) std::memcpy(v.data(), left.data(), v.size() * 4);
-    left.remove_prefix(v.size() * 4);
-    return v;
-  }
-  std::vector<Property> Properties() {
-    std::vector<Property> list(Count(2));
-    for (Property& p : list) {
-      p.name = String();
-      const std::uint8_t kind = Byte();
-      if (kind == 0)
-        p.number = Double();
-      else if (kind == 2 && version >= 2)
-        p.vector = Floats();
-      else if (kind == 1 || version == 1)
-        p.text = String();
-      else
-        bad = true;
-    }
-    return list;
-  }
-};
+  return list;
+}
 
 }  // namespace
 
@@ -159,9 +100,8 @@ EventType PeekEventType(std::string_view bytes) {
 }
 
 Result<Event> DecodeEvent(std::string_view bytes) {
-  Reader r{bytes};
-  const std::uint8_t version = r.Byte(), type = r.Byte();
-  r.version = version;
+  ByteReader r{bytes};
+  const auto version = r.Number<std::uint8_t>(), type = r.Number<std::uint8_t>();
   if (version == 0 || version > kVersion || type == 0 || type >= kEventTypes) {
     return Error{ErrorCode::kCorrupt, "an event of version " + std::to_string(version) + " and type " +
                                           std::to_string(type) + "; known are versions 1 and 2, types 1 to 19"};
@@ -172,18 +112,18 @@ Result<Event> DecodeEvent(std::string_view bytes) {
                          &e.currency, &e.transaction_id})
     *s = r.String();
   e.time_ms = r.Signed();
-  e.value = r.Double();
+  e.value = r.Number<double>();
   e.items.resize(r.Count(13));
   for (EventItem& item : e.items) {
     item.item_id = r.String();
     item.index = static_cast<std::int32_t>(r.Signed());
     item.channel = r.String();
-    item.price = r.Double();
+    item.price = r.Number<double>();
     item.quantity = static_cast<std::int32_t>(r.Signed());
-    item.properties = r.Properties();
+    item.properties = Properties(r, version);
   }
-  e.context = r.Properties();
-  if (r.Byte() != 0) {
+  e.context = Properties(r, version);
+  if (r.Number<std::uint8_t>() != 0) {
     ServedSlate& s = e.served;
     s.as_of = r.Signed();
     s.now_ms = r.Signed();

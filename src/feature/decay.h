@@ -1,4 +1,4 @@
-// Decay: N sums that halve every half-life, in 8 + 8 N bytes.
+// Decay: N sums that halve every half-life, or each every half-life of its own, in 8 + 8 N bytes.
 //
 // A user's state is exact to the event: a line enters as of its own time, a late one already decayed by its lateness.
 // Shared state is whole numbers until its epoch is sealed, so that any parts of an epoch merge to equal bytes; the seal
@@ -21,13 +21,16 @@ class Decay {
   static constexpr std::uint32_t kStateBytes = 8 + 8 * N;
   using Values = std::array<double, N>;
 
-  explicit Decay(std::int64_t half_life_ms) : half_life_ms_(static_cast<double>(half_life_ms)) {}
+  explicit Decay(std::int64_t half_life_ms) { half_life_ms_.fill(static_cast<double>(half_life_ms)); }
+  explicit Decay(const std::array<std::int64_t, N>& half_lives_ms) {
+    for (std::size_t k = 0; k < N; ++k) half_life_ms_[k] = static_cast<double>(half_lives_ms[k]);
+  }
 
   void Fold(std::int64_t time_ms, const std::int64_t (&amounts)[N], std::byte* bytes) const {
     State& s = *reinterpret_cast<State*>(bytes);
     const std::int64_t at = std::max(time_ms, s.at_ms);
-    const double old = s.at_ms == 0 ? 0.0 : Over(at - s.at_ms), fresh = Over(at - time_ms);
-    for (std::size_t k = 0; k < N; ++k) s.value[k] = s.value[k] * old + static_cast<double>(amounts[k]) * fresh;
+    const Values old = s.at_ms == 0 ? Values{} : Over(at - s.at_ms), fresh = Over(at - time_ms);
+    for (std::size_t k = 0; k < N; ++k) s.value[k] = s.value[k] * old[k] + static_cast<double>(amounts[k]) * fresh[k];
     s.at_ms = at;
   }
   // As of the later of the two; depends on the states only.
@@ -40,8 +43,8 @@ class Decay {
       return;
     }
     const std::int64_t at = std::max(from.at_ms, into.at_ms);
-    const double theirs = Over(at - from.at_ms), ours = Over(at - into.at_ms);
-    for (std::size_t k = 0; k < N; ++k) into.value[k] = into.value[k] * ours + from.value[k] * theirs;
+    const Values theirs = Over(at - from.at_ms), ours = Over(at - into.at_ms);
+    for (std::size_t k = 0; k < N; ++k) into.value[k] = into.value[k] * ours[k] + from.value[k] * theirs[k];
     into.at_ms = at;
   }
 
@@ -54,17 +57,16 @@ class Decay {
   }
   void Seal(const std::byte* delta, std::int64_t epoch_end_ms, std::byte* bytes) const {
     State& s = *reinterpret_cast<State*>(bytes);
-    const double old = s.at_ms == 0 ? 0.0 : Over(epoch_end_ms - s.at_ms);
+    const Values old = s.at_ms == 0 ? Values{} : Over(epoch_end_ms - s.at_ms);
     for (std::size_t k = 0; k < N; ++k)
-      s.value[k] = s.value[k] * old + static_cast<double>(reinterpret_cast<const Delta*>(delta)->count[k]);
+      s.value[k] = s.value[k] * old[k] + static_cast<double>(reinterpret_cast<const Delta*>(delta)->count[k]);
     s.at_ms = epoch_end_ms;
   }
 
   Values Read(const std::byte* bytes, std::int64_t t_ms) const {
     const State& s = *reinterpret_cast<const State*>(bytes);
-    const double left = Over(std::max<std::int64_t>(0, t_ms - s.at_ms));
-    Values values;
-    for (std::size_t k = 0; k < N; ++k) values[k] = s.value[k] * left;
+    Values values = Over(std::max<std::int64_t>(0, t_ms - s.at_ms));
+    for (std::size_t k = 0; k < N; ++k) values[k] = s.value[k] * values[k];
     return values;
   }
   void Reset(std::byte* bytes) const { *reinterpret_cast<State*>(bytes) = {}; }
@@ -78,8 +80,16 @@ class Decay {
     std::int64_t zero;
     std::int64_t count[N];
   };
-  double Over(std::int64_t ms) const { return Exp2(-static_cast<double>(ms) / half_life_ms_); }
-  double half_life_ms_;
+  // What is left of each after so long.
+  Values Over(std::int64_t ms) const {
+    Values left;
+    for (std::size_t k = 0; k < N; ++k) {
+      const bool same = k > 0 && half_life_ms_[k] == half_life_ms_[k - 1];
+      left[k] = same ? left[k - 1] : Exp2(-static_cast<double>(ms) / half_life_ms_[k]);
+    }
+    return left;
+  }
+  std::array<double, N> half_life_ms_;
 };
 
 }  // namespace gfr

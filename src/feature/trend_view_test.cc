@@ -20,9 +20,10 @@ TEST(Trend, IsTheRateOfLateOverTheLongRuns) {
   std::vector<std::int64_t> clicks;
   std::int64_t now = 0;
   for (Line line : RandomLines(rng, 200)) {
-    now = line.time_ms = std::max(now, line.time_ms);
+    now = std::max(now, line.time_ms);
+    if (rng.Chance(0.2)) line.time_ms -= static_cast<std::int64_t>(rng.Below(5 * kHourMs));  // A late one.
     h.Fold(line);
-    if (line.type == EventType::kFeedClick) clicks.push_back(now);
+    if (line.type == EventType::kFeedClick) clicks.push_back(line.time_ms);
     double recent = 0, before = 0;
     for (const std::int64_t t : clicks) {
       recent += std::exp2(-static_cast<double>(now - t) / static_cast<double>(kHourMs));

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "log/erase_user.h"
+#include "store/alias.h"
 
 namespace gfr {
 
@@ -33,6 +34,13 @@ Key LastItemOf(const Event& event) {
     if (p.name == kResidueLastItem) return KeyOf(p.text);
   }
   return 0;
+}
+
+// What a row of the aliases says; 0: there is none.
+Key AliasIn(const VersionedTable& aliases, Key user) {
+  Key to = 0;
+  if (const std::byte* row = aliases.Find(user)) std::memcpy(&to, row, sizeof to);
+  return to;
 }
 
 std::int64_t Money(double price, std::int32_t quantity) {
@@ -83,10 +91,7 @@ void OnlineStore::Share() {
 void OnlineStore::Publish() { timeline_->Publish(next_offset_); }
 
 Key OnlineStore::Resolve(Key user) const {
-  // A login can be joined to another; the chain has no cycle (Join).
-  for (const std::byte* row = nullptr; user != 0 && (row = aliases_.Find(user)) != nullptr;)
-    std::memcpy(&user, row, sizeof user);
-  return user;
+  return ResolveAlias(user, [this](Key k) { return AliasIn(aliases_, k); });
 }
 
 bool OnlineStore::KnowsUser(Key user) const {
@@ -245,8 +250,8 @@ void OnlineStore::FoldLine(const EventLine& line, std::byte* user_row, std::byte
 }
 
 void OnlineStore::Join(const Event& event, std::int64_t arrival_ms) {
-  const Key from = Resolve(KeyOf(event.kind)), to = Resolve(KeyOf(event.user_id));
-  if (from == 0 || to == 0 || from == to) return;
+  const auto [from, to] = StepOf(event, [this](Key k) { return AliasIn(aliases_, k); });
+  if (from == 0) return;
   const auto merge = [&](Scope scope, const std::byte* source, std::byte* into) {
     for (const BoundFeature& f : features_->features) {
       const FeatureSpec& spec = f.view->spec();

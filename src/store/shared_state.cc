@@ -6,6 +6,8 @@
 #include <cstring>
 #include <new>
 
+#include "base/byte_reader.h"
+
 namespace gfr {
 namespace {
 
@@ -37,26 +39,6 @@ bool IsPopular(EventType type) {
 
 void PutNumber(std::uint64_t number, std::string* out) { out->append(reinterpret_cast<const char*>(&number), 8); }
 
-// Reads past the end set `bad`.
-struct DeltaReader {
-  std::string_view left;
-  bool bad = false;
-  std::string_view Take(std::uint64_t size) {
-    if (size > left.size()) {
-      bad = true;
-      return {};
-    }
-    const std::string_view taken = left.substr(0, size);
-    left.remove_prefix(size);
-    return taken;
-  }
-  std::uint64_t Number() {
-    std::uint64_t number = 0;
-    if (const std::string_view bytes = Take(8); !bad) std::memcpy(&number, bytes.data(), 8);
-    return number;
-  }
-};
-
 // A row is mostly zeros: for every 64 words a mask of those that are not, and then these.
 void PutRow(const std::byte* row, std::size_t bytes, std::string* out) {
   for (std::size_t begin = 0; begin < bytes; begin += 64 * 8) {
@@ -73,15 +55,15 @@ void PutRow(const std::byte* row, std::size_t bytes, std::string* out) {
   }
 }
 
-void TakeRow(DeltaReader& r, std::span<std::uint64_t> row) {
+void TakeRow(ByteReader& r, std::span<std::uint64_t> row) {
   for (std::size_t begin = 0; begin < row.size(); begin += 64) {
-    for (std::uint64_t mask = r.Number(); mask != 0 && !r.bad; mask &= mask - 1) {
+    for (std::uint64_t mask = r.Number<std::uint64_t>(); mask != 0 && !r.bad; mask &= mask - 1) {
       const std::size_t word = begin + static_cast<std::size_t>(std::countr_zero(mask));
       if (word >= row.size()) {
         r.bad = true;
         return;
       }
-      row[word] = r.Number();
+      row[word] = r.Number<std::uint64_t>();
     }
   }
 }
@@ -357,17 +339,17 @@ void SharedState::SetExclusive(bool exclusive) {
 template <typename Item, typename Entity, typename Shop, typename Id>
 Status SharedState::ReadDelta(std::string_view delta, bool prefetch, Item&& item, Entity&& entity, Shop&& shop,
                               Id&& id) const {
-  DeltaReader r{delta};
+  ByteReader r{delta};
   std::vector<std::uint64_t> rows;
   const auto bytes = [&](std::size_t word) { return reinterpret_cast<const std::byte*>(rows.data() + word); };
   const auto take = [&](std::size_t row_bytes, const VersionedTable& table, const auto& each) {
     const std::size_t words = (row_bytes + 7) / 8;
     Key keys[kBatch];
-    for (std::uint64_t left = r.Number(); left > 0 && !r.bad;) {
+    for (std::uint64_t left = r.Number<std::uint64_t>(); left > 0 && !r.bad;) {
       const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(kBatch, left));
       rows.assign(n * words, 0);
       for (std::size_t i = 0; i < n; ++i) {
-        keys[i] = r.Number();
+        keys[i] = r.Number<std::uint64_t>();
         TakeRow(r, std::span(rows).subspan(i * words, words));
         r.bad = r.bad || keys[i] == 0;
       }
@@ -385,9 +367,9 @@ Status SharedState::ReadDelta(std::string_view delta, bool prefetch, Item&& item
   rows.assign((shop_bytes_ + 7) / 8, 0);
   TakeRow(r, rows);
   if (!r.bad) shop(bytes(0));
-  for (std::uint64_t n = r.Number(); n > 0 && !r.bad; --n) {
-    const Key key = r.Number();
-    const std::uint64_t size = r.Number();
+  for (std::uint64_t n = r.Number<std::uint64_t>(); n > 0 && !r.bad; --n) {
+    const Key key = r.Number<std::uint64_t>();
+    const std::uint64_t size = r.Number<std::uint64_t>();
     if (const std::string_view text = r.Take(size); !r.bad) id(key, text);
   }
   if (r.bad || !r.left.empty()) return Error{ErrorCode::kCorrupt, "an epoch's bytes are not what was written"};

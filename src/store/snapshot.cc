@@ -1,6 +1,6 @@
 #include "store/snapshot.h"
 
-#include <cstring>
+#include "base/byte_reader.h"
 
 namespace gfr {
 namespace {
@@ -17,33 +17,6 @@ void PutText(std::string_view text, std::string* out) {
   Put(std::uint64_t{text.size()}, out);
   out->append(text);
 }
-
-// Reads past the end set `bad`.
-struct Reader {
-  std::string_view left;
-  bool bad = false;
-  template <typename T>
-  T Number() {
-    T value{};
-    if (left.size() < sizeof value) {
-      bad = true;
-      return value;
-    }
-    std::memcpy(&value, left.data(), sizeof value);
-    left.remove_prefix(sizeof value);
-    return value;
-  }
-  std::string_view Text() {
-    const auto size = Number<std::uint64_t>();
-    if (bad || size > left.size()) {
-      bad = true;
-      return {};
-    }
-    const std::string_view text = left.substr(0, size);
-    left.remove_prefix(size);
-    return text;
-  }
-};
 
 // Of everything that the bytes depend on.
 std::uint64_t Shape(const FeatureSet& set) {
@@ -77,7 +50,7 @@ class SnapshotCodec {
     return head;
   }
   static Status ReadHead(std::string_view bytes, OnlineStore& s, std::string* extra) {
-    Reader r{bytes};
+    ByteReader r{bytes};
     s.last_arrival_ms_ = r.Number<std::int64_t>();
     s.next_offset_ = r.Number<std::int64_t>();
     s.shared_.epoch_end_ms_ = r.Number<std::int64_t>();
@@ -111,14 +84,14 @@ class SnapshotCodec {
     for (const auto& table : s.shared_.entities_) GFR_TRY(table->Restore(source));
     s.QueueSessions();
     GFR_ASSIGN(const std::string_view head, source.Next(12));
-    Reader h{head};
+    ByteReader h{head};
     const auto size = h.Number<std::uint64_t>();
     const auto crc = h.Number<std::uint32_t>();
     if (size != source.remaining()) return Error{ErrorCode::kCorrupt, "the snapshot ends too early or too late"};
     GFR_ASSIGN(const std::string_view texts, source.Next(size));
     if (crc != Crc32c(texts.data(), texts.size()))
       return Error{ErrorCode::kCorrupt, "the snapshot's item ids are not what was written"};
-    Reader r{texts};
+    ByteReader r{texts};
     while (!r.left.empty() && !r.bad) {
       const auto key = r.Number<Key>();
       const std::string_view text = r.Text();
@@ -158,7 +131,7 @@ Status ReadSnapshot(FileSystem& fs, const std::string& path, OnlineStore* store,
   const auto header = source.Next(kHeaderBytes);
   if (!header.ok() || header.value().compare(0, 8, kMagic, 8) != 0)
     return Error{ErrorCode::kCorrupt, "not a snapshot of this version", {path, 0}};
-  Reader h{header.value().substr(8)};
+  ByteReader h{header.value().substr(8)};
   if (h.Number<std::uint64_t>() != Shape(store->features()))
     return Error{ErrorCode::kNotFound, "the snapshot is of other definitions", {path, 0}};
   const auto head_bytes = h.Number<std::uint64_t>();
