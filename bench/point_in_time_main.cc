@@ -13,7 +13,6 @@
 #include <malloc.h>
 #include <sys/mman.h>
 
-#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -123,7 +122,7 @@ int Main(std::map<std::string, std::string> flags) {
   for (const BoundFeature& f : features.value()->features) views.push_back(f.view.get());
 
   // Memory once taken stays with the process, as it does in the allocators of polars and DuckDB.
-  mallopt(M_MMAP_THRESHOLD, INT_MAX), mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  mallopt(M_MMAP_MAX, 0), mallopt(M_TRIM_THRESHOLD, -1);
   std::string wall, cpu;
   bool written = true;
   const int runs = flags.contains("--runs") ? std::stoi(flags["--runs"]) : 1;

@@ -21,7 +21,7 @@ MIB = 1 << 20
 
 def replay(gfr, project, memory, workers, since):
     start = time.monotonic()
-    command = [gfr, "dataset", "--project", project, "--memory", str(memory), "--workers", str(workers), "--from", since, "--json"]
+    command = [str(gfr), "dataset", "--project", str(project), "--memory", str(memory), "--workers", str(workers), "--from", since, "--json"]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(command, stdout=out, stderr=err)
         _, status, usage = os.wait4(process.pid, 0)

@@ -87,6 +87,13 @@ TEST(BinaryMetrics, IntervalsCoverTheTruthNearlyAlways) {
   EXPECT_GE(covered, 34);
 }
 
+TEST(BinaryMetrics, TheIntervalOfTheCalibrationErrorHoldsItsValue) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const Estimate ece = MeasureBinary(RandomSample(seed, 2000, 1000).rows(), 200, seed).ece;
+    EXPECT_TRUE(0 <= ece.interval.low && ece.interval.low <= ece.value && ece.value <= ece.interval.high) << seed;
+  }
+}
+
 TEST(RankingMetrics, CountRanksAsTheirDefinitionSays) {
   // Three slates of 3: clicked first by score, clicked last, clicked item not in the slate.
   const std::vector<RankedRequest> requests{
