@@ -113,6 +113,33 @@ class CommandLine(unittest.TestCase):
             self.assertEqual([m["aliases"] for m in run_json("models", "list", "--project", project)["models"]], [["champion"], ["shadow"]])
             self.assertEqual(run_json("models", "gc", "--keep", 1, "--project", project)["removed"], [])
 
+    def test_calibrators_are_fitted_anew_on_the_days_that_came_since(self):
+        with Folder() as folder:
+            whole, project = folder / "whole", folder / "p"
+            for p in (whole, project):
+                run("init", p)
+                toml = (p / "gfr.toml").read_text().replace("folds = 4", "folds = 0").replace("[split]", '[dataset]\nnegatives = 0.3\nhalf_life = "14d"\nmax_user_rows = 500\n\n[split]')
+                (p / "gfr.toml").write_text(toml)
+            run("simulate", "--project", whole, "--users", 500, "--items", 100, "--days", 56, "--seed", 4, "--truth", folder / "truth.parquet")
+            events = [json.loads(line) for line in run("log", "dump", "--project", whole)[0].splitlines()]
+            cut = "2026-02-10"
+            for name, part in (("1", [e for e in events if e["time"] < cut]), ("2", [e for e in events if e["time"] >= cut])):
+                (folder / f"{name}.ndjson").write_text("\n".join(map(json.dumps, part)))
+                run("import", "ndjson", folder / f"{name}.ndjson", "--project", project)
+                if name == "1":
+                    trained = run_json("train", "--project", project)
+                    self.assertTrue(0.85 < trained["objectives"]["pctr"]["observed_over_expected"] < 1.15, "negatives at 0.3 are undone")
+                    _, err = run("train", "--recalibrate", "--project", project, expect=2)
+                    self.assertIn("not learnt from", err)
+            again = run_json("train", "--recalibrate", "--project", project)
+            self.assertEqual((again["version"], again["against"]["model"], again["champion"]), ("2", "feed/1", False))
+            models = project / "data/models/feed"
+            self.assertEqual(*[(models / v / "pctr.ubj").read_bytes() for v in "12"])
+            self.assertNotEqual(*[(models / v / "pctr.calibration.json").read_bytes() for v in "12"])
+            truth = pq.read_table(folder / "truth.parquet").to_pydict()
+            clicks = sum(t > 0 for t in truth["click_time_ms"])
+            self.assertLess(abs(clicks - sum(truth["pctr"])), 4 * clicks ** 0.5)
+
     def test_the_same_seed_trains_the_same_model(self):
         with Folder() as folder:
             forests = []

@@ -93,18 +93,20 @@ void AddInit(CLI::App& app, Command& run) {
 void AddSimulate(CLI::App& app, Command& run) {
   static Common common;
   static MarketConfig market;
+  static std::string truth;
   CLI::App* c = AddCommand(app, "simulate", "Fill the log with the events of a simulated market",
                            "gfr simulate --project demo --users 2000 --items 1000 --days 56 --seed 1", common);
   c->add_option("--users", market.users, "Users")->required()->check(CLI::Range(1, 10'000'000));
   c->add_option("--items", market.items, "Items")->required()->check(CLI::Range(20, 10'000'000));
   c->add_option("--days", market.days, "Days of history")->required()->check(CLI::Range(1, 3650));
   c->add_option("--seed", market.seed, "The same seed gives the same events")->capture_default_str();
+  c->add_option("--truth", truth, "A Parquet file for the probabilities behind every item shown");
   c->add_flag("--drift", market.drift, "Tastes, prices and the click rate move from the day at 70 % of the span on");
   c->callback([&run] {
     run = [] {
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
-      const auto made = project.value()->Simulate(market);
+      const auto made = project.value()->Simulate(market, truth);
       if (!made.ok()) return Fail(made.error());
       if (common.json)
         PrintJson({{"simulated", true},
@@ -235,15 +237,21 @@ void AddDataset(CLI::App& app, Command& run) {
 
 void AddTrain(CLI::App& app, Command& run) {
   static Common common;
+  static bool recalibrate = false;
+  static std::string model;
   static ReplayFlags flags;
   CLI::App* c = AddCommand(app, "train", "Train, calibrate, evaluate and register a model version",
                            "gfr train --project demo", common);
   AddMemoryFlags(*c, flags);
+  CLI::Option* only = c->add_flag("--recalibrate", recalibrate,
+                                  "Keep a version's forests; fit calibrators on the rows that came since");
+  c->add_option("--model", model, "With --recalibrate: the version; the champion when left out")->needs(only);
   c->callback([&run] {
     run = [] {
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
-      const auto trained = project.value()->Train({.workers = flags.workers, .memory_bytes = flags.memory_bytes});
+      const DatasetOptions options{.workers = flags.workers, .memory_bytes = flags.memory_bytes};
+      const auto trained = recalibrate ? project.value()->Recalibrate(model, options) : project.value()->Train(options);
       if (!trained.ok()) return Fail(trained.error());
       const Project::Trained& t = trained.value();
       if (common.json) {

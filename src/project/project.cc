@@ -9,6 +9,7 @@
 #include "log/seal.h"
 #include "project/import_mapped.h"
 #include "project/templates.h"
+#include "table/parquet_writer.h"
 
 namespace gfr {
 namespace {
@@ -187,15 +188,45 @@ Status Project::RebuildLog(std::vector<Event> events, Imported* imported) {
   return sealed.ok() ? Status() : sealed.error();
 }
 
-Result<Project::Imported> Project::Simulate(const MarketConfig& config) {
+namespace {
+
+std::vector<NamedColumn> TruthColumns(const std::vector<TrueRow>& rows) {
+  std::vector<std::uint64_t> user;
+  for (const TrueRow& r : rows) user.push_back(KeyOf(r.user_id));
+  const auto column = [&](const char* name, auto member) -> NamedColumn {
+    std::vector<
+        std::conditional_t<std::is_same_v<std::decay_t<decltype(rows[0].*member)>, double>, double, std::int64_t>>
+        values;
+    for (const TrueRow& r : rows) values.push_back(r.*member);
+    return {name, std::move(values)};
+  };
+  return {{"user", std::move(user)},
+          column("time_ms", &TrueRow::time_ms),
+          column("position", &TrueRow::position),
+          column("pctr", &TrueRow::pctr),
+          column("pcvr", &TrueRow::pcvr),
+          column("click_time_ms", &TrueRow::click_time_ms),
+          column("utility", &TrueRow::utility),
+          column("quality", &TrueRow::quality),
+          column("sensitivity", &TrueRow::sensitivity),
+          column("discount", &TrueRow::discount),
+          column("visits", &TrueRow::visits)};
+}
+
+}  // namespace
+
+Result<Project::Imported> Project::Simulate(const MarketConfig& config, const std::string& truth) {
   Imported imported;
   std::vector<Event> events;
   Market market(config);
+  std::vector<TrueRow> told;  // Their user_id lives in the market.
+  if (!truth.empty()) market.Tell([&](const TrueRow& row) { told.push_back(row); });
   GFR_TRY(market.Run([&](Event&& e) -> Status {
     imported.report.clicks += e.type == EventType::kFeedClick;
     events.push_back(std::move(e));
     return {};
   }));
+  if (!truth.empty()) GFR_TRY(WriteParquet(truth, TruthColumns(told)));
   imported.report.rows = imported.report.events = events.size();
   imported.report.clicks_in_slate = imported.report.clicks;
   GFR_TRY(AppendToLog(std::move(events), &imported));
@@ -250,6 +281,23 @@ Result<Project::Trained> Project::TrainOn(const Dataset& data) {
     return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
   GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
   GFR_ASSIGN(TrainedModel trained, TrainModel(data, *features_, objectives_, split_, train_, *engine));
+  return Keep(std::move(trained), data);
+}
+
+Result<Project::Trained> Project::Recalibrate(const std::string& version, const DatasetOptions& options) {
+  GFR_ASSIGN(const Model model, LoadModel(version));
+  if (model.feature_fingerprint != features_->fingerprint)
+    return Error{ErrorCode::kInvalidArgument, "model " + model.version +
+                                                  " was trained on other feature definitions than gfr.toml has now; "
+                                                  "run `gfr train`"};
+  GFR_ASSIGN(const Dataset data, MakeDataset(options));
+  GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
+  GFR_ASSIGN(TrainedModel made, gfr::Recalibrate(model, data, objectives_, *engine));
+  return Keep(std::move(made), data);
+}
+
+// Registers the model with its report; the first of all versions becomes the champion.
+Result<Project::Trained> Project::Keep(TrainedModel trained, const Dataset& data) {
   auto files = ModelToFiles(trained.model);
   files["metrics.json"] = ReportToJson(trained.report);
   Registry models = registry();

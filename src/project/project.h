@@ -70,7 +70,8 @@ class Project {
   // Imports to the end of the log. kInvalidArgument when the files begin before it ends, unless rebuilding.
   Result<Imported> Import(const ImportOptions& options);
   // Fills the log with the events of a simulated market.
-  Result<Imported> Simulate(const MarketConfig& market);
+  // `truth`: a Parquet file for what the simulator alone knows (TrueRow, user as its key); "": none.
+  Result<Imported> Simulate(const MarketConfig& market, const std::string& truth = "");
   Result<Dataset> MakeDataset(const DatasetOptions& options) const;
   Result<Dataset> ReplayRows(const DatasetOptions& options, RowSink& sink) const;  // BuildRows of the project's log.
 
@@ -83,6 +84,8 @@ class Project {
   };
   Result<Trained> Train(const DatasetOptions& options = {});
   Result<Trained> TrainOn(const Dataset& data);
+  // A version with calibrators of the newest rows and the forests of `version` ("": the champion).
+  Result<Trained> Recalibrate(const std::string& version, const DatasetOptions& options = {});
   Result<ServedCheck> VerifyServed() const;
   // CheckLog of the project's log. A log that was cut has no snapshot any more.
   Result<LogCheck> CheckLog(bool repair) const;
@@ -97,6 +100,7 @@ class Project {
   static constexpr const char* kModelName = "feed";
 
  private:
+  Result<Trained> Keep(TrainedModel trained, const Dataset& data);
   Status AppendToLog(std::vector<Event> events, Imported* imported);
   Status RebuildLog(std::vector<Event> events, Imported* imported);
   std::string folder_;

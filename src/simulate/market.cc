@@ -182,17 +182,23 @@ std::vector<Event> Market::Act(int index, const Visit& visit, const std::string&
     Item& item = items_[shown[p]];
     now_ms += Milliseconds(0.5 + 2 * rng_.Uniform());
     const double utility = Utility(user, item, time_ms);
-    if (!rng_.Chance(std::pow(1.0 + static_cast<double>(p), -config_.position_bias) * Sigmoid(utility))) continue;
+    const double pctr = std::pow(1.0 + static_cast<double>(p), -config_.position_bias) * Sigmoid(utility);
+    const double wants = Sigmoid(0.3 + 0.6 * utility + 0.5 * item.quality + item.discount),
+                 buys = Sigmoid(0.2 + 0.4 * item.quality - 0.4 * user.sensitivity);
+    const bool clicked = rng_.Chance(pctr);
+    if (truth_)
+      truth_({user.id, time_ms + 500, static_cast<int>(p), pctr, wants * buys, clicked ? now_ms : 0, utility,
+              item.quality, user.sensitivity, item.discount, user.visits});
+    if (!clicked) continue;
     const auto place = static_cast<std::int32_t>(p);
     add(EventType::kFeedClick, now_ms, shown[p], place);
     item.popularity += 1;
     user.last_category = item.category;
     now_ms += Milliseconds(3 + rng_.Exponential(20));
     if (rng_.Chance(0.5)) add(EventType::kItemView, now_ms, shown[p], -1).kind = "details";
-    const double wants = Sigmoid(0.3 + 0.6 * utility + 0.5 * item.quality + item.discount);
     if (!rng_.Chance(wants)) continue;
     add(EventType::kCartAdd, now_ms += Milliseconds(2 + rng_.Exponential(10)), shown[p], -1);
-    if (!rng_.Chance(Sigmoid(0.2 + 0.4 * item.quality - 0.4 * user.sensitivity))) continue;
+    if (!rng_.Chance(buys)) continue;
     // Two thirds buy at once, the others within some days; one in twelve sends it back.
     const bool at_once = rng_.Chance(0.66);
     const std::int64_t bought_ms = now_ms + (at_once ? Milliseconds(20 + rng_.Exponential(60))

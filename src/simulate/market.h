@@ -9,8 +9,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/rng.h"
@@ -35,9 +37,24 @@ struct Visit {
   std::vector<Property> context;
 };
 
+// What nobody can see: of an item shown in Run, the probabilities behind what its user did, and what they are made of.
+struct TrueRow {
+  std::string_view user_id;
+  std::int64_t time_ms;  // Of the impression event.
+  int position;
+  double pctr;                 // That it is clicked where it was shown.
+  double pcvr;                 // That it is bought within 6 days, once clicked.
+  std::int64_t click_time_ms;  // 0: it was not clicked.
+  double utility, quality, sensitivity, discount;
+  int visits;  // Of the user, with this one.
+};
+using TruthSink = std::function<void(const TrueRow&)>;
+
 class Market {
  public:
   explicit Market(const MarketConfig& config);
+  // Run tells `truth` of every item shown, in the order of their slates.
+  void Tell(TruthSink truth) { truth_ = std::move(truth); }
 
   // The whole history, in no order of time (EventLog::AppendImported sorts it): the catalogue, and visits whose slates
   // an older feed made.
@@ -89,6 +106,7 @@ class Market {
   std::vector<User> users_;
   std::vector<int> on_sale_;  // Items released so far, by Run's day.
   std::uint64_t id_seed_, events_ = 0;
+  TruthSink truth_;
 };
 
 }  // namespace gfr

@@ -174,6 +174,39 @@ TEST_F(TrainTest, ARequestWithoutAClickTeachesTheSoftmaxNothing) {
   EXPECT_EQ(train().gain[0], 0);
 }
 
+TEST_F(TrainTest, NegativesLeftOutAreUndoneInTheMargins) {
+  const Rows all = RandomRows(16, 40000), held = RandomRows(17, 20000);
+  Rng rng(18);
+  Rows kept;
+  for (std::size_t i = 0; i < all.labels.size(); ++i) {
+    if (all.labels[i] == 0 && !rng.Chance(0.1)) continue;
+    kept.labels.push_back(all.labels[i]);
+    kept.values.insert(kept.values.end(), all.values.begin() + static_cast<std::ptrdiff_t>(i * kColumns),
+                       all.values.begin() + static_cast<std::ptrdiff_t>((i + 1) * kColumns));
+  }
+  const auto observed_over_expected = [&](double negatives) {
+    TrainMatrix m = kept.matrix();
+    m.negatives = negatives;
+    const auto trained = engine->Train(m, nullptr, {.depth = 4, .max_rounds = 80}, [](int, double) {});
+    const auto margins =
+        engine->PredictMargins(trained.value().ubj, held.values.data(), held.labels.size(), kColumns).value();
+    // Scored by ours: the correction is in the file.
+    std::vector<float> mine(margins.size());
+    Scorer::Make(ParseXgboost(trained.value().ubj).value())
+        .value()
+        ->Margins(held.values.data(), mine.size(), kColumns, mine.data());
+    EXPECT_EQ(mine, margins);
+    double observed = 0, expected = 0;
+    for (std::size_t i = 0; i < margins.size(); ++i) {
+      observed += held.labels[i];
+      expected += 1 / (1 + std::exp(-static_cast<double>(margins[i])));
+    }
+    return observed / expected;
+  };
+  EXPECT_NEAR(observed_over_expected(0.1), 1, 0.04);
+  EXPECT_LT(observed_over_expected(1), 0.6);
+}
+
 TEST_F(TrainTest, ImportanceEqualsXgboostsFromPython) {
   const Rows rows = RandomRows(15, 800);
   const auto trained = engine->Train(rows.matrix(), nullptr, {.depth = 4, .max_rounds = 30}, [](int, double) {});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <unordered_map>
 
 #include "base/clock.h"
 #include "evaluate/binary_metrics.h"
@@ -19,25 +20,56 @@ constexpr std::uint64_t kSeed = 20260101;
 
 // Some rows of an objective, encoded for the model.
 struct Part {
-  std::vector<float> rows, labels;
+  std::vector<float> rows, labels, weights;  // No weights: 1 each.
   std::vector<Key> users, requests;
   std::unique_ptr<const RequestGroups> groups;  // For the softmax link; else null.
   std::size_t columns = 0;
+  double negatives = 1;
   std::size_t size() const { return labels.size(); }
-  TrainMatrix matrix() const { return {rows.data(), labels.size(), columns, labels.data(), nullptr, groups.get()}; }
+  TrainMatrix matrix() const {
+    return {rows.data(), labels.size(), columns, labels.data(), weights.empty() ? nullptr : weights.data(),
+            negatives,   groups.get()};
+  }
 };
 
-Part Select(const ObjectiveRows& all, bool softmax, const Model& model, std::int64_t from_ms, std::int64_t to_ms) {
+void Weigh(const SampleConfig& sample, const std::vector<std::int64_t>& arrival_ms, Part& part) {
+  if (sample.half_life_ms == 0 && sample.max_user_rows == 0) return;
+  part.weights.assign(part.size(), 1.0f);
+  std::unordered_map<Key, double> rows_of;
+  for (const Key user : part.users) ++rows_of[user];
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    double weight = 1;
+    if (sample.half_life_ms > 0)
+      weight =
+          std::exp2(-static_cast<double>(arrival_ms.back() - arrival_ms[i]) / static_cast<double>(sample.half_life_ms));
+    if (sample.max_user_rows > 0) weight *= std::min(1.0, sample.max_user_rows / rows_of[part.users[i]]);
+    part.weights[i] = static_cast<float>(weight);
+  }
+}
+
+constexpr SampleConfig kAllAlike;
+
+Part Select(const ObjectiveRows& all, bool softmax, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
+            const SampleConfig& sample = kAllAlike) {
   Part part;
   part.columns = model.columns.size();
+  part.negatives = sample.negatives;
+  std::vector<std::int64_t> arrival_ms;
+  std::uint64_t line = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all.arrival_ms[i] < from_ms || all.arrival_ms[i] >= to_ms) continue;
+    if (i == 0 || all.offset[i] != all.offset[i - 1]) line = 0;
+    const Key key = PairKey(all.offset[i], ++line);
+    if (sample.negatives < 1 && all.label[i] == 0 && static_cast<double>(key >> 11) * 0x1p-53 >= sample.negatives)
+      continue;
     const float* row = all.features.data() + i * part.columns;
     part.rows.insert(part.rows.end(), row, row + part.columns);
     part.labels.push_back(all.label[i]);
     part.users.push_back(all.user[i]);
     part.requests.push_back(all.request[i]);
+    arrival_ms.push_back(all.arrival_ms[i]);
   }
+  Weigh(sample, arrival_ms, part);
   if (softmax) part.groups = std::make_unique<const RequestGroups>(part.requests);
   EncodeCategories(model, part.rows.data(), part.size());
   return part;
@@ -114,7 +146,7 @@ struct Fitted {
 
 Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, const Model& model, const Boundaries& b,
                    const TrainConfig& train, const XgboostTrainer& engine, bool quiet) {
-  const Part fit = Select(rows, config.softmax, model, b.begin, b.validation - config.window_ms);
+  const Part fit = Select(rows, config.softmax, model, b.begin, b.validation - config.window_ms, train.sample);
   const Part stop = Select(rows, config.softmax, model, b.validation, b.calibration);
   const Part calibrate = Select(rows, config.softmax, model, b.calibration, b.calibration_end);
   const auto positives = [](const Part& p) { return std::ranges::count(p.labels, 1.0f); };
@@ -148,7 +180,7 @@ Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, con
 Result<Forest> Refit(const ObjectiveRows& rows, bool softmax, const Model& model, std::int64_t from_ms,
                      std::int64_t to_ms, int rounds, const TrainConfig& train, const XgboostTrainer& engine,
                      std::string* bytes) {
-  const Part part = Select(rows, softmax, model, from_ms, to_ms);
+  const Part part = Select(rows, softmax, model, from_ms, to_ms, train.sample);
   XgboostParams params = train.params;
   params.max_rounds = rounds;
   GFR_ASSIGN(TrainedForest trained, engine.Train(part.matrix(), nullptr, params, [](int, double) {}));
@@ -385,6 +417,18 @@ Result<TrainConfig> TrainConfig::Read(Config& project) {
   p.seed = static_cast<std::uint64_t>(table.Integer("seed", 7, 0, 1 << 30));
   train.refit = table.Boolean("refit", true);
   GFR_TRY(table.Finish());
+  Config dataset = project.Table("dataset");
+  SampleConfig& sample = train.sample;
+  sample.negatives = dataset.Number("negatives", sample.negatives, 1e-4, 1);
+  sample.half_life_ms = dataset.DurationMs("half_life", 0);
+  sample.max_user_rows = dataset.Number("max_user_rows", 0, 0, 1e12);
+  if (sample.negatives < 1) {
+    for (Config& objective : project.Tables("objective")) {
+      if (objective.String("link", "") == "softmax")
+        dataset.Fail("negatives", "is below 1, but an objective's link is softmax, which needs whole requests");
+    }
+  }
+  GFR_TRY(dataset.Finish());
   return train;
 }
 
@@ -495,6 +539,44 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
   model.card["refit"] = config.refit ? "true" : "false";
   trained.model = std::move(model);
   return trained;
+}
+
+Result<TrainedModel> Recalibrate(const Model& model, const Dataset& data,
+                                 const std::vector<ObjectiveConfig>& objectives, const XgboostTrainer& engine) {
+  const auto refit = model.card.find("refit"), until = model.card.find("rows_until");
+  if (refit == model.card.end() || until == model.card.end())
+    return Error{ErrorCode::kInvalidArgument, "the model's card does not say which rows it has learnt from"};
+  TrainedModel made{.model = model};
+  Model half = model;
+  std::vector<TimeRange> later(objectives.size());
+  for (std::size_t o = 0; o < objectives.size(); ++o) {
+    const ObjectiveRows& rows = data.objectives[o];
+    for (std::size_t m = 0; m < model.objectives.size(); ++m) {
+      const ObjectiveModel& objective = model.objectives[m];
+      if (objective.name != objectives[o].name) continue;
+      const std::int64_t from_ms = refit->second == "true" ? std::stoll(until->second) - objectives[o].window_ms + 1
+                                                           : TestRange(model, objective.name).from_ms;
+      const Part fresh = Select(rows, objective.softmax, model, from_ms, INT64_MAX);
+      const auto positives = std::ranges::count(fresh.labels, 1.0f);
+      if (positives < 100 || static_cast<std::ptrdiff_t>(fresh.size()) - positives < 100)
+        return Error{
+            ErrorCode::kInvalidArgument,
+            "objective '" + objective.name + "' has " + std::to_string(fresh.size()) + " rows with " +
+                std::to_string(positives) +
+                " positives that the model has not learnt from; 100 of each class are needed: import more days"};
+      const auto first = std::ranges::lower_bound(rows.arrival_ms, from_ms) - rows.arrival_ms.begin();
+      later[o].from_ms = rows.arrival_ms[(static_cast<std::size_t>(first) + rows.size()) / 2];
+      const Part early = Select(rows, objective.softmax, model, from_ms, later[o].from_ms);
+      half.objectives[m].calibrator = FitCalibrator(Margins(objective.forest, early), early.labels, early.users);
+      made.model.objectives[m].calibrator = FitCalibrator(Margins(objective.forest, fresh), fresh.labels, fresh.users);
+    }
+  }
+  made.report = EvaluateModel(half, data, objectives, later, &engine, &model);
+  made.report.note =
+      "Calibrators of the first half of the rows that the model had not learnt from, judged on the second.";
+  made.model.card["recalibrated_from"] = model.version;
+  made.model.card["recalibrated_until"] = std::to_string(data.last_arrival_ms);
+  return made;
 }
 
 }  // namespace gfr

@@ -24,7 +24,16 @@ struct SplitConfig {
   static Result<SplitConfig> Read(Config& project);
 };
 
+// [dataset]: which rows a forest learns from, and how much each counts. Rows that stop, calibrate and judge are all,
+// and count alike.
+struct SampleConfig {
+  double negatives = 1;           // The rate at which rows without a label are kept, by hash.
+  std::int64_t half_life_ms = 0;  // A row counts half as much as one so much later; 0: alike.
+  double max_user_rows = 0;       // A user's rows count for no more than so many together; 0: no bound.
+};
+
 struct TrainConfig {
+  SampleConfig sample;
   XgboostParams params;
   bool refit = true;
   static Result<TrainConfig> Read(Config& project);
@@ -45,6 +54,12 @@ struct TrainedModel {
 Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
                                 const std::vector<ObjectiveConfig>& objectives, const SplitConfig& split,
                                 const TrainConfig& config, const XgboostTrainer& engine);
+
+// The model with calibrators fitted anew on the mature rows that its forests have not learnt from; the report judges
+// calibrators of the first half of those on the second, against the model as it was. kInvalidArgument when an objective
+// has fewer than 100 positives or negatives among them.
+Result<TrainedModel> Recalibrate(const Model& model, const Dataset& data,
+                                 const std::vector<ObjectiveConfig>& objectives, const XgboostTrainer& engine);
 
 struct TimeRange {
   std::int64_t from_ms = INT64_MIN, to_ms = INT64_MAX;  // By arrival, to_ms exclusive.

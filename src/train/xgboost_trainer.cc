@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <numeric>
 
 namespace gfr {
 
@@ -155,12 +157,23 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
                                             const std::function<void(int, double)>& progress) const {
   Handle d(api_->XGDMatrixFree), v(api_->XGDMatrixFree), booster(api_->XGBoosterFree), best(api_->XGBoosterFree);
   const std::string config = "{\"missing\":NaN,\"nthread\":" + std::to_string(p.threads) + "}";
+  // Of all rows, the odds of a label and the margin that they are.
+  const double positives = std::accumulate(train.labels, train.labels + train.count, 0.0);
+  const auto base =
+      static_cast<float>(positives / (positives + (static_cast<double>(train.count) - positives) / train.negatives));
+  const std::vector<float> sampled_margin(
+      train.negatives < 1 ? train.count : 0,
+      static_cast<float>(std::log(base / (1.0 - base)) - std::log(train.negatives)));
   const auto make = [&](const TrainMatrix& m, void** out) -> Status {
     GFR_TRY(api_->Check(
         api_->XGDMatrixCreateFromDense(Interface(m.rows, m.count, m.columns).c_str(), config.c_str(), out)));
     GFR_TRY(api_->Check(api_->XGDMatrixSetInfoFromInterface(*out, "label", Interface(m.labels, m.count, 0).c_str())));
     if (m.weights)
-      return api_->Check(api_->XGDMatrixSetInfoFromInterface(*out, "weight", Interface(m.weights, m.count, 0).c_str()));
+      GFR_TRY(
+          api_->Check(api_->XGDMatrixSetInfoFromInterface(*out, "weight", Interface(m.weights, m.count, 0).c_str())));
+    if (&m == &train && !sampled_margin.empty())
+      return api_->Check(api_->XGDMatrixSetInfoFromInterface(*out, "base_margin",
+                                                             Interface(sampled_margin.data(), m.count, 0).c_str()));
     return {};
   };
   GFR_TRY(make(train, &d.handle));
@@ -185,6 +198,11 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   const bool softmax = train.requests != nullptr;
   // Only differences within a request matter: margins begin at 0, and no base score is estimated.
   if (softmax) GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, "base_score", "0.5")));
+  if (train.negatives < 1) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.9g", static_cast<double>(base));
+    GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, "base_score", text)));
+  }
   std::vector<float> gradient(softmax ? train.count : 0), hessian(gradient.size());
   const auto margins_of = [&](void* matrix, const float** out) {
     const std::uint64_t* shape = nullptr;

@@ -19,7 +19,10 @@ struct TrainMatrix {
   const float* rows;  // count x columns, row-major, NaN missing.
   std::size_t count, columns;
   const float* labels;
-  const float* weights;                     // Null: all 1.
+  const float* weights;  // Null: all 1.
+  // At which rate the rows without a label were kept. The forest's margins are those of all rows: it learns the kept
+  // ones at margins less ln(rate), which is what leaving negatives out adds to the log odds. REQUIRES: 1 with requests.
+  double negatives = 1;
   const RequestGroups* requests = nullptr;  // Learn the softmax within each (softmax_link.h); null: logistic.
 };
 
