@@ -510,7 +510,8 @@ Result<double> UserBytes(FileSystem& fs, const std::string& log_folder, const Fe
     sessions.Add(session);
     all_sessions.Add(session);
     const auto items = static_cast<double>(r.event.items.size());
-    for (const ObjectiveConfig& o : objectives) labels += o.label == r.event.type ? items : 0;
+    for (const ObjectiveConfig& o : objectives)
+      labels += o.label == r.event.type && r.arrival_ms >= options.from_ms ? items : 0;
     if (r.event.type == EventType::kFeedRequest && r.arrival_ms < options.to_ms &&
         (options.from_ms == INT64_MIN || r.arrival_ms >= options.from_ms - kDayMs))
       requests += 512 + items * static_cast<double>(features.columns() * sizeof(float) + 32);
@@ -519,8 +520,8 @@ Result<double> UserBytes(FileSystem& fs, const std::string& log_folder, const Fe
   end_day();
   // Sessions and requests live for a day; of sessions that are over an index's place stays.
   return users.Estimate() * static_cast<double>(features.user_row_bytes + kEntityBytes) +
-         1.3 * most_sessions * static_cast<double>(features.session_row_bytes + 256) +
-         all_sessions.Estimate() * kEntityBytes + 1.3 * most_requests + labels * 96;
+         1.3 * most_sessions * static_cast<double>(features.session_row_bytes + 256) + all_sessions.Estimate() * 40 +
+         1.3 * most_requests + labels * 96;
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ RowBuilder::RowBuilder(const std::vector<ObjectiveConfig>& objectives, const Dat
 
 void RowBuilder::Await(const LogRecord& r) {
   const Key user = PersonOf(r.event);
-  if (user == 0 || !r.event.request_id.empty()) return;
+  if (user == 0 || !r.event.request_id.empty() || r.arrival_ms < options_.from_ms) return;
   for (const ObjectiveConfig& o : objectives_) {
     if (r.event.type != o.label) continue;
     for (const EventItem& item : r.event.items) latest_impression_.Get(PairKey(user, KeyOf(item.item_id)));
@@ -73,7 +73,8 @@ void RowBuilder::Index(const LogRecord& r) {
     }
   }
   for (std::size_t o = 0; o < objectives_.size(); ++o) {
-    if (r.event.type != objectives_[o].label) continue;
+    if (r.event.type != objectives_[o].label || r.arrival_ms < options_.from_ms)
+      continue;  // It labels what was before.
     for (const EventItem& item : r.event.items) {
       const Key key = KeyOf(item.item_id);
       labels_[o].push_back({PairKey(user, key), r.offset, r.event.time_ms});
