@@ -128,10 +128,17 @@ def main():
         rows = {name: pq.read_table(folder / "rows" / f"{name}.parquet") for name in ("pctr", "pcvr")}
         hidden = {"pctr": ["utility", "position"], "pcvr": ["utility", "quality", "sensitivity", "discount"]}
         truths = {name: joined(rows[name], truth, name) for name in rows}
-        failed = []
+        failed, position_bias = [], 0.2  # The market's own.
         for version, negatives in ((1, 1), (2, 0.1)):
             (project / "gfr.toml").write_text(toml + (f"\n[dataset]\nnegatives = {negatives}\n" if negatives < 1 else ""))
             gfr(flags.gfr, "train", "--project", project)
+            if version == 1:
+                bias = json.loads(gfr(flags.gfr, "evaluate", "--model", 1, "--from", "2026-01-05T00:00:00Z", "--position-bias", "--json", "--project", project))["objectives"]["pctr"]["position_bias"]
+                curve = [(p["position"] + 1) ** (position_bias - bias["exponent"]) - 1 for p in bias["places"]]
+                points = [p["examined"] * (p["position"] + 1) ** position_bias - 1 for p in bias["places"]]
+                print(f"position bias: exponent {bias['exponent']:.4f} {bias['exponent_interval']}, true {position_bias}; the curve is off by "
+                      f"{100 * max(map(abs, curve)):.1f} % at most, a single place by {100 * max(map(abs, points)):.1f} %", flush=True)
+                failed += [f"position bias {what}" for what, ok in (("curve", max(map(abs, curve)) <= 0.1), ("places", flags.tiny or max(map(abs, points)) <= 0.1)) if not ok]
             print(f"negatives kept at {negatives} (simulated events)", flush=True)
             for name, table in rows.items():
                 p, card = predictions(project / f"data/models/feed/{version}", name, table)

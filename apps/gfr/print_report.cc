@@ -31,6 +31,13 @@ void PrintReport(const EvaluationReport& r) {
   };
   line("model", r.ranking);
   for (const auto& [name, metrics] : r.baselines) line(name, metrics);
+  for (const ObjectiveReport& o : r.objectives) {
+    if (o.position_bias.places.empty()) continue;
+    fmt::print("  {}: place k is looked at (k + 1)^-x as often as the first, x = {}\n", o.name,
+               Text(o.position_bias.exponent));
+    for (const PositionBias::Place& p : o.position_bias.places)
+      fmt::print("    {:>3}  {}\n", p.position, Text(p.examined));
+  }
   if (!r.against.empty()) {
     fmt::print("  against {} (this model less that one, paired): MRR {}\n", r.against, Text(r.mrr_difference));
     for (const ObjectiveReport& o : r.objectives) {

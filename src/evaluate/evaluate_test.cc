@@ -158,6 +158,30 @@ TEST(Lift, OfRowsSortedByProbabilityIsTheirRateOverTheMeanRate) {
   EXPECT_NEAR(lift.back().captured, 1, 1e-12);
 }
 
+TEST(PositionBias, OfShuffledSlatesIsTheCurveThatMadeTheClicks) {
+  Rng rng(21);
+  std::vector<float> probability, label;
+  std::vector<std::uint64_t> user;
+  std::vector<int> position;
+  for (std::uint64_t slate = 0; slate < 40000; ++slate) {
+    for (int k = 0; k < 10; ++k) {
+      const double p = 0.5 * rng.Uniform();
+      probability.push_back(static_cast<float>(0.8 * p));  // The level is not the model's to know.
+      label.push_back(rng.Chance(p * std::pow(1.0 + k, -0.7)));
+      user.push_back(slate % 3000);
+      position.push_back(k);
+    }
+  }
+  const PositionBias bias = MeasurePositionBias({probability, label, user}, position, 9, 100, 1);
+  ASSERT_EQ(bias.places.size(), 9u) << "the tenth is left out";
+  EXPECT_NEAR(bias.exponent.value, 0.7, 0.03);
+  EXPECT_TRUE(bias.exponent.interval.low < 0.7 && 0.7 < bias.exponent.interval.high);
+  EXPECT_EQ(bias.places[0].examined.value, 1);
+  for (const PositionBias::Place& p : bias.places)
+    EXPECT_NEAR(p.examined.value / std::pow(1.0 + p.position, -0.7), 1, 0.1) << p.position;
+  EXPECT_TRUE(MeasurePositionBias({}, {}, 9, 10, 1).places.empty());
+}
+
 TEST(Slices, ComeWorstFirst) {
   const auto slice = [](const std::string& name, double low, double high, double auc) {
     SliceReport s{.feature = "f", .value = name};

@@ -131,6 +131,17 @@ std::string ReportToJson(const EvaluationReport& r) {
                                                     {"observed", Number(b.observed)},
                                                     {"lift", Number(b.lift)},
                                                     {"captured", Number(b.captured)}});
+    if (!o.position_bias.places.empty()) {
+      Json& bias = json["objectives"][o.name]["position_bias"];
+      bias = {{"exponent", Number(o.position_bias.exponent.value)},
+              {"exponent_interval", Pair(o.position_bias.exponent.interval)}};
+      for (const PositionBias::Place& p : o.position_bias.places)
+        bias["places"].push_back({{"position", p.position},
+                                  {"rows", p.rows},
+                                  {"positives", p.positives},
+                                  {"examined", Number(p.examined.value)},
+                                  {"interval", Pair(p.examined.interval)}});
+    }
     for (const FeatureImportance& i : o.importance)
       json["objectives"][o.name]["importance"].push_back(
           {{"feature", i.feature}, {"gain", Number(i.gain)}, {"shap", Number(i.shap)}});
@@ -263,6 +274,16 @@ std::string ReportToHtml(const EvaluationReport& r) {
                         i + 1, b.rows, b.mean_probability, b.observed, b.lift, 100 * b.captured);
       }
       html += "</table>";
+    }
+    if (!o.position_bias.places.empty()) {
+      html +=
+          "<h3>Position bias</h3><p>How often a place is looked at, for each time that the first is: positives over "
+          "what the model expects, which does not know the place. Fair where equals are placed by chance.</p>"
+          "<table><tr><th>place<th>rows<th>positives<th>looked at</tr>";
+      for (const PositionBias::Place& p : o.position_bias.places)
+        html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td>", p.position + 1, p.rows, p.positives) +
+                HtmlCell(p.examined) + "</tr>";
+      html += "<tr><td>(place)^-x<td><td>" + HtmlCell(o.position_bias.exponent) + "</tr></table>";
     }
     if (!o.slices.empty()) {
       html +=

@@ -7,6 +7,7 @@
 
 #include "evaluate/binary_metrics.h"
 #include "evaluate/grouped_metrics.h"
+#include "evaluate/position_bias.h"
 #include "evaluate/ranking_metrics.h"
 
 namespace gfr {
@@ -34,7 +35,8 @@ struct ObjectiveReport {
   std::vector<LiftBin> lift;        // By tenths.
   std::vector<SliceReport> slices;  // Worst first (SortWorstFirst).
   std::vector<FeatureImportance> importance;
-  BinaryMetrics difference;  // To `against`: this model's minus that one's, paired.
+  PositionBias position_bias;  // Without places: not asked for.
+  BinaryMetrics difference;    // To `against`: this model's minus that one's, paired.
 };
 
 struct EvaluationReport {

@@ -334,7 +334,7 @@ Result<Model> Project::LoadModel(const std::string& version) const {
 }
 
 Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms,
-                                           const std::string& against) const {
+                                           const std::string& against, bool position_bias) const {
   const auto load = [&](const std::string& wanted) -> Result<Model> {
     GFR_ASSIGN(Model loaded, LoadModel(wanted));
     if (loaded.feature_fingerprint != features_->fingerprint)
@@ -360,7 +360,7 @@ Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int6
   if (!engine.ok()) std::fprintf(stderr, "evaluate: no importance of features: %s\n", engine.error().message.c_str());
   EvaluationReport report =
       EvaluateModel(model, data, objectives_, ranges, engine.ok() ? engine.value().get() : nullptr,
-                    against.empty() ? nullptr : &other);
+                    against.empty() ? nullptr : &other, position_bias);
   const auto learnt = [&](const Model& m) {
     return m.card.at("refit") == "true" && from_ms <= std::stoll(m.card.at("rows_until"));
   };

@@ -22,6 +22,7 @@ constexpr std::uint64_t kSeed = 20260101;
 struct Part {
   std::vector<float> rows, labels, weights;  // No weights: 1 each.
   std::vector<Key> users, requests;
+  std::vector<int> lines;                       // Of its event, from 0.
   std::unique_ptr<const RequestGroups> groups;  // For the softmax link; else null.
   std::size_t columns = 0;
   double negatives = 1;
@@ -68,6 +69,7 @@ Part Select(const ObjectiveRows& all, bool softmax, const Model& model, std::int
     part.users.push_back(all.user[i]);
     part.requests.push_back(all.request[i]);
     arrival_ms.push_back(all.arrival_ms[i]);
+    part.lines.push_back(static_cast<int>(line) - 1);
   }
   Weigh(sample, arrival_ms, part);
   if (softmax) part.groups = std::make_unique<const RequestGroups>(part.requests);
@@ -301,6 +303,7 @@ std::vector<SliceReport> Slices(const Model& model, const Dataset& data, const P
   return slices;
 }
 
+constexpr int kMostPlaces = 50;
 constexpr std::size_t kExplainedRows = 500;  // SHAP values take a few milliseconds a row of a large forest.
 
 std::vector<FeatureImportance> Importance(const Model& model, const ObjectiveModel& objective, const Part& part,
@@ -441,8 +444,8 @@ TimeRange TestRange(const Model& model, const std::string& objective) {
 }
 
 EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
-                               const std::vector<TimeRange>& ranges, const XgboostTrainer* engine,
-                               const Model* against) {
+                               const std::vector<TimeRange>& ranges, const XgboostTrainer* engine, const Model* against,
+                               bool position_bias) {
   EvaluationReport report;
   const TimeRange slates = ranges[RankingObjective(objectives)];
   report.model = model.name + "/" + model.version;
@@ -466,6 +469,8 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
       entry.lift = Lift(rows, 10);
       entry.slices = Slices(model, data, part, probability);
       SortWorstFirst(entry.slices);
+      if (position_bias && objectives[o].population == EventType::kFeedImpression)
+        entry.position_bias = MeasurePositionBias(rows, part.lines, kMostPlaces, kReplicates, kSeed);
       if (engine) entry.importance = Importance(model, objective, part, *engine);
       if (against) entry.difference = Difference(*against, objective.name, data.objectives[o], ranges[o], rows);
       report.objectives.push_back(std::move(entry));

@@ -68,10 +68,11 @@ struct TimeRange {
 // Judges `model` on the rows of `ranges` (one an objective) and the slates of the range of "pctr" (else of the first),
 // ranked by it. Slices are cut by every category column (its eight most frequent values), and by price and
 // supplied_rank in quartiles. `engine` measures the importance of features; null: it is left out. `against`: another
-// model of the same features, compared on the same rows; or null.
+// model of the same features, compared on the same rows; or null. `position_bias`: measure it of objectives whose rows
+// are impressions, the place being that in the impression event.
 EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
                                const std::vector<TimeRange>& ranges, const XgboostTrainer* engine,
-                               const Model* against = nullptr);
+                               const Model* against = nullptr, bool position_bias = false);
 
 // Where the training part left off: the test range of an objective, from the model's card.
 TimeRange TestRange(const Model& model, const std::string& objective);

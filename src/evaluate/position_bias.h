@@ -1,0 +1,32 @@
+// Position bias: how much less often an item is looked at, the farther down it is shown.
+//
+// examined(k) = (positives at place k / sum of their probabilities) / (the same at place 0), with a model's
+// probabilities that know the items but not the places: the examination of a position-based model (Craswell et al.
+// 2008), where relevance is the model's (Wang et al. 2018, one step of regression EM). True as far as items of equal
+// probability are shown at places by chance: shuffled or swapped slates say it exactly, a feed that knows more than the
+// model puts its better items first and makes it look steeper. A model that reads the place itself (supplied_rank)
+// has explained it already and shows 1 everywhere. Thread safety: pure functions.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "evaluate/binary_metrics.h"
+
+namespace gfr {
+
+struct PositionBias {
+  struct Place {
+    int position;  // From 0.
+    std::uint64_t rows, positives;
+    Estimate examined;
+  };
+  std::vector<Place> places;  // Up to the last with a positive.
+  Estimate exponent;          // Of examined(k) = (1 + k)^-exponent, by maximum likelihood of the positives as Poisson.
+};
+
+// REQUIRES: one position from 0 a row. Places from `most` on are left out. Intervals: 95 % bootstrap over users.
+PositionBias MeasurePositionBias(const BinaryRows& rows, std::span<const int> position, int most, int replicates,
+                                 std::uint64_t seed);
+
+}  // namespace gfr
