@@ -537,8 +537,8 @@ Result<int> PartitionsFor(FileSystem& fs, const std::string& log_folder, const F
     GFR_ASSIGN(const std::uint64_t size, file->size());
     bytes += size;
   }
-  // Half is for the state that all users share, which every worker has.
-  const double budget = 0.5 * static_cast<double>(options.memory_bytes);
+  // A third is for the state that all users share, which every worker has, and for the program.
+  const double budget = 0.65 * static_cast<double>(options.memory_bytes);
   // At the least a record has 64 bytes, and makes a user and a session.
   const double most = static_cast<double>(bytes) / 64 *
                       static_cast<double>(features.user_row_bytes + features.session_row_bytes + kEntityBytes * 2);

@@ -16,8 +16,8 @@
 
 namespace gfr {
 
-// How many partitions `options` asks for: its own number; or 1 when the users' state fits into half of its memory, else
-// as many as that takes. A log that could need more than that is read once to know.
+// How many partitions `options` asks for: its own number; or 1 when the users' state fits into two thirds of its
+// memory, else as many as that takes. A log that could need more than that is read once to know.
 Result<int> PartitionsFor(FileSystem& fs, const std::string& log_folder, const FeatureSet& features,
                           const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options);
 
