@@ -71,6 +71,25 @@ TEST(ByteReaderTest, ReadsWhatWasPutAndNeverPastTheEnd) {
   EXPECT_TRUE(many.bad);
 }
 
+TEST(ResultTest, AValueTakenOfATemporaryOutlivesIt) {
+  static_assert(!std::is_reference_v<decltype(std::declval<Result<std::string>>().value())>);
+  int ended = 0;
+  struct Counted {
+    explicit Counted(int* e) : ended(e) {}
+    Counted(Counted&& other) noexcept : ended(std::exchange(other.ended, nullptr)) {}
+    ~Counted() {
+      if (ended != nullptr) ++*ended;
+    }
+    int* ended;
+  };
+  {
+    const auto& held = Result<Counted>(Counted(&ended)).value();
+    EXPECT_EQ(ended, 0) << "it lives as long as its name";
+    EXPECT_NE(held.ended, nullptr);
+  }
+  EXPECT_EQ(ended, 1);
+}
+
 TEST(Size, ReadsItsUnitsAndRefusesOthers) {
   EXPECT_EQ(ParseSize("0").value(), 0u);
   EXPECT_EQ(ParseSize("900B").value(), 900u);

@@ -15,11 +15,6 @@ bool NamesRequest(EventType population) {
   return population == EventType::kFeedImpression || population == EventType::kFeedClick;
 }
 
-bool IsTouch(EventType type) {
-  return type == EventType::kFeedClick || type == EventType::kItemView || type == EventType::kCartAdd ||
-         type == EventType::kWishlistAdd || type == EventType::kPurchase;
-}
-
 struct NextOf {
   const std::unordered_map<Key, Key>& to;
   Key operator()(Key user) const {

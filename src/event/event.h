@@ -42,6 +42,17 @@ inline constexpr int kEventTypes = 20;  // Highest value + 1.
 std::string_view EventTypeName(EventType type);           // "feed.click"
 Result<EventType> ParseEventType(std::string_view name);  // kInvalidArgument names the valid ones.
 
+// Whether a user turned to the event's items by it: they become what was touched last, of the user and the session. An
+// impression is shown, and taking something back (cart.remove, item.hide, a return) turns away.
+constexpr bool IsTouch(EventType type) {
+  return type == EventType::kFeedClick || type == EventType::kItemView || type == EventType::kCartAdd ||
+         type == EventType::kWishlistAdd || type == EventType::kPurchase;
+}
+// Whether an event of this type says of which kind it is.
+constexpr bool HasKind(EventType type) {
+  return type == EventType::kItemView || type == EventType::kSearch || type == EventType::kFilter;
+}
+
 inline constexpr std::size_t kMaxVectorSize = 1024;
 
 // A named value of an item, user or request: a number, or a category when `text` is not empty, or a vector (of items

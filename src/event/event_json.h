@@ -20,8 +20,8 @@ struct JsonLimits {
 
 struct Rejection {
   std::size_t index;  // Of the event in the body.
-  std::string code;   // bad_json, bad_type, unknown_type, missing_field, too_large (and of the log: future_time,
-                      // id_collision, erased)
+  std::string code;   // bad_json, bad_type, unknown_type, missing_field, too_large; of the log: future_time,
+                      // id_collision; of the server: erased.
   std::string message;
 };
 

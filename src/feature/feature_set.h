@@ -97,14 +97,15 @@ struct FeatureSet {
   static Result<std::shared_ptr<const FeatureSet>> Make(Config& config);
 };
 
-// Which events a view counts: types, and of item.view only these kinds when there are any.
+// Which events a view counts: types, and of those that have kinds (item.view, search, filter) only these when there are
+// any; of other types all.
 struct EventFilter {
   std::uint32_t types = 0;
   std::vector<Key> kinds;
   std::string canonical;
   bool Counts(const EventLine& line) const noexcept {
     if (!(types >> static_cast<unsigned>(line.type) & 1u)) return false;
-    if (kinds.empty()) return true;
+    if (kinds.empty() || !HasKind(line.type)) return true;
     for (const Key kind : kinds) {
       if (kind == line.kind) return true;
     }

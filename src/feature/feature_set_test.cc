@@ -102,5 +102,22 @@ TEST(FeatureSet, FingerprintIsOfTheMeaningNotOfTheName) {
   EXPECT_NE(of("a", "7d"), of("a", "14d"));
 }
 
+TEST(EventFilter, KeepsTheKindsOfTypesThatHaveThemAndAllOfOthers) {
+  const auto set = MakeSet(
+      "[[feature]]\nname = \"f\"\ntype = \"count\"\nscope = \"user\"\nevents = [\"feed.click\", \"item.view\"]\n"
+      "kinds = [\"image\"]\n[[feature]]\nname = \"g\"\ntype = \"count\"\nscope = \"user\"\nevents = [\"item.view\"]\n"
+      "kinds = [\"image\"]\n");
+  ASSERT_TRUE(set.ok()) << set.error().ToString();
+  const EventFilter& both = set.value()->features[0].config->events;
+  EXPECT_TRUE(both.Counts({.type = EventType::kFeedClick}));
+  EXPECT_TRUE(both.Counts({.type = EventType::kItemView, .kind = KeyOf("image")}));
+  EXPECT_FALSE(both.Counts({.type = EventType::kItemView, .kind = KeyOf("info")}));
+  EXPECT_FALSE(both.Counts({.type = EventType::kItemView}));
+  EXPECT_FALSE(both.Counts({.type = EventType::kSearch, .kind = KeyOf("image")}));
+  // Such a mixture counts more than it once did, and says so in its fingerprint; views alone do not.
+  EXPECT_THAT(set.value()->features[0].view->spec().canonical, HasSubstr("and all without"));
+  EXPECT_THAT(set.value()->features[1].view->spec().canonical, Not(HasSubstr("and all without")));
+}
+
 }  // namespace
 }  // namespace gfr

@@ -142,6 +142,9 @@ EventFilter ReadEvents(Config& table, const char* key, std::vector<std::string> 
   std::ranges::sort(filter.kinds);
   filter.canonical = std::to_string(filter.types);
   for (const Key kind : filter.kinds) filter.canonical += "," + std::to_string(kind);
+  std::uint32_t with_kinds = 0;
+  for (int t = 0; t < kEventTypes; ++t) with_kinds |= std::uint32_t{HasKind(static_cast<EventType>(t))} << t;
+  if (!kinds.empty() && (filter.types & ~with_kinds) != 0) filter.canonical += ",and all without";
   return filter;
 }
 

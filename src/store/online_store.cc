@@ -22,11 +22,6 @@ void Touch(Key item, UserHeader& user) {
 
 bool Known(const PropertyValue& v) { return v.category != 0 || !std::isnan(v.number); }
 
-bool IsTouch(EventType type) {
-  return type == EventType::kFeedClick || type == EventType::kItemView || type == EventType::kCartAdd ||
-         type == EventType::kWishlistAdd || type == EventType::kPurchase;
-}
-
 // Of an event without a session: what the residue of an erased user's event says.
 Key LastItemOf(const Event& event) {
   if (!event.user_id.empty() || !IsResidue(event)) return 0;
