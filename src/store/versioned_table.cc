@@ -86,6 +86,9 @@ VersionedTable::VersionedTable(Timeline& timeline, std::uint32_t row_bytes)
       version_memory_(sizeof(Version) + row_bytes),
       index_(new Index(kFirstCapacity)) {
   assert(row_bytes % 8 == 0);
+  version_memory_.Ensure(0);  // None, as an erased row that everyone sees: what an entity without a version has.
+  VersionAt(0).stamp.store(INT64_MIN, std::memory_order_relaxed);
+  VersionAt(0).erased = 1;
 }
 
 VersionedTable::~VersionedTable() { delete index_.load(); }
@@ -210,7 +213,13 @@ std::byte* VersionedTable::Write(Key key, std::int64_t stamp) {
 
 void VersionedTable::Erase(Key key, std::int64_t stamp) {
   timeline_.NoteWrite(stamp);
-  if (const std::uint32_t id = IdOf(key); id != kNoId) Renew(id, stamp, false).erased = 1;
+  const std::uint32_t id = IdOf(key);
+  if (id == kNoId) return;
+  if (!timeline_.exclusive()) {
+    Renew(id, stamp, false).erased = 1;
+  } else if (const std::uint32_t v = EntityAt(id).newest.exchange(0, std::memory_order_relaxed); v != 0) {
+    free_.push_back(v);  // Nobody reads.
+  }
 }
 
 const std::byte* VersionedTable::Visible(std::uint32_t v, std::int64_t bound) const noexcept {

@@ -101,7 +101,7 @@ class VersionedTable {
  private:
   struct Entity {
     Key key;
-    std::atomic<std::uint32_t> newest;  // A version; never none.
+    std::atomic<std::uint32_t> newest;  // A version; 0: erased while the timeline was exclusive.
   };
   struct Version {
     std::atomic<std::int64_t> stamp;  // Goes up while it is unpublished.
