@@ -87,6 +87,9 @@ class CommandLine(unittest.TestCase):
             run("evaluate", "--project", project, "--from", "soon", expect=2)
             self.assertEqual(run_json("evaluate", "--project", project)["objectives"]["pctr"]["rows"], trained["objectives"]["pctr"]["rows"])
             self.assertFalse(run_json("train", "--project", project)["champion"])
+            models = project / "data/models/feed"  # One seed and thread count: equal bytes.
+            for name in ("pctr.ubj", "pctr.calibration.json", "pcvr.ubj", "pcvr.calibration.json"):
+                self.assertEqual((models / "1" / name).read_bytes(), (models / "2" / name).read_bytes(), name)
             pages = [folder / "1.html", folder / "2.html"]
             reports = [run("evaluate", "--model", "1", "--against", "2", "--html", page, "--json", "--project", project)[0] for page in pages]
             self.assertEqual(*reports)
