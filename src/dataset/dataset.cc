@@ -68,24 +68,12 @@ class DatasetSink final : public RowSink {
 // One partition, without files.
 Status ReplayAll(FileSystem& fs, const std::string& log_folder, const std::vector<ObjectiveConfig>& objectives,
                  const DatasetOptions& options, OnlineStore& store, RowSink& sink, Dataset& about) {
-  AliasMap people;
-  {
-    GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
-    for (LogRecord record;;) {
-      GFR_ASSIGN(const bool more, reader->Next(&record, 1u << static_cast<unsigned>(EventType::kUserAlias)));
-      if (!more) break;
-      people.Join(record.event);
-    }
-  }
+  GFR_ASSIGN(const AliasMap people, AliasMap::Of(fs, log_folder));
   RowBuilder builder(objectives, options, people, store, sink);
-  {
-    GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
-    for (LogRecord record;;) {
-      GFR_ASSIGN(const bool more, reader->Next(&record, builder.awaited_types()));
-      if (!more) break;
-      builder.Await(record);
-    }
-  }
+  GFR_TRY(ForEachRecord(fs, log_folder, builder.awaited_types(), [&](const LogRecord& r) {
+    builder.Await(r);
+    return Status();
+  }));
   Overview overview;
   for (const bool replay : {false, true}) {
     GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));

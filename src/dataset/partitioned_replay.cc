@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/progress.h"
+#include "base/time.h"
 #include "log/event_log.h"
 #include "log/segment.h"
 
@@ -274,15 +275,8 @@ class Replay {
 
  private:
   Status Route(const std::string& log_folder, const std::function<void(const LogRecord&)>& each) {
+    GFR_ASSIGN(people_, AliasMap::Of(fs_, log_folder));
     LogRecord record;
-    {
-      GFR_ASSIGN(const auto reader, LogReader::Open(fs_, log_folder));
-      for (;;) {
-        GFR_ASSIGN(const bool more, reader->Next(&record, 1u << static_cast<unsigned>(EventType::kUserAlias)));
-        if (!more) break;
-        people_.Join(record.event);
-      }
-    }
     GFR_ASSIGN(const auto reader, LogReader::Open(fs_, log_folder));
     Progress progress("route", 0, "events");
     // Only the catalogue is folded here: its epochs, which the lines of all partitions need.
@@ -484,12 +478,10 @@ class DistinctKeys {
 };
 
 constexpr std::size_t kEntityBytes = 64;  // Of a row's header, key and places in indexes.
-constexpr std::int64_t kDayMs = 24 * 3600 * 1000;
 
 // Bytes that the users, sessions, labels and open requests of a whole log take, by one pass over it.
 Result<double> UserBytes(FileSystem& fs, const std::string& log_folder, const FeatureSet& features,
                          const DatasetOptions& options, const std::vector<ObjectiveConfig>& objectives) {
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
   Progress progress("measure", 0, "events");
   DistinctKeys users, all_sessions, sessions;
   double labels = 0, requests = 0, most_sessions = 0, most_requests = 0;
@@ -498,10 +490,8 @@ Result<double> UserBytes(FileSystem& fs, const std::string& log_folder, const Fe
     most_sessions = std::max(most_sessions, std::exchange(sessions, {}).Estimate());
     most_requests = std::max(most_requests, std::exchange(requests, 0));
   };
-  LogRecord r;
-  for (std::uint64_t done = 0;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&r));
-    if (!more) break;
+  std::uint64_t done = 0;
+  GFR_TRY(ForEachRecord(fs, log_folder, kAllTypes, [&](const LogRecord& r) {
     if (r.arrival_ms / kDayMs != day) end_day();
     day = r.arrival_ms / kDayMs;
     const Key user = KeyOf(r.event.user_id);
@@ -516,7 +506,8 @@ Result<double> UserBytes(FileSystem& fs, const std::string& log_folder, const Fe
         (options.from_ms == INT64_MIN || r.arrival_ms >= options.from_ms - kDayMs))
       requests += 512 + items * static_cast<double>(features.columns() * sizeof(float) + 32);
     progress.Update(++done);
-  }
+    return Status();
+  }));
   end_day();
   // Sessions and requests live for a day; of sessions that are over an index's place stays.
   return users.Estimate() * static_cast<double>(features.user_row_bytes + kEntityBytes) +

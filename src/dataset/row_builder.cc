@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/time.h"
+#include "log/event_log.h"
 #include "store/alias.h"
 
 namespace gfr {
 namespace {
 
 constexpr Key kRequestSalt = 0x9e3779b97f4a7c15u;
-constexpr std::int64_t kOpenRequestMs = 24 * 3600 * 1000;  // What comes later belongs to no request.
+constexpr std::int64_t kOpenRequestMs = kDayMs;  // What comes later belongs to no request.
 
 bool NamesRequest(EventType population) {
   return population == EventType::kFeedImpression || population == EventType::kFeedClick;
@@ -26,6 +28,15 @@ struct NextOf {
 }  // namespace
 
 Key AliasMap::Resolve(Key user) const { return ResolveAlias(user, NextOf{to_}); }
+
+Result<AliasMap> AliasMap::Of(FileSystem& fs, const std::string& log_folder) {
+  AliasMap people;
+  GFR_TRY(ForEachRecord(fs, log_folder, 1u << static_cast<unsigned>(EventType::kUserAlias), [&](const LogRecord& r) {
+    people.Join(r.event);
+    return Status();
+  }));
+  return people;
+}
 
 Key AliasMap::PersonOf(const Event& event) const {
   return event.user_id.empty() ? SessionKey(0, KeyOf(event.session_id)) : Resolve(KeyOf(event.user_id));
@@ -163,14 +174,14 @@ void RowBuilder::OpenServedBefore(std::uint64_t offset) {
 }
 
 void RowBuilder::Open(const LogRecord& r, std::int64_t now_ms, std::int64_t epoch_end_ms) {
-  OpenRequest open{.arrival_ms = r.arrival_ms,
-                   .as_of = r.event.served.columns > 0 ? r.event.served.as_of : static_cast<std::int64_t>(r.offset) - 1,
-                   .now_ms = now_ms};
-  for (const EventItem& item : r.event.items) open.items.push_back(KeyOf(item.item_id));
   store_.AdvanceTo(epoch_end_ms);
   // Its impressions and clicks come within kOpenRequestMs, if they are to find it.
   if (r.arrival_ms < options_.from_ms && options_.from_ms - r.arrival_ms > kOpenRequestMs) return;
   if (r.event.served.columns == 0 && r.arrival_ms >= options_.to_ms) return;
+  OpenRequest open{.arrival_ms = r.arrival_ms,
+                   .as_of = r.event.served.columns > 0 ? r.event.served.as_of : static_cast<std::int64_t>(r.offset) - 1,
+                   .now_ms = now_ms};
+  for (const EventItem& item : r.event.items) open.items.push_back(KeyOf(item.item_id));
   open.features.resize(open.items.size() * columns_);
   // Of a slate that the server made itself, the order is not the caller's.
   const bool supplied =

@@ -9,8 +9,6 @@
 namespace gfr {
 namespace {
 
-constexpr std::uint32_t kMaxVector = 1024;
-
 std::string Join(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
@@ -25,7 +23,7 @@ std::uint32_t VectorSize(std::string_view type) {
   if (!type.starts_with("vector:")) return 0;
   type.remove_prefix(7);
   const auto [end, code] = std::from_chars(type.data(), type.data() + type.size(), size);
-  return code == std::errc{} && end == type.data() + type.size() && size <= kMaxVector ? size : 0;
+  return code == std::errc{} && end == type.data() + type.size() && size <= kMaxVectorSize ? size : 0;
 }
 
 class SchemaReader {

@@ -55,7 +55,7 @@ Result<ErasedPerson> FindPerson(FileSystem& fs, const std::string& log_folder, c
 Result<std::vector<ErasedPerson>> FindDeleted(FileSystem& fs, const std::string& log_folder);
 
 struct ErasedRecords {
-  std::array<std::uint64_t, 20> by_type{};
+  std::array<std::uint64_t, kEventTypes> by_type{};
   std::uint64_t records = 0, slates = 0;   // Slates: feed.requests that the server served.
   std::int64_t first_ms = 0, last_ms = 0;  // Arrival.
   std::vector<std::string> segments;       // Names of those that hold one.

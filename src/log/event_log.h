@@ -79,4 +79,8 @@ class LogReader {
   std::unique_ptr<State> state_;
 };
 
+// Gives every whole record whose type is in `types` to `each`, in log order, until that returns an error.
+Status ForEachRecord(FileSystem& fs, const std::string& folder, std::uint32_t types,
+                     const std::function<Status(const LogRecord&)>& each);
+
 }  // namespace gfr

@@ -74,4 +74,14 @@ Result<bool> LogReader::Next(LogRecord* record, std::uint32_t types) {
   }
 }
 
+Status ForEachRecord(FileSystem& fs, const std::string& folder, std::uint32_t types,
+                     const std::function<Status(const LogRecord&)>& each) {
+  GFR_ASSIGN(const auto reader, LogReader::Open(fs, folder));
+  for (LogRecord record;;) {
+    GFR_ASSIGN(const bool more, reader->Next(&record, types));
+    if (!more) return {};
+    GFR_TRY(each(record));
+  }
+}
+
 }  // namespace gfr

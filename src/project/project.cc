@@ -285,11 +285,7 @@ Result<Project::Trained> Project::TrainOn(const Dataset& data) {
 }
 
 Result<Project::Trained> Project::Recalibrate(const std::string& version, const DatasetOptions& options) {
-  GFR_ASSIGN(const Model model, LoadModel(version));
-  if (model.feature_fingerprint != features_->fingerprint)
-    return Error{ErrorCode::kInvalidArgument, "model " + model.version +
-                                                  " was trained on other feature definitions than gfr.toml has now; "
-                                                  "run `gfr train`"};
+  GFR_ASSIGN(const Model model, LoadCurrent(version));
   GFR_ASSIGN(const Dataset data, MakeDataset(options));
   GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
   GFR_ASSIGN(TrainedModel made, gfr::Recalibrate(model, data, objectives_, *engine));
@@ -333,20 +329,21 @@ Result<Model> Project::LoadModel(const std::string& version) const {
   return ModelFromFiles(files, kModelName, wanted);
 }
 
+Result<Model> Project::LoadCurrent(const std::string& version) const {
+  GFR_ASSIGN(Model model, LoadModel(version));
+  if (model.feature_fingerprint != features_->fingerprint)
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "model " + model.version + " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
+  return model;
+}
+
 Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms,
                                            const std::string& against, bool position_bias) const {
-  const auto load = [&](const std::string& wanted) -> Result<Model> {
-    GFR_ASSIGN(Model loaded, LoadModel(wanted));
-    if (loaded.feature_fingerprint != features_->fingerprint)
-      return Error{ErrorCode::kInvalidArgument,
-                   "model " + loaded.version +
-                       " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
-    return loaded;
-  };
-  GFR_ASSIGN(const Model model, load(version));
+  GFR_ASSIGN(const Model model, LoadCurrent(version));
   Model other;
   if (!against.empty()) {
-    GFR_ASSIGN(other, load(against));
+    GFR_ASSIGN(other, LoadCurrent(against));
   }
   std::vector<TimeRange> ranges(objectives_.size(), {from_ms, to_ms});
   const bool own_test = from_ms == INT64_MIN && to_ms == INT64_MAX;

@@ -100,6 +100,7 @@ class Project {
   static constexpr const char* kModelName = "feed";
 
  private:
+  Result<Model> LoadCurrent(const std::string& version) const;  // kInvalidArgument: of other feature definitions.
   Result<Trained> Keep(TrainedModel trained, const Dataset& data);
   Status AppendToLog(std::vector<Event> events, Imported* imported);
   Status RebuildLog(std::vector<Event> events, Imported* imported);

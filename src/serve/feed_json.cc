@@ -11,8 +11,6 @@ using Json = nlohmann::ordered_json;
 
 Json Number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
 
-constexpr std::size_t kMaxVector = 1024;
-
 std::vector<Property> PropertiesOf(const Json& object, const char* key) {
   std::vector<Property> list;
   if (!object.contains(key)) return list;
@@ -22,12 +20,12 @@ std::vector<Property> PropertiesOf(const Json& object, const char* key) {
       list.push_back({.name = name, .text = value.get<std::string>()});
     else if (value.is_number())
       list.push_back({.name = name, .number = value.get<double>()});
-    else if (value.is_array() && !value.empty() && value.size() <= kMaxVector &&
+    else if (value.is_array() && !value.empty() && value.size() <= kMaxVectorSize &&
              std::ranges::all_of(value, [](const Json& x) { return x.is_number(); }))
       list.push_back({.name = name, .vector = value.get<std::vector<float>>()});
     else
       throw BadRequest{std::string(key) + "." + name + " is neither a string nor a number nor a list of at most " +
-                       std::to_string(kMaxVector) + " numbers"};
+                       std::to_string(kMaxVectorSize) + " numbers"};
   }
   return list;
 }

@@ -143,7 +143,6 @@ std::size_t RankingObjective(const std::vector<ObjectiveConfig>& objectives) {
 struct Fitted {
   ObjectiveModel objective;
   int rounds;
-  std::vector<double> gain;
 };
 
 Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, const Model& model, const Boundaries& b,
@@ -169,8 +168,7 @@ Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, con
       std::fprintf(stderr, "train %s: round %d, log loss %.5f\n", config.name.c_str(), round, loss);
   };
   GFR_ASSIGN(TrainedForest trained, engine.Train(fit.matrix(), &validation, train.params, progress));
-  Fitted fitted{
-      .objective = {.name = config.name, .softmax = config.softmax}, .rounds = trained.rounds, .gain = trained.gain};
+  Fitted fitted{.objective = {.name = config.name, .softmax = config.softmax}, .rounds = trained.rounds};
   GFR_ASSIGN(fitted.objective.forest, ParseXgboost(trained.ubj));
   fitted.objective.forest_bytes = std::move(trained.ubj);
   fitted.objective.calibrator =
