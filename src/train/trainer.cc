@@ -146,7 +146,7 @@ struct Fitted {
 };
 
 Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, const Model& model, const Boundaries& b,
-                   const TrainConfig& train, const XgboostTrainer& engine, bool quiet) {
+                   const TrainConfig& train, const ForestTrainer& engine, bool quiet) {
   const Part fit = Select(rows, config.softmax, model, b.begin, b.validation - config.window_ms, train.sample);
   const Part stop = Select(rows, config.softmax, model, b.validation, b.calibration);
   const Part calibrate = Select(rows, config.softmax, model, b.calibration, b.calibration_end);
@@ -178,7 +178,7 @@ Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, con
 
 // Trains `rounds` rounds on the rows of [from, to); `bytes` gets the forest as XGBoost wrote it, when it is wanted.
 Result<Forest> Refit(const ObjectiveRows& rows, bool softmax, const Model& model, std::int64_t from_ms,
-                     std::int64_t to_ms, int rounds, const TrainConfig& train, const XgboostTrainer& engine,
+                     std::int64_t to_ms, int rounds, const TrainConfig& train, const ForestTrainer& engine,
                      std::string* bytes) {
   const Part part = Select(rows, softmax, model, from_ms, to_ms, train.sample);
   XgboostParams params = train.params;
@@ -305,7 +305,7 @@ constexpr int kMostPlaces = 50;
 constexpr std::size_t kExplainedRows = 500;  // SHAP values take a few milliseconds a row of a large forest.
 
 std::vector<FeatureImportance> Importance(const Model& model, const ObjectiveModel& objective, const Part& part,
-                                          const XgboostTrainer& engine) {
+                                          const ForestTrainer& engine) {
   std::vector<float> sample;  // Spread evenly.
   const std::size_t count = std::min(part.size(), kExplainedRows);
   for (std::size_t i = 0; i < count; ++i) {
@@ -343,7 +343,7 @@ std::vector<std::span<const float>> Spans(const std::vector<std::vector<float>>&
 
 // Trains pctr again on each of several earlier ends and compares on what follows: no fold sees its own future.
 Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<ObjectiveConfig>& objectives,
-                const SplitConfig& split, const TrainConfig& train, const XgboostTrainer& engine,
+                const SplitConfig& split, const TrainConfig& train, const ForestTrainer& engine,
                 EvaluationReport& report) {
   const std::size_t o = RankingObjective(objectives);
   const double width = std::min(split.test, 0.5 / split.folds);
@@ -442,7 +442,7 @@ TimeRange TestRange(const Model& model, const std::string& objective) {
 }
 
 EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
-                               const std::vector<TimeRange>& ranges, const XgboostTrainer* engine, const Model* against,
+                               const std::vector<TimeRange>& ranges, const ForestTrainer* engine, const Model* against,
                                bool position_bias) {
   EvaluationReport report;
   const TimeRange slates = ranges[RankingObjective(objectives)];
@@ -491,7 +491,7 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
 
 Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
                                 const std::vector<ObjectiveConfig>& objectives, const SplitConfig& split,
-                                const TrainConfig& config, const XgboostTrainer& engine) {
+                                const TrainConfig& config, const ForestTrainer& engine) {
   std::vector<Boundaries> parts;
   std::vector<TimeRange> test;
   std::int64_t first_validation = INT64_MAX;
@@ -545,7 +545,7 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
 }
 
 Result<TrainedModel> Recalibrate(const Model& model, const Dataset& data,
-                                 const std::vector<ObjectiveConfig>& objectives, const XgboostTrainer& engine) {
+                                 const std::vector<ObjectiveConfig>& objectives, const ForestTrainer& engine) {
   const auto refit = model.card.find("refit"), until = model.card.find("rows_until");
   if (refit == model.card.end() || until == model.card.end())
     return Error{ErrorCode::kInvalidArgument, "the model's card does not say which rows it has learnt from"};

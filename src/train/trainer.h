@@ -53,13 +53,13 @@ struct TrainedModel {
 
 Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
                                 const std::vector<ObjectiveConfig>& objectives, const SplitConfig& split,
-                                const TrainConfig& config, const XgboostTrainer& engine);
+                                const TrainConfig& config, const ForestTrainer& engine);
 
 // The model with calibrators fitted anew on the mature rows that its forests have not learnt from; the report judges
 // calibrators of the first half of those on the second, against the model as it was. kInvalidArgument when an objective
 // has fewer than 100 positives or negatives among them.
 Result<TrainedModel> Recalibrate(const Model& model, const Dataset& data,
-                                 const std::vector<ObjectiveConfig>& objectives, const XgboostTrainer& engine);
+                                 const std::vector<ObjectiveConfig>& objectives, const ForestTrainer& engine);
 
 struct TimeRange {
   std::int64_t from_ms = INT64_MIN, to_ms = INT64_MAX;  // By arrival, to_ms exclusive.
@@ -71,7 +71,7 @@ struct TimeRange {
 // model of the same features, compared on the same rows; or null. `position_bias`: measure it of objectives whose rows
 // are impressions, the place being that in the impression event.
 EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
-                               const std::vector<TimeRange>& ranges, const XgboostTrainer* engine,
+                               const std::vector<TimeRange>& ranges, const ForestTrainer* engine,
                                const Model* against = nullptr, bool position_bias = false);
 
 // Where the training part left off: the test range of an objective, from the model's card.

@@ -114,6 +114,25 @@ double SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector<
 
 }  // namespace
 
+std::vector<std::pair<std::string, std::string>> XgboostParameters(const XgboostParams& p) {
+  return {{"objective", "binary:logistic"},
+          {"tree_method", "hist"},
+          {"max_depth", std::to_string(p.depth)},
+          {"eta", std::to_string(p.eta)},
+          {"min_child_weight", std::to_string(p.min_child_weight)},
+          {"lambda", std::to_string(p.lambda)},
+          {"subsample", std::to_string(p.subsample)},
+          {"colsample_bytree", std::to_string(p.colsample)},
+          {"max_bin", std::to_string(p.max_bin)},
+          {"seed", std::to_string(p.seed)},
+          {"eval_metric", "logloss"}};
+}
+
+float BaseRate(const TrainMatrix& train) {
+  const double positives = std::accumulate(train.labels, train.labels + train.count, 0.0);
+  return static_cast<float>(positives / (positives + (static_cast<double>(train.count) - positives) / train.negatives));
+}
+
 XgboostTrainer::XgboostTrainer(std::unique_ptr<Api> api) : api_(std::move(api)) {}
 XgboostTrainer::~XgboostTrainer() = default;
 
@@ -158,9 +177,7 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   Handle d(api_->XGDMatrixFree), v(api_->XGDMatrixFree), booster(api_->XGBoosterFree), best(api_->XGBoosterFree);
   const std::string config = "{\"missing\":NaN,\"nthread\":" + std::to_string(p.threads) + "}";
   // Of all rows, the odds of a label and the margin that they are.
-  const double positives = std::accumulate(train.labels, train.labels + train.count, 0.0);
-  const auto base =
-      static_cast<float>(positives / (positives + (static_cast<double>(train.count) - positives) / train.negatives));
+  const float base = BaseRate(train);
   const std::vector<float> sampled_margin(
       train.negatives < 1 ? train.count : 0,
       static_cast<float>(std::log(base / (1.0 - base)) - std::log(train.negatives)));
@@ -180,21 +197,10 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   if (validation) GFR_TRY(make(*validation, &v.handle));
   void* matrices[] = {d.handle, v.handle};
   GFR_TRY(api_->Check(api_->XGBoosterCreate(matrices, validation ? 2 : 1, &booster.handle)));
-  const std::pair<const char*, std::string> parameters[] = {{"objective", "binary:logistic"},
-                                                            {"tree_method", "hist"},
-                                                            {"max_depth", std::to_string(p.depth)},
-                                                            {"eta", std::to_string(p.eta)},
-                                                            {"min_child_weight", std::to_string(p.min_child_weight)},
-                                                            {"lambda", std::to_string(p.lambda)},
-                                                            {"subsample", std::to_string(p.subsample)},
-                                                            {"colsample_bytree", std::to_string(p.colsample)},
-                                                            {"max_bin", std::to_string(p.max_bin)},
-                                                            {"nthread", std::to_string(p.threads)},
-                                                            {"seed", std::to_string(p.seed)},
-                                                            {"eval_metric", "logloss"},
-                                                            {"verbosity", "0"}};
+  auto parameters = XgboostParameters(p);
+  parameters.insert(parameters.end(), {{"nthread", std::to_string(p.threads)}, {"verbosity", "0"}});
   for (const auto& [name, value] : parameters)
-    GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, name, value.c_str())));
+    GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, name.c_str(), value.c_str())));
   const bool softmax = train.requests != nullptr;
   // Only differences within a request matter: margins begin at 0, and no base score is estimated.
   if (softmax) GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, "base_score", "0.5")));

@@ -1,5 +1,5 @@
-// XgboostTrainer: XGBoost (tree_method hist, binary:logistic) through its C API, loaded at run time; only `gfr train`
-// loads it.
+// ForestTrainer: rows to a forest. XgboostTrainer: XGBoost (tree_method hist, binary:logistic) through its C API,
+// loaded at run time; only `gfr train` loads it. CallerTrainer (caller_trainer.h) has it done elsewhere.
 //
 // Thread safety: one training at a time.
 #pragma once
@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -43,27 +44,45 @@ struct TrainedForest {
   std::vector<double> gain;  // Total gain a column.
 };
 
-class XgboostTrainer {
+// What XGBoost is told of `params`, by its own names; not how many threads.
+std::vector<std::pair<std::string, std::string>> XgboostParameters(const XgboostParams& params);
+
+// The share of positives among all rows, those left out too.
+float BaseRate(const TrainMatrix& train);
+
+class ForestTrainer {
  public:
-  // kNotFound when the library or one of its functions is missing.
-  static Result<std::unique_ptr<XgboostTrainer>> Load(const std::string& library_path);
-  ~XgboostTrainer();
+  virtual ~ForestTrainer() = default;
 
   // With `validation`: early stopping on its log loss, the best rounds are kept. Without: exactly max_rounds. With
   // `requests` (of both or none): gradient n p - y and hessian n p (1 - p), p the row's share of its request's n
   // positives, by weight; the log loss is then the mean over positives of -ln p. A request without a positive teaches
   // nothing.
-  Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const XgboostParams& params,
-                              const std::function<void(int round, double log_loss)>& progress) const;
-  Result<std::vector<float>> PredictMargins(const std::string& ubj, const float* rows, std::size_t count,
-                                            std::size_t columns) const;
+  virtual Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation,
+                                      const XgboostParams& params,
+                                      const std::function<void(int round, double log_loss)>& progress) const = 0;
 
   // What a forest's columns do: their total gain in training, and over these rows the mean of their SHAP values' sizes
   // (exact, path-dependent: Lundberg, Erion and Lee 2018), in margins before any link.
   struct Importance {
     std::vector<double> gain, mean_abs_shap;  // One a column.
   };
-  Result<Importance> Explain(const std::string& ubj, const float* rows, std::size_t count, std::size_t columns) const;
+  virtual Result<Importance> Explain(const std::string& ubj, const float* rows, std::size_t count,
+                                     std::size_t columns) const = 0;
+};
+
+class XgboostTrainer final : public ForestTrainer {
+ public:
+  // kNotFound when the library or one of its functions is missing.
+  static Result<std::unique_ptr<XgboostTrainer>> Load(const std::string& library_path);
+  ~XgboostTrainer() override;
+
+  Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const XgboostParams& params,
+                              const std::function<void(int round, double log_loss)>& progress) const override;
+  Result<std::vector<float>> PredictMargins(const std::string& ubj, const float* rows, std::size_t count,
+                                            std::size_t columns) const;
+  Result<Importance> Explain(const std::string& ubj, const float* rows, std::size_t count,
+                             std::size_t columns) const override;
 
  private:
   struct Api;
