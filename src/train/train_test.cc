@@ -17,7 +17,9 @@ constexpr std::size_t kColumns = 6;
 
 struct Rows {
   std::vector<float> values, labels;
-  TrainMatrix matrix() const { return {values.data(), labels.size(), kColumns, labels.data(), nullptr}; }
+  TrainMatrix matrix() const {
+    return {std::make_shared<DenseRows>(values, kColumns), labels.size(), kColumns, labels.data(), nullptr};
+  }
 };
 
 Rows RandomRows(std::uint64_t seed, std::size_t count) {

@@ -18,65 +18,6 @@ namespace {
 constexpr int kReplicates = 200;
 constexpr std::uint64_t kSeed = 20260101;
 
-// Some rows of an objective, encoded for the model.
-struct Part {
-  std::vector<float> rows, labels, weights;  // No weights: 1 each.
-  std::vector<Key> users, requests;
-  std::vector<int> lines;                       // Of its event, from 0.
-  std::unique_ptr<const RequestGroups> groups;  // For the softmax link; else null.
-  std::size_t columns = 0;
-  double negatives = 1;
-  std::size_t size() const { return labels.size(); }
-  TrainMatrix matrix() const {
-    return {rows.data(), labels.size(), columns, labels.data(), weights.empty() ? nullptr : weights.data(),
-            negatives,   groups.get()};
-  }
-};
-
-void Weigh(const SampleConfig& sample, const std::vector<std::int64_t>& arrival_ms, Part& part) {
-  if (sample.half_life_ms == 0 && sample.max_user_rows == 0) return;
-  part.weights.assign(part.size(), 1.0f);
-  std::unordered_map<Key, double> rows_of;
-  for (const Key user : part.users) ++rows_of[user];
-  for (std::size_t i = 0; i < part.size(); ++i) {
-    double weight = 1;
-    if (sample.half_life_ms > 0)
-      weight =
-          std::exp2(-static_cast<double>(arrival_ms.back() - arrival_ms[i]) / static_cast<double>(sample.half_life_ms));
-    if (sample.max_user_rows > 0) weight *= std::min(1.0, sample.max_user_rows / rows_of[part.users[i]]);
-    part.weights[i] = static_cast<float>(weight);
-  }
-}
-
-constexpr SampleConfig kAllAlike;
-
-Part Select(const ObjectiveRows& all, bool softmax, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
-            const SampleConfig& sample = kAllAlike) {
-  Part part;
-  part.columns = model.columns.size();
-  part.negatives = sample.negatives;
-  std::vector<std::int64_t> arrival_ms;
-  std::uint64_t line = 0;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (all.arrival_ms[i] < from_ms || all.arrival_ms[i] >= to_ms) continue;
-    if (i == 0 || all.offset[i] != all.offset[i - 1]) line = 0;
-    const Key key = PairKey(all.offset[i], ++line);
-    if (sample.negatives < 1 && all.label[i] == 0 && static_cast<double>(key >> 11) * 0x1p-53 >= sample.negatives)
-      continue;
-    const float* row = all.features.data() + i * part.columns;
-    part.rows.insert(part.rows.end(), row, row + part.columns);
-    part.labels.push_back(all.label[i]);
-    part.users.push_back(all.user[i]);
-    part.requests.push_back(all.request[i]);
-    arrival_ms.push_back(all.arrival_ms[i]);
-    part.lines.push_back(static_cast<int>(line) - 1);
-  }
-  Weigh(sample, arrival_ms, part);
-  if (softmax) part.groups = std::make_unique<const RequestGroups>(part.requests);
-  EncodeCategories(model, part.rows.data(), part.size());
-  return part;
-}
-
 // The dictionary of each category column: codes by falling frequency in the training rows, at most 200.
 void MakeDictionaries(const Dataset& data, std::int64_t to_ms, Model& model) {
   for (std::size_t k = 0; k < model.columns.size(); ++k) {
@@ -96,11 +37,18 @@ void MakeDictionaries(const Dataset& data, std::int64_t to_ms, Model& model) {
   }
 }
 
+constexpr std::size_t kScoredRows = 4096;
+
 // As the link reads them: what calibrators are fitted on and probabilities made of.
 std::vector<float> Margins(const Forest& forest, const Part& part) {
   std::vector<float> margins(part.size());
   const auto scorer = Scorer::Make(forest);
-  if (scorer.ok()) scorer.value()->Margins(part.rows.data(), part.size(), part.columns, margins.data());
+  std::vector<float> batch;
+  for (std::size_t done = 0; scorer.ok() && done < part.size(); done += kScoredRows) {
+    const std::size_t count = std::min(kScoredRows, part.size() - done);
+    part.Read(done, count, batch);
+    scorer.value()->Margins(batch.data(), count, part.columns, margins.data() + done);
+  }
   if (part.groups) ApplySoftmaxLink(*part.groups, margins);
   return margins;
 }
@@ -216,15 +164,11 @@ Ranked RankSlates(const Model& model, const Dataset& data, std::int64_t from_ms,
   std::map<std::pair<Key, Key>, std::size_t> last;
   for (const SlateRow& slate : data.slates) {
     if (slate.arrival_ms < from_ms || slate.arrival_ms >= to_ms) continue;
-    Part part;
-    part.columns = data.columns;
+    const auto items = static_cast<std::size_t>(slate.items);
     const float* first = data.slate_features.data() + slate.first * data.columns;
-    part.rows.assign(first, first + static_cast<std::size_t>(slate.items) * data.columns);
-    part.labels.resize(static_cast<std::size_t>(slate.items));
-    EncodeCategories(model, part.rows.data(), part.size());
-    std::vector<float> margins(part.size());
-    if (scorer.ok()) scorer.value()->Margins(part.rows.data(), part.size(), part.columns, margins.data());
-    std::vector<float> shown(part.size());
+    std::vector<float> rows(first, first + items * data.columns), margins(items), shown(items);
+    EncodeCategories(model, rows.data(), items);
+    if (scorer.ok()) scorer.value()->Margins(rows.data(), items, data.columns, margins.data());
     for (std::size_t i = 0; i < shown.size(); ++i) shown[i] = -static_cast<float>(i);
     const auto [at, fresh] = last.try_emplace({slate.user, slate.session}, ranked.requests.size());
     if (!fresh) {
@@ -245,7 +189,7 @@ constexpr std::size_t kSliceValues = 8, kSliceRows = 50;
 // Which slice of column k each row is in, as its name; empty: in none.
 std::vector<std::string> SliceNames(const Model& model, const Dataset& data, const Part& part, std::size_t k) {
   std::vector<std::string> names(part.size());
-  const auto value = [&](std::size_t i) { return part.rows[i * part.columns + k]; };
+  const auto value = [&](std::size_t i) { return part.Value(i, k); };
   if (model.categorical[k]) {
     std::vector<std::string> of_code(kSliceValues);
     for (const auto& [raw, code] : model.categories[k]) {
@@ -306,11 +250,11 @@ constexpr std::size_t kExplainedRows = 500;  // SHAP values take a few milliseco
 
 std::vector<FeatureImportance> Importance(const Model& model, const ObjectiveModel& objective, const Part& part,
                                           const ForestTrainer& engine) {
-  std::vector<float> sample;  // Spread evenly.
+  std::vector<float> sample, row;  // Spread evenly.
   const std::size_t count = std::min(part.size(), kExplainedRows);
   for (std::size_t i = 0; i < count; ++i) {
-    const float* row = part.rows.data() + i * part.size() / count * part.columns;
-    sample.insert(sample.end(), row, row + part.columns);
+    part.Read(i * part.size() / count, 1, row);
+    sample.insert(sample.end(), row.begin(), row.end());
   }
   std::vector<FeatureImportance> importance;
   const auto explained = engine.Explain(objective.forest_bytes, sample.data(), count, part.columns);

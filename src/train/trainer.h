@@ -13,6 +13,7 @@
 #include "dataset/dataset.h"
 #include "evaluate/report.h"
 #include "model/model.h"
+#include "train/part.h"
 #include "train/xgboost_trainer.h"
 
 namespace gfr {
@@ -22,14 +23,6 @@ struct SplitConfig {
   std::int64_t warmup_ms = 0;
   int folds = 4;
   static Result<SplitConfig> Read(Config& project);
-};
-
-// [dataset]: which rows a forest learns from, and how much each counts. Rows that stop, calibrate and judge are all,
-// and count alike.
-struct SampleConfig {
-  double negatives = 1;           // The rate at which rows without a label are kept, by hash.
-  std::int64_t half_life_ms = 0;  // A row counts half as much as one so much later; 0: alike.
-  double max_user_rows = 0;       // A user's rows count for no more than so many together; 0: no bound.
 };
 
 struct TrainConfig {

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -59,9 +60,16 @@ struct XgboostTrainer::Api {
     }
     return gain;
   }
+
+  // What is learnt from is kept as its quantiles, filled batch by batch. What is only judged after every round is kept
+  // as values: XGBoost is slow at predicting from quantiles.
+  Status MakeQuantiles(const TrainMatrix& m, const float* base_margin, const XgboostParams& p, void** out) const;
+  Status MakeValues(const TrainMatrix& m, const XgboostParams& p, void** out) const;
 };
 
 namespace {
+
+constexpr std::size_t kBatchRows = 1 << 16;
 
 // NumPy's array interface of a float array.
 std::string Interface(const float* data, std::size_t rows, std::size_t columns) {
@@ -79,6 +87,34 @@ struct Handle {
   Handle(const Handle&) = delete;
   void* handle = nullptr;
   int (*free)(void*);
+};
+
+// What XGBoost reads a matrix through.
+struct Batches {
+  Batches(const TrainMatrix& matrix) : m(matrix) {}
+  const TrainMatrix& m;
+  const float* base_margin = nullptr;
+  void* proxy = nullptr;
+  std::function<Status(const char* field, const float* values, std::size_t count)> set;
+  std::function<Status(std::span<const float> rows)> give;
+  std::size_t done = 0;
+  Status status;
+
+  Result<bool> Next() {
+    GFR_ASSIGN(const std::span<const float> rows, m.rows->Next());
+    const std::size_t count = rows.size() / m.columns;
+    if (count == 0) {
+      if (done == m.count) return false;
+      return Error{ErrorCode::kInternal,
+                   "a matrix of " + std::to_string(m.count) + " rows gave " + std::to_string(done)};
+    }
+    GFR_TRY(give(rows));
+    GFR_TRY(set("label", m.labels + done, count));
+    if (m.weights) GFR_TRY(set("weight", m.weights + done, count));
+    if (base_margin) GFR_TRY(set("base_margin", base_margin + done, count));
+    done += count;
+    return true;
+  }
 };
 
 // The softmax's gradients of a matrix at these margins; its log loss comes back, the mean over positives by weight.
@@ -114,6 +150,61 @@ double SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector<
 
 }  // namespace
 
+Status XgboostTrainer::Api::MakeQuantiles(const TrainMatrix& m, const float* base_margin, const XgboostParams& p,
+                                          void** out) const {
+  Handle proxy(XGDMatrixFree);
+  GFR_TRY(Check(XGProxyDMatrixCreate(&proxy.handle)));
+  Batches batches(m);
+  batches.base_margin = base_margin;
+  batches.set = [&](const char* field, const float* values, std::size_t count) {
+    return Check(XGDMatrixSetInfoFromInterface(proxy.handle, field, Interface(values, count, 0).c_str()));
+  };
+  batches.give = [&](std::span<const float> rows) {
+    return Check(
+        XGProxyDMatrixSetDataDense(proxy.handle, Interface(rows.data(), rows.size() / m.columns, m.columns).c_str()));
+  };
+  const std::string config =
+      "{\"missing\":NaN,\"nthread\":" + std::to_string(p.threads) + ",\"max_bin\":" + std::to_string(p.max_bin) + "}";
+  const int code = XGQuantileDMatrixCreateFromCallback(
+      &batches, proxy.handle, nullptr,
+      [](void* b) {
+        static_cast<Batches*>(b)->m.rows->Reset();
+        static_cast<Batches*>(b)->done = 0;
+      },
+      [](void* b) {
+        auto& self = *static_cast<Batches*>(b);
+        const auto more = self.Next();
+        if (!more.ok() && self.status.ok()) self.status = more.error();
+        return more.ok() && more.value() ? 1 : 0;
+      },
+      config.c_str(), out);
+  GFR_TRY(batches.status);
+  return Check(code);
+}
+
+Status XgboostTrainer::Api::MakeValues(const TrainMatrix& m, const XgboostParams& p, void** out) const {
+  std::vector<float> values;
+  values.reserve(m.count * m.columns);
+  m.rows->Reset();
+  for (;;) {
+    GFR_ASSIGN(const std::span<const float> rows, m.rows->Next());
+    if (rows.empty()) break;
+    values.insert(values.end(), rows.begin(), rows.end());
+  }
+  const std::string config = "{\"missing\":NaN,\"nthread\":" + std::to_string(p.threads) + "}";
+  GFR_TRY(Check(XGDMatrixCreateFromDense(Interface(values.data(), m.count, m.columns).c_str(), config.c_str(), out)));
+  GFR_TRY(Check(XGDMatrixSetInfoFromInterface(*out, "label", Interface(m.labels, m.count, 0).c_str())));
+  if (!m.weights) return {};
+  return Check(XGDMatrixSetInfoFromInterface(*out, "weight", Interface(m.weights, m.count, 0).c_str()));
+}
+
+Result<std::span<const float>> DenseRows::Next() {
+  const std::span<const float> rest = values_.subspan(done_);
+  const std::size_t size = std::min(rest.size(), kBatchRows * columns_);
+  done_ += size;
+  return rest.first(size);
+}
+
 std::vector<std::pair<std::string, std::string>> XgboostParameters(const XgboostParams& p) {
   return {{"objective", "binary:logistic"},
           {"tree_method", "hist"},
@@ -138,11 +229,13 @@ XgboostTrainer::~XgboostTrainer() = default;
 
 Result<std::unique_ptr<XgboostTrainer>> XgboostTrainer::Load(const std::string& path) {
   auto api = std::make_unique<Api>();
-  ::setenv("OMP_WAIT_POLICY", "passive", 0);  // Its threads must not spin where others need the processors.
+  ::setenv("OMP_WAIT_POLICY", "passive",
+           0);  // Its threads must not spin where others need the processors.
   api->library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!api->library)
-    return Error{ErrorCode::kNotFound,
-                 std::string("XGBoost cannot be loaded (set GFR_XGBOOST_LIBRARY to libxgboost.so): ") + ::dlerror()};
+    return Error{ErrorCode::kNotFound, std::string("XGBoost cannot be loaded (set "
+                                                   "GFR_XGBOOST_LIBRARY to libxgboost.so): ") +
+                                           ::dlerror()};
   std::string missing;
   const auto load = [&](auto& function, const char* name) {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(api->library, name));
@@ -151,6 +244,9 @@ Result<std::unique_ptr<XgboostTrainer>> XgboostTrainer::Load(const std::string& 
 #define GFR_LOAD(name) load(api->name, #name)
   GFR_LOAD(XGBGetLastError);
   GFR_LOAD(XGDMatrixCreateFromDense);
+  GFR_LOAD(XGProxyDMatrixCreate);
+  GFR_LOAD(XGProxyDMatrixSetDataDense);
+  GFR_LOAD(XGQuantileDMatrixCreateFromCallback);
   GFR_LOAD(XGDMatrixSetInfoFromInterface);
   GFR_LOAD(XGDMatrixFree);
   GFR_LOAD(XGBoosterCreate);
@@ -175,26 +271,13 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
                                             const XgboostParams& p,
                                             const std::function<void(int, double)>& progress) const {
   Handle d(api_->XGDMatrixFree), v(api_->XGDMatrixFree), booster(api_->XGBoosterFree), best(api_->XGBoosterFree);
-  const std::string config = "{\"missing\":NaN,\"nthread\":" + std::to_string(p.threads) + "}";
   // Of all rows, the odds of a label and the margin that they are.
   const float base = BaseRate(train);
   const std::vector<float> sampled_margin(
       train.negatives < 1 ? train.count : 0,
       static_cast<float>(std::log(base / (1.0 - base)) - std::log(train.negatives)));
-  const auto make = [&](const TrainMatrix& m, void** out) -> Status {
-    GFR_TRY(api_->Check(
-        api_->XGDMatrixCreateFromDense(Interface(m.rows, m.count, m.columns).c_str(), config.c_str(), out)));
-    GFR_TRY(api_->Check(api_->XGDMatrixSetInfoFromInterface(*out, "label", Interface(m.labels, m.count, 0).c_str())));
-    if (m.weights)
-      GFR_TRY(
-          api_->Check(api_->XGDMatrixSetInfoFromInterface(*out, "weight", Interface(m.weights, m.count, 0).c_str())));
-    if (&m == &train && !sampled_margin.empty())
-      return api_->Check(api_->XGDMatrixSetInfoFromInterface(*out, "base_margin",
-                                                             Interface(sampled_margin.data(), m.count, 0).c_str()));
-    return {};
-  };
-  GFR_TRY(make(train, &d.handle));
-  if (validation) GFR_TRY(make(*validation, &v.handle));
+  GFR_TRY(api_->MakeQuantiles(train, sampled_margin.empty() ? nullptr : sampled_margin.data(), p, &d.handle));
+  if (validation) GFR_TRY(api_->MakeValues(*validation, p, &v.handle));
   void* matrices[] = {d.handle, v.handle};
   GFR_TRY(api_->Check(api_->XGBoosterCreate(matrices, validation ? 2 : 1, &booster.handle)));
   auto parameters = XgboostParameters(p);
@@ -202,7 +285,8 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   for (const auto& [name, value] : parameters)
     GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, name.c_str(), value.c_str())));
   const bool softmax = train.requests != nullptr;
-  // Only differences within a request matter: margins begin at 0, and no base score is estimated.
+  // Only differences within a request matter: margins begin at 0, and no base
+  // score is estimated.
   if (softmax) GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, "base_score", "0.5")));
   if (train.negatives < 1) {
     char text[32];
@@ -213,10 +297,11 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   const auto margins_of = [&](void* matrix, const float** out) {
     const std::uint64_t* shape = nullptr;
     std::uint64_t dim = 0;
-    return api_->Check(api_->XGBoosterPredictFromDMatrix(
-        booster.handle, matrix,
-        "{\"type\":1,\"training\":true,\"iteration_begin\":0,\"iteration_end\":0,\"strict_shape\":false}", &shape, &dim,
-        out));
+    return api_->Check(
+        api_->XGBoosterPredictFromDMatrix(booster.handle, matrix,
+                                          "{\"type\":1,\"training\":true,\"iteration_begin\":0,\"iteration_"
+                                          "end\":0,\"strict_shape\":false}",
+                                          &shape, &dim, out));
   };
   double best_loss = INFINITY;
   int best_rounds = p.max_rounds;
@@ -291,10 +376,11 @@ Result<XgboostTrainer::Importance> XgboostTrainer::Explain(const std::string& ub
   const std::uint64_t* shape = nullptr;
   std::uint64_t dim = 0;
   const float* out = nullptr;  // count x (columns + 1): the last is the bias.
-  GFR_TRY(api_->Check(api_->XGBoosterPredictFromDMatrix(
-      booster.handle, matrix.handle,
-      "{\"type\":2,\"training\":false,\"iteration_begin\":0,\"iteration_end\":0,\"strict_shape\":false}", &shape, &dim,
-      &out)));
+  GFR_TRY(
+      api_->Check(api_->XGBoosterPredictFromDMatrix(booster.handle, matrix.handle,
+                                                    "{\"type\":2,\"training\":false,\"iteration_begin\":0,\"iteration_"
+                                                    "end\":0,\"strict_shape\":false}",
+                                                    &shape, &dim, &out)));
   for (std::size_t k = 0; k < columns; ++k) {
     double sum = 0;
     for (std::size_t i = 0; i < count; ++i) sum += std::fabs(out[i * (columns + 1) + k]);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,8 +17,30 @@
 
 namespace gfr {
 
+// Rows that are read in batches from the first to the last, as often as asked: XGBoost fills its matrix of quantiles
+// in about five passes, so that the rows need not lie in memory as they are.
+class MatrixRows {
+ public:
+  virtual ~MatrixRows() = default;
+  virtual void Reset() = 0;  // The next batch is the first.
+  // The next rows, row-major, NaN missing; empty after the last. Valid until the next call.
+  virtual Result<std::span<const float>> Next() = 0;
+};
+
+// Rows that do lie in memory.
+class DenseRows final : public MatrixRows {
+ public:
+  DenseRows(std::span<const float> values, std::size_t columns) : values_(values), columns_(columns) {}
+  void Reset() override { done_ = 0; }
+  Result<std::span<const float>> Next() override;
+
+ private:
+  std::span<const float> values_;
+  std::size_t columns_, done_ = 0;
+};
+
 struct TrainMatrix {
-  const float* rows;  // count x columns, row-major, NaN missing.
+  std::shared_ptr<MatrixRows> rows;
   std::size_t count, columns;
   const float* labels;
   const float* weights;  // Null: all 1.

@@ -1,0 +1,96 @@
+#include "train/part.h"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include "model/encode.h"
+
+namespace gfr {
+namespace {
+
+constexpr std::size_t kBatchBytes = 4u << 20;  // Stays in the cache while XGBoost reads it.
+
+class PartRows final : public MatrixRows {
+ public:
+  explicit PartRows(const Part& part)
+      : part_(part), batch_rows_(std::max<std::size_t>(64, kBatchBytes / (part.columns * sizeof(float)))) {}
+  void Reset() override { done_ = 0; }
+  Result<std::span<const float>> Next() override {
+    const std::size_t count = std::min(batch_rows_, part_.size() - done_);
+    part_.Read(done_, count, batch_);
+    done_ += count;
+    return std::span<const float>(batch_);
+  }
+
+ private:
+  const Part& part_;
+  const std::size_t batch_rows_;
+  std::size_t done_ = 0;
+  std::vector<float> batch_;
+};
+
+void Weigh(const SampleConfig& sample, const ObjectiveRows& all, Part& part) {
+  if (part.size() == 0 || (sample.half_life_ms == 0 && sample.max_user_rows == 0)) return;
+  part.weights.assign(part.size(), 1.0f);
+  std::unordered_map<Key, double> rows_of;
+  for (const Key user : part.users) ++rows_of[user];
+  const std::int64_t newest_ms = all.arrival_ms[part.places.back()];
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    double weight = 1;
+    if (sample.half_life_ms > 0)
+      weight = std::exp2(-static_cast<double>(newest_ms - all.arrival_ms[part.places[i]]) /
+                         static_cast<double>(sample.half_life_ms));
+    if (sample.max_user_rows > 0) weight *= std::min(1.0, sample.max_user_rows / rows_of[part.users[i]]);
+    part.weights[i] = static_cast<float>(weight);
+  }
+}
+
+}  // namespace
+
+void Part::Read(std::size_t first, std::size_t count, std::vector<float>& out) const {
+  out.resize(count * columns);
+  for (std::size_t i = 0; i < count; ++i)
+    std::copy_n(all->features.data() + places[first + i] * columns, columns, out.data() + i * columns);
+  EncodeCategories(*model, out.data(), count);
+}
+
+float Part::Value(std::size_t row, std::size_t column) const {
+  const float value = all->features[places[row] * columns + column];
+  if (!model->categorical[column] || value != value) return value;
+  const auto code = model->categories[column].find(value);
+  return code == model->categories[column].end() ? std::nanf("") : code->second;
+}
+
+TrainMatrix Part::matrix() const {
+  return {.rows = std::make_shared<PartRows>(*this),
+          .count = size(),
+          .columns = columns,
+          .labels = labels.data(),
+          .weights = weights.empty() ? nullptr : weights.data(),
+          .negatives = negatives,
+          .requests = groups.get()};
+}
+
+Part Select(const ObjectiveRows& all, bool softmax, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
+            const SampleConfig& sample) {
+  Part part{.all = &all, .model = &model, .columns = model.columns.size(), .negatives = sample.negatives};
+  std::uint64_t line = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all.arrival_ms[i] < from_ms || all.arrival_ms[i] >= to_ms) continue;
+    if (i == 0 || all.offset[i] != all.offset[i - 1]) line = 0;
+    const Key key = PairKey(all.offset[i], ++line);
+    if (sample.negatives < 1 && all.label[i] == 0 && static_cast<double>(key >> 11) * 0x1p-53 >= sample.negatives)
+      continue;
+    part.places.push_back(static_cast<std::uint32_t>(i));
+    part.labels.push_back(all.label[i]);
+    part.users.push_back(all.user[i]);
+    part.requests.push_back(all.request[i]);
+    part.lines.push_back(static_cast<int>(line) - 1);
+  }
+  Weigh(sample, all, part);
+  if (softmax) part.groups = std::make_unique<const RequestGroups>(part.requests);
+  return part;
+}
+
+}  // namespace gfr
