@@ -28,7 +28,7 @@ void ForEachTable(const OnlineStore& store, F&& each) {
 std::vector<TableMemory> MemoryOf(const OnlineStore& store) {
   std::vector<TableMemory> tables;
   ForEachTable(store, [&](std::string_view name, const VersionedTable& table, std::size_t beside) {
-    tables.push_back({std::string(name), table.size(), table.row_bytes(), table.memory_bytes() + beside});
+    tables.push_back({std::string(name), table.entities(), table.row_bytes(), table.memory_bytes() + beside});
   });
   return tables;
 }

@@ -205,10 +205,6 @@ Status RedisRowOwner::Send(std::span<const RowChange> changes, const Pin& now, B
       const std::byte* row = table.Find(change.key, now);
       const std::byte* before = last_ == nullptr ? nullptr : table.Find(change.key, *last_);
       std::string name = RowKey(space_, change.table, change.key);
-      if (row == nullptr && last_ == nullptr) {
-        batch.gone.push_back(std::move(name));
-        continue;
-      }
       if (row == nullptr && before == nullptr) continue;
       if (!anew[change.table].empty() && anew[change.table].contains(change.key)) before = nullptr;
       std::string& blob = batch.blobs.emplace_back();
@@ -223,7 +219,7 @@ Status RedisRowOwner::Send(std::span<const RowChange> changes, const Pin& now, B
       }
       batch.names.push_back(std::move(name));
     }
-    if (batch.names.empty() && batch.gone.empty()) continue;
+    if (batch.names.empty()) continue;
     Write(batch, "");
     if (connection_->unsent() >= kWindowBytes) GFR_TRY(Await());
   }
@@ -237,7 +233,9 @@ Status RedisRowOwner::SendAll(const Pin& now) {
     const std::uint32_t n = tables_[t]->size();
     for (std::uint32_t begin = 0; begin < n; begin += kPart) {
       part.clear();
-      for (std::uint32_t id = begin; id < std::min(n, begin + kPart); ++id) part.push_back({t, tables_[t]->KeyAt(id)});
+      for (std::uint32_t id = begin; id < std::min(n, begin + kPart); ++id) {
+        if (tables_[t]->At(id, now) != nullptr) part.push_back({t, tables_[t]->KeyAt(id)});
+      }
       GFR_TRY(Send(part, now, nullptr));
     }
   }

@@ -12,7 +12,7 @@ namespace gfr {
 namespace {
 
 constexpr std::size_t kBatch = 32;            // Rows whose memory is fetched at once.
-constexpr std::size_t kRecycleAt = 64;        // Retired versions that make a look at the pins worth it.
+constexpr std::size_t kRecycleAt = 64;        // Versions to be had back that make a look at the pins worth it.
 constexpr std::uint64_t kFirstCapacity = 64;  // Of an index.
 constexpr std::size_t kHugePage = 2 << 20;
 
@@ -101,29 +101,49 @@ std::uint32_t VersionedTable::IdOf(Key key) const noexcept {
     if (slot == 0) return kNoId;
     const std::uint32_t id = static_cast<std::uint32_t>(slot) - 1;
     if ((slot >> 32) == tag && EntityAt(id).key == key) return id;
-    if (++at == index.capacity) at = 0;
+    at = index.After(at);
   }
+}
+
+void VersionedTable::Index::Set(std::uint64_t at, std::uint64_t slot) noexcept {
+  slots[at].store(slot, std::memory_order_release);
+  if (at < kMirrored) slots[capacity + at].store(slot, std::memory_order_release);
 }
 
 void VersionedTable::Insert(Index& index, Key key, std::uint32_t id) noexcept {
   const std::uint64_t hash = Mix(key);
   std::uint64_t at = SlotOf(hash, index.capacity);
-  while (index.slots[at].load(std::memory_order_relaxed) != 0) {
-    if (++at == index.capacity) at = 0;
+  while (index.At(at) > kRemoved) at = index.After(at);
+  index.used += index.At(at) == 0;
+  index.Set(at, (TagOf(hash) << 32) | (id + 1));
+}
+
+// A reader's way to another key leads over the slot, unless it ends just behind it.
+void VersionedTable::Remove(Key key, std::uint32_t id) noexcept {
+  Index& index = *index_.load(std::memory_order_relaxed);
+  const std::uint64_t hash = Mix(key), slot = (TagOf(hash) << 32) | (id + 1);
+  std::uint64_t at = SlotOf(hash, index.capacity);
+  while (index.At(at) != slot) at = index.After(at);
+  --live_;
+  index.Set(at, kRemoved);
+  if (index.At(index.After(at)) != 0) return;
+  while (index.At(at) == kRemoved) {
+    index.Set(at, 0);
+    --index.used;
+    at = at == 0 ? index.capacity - 1 : at - 1;
   }
-  const std::uint64_t slot = (TagOf(hash) << 32) | (id + 1);
-  index.slots[at].store(slot, std::memory_order_release);
-  if (at < kMirrored) index.slots[index.capacity + at].store(slot, std::memory_order_release);
 }
 
 // Readers may be in the old index: it goes when every pin is of a later Publish, whose readers have seen the new one.
 void VersionedTable::GrowIndex(std::uint64_t entities) {
   Index* old = index_.load(std::memory_order_relaxed);
-  auto made = std::make_unique<Index>(std::max(old->capacity + old->capacity / 2, entities + entities / 2));
+  // What is full of removed slots is written anew at its size.
+  const std::uint64_t least = live_ * std::uint64_t{2} < old->capacity ? old->capacity : old->capacity * 3 / 2;
+  auto made = std::make_unique<Index>(std::max(least, entities + entities / 2));
   const std::uint32_t n = size_.load(std::memory_order_relaxed);
   for (std::uint32_t id = 0; id < n; ++id) {
     if (id + kBatch < n) __builtin_prefetch(&made->slots[SlotOf(Mix(EntityAt(id + kBatch).key), made->capacity)], 1);
-    Insert(*made, EntityAt(id).key, id);
+    if (EntityAt(id).newest.load(std::memory_order_relaxed) != 0) Insert(*made, EntityAt(id).key, id);
   }
   index_.store(made.release(), std::memory_order_release);
   if (timeline_.exclusive()) {
@@ -138,17 +158,36 @@ void VersionedTable::Reserve(std::uint32_t entities) {
 }
 
 // A version under one of stamp <= SafeBound() is out of every reader's reach: whoever comes to the upper one may see
-// it.
+// it. If the upper one says that there is none, it is taken out, too: but whoever pinned before that may have come to
+// it, so that it and its id are free only when every pin is of a later Publish.
 void VersionedTable::Recycle() {
-  if (retired_.size() < kRecycleAt && indexes_.empty()) return;
+  if (!free_.empty()) return;
+  if (retired_.size() + erased_.size() + let_go_.size() < kRecycleAt && indexes_.empty()) return;
   const std::int64_t safe = timeline_.SafeBound();
   for (; !retired_.empty() && retired_.front().stamp <= safe; retired_.pop_front())
     free_.push_back(retired_.front().version);
+  for (; !let_go_.empty() && let_go_.front().published < safe; let_go_.pop_front()) {
+    free_.push_back(let_go_.front().version);
+    FreeId(let_go_.front().id);
+  }
+  for (; !erased_.empty() && erased_.front().stamp <= safe; erased_.pop_front()) {
+    const std::uint32_t id = erased_.front().id;
+    Entity& entity = EntityAt(id);
+    const std::uint32_t v = entity.newest.load(std::memory_order_relaxed);
+    if (v == 0 || VersionAt(v).erased == 0 || VersionAt(v).stamp.load(std::memory_order_relaxed) > safe) continue;
+    Remove(entity.key, id);
+    entity.newest.store(0, std::memory_order_release);
+    let_go_.push_back({timeline_.published(), id, v});
+  }
   std::erase_if(indexes_, [&](const auto& old) { return old.first < safe; });
 }
 
+void VersionedTable::FreeId(std::uint32_t id) {
+  EntityAt(id).key = 0;
+  free_ids_.push_back(id);
+}
+
 std::uint32_t VersionedTable::Allocate() {
-  if (free_.empty()) Recycle();
   if (!free_.empty()) {
     const std::uint32_t v = free_.back();
     free_.pop_back();
@@ -160,13 +199,18 @@ std::uint32_t VersionedTable::Allocate() {
 }
 
 std::uint32_t VersionedTable::Add(Key key) {
-  const std::uint32_t id = size_.load(std::memory_order_relaxed);
-  if (id == kNoId - 1) throw std::bad_alloc();
-  if (std::uint64_t{id} * 4 >= index_.load(std::memory_order_relaxed)->capacity * 3) GrowIndex(id);
+  const Index& index = *index_.load(std::memory_order_relaxed);
+  if (index.used * 4 >= index.capacity * 3) GrowIndex(live_);
+  std::uint32_t id = size_.load(std::memory_order_relaxed);
+  if (!free_ids_.empty()) {
+    id = free_ids_.back();
+    free_ids_.pop_back();
+  } else if (id == kNoId - 1) {
+    throw std::bad_alloc();
+  }
   entities_.Ensure(id);
-  Entity& entity = EntityAt(id);
-  entity.key = key;
-  entity.newest.store(0, std::memory_order_relaxed);
+  EntityAt(id).key = key;
+  ++live_;
   return id;
 }
 
@@ -199,13 +243,14 @@ VersionedTable::Version& VersionedTable::Renew(std::uint32_t id, std::int64_t st
 std::byte* VersionedTable::Write(Key key, std::int64_t stamp) {
   assert(key != 0);
   timeline_.NoteWrite(stamp);
+  Recycle();  // Before the id is looked up, which may go.
   std::uint32_t id = IdOf(key);
   const bool made = id == kNoId;
   if (made) id = Add(key);
   Version& version = Renew(id, stamp, true);
   version.erased = 0;
   if (made) {  // Readers come to an entity that has a version.
-    size_.store(id + 1, std::memory_order_release);
+    if (id == size_.load(std::memory_order_relaxed)) size_.store(id + 1, std::memory_order_release);
     Insert(*index_.load(std::memory_order_relaxed), key, id);
   }
   return version.row();
@@ -213,12 +258,16 @@ std::byte* VersionedTable::Write(Key key, std::int64_t stamp) {
 
 void VersionedTable::Erase(Key key, std::int64_t stamp) {
   timeline_.NoteWrite(stamp);
+  Recycle();
   const std::uint32_t id = IdOf(key);
   if (id == kNoId) return;
-  if (!timeline_.exclusive()) {
+  if (timeline_.exclusive()) {  // Nobody reads.
+    Remove(key, id);
+    free_.push_back(EntityAt(id).newest.exchange(0, std::memory_order_relaxed));
+    FreeId(id);
+  } else if (At(id) != nullptr) {
     Renew(id, stamp, false).erased = 1;
-  } else if (const std::uint32_t v = EntityAt(id).newest.exchange(0, std::memory_order_relaxed); v != 0) {
-    free_.push_back(v);  // Nobody reads.
+    erased_.push_back({stamp, id});
   }
 }
 
@@ -343,7 +392,8 @@ void VersionedTable::Gather(std::span<const Entity* const> entities, std::int64_
 std::size_t VersionedTable::memory_bytes() const noexcept {
   std::size_t bytes = size() * sizeof(Entity) + (used_ - 1) * (sizeof(Version) + std::size_t{row_bytes_}) +
                       index_.load(std::memory_order_relaxed)->capacity * 8 + free_.capacity() * 4 +
-                      retired_.size() * sizeof(Retired);
+                      free_ids_.capacity() * 4 + retired_.size() * sizeof(Retired) + erased_.size() * sizeof(Erased) +
+                      let_go_.size() * sizeof(LetGo);
   for (const auto& [stamp, index] : indexes_) bytes += index->capacity * 8;
   return bytes;
 }

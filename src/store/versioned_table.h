@@ -5,10 +5,10 @@
 // version is somebody's), and writes in place until the next one. A version that no pin can see is used again by the
 // writer's next copies. State bytes are plain memory: a visible version never changes.
 //
-// Entities have dense 32-bit ids in the order of their first write. Rows lie in large chunks that never move (huge
-// pages where the system allows them). Bytes an entity: 16 (key, newest version) + 16 (stamp, older version) +
-// row_bytes + 10.7 to 16 of index, and one more version (16 + row_bytes) for an entity that was written since pins let
-// go of it.
+// Entities have dense 32-bit ids in the order of their first write; an erased one's id, row and place in the index are
+// used again once no pin can have come to them. Rows lie in large chunks that never move (huge pages where the system
+// allows them). Bytes an entity: 16 (key, newest version) + 16 (stamp, older version) + row_bytes + 10.7 to 16 of
+// index, and one more version (16 + row_bytes) for an entity that was written since pins let go of it.
 //
 // Thread safety: what takes a Pin, from any thread, while that pin is held; all else from the writer's thread.
 #pragma once
@@ -63,7 +63,8 @@ class VersionedTable {
   // The row to change, zero when new; good until the next Write, Erase or Publish. REQUIRES: key != 0; the stamp is
   // above what is published (unless exclusive) and not below an earlier write's.
   std::byte* Write(Key key, std::int64_t stamp);
-  // From `stamp` on the key has no row; its id stays its own. The old bytes go when no pin can see them.
+  // From `stamp` on the key has no row. Its bytes and its id go when no pin can see them: a key that is written again
+  // may get another id.
   void Erase(Key key, std::int64_t stamp);
   // Newest version, published or not; null when there is none.
   const std::byte* Find(Key key) const noexcept;
@@ -79,17 +80,21 @@ class VersionedTable {
   // The same by id, for scans and for callers that keep ids. REQUIRES: each id < size().
   const std::byte* At(std::uint32_t id, const Pin& pin) const noexcept;
   void AtMany(std::span<const std::uint32_t> ids, const Pin& pin, std::span<const std::byte*> out) const noexcept;
-  std::uint32_t IdOf(Key key) const noexcept;  // kNoId: never written. A reader needs a pin here, too.
-  // Ids given so far, those of erased entities and of rows that no pin sees yet among them. From any thread.
+  // kNoId: not written, or erased. A reader needs a pin here, too, and the id is the key's while it is held.
+  std::uint32_t IdOf(Key key) const noexcept;
+  // Every id is below it, those of erased entities and of rows that no pin sees yet among them. From any thread.
   std::uint32_t size() const noexcept { return size_.load(std::memory_order_acquire); }
-  Key KeyAt(std::uint32_t id) const noexcept { return EntityAt(id).key; }  // From any thread.
+  // Of an id whose row a pin sees, while it is held; the writer's: of any id, 0 when it is nobody's.
+  Key KeyAt(std::uint32_t id) const noexcept { return EntityAt(id).key; }
   // Stamp of a row that a Find gave.
   static std::int64_t StampOf(const std::byte* row) noexcept {
     return reinterpret_cast<const Version*>(row)[-1].stamp.load(std::memory_order_relaxed);
   }
 
   std::uint32_t row_bytes() const noexcept { return row_bytes_; }
-  std::size_t memory_bytes() const noexcept;                                  // Of the writer's thread.
+  // Of the writer's thread.
+  std::size_t memory_bytes() const noexcept;
+  std::uint32_t entities() const noexcept { return live_; }                   // Those erased but not let go among them.
   std::size_t versions() const noexcept { return used_ - 1 - free_.size(); }  // In use: visible, or not yet let go.
 
   // --- Snapshots (docs/formats/table.md). Save runs beside the writer and writes the rows that the pin sees, in the
@@ -101,7 +106,7 @@ class VersionedTable {
  private:
   struct Entity {
     Key key;
-    std::atomic<std::uint32_t> newest;  // A version; 0: erased while the timeline was exclusive.
+    std::atomic<std::uint32_t> newest;  // A version; 0: erased and let go, and not in the index.
   };
   struct Version {
     std::atomic<std::int64_t> stamp;  // Goes up while it is unpublished.
@@ -110,23 +115,37 @@ class VersionedTable {
     std::byte* row() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   };
   static_assert(sizeof(Entity) == 16 && sizeof(Version) == 16);
-  // Open addressing, linear probing; a slot is 32 bits of hash (never 0) and id + 1, 0 when empty; filled, it never
-  // changes. The first slots are there once more behind the last.
+  // Open addressing, linear probing; a slot is 32 bits of hash (never 0) and id + 1; 0: empty, and no key that passes
+  // here lies behind it; kRemoved: free, and one may. The first slots are there once more behind the last.
   static constexpr int kMirrored = 4;
+  static constexpr std::uint64_t kRemoved = 1;
   struct Index {
     explicit Index(std::uint64_t capacity);
     ~Index();
+    std::uint64_t After(std::uint64_t at) const noexcept { return at + 1 == capacity ? 0 : at + 1; }
+    std::uint64_t At(std::uint64_t at) const noexcept { return slots[at].load(std::memory_order_relaxed); }
+    void Set(std::uint64_t at, std::uint64_t slot) noexcept;
     std::uint64_t capacity;
+    std::uint64_t used = 0;  // Slots that are not empty.
     std::atomic<std::uint64_t>* slots;
   };
   struct Retired {
     std::int64_t stamp;  // Of the version over it.
     std::uint32_t version;
   };
+  struct Erased {
+    std::int64_t stamp;
+    std::uint32_t id;
+  };
+  struct LetGo {  // Out of the index, and of its entity; who came to it before may still look.
+    std::int64_t published;
+    std::uint32_t id, version;
+  };
 
   Entity& EntityAt(std::uint32_t id) const noexcept { return *reinterpret_cast<Entity*>(entities_[id]); }
   Version& VersionAt(std::uint32_t v) const noexcept { return *reinterpret_cast<Version*>(version_memory_[v]); }
-  void Insert(Index& index, Key key, std::uint32_t id) noexcept;
+  static void Insert(Index& index, Key key, std::uint32_t id) noexcept;
+  void Remove(Key key, std::uint32_t id) noexcept;
   void Locate(std::span<const Key> keys, const Entity** entity) const noexcept;
   void Gather(std::span<const Entity* const> entities, std::int64_t bound, const std::byte** out) const noexcept;
   const std::byte* Visible(std::uint32_t version, std::int64_t bound) const noexcept;
@@ -134,6 +153,7 @@ class VersionedTable {
   std::uint32_t Add(Key key);
   std::uint32_t Allocate();
   void Recycle();
+  void FreeId(std::uint32_t id);
   void GrowIndex(std::uint64_t entities);
 
   Timeline& timeline_;
@@ -143,8 +163,11 @@ class VersionedTable {
   std::atomic<std::uint32_t> size_{0};
   // The writer's own.
   std::uint32_t used_ = 1;  // Version 0 is none.
-  std::vector<std::uint32_t> free_;
+  std::uint32_t live_ = 0;  // Entities in the index.
+  std::vector<std::uint32_t> free_, free_ids_;
   std::deque<Retired> retired_;                                           // By stamp.
+  std::deque<Erased> erased_;                                             // By stamp; some are written again since.
+  std::deque<LetGo> let_go_;                                              // By published.
   std::vector<std::pair<std::int64_t, std::unique_ptr<Index>>> indexes_;  // Old ones, and what was published then.
 };
 

@@ -260,7 +260,7 @@ TEST(VersionedTable, EveryReadEqualsTheHistoryAtItsBound) {
   EXPECT_EQ(wrong.load(), 0u) << "of " << reads.load();
   EXPECT_GT(seen.load(), 1000u);
   const std::size_t versions = second.versions();  // Readers that were held up have kept many.
-  for (int n = 0; n < 200'000; ++n) {  // Old ones are looked for when no free one is left.
+  for (int n = 0; n < 200'000; ++n) {              // Old ones are looked for when no free one is left.
     Set(second.Write(1, ++stamp), 1, kWords[1]);
     timeline.Publish(stamp);
   }
@@ -308,6 +308,209 @@ TEST(VersionedTable, ReadersWithoutAnyOtherSynchronisationSeeWholeRows) {
   stop = true;
   for (std::thread& thread : readers) thread.join();
   EXPECT_EQ(wrong.load(), 0u);
+}
+
+TEST(VersionedTable, AnErasedRowAndItsIdAreUsedAgainOnceNoPinCanHaveComeToThem) {
+  Timeline timeline;
+  VersionedTable table(timeline, 64);
+  Set(table.Write(1, 1), 1);
+  table.Write(2, 1);
+  timeline.Publish(1);
+  const std::uint32_t id = table.IdOf(1);
+  std::int64_t stamp = 2;
+  const auto churn = [&] {  // Enough new versions for old ones to be looked for.
+    for (int n = 0; n < 1000; ++n, ++stamp) {
+      table.Write(2, stamp);
+      timeline.Publish(stamp);
+    }
+  };
+  {
+    const Pin before = timeline.Hold();
+    table.Erase(1, stamp);
+    timeline.Publish(stamp++);
+    churn();
+    EXPECT_EQ(Word(table.Find(1, before)), 1u);
+    EXPECT_EQ(table.IdOf(1), id);
+    EXPECT_EQ(table.entities(), 2u);
+  }
+  for (int n = 0; n < 5; ++n) churn();
+  EXPECT_EQ(table.IdOf(1), VersionedTable::kNoId);
+  EXPECT_EQ(table.entities(), 1u);
+  EXPECT_EQ(table.KeyAt(id), 0u);
+  EXPECT_EQ(table.At(id, timeline.Hold()), nullptr);
+  const Pin before = timeline.Hold();
+  EXPECT_EQ(Word(table.Write(3, stamp)), 0u);
+  EXPECT_EQ(table.IdOf(3), id);
+  EXPECT_EQ(table.At(id, before), nullptr) << "a pin does not see the next one's row under the id";
+  Set(table.Write(1, stamp), 4);
+  timeline.Publish(stamp);
+  EXPECT_EQ(table.size(), 3u);
+  EXPECT_EQ(Word(table.Find(1, timeline.Hold())), 4u);
+}
+
+TEST(VersionedTable, WhatAPinMayHaveComeToBeforeItWasLetGoIsNotUsedAgainWhileItIsHeld) {
+  Timeline timeline;
+  VersionedTable table(timeline, 8);
+  for (Key key = 1; key <= 100; ++key) table.Write(key, 1);
+  timeline.Publish(1);
+  for (Key key = 1; key <= 100; ++key) table.Erase(key, 2);
+  timeline.Publish(2);
+  std::int64_t stamp = 3;
+  std::uint32_t size = 100;
+  Key key = 1000;
+  const auto write = [&](bool publish) {
+    for (int n = 0; n < 300; ++n) table.Write(key++, stamp);
+    if (publish) timeline.Publish(stamp++);
+  };
+  {
+    const Pin pin = timeline.Hold();  // It sees that the rows are erased; where they are it may know already.
+    write(false);
+    EXPECT_EQ(table.IdOf(1), VersionedTable::kNoId);
+    write(true);
+    write(true);
+    EXPECT_EQ(table.size(), size += 900);
+  }
+  write(true);
+  EXPECT_EQ(table.size(), size += 200);
+}
+
+TEST(VersionedTable, InAReplayErasedRowsAreFreeAtOnce) {
+  Timeline timeline;
+  VersionedTable table(timeline, 64);
+  timeline.SetExclusive(true);
+  for (int k = 1; k <= 100000; ++k) {
+    ASSERT_EQ(Word(table.Write(k, k)), 0u);
+    Set(table.Write(k, k), k);
+    if (k > 10) table.Erase(k - 10, k);
+  }
+  EXPECT_EQ(table.size(), 11u);
+  EXPECT_EQ(table.versions(), 10u);
+  EXPECT_LE(table.memory_bytes(), 5000u);
+  for (int k = 1; k <= 100000; ++k) ASSERT_EQ(table.Find(k) != nullptr, k > 99990) << k;
+}
+
+// Writes, erasures and restarts of the index against a map.
+TEST(VersionedTable, KeysThatComeAndGoAreFoundAsInAMap) {
+  Rng rng(5);
+  Timeline timeline;
+  VersionedTable table(timeline, 8);
+  std::map<Key, std::uint64_t> model;
+  for (std::int64_t stamp = 1; stamp <= 300; ++stamp) {
+    const std::uint64_t keys = stamp % 100 < 50 ? 5000 : 50;  // Few keys: rows that are erased and written again.
+    for (int n = 0; n < 400; ++n) {
+      const Key key = 1 + rng.Below(keys);
+      if (rng.Below(2) == 0) {
+        table.Erase(key, stamp);
+        model.erase(key);
+      } else {
+        Set(table.Write(key, stamp), stamp);
+        model[key] = static_cast<std::uint64_t>(stamp);
+      }
+    }
+    timeline.Publish(stamp);
+    const Pin pin = timeline.Hold();
+    std::vector<Key> wanted(5001);
+    for (Key key = 0; key <= 5000; ++key) wanted[key] = key;
+    std::vector<const std::byte*> rows(wanted.size());
+    table.FindMany(wanted, pin, rows);
+    for (Key key = 1; key <= 5000; ++key) {
+      const auto want = model.find(key);
+      ASSERT_EQ(rows[key] != nullptr, want != model.end()) << key;
+      ASSERT_EQ(rows[key], table.Find(key, pin));
+      if (rows[key] == nullptr) continue;
+      ASSERT_EQ(Word(rows[key]), want->second);
+      ASSERT_EQ(table.KeyAt(table.IdOf(key)), key);
+    }
+    std::size_t seen = 0;
+    for (std::uint32_t id = 0; id < table.size(); ++id) seen += table.At(id, pin) != nullptr;
+    ASSERT_EQ(seen, model.size()) << "one id a key";
+  }
+  EXPECT_LT(table.size(), 6000u);
+}
+
+// Session n begins at stamp n, is written again half a life later and erased after a whole one; its key comes back with
+// session n + kKeys. So what a reader must see follows from its bound alone, without a lock that would order more than
+// the table does.
+TEST(VersionedTable, AMillionSessionsComeAndGoBesideReadersInBoundedMemory) {
+  constexpr std::int64_t kSessions = 1'000'000, kLife = 2000, kKeys = 1 << 16, kLag = 20'000;
+  constexpr std::uint32_t kWords = 6;
+  constexpr int kReaders = 3;
+  Timeline timeline;
+  VersionedTable table(timeline, kWords * 8);
+  std::atomic<std::int64_t> at[kReaders] = {};  // The readers' bounds: the writer waits for who lags behind.
+  std::atomic<std::uint64_t> wrong{0}, seen{0};
+  const auto key_of = [](std::int64_t session) {
+    return static_cast<Key>(session % kKeys + 1) * 0x9E3779B97F4A7C15ull;
+  };
+  const auto reader = [&](int r) {
+    Rng rng(static_cast<std::uint64_t>(r));
+    std::vector<std::int64_t> sessions(64);
+    std::vector<Key> keys(sessions.size());
+    std::vector<const std::byte*> rows(keys.size());
+    for (bool last = false; !last;) {
+      const Pin pin = timeline.Hold();
+      const std::int64_t bound = pin.bound();
+      at[r].store(bound, std::memory_order_relaxed);
+      last = bound == kSessions;
+      if (bound <= 2 * kLife) continue;
+      std::uint64_t bad = 0, good = 0;
+      for (int repeat = 0; repeat < 3; ++repeat) {
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+          sessions[i] = bound + kLife / 2 - static_cast<std::int64_t>(rng.Below(2 * kLife));
+          keys[i] = key_of(sessions[i]);
+        }
+        table.FindMany(keys, pin, rows);
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+          const std::int64_t n = sessions[i];
+          const bool lives = n <= bound && bound < n + kLife;
+          bad += (rows[i] != nullptr) != lives;
+          if (rows[i] == nullptr) continue;
+          const std::int64_t stamp = bound >= n + kLife / 2 ? n + kLife / 2 : n;
+          bad += VersionedTable::StampOf(rows[i]) != stamp;
+          for (std::uint32_t w = 0; w < kWords; ++w) bad += Word(rows[i], w) != keys[i] + static_cast<Key>(stamp);
+          ++good;
+        }
+        if (repeat == 0) std::this_thread::yield();
+      }
+      wrong.fetch_add(bad, std::memory_order_relaxed);
+      seen.fetch_add(good, std::memory_order_relaxed);
+    }
+    at[r].store(kSessions, std::memory_order_relaxed);
+  };
+  std::vector<std::thread> readers;
+  for (int r = 0; r < kReaders; ++r) readers.emplace_back(reader, r);
+  std::size_t most = 0;
+  for (std::int64_t stamp = 1; stamp <= kSessions; ++stamp) {
+    const auto write = [&](std::int64_t session) {
+      if (session < 1) return;
+      Set(table.Write(key_of(session), stamp), key_of(session) + static_cast<Key>(stamp), kWords);
+    };
+    write(stamp);
+    write(stamp - kLife / 2);
+    if (stamp > kLife) table.Erase(key_of(stamp - kLife), stamp);
+    if (stamp % 16 == 0) timeline.Publish(stamp);
+    if (stamp % 1024 != 0) continue;
+    most = std::max(most, table.memory_bytes());
+    for (const auto& bound : at) {
+      while (stamp - bound.load(std::memory_order_relaxed) > kLag) std::this_thread::yield();
+    }
+  }
+  timeline.Publish(kSessions);
+  for (std::thread& thread : readers) thread.join();
+  EXPECT_EQ(wrong.load(), 0u);
+  EXPECT_GT(seen.load(), 1000u);
+  // Sessions that live, and what ended while the slowest reader looked: not a million.
+  EXPECT_LT(table.size(), 4 * kLag);
+  EXPECT_LT(most, 4 * kLag * std::size_t{250});
+  std::int64_t stamp = kSessions;  // With no reader left the next round needs no more.
+  for (const std::size_t before = table.memory_bytes(); stamp < kSessions + 100'000;) {
+    const Key key = key_of(++stamp);
+    table.Write(key, stamp);
+    timeline.Publish(stamp);
+    table.Erase(key, ++stamp);
+    timeline.Publish(stamp);
+    ASSERT_LE(table.memory_bytes(), before + before / 4);
+  }
 }
 
 std::string Saved(const VersionedTable& table, const Pin& pin) {
