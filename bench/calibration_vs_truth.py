@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import xgboost as xgb
 
-WARM_VISITS = 3
+WARM_VISITS = 40  # A user's so far. Fewer visits do not tell what the market's users like, whoever reads them: see docs/evaluating.md.
 
 
 def gfr(binary, *arguments):
@@ -73,6 +73,36 @@ def joined(table, truth, objective):
     return {name: values[at] for name, values in truth.items()}
 
 
+DAY_MS = 86_400_000
+
+
+def bought_by(days):
+    """The market's delay from a click to its purchase: two thirds at once (some minutes), the others min(6, Exp(1.6)) days."""
+    return np.where(days < 0, 0, np.where(days >= 6, 1, 0.66 + 0.34 * (1 - np.exp(-np.maximum(days, 0) / 1.6))))
+
+
+def within_the_window(truth, window_ms):
+    """The probability that a click's label is 1: any purchase of its item by its user within the window counts, so that of another click on
+    the item too, as far as the delay lets it fall there."""
+    clicks = np.flatnonzero(truth["click_time_ms"] > 0)
+    user, item, time, p = (truth[name][clicks] for name in ("user", "quality", "click_time_ms", "pcvr"))  # An item's quality is its own.
+    order = np.lexsort((time, item, user))
+    user, item, time, p = user[order], item[order], time[order], p[order]
+    none = 1 - p  # Its own falls into the window for sure: 6 days and some minutes.
+    for step in range(1, len(p)):
+        same = (user[step:] == user[:-step]) & (item[step:] == item[:-step]) & (time[step:] - time[:-step] < 14 * DAY_MS)
+        if not same.any():
+            break
+        early, late = np.flatnonzero(same), np.flatnonzero(same) + step
+        apart = (time[late] - time[early]) / DAY_MS
+        window = window_ms / DAY_MS
+        none[early] *= 1 - p[late] * bought_by(window - apart)
+        none[late] *= 1 - p[early] * (bought_by(window + apart) - bought_by(apart))
+    label = truth["pcvr"].copy()
+    label[clicks[order]] = 1 - none
+    return label
+
+
 def log_loss(p, y):
     p = np.clip(p, 1e-9, 1 - 1e-9)
     return float(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
@@ -107,24 +137,28 @@ def measure(name, p, table, truth, train, test, hidden):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gfr", default="build/release/gfr")
-    parser.add_argument("--users", type=int, default=9000)
+    parser.add_argument("--users", type=int, default=1600)
     parser.add_argument("--items", type=int, default=800)
-    parser.add_argument("--days", type=int, default=120)
+    parser.add_argument("--days", type=int, default=90)
+    parser.add_argument("--visits-a-day", type=float, default=1.0)
     parser.add_argument("--tiny", action="store_true", help="a small market, with bounds that only catch what is broken")
+    parser.add_argument("--folder", help="keep the project, its rows and the truth here")
     flags = parser.parse_args()
     if flags.tiny:
         flags.users, flags.items, flags.days = 600, 150, 56
     with tempfile.TemporaryDirectory(prefix="gfr-truth-") as folder:
-        folder = pathlib.Path(folder)
+        folder = pathlib.Path(flags.folder or folder)
         project = folder / "p"
         gfr(flags.gfr, "init", project)
-        gfr(flags.gfr, "simulate", "--project", project, "--users", flags.users, "--items", flags.items, "--days", flags.days, "--seed", 5,
+        gfr(flags.gfr, "simulate", "--project", project, "--users", flags.users, "--items", flags.items, "--days", flags.days,
+            "--visits-a-day", flags.visits_a_day, "--seed", 5,
             "--truth", folder / "truth.parquet")
         toml = (project / "gfr.toml").read_text().replace("refit = true", "refit = false").replace("folds = 4", "folds = 0")
         if not flags.tiny:  # 50,000 clicks to judge by.
             toml = toml.replace("test = 0.15", "test = 0.4")
         gfr(flags.gfr, "dataset", "--out", folder / "rows", "--project", project)
         truth = {name: column.to_numpy() for name, column in zip(*(lambda t: (t.column_names, t.columns))(pq.read_table(folder / "truth.parquet")))}
+        truth["pcvr"] = within_the_window(truth, 7 * DAY_MS)
         rows = {name: pq.read_table(folder / "rows" / f"{name}.parquet") for name in ("pctr", "pcvr")}
         hidden = {"pctr": ["utility", "position"], "pcvr": ["utility", "quality", "sensitivity", "discount"]}
         truths = {name: joined(rows[name], truth, name) for name in rows}

@@ -100,6 +100,9 @@ void AddSimulate(CLI::App& app, Command& run) {
   c->add_option("--items", market.items, "Items")->required()->check(CLI::Range(20, 10'000'000));
   c->add_option("--days", market.days, "Days of history")->required()->check(CLI::Range(1, 3650));
   c->add_option("--seed", market.seed, "The same seed gives the same events")->capture_default_str();
+  c->add_option("--visits-a-day", market.visits_a_day, "A user's mean")
+      ->check(CLI::Range(0.001, 100.0))
+      ->capture_default_str();
   c->add_option("--truth", truth, "A Parquet file for the probabilities behind every item shown");
   c->add_flag("--drift", market.drift, "Tastes, prices and the click rate move from the day at 70 % of the span on");
   c->callback([&run] {

@@ -42,6 +42,15 @@ half_life = "1h"
 capacity = 3
 events = ["feed.click", "item.view"]
 [[feature]]
+name = "category_taste"
+type = "taste"
+scope = "user"
+property = "category"
+half_life = "2h"
+capacity = 2
+events = ["feed.click"]
+denominator = ["feed.impression"]
+[[feature]]
 name = "price"
 type = "property"
 property = "price"

@@ -119,7 +119,7 @@ class AffinityView final : public FeatureView {
 
 }  // namespace
 
-MadeView MakeAffinityView(const FeatureConfig& f) {
+Status CheckBands(const FeatureConfig& f) {
   if (!f.categorical && f.bands.empty())
     return Error{ErrorCode::kInvalidArgument,
                  "'" + f.property + "' is a number: bands is missing; valid is a rising list of their edges"};
@@ -128,6 +128,11 @@ MadeView MakeAffinityView(const FeatureConfig& f) {
                  "'" + f.property + "' is a category: bands are of a number; leave them out"};
   if (!std::ranges::is_sorted(f.bands))
     return Error{ErrorCode::kInvalidArgument, "bands do not rise; valid is a rising list of their edges"};
+  return {};
+}
+
+MadeView MakeAffinityView(const FeatureConfig& f) {
+  if (const Status bands = CheckBands(f); !bands.ok()) return bands.error();
   return std::shared_ptr<const FeatureView>(std::make_shared<AffinityView>(
       SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Share))), f));
 }

@@ -109,8 +109,10 @@ std::string KeptOf(const FeatureConfig& f, std::string_view keys) {
         "each event halves every " + FormatDuration(f.half_life_ms) +
         (f.long_half_life_ms > 0 ? ", and in the long run every " + FormatDuration(f.long_half_life_ms) : ""));
   if (has("capacity"))
-    parts.push_back(f.type == "affinity" ? "the " + std::to_string(f.capacity) + " heaviest"
-                                         : "the " + std::to_string(f.capacity) + " items touched last");
+    parts.push_back("the " + std::to_string(f.capacity) +
+                    (f.type == "affinity" ? " heaviest"
+                     : f.type == "taste"  ? " with the most events"
+                                          : " items touched last"));
   if (has("prior_weight")) {
     std::string prior = std::to_string(f.prior_weight);
     prior.erase(prior.find_last_not_of('0') + 1);

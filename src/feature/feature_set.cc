@@ -82,8 +82,12 @@ Result<int> PlaceParent(FeatureConfig rate, FeatureSet& set) {
   SharedEntity entity;
   GFR_TRY(ReadSharedEntity(rate.parent.empty() ? "shop" : rate.parent, set.schema, &entity));
   rate.scope = Scope::kShared;
+  // A taste's parent is a rate over all categories, whatever the property.
   rate.canonical = rate.state =
-      "parent " + entity.name + " of " + rate.canonical.substr(rate.canonical.find(";events="));
+      "parent " + entity.name + " of " +
+      (rate.type == "taste" ? ";events=" + rate.events.canonical + ";denominator=" + rate.denominator.canonical +
+                                  ";half_life=" + std::to_string(rate.half_life_ms)
+                            : rate.canonical.substr(rate.canonical.find(";events=")));
   for (std::size_t k = 0; k < set.parents.size(); ++k) {
     if (set.parents[k].view->spec().canonical == rate.canonical) return static_cast<int>(k);
   }
@@ -123,7 +127,8 @@ Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
                          .config = std::make_shared<const FeatureConfig>(std::move(f))};
     Place(feature, entity, *set);
     const FeatureConfig& c = *feature.config;
-    if (c.type == "rate" && (c.scope != Scope::kShared || (!c.parent.empty() && c.parent != "shop"))) {
+    if (c.type == "taste" ||
+        (c.type == "rate" && (c.scope != Scope::kShared || (!c.parent.empty() && c.parent != "shop")))) {
       auto parent = PlaceParent(c, *set);
       if (!parent.ok()) return invalid("parent " + parent.error().message);
       feature.parent = parent.value();

@@ -107,6 +107,12 @@ constexpr FeatureRead kAffinity[] = {
     {nullptr, "property scope events [kinds] half_life [capacity] [bands] [weights]", kUserOrSession, P::kItem, 0,
      "share of the user's decayed interactions that fall on the candidate's category (or band of the number)",
      "the candidate has no such property, or no item with one was touched"}};
+constexpr FeatureRead kTaste[] = {
+    {nullptr, "property scope events denominator [kinds] half_life [capacity] [bands] [prior_weight] [parent]",
+     kUserOrSession, P::kItem, 0,
+     "how often the user took to what he was offered of the candidate's category (or band of the number): decayed "
+     "events over denominator, shrunk to his rate over all, and that to the parent's",
+     "the candidate has no such property, or the parent has no event of the denominator"}};
 constexpr FeatureRead kDistance[] = {
     {nullptr, "property scope events [kinds]", kUserOrSession, P::kItemNumber, 0,
      "how far log2 of the candidate's number lies from the mean of what the user touched, in standard deviations",
@@ -137,6 +143,7 @@ constexpr FeatureType kTypes[] = {{"context", MakeContextView, kContext},
                                   {"last_event", MakeLastEventView, kLastEvent},
                                   {"sequence", MakeSequenceView, kSequence},
                                   {"affinity", MakeAffinityView, kAffinity},
+                                  {"taste", MakeTasteView, kTaste},
                                   {"distance", MakeDistanceView, kDistance},
                                   {"similarity", MakeSimilarityView, kSimilarity}};
 

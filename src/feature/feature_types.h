@@ -60,7 +60,10 @@ MadeView MakeLastEventView(const FeatureConfig&);    // last_event_view.cc
 MadeView MakeSequenceView(const FeatureConfig&);     // sequence_view.cc
 MadeView MakeAffinityView(const FeatureConfig&);     // affinity_view.cc
 MadeView MakeDistanceView(const FeatureConfig&);     // distance_view.cc
+MadeView MakeTasteView(const FeatureConfig&);        // taste_view.cc
 MadeView MakeSimilarityView(const FeatureConfig&);   // similarity_view.cc
+// That `bands` are there, and rise, where the property is a number.
+Status CheckBands(const FeatureConfig& f);
 // `of` compared as f.in_slate says.
 MadeView MakeInSlateView(std::shared_ptr<const FeatureView> of, const FeatureConfig& f);
 

@@ -269,7 +269,7 @@ void SetCanonical(FeatureConfig& f, const FeatureRead& read) {
   add("tiles", std::to_string(f.tiles), f.window_ms > 0);
   add("half_life", std::to_string(f.half_life_ms), f.half_life_ms > 0);
   add("long_half_life", std::to_string(f.long_half_life_ms), f.long_half_life_ms > 0);
-  add("prior", std::to_string(f.prior_weight), f.type == "rate");
+  add("prior", std::to_string(f.prior_weight), f.type == "rate" || f.type == "taste");
   add("of", f.of, !f.of.empty());
   add("parent", f.parent, !f.parent.empty());
   add("vector", std::to_string(f.vector_size), f.vector_size > 0);

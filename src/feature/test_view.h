@@ -92,6 +92,9 @@ class TestView {
   }
   const FeatureView& view() const { return *set_->features[0].view; }
   const FeatureSet& set() const { return *set_; }
+  const State& whole_state() const { return state_; }
+  void set_state(State state) { state_ = std::move(state); }
+  const std::byte* row() const { return reinterpret_cast<const std::byte*>(state_.data()); }
   State NewState() const { return State(view().spec().state_bytes / 8 + 1); }
 
   void Fold(const Line& line, State* state) const {

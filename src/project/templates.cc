@@ -611,7 +611,7 @@ type = "interaction"
 read = "count"
 scope = "user"
 events = ["feed.impression"]
-capacity = 28
+capacity = 16
 
 [[feature]]
 name = "bought_count"
@@ -629,52 +629,61 @@ scope = "user"
 events = ["cart.add"]
 capacity = 4
 
+# What the user took to of what he was shown: by category, brand, price and discount, shrunk to his rate over all.
+
 [[feature]]
-name = "category_affinity"
-type = "affinity"
+name = "user_ctr"
+type = "rate"
+scope = "user"
+events = ["feed.click"]
+denominator = ["feed.impression"]
+half_life = "60d"
+prior_weight = 20
+
+[[feature]]
+name = "category_taste"
+type = "taste"
 scope = "user"
 property = "category"
-events = ["feed.click", "item.view", "cart.add", "purchase"]
-half_life = "14d"
-capacity = 10
+events = ["feed.click"]
+denominator = ["feed.impression"]
+half_life = "60d"
+prior_weight = 20
+capacity = 12
 
 [[feature]]
-name = "brand_affinity"
-type = "affinity"
+name = "brand_taste"
+type = "taste"
 scope = "user"
 property = "brand"
-events = ["feed.click", "item.view", "cart.add", "purchase"]
-half_life = "14d"
-capacity = 10
+events = ["feed.click"]
+denominator = ["feed.impression"]
+half_life = "60d"
+prior_weight = 20
+capacity = 24
 
 [[feature]]
-name = "price_affinity"
-type = "affinity"
+name = "price_taste"
+type = "taste"
 scope = "user"
 property = "price"
 bands = [10, 20, 40, 80, 160]
-events = ["feed.click", "item.view", "cart.add", "purchase"]
-half_life = "14d"
+events = ["feed.click"]
+denominator = ["feed.impression"]
+half_life = "60d"
+prior_weight = 20
 capacity = 6
 
 [[feature]]
-name = "rating_affinity"
-type = "affinity"
-scope = "user"
-property = "rating"
-bands = [3, 3.5, 4, 4.5]
-events = ["feed.click", "item.view", "cart.add", "purchase"]
-half_life = "14d"
-capacity = 5
-
-[[feature]]
-name = "discount_affinity"
-type = "affinity"
+name = "discount_taste"
+type = "taste"
 scope = "user"
 property = "discount"
 bands = [0.01, 0.2, 0.4]
-events = ["feed.click", "item.view", "cart.add", "purchase"]
-half_life = "14d"
+events = ["feed.click"]
+denominator = ["feed.impression"]
+half_life = "60d"
+prior_weight = 20
 capacity = 4
 
 [[feature]]
@@ -733,14 +742,31 @@ tiles = 7
 prior_weight = 50
 
 [[feature]]
+name = "item_ctr"
+type = "rate"
+scope = "item"
+events = ["feed.click"]
+denominator = ["feed.impression"]
+half_life = "60d"
+prior_weight = 50
+
+[[feature]]
 name = "item_propensity_to_buy"
 type = "rate"
 scope = "item"
 events = ["purchase"]
 denominator = ["feed.click"]
-window = "14d"
-tiles = 2
+half_life = "60d"
 prior_weight = 20
+
+[[feature]]
+name = "user_propensity_to_buy"
+type = "rate"
+scope = "user"
+events = ["purchase"]
+denominator = ["feed.click"]
+half_life = "60d"
+prior_weight = 10
 
 [[feature]]
 name = "item_popularity"
