@@ -3,8 +3,8 @@
 windows of 1 h, 1 d, 7 d and 30 d, for every row. First all values of gfr against an oracle in SQL (support/oracle.py) on the same events;
 then rows a second of CPU on one thread, columns in memory to columns in memory: medians, and ratios within this run.
 
-The peers' windows slide exactly and hold the row itself, gfr's move by tiles and end before it: the same work. Only gfr's 12 columns are in
-the order of the input; the peers keep theirs, which is quicker. Of several ways to say it to polars the quickest counts.
+The peers' windows slide exactly and hold the row itself, gfr's move by tiles and end before it: the same work. All three leave their columns
+in the order in which they worked them out, gfr and DuckDB with the number of the row. Of several ways to say it to polars the quickest counts.
 """
 import argparse
 import json

@@ -9,7 +9,7 @@
 //
 // Files (little-endian, one value a row): user.u64, now_ms.i64, time_ms.i64 (the event's own time), type.u8,
 // money.i64 (hundredths), and NAME.f32 of each feature. Time runs from the columns in memory to the columns in memory,
-// allocation of the output within.
+// entity by entity with the number of the row, allocation of the output within; files are in the events' order.
 #include <malloc.h>
 #include <sys/mman.h>
 
@@ -130,6 +130,9 @@ int Main(std::map<std::string, std::string> flags) {
     const double wall_start = Now(CLOCK_MONOTONIC), cpu_start = Now(CLOCK_PROCESS_CPUTIME_ID);
     std::vector<std::unique_ptr<float, decltype(&std::free)>> values;
     std::vector<Column> out;
+    const std::unique_ptr<std::uint32_t, decltype(&std::free)> row_numbers(
+        static_cast<std::uint32_t*>(std::malloc(count * sizeof(std::uint32_t))), &std::free);
+    std::uint32_t* const row = row_numbers.get();
     for (std::size_t v = 0; v < views.size(); ++v) {
       const std::size_t bytes = (count * sizeof(float) + kHugePage - 1) / kHugePage * kHugePage;
       values.emplace_back(static_cast<float*>(std::aligned_alloc(kHugePage, bytes)), &std::free);
@@ -143,11 +146,14 @@ int Main(std::map<std::string, std::string> flags) {
                      .type = e.type.data(),
                      .reads = queries ? reads.data() : nullptr,
                      .money_minor = e.money.data()},
-                    views, out);
+                    views, out, row);
     cpu += (run ? "," : "") + std::to_string(Now(CLOCK_PROCESS_CPUTIME_ID) - cpu_start);
     wall += (run ? "," : "") + std::to_string(Now(CLOCK_MONOTONIC) - wall_start);
-    for (std::size_t v = 0; v < views.size() && run == 0 && !flags.contains("--no-values"); ++v)
-      written &= Write(dir + "/" + views[v]->spec().name + ".f32", values[v].get() + first, count - first);
+    std::vector<float> in_order(run == 0 && !flags.contains("--no-values") ? count : 0);
+    for (std::size_t v = 0; v < views.size() && !in_order.empty(); ++v) {
+      for (std::size_t k = 0; k < count; ++k) in_order[row[k]] = values[v].get()[k];
+      written &= Write(dir + "/" + views[v]->spec().name + ".f32", in_order.data() + first, count - first);
+    }
   }
   const auto write = [&](const std::string& prefix, std::size_t from, std::size_t n) {
     written &= Write(prefix + "user.u64", e.user.data() + from, n) &&

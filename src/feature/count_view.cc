@@ -7,6 +7,9 @@
 // Money and properties are summed in hundredths, so that no order of additions changes a bit. T is now for user and
 // session state, the epoch's end for shared state.
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
 
 #include "feature/core_view.h"
 #include "feature/window_config.h"
@@ -14,12 +17,42 @@
 namespace gfr {
 namespace {
 
-// Input: bool(line, Value*): what a line adds, if anything. Output: float(Total).
+struct SumIs {
+  double scale;
+  float operator()(std::int64_t total) const { return RowValue(static_cast<double>(total) / scale); }
+  // Below 2^51 a whole number becomes the low bits of a double, which loops over columns can do side by side, where a
+  // conversion of 64 bits cannot.
+  void Each(const std::int64_t* totals, std::size_t size, float* values) const {
+    constexpr double kHalfway = 6755399441055744.0;  // 2^52 + 2^51.
+    constexpr std::int64_t kBits = std::bit_cast<std::int64_t>(kHalfway), kLimit = std::int64_t{1} << 51;
+    std::uint64_t seen = 0;
+    for (std::size_t k = 0; k < size; ++k) seen |= static_cast<std::uint64_t>(totals[k]) + kLimit;
+    if (seen >> 52 != 0) {
+      for (std::size_t k = 0; k < size; ++k) values[k] = (*this)(totals[k]);
+      return;
+    }
+    for (std::size_t k = 0; k < size; ++k)
+      values[k] = static_cast<float>((std::bit_cast<double>(totals[k] + kBits) - kHalfway) / scale);
+  }
+};
+
+// The value of a greatest, or, with sign -1, of a least.
+struct ExtremeOf {
+  std::int64_t of_sign;
+  double scale;
+  float sign() const { return static_cast<float>(of_sign); }
+  float operator()(std::uint64_t greatest) const {
+    return greatest == 0 ? kMissing : RowValue(static_cast<double>(of_sign * GreatestOf::Decode(greatest)) / scale);
+  }
+};
+
+// Input: bool(line, Value*): what a line adds, if anything. Output: float(Total). `input_id` tells inputs apart.
 template <class Aggregate, class Input, class Output>
 struct WindowCore {
   TileRing<Aggregate> ring;
   Input input;
   Output output;
+  std::uint64_t input_id;
 
   void Fold(const EventLine& line, std::byte* state) const {
     typename Aggregate::Value value{};
@@ -35,48 +68,94 @@ struct WindowCore {
     if (ring.Newest(state) != 0) ring.Advance(ring.shape().TileOf(t_ms), state);
   }
 
-  // Where an entity's rows are in the order of their tiles, they are their own ring: the total of a window is the
-  // running total less that at the window's first row, or, of an extreme, what is left when the leaving rows left.
-  // Whole numbers: the same total as the ring's. Else the ring itself.
+  // Where an entity's rows are in the order of their tiles, as nearly all are, they are their own ring: from each row
+  // the first one of its window is known, and the total is that of the rows between. Whole numbers, or the greatest:
+  // the same value as the ring's. What does not depend on the window is made once for all views of an input. The other
+  // entities take the ring.
   void Replay(const ReplayRows& rows, std::byte* state, Column out) const {
-    using Total = typename Aggregate::Total;
-    if (rows.ends.empty()) return;
-    const std::uint32_t* const first = rows.FirstInWindow(ring.shape());
-    std::vector<Total> before(rows.ends.back());  // The running total at each row; of extremes, each row's value.
-    std::uint32_t begin = 0;
-    for (const std::uint32_t end : rows.ends) {
-      if (begin == end) continue;
-      if (first[begin] == ReplayRows::kDisordered) {
-        ReplayEntity(*this, rows, begin, end, state, out);
-      } else if constexpr (Aggregate::kInvertible) {
-        Total total{};
-        for (std::uint32_t i = begin; i < end; ++i) {
-          before[i] = total;
-          if (rows.Reads(i)) {
-            Total in_window = total;
-            in_window -= before[first[i]];
-            out[i] = output(in_window);
-          }
-          typename Aggregate::Value value{};
-          if (input(rows.Line(i), &value)) Aggregate::Join(value, total);
-        }
-      } else {
-        Total total{};
-        std::uint32_t from = begin;
-        for (std::uint32_t i = begin; i < end; ++i) {
-          bool known = true;
-          for (; from < first[i]; ++from) known &= Aggregate::Leave(before[from], total);
-          if (!known) {
-            total = Total{};
-            for (std::uint32_t k = from; k < i; ++k) Aggregate::Join(before[k], total);
-          }
-          if (rows.Reads(i)) out[i] = output(total);
-          typename Aggregate::Value value{};
-          if (input(rows.Line(i), &value)) Aggregate::Join(value, total);
-          before[i] = value;
-        }
+    const ReplayMemo::Reach& reach = rows.ReachOf(ring.shape());
+    if constexpr (Aggregate::kInvertible) {
+      ReadDifferences(rows, reach.first.data(), out);
+    } else {
+      ReadGreatest(rows, reach.first.data(), out);
+    }
+    for (const std::uint32_t e : reach.disordered)
+      ReplayEntity(*this, rows, e == 0 ? 0 : rows.ends[e - 1], rows.ends[e], state, out);
+  }
+
+ private:
+  // Differences of the running total before each row, which goes on through all entities.
+  void ReadDifferences(const ReplayRows& rows, const std::uint32_t* first, Column out) const {
+    using Running = typename Aggregate::Running;
+    const std::size_t n = rows.size();
+    const Running* const before = rows.memo->Numbers<Running>(input_id, n, [&](Running* to) {
+      Running total{};
+      for (std::size_t i = 0; i < n; ++i) {
+        to[i] = total;
+        typename Aggregate::Value value{};
+        if (input(rows.Line(i), &value)) Aggregate::Join(value, total);
       }
-      begin = end;
+    });
+    constexpr std::size_t kBlock = 64;
+    std::array<Running, kBlock> totals;
+    std::array<float, kBlock> values;
+    for (std::size_t i = 0; i < n; i += kBlock) {
+      const std::size_t size = std::min(kBlock, n - i);
+      for (std::size_t k = 0; k < size; ++k) {
+        totals[k] = before[i + k];
+        totals[k] -= before[first[i + k]];
+      }
+      float* const to = out.stride == 1 ? out.data + i : values.data();
+      if constexpr (requires { output.Each(totals.data(), size, to); }) {
+        output.Each(totals.data(), size, to);
+      } else {
+        for (std::size_t k = 0; k < size; ++k) to[k] = output(totals[k]);
+      }
+      for (std::size_t k = 0; k < size && out.stride != 1; ++k) out[i + k] = values[k];
+    }
+  }
+
+  // The greatest of each 1, 2, 4 ... rows up to a row (a sparse table: Bender and Farach-Colton 2000, section 3): any
+  // run of rows is two of those. An output grows with what it is made of, or falls (Output::kSign), so it is taken of
+  // each row once and compared instead.
+  static constexpr unsigned kMostLevels = 12;
+  void ReadGreatest(const ReplayRows& rows, const std::uint32_t* first, Column out) const {
+    const std::size_t n = rows.size();
+    std::uint32_t longest = 1, begin = 0;
+    for (const std::uint32_t end : rows.ends) longest = std::max(longest, end - begin), begin = end;
+    const unsigned top = std::min(kMostLevels, static_cast<unsigned>(std::bit_width(longest)) - 1);
+    constexpr float kNone = -std::numeric_limits<float>::infinity();
+    const std::size_t stride = n + 1;  // Each level begins with a row that is none.
+    const float* const levels = rows.memo->Numbers<float>(input_id, stride * (top + 1), [&](float* level) {
+      level[0] = kNone;
+      for (std::size_t i = 0; i < n; ++i) {
+        typename Aggregate::Value value{};
+        level[1 + i] = input(rows.Line(i), &value) ? output.sign() * output(value) : kNone;
+      }
+      for (unsigned k = 1; k <= top; ++k, level += stride) {
+        const std::size_t step = std::min(std::size_t{1} << (k - 1), stride);
+        float* const next = level + stride;
+        std::copy_n(level, step, next);
+        for (std::size_t j = step; j < stride; ++j) next[j] = std::max(level[j], level[j - step]);
+      }
+    });
+    struct Cover {  // Of so many rows: level[j] is of `step` rows, those up to j - 1.
+      const float* level;
+      std::uint32_t step;
+    };
+    const auto cover = [&](std::uint32_t length) {
+      const unsigned k = std::min(static_cast<unsigned>(std::bit_width(length | 1)) - 1, top);
+      return Cover{levels + k * stride, 1u << k};
+    };
+    std::array<Cover, 64> covers;
+    for (std::uint32_t length = 0; length < covers.size(); ++length) covers[length] = cover(length);
+    const float sign = output.sign();
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::uint32_t from = first[i], length = static_cast<std::uint32_t>(i) - from;
+      const Cover c = length < covers.size() ? covers[length] : cover(length);
+      float greatest = std::max(c.level[i], c.level[from + c.step]);
+      for (std::uint32_t j = from + 2 * c.step; j < i; j += c.step) greatest = std::max(greatest, c.level[j]);
+      out[i] = length == 0 || greatest == kNone ? kMissing : sign * greatest;
     }
   }
 };
@@ -84,7 +163,9 @@ struct WindowCore {
 template <class Aggregate, class Input, class Output>
 MadeView Made(const FeatureConfig& f, const WindowShape& shape, Input input, Output output) {
   using Core = WindowCore<Aggregate, Input, Output>;
-  Core core{TileRing<Aggregate>(shape), std::move(input), output};
+  std::string text = f.type + ";" + f.of + ";" + f.events.canonical;
+  for (const std::uint16_t weight : f.weights) text += ";" + std::to_string(weight);
+  Core core{TileRing<Aggregate>(shape), std::move(input), output, Hash64(text.data(), text.size())};
   const std::uint32_t bytes = core.ring.state_bytes();
   return std::shared_ptr<const FeatureView>(std::make_shared<CoreView<Core>>(SpecOf(f, bytes), std::move(core)));
 }
@@ -99,7 +180,7 @@ MadeView MakeAmountView(const FeatureConfig& f, const WindowShape& shape) {
         [=](const EventLine& line, std::int64_t* value) {
           return events.Counts(line) && (*value = amount(line)) != kNoMoney;
         },
-        [=](std::int64_t total) { return RowValue(static_cast<double>(total) / scale); });
+        SumIs{scale});
   }
   if (f.type == "mean") {
     return Made<MeanOf>(
@@ -123,9 +204,7 @@ MadeView MakeAmountView(const FeatureConfig& f, const WindowShape& shape) {
         *value = GreatestOf::Encode(sign * v);
         return true;
       },
-      [=](std::uint64_t greatest) {
-        return greatest == 0 ? kMissing : RowValue(static_cast<double>(sign * GreatestOf::Decode(greatest)) / scale);
-      });
+      ExtremeOf{sign, scale});
 }
 
 }  // namespace
@@ -178,7 +257,7 @@ MadeView MakeCountView(const FeatureConfig& f) {
         *value = 1;
         return events.Counts(line);
       },
-      [](std::uint64_t total) { return static_cast<float>(total); });
+      [](auto total) { return static_cast<float>(total); });
 }
 
 }  // namespace gfr

@@ -123,7 +123,8 @@ class FeatureView {
   // Writes one value a candidate. REQUIRES: states.rows has one entry a candidate unless the scope is kRequest.
   virtual void Read(const ReadContext& context, const StateRows& states, Column out) const noexcept = 0;
   // For every entity of `rows` (feature/replay_rows.h): from a new state, row by row, the value before the row, then
-  // the row. Writes out[i] of the rows that read; the row's own item is the candidate. REQUIRES: `state` holds
+  // the row. Writes out[i] of the rows that read, and anything into the others; the row's own item is the candidate.
+  // REQUIRES: `state` holds
   // spec().state_bytes, of any content; user or session scope; no parent.
   virtual void Replay(const ReplayRows& rows, std::byte* state, Column out) const noexcept;
 

@@ -41,7 +41,15 @@ std::uint64_t Mix(std::uint64_t x) {  // Keys may be small numbers. The finalise
   return x ^ x >> 33;
 }
 
-constexpr std::size_t kBucketRows = 8192;  // About; what stays in the second-level cache with its values.
+constexpr std::size_t kBucketRows = 32768;  // About: few enough that the line being filled of each is near.
+
+// What nearly every view needs of a row, so that spreading it is one write.
+struct Row {
+  Key key;
+  std::int64_t now_ms, money_minor;
+  std::uint32_t place;  // In the input.
+  std::uint8_t type, reads;
+};
 
 // Which bucket each row is in, and where each bucket begins.
 struct Buckets {
@@ -55,11 +63,15 @@ struct Buckets {
     }
     std::partial_sum(starts.begin(), starts.end(), starts.begin());
   }
-  // `from` in the order of buckets, within one in the input's.
+  // at(i) in the order of buckets, within one in the input's.
   template <class T, class At>
   void Spread(std::size_t size, At&& at, T* into) const {
     std::vector<std::uint32_t> next(starts.begin(), starts.end() - 1);
-    for (std::size_t i = 0; i < size; ++i) into[next[of[i]]++] = at(i);
+    constexpr std::size_t kAhead = 32;
+    for (std::size_t i = 0; i < size; ++i) {
+      __builtin_prefetch(into + next[of[std::min(i + kAhead, size - 1)]], 1);
+      into[next[of[i]]++] = at(i);
+    }
   }
   std::size_t count() const { return starts.size() - 1; }
   Scratch<std::uint16_t> of;
@@ -92,32 +104,32 @@ class Grouping {
  public:
   explicit Grouping(std::size_t largest) : entity_(largest), slots_(Slots(largest)) {}
 
-  void Group(std::span<const Key> keys, const std::int64_t* now_ms) {
-    const std::size_t mask = Slots(keys.size()) - 1;
+  void Group(std::span<const Row> rows) {
+    const std::size_t mask = Slots(rows.size()) - 1;
     std::fill_n(slots_.data(), mask + 1, kFree);
     ends_.clear();  // First the sizes of the entities.
     keys_.clear();
     bool in_time = true;
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      std::size_t s = Mix(keys[i]) & mask;
-      while (slots_[s] != kFree && keys_[slots_[s]] != keys[i]) s = (s + 1) & mask;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      std::size_t s = Mix(rows[i].key) & mask;
+      while (slots_[s] != kFree && keys_[slots_[s]] != rows[i].key) s = (s + 1) & mask;
       if (slots_[s] == kFree) {
         slots_[s] = static_cast<std::uint32_t>(keys_.size());
-        keys_.push_back(keys[i]);
+        keys_.push_back(rows[i].key);
         ends_.push_back(0);
       }
       entity_[i] = slots_[s];
       ++ends_[entity_[i]];
-      in_time &= i == 0 || now_ms[i - 1] <= now_ms[i];
+      in_time &= i == 0 || rows[i - 1].now_ms <= rows[i].now_ms;
     }
     std::exclusive_scan(ends_.begin(), ends_.end(), ends_.begin(), 0u);
-    order_.resize(keys.size());
-    for (std::size_t i = 0; i < keys.size(); ++i) order_[ends_[entity_[i]]++] = static_cast<std::uint32_t>(i);
+    order_.resize(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) order_[ends_[entity_[i]]++] = static_cast<std::uint32_t>(i);
     if (in_time) return;
     std::uint32_t start = 0;
     for (const std::uint32_t end : ends_) {
       std::stable_sort(order_.begin() + start, order_.begin() + end,
-                       [&](std::uint32_t a, std::uint32_t b) { return now_ms[a] < now_ms[b]; });
+                       [&](std::uint32_t a, std::uint32_t b) { return rows[a].now_ms < rows[b].now_ms; });
       start = end;
     }
   }
@@ -131,12 +143,6 @@ class Grouping {
   std::vector<Key> keys_;                  // Of each entity.
   std::vector<std::uint32_t> order_, ends_;
 };
-
-void CopyRow(const float* from, std::size_t columns, float* into) {
-  std::size_t c = 0;
-  for (; c + 4 <= columns; c += 4) std::memcpy(into + c, from + c, 16);  // Not a call of an unknown length.
-  for (; c < columns; ++c) into[c] = from[c];
-}
 
 // Reads the buckets' values, row-major, side by side in the input's order, and writes each column in turn: every bucket
 // is read from its start to its end, every column written so.
@@ -162,62 +168,82 @@ void Collect(std::size_t size, const Buckets& buckets, const float* values, std:
 }  // namespace
 
 void ReadPointInTime(const PointInTimeInput& input, std::span<const FeatureView* const> views,
-                     std::span<const Column> out) {
+                     std::span<const Column> out, std::uint32_t* row) {
   const std::size_t size = input.size, columns = views.size();
-  if (size == 0 || columns == 0) return;
+  if (size == 0) return;
   const Buckets buckets(input.key, size);
   std::size_t largest = 0;
   for (std::size_t b = 0; b < buckets.count(); ++b)
     largest = std::max<std::size_t>(largest, buckets.starts[b + 1] - buckets.starts[b]);
 
-  Spreading<Key> key(input.key, size, buckets, 0);
-  Spreading<std::int64_t> now(input.now_ms, size, buckets, largest), time(input.time_ms, size, buckets, largest),
-      money(input.money_minor, size, buckets, largest);
-  Spreading<std::uint8_t> type(input.type, size, buckets, largest), reads(input.reads, size, buckets, largest);
+  Scratch<Row> spread(size);
+  buckets.Spread(
+      size,
+      [&](std::size_t i) {
+        return Row{.key = input.key[i],
+                   .now_ms = input.now_ms[i],
+                   .money_minor = input.money_minor ? input.money_minor[i] : kNoMoney,
+                   .place = static_cast<std::uint32_t>(i),
+                   .type = input.type ? input.type[i] : std::uint8_t{0},
+                   .reads = input.reads ? input.reads[i] : std::uint8_t{1}};
+      },
+      spread.data());
+  Spreading<std::int64_t> time(input.time_ms, size, buckets, largest);
   Spreading<Key> kind(input.kind, size, buckets, largest), item(input.item, size, buckets, largest);
   Spreading<std::int32_t> quantity(input.quantity, size, buckets, largest);
-  Scratch<std::uint32_t> row(input.item_properties ? size : 0);  // Where properties lie in the input.
-  if (input.item_properties)
-    buckets.Spread(
-        size, [](std::size_t i) { return static_cast<std::uint32_t>(i); }, row.data());
+  Scratch<std::int64_t> now(largest), money(largest);
+  Scratch<std::uint8_t> type(largest), reads(largest);
   std::vector<PropertyValue> properties(input.item_properties ? largest * input.item_property_count : 0);
-  const std::vector<std::uint8_t> no_type(input.type ? 0 : largest);
 
   std::size_t state_bytes = 8;
   for (const FeatureView* view : views) state_bytes = std::max<std::size_t>(state_bytes, view->spec().state_bytes);
   std::vector<std::uint64_t> state(state_bytes / 8);
   Grouping grouping(largest);
-  Scratch<float> grouped(largest * columns), values(size * columns);
+  ReplayMemo memo;
+  Scratch<float> grouped(row ? 0 : largest * columns), values(row ? 0 : size * columns);
 
   for (std::size_t b = 0; b < buckets.count(); ++b) {
     const std::size_t start = buckets.starts[b], n = buckets.starts[b + 1] - start;
-    grouping.Group({key.spread.data() + start, n}, now.spread.data() + start);
+    const Row* const bucket = spread.data() + start;
+    grouping.Group({bucket, n});
     const auto order = grouping.order();
-    now.Gather(start, order), time.Gather(start, order), money.Gather(start, order);
-    type.Gather(start, order), reads.Gather(start, order), kind.Gather(start, order);
-    item.Gather(start, order), quantity.Gather(start, order);
+    for (std::size_t i = 0; i < n; ++i) {
+      const Row& r = bucket[order[i]];
+      now[i] = r.now_ms, money[i] = r.money_minor, type[i] = r.type, reads[i] = r.reads;
+      if (row) row[start + i] = r.place;
+    }
+    time.Gather(start, order), kind.Gather(start, order), item.Gather(start, order), quantity.Gather(start, order);
     for (std::size_t i = 0; i < n && input.item_properties; ++i) {
-      std::copy_n(input.item_properties + row[start + order[i]] * input.item_property_count, input.item_property_count,
+      std::copy_n(input.item_properties + bucket[order[i]].place * input.item_property_count, input.item_property_count,
                   properties.data() + i * input.item_property_count);
     }
+    memo.Clear();
     const ReplayRows rows{.ends = grouping.ends(),
                           .now_ms = now.data(),
                           .time_ms = time.there ? time.data() : now.data(),
-                          .type = type.there ? type.data() : no_type.data(),
-                          .reads = reads.data(),
+                          .type = type.data(),
+                          .reads = input.reads ? reads.data() : nullptr,
                           .kind = kind.data(),
                           .item = item.data(),
-                          .money_minor = money.data(),
+                          .money_minor = input.money_minor ? money.data() : nullptr,
                           .quantity = quantity.data(),
                           .item_properties = input.item_properties ? properties.data() : nullptr,
-                          .item_property_count = input.item_property_count};
-    if (input.reads) std::fill_n(grouped.data(), n * columns, kMissing);
-    for (std::size_t v = 0; v < columns; ++v)
-      views[v]->Replay(rows, reinterpret_cast<std::byte*>(state.data()), {grouped.data() + v, columns});
-    for (std::size_t i = 0; i < n; ++i)
-      CopyRow(grouped.data() + i * columns, columns, values.data() + (start + order[i]) * columns);
+                          .item_property_count = input.item_property_count,
+                          .memo = &memo};
+    for (std::size_t v = 0; v < columns; ++v) {
+      const Column into =
+          row ? Column{out[v].data + start * out[v].stride, out[v].stride} : Column{grouped.data() + v * largest, 1};
+      views[v]->Replay(rows, reinterpret_cast<std::byte*>(state.data()), into);
+      for (std::size_t i = 0; i < n && input.reads; ++i) {
+        if (!rows.reads[i]) into[i] = kMissing;
+      }
+    }
+    for (std::size_t i = 0; i < n && !row; ++i) {
+      float* const to = values.data() + (start + order[i]) * columns;
+      for (std::size_t v = 0; v < columns; ++v) to[v] = grouped[v * largest + i];
+    }
   }
-  Collect(size, buckets, values.data(), out);
+  if (!row) Collect(size, buckets, values.data(), out);
 }
 
 }  // namespace gfr

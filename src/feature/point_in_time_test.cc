@@ -20,6 +20,8 @@ constexpr const char* kFeatures[] = {
     "type = \"sum\"\nof = \"money\"\nevents = [\"purchase\"]\nwindow = \"1d\"\ntiles = 24\n",
     "type = \"sum\"\nof = \"quantity\"\nevents = [\"purchase\"]\nwindow = \"30d\"\ntiles = 30\n",
     "type = \"max\"\nof = \"price\"\nevents = [\"feed.click\"]\nwindow = \"1d\"\ntiles = 24\n",
+    "type = \"min\"\nof = \"money\"\nevents = [\"feed.click\", \"purchase\"]\nwindow = \"6h\"\ntiles = 6\n",
+    "type = \"max\"\nof = \"money\"\nevents = [\"feed.click\", \"purchase\"]\n",
     "type = \"mean\"\nof = \"money\"\nevents = [\"purchase\"]\n",
     "type = \"distinct\"\nof = \"category\"\nevents = [\"feed.click\", \"item.view\"]\nwindow = \"6h\"\ntiles = 6\n",
     "type = \"decayed_count\"\nevents = [\"feed.click\"]\nhalf_life = \"3h\"\n",
@@ -131,9 +133,22 @@ void ExpectRowByRow(const PointInTimeInput& input) {
   }
   ReadPointInTime(input, views, columns);
   ReadPointInTime(input, views, cells);
+  std::vector<std::vector<float>> grouped(views.size(), std::vector<float>(input.size, -7));
+  std::vector<Column> by_entity;
+  for (auto& column : grouped) by_entity.push_back({column.data(), 1});
+  std::vector<std::uint32_t> row(input.size);
+  ReadPointInTime(input, views, by_entity, row.data());
+  std::vector<std::uint32_t> each = row;
+  std::sort(each.begin(), each.end());
+  for (std::uint32_t i = 0; i < each.size(); ++i) ASSERT_EQ(each[i], i);
+  for (std::size_t k = 1; k < row.size(); ++k) {
+    ASSERT_TRUE(input.key[row[k - 1]] != input.key[row[k]] || input.now_ms[row[k - 1]] <= input.now_ms[row[k]]);
+  }
   for (std::size_t v = 0; v < views.size(); ++v) {
     const std::vector<float> expected = RowByRow(input, *views[v]);
     ASSERT_EQ(std::memcmp(values[v].data(), expected.data(), expected.size() * sizeof(float)), 0) << kFeatures[v];
+    for (std::size_t k = 0; k < input.size; ++k)
+      ASSERT_EQ(std::memcmp(&grouped[v][k], &expected[row[k]], sizeof(float)), 0) << kFeatures[v];
     for (std::size_t i = 0; i < input.size; ++i)
       ASSERT_EQ(std::memcmp(&matrix[i * views.size() + v], &expected[i], sizeof(float)), 0) << kFeatures[v];
   }

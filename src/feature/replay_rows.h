@@ -13,6 +13,43 @@
 
 namespace gfr {
 
+// What views work out of one batch of rows and share: made once, then read. Its memory stays when it is cleared.
+// Not thread-safe.
+class ReplayMemo {
+ public:
+  // Of a window shape, per row: the first row of its entity that its window still reaches. Of an entity in `disordered`
+  // (by number) that says nothing: tiles of its own times go back, or lie ahead of the read of a later row, and only a
+  // ring tells.
+  struct Reach {
+    WindowShape shape;
+    std::vector<std::uint32_t> first, disordered;
+  };
+
+  void Clear();
+  // `size` numbers under an id: those that `fill(T*)` writes, called when they are not there.
+  template <class T, class Fill>
+  const T* Numbers(std::uint64_t id, std::size_t size, Fill&& fill) {
+    bool made = false;
+    std::byte* const bytes = Bytes(id, size * sizeof(T), &made);
+    T* const numbers = reinterpret_cast<T*>(bytes);
+    if (!made) fill(numbers);
+    return numbers;
+  }
+
+ private:
+  friend struct ReplayRows;
+  struct Array {
+    std::uint64_t id;
+    std::vector<std::uint64_t> words;
+  };
+  std::byte* Bytes(std::uint64_t id, std::size_t bytes, bool* made);
+  // deques: what was given out stays where it is. The first `used` are of these rows.
+  std::deque<Array> arrays_;
+  std::deque<Reach> reaches_;
+  std::size_t arrays_used_ = 0, reaches_used_ = 0;
+  std::vector<std::int64_t> reads_, tiles_, entities_;
+};
+
 // Columns of `ends.back()` rows. A null column is its default: kind, item and surface 0, money none, quantity 1, no
 // properties, every row reads. Type 0 is a row that only reads.
 struct ReplayRows {
@@ -27,15 +64,11 @@ struct ReplayRows {
   const std::int32_t* quantity = nullptr;
   const PropertyValue* item_properties = nullptr;  // Rows x item_property_count.
   std::size_t item_property_count = 0;
+  ReplayMemo* memo = nullptr;  // REQUIRED; of these rows alone.
 
-  // Of each row, the first row of its entity that its window still reaches; made once a shape and shared by the views
-  // of that shape. At an entity's first row kDisordered: tiles of the entity's own times go back, or lie ahead of the
-  // read of a later row, and only a ring tells. Not thread-safe.
-  static constexpr std::uint32_t kDisordered = ~0u;
-  const std::uint32_t* FirstInWindow(const WindowShape& shape) const;
-
+  std::size_t size() const { return ends.empty() ? 0 : ends.back(); }
   bool Reads(std::size_t i) const { return !reads || reads[i] != 0; }
-  EventLine Line(std::size_t i) const {
+  [[gnu::always_inline]] EventLine Line(std::size_t i) const {  // A loop takes what it needs of it.
     return {.type = static_cast<EventType>(type[i]),
             .kind = kind ? kind[i] : 0,
             .item = item ? item[i] : 0,
@@ -48,12 +81,7 @@ struct ReplayRows {
             .quantity = quantity ? quantity[i] : 1,
             .money_minor = money_minor ? money_minor[i] : kNoMoney};
   }
-
-  struct Edges {
-    WindowShape shape;
-    std::vector<std::uint32_t> first;
-  };
-  mutable std::deque<Edges> edges = {};  // What FirstInWindow made.
+  const ReplayMemo::Reach& ReachOf(const WindowShape& shape) const;
 };
 
 }  // namespace gfr

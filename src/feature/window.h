@@ -56,6 +56,8 @@ class WindowShape {
         static_cast<unsigned __int128>(static_cast<std::uint64_t>(time_ms)) * divide_ >> shift_);
     return number >= UINT32_MAX ? 0 : static_cast<std::uint32_t>(number) + 1;
   }
+  // TileOf each of `size` times.
+  void TilesOf(const std::int64_t* time_ms, std::size_t size, std::int64_t* tile) const;
   // tile mod slots (Lemire, Kaser and Kurz 2019).
   std::uint32_t SlotOf(std::uint32_t tile) const {
     return static_cast<std::uint32_t>(static_cast<unsigned __int128>(modulo_ * tile) * slots_ >> 64);
@@ -70,11 +72,12 @@ class WindowShape {
 
 // What a tile holds. An aggregate has Value (one line's), Tile, Total; Add puts a value into either and Join a tile
 // into either; Leave takes an expiring tile out of the total, or returns false when the total must be made anew.
-template <class V, class T, class S>
+template <class V, class T, class S, class R = S>
 struct SumOf {
   using Value = V;
   using Tile = T;
   using Total = S;
+  using Running = R;  // The total of a batch of rows.
   static constexpr bool kInvertible = true;
   template <class Into, class From>
   static void Join(const From& from, Into& into) {
@@ -86,7 +89,7 @@ struct SumOf {
   }
 };
 
-using CountOf = SumOf<std::uint32_t, std::uint32_t, std::uint64_t>;  // A tile holds up to 2^32 - 1.
+using CountOf = SumOf<std::uint32_t, std::uint32_t, std::uint64_t, std::int32_t>;  // A tile holds up to 2^32 - 1.
 using AmountOf = SumOf<std::int64_t, std::int64_t, std::int64_t>;
 
 // Two sums that move together: clicks and impressions, a sum and its count.

@@ -378,9 +378,10 @@ TEST(Window, ReplayOfManyEntitiesIsTheRowByRowPathBitForBit) {
     item.push_back(l.item), quantity.push_back(l.quantity);
     properties.insert(properties.end(), {{}, {.category = l.category}, {.number = l.rating}});
   }
+  ReplayMemo memo;
   const ReplayRows rows{ends,    now.data(),  time.data(),  type.data(),     reads.data(),
                         nullptr, item.data(), money.data(), quantity.data(), properties.data(),
-                        3};
+                        3,       &memo};
   for (const std::string& feature : features) {
     const auto set = Make(feature);
     const FeatureView& view = *set->features[0].view;
@@ -390,7 +391,42 @@ TEST(Window, ReplayOfManyEntitiesIsTheRowByRowPathBitForBit) {
     view.FeatureView::Replay(rows, Bytes(scratch), {slow.data(), 1});
     for (std::uint64_t& word : scratch) word = rng.Next();
     view.Replay(rows, Bytes(scratch), {fast.data(), 1});
+    for (std::size_t i = 0; i < reads.size(); ++i) fast[i] = reads[i] ? fast[i] : slow[i];
     ASSERT_EQ(std::memcmp(slow.data(), fast.data(), slow.size() * sizeof(float)), 0) << feature;
+  }
+}
+
+TEST(Window, ReplayOfALongEntityAndOfGreatAmountsIsTheRowByRowPathBitForBit) {
+  constexpr std::size_t kRows = 40'000;
+  Rng rng(7);
+  const std::uint32_t ends[1] = {kRows};
+  std::vector<std::int64_t> now(kRows), money(kRows);
+  const std::vector<std::uint8_t> type(kRows, static_cast<std::uint8_t>(EventType::kPurchase));
+  std::int64_t clock = 1'700'000'000'000;
+  for (std::size_t i = 0; i < kRows; ++i) {
+    now[i] = clock += static_cast<std::int64_t>(rng.Below(10'000));
+    // Rising and falling for long: a window's greatest may be anywhere in it.
+    money[i] = static_cast<std::int64_t>(i / 9000 % 2 ? i : kRows - i) * 100 + static_cast<std::int64_t>(rng.Below(9));
+    if (i > 30'000) money[i] *= std::int64_t{1} << 35;
+  }
+  ReplayMemo memo;
+  const ReplayRows rows{.ends = ends,
+                        .now_ms = now.data(),
+                        .time_ms = now.data(),
+                        .type = type.data(),
+                        .money_minor = money.data(),
+                        .memo = &memo};
+  for (const char* type_of : {"max", "min", "sum", "mean"}) {
+    for (const char* window : {"", "window = \"1d\"\ntiles = 24\n", "window = \"1h\"\ntiles = 12\n"}) {
+      const auto set = Make(std::string("type = \"") + type_of +
+                            "\"\nof = \"money\"\nscope = \"user\"\nevents = [\"purchase\"]\n" + window);
+      const FeatureView& view = *set->features[0].view;
+      State scratch(view.spec().state_bytes / 8);
+      std::vector<float> slow(kRows, -7), fast(kRows, -8);
+      view.FeatureView::Replay(rows, Bytes(scratch), {slow.data(), 1});
+      view.Replay(rows, Bytes(scratch), {fast.data(), 1});
+      ASSERT_EQ(std::memcmp(slow.data(), fast.data(), kRows * sizeof(float)), 0) << type_of << window;
+    }
   }
 }
 
@@ -400,13 +436,19 @@ TEST(WindowShape, DividesWithoutADivision) {
     const auto tile_ms = static_cast<std::int64_t>(1000 + rng.Below(std::uint64_t{1} << (4 + rng.Below(37))));
     const auto tiles = static_cast<std::uint32_t>(1 + rng.Below(128));
     const WindowShape shape(tile_ms * tiles, tiles);
+    std::vector<std::int64_t> times;
     for (int i = 0; i < 50; ++i) {
       auto t = static_cast<std::int64_t>(rng.Below(std::uint64_t{1} << 42));
       if (i % 2) t = t / tile_ms * tile_ms - static_cast<std::int64_t>(rng.Below(2));
+      if (t >= 0 || round % 100 == 0) times.push_back(t);
       if (t < 0 || t / tile_ms >= UINT32_MAX) continue;
       ASSERT_EQ(shape.TileOf(t), t / tile_ms + 1) << t << " / " << tile_ms;
       ASSERT_EQ(shape.SlotOf(shape.TileOf(t)), shape.TileOf(t) % shape.slots());
     }
+    std::vector<std::int64_t> numbers(times.size());
+    shape.TilesOf(times.data(), times.size(), numbers.data());
+    for (std::size_t i = 0; i < times.size(); ++i)
+      ASSERT_EQ(numbers[i], shape.TileOf(times[i])) << times[i] << " / " << tile_ms;
   }
   EXPECT_EQ(WindowShape(kHourMs, 12).TileOf(-1), 0u);
   EXPECT_EQ(WindowShape(kHourMs, 12).TileOf(INT64_MAX), 0u);
