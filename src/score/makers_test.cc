@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <sstream>
 
 #include "base/file_system.h"
@@ -26,12 +27,13 @@ std::vector<T> ReadValues(const std::string& path) {
 }
 
 template <typename T>
-void ExpectMakers(const TestFolder& folder, const std::string& name) {
+void ExpectMakers(const std::filesystem::path& folder, const std::string& name) {
   SCOPED_TRACE(name);
-  const auto forest = ParseForest(PosixFileSystem().ReadAll(folder / (name + ".model")).value());
+  const auto forest = ParseForest(PosixFileSystem().ReadAll((folder / (name + ".model")).string()).value());
   ASSERT_TRUE(forest.ok()) << forest.error().message;
-  const auto rows = ReadValues<T>(folder / (name + ".rows")), margins = ReadValues<T>(folder / (name + ".margins")),
-             predictions = ReadValues<T>(folder / (name + ".predictions"));
+  const auto rows = ReadValues<T>((folder / (name + ".rows")).string()),
+             margins = ReadValues<T>((folder / (name + ".margins")).string()),
+             predictions = ReadValues<T>((folder / (name + ".predictions")).string());
   const std::size_t stride = static_cast<std::size_t>(forest.value().columns), count = rows.size() / stride;
   ASSERT_GT(count, 0u);
   ASSERT_EQ(margins.size(), count * static_cast<std::size_t>(forest.value().classes));
@@ -142,9 +144,21 @@ if found:
     case("adult", write, rows[1], b.predict(ask, output_margin=True), b.predict(ask), "f4")
 )"));
   ASSERT_GE(names.size(), 18u);
-  for (const std::string& name : names) ExpectMakers<float>(folder, name);
+  for (const std::string& name : names) ExpectMakers<float>(folder.path(), name);
   if (names.back() != "adult")
     GTEST_SKIP() << "SKIPPED: the adult data is neither in the folder that GFR_DATA names nor in ../shared/data";
+}
+
+// What version 1.7 wrote and gave: testdata/xgboost_1.7/make.py.
+TEST(XgboostParity, FilesOfVersion17GiveItsMarginsBitForBit) {
+  const std::filesystem::path folder = GFR_SOURCE_DIR "/src/score/testdata/xgboost_1.7";
+  std::size_t models = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() != ".model") continue;
+    ExpectMakers<float>(folder, entry.path().stem().string());
+    ++models;
+  }
+  EXPECT_EQ(models, 11u);
 }
 
 TEST(XgboostParity, ABestIterationEndsTheForestUnlessRoundsAreAskedFor) {
@@ -191,7 +205,7 @@ if archive:
     case("lightgbm_examples", b.save_model, test[:, 1:], b.predict(test[:, 1:], raw_score=True), b.predict(test[:, 1:]), "f8")
 )"));
   ASSERT_GE(names.size(), 19u);
-  for (const std::string& name : names) ExpectMakers<double>(folder, name);
+  for (const std::string& name : names) ExpectMakers<double>(folder.path(), name);
   if (names.back() != "lightgbm_examples")
     GTEST_SKIP() << "SKIPPED: lightgbm_examples is neither in the folder that GFR_DATA names nor in ../shared/data";
 }
