@@ -13,7 +13,8 @@ namespace gfr {
 namespace {
 
 constexpr std::uint32_t kErased = 1, kFirst = 2;  // Of a version: no row; nothing was before it.
-constexpr std::size_t kVersionBytes = 16;         // Stamp (8), flags (4), 0 (4); then the row unless erased.
+constexpr std::size_t kVersionBytes =
+    VersionedTable::kStampBefore;  // Stamp (8), flags (4), 0 (4); then the row unless erased.
 constexpr std::size_t kScriptRows = 256, kMgetRows = 1000;
 constexpr std::size_t kWindowBytes = 1 << 20;  // Sent before answers are waited for.
 constexpr int kAttempts = 4;                   // Of a Fetch whose rows move on.

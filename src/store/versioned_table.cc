@@ -8,12 +8,16 @@
 #include <cstring>
 #include <new>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace gfr {
 namespace {
 
 constexpr std::size_t kBatch = 32;            // Rows whose memory is fetched at once.
 constexpr std::size_t kRecycleAt = 64;        // Versions to be had back that make a look at the pins worth it.
-constexpr std::uint64_t kFirstCapacity = 64;  // Of an index.
+constexpr std::uint64_t kFirstEntities = 54;  // That an index has room for.
 constexpr std::size_t kHugePage = 2 << 20;
 
 std::uint64_t Mix(Key key) {
@@ -21,10 +25,10 @@ std::uint64_t Mix(Key key) {
   return h ^ (h >> 32);
 }
 
-std::uint64_t TagOf(std::uint64_t hash) { return (hash & 0xffffffff) | 1; }
+std::uint64_t TagOf(std::uint64_t hash) { return std::max<std::uint64_t>(hash & 0xff, 1); }
 
-std::uint64_t SlotOf(std::uint64_t hash, std::uint64_t capacity) {
-  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(hash) * capacity) >> 64);
+std::uint64_t Scale(std::uint64_t hash, std::uint64_t below) {
+  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(hash) * below) >> 64);
 }
 
 constexpr char kMagic[] = "GFRTABL1";
@@ -44,106 +48,138 @@ T Get(std::string_view bytes, std::size_t at) {
   return value;
 }
 
-std::byte* Map(std::size_t bytes) {
+// `small`: of these first bytes it need not be huge pages, which are touched whole.
+std::byte* Map(std::size_t bytes, std::size_t small = 0) {
   void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) throw std::bad_alloc();
-  if (bytes >= kHugePage) madvise(at, bytes, MADV_HUGEPAGE);
+  if (bytes >= kHugePage + small) madvise(static_cast<std::byte*>(at) + small, bytes - small, MADV_HUGEPAGE);
   return static_cast<std::byte*>(at);
-}
-
-void PrefetchBytes(const std::byte* at, std::size_t bytes) {
-  bytes = std::min<std::size_t>(bytes, 512);
-  for (std::size_t b = 0; b < bytes; b += 64) __builtin_prefetch(at + b);
-  __builtin_prefetch(at + bytes - 1);
 }
 
 }  // namespace
 
-StableArray::~StableArray() {
-  for (int c = 0; c < 33 - kFirstBits; ++c) {
-    if (std::byte* at = chunks_[c].load()) munmap(at, ChunkBytes(c));
-  }
-}
+StableArray::StableArray(std::size_t stride)
+    : stride_(stride), chunks_(reinterpret_cast<std::atomic<std::byte*>*>(Map(kChunks * sizeof(void*)))) {}
 
-std::size_t StableArray::ChunkBytes(int chunk) const {
-  return (static_cast<std::size_t>(kFirst) << std::max(0, chunk - 1)) * stride_;
+StableArray::~StableArray() {
+  for (std::size_t c = 0; c < kChunks && chunks_[c].load() != nullptr; ++c) munmap(chunks_[c].load(), kChunk * stride_);
+  munmap(static_cast<void*>(chunks_), kChunks * sizeof(void*));
 }
 
 void StableArray::Ensure(std::uint32_t i) {
-  const int chunk = std::bit_width(i | (kFirst - 1)) - kFirstBits;
-  if (chunks_[chunk].load(std::memory_order_relaxed) == nullptr)
-    chunks_[chunk].store(Map(ChunkBytes(chunk)), std::memory_order_release);
+  auto& chunk = chunks_[i >> kChunkBits];
+  if (chunk.load(std::memory_order_relaxed) == nullptr)
+    chunk.store(Map(kChunk * stride_, i < kChunk ? kHugePage : 0), std::memory_order_release);
 }
 
-VersionedTable::Index::Index(std::uint64_t capacity)
-    : capacity(capacity), slots(reinterpret_cast<std::atomic<std::uint64_t>*>(Map((capacity + kMirrored) * 8))) {}
-VersionedTable::Index::~Index() { munmap(static_cast<void*>(slots), (capacity + kMirrored) * 8); }
+std::uint32_t VersionedTable::Chunk::Matches(std::uint64_t tag) const noexcept {
+#ifdef __SSE2__
+  const __m128i all = _mm_set_epi64x(static_cast<long long>(tags[1].load(std::memory_order_acquire)),
+                                     static_cast<long long>(tags[0].load(std::memory_order_acquire)));
+  const __m128i equal = _mm_cmpeq_epi8(all, _mm_set1_epi8(static_cast<char>(tag)));
+  return static_cast<std::uint32_t>(_mm_movemask_epi8(equal)) & ((1u << kSlots) - 1);
+#else
+  std::uint32_t matches = 0;
+  for (int slot = 0; slot < kSlots; ++slot)
+    matches |=
+        static_cast<std::uint32_t>((tags[slot / 8].load(std::memory_order_acquire) >> slot % 8 * 8 & 0xff) == tag)
+        << slot;
+  return matches;
+#endif
+}
+
+void VersionedTable::Chunk::SetTag(int slot, std::uint64_t tag) noexcept {
+  std::atomic<std::uint64_t>& word = tags[slot / 8];
+  const std::uint64_t others = word.load(std::memory_order_relaxed) & ~(std::uint64_t{0xff} << slot % 8 * 8);
+  word.store(others | tag << slot % 8 * 8, std::memory_order_release);
+}
+
+void VersionedTable::Chunk::Pass(std::int64_t keys) noexcept {
+  tags[1].store(tags[1].load(std::memory_order_relaxed) + (static_cast<std::uint64_t>(keys) << 32),
+                std::memory_order_release);
+}
+
+VersionedTable::Index::Index(std::uint64_t entities)
+    : count(entities * 4 / 3 / Chunk::kSlots + 1), chunks(reinterpret_cast<Chunk*>(Map(count * sizeof(Chunk)))) {}
+VersionedTable::Index::~Index() { munmap(static_cast<void*>(chunks), count * sizeof(Chunk)); }
+VersionedTable::Chunk& VersionedTable::Index::Home(std::uint64_t hash) const noexcept {
+  return chunks[Scale(hash, count)];
+}
+VersionedTable::Chunk& VersionedTable::Index::After(Chunk& chunk) const noexcept {
+  return &chunk + 1 == chunks + count ? chunks[0] : (&chunk)[1];
+}
+
+void VersionedTable::Index::Insert(std::uint64_t hash, std::uint32_t version) noexcept {
+  for (Chunk* chunk = &Home(hash);; chunk = &After(*chunk)) {
+    if (const std::uint32_t free = chunk->Matches(0); free != 0) {
+      const int slot = std::countr_zero(free);
+      chunk->versions[slot].store(version, std::memory_order_release);
+      chunk->SetTag(slot, TagOf(hash));
+      return;
+    }
+    chunk->Pass(1);
+  }
+}
 
 VersionedTable::VersionedTable(Timeline& timeline, std::uint32_t row_bytes)
     : timeline_(timeline),
       row_bytes_(row_bytes),
-      entities_(sizeof(Entity)),
+      entities_(sizeof(std::uint32_t)),
       version_memory_(sizeof(Version) + row_bytes),
-      index_(new Index(kFirstCapacity)) {
+      index_(new Index(kFirstEntities)) {
   assert(row_bytes % 8 == 0);
   version_memory_.Ensure(0);  // None, as an erased row that everyone sees: what an entity without a version has.
   VersionAt(0).stamp.store(INT64_MIN, std::memory_order_relaxed);
-  VersionAt(0).erased = 1;
+  VersionAt(0).of.store(kNoId, std::memory_order_relaxed);
 }
 
 VersionedTable::~VersionedTable() { delete index_.load(); }
 
-std::uint32_t VersionedTable::IdOf(Key key) const noexcept {
+// The newest version of a key, null when it has none; `slot`: where that is noted.
+const VersionedTable::Version* VersionedTable::NewestOf(Key key, Slot** slot) const noexcept {
   const Index& index = *index_.load(std::memory_order_acquire);
   const std::uint64_t hash = Mix(key), tag = TagOf(hash);
-  for (std::uint64_t at = SlotOf(hash, index.capacity);;) {
-    const std::uint64_t slot = index.slots[at].load(std::memory_order_acquire);
-    if (slot == 0) return kNoId;
-    const std::uint32_t id = static_cast<std::uint32_t>(slot) - 1;
-    if ((slot >> 32) == tag && EntityAt(id).key == key) return id;
-    at = index.After(at);
+  Chunk* chunk = &index.Home(hash);
+  for (std::uint64_t n = 0; n < index.count; ++n, chunk = &index.After(*chunk)) {
+    for (std::uint32_t matches = chunk->Matches(tag); matches != 0; matches &= matches - 1) {
+      Slot& at = chunk->versions[std::countr_zero(matches)];
+      const Version& version = VersionAt(at.load(std::memory_order_acquire));
+      if (version.key != key) continue;
+      if (slot != nullptr) *slot = &at;
+      return &version;
+    }
+    if (!chunk->passed()) break;
   }
+  return nullptr;
 }
 
-void VersionedTable::Index::Set(std::uint64_t at, std::uint64_t slot) noexcept {
-  slots[at].store(slot, std::memory_order_release);
-  if (at < kMirrored) slots[capacity + at].store(slot, std::memory_order_release);
+std::uint32_t VersionedTable::IdOf(Key key) const noexcept {
+  const Version* newest = NewestOf(key);
+  return newest == nullptr ? kNoId : newest->id();
 }
 
-void VersionedTable::Insert(Index& index, Key key, std::uint32_t id) noexcept {
-  const std::uint64_t hash = Mix(key);
-  std::uint64_t at = SlotOf(hash, index.capacity);
-  while (index.At(at) > kRemoved) at = index.After(at);
-  index.used += index.At(at) == 0;
-  index.Set(at, (TagOf(hash) << 32) | (id + 1));
-}
-
-// A reader's way to another key leads over the slot, unless it ends just behind it.
-void VersionedTable::Remove(Key key, std::uint32_t id) noexcept {
-  Index& index = *index_.load(std::memory_order_relaxed);
-  const std::uint64_t hash = Mix(key), slot = (TagOf(hash) << 32) | (id + 1);
-  std::uint64_t at = SlotOf(hash, index.capacity);
-  while (index.At(at) != slot) at = index.After(at);
+void VersionedTable::Remove(Key key) noexcept {
+  const Index& index = *index_.load(std::memory_order_relaxed);
+  Slot* slot = nullptr;
+  NewestOf(key, &slot);
+  const auto at =
+      static_cast<std::uint64_t>(reinterpret_cast<std::byte*>(slot) - reinterpret_cast<std::byte*>(index.chunks));
+  Chunk& chunk = index.chunks[at / sizeof(Chunk)];
+  chunk.SetTag(static_cast<int>(slot - chunk.versions), 0);
+  for (Chunk* on = &index.Home(Mix(key)); on != &chunk; on = &index.After(*on)) on->Pass(-1);
   --live_;
-  index.Set(at, kRemoved);
-  if (index.At(index.After(at)) != 0) return;
-  while (index.At(at) == kRemoved) {
-    index.Set(at, 0);
-    --index.used;
-    at = at == 0 ? index.capacity - 1 : at - 1;
-  }
 }
 
-// Readers may be in the old index: it goes when every pin is of a later Publish, whose readers have seen the new one.
-void VersionedTable::GrowIndex(std::uint64_t entities) {
+// Readers may be in the old index, which is changed no more: it goes when every pin is of a later Publish, whose
+// readers have seen the new one. What is written from now on they may not see.
+void VersionedTable::Grow(std::uint64_t entities) {
   Index* old = index_.load(std::memory_order_relaxed);
-  // What is full of removed slots is written anew at its size.
-  const std::uint64_t least = live_ * std::uint64_t{2} < old->capacity ? old->capacity : old->capacity * 3 / 2;
-  auto made = std::make_unique<Index>(std::max(least, entities + entities / 2));
+  auto made = std::make_unique<Index>(entities);
   const std::uint32_t n = size_.load(std::memory_order_relaxed);
   for (std::uint32_t id = 0; id < n; ++id) {
-    if (id + kBatch < n) __builtin_prefetch(&made->slots[SlotOf(Mix(EntityAt(id + kBatch).key), made->capacity)], 1);
-    if (EntityAt(id).newest.load(std::memory_order_relaxed) != 0) Insert(*made, EntityAt(id).key, id);
+    if (id + 2 * kBatch < n) __builtin_prefetch(&VersionAt(NewestAt(id + 2 * kBatch)));
+    if (id + kBatch < n) __builtin_prefetch(&made->Home(Mix(KeyAt(id + kBatch))), 1);
+    if (const std::uint32_t v = NewestAt(id); v != 0) made->Insert(Mix(VersionAt(v).key), v);
   }
   index_.store(made.release(), std::memory_order_release);
   if (timeline_.exclusive()) {
@@ -154,7 +190,7 @@ void VersionedTable::GrowIndex(std::uint64_t entities) {
 }
 
 void VersionedTable::Reserve(std::uint32_t entities) {
-  if (index_.load(std::memory_order_relaxed)->capacity * 3 < std::uint64_t{entities} * 4) GrowIndex(entities);
+  if (index_.load(std::memory_order_relaxed)->capacity() * 3 < std::uint64_t{entities} * 4) Grow(entities);
 }
 
 // A version under one of stamp <= SafeBound() is out of every reader's reach: whoever comes to the upper one may see
@@ -168,23 +204,17 @@ void VersionedTable::Recycle() {
     free_.push_back(retired_.front().version);
   for (; !let_go_.empty() && let_go_.front().published < safe; let_go_.pop_front()) {
     free_.push_back(let_go_.front().version);
-    FreeId(let_go_.front().id);
+    free_ids_.push_back(let_go_.front().id);
   }
   for (; !erased_.empty() && erased_.front().stamp <= safe; erased_.pop_front()) {
-    const std::uint32_t id = erased_.front().id;
-    Entity& entity = EntityAt(id);
-    const std::uint32_t v = entity.newest.load(std::memory_order_relaxed);
-    if (v == 0 || VersionAt(v).erased == 0 || VersionAt(v).stamp.load(std::memory_order_relaxed) > safe) continue;
-    Remove(entity.key, id);
-    entity.newest.store(0, std::memory_order_release);
+    const std::uint32_t id = erased_.front().id, v = NewestAt(id);
+    const Version& version = VersionAt(v);
+    if (v == 0 || !version.erased() || version.stamp.load(std::memory_order_relaxed) > safe) continue;
+    Remove(version.key);
+    EntityAt(id).store(0, std::memory_order_release);
     let_go_.push_back({timeline_.published(), id, v});
   }
   std::erase_if(indexes_, [&](const auto& old) { return old.first < safe; });
-}
-
-void VersionedTable::FreeId(std::uint32_t id) {
-  EntityAt(id).key = 0;
-  free_ids_.push_back(id);
 }
 
 std::uint32_t VersionedTable::Allocate() {
@@ -198,203 +228,191 @@ std::uint32_t VersionedTable::Allocate() {
   return used_++;
 }
 
-std::uint32_t VersionedTable::Add(Key key) {
-  const Index& index = *index_.load(std::memory_order_relaxed);
-  if (index.used * 4 >= index.capacity * 3) GrowIndex(live_);
+// The first version of a key that has none.
+VersionedTable::Version& VersionedTable::Add(Key key, std::int64_t stamp) {
+  if (std::uint64_t{live_} * 4 >= index_.load(std::memory_order_relaxed)->capacity() * 3) Grow(live_ + live_ / 2 + 1);
   std::uint32_t id = size_.load(std::memory_order_relaxed);
   if (!free_ids_.empty()) {
     id = free_ids_.back();
     free_ids_.pop_back();
-  } else if (id == kNoId - 1) {
-    throw std::bad_alloc();
-  }
-  entities_.Ensure(id);
-  EntityAt(id).key = key;
-  ++live_;
-  return id;
-}
-
-// The version of `id` that the writer may change. `copy`: with the newest version's bytes, else zero.
-VersionedTable::Version& VersionedTable::Renew(std::uint32_t id, std::int64_t stamp, bool copy) {
-  Entity& entity = EntityAt(id);
-  const std::uint32_t newest = entity.newest.load(std::memory_order_relaxed);
-  Version* under = newest == 0 ? nullptr : &VersionAt(newest);
-  if (under != nullptr && under->erased != 0) copy = false;
-  if (under != nullptr &&
-      (timeline_.exclusive() || under->stamp.load(std::memory_order_relaxed) > timeline_.published())) {
-    if (!copy) std::memset(under->row(), 0, row_bytes_);
-    under->stamp.store(stamp, std::memory_order_relaxed);
-    return *under;
+  } else {
+    if (id == kErased - 1) throw std::bad_alloc();
+    entities_.Ensure(id);
   }
   const std::uint32_t v = Allocate();
   Version& version = VersionAt(v);
   version.stamp.store(stamp, std::memory_order_relaxed);
+  version.key = key;
+  version.older = 0;
+  version.of.store(id, std::memory_order_relaxed);
+  std::memset(version.row(), 0, row_bytes_);
+  EntityAt(id).store(v, std::memory_order_release);
+  if (id == size_.load(std::memory_order_relaxed)) size_.store(id + 1, std::memory_order_release);
+  index_.load(std::memory_order_relaxed)->Insert(Mix(key), v);
+  ++live_;
+  return version;
+}
+
+// The version that the writer may change. `copy`: with the newest version's bytes, else zero.
+VersionedTable::Version& VersionedTable::Renew(Slot& slot, std::int64_t stamp, bool copy) {
+  const std::uint32_t newest = slot.load(std::memory_order_relaxed);
+  Version& under = VersionAt(newest);
+  copy = copy && !under.erased();
+  if (timeline_.exclusive() || under.stamp.load(std::memory_order_relaxed) > timeline_.published()) {
+    if (!copy) std::memset(under.row(), 0, row_bytes_);
+    under.stamp.store(stamp, std::memory_order_relaxed);
+    return under;
+  }
+  const std::uint32_t v = Allocate(), id = under.id();
+  Version& version = VersionAt(v);
+  version.stamp.store(stamp, std::memory_order_relaxed);
+  version.key = under.key;
   version.older = newest;
-  if (copy && under != nullptr) {
-    std::memcpy(version.row(), under->row(), row_bytes_);
+  version.of.store(id, std::memory_order_relaxed);
+  if (copy) {
+    std::memcpy(version.row(), under.row(), row_bytes_);
   } else {
     std::memset(version.row(), 0, row_bytes_);
   }
-  entity.newest.store(v, std::memory_order_release);
-  if (newest != 0) retired_.push_back({stamp, newest});
+  slot.store(v, std::memory_order_release);
+  EntityAt(id).store(v, std::memory_order_release);
+  retired_.push_back({stamp, newest});
   return version;
 }
 
 std::byte* VersionedTable::Write(Key key, std::int64_t stamp) {
   assert(key != 0);
   timeline_.NoteWrite(stamp);
-  Recycle();  // Before the id is looked up, which may go.
-  std::uint32_t id = IdOf(key);
-  const bool made = id == kNoId;
-  if (made) id = Add(key);
-  Version& version = Renew(id, stamp, true);
-  version.erased = 0;
-  if (made) {  // Readers come to an entity that has a version.
-    if (id == size_.load(std::memory_order_relaxed)) size_.store(id + 1, std::memory_order_release);
-    Insert(*index_.load(std::memory_order_relaxed), key, id);
-  }
+  Recycle();  // Before the key is looked up, which may go.
+  Slot* slot = nullptr;
+  if (NewestOf(key, &slot) == nullptr) return Add(key, stamp).row();
+  Version& version = Renew(*slot, stamp, true);
+  version.of.store(version.id(), std::memory_order_relaxed);
   return version.row();
 }
 
 void VersionedTable::Erase(Key key, std::int64_t stamp) {
   timeline_.NoteWrite(stamp);
   Recycle();
-  const std::uint32_t id = IdOf(key);
-  if (id == kNoId) return;
+  Slot* slot = nullptr;
+  const Version* newest = NewestOf(key, &slot);
+  if (newest == nullptr) return;
+  const std::uint32_t id = newest->id();
   if (timeline_.exclusive()) {  // Nobody reads.
-    Remove(key, id);
-    free_.push_back(EntityAt(id).newest.exchange(0, std::memory_order_relaxed));
-    FreeId(id);
-  } else if (At(id) != nullptr) {
-    Renew(id, stamp, false).erased = 1;
+    Remove(key);
+    EntityAt(id).store(0, std::memory_order_relaxed);
+    free_.push_back(slot->load(std::memory_order_relaxed));
+    free_ids_.push_back(id);
+  } else if (!newest->erased()) {
+    Renew(*slot, stamp, false).of.store(id | kErased, std::memory_order_relaxed);
     erased_.push_back({stamp, id});
   }
 }
 
-const std::byte* VersionedTable::Visible(std::uint32_t v, std::int64_t bound) const noexcept {
-  while (v != 0) {
+inline const std::byte* VersionedTable::Visible(const Version& newest, std::int64_t bound) const noexcept {
+  if (newest.stamp.load(std::memory_order_relaxed) > bound) return VisibleOlder(newest.older, bound);
+  return newest.erased() ? nullptr : newest.row();
+}
+
+const std::byte* VersionedTable::VisibleOlder(std::uint32_t v, std::int64_t bound) const noexcept {
+  for (; v != 0; v = VersionAt(v).older) {
     Version& version = VersionAt(v);
-    if (version.stamp.load(std::memory_order_relaxed) <= bound) return version.erased != 0 ? nullptr : version.row();
-    v = version.older;
+    if (version.stamp.load(std::memory_order_relaxed) <= bound) return version.erased() ? nullptr : version.row();
   }
   return nullptr;
 }
 
 const std::byte* VersionedTable::At(std::uint32_t id) const noexcept {
-  Version& version = VersionAt(EntityAt(id).newest.load(std::memory_order_relaxed));
-  return version.erased != 0 ? nullptr : version.row();
+  Version& version = VersionAt(NewestAt(id));
+  return version.erased() ? nullptr : version.row();
 }
 
 const std::byte* VersionedTable::Find(Key key) const noexcept {
-  const std::uint32_t id = IdOf(key);
-  return id == kNoId ? nullptr : At(id);
+  const Version* newest = NewestOf(key);
+  return newest == nullptr || newest->erased() ? nullptr : newest->row();
 }
 
 const std::byte* VersionedTable::At(std::uint32_t id, const Pin& pin) const noexcept {
-  return Visible(EntityAt(id).newest.load(std::memory_order_acquire), pin.bound());
+  return Visible(VersionAt(NewestAt(id)), pin.bound());
 }
 
 const std::byte* VersionedTable::Find(Key key, const Pin& pin) const noexcept {
-  const std::uint32_t id = IdOf(key);
-  return id == kNoId ? nullptr : At(id, pin);
+  const Version* newest = NewestOf(key);
+  return newest == nullptr ? nullptr : Visible(*newest, pin.bound());
 }
 
-// Where the entities of a batch are, null for none; their memory has been asked for. Each pass asks for what the next
-// one needs.
-void VersionedTable::Locate(std::span<const Key> keys, const Entity** entity) const noexcept {
+inline void VersionedTable::PrefetchVersion(const Version& version) const noexcept {
+  const auto* at = reinterpret_cast<const std::byte*>(&version);
+  const std::size_t bytes = std::min<std::size_t>(sizeof(Version) + row_bytes_, 512);
+  for (std::size_t b = 0; b < bytes; b += 64) __builtin_prefetch(at + b);
+  __builtin_prefetch(at + bytes - 1);
+}
+
+// For each key of a batch the version that the first equal tag leads to, which nearly always is its newest; null for
+// none. Their memory has been asked for.
+inline void VersionedTable::Locate(std::span<const Key> keys, const Version** newest) const noexcept {
   const Index& index = *index_.load(std::memory_order_acquire);
-  std::uint64_t hash[kBatch];
+  const Chunk* home[kBatch];
+  std::uint64_t tag[kBatch];
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    hash[i] = Mix(keys[i]);
-    __builtin_prefetch(&index.slots[SlotOf(hash[i], index.capacity)]);
+    const std::uint64_t hash = Mix(keys[i]);
+    tag[i] = TagOf(hash);
+    home[i] = &index.Home(hash);
+    __builtin_prefetch(home[i]);
   }
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    // Nearly every key is in one of its first slots: which one it is decides no branch.
-    const std::atomic<std::uint64_t>* slots = &index.slots[SlotOf(hash[i], index.capacity)];
-    const std::uint64_t tag = TagOf(hash[i]);
-    std::uint64_t slot = 0;
-#pragma GCC unroll 4
-    for (int j = kMirrored - 1; j >= 0; --j) {
-      const std::uint64_t s = slots[j].load(std::memory_order_acquire);
-      slot ^= (slot ^ s) & (std::uint64_t{0} - static_cast<std::uint64_t>((s >> 32) == tag));
+    if (const std::uint32_t matches = home[i]->Matches(tag[i]); matches != 0) [[likely]] {
+      newest[i] = &VersionAt(home[i]->versions[std::countr_zero(matches)].load(std::memory_order_acquire));
+    } else {
+      newest[i] = home[i]->passed() ? NewestOf(keys[i]) : nullptr;
+      if (newest[i] == nullptr) continue;
     }
-    std::uint32_t id = static_cast<std::uint32_t>(slot) - 1;
-    if (slot == 0) id = IdOf(keys[i]);
-    entity[i] = id == kNoId ? nullptr : &EntityAt(id);
-    __builtin_prefetch(entity[i]);
-  }
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (entity[i] == nullptr || entity[i]->key == keys[i]) continue;
-    const std::uint32_t id = IdOf(keys[i]);  // Two keys with 32 equal bits of hash.
-    entity[i] = id == kNoId ? nullptr : &EntityAt(id);
+    PrefetchVersion(*newest[i]);
   }
 }
 
 void VersionedTable::FindMany(std::span<const Key> keys, const Pin& pin,
                               std::span<const std::byte*> out) const noexcept {
   assert(out.size() == keys.size());
-  const Entity* entity[kBatch];
+  const Version* newest[kBatch];
   for (std::size_t begin = 0; begin < keys.size(); begin += kBatch) {
     const std::size_t n = std::min(kBatch, keys.size() - begin);
-    Locate(keys.subspan(begin, n), entity);
-    Gather({entity, n}, pin.bound(), out.data() + begin);
+    Locate(keys.subspan(begin, n), newest);
+    for (std::size_t i = 0; i < n; ++i) {
+      const Version* version = newest[i];
+      if (version != nullptr && version->key != keys[begin + i]) [[unlikely]]
+        version = NewestOf(keys[begin + i]);
+      out[begin + i] = version == nullptr ? nullptr : Visible(*version, pin.bound());
+    }
   }
 }
 
 void VersionedTable::Prefetch(std::span<const Key> keys) const noexcept {
-  const Entity* entity[kBatch];
-  for (std::size_t begin = 0; begin < keys.size(); begin += kBatch) {
-    const std::size_t n = std::min(kBatch, keys.size() - begin);
-    Locate(keys.subspan(begin, n), entity);
-    for (std::size_t i = 0; i < n; ++i) {
-      if (entity[i] == nullptr) continue;
-      const Version& newest = VersionAt(entity[i]->newest.load(std::memory_order_relaxed));
-      PrefetchBytes(reinterpret_cast<const std::byte*>(&newest), sizeof(Version) + row_bytes_);
-    }
-  }
+  const Version* newest[kBatch];
+  for (std::size_t begin = 0; begin < keys.size(); begin += kBatch)
+    Locate(keys.subspan(begin, std::min(kBatch, keys.size() - begin)), newest);
 }
 
 void VersionedTable::AtMany(std::span<const std::uint32_t> ids, const Pin& pin,
                             std::span<const std::byte*> out) const noexcept {
   assert(out.size() == ids.size());
-  const Entity* entity[kBatch];
+  const Version* newest[kBatch];
   for (std::size_t begin = 0; begin < ids.size(); begin += kBatch) {
     const std::size_t n = std::min(kBatch, ids.size() - begin);
     for (std::size_t i = 0; i < n; ++i) {
-      entity[i] = &EntityAt(ids[begin + i]);
-      __builtin_prefetch(entity[i]);
+      newest[i] = &VersionAt(NewestAt(ids[begin + i]));
+      PrefetchVersion(*newest[i]);
     }
-    Gather({entity, n}, pin.bound(), out.data() + begin);
-  }
-}
-
-// The visible rows of a batch of entities, null of none.
-void VersionedTable::Gather(std::span<const Entity* const> entities, std::int64_t bound,
-                            const std::byte** out) const noexcept {
-  Version* version[kBatch];
-  for (std::size_t i = 0; i < entities.size(); ++i) {
-    version[i] = nullptr;
-    if (entities[i] == nullptr) continue;
-    version[i] = &VersionAt(entities[i]->newest.load(std::memory_order_acquire));
-    PrefetchBytes(reinterpret_cast<const std::byte*>(version[i]), sizeof(Version) + row_bytes_);
-  }
-  for (std::size_t i = 0; i < entities.size(); ++i) {
-    out[i] = nullptr;
-    if (version[i] == nullptr) continue;
-    if (version[i]->stamp.load(std::memory_order_relaxed) > bound) {
-      out[i] = Visible(version[i]->older, bound);
-    } else if (version[i]->erased == 0) {
-      out[i] = version[i]->row();
-    }
+    for (std::size_t i = 0; i < n; ++i) out[begin + i] = Visible(*newest[i], pin.bound());
   }
 }
 
 std::size_t VersionedTable::memory_bytes() const noexcept {
-  std::size_t bytes = size() * sizeof(Entity) + (used_ - 1) * (sizeof(Version) + std::size_t{row_bytes_}) +
-                      index_.load(std::memory_order_relaxed)->capacity * 8 + free_.capacity() * 4 +
+  std::size_t bytes = size() * sizeof(std::uint32_t) + (used_ - 1) * (sizeof(Version) + std::size_t{row_bytes_}) +
+                      index_.load(std::memory_order_relaxed)->count * sizeof(Chunk) + free_.capacity() * 4 +
                       free_ids_.capacity() * 4 + retired_.size() * sizeof(Retired) + erased_.size() * sizeof(Erased) +
                       let_go_.size() * sizeof(LetGo);
-  for (const auto& [stamp, index] : indexes_) bytes += index->capacity * 8;
+  for (const auto& [stamp, index] : indexes_) bytes += index->count * sizeof(Chunk);
   return bytes;
 }
 
@@ -424,8 +442,7 @@ Status VersionedTable::Save(const Pin& pin, const ByteSink& sink) const {
   bytes.assign(kChunkHeaderBytes, '\0');
   bytes.reserve(kChunkBytes + row_bytes_ + 64);
   for (std::uint32_t id = 0; id < n; ++id) {
-    if (id + 8 < n)
-      PrefetchBytes(version_memory_[EntityAt(id + 8).newest.load(std::memory_order_acquire)], 16 + row_bytes_);
+    if (id + 8 < n) PrefetchVersion(VersionAt(NewestAt(id + 8)));
     const std::byte* row = At(id, pin);
     if (row == nullptr) continue;
     Put(bytes, KeyAt(id));
@@ -465,19 +482,13 @@ Status VersionedTable::Restore(ByteSource& source) {
     if (crc != Crc32c(body.data(), body.size())) return corrupt("a chunk is not what was written");
     for (std::uint32_t r = 0; r < rows; ++r) {
       const Index& index = *index_.load(std::memory_order_relaxed);
-      if (r + kBatch < rows)
-        __builtin_prefetch(&index.slots[SlotOf(Mix(Get<Key>(body, (r + kBatch) * record)), index.capacity)], 1);
+      if (r + kBatch < rows) __builtin_prefetch(&index.Home(Mix(Get<Key>(body, (r + kBatch) * record))), 1);
       const Key key = Get<Key>(body, r * record);
       const auto stamp = Get<std::int64_t>(body, r * record + 8);
       if (key == 0 || stamp == std::numeric_limits<std::int64_t>::max() || IdOf(key) != kNoId)
         return corrupt("an entity that cannot be, or comes twice");
       timeline_.NoteRestored(stamp);
-      const std::uint32_t id = Add(key);
-      Version& version = Renew(id, stamp, false);
-      version.erased = 0;
-      std::memcpy(version.row(), body.data() + r * record + 16, row_bytes_);
-      size_.store(id + 1, std::memory_order_release);
-      Insert(*index_.load(std::memory_order_relaxed), key, id);
+      std::memcpy(Add(key, stamp).row(), body.data() + r * record + 16, row_bytes_);
     }
   }
 }

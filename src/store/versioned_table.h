@@ -7,8 +7,8 @@
 //
 // Entities have dense 32-bit ids in the order of their first write; an erased one's id, row and place in the index are
 // used again once no pin can have come to them. Rows lie in large chunks that never move (huge pages where the system
-// allows them). Bytes an entity: 16 (key, newest version) + 16 (stamp, older version) + row_bytes + 10.7 to 16 of
-// index, and one more version (16 + row_bytes) for an entity that was written since pins let go of it.
+// allows them). Bytes an entity: 4 (its newest version) + 24 (stamp, key, older version, id) + row_bytes + 7.1 to 10.7
+// of index, and one more version (24 + row_bytes) for an entity that was written since pins let go of it.
 //
 // Thread safety: what takes a Pin, from any thread, while that pin is held; all else from the writer's thread.
 #pragma once
@@ -29,25 +29,22 @@
 
 namespace gfr {
 
-// Memory by number, in chunks that double and never move; zero when new, and touched only when used.
+// Memory by number, in chunks that never move; zero when new, and touched only when used.
 class StableArray {
  public:
-  explicit StableArray(std::size_t stride) : stride_(stride) {}
+  explicit StableArray(std::size_t stride);
   StableArray(const StableArray&) = delete;
   ~StableArray();
-  void Ensure(std::uint32_t i);  // Makes the chunk of entry `i`. Throws std::bad_alloc.
+  void Ensure(std::uint32_t i);  // Makes the chunk of entry `i`, after those before it. Throws std::bad_alloc.
   std::byte* operator[](std::uint32_t i) const noexcept {
-    const int width = std::bit_width(i | (kFirst - 1));
-    const std::uint32_t base = i < kFirst ? 0 : 1u << (width - 1);
-    return chunks_[width - kFirstBits].load(std::memory_order_acquire) + (i - base) * stride_;
+    return chunks_[i >> kChunkBits].load(std::memory_order_acquire) + (i & (kChunk - 1)) * stride_;
   }
 
  private:
-  static constexpr int kFirstBits = 10;
-  static constexpr std::uint32_t kFirst = 1u << kFirstBits;
-  std::size_t ChunkBytes(int chunk) const;
+  static constexpr int kChunkBits = 16;
+  static constexpr std::size_t kChunk = std::size_t{1} << kChunkBits, kChunks = std::size_t{1} << (32 - kChunkBits);
   const std::size_t stride_;
-  std::atomic<std::byte*> chunks_[33 - kFirstBits] = {};
+  std::atomic<std::byte*>* const chunks_;
 };
 
 class VersionedTable {
@@ -85,10 +82,11 @@ class VersionedTable {
   // Every id is below it, those of erased entities and of rows that no pin sees yet among them. From any thread.
   std::uint32_t size() const noexcept { return size_.load(std::memory_order_acquire); }
   // Of an id whose row a pin sees, while it is held; the writer's: of any id, 0 when it is nobody's.
-  Key KeyAt(std::uint32_t id) const noexcept { return EntityAt(id).key; }
-  // Stamp of a row that a Find gave.
+  Key KeyAt(std::uint32_t id) const noexcept { return VersionAt(NewestAt(id)).key; }
+  // Stamp of a row that a Find gave, or of a copy of one with the kStampBefore bytes before it.
+  static constexpr std::size_t kStampBefore = 16;
   static std::int64_t StampOf(const std::byte* row) noexcept {
-    return reinterpret_cast<const Version*>(row)[-1].stamp.load(std::memory_order_relaxed);
+    return reinterpret_cast<const std::atomic<std::int64_t>*>(row - kStampBefore)->load(std::memory_order_relaxed);
   }
 
   std::uint32_t row_bytes() const noexcept { return row_bytes_; }
@@ -104,31 +102,41 @@ class VersionedTable {
   Status Restore(ByteSource& source);
 
  private:
-  struct Entity {
-    Key key;
-    std::atomic<std::uint32_t> newest;  // A version; 0: erased and let go, and not in the index.
-  };
   struct Version {
+    Key key;
     std::atomic<std::int64_t> stamp;  // Goes up while it is unpublished.
     std::uint32_t older;              // A version; looked at only by readers that may not see this one.
-    std::uint32_t erased;
+    std::atomic<std::uint32_t> of;    // The entity's id; kErased: from the stamp on it has no row.
+    std::uint32_t id() const noexcept { return of.load(std::memory_order_relaxed) & ~kErased; }
+    bool erased() const noexcept { return (of.load(std::memory_order_relaxed) & kErased) != 0; }
     std::byte* row() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
+    const std::byte* row() const noexcept { return reinterpret_cast<const std::byte*>(this + 1); }
   };
-  static_assert(sizeof(Entity) == 16 && sizeof(Version) == 16);
-  // Open addressing, linear probing; a slot is 32 bits of hash (never 0) and id + 1; 0: empty, and no key that passes
-  // here lies behind it; kRemoved: free, and one may. The first slots are there once more behind the last.
-  static constexpr int kMirrored = 4;
-  static constexpr std::uint64_t kRemoved = 1;
+  static constexpr std::uint32_t kErased = 0x80000000u;
+  static_assert(sizeof(Version) == 8 + kStampBefore);
+  // Newest versions by key, in chunks of a cache line, after Folly's F14 (github.com/facebook/folly, container/F14.md):
+  // a byte of hash a slot, so that one comparison finds the slot; a chunk that is full counts the keys that went on to
+  // the next ones, so that a search knows its end and a key can leave.
+  struct alignas(64) Chunk {
+    static constexpr int kSlots = 12;
+    std::atomic<std::uint64_t> tags[2];  // A byte a slot, 0: free. The second's upper half: keys that went on.
+    std::atomic<std::uint32_t> versions[kSlots];
+    std::uint32_t Matches(std::uint64_t tag) const noexcept;  // A bit a slot.
+    bool passed() const noexcept { return tags[1].load(std::memory_order_relaxed) >> 32 != 0; }
+    void SetTag(int slot, std::uint64_t tag) noexcept;
+    void Pass(std::int64_t keys) noexcept;
+  };
   struct Index {
-    explicit Index(std::uint64_t capacity);
+    explicit Index(std::uint64_t entities);
     ~Index();
-    std::uint64_t After(std::uint64_t at) const noexcept { return at + 1 == capacity ? 0 : at + 1; }
-    std::uint64_t At(std::uint64_t at) const noexcept { return slots[at].load(std::memory_order_relaxed); }
-    void Set(std::uint64_t at, std::uint64_t slot) noexcept;
-    std::uint64_t capacity;
-    std::uint64_t used = 0;  // Slots that are not empty.
-    std::atomic<std::uint64_t>* slots;
+    Chunk& Home(std::uint64_t hash) const noexcept;
+    Chunk& After(Chunk& chunk) const noexcept;
+    void Insert(std::uint64_t hash, std::uint32_t version) noexcept;
+    std::uint64_t capacity() const noexcept { return count * Chunk::kSlots; }
+    std::uint64_t count;
+    Chunk* chunks;
   };
+  using Slot = std::atomic<std::uint32_t>;
   struct Retired {
     std::int64_t stamp;  // Of the version over it.
     std::uint32_t version;
@@ -142,23 +150,27 @@ class VersionedTable {
     std::uint32_t id, version;
   };
 
-  Entity& EntityAt(std::uint32_t id) const noexcept { return *reinterpret_cast<Entity*>(entities_[id]); }
   Version& VersionAt(std::uint32_t v) const noexcept { return *reinterpret_cast<Version*>(version_memory_[v]); }
-  static void Insert(Index& index, Key key, std::uint32_t id) noexcept;
-  void Remove(Key key, std::uint32_t id) noexcept;
-  void Locate(std::span<const Key> keys, const Entity** entity) const noexcept;
-  void Gather(std::span<const Entity* const> entities, std::int64_t bound, const std::byte** out) const noexcept;
-  const std::byte* Visible(std::uint32_t version, std::int64_t bound) const noexcept;
-  Version& Renew(std::uint32_t id, std::int64_t stamp, bool copy);
-  std::uint32_t Add(Key key);
+  std::atomic<std::uint32_t>& EntityAt(std::uint32_t id) const noexcept {
+    return *reinterpret_cast<std::atomic<std::uint32_t>*>(entities_[id]);
+  }
+  std::uint32_t NewestAt(std::uint32_t id) const noexcept { return EntityAt(id).load(std::memory_order_acquire); }
+  const Version* NewestOf(Key key, Slot** slot = nullptr) const noexcept;
+  void Locate(std::span<const Key> keys, const Version** newest) const noexcept;
+  void PrefetchVersion(const Version& version) const noexcept;
+  const std::byte* Visible(const Version& newest, std::int64_t bound) const noexcept;
+  const std::byte* VisibleOlder(std::uint32_t version, std::int64_t bound) const noexcept;
+  Version& Add(Key key, std::int64_t stamp);
+  Version& Renew(Slot& slot, std::int64_t stamp, bool copy);
+  void Remove(Key key) noexcept;
   std::uint32_t Allocate();
   void Recycle();
-  void FreeId(std::uint32_t id);
-  void GrowIndex(std::uint64_t entities);
+  void Grow(std::uint64_t entities);
 
   Timeline& timeline_;
   const std::uint32_t row_bytes_;
-  StableArray entities_, version_memory_;
+  StableArray entities_;  // The newest version; 0: erased and let go, and not in the index.
+  StableArray version_memory_;
   std::atomic<Index*> index_;
   std::atomic<std::uint32_t> size_{0};
   // The writer's own.
