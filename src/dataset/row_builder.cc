@@ -72,10 +72,10 @@ void RowBuilder::Index(const LogRecord& r) {
   if (user == 0) return;  // Nobody's: the residue of an erased user, or an item.update.
   if (r.event.type == EventType::kFeedImpression && request) {
     for (const EventItem& item : r.event.items) {
-      const Key pair = PairKey(user, KeyOf(item.item_id));
-      if (latest_impression_.Find(pair) == nullptr) continue;
+      std::byte* shown = latest_impression_.Find(PairKey(user, KeyOf(item.item_id)));
+      if (shown == nullptr) continue;
       const Impression latest{request, r.event.time_ms};
-      std::memcpy(latest_impression_.Get(pair), &latest, sizeof latest);
+      std::memcpy(shown, &latest, sizeof latest);
     }
   }
   for (std::size_t o = 0; o < objectives_.size(); ++o) {

@@ -18,6 +18,7 @@ class ChampionWatch {
   // Looks for a new champion, and says once a minute that the one in use is. One thread at a time.
   void Look();
   std::shared_ptr<const BoundModel> model() const { return model_.load(); }  // From any thread. Null: there is none.
+  Registry& registry() { return registry_; }                                 // Likewise.
 
  private:
   const Project& project_;

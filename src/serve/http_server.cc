@@ -53,11 +53,13 @@ void WriteAndDrain(Socket& socket, const HttpResponse& response) {
 
 }  // namespace
 
-HttpResponse ProblemResponse(int status, const std::string& title, const std::string& detail) {
+HttpResponse ProblemResponse(int status, const std::string& title, const std::string& detail, int retry_after_s) {
   const nlohmann::ordered_json json{{"type", "about:blank"}, {"title", title}, {"status", status}, {"detail", detail}};
-  return {.status = status,
-          .content_type = "application/problem+json",
-          .body = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)};
+  HttpResponse response{.status = status,
+                        .content_type = "application/problem+json",
+                        .body = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)};
+  if (retry_after_s > 0) response.headers = {{"Retry-After", std::to_string(retry_after_s)}};
+  return response;
 }
 
 struct HttpServer::State {
@@ -163,9 +165,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions options,
       {
         const std::lock_guard lock(state->mutex);
         if (state->connections >= state->options.max_connections) {
-          HttpResponse busy = ProblemResponse(503, "Service Unavailable", "too many connections");
-          busy.headers = {{"Retry-After", "1"}};
-          Write(socket, busy, 11, false, false);
+          Write(socket, ProblemResponse(503, "Service Unavailable", "too many connections", /*retry_after_s=*/1), 11,
+                false, false);
           continue;
         }
         ++state->connections;

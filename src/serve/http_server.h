@@ -27,7 +27,8 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
-HttpResponse ProblemResponse(int status, const std::string& title, const std::string& detail);  // RFC 9457.
+// RFC 9457. `retry_after_s`: the call is worth another try then; 0 does not say so.
+HttpResponse ProblemResponse(int status, const std::string& title, const std::string& detail, int retry_after_s = 0);
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1";

@@ -70,11 +70,9 @@ struct ReaderService::State {
       return std::move(answer).value();
     }
     ++refused;
-    HttpResponse away =
-        ProblemResponse(503, "Service Unavailable",
-                        answer.error().message + "; this server only reads. Nothing was taken: send it again later");
-    away.headers = {{"Retry-After", "1"}};
-    return away;
+    return ProblemResponse(503, "Service Unavailable",
+                           answer.error().message + "; this server only reads. Nothing was taken: send it again later",
+                           /*retry_after_s=*/1);
   }
 
   HttpResponse FeedFor(const HttpRequest& http) {

@@ -48,8 +48,7 @@ constexpr std::size_t kMaxBytesInFlight = 64u << 20;  // Event bodies; more is a
 }  // namespace
 
 struct Service::State {
-  explicit State(const Project& p)
-      : project(p), store(std::make_unique<OnlineStore>(p.features())), registry(p.registry()), champion(p) {}
+  explicit State(const Project& p) : project(p), store(std::make_unique<OnlineStore>(p.features())), champion(p) {}
 
   // How many of what, since the start; read by /metrics.
   struct Counters {
@@ -73,7 +72,6 @@ struct Service::State {
   std::map<std::uint64_t, LogRecord> waiting;  // Durable, but an earlier record is not folded yet.
   RequestIndex requests;
 
-  Registry registry;
   ChampionWatch champion;
   std::atomic<std::uint64_t> generated = 0;
   Counters counters;
@@ -359,16 +357,14 @@ HttpResponse Service::State::Events(const HttpRequest& request) {
     ~InFlight() { total -= mine; }
   } const in_flight(bytes_in_flight, request.body.size());
   if (bytes_in_flight > kMaxBytesInFlight) {
-    HttpResponse busy = ProblemResponse(
-        429, "Too Many Requests", "more events are waiting for the disk than the server holds; send them again later");
-    busy.headers = {{"Retry-After", "1"}};
-    return busy;
+    return ProblemResponse(429, "Too Many Requests",
+                           "more events are waiting for the disk than the server holds; send them again later",
+                           /*retry_after_s=*/1);
   }
   if (memory_full) {
-    HttpResponse full = ProblemResponse(503, "Service Unavailable",
-                                        "the states take more than [store] memory lets them; nothing was taken");
-    full.headers = {{"Retry-After", "60"}};
-    return full;
+    return ProblemResponse(503, "Service Unavailable",
+                           "the states take more than [store] memory lets them; nothing was taken",
+                           /*retry_after_s=*/60);
   }
   ParsedEvents parsed = ParseEvents(request.body, format, {});
   if (parsed.rejected.size() == 1 && parsed.events.empty() && parsed.rejected[0].code == "too_large") {
@@ -475,7 +471,7 @@ HttpResponse Service::State::Metrics() {
 
 HttpResponse Service::State::Models() {
   const std::lock_guard lock(mutex);
-  const auto entries = registry.List(Project::kModelName);
+  const auto entries = champion.registry().List(Project::kModelName);
   Json list = Json::array();
   if (entries.ok()) {
     for (const auto& e : entries.value())
@@ -488,7 +484,7 @@ HttpResponse Service::State::Models() {
 // POST /v1/models/promote {"version"} and /v1/models/rollback.
 HttpResponse Service::State::ChangeChampion(const HttpRequest& request) {
   if (request.path == "/v1/models/rollback") {
-    if (const auto to = registry.Rollback(Project::kModelName); !to.ok())
+    if (const auto to = champion.registry().Rollback(Project::kModelName); !to.ok())
       return ProblemResponse(409, "Conflict", to.error().message);
     return Models();
   }
@@ -500,7 +496,7 @@ HttpResponse Service::State::ChangeChampion(const HttpRequest& request) {
     return ProblemResponse(404, "Not Found", "there is no version '" + version.substr(0, 200) + "'");
   const auto bound = BoundModel::Make(model_to_be.value(), store->features());
   if (!bound.ok()) return ProblemResponse(409, "Conflict", bound.error().message);
-  if (const Status promoted = registry.Promote(Project::kModelName, version); !promoted.ok())
+  if (const Status promoted = champion.registry().Promote(Project::kModelName, version); !promoted.ok())
     return ProblemResponse(409, "Conflict", promoted.error().message);
   return Models();
 }

@@ -156,6 +156,25 @@ TEST_F(OnlineStoreTest, SaysWhatItsStatesTakeAndRefusesMoreThanTheyMay) {
       << over.error().message;
 }
 
+TEST_F(OnlineStoreTest, ALiveStoreKeepsTheSessionsThatLiveAndNotThoseThatEverWere) {
+  store->Share();
+  for (int i = 0; i < 20'000; ++i) {  // 864 of them live at once.
+    const std::int64_t now_ms = minute + i * 100 * kSecondMs;
+    Event e{.type = EventType::kFeedClick,
+            .time_ms = now_ms,
+            .user_id = "u" + std::to_string(i % 10),
+            .session_id = "s" + std::to_string(i),
+            .items = {{.item_id = "i"}}};
+    store->Fold({next++, now_ms, e});
+    store->Publish();
+  }
+  const TableMemory sessions = MemoryOf(*store)[1];
+  EXPECT_EQ(sessions.name, "sessions");
+  EXPECT_GE(sessions.entities, 864u);
+  EXPECT_LE(sessions.entities, 1200u) << "and the ends that are not looked at yet";
+  EXPECT_LE(sessions.bytes, 3 * 864 * (sessions.row_bytes + 64));
+}
+
 TEST_F(OnlineStoreTest, RefusesASnapshotOfOtherDefinitionsOrOtherBytes) {
   Fold(EventType::kFeedClick, minute);
   const TestFolder folder;

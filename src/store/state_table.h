@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/hash.h"
@@ -18,6 +19,7 @@ class StateTable {
   explicit StateTable(std::size_t row_bytes) : row_bytes_((row_bytes + 7) / 8 * 8) {}
   std::byte* Get(Key key);               // Made when missing. REQUIRES: key is not 0.
   const std::byte* Find(Key key) const;  // Null when missing.
+  std::byte* Find(Key key) { return const_cast<std::byte*>(std::as_const(*this).Find(key)); }
   std::size_t size() const { return keys_.size(); }
   std::size_t row_bytes() const { return row_bytes_; }
   Key key(std::size_t id) const { return keys_[id]; }
