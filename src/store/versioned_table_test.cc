@@ -450,7 +450,7 @@ TEST(VersionedTable, AMillionSessionsComeAndGoBesideReadersInBoundedMemory) {
     for (bool last = false; !last;) {
       const Pin pin = timeline.Hold();
       const std::int64_t bound = pin.bound();
-      at[r].store(bound, std::memory_order_relaxed);
+      at[r].store(std::max<std::int64_t>(bound, 0), std::memory_order_relaxed);
       last = bound == kSessions;
       if (bound <= 2 * kLife) continue;
       std::uint64_t bad = 0, good = 0;
