@@ -1,6 +1,7 @@
 """Values logged while real traffic was served equal those of a replay of the log, bit for bit: embedded and in a real Redis, with late,
 duplicate and shuffled events, across restarts."""
 import contextlib
+import json
 import random
 import shutil
 import subprocess
@@ -88,6 +89,21 @@ class ServedEqualsReplayed(unittest.TestCase):
         self.assertEqual(check["different"], 0, check["first_difference"])
         print(f"{check['requests']} served requests, {check['values']} values, {check['different']} differ")
 
+    def judge_off_policy(self, folder):
+        """Clicks fell on any place alike: what the model would have drawn earns what chance did, and the log can tell."""
+        later = folder / "later.ndjson"  # By then the served rows are mature.
+        later.write_text(json.dumps(event("later", "app.open", "2026-02-13T00:00:00Z", "u100001")) + "\n")
+        run("import", "ndjson", later, "--project", folder / "p")
+        report = run_json("evaluate", "--project", folder / "p", "--from", "2026-02-11T23:30:00Z", "--off-policy")["off_policy"]["feed/1"]
+        self.assertGreater(report["choices"], 1000)
+        self.assertTrue(report["evidence"], report["refusals"])
+        low, high = report["mean_weight"]["interval"]
+        self.assertTrue(low <= 1 <= high)
+        self.assertGreater(report["effective_sample"], 100)
+        for name in ("ipw", "snipw", "clipped", "doubly_robust"):
+            low, high = report[name]["interval"]
+            self.assertTrue(low <= report["logged"]["value"] <= high, (name, report))
+
     def test_embedded_and_in_a_redis(self):
         with Folder() as folder:
             run("init", folder / "p")
@@ -95,6 +111,7 @@ class ServedEqualsReplayed(unittest.TestCase):
             run("train", "--project", folder / "p")
             shutil.copytree(folder / "p", folder / "r")
             self.check(folder / "p")
+            self.judge_off_policy(folder)
             with redis_server(folder) as address:
                 toml = folder / "r/gfr.toml"
                 toml.write_text(toml.read_text().replace("[serve]", f'[store]\nonline = "{address}"\n\n[serve]', 1))

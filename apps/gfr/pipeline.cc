@@ -276,7 +276,7 @@ void AddTrain(CLI::App& app, Command& run) {
 void AddEvaluate(CLI::App& app, Command& run) {
   static Common common;
   static std::string model, from, to, against, html;
-  static bool position_bias = false;
+  static bool position_bias = false, off_policy = false;
   CLI::App* c = AddCommand(app, "evaluate", "Judge a model version on the rows of a time range",
                            "gfr evaluate --from 2018-11-08 --project demo --json", common);
   c->add_option("--model", model, "The version; the champion when left out");
@@ -284,6 +284,7 @@ void AddEvaluate(CLI::App& app, Command& run) {
   c->add_option("--to", to, "RFC 3339, exclusive");
   c->add_option("--against", against, "Another version, compared on the same rows with paired intervals");
   c->add_flag("--position-bias", position_bias, "How often each place is looked at, by impressions");
+  c->add_flag("--off-policy", off_policy, "What the model would have earned at the places that were filled by chance");
   c->add_option("--html", html, "A file for the report as one page");
   c->callback([&run] {
     run = [] {
@@ -292,7 +293,8 @@ void AddEvaluate(CLI::App& app, Command& run) {
       if (!to_ms.ok()) return Fail(to_ms.error());
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
-      const auto report = project.value()->Evaluate(model, from_ms.value(), to_ms.value(), against, position_bias);
+      const auto report =
+          project.value()->Evaluate(model, from_ms.value(), to_ms.value(), against, position_bias, off_policy);
       if (!report.ok()) return Fail(report.error());
       if (!html.empty()) {
         const Status written = PublishFile(PosixFileSystem(), html, ReportToHtml(report.value()));

@@ -46,6 +46,15 @@ void PrintReport(const EvaluationReport& r) {
                    Text(o.difference.auc_pr), Text(o.difference.log_loss));
     }
   }
+  for (const auto& [name, o] : r.off_policy) {
+    fmt::print(
+        "  places filled by chance: {} of {} users, clicked {}; {} would have earned\n"
+        "    ipw {}, snipw {}, clipped {}, doubly robust {}\n"
+        "    effective sample {:.0f}, mean weight {}\n",
+        o.rows, o.users, Text(o.logged), name, Text(o.ipw), Text(o.snipw), Text(o.clipped), Text(o.doubly_robust),
+        o.effective_sample, Text(o.mean_weight));
+    for (const std::string& why : o.refusals) fmt::print("    no evidence, canary only: {}\n", why);
+  }
   for (const auto& f : r.folds) {
     fmt::print(
         "  rolling fold {}: {} requests, MRR {:.4f}; over most recent interaction {}; untouched, over order shown {}\n",

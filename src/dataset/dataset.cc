@@ -50,6 +50,11 @@ class DatasetSink final : public RowSink {
   void Slate(SlateRow slate, std::span<const float> features) override {
     slates_.push_back({std::move(slate), {features.begin(), features.end()}});
   }
+  void Choice(const ChoiceRow& choice, std::span<const float> features) override {
+    data.choices.push_back(choice);
+    data.choices.back().first = data.choice_features.size() / data.columns;
+    data.choice_features.insert(data.choice_features.end(), features.begin(), features.end());
+  }
   Dataset Take() {
     std::ranges::sort(slates_, {}, [](const auto& s) { return s.first.offset; });
     for (auto& [slate, features] : slates_) {

@@ -59,11 +59,25 @@ struct SlateRow {
   std::vector<float> popularity, most_recent;  // Scores of the baselines.
 };
 
+// A place of a slate that the server filled by chance, with a known probability, and that the user was shown.
+struct ChoiceRow {
+  Key user;
+  std::int64_t arrival_ms;
+  std::uint64_t offset;  // Of its impression.
+  std::uint32_t line;    // Of the impression's items.
+  std::size_t first;     // Index of the pool's first item in Dataset::choice_features, in rows.
+  int pool, shown;       // How many candidates could have been drawn; which of them was.
+  float propensity;      // With which it was.
+  bool clicked;          // The user clicked it within the window of the first objective of impressions.
+};
+
 struct Dataset {
   std::size_t columns = 0;
   std::vector<ObjectiveRows> objectives;
   std::vector<SlateRow> slates;  // In log order.
   std::vector<float> slate_features;
+  std::vector<ChoiceRow> choices;  // In log order; with DatasetOptions::choices.
+  std::vector<float> choice_features;
   std::int64_t first_arrival_ms = 0, last_arrival_ms = 0;
   std::uint64_t records = 0;
   std::map<float, std::string> category_names;  // Of category codes in rows, for reports; at most 20,000.
@@ -73,7 +87,8 @@ struct Dataset {
 struct DatasetOptions {
   std::int64_t from_ms = INT64_MIN, to_ms = INT64_MAX;  // Rows by arrival; the log before is replayed for state.
   bool drop_immature = true;
-  bool slates = true;  // Keep slates to rank.
+  bool slates = true;    // Keep slates to rank.
+  bool choices = false;  // Keep places filled by chance, each with all that could have been there.
   // A log is replayed by partitions of users: their records are written to files first, then each partition is replayed
   // by itself. Any number of workers and partitions gives equal bytes. 0 partitions: as many as `memory_bytes` asks
   // for, which is one, and no files, for a small log.

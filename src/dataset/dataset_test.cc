@@ -145,5 +145,40 @@ TEST_F(DatasetTest, RanksWhatWasShownInItsOrderAndCountsAMissingClickAsNowhere) 
   EXPECT_FALSE(data.slates[0].most_recent[0] > 0);
 }
 
+// Of five explore candidates, e0 stands above the place that was drawn, where e3 was; what stands below it could have
+// been there.
+TEST_F(DatasetTest, KeepsAPlaceFilledByChanceWithAllThatCouldHaveBeenThere) {
+  Event request = Make(EventType::kFeedRequest, 0, "r1", {"a", "b", "e0", "e1", "e2", "e3", "e4"});
+  const std::vector<std::int32_t> places{0, 3, 1, 4, -1, 2, -1};
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    request.items[i].index = places[i];
+    request.items[i].channel = i < 2 ? "exploit" : "explore";
+  }
+  request.served = {.now_ms = request.time_ms,
+                    .columns = 1,
+                    .features = std::vector<float>(7),
+                    .propensity = {1, 1, 1, 1, 1, 0.25f, 1}};
+  events.push_back(request);
+  Add(EventType::kFeedImpression, 0, "r1", {"a", "e0", "e3", "b", "e1"});
+  Add(EventType::kFeedClick, 1, "r1", {"e3"});
+  events.push_back(request);  // Another of the same, which nobody saw down to the drawn place.
+  events.back().id = events.back().request_id = "r2";
+  Add(EventType::kFeedImpression, 2, "r2", {"a", "e0"});
+  Add(EventType::kAppOpen, 500, "", {});
+  EXPECT_TRUE(Build().choices.empty()) << "they were not asked for";
+  const Dataset data = Build({.choices = true});
+  ASSERT_EQ(data.choices.size(), 1u);
+  EXPECT_EQ(data.choices[0].pool, 4);
+  EXPECT_EQ(data.choices[0].shown, 2);
+  EXPECT_EQ(data.choices[0].propensity, 0.25f);
+  EXPECT_TRUE(data.choices[0].clicked);
+  EXPECT_EQ(data.choices[0].line, 2u);
+  EXPECT_EQ(data.choice_features.size(), 4u);
+  const Dataset parts = Build({.choices = true, .partitions = 3});
+  ASSERT_EQ(parts.choices.size(), 1u);
+  EXPECT_EQ(parts.choices[0].shown, 2);
+  EXPECT_EQ(parts.choice_features, data.choice_features);
+}
+
 }  // namespace
 }  // namespace gfr

@@ -196,7 +196,7 @@ Status InParallel(int workers, int count, const std::function<Status(int)>& work
 }
 
 // A partition's rows in files, an objective each: RowPlace, label, features. Its slates in another: SlateHead, the
-// baselines' scores, features.
+// baselines' scores, features. And its choices: ChoiceRow, its pool's features.
 struct RowHead {
   RowPlace place;
   float label;
@@ -215,6 +215,7 @@ class SpillSink final : public RowSink {
     for (std::size_t o = 0; o < objectives; ++o)
       rows.push_back(std::make_unique<Spill>(fs, path + "." + std::to_string(o)));
     slates = std::make_unique<Spill>(fs, path + ".slates");
+    choices = std::make_unique<Spill>(fs, path + ".choices");
   }
   void Row(std::size_t objective, const RowPlace& place, bool label, std::span<const float> features) override {
     Spill& out = *rows[objective];
@@ -233,8 +234,13 @@ class SpillSink final : public RowSink {
     slates->buffer.append(reinterpret_cast<const char*>(features.data()), features.size_bytes());
     if (const Status flushed = slates->Flush(); !flushed.ok() && status.ok()) status = flushed;
   }
+  void Choice(const ChoiceRow& choice, std::span<const float> features) override {
+    choices->buffer.append(reinterpret_cast<const char*>(&choice), sizeof choice);
+    choices->buffer.append(reinterpret_cast<const char*>(features.data()), features.size_bytes());
+    if (const Status flushed = choices->Flush(); !flushed.ok() && status.ok()) status = flushed;
+  }
   std::vector<std::unique_ptr<Spill>> rows;
-  std::unique_ptr<Spill> slates;
+  std::unique_ptr<Spill> slates, choices;
 
  private:
   static void Put(const std::vector<float>& values, Spill& out) {
@@ -364,6 +370,7 @@ class Replay {
     GFR_TRY(sink.status);
     for (const auto& spill : sink.rows) GFR_TRY(spill->Close());
     GFR_TRY(sink.slates->Close());
+    GFR_TRY(sink.choices->Close());
     records_[static_cast<std::size_t>(p)].reset();
     return {};
   }
@@ -424,6 +431,17 @@ class Replay {
             return sink.status;
           }));
     }
+    std::ranges::transform(rows_, files.begin(), [](const auto& rows) { return rows->choices.get(); });
+    GFR_TRY(MergeFiles<ChoiceRow>(
+        files,
+        [](const ChoiceRow& c, std::size_t columns) {
+          return static_cast<std::size_t>(c.pool) * columns * sizeof(float);
+        },
+        features_->columns(), [](const ChoiceRow& c) { return std::pair(c.offset, c.line); },
+        [&](const ChoiceRow& c, std::span<const float> values) {
+          sink.Choice(c, values);
+          return sink.status;
+        }));
     std::ranges::transform(rows_, files.begin(), [](const auto& rows) { return rows->slates.get(); });
     return MergeFiles<SlateHead>(
         files, [](const SlateHead& h, std::size_t) { return h.tail_bytes(); }, features_->columns(),

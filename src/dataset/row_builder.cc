@@ -17,6 +17,25 @@ bool NamesRequest(EventType population) {
   return population == EventType::kFeedImpression || population == EventType::kFeedClick;
 }
 
+// The places of a slate that were filled from a pool: of the explore channel's candidates, those that were not placed
+// above.
+template <class Drawn>
+std::vector<Drawn> DrawnPlaces(const Event& request) {
+  std::vector<Drawn> drawn;
+  const std::vector<float>& propensity = request.served.propensity;
+  for (std::size_t i = 0; i < std::min(request.items.size(), propensity.size()); ++i) {
+    const std::int32_t place = request.items[i].index;
+    if (place < 0 || !(propensity[i] < 1)) continue;
+    Drawn one{.row = i, .propensity = propensity[i]};
+    for (std::size_t k = 0; k < request.items.size(); ++k) {
+      const EventItem& other = request.items[k];
+      if (other.channel == "explore" && (other.index < 0 || other.index >= place)) one.pool.push_back(k);
+    }
+    drawn.push_back(std::move(one));
+  }
+  return drawn;
+}
+
 struct NextOf {
   const std::unordered_map<Key, Key>& to;
   Key operator()(Key user) const {
@@ -55,6 +74,9 @@ RowBuilder::RowBuilder(const std::vector<ObjectiveConfig>& objectives, const Dat
       store_(store),
       sink_(sink),
       columns_(store.features().columns()),
+      seen_objective_(static_cast<std::size_t>(
+          std::ranges::find(objectives, EventType::kFeedImpression, &ObjectiveConfig::population) -
+          objectives.begin())),
       labels_(objectives.size()),
       latest_impression_(sizeof(Impression)) {}
 
@@ -130,6 +152,13 @@ bool RowBuilder::IsLabelled(std::size_t objective, Key key, std::uint64_t after_
   return false;
 }
 
+Key RowBuilder::LabelKey(std::size_t o, const Event& event, Key item) const {
+  const Key request = RequestOf(event);
+  const bool by_request = objectives_[o].population == EventType::kFeedImpression &&
+                          objectives_[o].label == EventType::kFeedClick && request;
+  return PairKey(by_request ? request ^ kRequestSalt : PersonOf(event), item);
+}
+
 void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
   const Event& e = r.event;
   if (!indexed_) SortLabels();
@@ -142,6 +171,10 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
   const bool in_range = r.arrival_ms >= options_.from_ms && r.arrival_ms < options_.to_ms;
   if (e.type == EventType::kFeedRequest && e.served.columns == 0) Open(r, r.arrival_ms, EpochEndAt(r.arrival_ms));
   if (e.type == EventType::kFeedImpression) Shown(r);
+  if (e.type == EventType::kFeedImpression && options_.choices && in_range && seen_objective_ < objectives_.size() &&
+      r.arrival_ms + objectives_[seen_objective_].window_ms <= end_ms) {
+    if (const auto open = open_.find(RequestOf(e)); open != open_.end()) AddChoices(r, open->second);
+  }
   if (e.type == EventType::kFeedClick) Clicked(r);
   for (std::size_t o = 0; o < objectives_.size(); ++o) {
     const bool mature = r.arrival_ms + objectives_[o].window_ms <= end_ms;
@@ -198,6 +231,7 @@ void RowBuilder::Open(const LogRecord& r, std::int64_t now_ms, std::int64_t epoc
     const std::byte* row = store_.shared().FindItem(item);
     open.popularity.push_back(row ? static_cast<float>(SharedState::Summary(row).touches) : 0.0f);
   }
+  if (options_.choices) open.drawn = DrawnPlaces<Drawn>(r.event);
   const Key key = RequestOf(r.event);
   open_[key] = std::move(open);
   open_since_.emplace(r.arrival_ms, key);
@@ -244,6 +278,33 @@ void RowBuilder::Shown(const LogRecord& r) {
   open.slate.items = static_cast<int>(open.shown_rows.size());
 }
 
+// Each place once, when its item is first seen.
+void RowBuilder::AddChoices(const LogRecord& r, OpenRequest& open) {
+  std::vector<float> features;
+  for (std::size_t line = 0; line < r.event.items.size(); ++line) {
+    const Key item = KeyOf(r.event.items[line].item_id);
+    const auto drawn = std::ranges::find(open.drawn, item, [&](const Drawn& d) { return open.items[d.row]; });
+    if (drawn == open.drawn.end()) continue;
+    features.clear();
+    for (const std::size_t k : drawn->pool) {
+      const float* values = open.features.data() + k * columns_;
+      features.insert(features.end(), values, values + columns_);
+    }
+    sink_.Choice({.user = PersonOf(r.event),
+                  .arrival_ms = r.arrival_ms,
+                  .offset = r.offset,
+                  .line = static_cast<std::uint32_t>(line),
+                  .first = 0,
+                  .pool = static_cast<int>(drawn->pool.size()),
+                  .shown = static_cast<int>(std::ranges::find(drawn->pool, drawn->row) - drawn->pool.begin()),
+                  .propensity = drawn->propensity,
+                  .clicked = IsLabelled(seen_objective_, LabelKey(seen_objective_, r.event, item), r.offset,
+                                        r.event.time_ms + objectives_[seen_objective_].window_ms)},
+                 features);
+    open.drawn.erase(drawn);
+  }
+}
+
 void RowBuilder::Clicked(const LogRecord& r) {
   const auto at = open_.find(RequestOf(r.event));
   if (at == open_.end() || !at->second.shown || at->second.clicked || r.event.items.empty()) return;
@@ -286,10 +347,7 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
       if (at == open->second.items.end()) continue;
       values = open->second.features.data() + static_cast<std::size_t>(at - open->second.items.begin()) * columns_;
     }
-    const bool by_request =
-        objective.population == EventType::kFeedImpression && objective.label == EventType::kFeedClick && request;
-    const bool label = IsLabelled(o, PairKey(by_request ? request ^ kRequestSalt : user, item), r.offset,
-                                  r.event.time_ms + objective.window_ms);
+    const bool label = IsLabelled(o, LabelKey(o, r.event, item), r.offset, r.event.time_ms + objective.window_ms);
     const bool own = open == open_.end();
     sink_.Row(o,
               {.offset = r.offset,

@@ -28,12 +28,13 @@ class AliasMap {
   std::unordered_map<Key, Key> to_;
 };
 
-// What a RowBuilder makes, in log order; slates when their first click comes.
+// What a RowBuilder makes, in log order; slates when their first click comes. A choice's features are its pool's.
 class RowSink {
  public:
   virtual ~RowSink() = default;
   virtual void Row(std::size_t objective, const RowPlace& place, bool label, std::span<const float> features) = 0;
   virtual void Slate(SlateRow slate, std::span<const float> features) = 0;
+  virtual void Choice(const ChoiceRow&, std::span<const float>) {}
   Status status;  // Its first error: what comes after is not kept, and the replay ends.
 };
 
@@ -51,6 +52,12 @@ class RowBuilder {
   void Finish();  // After the last record: requests that were served behind it.
 
  private:
+  // A place filled by chance: which item of the request, out of which.
+  struct Drawn {
+    std::size_t row;
+    std::vector<std::size_t> pool;
+    float propensity;
+  };
   // A request's slate with the features read for it, until its impressions and clicks have come.
   struct OpenRequest {
     std::vector<Key> items;
@@ -59,6 +66,7 @@ class RowBuilder {
     bool shown = false, clicked = false;
     SlateRow slate;
     std::vector<std::size_t> shown_rows;  // Indexes into items.
+    std::vector<Drawn> drawn;             // With DatasetOptions::choices.
   };
   // Where a label event lies.
   struct LabelPlace {
@@ -78,10 +86,13 @@ class RowBuilder {
 
   void SortLabels();
   bool IsLabelled(std::size_t objective, Key key, std::uint64_t after_offset, std::int64_t until_ms) const;
+  // Under which key labels_ knows what labels `item` of the population event `event`.
+  Key LabelKey(std::size_t objective, const Event& event, Key item) const;
   void Touch(const LogRecord& record);
   void OpenServedBefore(std::uint64_t offset);
   void Open(const LogRecord& record, std::int64_t now_ms, std::int64_t epoch_end_ms);
   void Shown(const LogRecord& record);
+  void AddChoices(const LogRecord& record, OpenRequest& open);
   void Clicked(const LogRecord& record);
   void AddRows(const LogRecord& record, std::size_t objective);
   void ForgetBefore(std::int64_t arrival_ms);
@@ -97,6 +108,7 @@ class RowBuilder {
   OnlineStore& store_;
   RowSink& sink_;
   const std::size_t columns_;
+  const std::size_t seen_objective_;             // The first whose rows are impressions; objectives_.size(): none.
   std::vector<std::vector<LabelPlace>> labels_;  // Of each objective; sorted by key once Replay has begun.
   bool indexed_ = false;
   StateTable latest_impression_;  // An Impression of each user and item that a label event without a request names.

@@ -168,6 +168,23 @@ std::string ReportToJson(const EvaluationReport& r) {
       if (o.difference.rows > 0) json["against"]["objectives"][o.name] = BinaryJson(o.difference);
     }
   }
+  for (const auto& [name, o] : r.off_policy) {
+    const auto estimate = [](const Estimate& e) {
+      return Json{{"value", Number(e.value)}, {"interval", Pair(e.interval)}};
+    };
+    json["off_policy"][name] = {{"choices", o.rows},
+                                {"users", o.users},
+                                {"logged", estimate(o.logged)},
+                                {"ipw", estimate(o.ipw)},
+                                {"snipw", estimate(o.snipw)},
+                                {"clipped", estimate(o.clipped)},
+                                {"doubly_robust", estimate(o.doubly_robust)},
+                                {"mean_weight", estimate(o.mean_weight)},
+                                {"effective_sample", Number(o.effective_sample)},
+                                {"largest_weight", Number(o.largest_weight)},
+                                {"evidence", o.evidence()},
+                                {"refusals", o.refusals}};
+  }
   json["folds"] = Json::array();
   for (const auto& f : r.folds) {
     json["folds"].push_back({{"name", f.name},
@@ -219,6 +236,22 @@ std::string ReportToHtml(const EvaluationReport& r) {
               "<td></td></tr>";
     }
     html += "<tr><th>ranking</th><td></td><td></td><td></td><td></td>" + HtmlCell(r.mrr_difference) + "</tr></table>";
+  }
+  if (!r.off_policy.empty()) {
+    html +=
+        "<h2>Off-policy: places filled by chance</h2><p>Clicks a place, had the model chosen among the candidates that "
+        "could have been drawn there. The mean weight is 1 in truth; without evidence only a canary can tell.</p>"
+        "<table><tr><th>model<th>choices<th>as logged<th>IPW<th>self-normalised<th>clipped<th>doubly robust<th>mean "
+        "weight<th>effective sample<th>evidence</tr>";
+    for (const auto& [name, o] : r.off_policy) {
+      std::string why;
+      for (const std::string& refusal : o.refusals) why += (why.empty() ? "no: " : "; ") + refusal;
+      html += fmt::format("<tr><th>{}</th><td>{}</td>", EscapeHtml(name), o.rows) + HtmlCell(o.logged) +
+              HtmlCell(o.ipw) + HtmlCell(o.snipw) + HtmlCell(o.clipped) + HtmlCell(o.doubly_robust) +
+              HtmlCell(o.mean_weight) +
+              fmt::format("<td>{:.0f}</td><td>{}</td></tr>", o.effective_sample, why.empty() ? "yes" : EscapeHtml(why));
+    }
+    html += "</table>";
   }
   if (!r.folds.empty()) {
     html +=

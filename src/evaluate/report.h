@@ -7,6 +7,7 @@
 
 #include "evaluate/binary_metrics.h"
 #include "evaluate/grouped_metrics.h"
+#include "evaluate/off_policy.h"
 #include "evaluate/position_bias.h"
 #include "evaluate/ranking_metrics.h"
 
@@ -55,6 +56,7 @@ struct EvaluationReport {
   std::vector<std::pair<std::string, RankingMetrics>> baselines;
   std::string against;  // Another model, judged on the same rows; empty: none.
   Estimate mrr_difference;
+  std::vector<std::pair<std::string, OffPolicyReport>> off_policy;  // Of each model; empty: not asked for.
   std::vector<Fold> folds;
   Estimate folds_difference, folds_difference_untouched;  // Over the requests of all folds.
 };

@@ -10,6 +10,7 @@
 #include "project/import_mapped.h"
 #include "project/templates.h"
 #include "table/parquet_writer.h"
+#include "train/judge_choices.h"
 
 namespace gfr {
 namespace {
@@ -339,7 +340,7 @@ Result<Model> Project::LoadCurrent(const std::string& version) const {
 }
 
 Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms,
-                                           const std::string& against, bool position_bias) const {
+                                           const std::string& against, bool position_bias, bool off_policy) const {
   GFR_ASSIGN(const Model model, LoadCurrent(version));
   Model other;
   if (!against.empty()) {
@@ -352,12 +353,16 @@ Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int6
     from_ms = o == 0 ? ranges[o].from_ms : std::min(from_ms, ranges[o].from_ms);
     to_ms = o == 0 ? ranges[o].to_ms : std::max(to_ms, ranges[o].to_ms);
   }
-  GFR_ASSIGN(const Dataset data, MakeDataset({.from_ms = from_ms, .to_ms = to_ms}));
+  GFR_ASSIGN(const Dataset data, MakeDataset({.from_ms = from_ms, .to_ms = to_ms, .choices = off_policy}));
   const auto engine = XgboostTrainer::Load(FindXgboostLibrary());
   if (!engine.ok()) std::fprintf(stderr, "evaluate: no importance of features: %s\n", engine.error().message.c_str());
   EvaluationReport report =
       EvaluateModel(model, data, objectives_, ranges, engine.ok() ? engine.value().get() : nullptr,
                     against.empty() ? nullptr : &other, position_bias);
+  for (const Model* judged : std::initializer_list<const Model*>{&model, &other}) {
+    if (off_policy && !judged->objectives.empty())
+      report.off_policy.push_back({judged->name + "/" + judged->version, JudgeChoices(*judged, data, from_ms, to_ms)});
+  }
   const auto learnt = [&](const Model& m) {
     return m.card.at("refit") == "true" && from_ms <= std::stoll(m.card.at("rows_until"));
   };

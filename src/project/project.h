@@ -94,7 +94,8 @@ class Project {
   std::string offline_folder() const { return JoinPath(folder_, "data/features"); }
   // "" is the champion; `against`, a version to compare with: "" is none.
   Result<EvaluationReport> Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms,
-                                    const std::string& against = "", bool position_bias = false) const;
+                                    const std::string& against = "", bool position_bias = false,
+                                    bool off_policy = false) const;
   Result<Model> LoadModel(const std::string& version) const;  // "" is the champion.
 
   static constexpr const char* kModelName = "feed";

@@ -1,0 +1,47 @@
+#include "train/judge_choices.h"
+
+#include <algorithm>
+
+#include "model/encode.h"
+#include "score/scorer.h"
+
+namespace gfr {
+namespace {
+
+constexpr int kReplicates = 200;
+constexpr std::uint64_t kSeed = 20260101;
+
+}  // namespace
+
+OffPolicyReport JudgeChoices(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms) {
+  const auto named = std::ranges::find(model.objectives, "pctr", &ObjectiveModel::name);
+  const ObjectiveModel& objective = named == model.objectives.end() ? model.objectives[0] : *named;
+  const auto scorer = Scorer::Make(objective.forest);
+  std::vector<double> reward, logged, target, of_shown, of_target;
+  std::vector<std::uint64_t> user;
+  std::vector<float> rows, margins;
+  for (const ChoiceRow& choice : data.choices) {
+    if (choice.arrival_ms < from_ms || choice.arrival_ms >= to_ms || choice.shown >= choice.pool) continue;
+    const auto pool = static_cast<std::size_t>(choice.pool);
+    const float* first = data.choice_features.data() + choice.first * data.columns;
+    rows.assign(first, first + pool * data.columns);
+    EncodeCategories(model, rows.data(), pool);
+    margins.assign(pool, 0.0f);
+    if (scorer.ok()) scorer.value()->Margins(rows.data(), pool, data.columns, margins.data());
+    const float best = *std::ranges::max_element(margins), shown = margins[static_cast<std::size_t>(choice.shown)];
+    user.push_back(choice.user);
+    reward.push_back(choice.clicked);
+    logged.push_back(choice.propensity);
+    target.push_back(shown == best ? 1.0 / static_cast<double>(std::ranges::count(margins, best)) : 0.0);
+    of_shown.push_back(objective.calibrator.Apply(shown));
+    of_target.push_back(objective.calibrator.Apply(best));
+  }
+  LoggedChoices choices{.reward = reward, .logged = logged, .target = target, .user = user};
+  if (!objective.softmax) {
+    choices.model_of_shown = of_shown;
+    choices.model_of_target = of_target;
+  }
+  return EstimateOffPolicy(choices, {.replicates = kReplicates, .seed = kSeed});
+}
+
+}  // namespace gfr

@@ -1,0 +1,19 @@
+// JudgeChoices: what a model would have earned at the places of slates that the server filled by chance.
+//
+// The ranker draws every sixth place from the explore channel, with probability 1 / pool. There, and only there, the
+// log says what another choice would have earned: the model's own is the item of the pool to which its pctr (else its
+// first objective) gives the highest margin, equal ones sharing it; all other places were sure and can be judged from
+// no log. The reward is a click. Doubly robust estimates use the model's own probabilities, and need a logistic link:
+// those of a softmax link are of a whole slate. Thread safety: a pure function.
+#pragma once
+
+#include "dataset/dataset.h"
+#include "evaluate/off_policy.h"
+#include "model/model.h"
+
+namespace gfr {
+
+// REQUIRES: `data` was built with DatasetOptions::choices, of the model's features. Of choices seen in [from, to).
+OffPolicyReport JudgeChoices(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms);
+
+}  // namespace gfr
