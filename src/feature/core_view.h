@@ -50,6 +50,7 @@ class CoreView final : public FeatureView {
     const std::int64_t t_ms = spec_.scope == Scope::kShared ? c.epoch_end_ms : c.now_ms;
     for (std::size_t i = 0; i < c.items.size(); ++i) {
       const std::byte* state = states.rows[i];
+      PrefetchState(states.rows, i, spec_.state_bytes);
       if (i > 0 && state == states.rows[i - 1]) {
         out[i] = out[i - 1];
       } else {

@@ -68,6 +68,7 @@ class RateView final : public FeatureView {
     const std::int64_t t_ms = spec_.scope == Scope::kShared ? c.epoch_end_ms : c.now_ms;
     const Fraction shop = At(states.parent, c.epoch_end_ms);
     for (std::size_t i = 0; i < c.items.size(); ++i) {
+      PrefetchState(states.rows, i, spec_.state_bytes);
       Fraction parent = i < states.parents.size() ? At(states.parents[i], c.epoch_end_ms) : Fraction{};
       if (!(parent.second > 0)) parent = shop;
       const Fraction own = At(states.rows[i], t_ms);

@@ -278,8 +278,8 @@ void SetCanonical(FeatureConfig& f, const FeatureRead& read) {
   for (const double band : f.bands) add("band", std::to_string(band), true);
   add("capacity", std::to_string(f.capacity), std::string_view(read.keys).find("capacity") != std::string_view::npos);
   add("utc", std::to_string(f.utc_offset_ms), f.type == "context");
-  // The arithmetic's version: of a type whose values have changed since, its own.
-  const std::string type = f.type + (f.type == "trend" ? "/3" : "/2");
+  // The arithmetic's version: of types whose values have changed since, their own.
+  const std::string type = f.type + (f.type == "trend" ? "/4" : f.half_life_ms > 0 ? "/3" : "/2");
   f.canonical =
       type + (f.read.empty() ? "" : ";read=" + f.read) + rest + (f.in_slate.empty() ? "" : ";in_slate=" + f.in_slate);
   f.state = type + ";state=" + std::to_string(read.state) + rest;

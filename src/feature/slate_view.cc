@@ -7,6 +7,7 @@
 // The item touched last is the one folded last. Merge: that of the later event time, ties by the greater key.
 // Symmetric.
 #include <algorithm>
+#include <vector>
 
 #include "feature/feature_types.h"
 
@@ -56,6 +57,7 @@ class SlateView final : public FeatureView {
     const std::size_t n = c.items.size();
     if (n == 0) return;
     const auto price = [&](std::size_t i) { return c.item_property(i, 0).number; };
+    if (read_ == kPriceRank) return ReadPriceRank(c, out);
     double sum = 0, min = 0, above = 0;  // above: the least price of those before a candidate, 0 without one.
     std::size_t priced = 0, last = n;
     for (std::size_t i = 0; i < n; ++i) {
@@ -77,6 +79,17 @@ class SlateView final : public FeatureView {
   }
 
  private:
+  static void ReadPriceRank(const ReadContext& c, Column out) noexcept {
+    std::vector<double> prices;
+    for (std::size_t i = 0; i < c.items.size(); ++i) {
+      if (const double price = c.item_property(i, 0).number; price == price) prices.push_back(price);
+    }
+    std::ranges::sort(prices);
+    for (std::size_t i = 0; i < c.items.size(); ++i) {
+      const double price = c.item_property(i, 0).number;
+      out[i] = price > 0 ? static_cast<float>(std::ranges::lower_bound(prices, price) - prices.begin()) : kMissing;
+    }
+  }
   float Value(const ReadContext& c, std::size_t i, std::size_t n, double mean, double min,
               std::size_t last) const noexcept {
     const double price = c.item_property(i, 0).number;
@@ -91,12 +104,6 @@ class SlateView final : public FeatureView {
         return price > 0 ? RowValue(price / mean) : kMissing;
       case kOverMin:
         return price > 0 ? RowValue(price / min) : kMissing;
-      case kPriceRank: {
-        if (!(price > 0)) return kMissing;
-        int below = 0;
-        for (std::size_t j = 0; j < n; ++j) below += c.item_property(j, 0).number < price;
-        return static_cast<float>(below);
-      }
       case kOverMinAbove:
         return c.supplied && price > 0 && min > 0 ? RowValue(price / min) : kMissing;
       case kOverNeighbours: {

@@ -168,11 +168,14 @@ class TileRing {
     }
     const std::uint32_t passed = now - newest;
     if (passed >= tiles) return Total{};
-    if (!Aggregate::kInvertible || 2 * passed > tiles) return Sum(state, 0, tiles - passed);
-    Total total = TotalIn(state);
-    std::uint32_t leaving = Back(shape_.SlotOf(newest), tiles - 1);
-    for (std::uint32_t k = 0; k < passed; ++k, leaving = Next(leaving)) Aggregate::Leave(Slots(state)[leaving], total);
-    return total;
+    if constexpr (Aggregate::kInvertible) {
+      if (2 * passed <= tiles) {
+        Total total = TotalIn(state);
+        total -= Sum(state, tiles - passed, passed);  // Those that leave.
+        return total;
+      }
+    }
+    return Sum(state, 0, tiles - passed);
   }
 
   // Moves the window's end on to `tile`, which changes no value that is read from there on. Fold does it by itself;
@@ -236,11 +239,15 @@ class TileRing {
   std::uint32_t Back(std::uint32_t slot, std::uint32_t by) const {  // REQUIRES: by < slots.
     return slot >= by ? slot - by : slot + shape_.slots() - by;
   }
-  // Of `count` tiles, going back from the one `skipped` before the newest.
+  // Of `count` tiles, the last of which is the one `skipped` before the newest. REQUIRES: skipped + count <= slots.
   Total Sum(const std::byte* state, std::uint32_t skipped, std::uint32_t count) const {
     Total total{};
-    std::uint32_t slot = Back(shape_.SlotOf(Newest(state)), skipped);
-    for (std::uint32_t k = 0; k < count; ++k, slot = Back(slot, 1)) Aggregate::Join(Slots(state)[slot], total);
+    if (count == 0) return total;
+    const std::uint32_t first = Back(shape_.SlotOf(Newest(state)), skipped + count - 1),
+                        straight = std::min(count, shape_.slots() - first);
+    const Tile* const slots = Slots(state);
+    for (std::uint32_t k = first; k < first + straight; ++k) Aggregate::Join(slots[k], total);
+    for (std::uint32_t k = 0; k < count - straight; ++k) Aggregate::Join(slots[k], total);
     return total;
   }
 
