@@ -47,6 +47,8 @@ void AddFeatures(CLI::App& app, Command& run);
 // server.cc
 void AddServe(CLI::App& app, Command& run);
 void AddExplain(CLI::App& app, Command& run);
+// trials.cc
+void AddTrials(CLI::App& app, Command& run);
 // score.cc
 void AddPredict(CLI::App& app, Command& run);
 void AddScore(CLI::App& app, Command& run);
@@ -64,6 +66,9 @@ void AddMemoryFlags(CLI::App& command, ReplayFlags& flags);
 void AddRangeFlags(CLI::App& command, ReplayFlags& flags);
 
 void PrintJson(const Json& json);  // On stdout.
+
+// The next line of stdin, without its end; kNotFound at the end of it, kInvalidArgument over 1 MiB.
+Result<std::string> ReadLine();
 
 // Prints the error on stderr; 2 for wrong input or configuration, else 1.
 int Fail(const Error& error);

@@ -16,6 +16,17 @@ void PrintJson(const Json& json) {
   std::printf("%s\n", json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
+Result<std::string> ReadLine() {
+  std::string line;
+  for (int c = std::getchar(); c != '\n'; c = std::getchar()) {
+    if (c == EOF && line.empty()) return Error{ErrorCode::kNotFound, "stdin has ended"};
+    if (c == EOF) break;
+    if (line.size() == 1 << 20) return Error{ErrorCode::kInvalidArgument, "a line on stdin is longer than 1 MiB"};
+    line += static_cast<char>(c);
+  }
+  return line;
+}
+
 int Fail(const Error& error) {
   std::fprintf(stderr, "gfr: %s\n", error.ToString().c_str());
   return error.code == ErrorCode::kInvalidArgument ? 2 : 1;
@@ -29,8 +40,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "gfr 0.1.0");
   gfr::Command run;
   for (const auto add : {gfr::AddInit, gfr::AddSimulate, gfr::AddImport, gfr::AddLog, gfr::AddFeatures, gfr::AddDataset,
-                         gfr::AddTrain, gfr::AddEvaluate, gfr::AddModels, gfr::AddDoctor, gfr::AddErase, gfr::AddServe,
-                         gfr::AddExplain, gfr::AddPredict, gfr::AddScore, gfr::AddDemo}) {
+                         gfr::AddTrain, gfr::AddTrials, gfr::AddEvaluate, gfr::AddModels, gfr::AddDoctor, gfr::AddErase,
+                         gfr::AddServe, gfr::AddExplain, gfr::AddPredict, gfr::AddScore, gfr::AddDemo}) {
     add(app, run);
   }
   try {

@@ -8,6 +8,7 @@
 #include "event/event_json.h"
 #include "log/event_log.h"
 #include "print_report.h"
+#include "train/caller_trainer.h"
 
 namespace gfr {
 namespace {
@@ -238,10 +239,31 @@ void AddDataset(CLI::App& app, Command& run) {
   c->callback([&run] { run = [] { return RunDataset(out, flags, common); }; });
 }
 
+namespace {
+
+// One line to whoever started this program, and the one that answers it.
+Result<std::string> AskCaller(const std::string& line) {
+  std::printf("%s\n", line.c_str());
+  if (std::fflush(stdout) != 0) return Error{ErrorCode::kUnavailable, "the caller does not read stdout any more"};
+  auto answer = ReadLine();
+  if (!answer.ok() && answer.error().code == ErrorCode::kNotFound)
+    return Error{ErrorCode::kUnavailable, "the caller ended without an answer"};
+  return answer;
+}
+
+Result<Project::Trained> TrainByCaller(Project& project, const DatasetOptions& options, const std::string& exchange) {
+  GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
+  const CallerTrainer caller(PosixFileSystem(), exchange, AskCaller, *engine);
+  GFR_ASSIGN(const Dataset data, project.MakeDataset(options));
+  return project.TrainOn(data, caller);
+}
+
+}  // namespace
+
 void AddTrain(CLI::App& app, Command& run) {
   static Common common;
   static bool recalibrate = false;
-  static std::string model;
+  static std::string model, exchange;
   static ReplayFlags flags;
   CLI::App* c = AddCommand(app, "train", "Train, calibrate, evaluate and register a model version",
                            "gfr train --project demo", common);
@@ -249,12 +271,18 @@ void AddTrain(CLI::App& app, Command& run) {
   CLI::Option* only = c->add_flag("--recalibrate", recalibrate,
                                   "Keep a version's forests; fit calibrators on the rows that came since");
   c->add_option("--model", model, "With --recalibrate: the version; the champion when left out")->needs(only);
+  c->add_option("--exchange", exchange,
+                "Have forests trained by the program that started this one, through stdin, stdout and this folder "
+                "(docs/formats/exchange.md)")
+      ->excludes(only);
   c->callback([&run] {
     run = [] {
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
       const DatasetOptions options{.workers = flags.workers, .memory_bytes = flags.memory_bytes};
-      const auto trained = recalibrate ? project.value()->Recalibrate(model, options) : project.value()->Train(options);
+      const auto trained = recalibrate         ? project.value()->Recalibrate(model, options)
+                           : !exchange.empty() ? TrainByCaller(*project.value(), options, exchange)
+                                               : project.value()->Train(options);
       if (!trained.ok()) return Fail(trained.error());
       const Project::Trained& t = trained.value();
       if (common.json) {

@@ -11,6 +11,7 @@
 #include "event/import_map.h"
 #include "model/link.h"
 #include "score/feature_rows.h"
+#include "score/predict_rows.h"
 #include "score/rows_of_forest.h"
 #include "score/scorer.h"
 #include "table/parquet_rows.h"
@@ -30,6 +31,7 @@ Result<Forest> LoadForest(const std::string& path, int rounds) {
 
 struct PredictFlags {
   std::string model, data, scorer = "auto";
+  std::string project, version, objective = "pctr";
   bool margin = false;
   int rounds = 0;
 };
@@ -40,13 +42,37 @@ void AppendNumber(double value, std::string& out) {
   out.append(text, std::to_chars(text, text + sizeof text, static_cast<T>(value)).ptr);
 }
 
+Result<std::unique_ptr<RowSource>> OpenTable(const std::string& path) {
+  return path.ends_with(".parquet") ? OpenParquet(path) : OpenCsv(path);
+}
+
+Status PredictByVersion(const PredictFlags& flags) {
+  GFR_ASSIGN(const auto project, Project::Open(flags.project));
+  GFR_ASSIGN(const Model model, project->LoadModel(flags.version));
+  std::string out;
+  return PredictRows(
+      model, flags.objective, flags.data, [&] { return OpenTable(flags.data); },
+      [&](std::span<const float> probabilities) -> Status {
+        out.clear();
+        for (const float p : probabilities) {
+          AppendNumber<float>(p, out);
+          out += '\n';
+        }
+        if (std::fwrite(out.data(), 1, out.size(), stdout) != out.size())
+          return Error{ErrorCode::kUnavailable, "stdout cannot be written"};
+        return {};
+      });
+}
+
 Status Predict(const PredictFlags& flags) {
+  if (!flags.project.empty()) return PredictByVersion(flags);
+  if (flags.model.empty())
+    return Error{ErrorCode::kInvalidArgument, "`gfr predict` needs --model FILE, or --project DIR for a version"};
   constexpr std::size_t kBatch = 4096;
   GFR_ASSIGN(const Forest forest, LoadForest(flags.model, flags.rounds));
   GFR_ASSIGN(const ScorerKind kind, ParseScorerKind(flags.scorer));
   GFR_ASSIGN(const auto scorer, Scorer::Make(forest, kind));
-  auto opened = flags.data.ends_with(".parquet") ? OpenParquet(flags.data) : OpenCsv(flags.data);
-  GFR_ASSIGN(const auto source, std::move(opened));
+  GFR_ASSIGN(const auto source, OpenTable(flags.data));
   GFR_ASSIGN(FeatureRows table, FeatureRows::Make(*source, forest, flags.data));
   const auto classes = static_cast<std::size_t>(forest.classes);
   const std::size_t shown = flags.margin ? classes : PredictionsPerRow(forest);
@@ -186,8 +212,12 @@ constexpr const char* kScorerHelp = "auto, scalar, compact, portable, avx2 or av
 void AddPredict(CLI::App& app, Command& run) {
   auto flags = std::make_shared<PredictFlags>();
   CLI::App* command =
-      app.add_subcommand("predict", "Predictions of an XGBoost or LightGBM model for a table, one line a row");
-  command->add_option("--model", flags->model, "XGBoost JSON or UBJSON, or LightGBM text")->required();
+      app.add_subcommand("predict", "Predictions for a table, one line a row, by a model file or a project's version");
+  CLI::Option* file = command->add_option("--model", flags->model, "XGBoost JSON or UBJSON, or LightGBM text");
+  CLI::Option* project =
+      command->add_option("--project", flags->project, "A project: calibrated probabilities")->excludes(file);
+  command->add_option("--version", flags->version, "Of the project; the champion when left out")->needs(project);
+  command->add_option("--objective", flags->objective, "Of the version")->capture_default_str()->needs(project);
   command->add_option("--data", flags->data, "FILE.csv with a header, or FILE.parquet")->required();
   command->add_flag("--margin", flags->margin, "The trees' sum, before the objective's link function");
   command->add_option("--scorer", flags->scorer, kScorerHelp)->capture_default_str();

@@ -45,7 +45,7 @@ class DatasetSink final : public RowSink {
     rows.user.push_back(place.user);
     rows.arrival_ms.push_back(place.arrival_ms);
     rows.offset.push_back(place.offset);
-    rows.request.push_back(place.request ? PairKey(place.user, place.request) : PairKey(place.user, ~place.offset));
+    rows.request.push_back(RequestOf(place));
   }
   void Slate(SlateRow slate, std::span<const float> features) override {
     slates_.push_back({std::move(slate), {features.begin(), features.end()}});

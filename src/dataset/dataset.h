@@ -46,6 +46,11 @@ struct RowPlace {
   std::int64_t as_of = -1, now_ms = 0;     // Where and when its features were read.
 };
 
+// What rows of one request have in common, and no others: its user and request, else the event.
+inline Key RequestOf(const RowPlace& place) {
+  return place.request ? PairKey(place.user, place.request) : PairKey(place.user, ~place.offset);
+}
+
 // A slate that was shown and clicked.
 struct SlateRow {
   Key user, session;

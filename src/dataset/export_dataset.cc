@@ -26,7 +26,7 @@ Result<std::unique_ptr<DatasetExport>> DatasetExport::Open(FileSystem& fs, const
                                                            const std::vector<ObjectiveConfig>& objectives) {
   auto made = std::make_unique<DatasetExport>();
   made->columns_ = features.columns();
-  made->batch_rows_ = std::clamp<std::size_t>(kBatchBytes / (features.columns() * 4 + 28), 256, 1 << 18);
+  made->batch_rows_ = std::clamp<std::size_t>(kBatchBytes / (features.columns() * 4 + 36), 256, 1 << 18);
   made->files_.resize(objectives.size());
   if (folder.empty()) return made;
   GFR_TRY(fs.MakeFolders(folder));
@@ -37,6 +37,7 @@ Result<std::unique_ptr<DatasetExport>> DatasetExport::Open(FileSystem& fs, const
     file.batch.push_back({"user", std::vector<std::uint64_t>()});
     file.batch.push_back({"arrival_ms", std::vector<std::int64_t>()});
     file.batch.push_back({"log_offset", std::vector<std::uint64_t>()});
+    file.batch.push_back({"request", std::vector<std::uint64_t>()});
     GFR_ASSIGN(file.writer, ParquetWriter::Open(fs, JoinPath(folder, objectives[o].name + ".parquet"), file.batch,
                                                 DefinitionsOf(features)));
   }
@@ -53,6 +54,7 @@ void DatasetExport::Row(std::size_t objective, const RowPlace& place, bool label
   Values<std::uint64_t>(file.batch[columns_ + 1]).push_back(place.user);
   Values<std::int64_t>(file.batch[columns_ + 2]).push_back(place.arrival_ms);
   Values<std::uint64_t>(file.batch[columns_ + 3]).push_back(place.offset);
+  Values<std::uint64_t>(file.batch[columns_ + 4]).push_back(RequestOf(place));
   if (++file.batched >= batch_rows_) status = Flush(file);
 }
 

@@ -1,7 +1,7 @@
 // A dataset as Parquet: FOLDER/NAME.parquet of each objective, streamed within the memory of a batch.
 //
-// Columns: the features in order, then label, user, arrival_ms and log_offset. The file's metadata says what they are:
-// gfr.fingerprint of the row, and of each column NAME gfr.definition.NAME, its fingerprint.
+// Columns: the features in order, then label, user, arrival_ms, log_offset and request (RequestOf). The file's metadata
+// says what they are: gfr.fingerprint of the row, and of each column NAME gfr.definition.NAME, its fingerprint.
 #pragma once
 
 #include <memory>

@@ -131,6 +131,9 @@ std::string ReportToJson(const EvaluationReport& r) {
                                                     {"observed", Number(b.observed)},
                                                     {"lift", Number(b.lift)},
                                                     {"captured", Number(b.captured)}});
+    for (const ReliabilityBin& b : o.reliability)
+      json["objectives"][o.name]["reliability"].push_back(
+          {{"rows", b.rows}, {"mean_probability", Number(b.mean_probability)}, {"observed", Number(b.observed)}});
     if (!o.position_bias.places.empty()) {
       Json& bias = json["objectives"][o.name]["position_bias"];
       bias = {{"exponent", Number(o.position_bias.exponent.value)},

@@ -278,10 +278,14 @@ Result<Project::Trained> Project::Train(const DatasetOptions& options) {
 }
 
 Result<Project::Trained> Project::TrainOn(const Dataset& data) {
+  GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
+  return TrainOn(data, *engine);
+}
+
+Result<Project::Trained> Project::TrainOn(const Dataset& data, const ForestTrainer& engine) {
   if (data.records == 0)
     return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
-  GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
-  GFR_ASSIGN(TrainedModel trained, TrainModel(data, *features_, objectives_, split_, train_, *engine));
+  GFR_ASSIGN(TrainedModel trained, TrainModel(data, *features_, objectives_, split_, train_, engine));
   return Keep(std::move(trained), data);
 }
 

@@ -51,6 +51,8 @@ class Project {
   const std::string& folder() const { return folder_; }
   std::shared_ptr<const FeatureSet> features() const { return features_; }
   const std::vector<ObjectiveConfig>& objectives() const { return objectives_; }
+  const SplitConfig& split() const { return split_; }
+  const TrainConfig& train() const { return train_; }
   const FeedConfig& feed() const { return feed_; }
   const ServeConfig& serve() const { return serve_; }
   Registry registry() const;
@@ -83,7 +85,8 @@ class Project {
     std::vector<StageTime> stages;
   };
   Result<Trained> Train(const DatasetOptions& options = {});
-  Result<Trained> TrainOn(const Dataset& data);
+  Result<Trained> TrainOn(const Dataset& data);  // By XGBoost in this process.
+  Result<Trained> TrainOn(const Dataset& data, const ForestTrainer& engine);
   // A version with calibrators of the newest rows and the forests of `version` ("": the champion).
   Result<Trained> Recalibrate(const std::string& version, const DatasetOptions& options = {});
   Result<ServedCheck> VerifyServed() const;

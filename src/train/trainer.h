@@ -54,6 +54,33 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
 Result<TrainedModel> Recalibrate(const Model& model, const Dataset& data,
                                  const std::vector<ObjectiveConfig>& objectives, const ForestTrainer& engine);
 
+// What [train] could be, judged by time-ordered folds: each fold's forest learns, stops and is calibrated on what came
+// before the fold, as in TrainModel, and is judged on it. All must outlive it. Thread safety: none.
+class Trials {
+ public:
+  struct Outcome {
+    std::string objective;
+    std::uint64_t rows = 0, positives = 0;  // Judged.
+    int rounds = 0;
+    double log_loss = 0, normalised_entropy = 0;
+  };
+  Trials(const Dataset& data, const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
+         const SplitConfig& split);
+  int folds() const { return static_cast<int>(folds_.size()); }
+  // REQUIRES: 0 <= fold < folds(). kInvalidArgument: an objective has too few positives before the fold, or none in it.
+  Result<std::vector<Outcome>> Run(int fold, const TrainConfig& config, const ForestTrainer& engine) const;
+
+ private:
+  const Dataset& data_;
+  const std::vector<ObjectiveConfig>& objectives_;
+  SplitConfig split_;
+  struct Fold {
+    double end_share;
+    Model dictionary;
+  };
+  std::vector<Fold> folds_;  // Oldest first.
+};
+
 struct TimeRange {
   std::int64_t from_ms = INT64_MIN, to_ms = INT64_MAX;  // By arrival, to_ms exclusive.
 };

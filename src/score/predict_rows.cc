@@ -1,0 +1,90 @@
+#include "score/predict_rows.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "model/encode.h"
+#include "model/softmax_link.h"
+#include "score/feature_rows.h"
+#include "score/scorer.h"
+
+namespace gfr {
+namespace {
+
+// The key of each row's request.
+Result<std::vector<Key>> Requests(RowSource& source, const std::string& path) {
+  const auto at = std::ranges::find(source.columns(), "request");
+  if (at == source.columns().end())
+    return Error{ErrorCode::kInvalidArgument,
+                 "there is no column 'request'; an objective with the softmax link needs it, since the rows of a "
+                 "request share its one click",
+                 {path, 1}};
+  std::vector<Key> requests;
+  std::vector<Cell> cells;
+  while (true) {
+    GFR_ASSIGN(const bool more, source.Next(&cells));
+    if (!more) return requests;
+    const auto k = static_cast<std::size_t>(at - source.columns().begin());
+    if (k >= cells.size())
+      return Error{ErrorCode::kInvalidArgument, "a row without a request", {path, static_cast<int>(source.line())}};
+    requests.push_back(KeyOf(cells[k].text));
+  }
+}
+
+}  // namespace
+
+Status PredictRows(const Model& model, const std::string& objective, const std::string& path,
+                   const std::function<Result<std::unique_ptr<RowSource>>()>& open,
+                   const std::function<Status(std::span<const float>)>& out) {
+  const auto at = std::ranges::find(model.objectives, objective, &ObjectiveModel::name);
+  if (at == model.objectives.end()) {
+    std::string known;
+    for (const ObjectiveModel& o : model.objectives) known += (known.empty() ? "" : ", ") + o.name;
+    return Error{ErrorCode::kNotFound, "the model has no objective '" + objective + "'; it has " + known};
+  }
+  std::vector<Key> requests;
+  if (at->softmax) {
+    GFR_ASSIGN(const auto source, open());
+    GFR_ASSIGN(requests, Requests(*source, path));
+    if (requests.empty()) return {};
+  }
+  GFR_ASSIGN(const auto source, open());
+  Forest columns;  // What FeatureRows looks for: the model's columns, by name alone.
+  columns.columns = static_cast<int>(model.columns.size());
+  columns.column_names = model.columns;
+  for (const std::string& name : model.columns) {
+    if (std::ranges::find(source->columns(), name) == source->columns().end())
+      return Error{ErrorCode::kInvalidArgument, "there is no column '" + name + "', which the model reads", {path, 1}};
+  }
+  GFR_ASSIGN(FeatureRows table, FeatureRows::Make(*source, columns, path));
+  GFR_ASSIGN(const auto scorer, Scorer::Make(at->forest));
+  constexpr std::size_t kBatch = 4096;
+  const std::size_t width = model.columns.size();
+  std::vector<float> rows, margins;
+  const auto calibrate = [&] {
+    for (float& m : margins) m = static_cast<float>(at->calibrator.Apply(m));
+    return out(margins);
+  };
+  std::vector<float> all;
+  while (true) {
+    GFR_ASSIGN(const std::size_t count, table.Next(kBatch));
+    if (count == 0) break;
+    const Rows batch = table.rows();
+    rows.assign(batch.f32, batch.f32 + count * width);
+    EncodeCategories(model, rows.data(), count);
+    margins.resize(count);
+    scorer->Margins(rows.data(), count, width, margins.data());
+    if (at->softmax)
+      all.insert(all.end(), margins.begin(), margins.end());
+    else
+      GFR_TRY(calibrate());
+  }
+  if (!at->softmax) return {};
+  if (all.size() != requests.size())
+    return Error{ErrorCode::kInternal, "the table has another number of rows when it is read again", {path, 0}};
+  margins = std::move(all);
+  ApplySoftmaxLink(RequestGroups(requests), margins);
+  return calibrate();
+}
+
+}  // namespace gfr
