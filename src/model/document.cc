@@ -174,7 +174,7 @@ class JsonReader : Cursor {
       SkipSpace();
       if (!Take(":")) return Bad("a ':' is wanted");
       GFR_ASSIGN(Value value, Read(depth + 1));
-      object.members.emplace_back(std::move(name), std::move(value));
+      object.members.push_back({std::move(name), std::move(value)});
       GFR_TRY(CountValue(depth));  // A member costs memory even if its value is a number.
       SkipSpace();
       if (Take("}")) return object;
@@ -336,7 +336,7 @@ class UbjsonReader : Cursor {
       GFR_ASSIGN(std::string name, String());
       GFR_ASSIGN(const char marker, Marker());
       GFR_ASSIGN(Value value, Read(marker, depth + 1));
-      object.members.emplace_back(std::move(name), std::move(value));
+      object.members.push_back({std::move(name), std::move(value)});
       GFR_TRY(CountValue(depth));
     }
     return object;

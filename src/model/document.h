@@ -8,12 +8,13 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 namespace gfr {
+
+struct DocumentMember;
 
 struct DocumentValue {
   enum class Type { kNull, kNumber, kString, kNumbers, kArray, kObject };
@@ -22,9 +23,14 @@ struct DocumentValue {
   std::string text;
   std::vector<double> numbers;  // Of kNumbers: what an array of numbers, and an empty array, is.
   std::vector<DocumentValue> items;
-  std::vector<std::pair<std::string, DocumentValue>> members;
+  std::vector<DocumentMember> members;
 
   const DocumentValue* Find(std::string_view key) const;  // The member of that name, or null.
+};
+
+struct DocumentMember {
+  std::string key;
+  DocumentValue value;
 };
 
 // Errors: kCorrupt with the byte at which it was noticed.
