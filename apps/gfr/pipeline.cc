@@ -1,6 +1,8 @@
 // init, simulate, import, log, dataset, train, evaluate.
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 
 #include "base/time.h"
 #include "commands.h"
@@ -9,6 +11,8 @@
 #include "log/event_log.h"
 #include "print_report.h"
 #include "train/caller_trainer.h"
+#include "train/train_worker.h"
+#include "train/xgboost_api.h"
 
 namespace gfr {
 namespace {
@@ -258,6 +262,40 @@ Result<Project::Trained> TrainByCaller(Project& project, const DatasetOptions& o
   return project.TrainOn(data, caller);
 }
 
+void PrintTrained(const Project::Trained& t, bool json) {
+  if (!json) {
+    PrintReport(t.report);
+    std::printf("registered version %s%s; report: %s\n", t.version.c_str(), t.champion ? " (champion)" : "",
+                t.html_path.c_str());
+    return;
+  }
+  Json out = Json::parse(ReportToJson(t.report));
+  out["version"] = t.version;
+  out["champion"] = t.champion;
+  out["report"] = t.html_path;
+  PrintJson(out);
+}
+
+// `gfr train worker`, which needs no project.
+CLI::App* AddTrainWorker(CLI::App& train, Command& run) {
+  static TrainWorkerConfig config;
+  CLI::App* c =
+      train.add_subcommand("worker", "Join a `gfr train` on this or another machine, with a share of its rows");
+  c->add_option("--tracker", config.address, "Where `gfr train` listens: HOST:PORT")->required();
+  c->add_option("--threads", config.threads, "Threads; as many as `gfr train` says when left out")
+      ->check(CLI::Range(1, 1024));
+  c->footer("Example: GFR_TRAIN_TOKEN=... gfr train worker --tracker 10.0.0.5:7700");
+  c->callback([&run] {
+    run = [] {
+      const char* token = std::getenv(WorkerPool::kTokenVariable);
+      config.token = token ? token : "";
+      const Status done = RunTrainWorker(config, FindXgboostLibrary());
+      return done.ok() ? 0 : Fail(done.error());
+    };
+  });
+  return c;
+}
+
 }  // namespace
 
 void AddTrain(CLI::App& app, Command& run) {
@@ -265,9 +303,19 @@ void AddTrain(CLI::App& app, Command& run) {
   static bool recalibrate = false;
   static std::string model, exchange;
   static ReplayFlags flags;
+  static WorkersConfig workers;
   CLI::App* c = AddCommand(app, "train", "Train, calibrate, evaluate and register a model version",
                            "gfr train --project demo", common);
   AddMemoryFlags(*c, flags);
+  c->get_option("--workers")->description("Processes that train together, and threads of a replay by partitions (1)");
+  c->add_option("--remote-workers", workers.remote,
+                "How many `gfr train worker` of other machines to wait for; needs --listen and GFR_TRAIN_TOKEN")
+      ->check(CLI::Range(1, 1024));
+  c->add_option("--listen", workers.listen, "The address of this machine that workers reach, HOST:PORT")
+      ->capture_default_str();
+  c->add_option("--join-timeout", workers.join_timeout_s, "Seconds to wait for workers to join")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 86400));
   CLI::Option* only = c->add_flag("--recalibrate", recalibrate,
                                   "Keep a version's forests; fit calibrators on the rows that came since");
   c->add_option("--model", model, "With --recalibrate: the version; the champion when left out")->needs(only);
@@ -275,27 +323,27 @@ void AddTrain(CLI::App& app, Command& run) {
                 "Have forests trained by the program that started this one, through stdin, stdout and this folder "
                 "(docs/formats/exchange.md)")
       ->excludes(only);
-  c->callback([&run] {
+  const CLI::App* worker = AddTrainWorker(*c, run);
+  c->callback([&run, worker] {
+    if (worker->parsed()) return;
     run = [] {
+      const char* token = std::getenv(WorkerPool::kTokenVariable);
+      workers.token = token ? token : "";
+      if (workers.remote > 0 && workers.token.empty())
+        return Fail({ErrorCode::kInvalidArgument,
+                     "--remote-workers needs GFR_TRAIN_TOKEN, a secret that this process and the workers share"});
+      workers.local = flags.workers > 1 || workers.remote > 0 ? flags.workers : 0;
+      std::error_code code;
+      const auto program = std::filesystem::read_symlink("/proc/self/exe", code);
+      workers.command = {program.string(), "train", "worker", "--tracker"};
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
       const DatasetOptions options{.workers = flags.workers, .memory_bytes = flags.memory_bytes};
       const auto trained = recalibrate         ? project.value()->Recalibrate(model, options)
                            : !exchange.empty() ? TrainByCaller(*project.value(), options, exchange)
-                                               : project.value()->Train(options);
+                                               : project.value()->Train(options, workers);
       if (!trained.ok()) return Fail(trained.error());
-      const Project::Trained& t = trained.value();
-      if (common.json) {
-        Json json = Json::parse(ReportToJson(t.report));
-        json["version"] = t.version;
-        json["champion"] = t.champion;
-        json["report"] = t.html_path;
-        PrintJson(json);
-      } else {
-        PrintReport(t.report);
-        std::printf("registered version %s%s; report: %s\n", t.version.c_str(), t.champion ? " (champion)" : "",
-                    t.html_path.c_str());
-      }
+      PrintTrained(trained.value(), common.json);
       return 0;
     };
   });

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "commands.h"
+#include "train/xgboost_api.h"
 
 namespace gfr {
 namespace {

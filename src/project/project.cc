@@ -1,5 +1,6 @@
 #include "project/project.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/progress.h"
@@ -10,7 +11,9 @@
 #include "project/import_mapped.h"
 #include "project/templates.h"
 #include "table/parquet_writer.h"
+#include "train/distributed_trainer.h"
 #include "train/judge_choices.h"
+#include "train/xgboost_api.h"
 
 namespace gfr {
 namespace {
@@ -272,9 +275,18 @@ Result<std::unique_ptr<OnlineStore>> Project::FoldLog(std::int64_t until_ms) con
   }
 }
 
-Result<Project::Trained> Project::Train(const DatasetOptions& options) {
+Result<Project::Trained> Project::Train(const DatasetOptions& options, const WorkersConfig& workers) {
+  if (!workers.any()) {
+    GFR_ASSIGN(const Dataset data, MakeDataset(options));
+    return TrainOn(data);
+  }
+  GFR_ASSIGN(const auto api, XgboostApi::Load(FindXgboostLibrary()));
+  GFR_ASSIGN(auto pool, WorkerPool::Start(workers));
+  const DistributedTrainer engine(std::move(pool), api);
   GFR_ASSIGN(const Dataset data, MakeDataset(options));
-  return TrainOn(data);
+  TrainConfig config = train_;
+  config.params.threads = std::max(1, train_.params.threads / std::max(1, workers.local));
+  return TrainOn(data, config, engine);
 }
 
 Result<Project::Trained> Project::TrainOn(const Dataset& data) {
@@ -283,9 +295,13 @@ Result<Project::Trained> Project::TrainOn(const Dataset& data) {
 }
 
 Result<Project::Trained> Project::TrainOn(const Dataset& data, const ForestTrainer& engine) {
+  return TrainOn(data, train_, engine);
+}
+
+Result<Project::Trained> Project::TrainOn(const Dataset& data, const TrainConfig& config, const ForestTrainer& engine) {
   if (data.records == 0)
     return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
-  GFR_ASSIGN(TrainedModel trained, TrainModel(data, *features_, objectives_, split_, train_, engine));
+  GFR_ASSIGN(TrainedModel trained, TrainModel(data, *features_, objectives_, split_, config, engine));
   return Keep(std::move(trained), data);
 }
 

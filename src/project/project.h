@@ -23,6 +23,7 @@
 #include "simulate/market.h"
 #include "store/online_address.h"
 #include "train/trainer.h"
+#include "train/worker_pool.h"
 
 namespace gfr {
 
@@ -84,7 +85,8 @@ class Project {
     std::string html_path;
     std::vector<StageTime> stages;
   };
-  Result<Trained> Train(const DatasetOptions& options = {});
+  // With `workers`, they learn the forests; all else is done here.
+  Result<Trained> Train(const DatasetOptions& options = {}, const WorkersConfig& workers = {});
   Result<Trained> TrainOn(const Dataset& data);  // By XGBoost in this process.
   Result<Trained> TrainOn(const Dataset& data, const ForestTrainer& engine);
   // A version with calibrators of the newest rows and the forests of `version` ("": the champion).
@@ -105,6 +107,7 @@ class Project {
 
  private:
   Result<Model> LoadCurrent(const std::string& version) const;  // kInvalidArgument: of other feature definitions.
+  Result<Trained> TrainOn(const Dataset& data, const TrainConfig& config, const ForestTrainer& engine);
   Result<Trained> Keep(TrainedModel trained, const Dataset& data);
   Status AppendToLog(std::vector<Event> events, Imported* imported);
   Status RebuildLog(std::vector<Event> events, Imported* imported);

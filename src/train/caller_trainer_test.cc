@@ -9,6 +9,7 @@
 
 #include "base/rng.h"
 #include "base/test_python.h"
+#include "train/xgboost_api.h"
 
 namespace gfr {
 namespace {

@@ -8,6 +8,7 @@
 #include "base/test_python.h"
 #include "score/scorer.h"
 #include "train/fit_calibrator.h"
+#include "train/xgboost_api.h"
 #include "train/xgboost_trainer.h"
 
 namespace gfr {

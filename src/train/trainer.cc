@@ -299,6 +299,7 @@ Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<
     const Boundaries b = Split(data, data.objectives[o], objectives[o].window_ms, fold_split, end);
     const auto fitted = Fit(data.objectives[o], objectives[o], dictionary, b, train, engine, /*quiet=*/true);
     if (!fitted.ok()) {
+      if (fitted.error().code != ErrorCode::kInvalidArgument) return fitted.error();
       std::fprintf(stderr, "train: fold %d is left out: %s\n", k + 1, fitted.error().message.c_str());
       continue;
     }

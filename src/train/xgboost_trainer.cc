@@ -1,72 +1,15 @@
 #include "train/xgboost_trainer.h"
 
-#include <dlfcn.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <numeric>
 
+#include "train/xgboost_api.h"
+
 namespace gfr {
-
-// The wheel has no headers: these are the functions that are called, as XGBoost 3.2's c_api.h declares them.
-struct XgboostTrainer::Api {
-  void* library = nullptr;
-  const char* (*XGBGetLastError)();
-  int (*XGDMatrixCreateFromDense)(const char* data, const char* config, void** out);
-  int (*XGProxyDMatrixCreate)(void** out);
-  int (*XGProxyDMatrixSetDataDense)(void* handle, const char* data);
-  int (*XGQuantileDMatrixCreateFromCallback)(void* iterator, void* proxy, void* ref, void (*reset)(void*),
-                                             int (*next)(void*), const char* config, void** out);
-  int (*XGDMatrixSetInfoFromInterface)(void* handle, const char* field, const char* data);
-  int (*XGDMatrixFree)(void* handle);
-  int (*XGBoosterCreate)(void* const matrices[], std::uint64_t count, void** out);
-  int (*XGBoosterFree)(void* handle);
-  int (*XGBoosterSetParam)(void* handle, const char* name, const char* value);
-  int (*XGBoosterUpdateOneIter)(void* handle, int round, void* train);
-  int (*XGBoosterTrainOneIter)(void* handle, void* train, int round, const char* gradient, const char* hessian);
-  int (*XGBoosterPredictFromDMatrix)(void* handle, void* matrix, const char* config, const std::uint64_t** shape,
-                                     std::uint64_t* dim, const float** out);
-  int (*XGBoosterEvalOneIter)(void* handle, int round, void* matrices[], const char* names[], std::uint64_t count,
-                              const char** out);
-  int (*XGBoosterSlice)(void* handle, int begin, int end, int step, void** out);
-  int (*XGBoosterSaveModelToBuffer)(void* handle, const char* config, std::uint64_t* size, const char** out);
-  int (*XGBoosterLoadModelFromBuffer)(void* handle, const void* data, std::uint64_t size);
-  int (*XGBoosterFeatureScore)(void* handle, const char* config, std::uint64_t* features, const char*** names,
-                               std::uint64_t* dim, const std::uint64_t** shape, const float** scores);
-  int (*XGBoosterPredictFromDense)(void* handle, const char* data, const char* config, void* meta,
-                                   const std::uint64_t** shape, std::uint64_t* dim, const float** out);
-
-  Status Check(int code) const {
-    if (code == 0) return {};
-    return Error{ErrorCode::kInternal, std::string("XGBoost: ") + XGBGetLastError()};
-  }
-
-  Result<std::vector<double>> TotalGain(void* booster, std::size_t columns) const {
-    std::vector<double> gain(columns);
-    std::uint64_t features = 0, dim = 0;
-    const char** names = nullptr;
-    const std::uint64_t* shape = nullptr;
-    const float* scores = nullptr;
-    GFR_TRY(Check(XGBoosterFeatureScore(booster, "{\"importance_type\":\"total_gain\"}", &features, &names, &dim,
-                                        &shape, &scores)));
-    for (std::uint64_t i = 0; i < features; ++i) {
-      const auto k = static_cast<std::size_t>(std::atoi(names[i] + 1));  // "f12"
-      if (names[i][0] == 'f' && k < columns) gain[k] = scores[i];
-    }
-    return gain;
-  }
-
-  // What is learnt from is kept as its quantiles, filled batch by batch. What is only judged after every round is kept
-  // as values: XGBoost is slow at predicting from quantiles.
-  Status MakeQuantiles(const TrainMatrix& m, const float* base_margin, const XgboostParams& p, void** out) const;
-  Status MakeValues(const TrainMatrix& m, const XgboostParams& p, void** out) const;
-};
-
 namespace {
 
 constexpr std::size_t kBatchRows = 1 << 16;
@@ -117,11 +60,15 @@ struct Batches {
   }
 };
 
-// The softmax's gradients of a matrix at these margins; its log loss comes back, the mean over positives by weight.
-double SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector<float>* gradient,
-                        std::vector<float>* hessian) {
-  constexpr double kLeastHessian = 1e-6;  // XGBoost divides by sums of them.
+struct LossSum {
   double loss = 0, positives = 0;
+};
+
+// The softmax's gradients of a matrix at these margins; the log loss of its positives by weight comes back.
+LossSum SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector<float>* gradient,
+                         std::vector<float>* hessian) {
+  constexpr double kLeastHessian = 1e-6;  // XGBoost divides by sums of them.
+  LossSum sum_of;
   std::vector<double> share;
   for (std::size_t g = 0; g < m.requests->size(); ++g) {
     const auto rows = m.requests->rows(g);
@@ -137,35 +84,34 @@ double SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector<
       const std::uint32_t i = rows[k];
       const double p = share[k] / sum, w = m.weights ? m.weights[i] : 1.0;
       if (m.labels[i] > 0) {
-        loss -= w * m.labels[i] * (margins[i] - highest - std::log(sum));
-        positives += w * m.labels[i];
+        sum_of.loss -= w * m.labels[i] * (margins[i] - highest - std::log(sum));
+        sum_of.positives += w * m.labels[i];
       }
       if (!gradient) continue;
       (*gradient)[i] = static_cast<float>(w * (n * p - m.labels[i]));
       (*hessian)[i] = static_cast<float>(w * std::fmax(n * p * (1 - p), kLeastHessian));
     }
   }
-  return loss / positives;
+  return sum_of;
 }
 
-}  // namespace
-
-Status XgboostTrainer::Api::MakeQuantiles(const TrainMatrix& m, const float* base_margin, const XgboostParams& p,
-                                          void** out) const {
-  Handle proxy(XGDMatrixFree);
-  GFR_TRY(Check(XGProxyDMatrixCreate(&proxy.handle)));
+// What is learnt from is kept as its quantiles, filled batch by batch.
+Status MakeQuantiles(const XgboostApi& api, const TrainMatrix& m, const float* base_margin, const XgboostParams& p,
+                     void** out) {
+  Handle proxy(api.XGDMatrixFree);
+  GFR_TRY(api.Check(api.XGProxyDMatrixCreate(&proxy.handle)));
   Batches batches(m);
   batches.base_margin = base_margin;
   batches.set = [&](const char* field, const float* values, std::size_t count) {
-    return Check(XGDMatrixSetInfoFromInterface(proxy.handle, field, Interface(values, count, 0).c_str()));
+    return api.Check(api.XGDMatrixSetInfoFromInterface(proxy.handle, field, Interface(values, count, 0).c_str()));
   };
   batches.give = [&](std::span<const float> rows) {
-    return Check(
-        XGProxyDMatrixSetDataDense(proxy.handle, Interface(rows.data(), rows.size() / m.columns, m.columns).c_str()));
+    return api.Check(api.XGProxyDMatrixSetDataDense(
+        proxy.handle, Interface(rows.data(), rows.size() / m.columns, m.columns).c_str()));
   };
   const std::string config =
       "{\"missing\":NaN,\"nthread\":" + std::to_string(p.threads) + ",\"max_bin\":" + std::to_string(p.max_bin) + "}";
-  const int code = XGQuantileDMatrixCreateFromCallback(
+  const int code = api.XGQuantileDMatrixCreateFromCallback(
       &batches, proxy.handle, nullptr,
       [](void* b) {
         static_cast<Batches*>(b)->m.rows->Reset();
@@ -179,10 +125,11 @@ Status XgboostTrainer::Api::MakeQuantiles(const TrainMatrix& m, const float* bas
       },
       config.c_str(), out);
   GFR_TRY(batches.status);
-  return Check(code);
+  return api.Check(code);
 }
 
-Status XgboostTrainer::Api::MakeValues(const TrainMatrix& m, const XgboostParams& p, void** out) const {
+// What is only judged after every round is kept as values: XGBoost is slow at predicting from quantiles.
+Status MakeValues(const XgboostApi& api, const TrainMatrix& m, const XgboostParams& p, void** out) {
   std::vector<float> values;
   values.reserve(m.count * m.columns);
   m.rows->Reset();
@@ -192,11 +139,29 @@ Status XgboostTrainer::Api::MakeValues(const TrainMatrix& m, const XgboostParams
     values.insert(values.end(), rows.begin(), rows.end());
   }
   const std::string config = "{\"missing\":NaN,\"nthread\":" + std::to_string(p.threads) + "}";
-  GFR_TRY(Check(XGDMatrixCreateFromDense(Interface(values.data(), m.count, m.columns).c_str(), config.c_str(), out)));
-  GFR_TRY(Check(XGDMatrixSetInfoFromInterface(*out, "label", Interface(m.labels, m.count, 0).c_str())));
+  GFR_TRY(api.Check(
+      api.XGDMatrixCreateFromDense(Interface(values.data(), m.count, m.columns).c_str(), config.c_str(), out)));
+  GFR_TRY(api.Check(api.XGDMatrixSetInfoFromInterface(*out, "label", Interface(m.labels, m.count, 0).c_str())));
   if (!m.weights) return {};
-  return Check(XGDMatrixSetInfoFromInterface(*out, "weight", Interface(m.weights, m.count, 0).c_str()));
+  return api.Check(api.XGDMatrixSetInfoFromInterface(*out, "weight", Interface(m.weights, m.count, 0).c_str()));
 }
+
+Result<std::vector<double>> TotalGain(const XgboostApi& api, void* booster, std::size_t columns) {
+  std::vector<double> gain(columns);
+  std::uint64_t features = 0, dim = 0;
+  const char** names = nullptr;
+  const std::uint64_t* shape = nullptr;
+  const float* scores = nullptr;
+  GFR_TRY(api.Check(api.XGBoosterFeatureScore(booster, "{\"importance_type\":\"total_gain\"}", &features, &names, &dim,
+                                              &shape, &scores)));
+  for (std::uint64_t i = 0; i < features; ++i) {
+    const auto k = static_cast<std::size_t>(std::atoi(names[i] + 1));  // "f12"
+    if (names[i][0] == 'f' && k < columns) gain[k] = scores[i];
+  }
+  return gain;
+}
+
+}  // namespace
 
 Result<std::span<const float>> DenseRows::Next() {
   const std::span<const float> rest = values_.subspan(done_);
@@ -219,52 +184,18 @@ std::vector<std::pair<std::string, std::string>> XgboostParameters(const Xgboost
           {"eval_metric", "logloss"}};
 }
 
-float BaseRate(const TrainMatrix& train) {
-  const double positives = std::accumulate(train.labels, train.labels + train.count, 0.0);
-  return static_cast<float>(positives / (positives + (static_cast<double>(train.count) - positives) / train.negatives));
+float BaseRate(double positives, double rows, double negatives) {
+  return static_cast<float>(positives / (positives + (rows - positives) / negatives));
 }
 
-XgboostTrainer::XgboostTrainer(std::unique_ptr<Api> api) : api_(std::move(api)) {}
-XgboostTrainer::~XgboostTrainer() = default;
+float BaseRate(const TrainMatrix& train) {
+  return BaseRate(std::accumulate(train.labels, train.labels + train.count, 0.0), static_cast<double>(train.count),
+                  train.negatives);
+}
 
 Result<std::unique_ptr<XgboostTrainer>> XgboostTrainer::Load(const std::string& path) {
-  auto api = std::make_unique<Api>();
-  ::setenv("OMP_WAIT_POLICY", "passive",
-           0);  // Its threads must not spin where others need the processors.
-  api->library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!api->library)
-    return Error{ErrorCode::kNotFound, std::string("XGBoost cannot be loaded (set "
-                                                   "GFR_XGBOOST_LIBRARY to libxgboost.so): ") +
-                                           ::dlerror()};
-  std::string missing;
-  const auto load = [&](auto& function, const char* name) {
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(api->library, name));
-    if (!function) missing = name;
-  };
-#define GFR_LOAD(name) load(api->name, #name)
-  GFR_LOAD(XGBGetLastError);
-  GFR_LOAD(XGDMatrixCreateFromDense);
-  GFR_LOAD(XGProxyDMatrixCreate);
-  GFR_LOAD(XGProxyDMatrixSetDataDense);
-  GFR_LOAD(XGQuantileDMatrixCreateFromCallback);
-  GFR_LOAD(XGDMatrixSetInfoFromInterface);
-  GFR_LOAD(XGDMatrixFree);
-  GFR_LOAD(XGBoosterCreate);
-  GFR_LOAD(XGBoosterFree);
-  GFR_LOAD(XGBoosterSetParam);
-  GFR_LOAD(XGBoosterUpdateOneIter);
-  GFR_LOAD(XGBoosterTrainOneIter);
-  GFR_LOAD(XGBoosterPredictFromDMatrix);
-  GFR_LOAD(XGBoosterEvalOneIter);
-  GFR_LOAD(XGBoosterSlice);
-  GFR_LOAD(XGBoosterSaveModelToBuffer);
-  GFR_LOAD(XGBoosterLoadModelFromBuffer);
-  GFR_LOAD(XGBoosterFeatureScore);
-  GFR_LOAD(XGBoosterPredictFromDense);
-#undef GFR_LOAD
-  if (!missing.empty())
-    return Error{ErrorCode::kNotFound, "'" + path + "' has no function " + missing + "; wanted is XGBoost 3"};
-  return std::unique_ptr<XgboostTrainer>(new XgboostTrainer(std::move(api)));
+  GFR_ASSIGN(auto api, XgboostApi::Load(path));
+  return std::make_unique<XgboostTrainer>(std::move(api));
 }
 
 Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const TrainMatrix* validation,
@@ -272,12 +203,14 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
                                             const std::function<void(int, double)>& progress) const {
   Handle d(api_->XGDMatrixFree), v(api_->XGDMatrixFree), booster(api_->XGBoosterFree), best(api_->XGBoosterFree);
   // Of all rows, the odds of a label and the margin that they are.
-  const float base = BaseRate(train);
+  double totals[] = {std::accumulate(train.labels, train.labels + train.count, 0.0), static_cast<double>(train.count)};
+  GFR_TRY(api_->SumOverProcesses(totals));
+  const float base = BaseRate(totals[0], totals[1], train.negatives);
   const std::vector<float> sampled_margin(
       train.negatives < 1 ? train.count : 0,
       static_cast<float>(std::log(base / (1.0 - base)) - std::log(train.negatives)));
-  GFR_TRY(api_->MakeQuantiles(train, sampled_margin.empty() ? nullptr : sampled_margin.data(), p, &d.handle));
-  if (validation) GFR_TRY(api_->MakeValues(*validation, p, &v.handle));
+  GFR_TRY(MakeQuantiles(*api_, train, sampled_margin.empty() ? nullptr : sampled_margin.data(), p, &d.handle));
+  if (validation) GFR_TRY(MakeValues(*api_, *validation, p, &v.handle));
   void* matrices[] = {d.handle, v.handle};
   GFR_TRY(api_->Check(api_->XGBoosterCreate(matrices, validation ? 2 : 1, &booster.handle)));
   auto parameters = XgboostParameters(p);
@@ -285,8 +218,7 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   for (const auto& [name, value] : parameters)
     GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, name.c_str(), value.c_str())));
   const bool softmax = train.requests != nullptr;
-  // Only differences within a request matter: margins begin at 0, and no base
-  // score is estimated.
+  // Only differences within a request matter: margins begin at 0, and no base score is estimated.
   if (softmax) GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, "base_score", "0.5")));
   if (train.negatives < 1) {
     char text[32];
@@ -320,7 +252,10 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
     double loss = INFINITY;
     if (softmax) {
       GFR_TRY(margins_of(v.handle, &margins));
-      loss = SoftmaxGradients(*validation, margins, nullptr, nullptr);
+      const LossSum sum = SoftmaxGradients(*validation, margins, nullptr, nullptr);
+      double sums[] = {sum.loss, sum.positives};
+      GFR_TRY(api_->SumOverProcesses(sums));
+      loss = sums[0] / sums[1];
     } else {
       const char* names[] = {"validation"};
       const char* text = nullptr;
@@ -341,7 +276,7 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   const char* bytes = nullptr;
   GFR_TRY(api_->Check(api_->XGBoosterSaveModelToBuffer(best.handle, "{\"format\":\"ubj\"}", &size, &bytes)));
   trained.ubj.assign(bytes, size);
-  GFR_ASSIGN(trained.gain, api_->TotalGain(best.handle, train.columns));
+  GFR_ASSIGN(trained.gain, TotalGain(*api_, best.handle, train.columns));
   return trained;
 }
 
@@ -368,7 +303,7 @@ Result<XgboostTrainer::Importance> XgboostTrainer::Explain(const std::string& ub
   GFR_TRY(api_->Check(api_->XGBoosterCreate(nullptr, 0, &booster.handle)));
   GFR_TRY(api_->Check(api_->XGBoosterLoadModelFromBuffer(booster.handle, ubj.data(), ubj.size())));
   Importance importance;
-  GFR_ASSIGN(importance.gain, api_->TotalGain(booster.handle, columns));
+  GFR_ASSIGN(importance.gain, TotalGain(*api_, booster.handle, columns));
   importance.mean_abs_shap.resize(columns, std::nan(""));
   if (count == 0) return importance;
   GFR_TRY(api_->Check(
@@ -387,17 +322,6 @@ Result<XgboostTrainer::Importance> XgboostTrainer::Explain(const std::string& ub
     importance.mean_abs_shap[k] = sum / static_cast<double>(count);
   }
   return importance;
-}
-
-std::string FindXgboostLibrary() {
-  if (const char* path = std::getenv("GFR_XGBOOST_LIBRARY")) return path;
-  std::error_code code;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", code).parent_path();
-  for (const char* place :
-       {"../lib/gfr/xgboost/lib/libxgboost.so", "../venv/lib/python3.11/site-packages/xgboost/lib/libxgboost.so"}) {
-    if (const auto path = program / place; std::filesystem::exists(path, code)) return path.string();
-  }
-  return "libxgboost.so";
 }
 
 }  // namespace gfr

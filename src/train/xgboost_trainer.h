@@ -17,12 +17,14 @@
 
 namespace gfr {
 
+struct XgboostApi;
+
 // Rows that are read in batches from the first to the last, as often as asked: XGBoost fills its matrix of quantiles
 // in about five passes, so that the rows need not lie in memory as they are.
 class MatrixRows {
  public:
   virtual ~MatrixRows() = default;
-  virtual void Reset() = 0;  // The next batch is the first.
+  virtual void Reset() = 0;  // The next batch is the first; they are the same in every pass.
   // The next rows, row-major, NaN missing; empty after the last. Valid until the next call.
   virtual Result<std::span<const float>> Next() = 0;
 };
@@ -72,6 +74,7 @@ std::vector<std::pair<std::string, std::string>> XgboostParameters(const Xgboost
 
 // The share of positives among all rows, those left out too.
 float BaseRate(const TrainMatrix& train);
+float BaseRate(double positives, double rows, double negatives);
 
 class ForestTrainer {
  public:
@@ -94,11 +97,12 @@ class ForestTrainer {
                                      std::size_t columns) const = 0;
 };
 
+// In a process that joined others (XgboostApi::Join), `train` and `validation` are its share of the rows, whole
+// requests each; all train at once, with equal parameters, and get equal forests.
 class XgboostTrainer final : public ForestTrainer {
  public:
-  // kNotFound when the library or one of its functions is missing.
-  static Result<std::unique_ptr<XgboostTrainer>> Load(const std::string& library_path);
-  ~XgboostTrainer() override;
+  static Result<std::unique_ptr<XgboostTrainer>> Load(const std::string& library_path);  // Errors: XgboostApi's.
+  explicit XgboostTrainer(std::shared_ptr<const XgboostApi> api) : api_(std::move(api)) {}
 
   Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const XgboostParams& params,
                               const std::function<void(int round, double log_loss)>& progress) const override;
@@ -108,12 +112,7 @@ class XgboostTrainer final : public ForestTrainer {
                              std::size_t columns) const override;
 
  private:
-  struct Api;
-  explicit XgboostTrainer(std::unique_ptr<Api> api);
-  std::unique_ptr<Api> api_;
+  std::shared_ptr<const XgboostApi> api_;
 };
-
-// GFR_XGBOOST_LIBRARY, else beside the program: ../lib/gfr/ (installed), ../venv/ (the build folder).
-std::string FindXgboostLibrary();
 
 }  // namespace gfr

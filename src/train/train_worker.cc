@@ -1,0 +1,119 @@
+#include "train/train_worker.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstdio>
+#include <thread>
+
+#include "train/worker_job.h"
+#include "train/worker_json.h"
+#include "train/xgboost_api.h"
+
+namespace gfr {
+namespace {
+
+using Json = WorkerJson;
+
+constexpr int kLifeMs = 2000;
+
+// Tells `gfr train` every two seconds that this process runs, and ends the process when nobody is there to be told.
+class SignsOfLife {
+ public:
+  explicit SignsOfLife(WorkerConnection& connection) : thread_([this, &connection] { Run(connection); }) {}
+  ~SignsOfLife() {
+    {
+      const std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+ private:
+  void Run(WorkerConnection& connection) {
+    std::unique_lock lock(mutex_);
+    while (!changed_.wait_for(lock, std::chrono::milliseconds(kLifeMs), [this] { return done_; })) {
+      if (connection.Send("{\"alive\":true}").ok()) continue;
+      std::fprintf(stderr, "gfr: `gfr train` is gone; this worker ends\n");
+      ::_exit(1);
+    }
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool done_ = false;
+  std::thread thread_;
+};
+
+std::string Used() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const double cpu_s = static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                       1e-6 * static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+  char text[80];
+  std::snprintf(text, sizeof text, "peak memory %.1f MB, processor time %.2f s",
+                static_cast<double>(used.ru_maxrss) / 1024, cpu_s);
+  return text;
+}
+
+Status Train(WorkerConnection& connection, const XgboostApi& api, const XgboostTrainer& engine, const WorkerJob& job,
+             int worker) {
+  MatrixShare train(job), validation(job);
+  for (;;) {
+    GFR_ASSIGN(Message message, connection.Receive());
+    const Json said = ParseHead(message.head);
+    if (said.contains("train")) break;
+    MatrixShare& share = Said(said, "rows", 0) == 0 ? train : validation;
+    GFR_TRY(share.Add(std::move(message.body), Said(said, "count", std::size_t{0})));
+  }
+  const TrainMatrix held = validation.matrix();
+  GFR_TRY(api.Join(job.tracker, worker));
+  const auto progress = [&](int round, double loss) {
+    if (worker == 0) (void)connection.Send(Json{{"round", round}, {"loss", loss}}.dump());
+  };
+  GFR_ASSIGN(const TrainedForest forest,
+             engine.Train(train.matrix(), job.validation ? &held : nullptr, job.params, progress));
+  GFR_TRY(api.Leave());
+  Json done{{"rounds", forest.rounds}, {"used", Used()}};
+  if (worker == 0) {
+    done["gain"] = forest.gain;
+    if (job.validation) done["loss"] = forest.best_log_loss;
+  }
+  return connection.Send(done.dump(), worker == 0 ? std::string_view(forest.ubj) : std::string_view());
+}
+
+}  // namespace
+
+Status RunTrainWorker(const TrainWorkerConfig& config, const std::string& library_path) {
+  GFR_ASSIGN(const auto api, XgboostApi::Load(library_path));
+  const XgboostTrainer engine(api);
+  GFR_ASSIGN(const auto connection, WorkerConnection::Open(config.address, config.patience_s));
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
+  GFR_TRY(connection->Send(
+      Json{{"hello", 1}, {"token", config.token}, {"engine", api->Version()}, {"host", host}, {"process", ::getpid()}}
+          .dump()));
+  int worker = -1;
+  const SignsOfLife life(*connection);
+  for (;;) {
+    const auto message = connection->Receive();
+    if (!message.ok()) {
+      if (worker >= 0) return message.error();
+      return Error{ErrorCode::kUnavailable,
+                   "not taken as a worker (" + message.error().message + "): is GFR_TRAIN_TOKEN that of `gfr train`?"};
+    }
+    const Json said = ParseHead(message.value().head);
+    if (said.contains("worker")) worker = Said(said, "worker", 0);
+    if (said.contains("end")) return {};
+    if (!said.contains("job")) continue;
+    auto job = WorkerJob::FromJson(message.value().head);
+    if (job.ok() && config.threads > 0) job.value().params.threads = config.threads;
+    const Status trained = job.ok() ? Train(*connection, *api, engine, job.value(), worker) : job.error();
+    if (trained.ok()) continue;
+    (void)connection->Send(Json{{"error", trained.error().ToString()}}.dump());
+    return trained;
+  }
+}
+
+}  // namespace gfr

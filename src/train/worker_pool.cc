@@ -1,0 +1,221 @@
+#include "train/worker_pool.h"
+
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <thread>
+
+#include "base/clock.h"
+#include "train/worker_json.h"
+
+namespace gfr {
+namespace {
+
+using Json = WorkerJson;
+
+constexpr int kGraceMs = 3000;  // Of two that fail, the one that was lost is named, not the one that missed it.
+constexpr std::size_t kMostHelloBytes = 1 << 12;
+
+std::string RandomToken() {
+  std::random_device entropy;
+  std::string token;
+  for (int i = 0; i < 4; ++i) token += std::to_string(entropy());
+  return token;
+}
+
+void Pause(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+std::string HowItEnded(int status) {
+  if (WIFSIGNALED(status))
+    return "killed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
+  return "ended with code " + std::to_string(WEXITSTATUS(status));
+}
+
+// Its status once `process` has ended, looked for up to `patience_ms`; -1: it has not.
+int EndOf(long process, int patience_ms) {
+  for (;; patience_ms -= 20) {
+    int status = 0;
+    if (::waitpid(static_cast<pid_t>(process), &status, WNOHANG) == process) return status;
+    if (patience_ms <= 0) return -1;
+    Pause(20);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<WorkerPool>> WorkerPool::Start(const WorkersConfig& given) {
+  WorkersConfig config = given;
+  if (config.token.empty()) config.token = RandomToken();
+  std::unique_ptr<WorkerPool> pool(new WorkerPool);
+  pool->wanted_ = config.local + config.remote;
+  GFR_ASSIGN(pool->listener_, WorkerListener::Open(config.listen));
+  GFR_TRY(pool->Spawn(config));
+  if (config.remote > 0)
+    std::fprintf(stderr, "train: waiting for %d more: gfr train worker --tracker %s\n", config.remote,
+                 pool->listener_->address().c_str());
+  GFR_TRY(pool->AwaitAll(config));
+  return pool;
+}
+
+Status WorkerPool::Spawn(const WorkersConfig& config) {
+  const std::string token = std::string(kTokenVariable) + "=" + config.token;
+  std::vector<char*> environment;
+  for (char** e = environ; *e; ++e) {
+    if (std::strncmp(*e, token.c_str(), std::strlen(kTokenVariable) + 1) != 0) environment.push_back(*e);
+  }
+  environment.push_back(const_cast<char*>(token.c_str()));
+  environment.push_back(nullptr);
+  std::vector<std::string> command = config.command;
+  command.push_back(listener_->address());
+  std::vector<char*> arguments;
+  for (std::string& a : command) arguments.push_back(a.data());
+  arguments.push_back(nullptr);
+  for (int i = 0; i < config.local; ++i) {
+    pid_t process = 0;
+    if (const int code = ::posix_spawn(&process, arguments[0], nullptr, nullptr, arguments.data(), environment.data()))
+      return Error{ErrorCode::kUnavailable, "a worker cannot be started: " + std::string(std::strerror(code))};
+    children_.push_back(process);
+  }
+  return {};
+}
+
+Status WorkerPool::AwaitAll(const WorkersConfig& config) {
+  const double until_s = MonotonicSeconds() + config.join_timeout_s;
+  while (size() < wanted_) {
+    GFR_ASSIGN(auto connection, listener_->Accept(200));
+    if (connection) {
+      if (const Status s = Welcome(std::move(connection), config.token); !s.ok())
+        std::fprintf(stderr, "train: not taken as a worker: %s\n", s.error().message.c_str());
+    }
+    for (const long child : children_) {
+      int status = 0;
+      if (::waitpid(static_cast<pid_t>(child), &status, WNOHANG) != child) continue;
+      std::erase(children_, child);
+      return Error{ErrorCode::kUnavailable,
+                   "a worker (process " + std::to_string(child) + ") was lost before it joined: " + HowItEnded(status)};
+    }
+    if (size() < wanted_ && MonotonicSeconds() > until_s)
+      return Error{ErrorCode::kUnavailable, std::to_string(size()) + " of " + std::to_string(wanted_) +
+                                                " workers joined at " + listener_->address() + " within " +
+                                                std::to_string(config.join_timeout_s) + " s"};
+  }
+  for (int w = 0; w < size(); ++w) GFR_TRY(Send(w, Json{{"worker", w}, {"workers", size()}}.dump()));
+  return {};
+}
+
+Status WorkerPool::Welcome(std::unique_ptr<WorkerConnection> connection, const std::string& token) {
+  if (!connection->Readable(5000)) return Error{ErrorCode::kUnavailable, "it said nothing"};
+  GFR_ASSIGN(const Message hello, connection->Receive(kMostHelloBytes));
+  const Json said = ParseHead(hello.head);
+  if (Said(said, "hello", 0) != 1) return Error{ErrorCode::kInvalidArgument, "it is not a worker of this version"};
+  if (Said(said, "token", std::string()) != token)
+    return Error{ErrorCode::kInvalidArgument, std::string("its ") + kTokenVariable + " is another"};
+  Worker worker{.connection = std::move(connection),
+                .host = Said(said, "host", std::string()),
+                .engine = Said(said, "engine", std::string()),
+                .process = Said(said, "process", 0L),
+                .heard_s = MonotonicSeconds()};
+  if (!workers_.empty() && worker.engine != workers_[0].engine)
+    return Error{ErrorCode::kInvalidArgument, "its XGBoost on " + worker.host + " is " + worker.engine +
+                                                  "; that of the others is " + workers_[0].engine};
+  char here[256] = "";
+  ::gethostname(here, sizeof here - 1);
+  worker.local = worker.host == here && std::ranges::find(children_, worker.process) != children_.end();
+  workers_.push_back(std::move(worker));
+  return {};
+}
+
+std::string WorkerPool::NameOf(int worker) const {
+  const Worker& w = workers_[static_cast<std::size_t>(worker)];
+  return "worker " + std::to_string(worker + 1) + " of " + std::to_string(size()) + " (process " +
+         std::to_string(w.process) + " on " + w.host + ")";
+}
+
+Error WorkerPool::Lost(int worker, const std::string& why) {
+  const Worker& w = workers_[static_cast<std::size_t>(worker)];
+  std::string how = why;
+  if (w.local) {
+    if (const int status = EndOf(w.process, 500); status != -1) {
+      how = HowItEnded(status);
+      std::erase(children_, w.process);
+    }
+  }
+  const Error error{ErrorCode::kUnavailable, NameOf(worker) + " was lost: " + how +
+                                                 "; its rows are missing, so training has ended; run it again"};
+  status_ = error;
+  KillLocal();
+  return error;
+}
+
+Status WorkerPool::Send(int worker, const std::string& head, std::string_view body) {
+  GFR_TRY(status_);
+  const Status sent = workers_[static_cast<std::size_t>(worker)].connection->Send(head, body);
+  if (!sent.ok()) return Lost(worker, sent.error().message);
+  return {};
+}
+
+Result<std::pair<int, Message>> WorkerPool::Receive() {
+  GFR_TRY(status_);
+  const double begin_s = MonotonicSeconds();
+  for (Worker& w : workers_) w.heard_s = std::max(w.heard_s, begin_s - WorkerConnection::kStalledSeconds / 2);
+  int failed = -1;
+  std::string failure;
+  double failed_s = 0;
+  for (;;) {
+    std::vector<pollfd> ready;
+    for (const Worker& w : workers_) ready.push_back({.fd = w.connection->socket(), .events = POLLIN});
+    ::poll(ready.data(), ready.size(), 200);
+    const double now_s = MonotonicSeconds();
+    for (int i = 0; i < size(); ++i) {
+      Worker& w = workers_[static_cast<std::size_t>(i)];
+      if (i == failed) continue;
+      if (ready[static_cast<std::size_t>(i)].revents == 0) {
+        if (now_s - w.heard_s > WorkerConnection::kStalledSeconds)
+          return Lost(i, "it has been silent for " + std::to_string(WorkerConnection::kStalledSeconds) + " s");
+        continue;
+      }
+      auto received = w.connection->Receive();
+      if (!received.ok()) return Lost(i, received.error().message);
+      w.heard_s = now_s;
+      Message message = std::move(received).value();
+      const Json said = ParseHead(message.head);
+      if (said.empty()) return Lost(i, "it does not speak as a worker does");
+      if (said.contains("alive")) continue;
+      if (said.contains("used")) w.used = Said(said, "used", std::string());
+      if (!said.contains("error")) return std::pair(i, std::move(message));
+      if (failed >= 0) continue;
+      failed = i;
+      failure = Said(said, "error", std::string());
+      failed_s = now_s;
+    }
+    // Others tell of it too when one is lost; who is lost says nothing.
+    if (failed >= 0 && (now_s - failed_s) * 1000 > kGraceMs) return Lost(failed, failure);
+  }
+}
+
+void WorkerPool::KillLocal() {
+  for (const long child : children_) ::kill(static_cast<pid_t>(child), SIGKILL);
+  for (const long child : children_) EndOf(child, 5000);
+  children_.clear();
+}
+
+WorkerPool::~WorkerPool() {
+  if (status_.ok()) {
+    for (int w = 0; w < size(); ++w) {
+      (void)Send(w, "{\"end\":true}");
+      if (const std::string& used = workers_[static_cast<std::size_t>(w)].used; !used.empty())
+        std::fprintf(stderr, "train: %s: %s\n", NameOf(w).c_str(), used.c_str());
+    }
+    std::erase_if(children_, [](long child) { return EndOf(child, 5000) != -1; });
+  }
+  KillLocal();
+}
+
+}  // namespace gfr
