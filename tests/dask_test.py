@@ -117,7 +117,7 @@ class Dask(unittest.TestCase):
     def test_rows_on_s3_with_weights_and_fewer_negatives(self):
         with Folder() as folder:
             project, port = folder / "p", free_port()
-            make_project(project, [("[split]", '[dataset]\nnegatives = 0.5\nhalf_life = "21d"\nmax_user_rows = 200\n\n[split]')])
+            make_project(project, [("[split]", '[dataset]\nnegatives = 0.5\nhalf_life = "21d"\nmax_user_rows = 200\n\n[split]')], users=500)
             alone = run_json("train", "--project", project)
             moto = subprocess.Popen([PEERS, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:

@@ -131,7 +131,7 @@ def _seen(client):
     return client.run_on_scheduler(of)
 
 
-def train_forest(client, asked, workers, silence_s=30, timeout_s=300):
+def train_forest(client, asked, workers, silence_s=30, timeout_s=120):
     """Trains what `asked` says (docs/formats/exchange.md) on `workers`, addresses of the cluster.
 
     Gives the forest's UBJSON, its best log loss (None without validation) and its rounds. Raises WorkerLost as soon as the

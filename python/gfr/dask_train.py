@@ -49,6 +49,7 @@ class Trainer:
         start = time.monotonic()
         while True:
             workers = dask_forest.wait_for_workers(self.client, self.wanted, self.least, wait_s=20)
+            self.wanted = min(self.wanted, len(workers))  # Those that are gone are waited for once.
             say(f"forest {asked['forest']} begins, on {len(workers)} workers")
             try:
                 forest, log_loss, rounds = dask_forest.train_forest(self.client, asked, workers, self.silence_s)
