@@ -209,7 +209,7 @@ int RunDataset(const std::string& out, const ReplayFlags& flags, const Common& c
   if (!sink.ok()) return Fail(sink.error());
   const auto data = p.ReplayRows(options.value(), *sink.value());
   if (!data.ok()) return Fail(data.error());
-  if (const Status s = sink.value()->Finish(); !s.ok()) return Fail(s.error());
+  if (const Status s = sink.value()->Finish(data.value()); !s.ok()) return Fail(s.error());
   Json json{{"events", data.value().records},
             {"slates", sink.value()->slates()},
             {"columns", p.features()->columns()},
@@ -237,7 +237,7 @@ void AddDataset(CLI::App& app, Command& run) {
   static ReplayFlags flags;
   CLI::App* c = AddCommand(app, "dataset", "Replay the log to rows with labels; count them, or write them as Parquet",
                            "gfr dataset --out rows --memory 6GiB --workers 2 --project demo", common);
-  c->add_option("--out", out, "A folder for NAME.parquet of each objective");
+  c->add_option("--out", out, "A folder for NAME.parquet of each objective, and a data sheet");
   AddRangeFlags(*c, flags);
   AddMemoryFlags(*c, flags);
   c->callback([&run] { run = [] { return RunDataset(out, flags, common); }; });

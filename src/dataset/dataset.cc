@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/progress.h"
+#include "dataset/left_out.h"
 #include "dataset/partitioned_replay.h"
 #include "dataset/row_builder.h"
 #include "log/event_log.h"
@@ -104,9 +105,10 @@ Status ReplayAll(FileSystem& fs, const std::string& log_folder, const std::vecto
 }  // namespace
 
 Result<Dataset> BuildRows(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
-                          const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
-                          RowSink& sink) {
+                          const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& asked, RowSink& sink) {
   Dataset about;
+  DatasetOptions options = asked;
+  GFR_ASSIGN(options.left_out, LeftOut::Find(fs, log_folder, options.leave_out));
   GFR_ASSIGN(const int partitions, PartitionsFor(fs, log_folder, *features, objectives, options));
   if (partitions == 1) {
     OnlineStore store(std::move(features));

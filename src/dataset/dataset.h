@@ -89,6 +89,24 @@ struct Dataset {
   bool simulated = false;                       // Some of the events are the simulator's.
 };
 
+// [dataset]: whose events make no rows, slates or choices. They still count in features, as they do when serving.
+struct LeaveOutConfig {
+  bool robots = false;             // Those that event/activity.h takes for one, by all of the log.
+  std::vector<std::string> users;  // Ids of users: staff, tests, monitoring.
+};
+
+// Why a population event's line made no row.
+enum class DropReason : std::uint8_t {
+  kImmature,      // Younger than the label's window.
+  kRobot,         // LeaveOutConfig::robots.
+  kLeftOut,       // LeaveOutConfig::users.
+  kNoRequest,     // An impression whose request is not in the log.
+  kNotInRequest,  // An item that its request does not have.
+};
+inline constexpr const char* kDropReasons[] = {"immature", "robot", "left_out", "no_request", "not_in_request"};
+
+class LeftOut;
+
 struct DatasetOptions {
   std::int64_t from_ms = INT64_MIN, to_ms = INT64_MAX;  // Rows by arrival; the log before is replayed for state.
   bool drop_immature = true;
@@ -99,7 +117,9 @@ struct DatasetOptions {
   // for, which is one, and no files, for a small log.
   int workers = 1, partitions = 0;
   std::uint64_t memory_bytes = 4ull << 30;
-  std::string scratch_folder;  // For those files, made and removed; empty: beside the log.
+  LeaveOutConfig leave_out = {};
+  std::shared_ptr<const LeftOut> left_out = nullptr;  // Made of `leave_out` by BuildRows.
+  std::string scratch_folder = {};                    // For those files, made and removed; empty: beside the log.
 };
 
 Result<Dataset> BuildDataset(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,

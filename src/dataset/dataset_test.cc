@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/test_folder.h"
 #include "base/time.h"
 #include "dataset/export_dataset.h"
@@ -9,6 +11,8 @@
 
 namespace gfr {
 namespace {
+
+using Json = nlohmann::json;
 
 constexpr const char* kConfig = R"(
 [user]
@@ -58,6 +62,21 @@ class DatasetTest : public testing::Test {
     auto data = BuildDataset(PosixFileSystem(), folder.path(), features, objectives, options);
     EXPECT_TRUE(data.ok()) << data.error().message;
     return std::move(data).value();
+  }
+  Json Sheet(const DatasetOptions& options) {
+    const TestFolder folder;
+    const FixedClock clock(0);
+    std::uint64_t duplicates = 0;
+    EXPECT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()})
+                    .value()
+                    ->AppendImported(
+                        events, [](std::uint64_t) {}, &duplicates)
+                    .ok());
+    const std::string rows = folder.path() + "/rows";
+    auto sink = DatasetExport::Open(PosixFileSystem(), rows, *features, objectives).value();
+    const auto about = BuildRows(PosixFileSystem(), folder.path(), features, objectives, options, *sink);
+    EXPECT_TRUE(about.ok() && sink->Finish(about.value()).ok());
+    return Json::parse(PosixFileSystem().ReadAll(rows + "/datasheet.json").value());
   }
   const std::int64_t start = 28'000'000 * kMinuteMs;
   std::shared_ptr<const FeatureSet> features;
@@ -178,6 +197,49 @@ TEST_F(DatasetTest, KeepsAPlaceFilledByChanceWithAllThatCouldHaveBeenThere) {
   ASSERT_EQ(parts.choices.size(), 1u);
   EXPECT_EQ(parts.choices[0].shown, 2);
   EXPECT_EQ(parts.choice_features, data.choice_features);
+}
+
+TEST_F(DatasetTest, LeavesOutRobotsAndNamedUsersWithAllTheirIdsButCountsTheirEvents) {
+  Slate(0, "r1", {"a", "b"});
+  for (int i = 0; i < 60; ++i) Add(EventType::kItemView, 1 + i, "", {"a"}, "robot");
+  Add(EventType::kFeedRequest, 70, "r2", {"a"}, "robot");
+  Add(EventType::kFeedImpression, 70, "r2", {"a"}, "robot");
+  Add(EventType::kFeedRequest, 71, "r3", {"a", "b"}, "desk");
+  Add(EventType::kFeedImpression, 71, "r3", {"a", "b"}, "desk");
+  Add(EventType::kFeedClick, 72, "r3", {"b"}, "desk");
+  Event joined = Make(EventType::kUserAlias, 73, "", {}, "staff");
+  joined.kind = "desk";
+  events.push_back(joined);
+  Slate(475, "r4", {"a"});
+  Add(EventType::kAppOpen, 500, "", {});
+  EXPECT_EQ(Build().objectives[0].size(), 5u);
+  EXPECT_EQ(Build({.leave_out = {.robots = true}}).objectives[0].size(), 4u);
+  for (const int partitions : {1, 3}) {
+    const Dataset data = Build({.partitions = partitions, .leave_out = {.robots = true, .users = {"staff"}}});
+    EXPECT_EQ(data.objectives[0].label, (Labels{0, 0}));
+    EXPECT_EQ(data.objectives[1].size(), 0u);
+    EXPECT_EQ(data.slates.size(), 0u);
+    const Json sheet = Sheet({.partitions = partitions, .leave_out = {.robots = true, .users = {"staff"}}});
+    EXPECT_EQ(sheet["objectives"]["pctr"]["dropped"], (Json{{"immature", 1}, {"robot", 1}, {"left_out", 2}}));
+    EXPECT_EQ(sheet["objectives"]["pcvr"]["dropped"], (Json{{"left_out", 1}}));
+    EXPECT_EQ(sheet["objectives"]["pctr"]["rows"], 2);
+  }
+}
+
+TEST_F(DatasetTest, ADataSheetSaysBaseRatesByDayAndHowOldTheNewestLabelIs) {
+  Slate(0, "r1", {"a", "b"});
+  Add(EventType::kFeedClick, 1, "r1", {"a"});
+  Slate(1440, "r2", {"a", "b", "c"});
+  Add(EventType::kAppOpen, 2880, "", {});
+  const Json pctr = Sheet({})["objectives"]["pctr"];
+  EXPECT_EQ(pctr["rows"], 5);
+  EXPECT_EQ(pctr["users"], 1);
+  EXPECT_EQ(pctr["base_rate"], 0.2);
+  EXPECT_EQ(pctr["newest_row_age_days"], 1.0);
+  EXPECT_EQ(pctr["newest_positive_age_days"], 2.0);
+  ASSERT_EQ(pctr["days"].size(), 2u);
+  EXPECT_EQ(pctr["days"][0]["base_rate"], 0.5);
+  EXPECT_EQ(pctr["days"][1]["rows"], 3);
 }
 
 }  // namespace

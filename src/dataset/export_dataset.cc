@@ -24,10 +24,12 @@ ParquetMetadata DefinitionsOf(const FeatureSet& features) {
 Result<std::unique_ptr<DatasetExport>> DatasetExport::Open(FileSystem& fs, const std::string& folder,
                                                            const FeatureSet& features,
                                                            const std::vector<ObjectiveConfig>& objectives) {
-  auto made = std::make_unique<DatasetExport>();
+  auto made = std::make_unique<DatasetExport>(objectives);
   made->columns_ = features.columns();
   made->batch_rows_ = std::clamp<std::size_t>(kBatchBytes / (features.columns() * 4 + 36), 256, 1 << 18);
   made->files_.resize(objectives.size());
+  made->fs_ = &fs;
+  made->folder_ = folder;
   if (folder.empty()) return made;
   GFR_TRY(fs.MakeFolders(folder));
   for (std::size_t o = 0; o < objectives.size(); ++o) {
@@ -48,6 +50,7 @@ void DatasetExport::Row(std::size_t objective, const RowPlace& place, bool label
   File& file = files_[objective];
   ++file.rows;
   file.positives += label;
+  sheet_.Row(objective, place, label);
   if (!file.writer || !status.ok()) return;
   for (std::size_t k = 0; k < columns_; ++k) Values<float>(file.batch[k]).push_back(features[k]);
   Values<float>(file.batch[columns_]).push_back(label ? 1.0f : 0.0f);
@@ -65,14 +68,16 @@ Status DatasetExport::Flush(File& file) const {
   return {};
 }
 
-Status DatasetExport::Finish() {
+Status DatasetExport::Finish(const Dataset& about) {
   GFR_TRY(status);
   for (File& file : files_) {
     if (!file.writer) continue;
     GFR_TRY(Flush(file));
     GFR_TRY(file.writer->Close());
   }
-  return {};
+  if (folder_.empty()) return {};
+  GFR_TRY(PublishFile(*fs_, JoinPath(folder_, "datasheet.md"), sheet_.ToMarkdown(about)));
+  return PublishFile(*fs_, JoinPath(folder_, "datasheet.json"), sheet_.ToJson(about));
 }
 
 }  // namespace gfr

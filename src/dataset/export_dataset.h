@@ -1,4 +1,5 @@
-// A dataset as Parquet: FOLDER/NAME.parquet of each objective, streamed within the memory of a batch.
+// A dataset as Parquet: FOLDER/NAME.parquet of each objective, streamed within the memory of a batch, and its data
+// sheet.
 //
 // Columns: the features in order, then label, user, arrival_ms, log_offset and request (RequestOf). The file's metadata
 // says what they are: gfr.fingerprint of the row, and of each column NAME gfr.definition.NAME, its fingerprint.
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "dataset/datasheet.h"
 #include "dataset/row_builder.h"
 #include "table/parquet_writer.h"
 
@@ -24,8 +26,12 @@ class DatasetExport final : public RowSink {
                                                      const std::vector<ObjectiveConfig>& objectives);
   void Row(std::size_t objective, const RowPlace& place, bool label, std::span<const float> features) override;
   void Slate(SlateRow, std::span<const float>) override { ++slates_; }
-  // REQUIRES: after the last row, once.
-  Status Finish();
+  void Dropped(std::size_t objective, DropReason reason, std::uint64_t lines) override {
+    sheet_.Dropped(objective, reason, lines);
+  }
+  // `about` is what BuildRows returned. REQUIRES: after the last row, once.
+  Status Finish(const Dataset& about);
+  explicit DatasetExport(const std::vector<ObjectiveConfig>& objectives) : sheet_(objectives) {}
 
   std::uint64_t rows(std::size_t objective) const { return files_[objective].rows; }
   std::uint64_t positives(std::size_t objective) const { return files_[objective].positives; }
@@ -40,6 +46,9 @@ class DatasetExport final : public RowSink {
   };
   Status Flush(File& file) const;
   std::vector<File> files_;
+  DataSheet sheet_;
+  FileSystem* fs_ = nullptr;
+  std::string folder_;
   std::size_t columns_ = 0, batch_rows_ = 0;
   std::uint64_t slates_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -239,8 +240,12 @@ class SpillSink final : public RowSink {
     choices->buffer.append(reinterpret_cast<const char*>(features.data()), features.size_bytes());
     if (const Status flushed = choices->Flush(); !flushed.ok() && status.ok()) status = flushed;
   }
+  void Dropped(std::size_t objective, DropReason reason, std::uint64_t lines) override {
+    dropped[{objective, reason}] += lines;
+  }
   std::vector<std::unique_ptr<Spill>> rows;
   std::unique_ptr<Spill> slates, choices;
+  std::map<std::pair<std::size_t, DropReason>, std::uint64_t> dropped;
 
  private:
   static void Put(const std::vector<float>& values, Spill& out) {
@@ -420,6 +425,9 @@ class Replay {
   }
 
   Status Collect(RowSink& sink) {
+    for (const auto& rows : rows_) {
+      for (const auto& [what, lines] : rows->dropped) sink.Dropped(what.first, what.second, lines);
+    }
     std::vector<const Spill*> files(rows_.size());
     for (std::size_t o = 0; o < objectives_.size(); ++o) {
       std::ranges::transform(rows_, files.begin(), [&](const auto& rows) { return rows->rows[o].get(); });

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/time.h"
+#include "dataset/left_out.h"
 #include "log/event_log.h"
 #include "store/alias.h"
 
@@ -169,6 +170,13 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
     return;
   }
   const bool in_range = r.arrival_ms >= options_.from_ms && r.arrival_ms < options_.to_ms;
+  if (const DropReason* why = options_.left_out ? options_.left_out->Why(PersonOf(e)) : nullptr) {
+    for (std::size_t o = 0; o < objectives_.size(); ++o) {
+      if (in_range && e.type == objectives_[o].population) sink_.Dropped(o, *why, e.items.size());
+    }
+    store_.Fold(r);
+    return;
+  }
   if (e.type == EventType::kFeedRequest && e.served.columns == 0) Open(r, r.arrival_ms, EpochEndAt(r.arrival_ms));
   if (e.type == EventType::kFeedImpression) Shown(r);
   if (e.type == EventType::kFeedImpression && options_.choices && in_range && seen_objective_ < objectives_.size() &&
@@ -178,7 +186,11 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
   if (e.type == EventType::kFeedClick) Clicked(r);
   for (std::size_t o = 0; o < objectives_.size(); ++o) {
     const bool mature = r.arrival_ms + objectives_[o].window_ms <= end_ms;
-    if (in_range && e.type == objectives_[o].population && (mature || !options_.drop_immature)) AddRows(r, o);
+    if (!in_range || e.type != objectives_[o].population) continue;
+    if (mature || !options_.drop_immature)
+      AddRows(r, o);
+    else
+      sink_.Dropped(o, DropReason::kImmature, e.items.size());
   }
   store_.Fold(r);
   if (options_.slates && IsTouch(e.type)) Touch(r);
@@ -327,7 +339,8 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
   const Key user = PersonOf(r.event), request = RequestOf(r.event);
   const auto open = NamesRequest(objective.population) && request ? open_.find(request) : open_.end();
   if (open == open_.end()) {
-    if (objective.population == EventType::kFeedImpression) return;  // Its request was not in the log.
+    if (objective.population == EventType::kFeedImpression)
+      return sink_.Dropped(o, DropReason::kNoRequest, r.event.items.size());
     own_.resize(r.event.items.size() * columns_);
     store_.AdvanceTo(EpochEndAt(r.arrival_ms));
     store_.Read({.now_ms = r.arrival_ms,
@@ -344,7 +357,10 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
     const float* values = own_.data() + i * columns_;
     if (open != open_.end()) {
       const auto at = std::ranges::find(open->second.items, item);
-      if (at == open->second.items.end()) continue;
+      if (at == open->second.items.end()) {
+        sink_.Dropped(o, DropReason::kNotInRequest, 1);
+        continue;
+      }
       values = open->second.features.data() + static_cast<std::size_t>(at - open->second.items.begin()) * columns_;
     }
     const bool label = IsLabelled(o, LabelKey(o, r.event, item), r.offset, r.event.time_ms + objective.window_ms);

@@ -35,6 +35,7 @@ class RowSink {
   virtual void Row(std::size_t objective, const RowPlace& place, bool label, std::span<const float> features) = 0;
   virtual void Slate(SlateRow slate, std::span<const float> features) = 0;
   virtual void Choice(const ChoiceRow&, std::span<const float>) {}
+  virtual void Dropped(std::size_t /*objective*/, DropReason, std::uint64_t /*lines*/) {}
   Status status;  // Its first error: what comes after is not kept, and the replay ends.
 };
 

@@ -12,7 +12,7 @@
 #include "base/time.h"
 #include "log/erase_user.h"
 #include "log/event_log.h"
-#include "monitor/activity.h"
+#include "event/activity.h"
 #include "monitor/key_sample.h"
 #include "stats/descriptive.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/rng.h"
 #include "base/time.h"
-#include "monitor/activity.h"
+#include "event/activity.h"
 #include "monitor/doctor.h"
 #include "monitor/key_sample.h"
 

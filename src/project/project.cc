@@ -249,11 +249,15 @@ Status Project::AppendToLog(std::vector<Event> events, Imported* imported) {
 }
 
 Result<Dataset> Project::MakeDataset(const DatasetOptions& options) const {
-  return BuildDataset(PosixFileSystem(), log_folder(), features_, objectives_, options);
+  DatasetOptions with = options;
+  with.leave_out = train_.leave_out;
+  return BuildDataset(PosixFileSystem(), log_folder(), features_, objectives_, with);
 }
 
 Result<Dataset> Project::ReplayRows(const DatasetOptions& options, RowSink& sink) const {
-  return BuildRows(PosixFileSystem(), log_folder(), features_, objectives_, options, sink);
+  DatasetOptions with = options;
+  with.leave_out = train_.leave_out;
+  return BuildRows(PosixFileSystem(), log_folder(), features_, objectives_, with, sink);
 }
 
 Result<LogCheck> Project::CheckLog(bool repair) const {

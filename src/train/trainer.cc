@@ -368,6 +368,8 @@ Result<TrainConfig> TrainConfig::Read(Config& project) {
   sample.negatives = dataset.Number("negatives", sample.negatives, 1e-4, 1);
   sample.half_life_ms = dataset.DurationMs("half_life", 0);
   sample.max_user_rows = dataset.Number("max_user_rows", 0, 0, 1e12);
+  train.leave_out.robots = dataset.Boolean("leave_out_robots", false);
+  train.leave_out.users = dataset.Strings("leave_out_users", {});
   if (sample.negatives < 1) {
     for (Config& objective : project.Tables("objective")) {
       if (objective.String("link", "") == "softmax")

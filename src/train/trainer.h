@@ -27,6 +27,7 @@ struct SplitConfig {
 
 struct TrainConfig {
   SampleConfig sample;
+  LeaveOutConfig leave_out;
   XgboostParams params;
   bool refit = true;
   static Result<TrainConfig> Read(Config& project);

@@ -1,0 +1,31 @@
+#include "dataset/left_out.h"
+
+#include "dataset/row_builder.h"
+#include "event/activity.h"
+#include "log/event_log.h"
+
+namespace gfr {
+
+Result<std::shared_ptr<const LeftOut>> LeftOut::Find(FileSystem& fs, const std::string& log_folder,
+                                                     const LeaveOutConfig& config) {
+  if (!config.robots && config.users.empty()) return std::shared_ptr<const LeftOut>();
+  GFR_ASSIGN(const AliasMap people, AliasMap::Of(fs, log_folder));
+  auto made = std::make_shared<LeftOut>();
+  if (config.robots) {
+    std::unordered_map<Key, Activity> activity;
+    GFR_TRY(ForEachRecord(fs, log_folder, ~0u, [&](const LogRecord& r) {
+      if (const Key person = people.PersonOf(r.event); person != 0) activity[person].Add(r.event.type, r.arrival_ms);
+      return Status();
+    }));
+    for (const auto& [person, its] : activity) {
+      if (!its.RobotReason().empty()) made->people_[person] = DropReason::kRobot;
+    }
+  }
+  for (const std::string& id : config.users) {
+    const Event named{.user_id = id};
+    made->people_[people.PersonOf(named)] = DropReason::kLeftOut;
+  }
+  return std::shared_ptr<const LeftOut>(std::move(made));
+}
+
+}  // namespace gfr

@@ -1,0 +1,29 @@
+// LeftOut: whose events make no rows of a dataset, and why.
+//
+// Robots are found in a pass over the whole log (event/activity.h), in about 250 bytes a person; a user that was named
+// is left out with every id joined to it. Thread safety: const calls from any thread.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include "dataset/dataset.h"
+
+namespace gfr {
+
+class LeftOut {
+ public:
+  // Null when nobody is to be left out.
+  static Result<std::shared_ptr<const LeftOut>> Find(FileSystem& fs, const std::string& log_folder,
+                                                     const LeaveOutConfig& config);
+  // Null: not left out. `person` as AliasMap::PersonOf says.
+  const DropReason* Why(Key person) const {
+    const auto at = people_.find(person);
+    return at == people_.end() ? nullptr : &at->second;
+  }
+
+ private:
+  std::unordered_map<Key, DropReason> people_;
+};
+
+}  // namespace gfr
