@@ -84,6 +84,8 @@ struct WindowCore {
   }
 
  private:
+  static constexpr std::size_t kBlock = 64;
+
   // Differences of the running total before each row, which goes on through all entities.
   void ReadDifferences(const ReplayRows& rows, const std::uint32_t* first, Column out) const {
     using Running = typename Aggregate::Running;
@@ -96,7 +98,6 @@ struct WindowCore {
         if (input(rows.Line(i), &value)) Aggregate::Join(value, total);
       }
     });
-    constexpr std::size_t kBlock = 64;
     std::array<Running, kBlock> totals;
     std::array<float, kBlock> values;
     for (std::size_t i = 0; i < n; i += kBlock) {
@@ -126,7 +127,9 @@ struct WindowCore {
     const unsigned top = std::min(kMostLevels, static_cast<unsigned>(std::bit_width(longest)) - 1);
     constexpr float kNone = -std::numeric_limits<float>::infinity();
     const std::size_t stride = n + 1;  // Each level begins with a row that is none.
-    const float* const levels = rows.memo->Numbers<float>(input_id, stride * (top + 1), [&](float* level) {
+    const float* const none = rows.memo->Numbers<float>(input_id, stride * (top + 2), [&](float* level) {
+      std::fill_n(level, stride, kNone);
+      level += stride;
       level[0] = kNone;
       for (std::size_t i = 0; i < n; ++i) {
         typename Aggregate::Value value{};
@@ -139,23 +142,40 @@ struct WindowCore {
         for (std::size_t j = step; j < stride; ++j) next[j] = std::max(level[j], level[j - step]);
       }
     });
+    const float* const levels = none + stride;
     struct Cover {  // Of so many rows: level[j] is of `step` rows, those up to j - 1.
       const float* level;
       std::uint32_t step;
     };
     const auto cover = [&](std::uint32_t length) {
-      const unsigned k = std::min(static_cast<unsigned>(std::bit_width(length | 1)) - 1, top);
+      const unsigned k = std::min(static_cast<unsigned>(std::bit_width(length)) - 1, top);
       return Cover{levels + k * stride, 1u << k};
     };
-    std::array<Cover, 64> covers;
-    for (std::uint32_t length = 0; length < covers.size(); ++length) covers[length] = cover(length);
+    constexpr std::uint32_t kShort = 64;  // Two runs cover so few rows.
+    static_assert(kShort <= 1u << kMostLevels);
+    std::array<Cover, kShort> covers;
+    covers[0] = {none, 0};
+    for (std::uint32_t length = 1; length < kShort; ++length) covers[length] = cover(length);
     const float sign = output.sign();
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::uint32_t from = first[i], length = static_cast<std::uint32_t>(i) - from;
-      const Cover c = length < covers.size() ? covers[length] : cover(length);
-      float greatest = std::max(c.level[i], c.level[from + c.step]);
-      for (std::uint32_t j = from + 2 * c.step; j < i; j += c.step) greatest = std::max(greatest, c.level[j]);
-      out[i] = length == 0 || greatest == kNone ? kMissing : sign * greatest;
+    std::array<float, kBlock> greatest;
+    for (std::size_t start = 0; start < n; start += kBlock) {
+      const std::size_t size = std::min(kBlock, n - start);
+      for (std::size_t k = 0; k < size; ++k) {
+        const std::size_t i = start + k;
+        const std::uint32_t from = first[i], length = static_cast<std::uint32_t>(i) - from;
+        if (length < kShort) [[likely]] {
+          const Cover c = covers[length];
+          greatest[k] = std::max(c.level[i], c.level[from + c.step]);
+          continue;
+        }
+        const Cover c = cover(length);
+        float most = std::max(c.level[i], c.level[from + c.step]);
+        for (std::uint32_t j = from + 2 * c.step; j < i; j += c.step) most = std::max(most, c.level[j]);
+        greatest[k] = most;
+      }
+      float* const to = out.stride == 1 ? out.data + start : greatest.data();
+      for (std::size_t k = 0; k < size; ++k) to[k] = greatest[k] == kNone ? kMissing : sign * greatest[k];
+      for (std::size_t k = 0; k < size && out.stride != 1; ++k) out[start + k] = greatest[k];
     }
   }
 };
