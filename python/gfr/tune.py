@@ -38,7 +38,7 @@ class OutOfTime(Exception):
 
 
 def say(text):
-    print(f"tune: {text}", file=sys.stderr, flush=True)
+    os.write(2, f"tune: {text}\n".encode())  # Not sys.stderr, which a signal's handler must not enter twice.
 
 
 def snippet(parameters):
