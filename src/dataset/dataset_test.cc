@@ -50,8 +50,7 @@ class DatasetTest : public testing::Test {
     Add(EventType::kFeedRequest, minute, request, items);
     Add(EventType::kFeedImpression, minute, request, items);
   }
-  Dataset Build(DatasetOptions options = {}) {
-    const TestFolder folder;
+  void MakeLog(const TestFolder& folder) {
     const FixedClock clock(0);
     std::uint64_t duplicates = 0;
     EXPECT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()})
@@ -59,19 +58,17 @@ class DatasetTest : public testing::Test {
                     ->AppendImported(
                         events, [](std::uint64_t) {}, &duplicates)
                     .ok());
+  }
+  Dataset Build(DatasetOptions options = {}) {
+    const TestFolder folder;
+    MakeLog(folder);
     auto data = BuildDataset(PosixFileSystem(), folder.path(), features, objectives, options);
     EXPECT_TRUE(data.ok()) << data.error().message;
     return std::move(data).value();
   }
   Json Sheet(const DatasetOptions& options) {
     const TestFolder folder;
-    const FixedClock clock(0);
-    std::uint64_t duplicates = 0;
-    EXPECT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()})
-                    .value()
-                    ->AppendImported(
-                        events, [](std::uint64_t) {}, &duplicates)
-                    .ok());
+    MakeLog(folder);
     const std::string rows = folder.path() + "/rows";
     auto sink = DatasetExport::Open(PosixFileSystem(), rows, *features, objectives).value();
     const auto about = BuildRows(PosixFileSystem(), folder.path(), features, objectives, options, *sink);

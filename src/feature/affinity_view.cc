@@ -38,7 +38,7 @@ class AffinityView final : public FeatureView {
 
   void Fold(const EventLine& line, std::byte* state) const noexcept override {
     if (line.item == 0 || !events_.Counts(line)) return;
-    const Key key = KeyOfValue(line.item_properties[property_]);
+    const Key key = CategoryOrBand(line.item_properties[property_], bands_);
     if (key == 0) return;
     Header& header = *reinterpret_cast<Header*>(state);
     const std::span<Share> shares = Shares(state);
@@ -80,7 +80,7 @@ class AffinityView final : public FeatureView {
   void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
     for (std::size_t i = 0; i < c.items.size(); ++i) {
       out[i] = kMissing;
-      const Key key = KeyOfValue(c.item_property(i, property_));
+      const Key key = CategoryOrBand(c.item_property(i, property_), bands_);
       const auto* header = reinterpret_cast<const Header*>(states.rows[i]);
       if (key == 0 || !header || header->total == 0) continue;
       const std::span<const Share> shares(reinterpret_cast<const Share*>(states.rows[i] + sizeof(Header)), capacity_);
@@ -104,11 +104,6 @@ class AffinityView final : public FeatureView {
     }
     header.at_ms = at_ms;
   }
-  Key KeyOfValue(const PropertyValue& v) const noexcept {
-    if (bands_.empty()) return v.category;
-    if (std::isnan(v.number)) return 0;
-    return 1 + static_cast<Key>(std::ranges::upper_bound(bands_, v.number) - bands_.begin());
-  }
   const EventFilter events_;
   const std::size_t property_;
   const std::vector<double> bands_;
@@ -118,6 +113,12 @@ class AffinityView final : public FeatureView {
 };
 
 }  // namespace
+
+Key CategoryOrBand(const PropertyValue& v, std::span<const double> bands) {
+  if (bands.empty()) return v.category;
+  if (std::isnan(v.number)) return 0;
+  return 1 + static_cast<Key>(std::ranges::upper_bound(bands, v.number) - bands.begin());
+}
 
 Status CheckBands(const FeatureConfig& f) {
   if (!f.categorical && f.bands.empty())

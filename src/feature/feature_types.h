@@ -64,6 +64,8 @@ MadeView MakeTasteView(const FeatureConfig&);        // taste_view.cc
 MadeView MakeSimilarityView(const FeatureConfig&);   // similarity_view.cc
 // That `bands` are there, and rise, where the property is a number.
 Status CheckBands(const FeatureConfig& f);
+// What affinity and taste tell values apart by: the category, or with bands 1 + the number's band; 0: missing.
+Key CategoryOrBand(const PropertyValue& value, std::span<const double> bands);
 // `of` compared as f.in_slate says.
 MadeView MakeInSlateView(std::shared_ptr<const FeatureView> of, const FeatureConfig& f);
 

@@ -13,7 +13,6 @@
 // whole history, to rounding, while nothing was forgotten. Symmetric.
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "feature/decay.h"
 #include "feature/feature_types.h"
@@ -49,7 +48,7 @@ class TasteView final : public FeatureView {
     if (line.item == 0) return;
     const bool hit = events_.Counts(line), offered = denominator_.Counts(line);
     if (!hit && !offered) return;
-    const Key key = KeyOfValue(line.item_properties[property_]);
+    const Key key = CategoryOrBand(line.item_properties[property_], bands_);
     if (key == 0) return;
     Header& header = *reinterpret_cast<Header*>(state);
     const std::span<Tried> all = Slots(state);
@@ -96,7 +95,7 @@ class TasteView final : public FeatureView {
   void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
     for (std::size_t i = 0; i < c.items.size(); ++i) {
       out[i] = kMissing;
-      const Key key = KeyOfValue(c.item_property(i, property_));
+      const Key key = CategoryOrBand(c.item_property(i, property_), bands_);
       const std::byte* shop = i < states.parents.size() ? states.parents[i] : nullptr;
       const auto parent = shop ? parent_.Read(shop, c.epoch_end_ms) : Decay<2>::Values{};
       if (key == 0 || !(parent[1] > 0)) continue;
@@ -131,11 +130,6 @@ class TasteView final : public FeatureView {
       header.offered *= left;
     }
     header.at_ms = at_ms;
-  }
-  Key KeyOfValue(const PropertyValue& v) const noexcept {
-    if (bands_.empty()) return v.category;
-    if (std::isnan(v.number)) return 0;
-    return 1 + static_cast<Key>(std::ranges::upper_bound(bands_, v.number) - bands_.begin());
   }
   const EventFilter events_, denominator_;
   const std::size_t property_;

@@ -51,6 +51,14 @@ RequestGroups::RequestGroups(std::span<const std::uint64_t> request) : rows_(req
   for (std::size_t i = 0; i < request.size(); ++i) rows_[next[group[i]]++] = static_cast<std::uint32_t>(i);
 }
 
+std::vector<std::uint32_t> RequestGroups::GroupOfRows() const {
+  std::vector<std::uint32_t> group_of(rows_.size());
+  for (std::size_t g = 0; g < size(); ++g) {
+    for (const std::uint32_t row : rows(g)) group_of[row] = static_cast<std::uint32_t>(g);
+  }
+  return group_of;
+}
+
 void ApplySoftmaxLink(const RequestGroups& groups, std::span<float> margins) {
   std::vector<float> own;
   for (std::size_t g = 0; g < groups.size(); ++g) {

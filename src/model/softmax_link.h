@@ -29,6 +29,7 @@ class RequestGroups {
   std::span<const std::uint32_t> rows(std::size_t group) const {
     return {rows_.data() + begin_[group], rows_.data() + begin_[group + 1]};
   }
+  std::vector<std::uint32_t> GroupOfRows() const;  // One a row.
 
  private:
   std::vector<std::uint32_t> rows_;       // By request, those in order of their first row.

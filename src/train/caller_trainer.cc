@@ -57,10 +57,7 @@ class RowsFile {
 // The rows in their order; with requests, those of a request together, when its last one has come.
 Status WriteRows(FileSystem& fs, const std::string& path, const TrainMatrix& m) {
   GFR_ASSIGN(RowsFile file, RowsFile::Open(fs, path, m));
-  std::vector<std::uint32_t> request_of(m.requests ? m.count : 0);
-  for (std::size_t g = 0; m.requests && g < m.requests->size(); ++g) {
-    for (const std::uint32_t i : m.requests->rows(g)) request_of[i] = static_cast<std::uint32_t>(g);
-  }
+  const auto request_of = m.requests ? m.requests->GroupOfRows() : std::vector<std::uint32_t>();
   std::unordered_map<std::uint32_t, std::vector<float>> open;  // Rows of requests that go on.
   const auto weight = [&](std::size_t i) { return m.weights ? m.weights[i] : 1.0f; };
   std::size_t i = 0;

@@ -15,10 +15,7 @@ constexpr std::size_t kBlockBytes = 1 << 20;
 
 Status DistributedTrainer::Deal(const TrainMatrix& m, int which) const {
   GFR_ASSIGN(const auto worker_of, DealRows(m, pool_->size()));
-  std::vector<std::uint32_t> request_of(m.requests ? m.count : 0);
-  for (std::size_t g = 0; m.requests && g < m.requests->size(); ++g) {
-    for (const std::uint32_t row : m.requests->rows(g)) request_of[row] = static_cast<std::uint32_t>(g);
-  }
+  const auto request_of = m.requests ? m.requests->GroupOfRows() : std::vector<std::uint32_t>();
   std::vector<RowBlock> blocks(static_cast<std::size_t>(pool_->size()));
   const auto send = [&](std::size_t w) -> Status {
     RowBlock& block = blocks[w];
