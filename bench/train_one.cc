@@ -69,7 +69,7 @@ double CpuSeconds(const rusage& used) {
 int main(int argc, char** argv) {
   if (argc != 12) Die("eleven arguments");
   const std::size_t columns = std::stoul(argv[3]), train_rows = std::stoul(argv[4]);
-  gfr::XgboostParams params{.depth = std::atoi(argv[6]), .eta = std::atof(argv[7]), .max_rounds = std::atoi(argv[5])};
+  gfr::ForestParams params{.depth = std::atoi(argv[6]), .eta = std::atof(argv[7]), .max_rounds = std::atoi(argv[5])};
   params.early_stopping = params.max_rounds;
   params.max_bin = std::atoi(argv[8]);
   params.threads = std::atoi(argv[9]);
@@ -97,7 +97,7 @@ int main(int argc, char** argv) {
   if (!trained.ok()) Die(trained.error().message);
   const double end_s = gfr::MonotonicSeconds();
   ::getrusage(RUSAGE_SELF, &after);
-  std::ofstream(argv[11], std::ios::binary) << trained.value().ubj;
+  std::ofstream(argv[11], std::ios::binary) << trained.value().bytes;
   std::printf(
       "{\"read_s\":%.3f,\"train_s\":%.3f,\"first_round_s\":%.3f,\"cpu_s\":%.3f,\"peak_mb\":%.1f,\"rounds\":%d,"
       "\"log_loss\":%.9g}\n",

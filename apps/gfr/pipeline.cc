@@ -256,7 +256,10 @@ Result<std::string> AskCaller(const std::string& line) {
 }
 
 Result<Project::Trained> TrainByCaller(Project& project, const DatasetOptions& options, const std::string& exchange) {
-  GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
+  if (project.train().engine != Forest::Maker::kXgboost)
+    return Error{ErrorCode::kInvalidArgument,
+                 "--exchange has forests trained by XGBoost, but [train] engine is lightgbm"};
+  GFR_ASSIGN(const auto engine, LoadForestTrainer(Forest::Maker::kXgboost));
   const CallerTrainer caller(PosixFileSystem(), exchange, AskCaller, *engine);
   GFR_ASSIGN(const Dataset data, project.MakeDataset(options));
   return project.TrainOn(data, caller);

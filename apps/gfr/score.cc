@@ -172,7 +172,7 @@ Status Bench(const BenchFlags& flags) {
 Status Inspect(const std::string& path, int rounds, bool json) {
   GFR_ASSIGN(const Forest forest, LoadForest(path, rounds));
   const ForestSummary summary = Summarize(forest);
-  Json report{{"maker", forest.maker == Forest::Maker::kXgboost ? "xgboost" : "lightgbm"},
+  Json report{{"maker", MakerName(forest.maker)},
               {"objective", forest.objective},
               {"trees", forest.trees()},
               {"rounds", forest.rounds},

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "commands.h"
-#include "train/xgboost_api.h"
+#include "train/trainer.h"
 
 namespace gfr {
 namespace {
@@ -14,8 +14,7 @@ void PrintLine(const Json& json) {
 }
 
 // {"fold": 0, "train": {"depth": 4, ...}}: keys of [train] that differ from its defaults.
-Result<Json> RunTrial(const std::string& line, const Trials& trials, const SampleConfig& sample,
-                      const ForestTrainer& engine) {
+Result<Json> RunTrial(const std::string& line, const Trials& trials, const SampleConfig& sample) {
   const auto bad = [](const std::string& what) { return Error{ErrorCode::kInvalidArgument, what}; };
   const Json asked = Json::parse(line, nullptr, false);
   if (!asked.is_object() || !asked.contains("fold") || !asked["fold"].is_number_integer() || !asked.contains("train") ||
@@ -33,7 +32,8 @@ Result<Json> RunTrial(const std::string& line, const Trials& trials, const Sampl
   GFR_ASSIGN(TrainConfig config, TrainConfig::Read(table));
   config.sample = sample;
   const double start_s = MonotonicSeconds();
-  GFR_ASSIGN(const auto outcomes, trials.Run(static_cast<int>(fold), config, engine));
+  GFR_ASSIGN(const auto engine, LoadForestTrainer(config.engine));
+  GFR_ASSIGN(const auto outcomes, trials.Run(static_cast<int>(fold), config, *engine));
   Json answer{{"fold", fold}, {"objectives", Json::object()}};
   double sum = 0;
   for (const Trials::Outcome& o : outcomes) {
@@ -56,7 +56,6 @@ Status RunTrials(const std::string& folder, const ReplayFlags& flags) {
   GFR_ASSIGN(const Dataset data, project->MakeDataset(options));
   if (data.records == 0)
     return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
-  GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
   const Trials trials(data, *project->features(), project->objectives(), project->split());
   Json ready{{"folds", trials.folds()}, {"objectives", Json::object()}};
   for (std::size_t o = 0; o < project->objectives().size(); ++o)
@@ -65,7 +64,7 @@ Status RunTrials(const std::string& folder, const ReplayFlags& flags) {
   while (true) {
     const auto line = ReadLine();
     if (!line.ok()) return line.error().code == ErrorCode::kNotFound ? Status() : line.error();
-    const auto answer = RunTrial(line.value(), trials, project->train().sample, *engine);
+    const auto answer = RunTrial(line.value(), trials, project->train().sample);
     PrintLine(answer.ok() ? answer.value() : Json{{"error", answer.error().message}});
   }
 }

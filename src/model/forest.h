@@ -66,6 +66,8 @@ struct Forest {
   std::size_t trees() const { return root.size(); }
 };
 
+const char* MakerName(Forest::Maker maker);  // "xgboost", "lightgbm".
+
 struct ImportOptions {
   // How many boosting rounds are used; 0: up to XGBoost's best_iteration where the file names one, else all.
   int rounds = 0;

@@ -6,15 +6,36 @@
 namespace gfr {
 namespace {
 
-constexpr int kNewestFormat = 2;
+constexpr int kNewestFormat = 3;
 constexpr const char* kLinks[] = {"logistic", "softmax"};
+
+std::string ForestFile(const std::string& objective, Forest::Maker engine) {
+  return objective + (engine == Forest::Maker::kXgboost ? ".ubj" : ".lightgbm.txt");
+}
+
+// What a forest of a version must be: one margin a row, which the links read as log odds.
+Status CheckForest(const ObjectiveModel& entry, std::size_t columns) {
+  const Forest& forest = entry.forest;
+  if (static_cast<std::size_t>(forest.columns) > columns)
+    return Error{ErrorCode::kCorrupt, "a forest has more columns than its model"};
+  const bool xgboost = forest.maker == Forest::Maker::kXgboost;
+  // LightGBM names no objective where the gradients were its caller's.
+  const char* valid = xgboost ? "binary:logistic" : entry.softmax ? "" : "binary";
+  if (forest.objective == valid && forest.classes == 1 && forest.link_scale == 1 && forest.average_over == 0) return {};
+  return Error{ErrorCode::kInvalidArgument, "the forest of " + entry.name + " is of '" + forest.objective +
+                                                "'; valid is '" + valid + "', with one margin a row"};
+}
 
 }  // namespace
 
 std::map<std::string, std::string> ModelToFiles(const Model& model) {
   std::map<std::string, std::string> files;
   const bool softmax = std::ranges::any_of(model.objectives, &ObjectiveModel::softmax);
-  nlohmann::json json{{"format", softmax ? 2 : 1},
+  const bool lightgbm = std::ranges::any_of(
+      model.objectives, [](const ObjectiveModel& o) { return o.forest.maker == Forest::Maker::kLightgbm; });
+  nlohmann::json json{{"format", lightgbm  ? 3
+                                 : softmax ? 2
+                                           : 1},
                       {"feature_fingerprint", model.feature_fingerprint},
                       {"columns", model.columns},
                       {"card", model.card}};
@@ -28,7 +49,8 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
   for (const ObjectiveModel& objective : model.objectives) {
     json["objectives"].push_back(objective.name);
     if (softmax) json["links"].push_back(kLinks[objective.softmax]);
-    files[objective.name + ".ubj"] = objective.forest_bytes;
+    if (lightgbm) json["engines"].push_back(MakerName(objective.forest.maker));
+    files[ForestFile(objective.name, objective.forest.maker)] = objective.forest_bytes;
     files[objective.name + ".calibration.json"] = objective.calibrator.ToJson();
   }
   files["model.json"] = json.dump(1);
@@ -65,13 +87,19 @@ Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, co
         return Error{ErrorCode::kCorrupt, "the link of " + entry.name + " is unknown; known are logistic, softmax"};
       entry.softmax = link != kLinks;
     }
-    entry.forest_bytes = files.at(entry.name + ".ubj");
-    GFR_ASSIGN(entry.forest, ParseXgboost(entry.forest_bytes));
-    if (static_cast<std::size_t>(entry.forest.columns) > model.columns.size())
-      return Error{ErrorCode::kCorrupt, "a forest has more columns than its model"};
-    if (entry.forest.objective != "binary:logistic" || entry.forest.classes != 1)
-      return Error{ErrorCode::kInvalidArgument,
-                   "the forest of " + entry.name + " is of '" + entry.forest.objective + "'; valid is binary:logistic"};
+    auto engine = Forest::Maker::kXgboost;
+    if (json.contains("engines")) {
+      const std::string named = json.at("engines").at(model.objectives.size());
+      if (named == MakerName(Forest::Maker::kLightgbm))
+        engine = Forest::Maker::kLightgbm;
+      else if (named != MakerName(engine))
+        return Error{ErrorCode::kCorrupt,
+                     "the engine of " + entry.name + " is '" + named + "'; known are xgboost, lightgbm"};
+    }
+    entry.forest_bytes = files.at(ForestFile(entry.name, engine));
+    GFR_ASSIGN(entry.forest, engine == Forest::Maker::kXgboost ? ParseXgboost(entry.forest_bytes)
+                                                               : ParseLightgbm(entry.forest_bytes));
+    GFR_TRY(CheckForest(entry, model.columns.size()));
     GFR_ASSIGN(entry.calibrator, Calibrator::FromJson(files.at(entry.name + ".calibration.json")));
     model.objectives.push_back(std::move(entry));
   }

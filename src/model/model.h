@@ -1,7 +1,8 @@
 // Model: what a trained version is: its columns and their dictionaries, and for each objective a forest and a
 // calibrator.
 //
-// As files: model.json, and for each objective NAME.ubj (XGBoost's own format) and NAME.calibration.json.
+// As files: model.json, and for each objective NAME.ubj or NAME.lightgbm.txt (the forest as its engine wrote it) and
+// NAME.calibration.json.
 // docs/formats/model.md.
 #pragma once
 

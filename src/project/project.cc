@@ -44,6 +44,11 @@ Result<std::vector<ObjectiveConfig>> ReadObjectives(Config& config) {
   return objectives;
 }
 
+// The one that trained its forests.
+Forest::Maker EngineOf(const Model& model) {
+  return model.objectives.empty() ? Forest::Maker::kXgboost : model.objectives[0].forest.maker;
+}
+
 Result<FeedConfig> ReadFeed(Config& config, const std::vector<ObjectiveConfig>& objectives) {
   FeedConfig feed;
   Config table = config.Table("feed");
@@ -284,6 +289,10 @@ Result<Project::Trained> Project::Train(const DatasetOptions& options, const Wor
     GFR_ASSIGN(const Dataset data, MakeDataset(options));
     return TrainOn(data);
   }
+  if (train_.engine != Forest::Maker::kXgboost)
+    return Error{ErrorCode::kInvalidArgument,
+                 "several processes train by XGBoost, but [train] engine is lightgbm: leave out --workers and "
+                 "--remote-workers, or use xgboost"};
   GFR_ASSIGN(const auto api, XgboostApi::Load(FindXgboostLibrary()));
   GFR_ASSIGN(auto pool, WorkerPool::Start(workers));
   const DistributedTrainer engine(std::move(pool), api);
@@ -294,7 +303,7 @@ Result<Project::Trained> Project::Train(const DatasetOptions& options, const Wor
 }
 
 Result<Project::Trained> Project::TrainOn(const Dataset& data) {
-  GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
+  GFR_ASSIGN(const auto engine, LoadForestTrainer(train_.engine));
   return TrainOn(data, *engine);
 }
 
@@ -312,7 +321,7 @@ Result<Project::Trained> Project::TrainOn(const Dataset& data, const TrainConfig
 Result<Project::Trained> Project::Recalibrate(const std::string& version, const DatasetOptions& options) {
   GFR_ASSIGN(const Model model, LoadCurrent(version));
   GFR_ASSIGN(const Dataset data, MakeDataset(options));
-  GFR_ASSIGN(const auto engine, XgboostTrainer::Load(FindXgboostLibrary()));
+  GFR_ASSIGN(const auto engine, LoadForestTrainer(EngineOf(model)));
   GFR_ASSIGN(TrainedModel made, gfr::Recalibrate(model, data, objectives_, *engine));
   return Keep(std::move(made), data);
 }
@@ -378,7 +387,7 @@ Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int6
     to_ms = o == 0 ? ranges[o].to_ms : std::max(to_ms, ranges[o].to_ms);
   }
   GFR_ASSIGN(const Dataset data, MakeDataset({.from_ms = from_ms, .to_ms = to_ms, .choices = off_policy}));
-  const auto engine = XgboostTrainer::Load(FindXgboostLibrary());
+  const auto engine = LoadForestTrainer(EngineOf(model));
   if (!engine.ok()) std::fprintf(stderr, "evaluate: no importance of features: %s\n", engine.error().message.c_str());
   EvaluationReport report =
       EvaluateModel(model, data, objectives_, ranges, engine.ok() ? engine.value().get() : nullptr,

@@ -87,7 +87,7 @@ class Project {
   };
   // With `workers`, they learn the forests; all else is done here.
   Result<Trained> Train(const DatasetOptions& options = {}, const WorkersConfig& workers = {});
-  Result<Trained> TrainOn(const Dataset& data);  // By XGBoost in this process.
+  Result<Trained> TrainOn(const Dataset& data);  // By [train] engine, in this process.
   Result<Trained> TrainOn(const Dataset& data, const ForestTrainer& engine);
   // A version with calibrators of the newest rows and the forests of `version` ("": the champion).
   Result<Trained> Recalibrate(const std::string& version, const DatasetOptions& options = {});

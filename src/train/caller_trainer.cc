@@ -8,6 +8,7 @@
 
 #include "model/forest.h"
 #include "table/parquet_writer.h"
+#include "train/xgboost_trainer.h"
 
 namespace gfr {
 namespace {
@@ -94,7 +95,7 @@ Json Describe(const std::string& path, const TrainMatrix& m) {
 }  // namespace
 
 Result<TrainedForest> CallerTrainer::Train(const TrainMatrix& train, const TrainMatrix* validation,
-                                           const XgboostParams& params, const std::function<void(int, double)>&) const {
+                                           const ForestParams& params, const std::function<void(int, double)>&) const {
   const std::string folder = JoinPath(folder_, "forest-" + std::to_string(++asked_));
   GFR_TRY(fs_.MakeFolders(folder));
   Json asked{{"forest", asked_},
@@ -131,8 +132,8 @@ Result<TrainedForest> CallerTrainer::Train(const TrainMatrix& train, const Train
     return fail("the answer has no number 'log_loss' (null without validation)");
   TrainedForest trained;
   trained.best_log_loss = answer["log_loss"].is_number() ? answer["log_loss"].get<double>() : INFINITY;
-  GFR_ASSIGN(trained.ubj, fs_.ReadAll(asked["answer"]));
-  GFR_ASSIGN(const Forest forest, ParseXgboost(trained.ubj));
+  GFR_ASSIGN(trained.bytes, fs_.ReadAll(asked["answer"]));
+  GFR_ASSIGN(const Forest forest, ParseXgboost(trained.bytes));
   trained.rounds = forest.rounds;
   if (forest.objective != "binary:logistic" || forest.classes != 1 || forest.rounds < 1 ||
       forest.rounds > params.max_rounds || static_cast<std::size_t>(forest.columns) != train.columns)

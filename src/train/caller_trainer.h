@@ -10,7 +10,7 @@
 #include <string>
 
 #include "base/file_system.h"
-#include "train/xgboost_trainer.h"
+#include "train/forest_trainer.h"
 
 namespace gfr {
 
@@ -24,11 +24,11 @@ class CallerTrainer final : public ForestTrainer {
       : fs_(fs), folder_(std::move(folder)), ask_(std::move(ask)), explainer_(explainer) {}
 
   // No `progress`, and no gain. kUnavailable with the caller's own words when it could not train.
-  Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const XgboostParams& params,
+  Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const ForestParams& params,
                               const std::function<void(int round, double log_loss)>& progress) const override;
-  Result<Importance> Explain(const std::string& ubj, const float* rows, std::size_t count,
+  Result<Importance> Explain(const std::string& forest, const float* rows, std::size_t count,
                              std::size_t columns) const override {
-    return explainer_.Explain(ubj, rows, count, columns);
+    return explainer_.Explain(forest, rows, count, columns);
   }
 
  private:

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "base/test_python.h"
 #include "train/xgboost_api.h"
+#include "train/xgboost_trainer.h"
 
 namespace gfr {
 namespace {
@@ -95,7 +96,7 @@ class CallerTrainerTest : public testing::Test {
             *engine};
   }
   void ExpectTheSame(const std::vector<float>& rows, const TrainMatrix& train, const TrainMatrix* validation,
-                     const XgboostParams& params) {
+                     const ForestParams& params) {
     const auto mine = engine->Train(train, validation, params, [](int, double) {});
     const auto theirs = ByPython().Train(train, validation, params, [](int, double) {});
     ASSERT_TRUE(mine.ok()) << mine.error().message;
@@ -104,8 +105,8 @@ class CallerTrainerTest : public testing::Test {
     if (validation) {
       EXPECT_NEAR(mine.value().best_log_loss, theirs.value().best_log_loss, 1e-5);
     }
-    const auto a = engine->PredictMargins(mine.value().ubj, rows.data(), train.count, kColumns),
-               b = engine->PredictMargins(theirs.value().ubj, rows.data(), train.count, kColumns);
+    const auto a = engine->PredictMargins(mine.value().bytes, rows.data(), train.count, kColumns),
+               b = engine->PredictMargins(theirs.value().bytes, rows.data(), train.count, kColumns);
     for (std::size_t i = 0; i < train.count; ++i) ASSERT_NEAR(a.value()[i], b.value()[i], 1e-3) << i;
     EXPECT_TRUE(std::filesystem::is_empty(folder / "exchange"));
   }
@@ -148,9 +149,9 @@ TEST_F(CallerTrainerTest, AnAnswerThatIsNoneIsRefusedWithItsReason) {
                                        s.labels.data(), nullptr},
                                       nullptr, {.max_rounds = 2}, [](int, double) {})
                               .value()
-                              .ubj,
-                    long_one = engine->Train(s.matrix(), nullptr, {.max_rounds = 4}, [](int, double) {}).value().ubj,
-                    good = engine->Train(s.matrix(), nullptr, {.max_rounds = 3}, [](int, double) {}).value().ubj;
+                              .bytes,
+                    long_one = engine->Train(s.matrix(), nullptr, {.max_rounds = 4}, [](int, double) {}).value().bytes,
+                    good = engine->Train(s.matrix(), nullptr, {.max_rounds = 3}, [](int, double) {}).value().bytes;
   EXPECT_EQ(Refusal(Saying(R"({"log_loss": null})", good)), "");
   EXPECT_THAT(Refusal(Saying("soon", good)), HasSubstr("no JSON object"));
   EXPECT_THAT(Refusal(Saying(R"({"error": "no worker is there"})", good)),

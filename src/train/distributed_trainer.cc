@@ -44,7 +44,7 @@ Status DistributedTrainer::Deal(const TrainMatrix& m, int which) const {
 }
 
 Result<TrainedForest> DistributedTrainer::Train(const TrainMatrix& train, const TrainMatrix* validation,
-                                                const XgboostParams& params,
+                                                const ForestParams& params,
                                                 const std::function<void(int, double)>& progress) const {
   GFR_ASSIGN(const auto tracker, XgboostTracker::Start(api_, pool_->host(), pool_->size()));
   const WorkerJob job{.tracker = tracker->worker_args(),
@@ -72,7 +72,7 @@ Result<TrainedForest> DistributedTrainer::Train(const TrainMatrix& train, const 
     if (!said.contains("rounds")) continue;
     --left;
     if (received.first != 0) continue;  // They are equal.
-    forest.ubj = received.second.body;
+    forest.bytes = received.second.body;
     forest.rounds = Said(said, "rounds", 0);
     forest.best_log_loss = Said(said, "loss", 0.0);
     forest.gain = Said(said, "gain", std::vector<double>());

@@ -19,11 +19,11 @@ class DistributedTrainer final : public ForestTrainer {
       : pool_(std::move(pool)), api_(api), local_(api) {}
 
   // kUnavailable: a worker was lost (WorkerPool). `params.threads` are each worker's.
-  Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const XgboostParams& params,
+  Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const ForestParams& params,
                               const std::function<void(int round, double log_loss)>& progress) const override;
-  Result<Importance> Explain(const std::string& ubj, const float* rows, std::size_t count,
+  Result<Importance> Explain(const std::string& forest, const float* rows, std::size_t count,
                              std::size_t columns) const override {
-    return local_.Explain(ubj, rows, count, columns);
+    return local_.Explain(forest, rows, count, columns);
   }
 
  private:

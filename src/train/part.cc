@@ -69,6 +69,7 @@ TrainMatrix Part::matrix() const {
           .labels = labels.data(),
           .weights = weights.empty() ? nullptr : weights.data(),
           .negatives = negatives,
+          .categorical = model->categorical,
           .requests = groups.get()};
 }
 

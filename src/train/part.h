@@ -9,7 +9,7 @@
 #include "base/config.h"
 #include "dataset/dataset.h"
 #include "model/model.h"
-#include "train/xgboost_trainer.h"
+#include "train/forest_trainer.h"
 
 namespace gfr {
 

@@ -8,36 +8,14 @@
 #include "base/test_python.h"
 #include "score/scorer.h"
 #include "train/fit_calibrator.h"
+#include "train/test_rows.h"
 #include "train/xgboost_api.h"
 #include "train/xgboost_trainer.h"
 
 namespace gfr {
 namespace {
 
-constexpr std::size_t kColumns = 6;
-
-struct Rows {
-  std::vector<float> values, labels;
-  TrainMatrix matrix() const {
-    return {std::make_shared<DenseRows>(values, kColumns), labels.size(), kColumns, labels.data(), nullptr};
-  }
-};
-
-Rows RandomRows(std::uint64_t seed, std::size_t count) {
-  Rng rng(seed);
-  Rows rows;
-  for (std::size_t i = 0; i < count; ++i) {
-    double z = -1;
-    for (std::size_t k = 0; k < kColumns; ++k) {
-      const double x = k == 0 ? static_cast<double>(rng.Below(5)) : rng.Normal();
-      const bool missing = rng.Chance(0.2);
-      rows.values.push_back(missing ? std::nanf("") : static_cast<float>(x));
-      if (!missing) z += (k % 2 ? 0.8 : -0.5) * x;
-    }
-    rows.labels.push_back(rng.Chance(1 / (1 + std::exp(-z))));
-  }
-  return rows;
-}
+constexpr std::size_t kColumns = LabelledRows::kColumns;
 
 class TrainTest : public testing::Test {
  protected:
@@ -46,22 +24,22 @@ class TrainTest : public testing::Test {
 };
 
 TEST_F(TrainTest, ScoresEqualXgboostsBitForBit) {
-  const Rows rows = RandomRows(1, 4000), other = RandomRows(2, 3001);
+  const LabelledRows rows = RandomRows(1, 4000), other = RandomRows(2, 3001);
   for (const int depth : {1, 3, 8}) {
     const auto trained =
         engine->Train(rows.matrix(), nullptr, {.depth = depth, .eta = 0.3, .max_rounds = 60}, [](int, double) {});
     ASSERT_TRUE(trained.ok()) << trained.error().message;
-    const auto forest = ParseXgboost(trained.value().ubj);
+    const auto forest = ParseXgboost(trained.value().bytes);
     ASSERT_TRUE(forest.ok()) << forest.error().message;
     std::vector<float> mine(other.labels.size());
     Scorer::Make(forest.value()).value()->Margins(other.values.data(), mine.size(), kColumns, mine.data());
-    const auto theirs = engine->PredictMargins(trained.value().ubj, other.values.data(), mine.size(), kColumns);
+    const auto theirs = engine->PredictMargins(trained.value().bytes, other.values.data(), mine.size(), kColumns);
     ASSERT_EQ(std::memcmp(mine.data(), theirs.value().data(), mine.size() * sizeof(float)), 0) << "depth " << depth;
   }
 }
 
 TEST_F(TrainTest, StopsEarlyWhereValidationIsBest) {
-  const Rows rows = RandomRows(3, 500), validation = RandomRows(4, 2000);
+  const LabelledRows rows = RandomRows(3, 500), validation = RandomRows(4, 2000);
   const TrainMatrix held = validation.matrix();
   std::vector<double> losses;
   const auto trained =
@@ -70,42 +48,7 @@ TEST_F(TrainTest, StopsEarlyWhereValidationIsBest) {
   const auto best = std::ranges::min_element(losses) - losses.begin();
   EXPECT_EQ(trained.value().rounds, best + 1);
   EXPECT_LT(losses.size(), 300u);
-  EXPECT_EQ(ParseXgboost(trained.value().ubj).value().root.size(), static_cast<std::size_t>(best) + 1);
-}
-
-// Requests of 2 to 9 items with one click each, which goes by the items' values within their request alone.
-struct RequestRows : Rows {
-  std::vector<std::uint64_t> request;
-  std::unique_ptr<const RequestGroups> groups;
-  TrainMatrix grouped() const {
-    TrainMatrix m = matrix();
-    m.requests = groups.get();
-    return m;
-  }
-};
-
-RequestRows RandomRequests(std::uint64_t seed, std::uint64_t count) {
-  Rng rng(seed);
-  RequestRows rows;
-  for (std::uint64_t r = 0; r < count; ++r) {
-    std::vector<double> utility;
-    const double level = rng.Normal();  // Of the whole request: says nothing of which item is clicked.
-    for (std::uint64_t i = 2 + rng.Below(8); i > 0; --i) {
-      utility.push_back(0);
-      for (std::size_t k = 0; k < kColumns; ++k) {
-        const double x = k == 5 ? level : rng.Normal();
-        rows.values.push_back(static_cast<float>(x));
-        if (k < 3) utility.back() += (k == 1 ? -1.0 : 0.7) * x;
-      }
-      utility.back() += -std::log(-std::log(0.5 / (1 << 30) + rng.Uniform()));  // Gumbel noise: a conditional logit.
-      rows.request.push_back(r);
-      rows.labels.push_back(0);
-    }
-    rows.labels[rows.labels.size() - utility.size() +
-                static_cast<std::size_t>(std::ranges::max_element(utility) - utility.begin())] = 1;
-  }
-  rows.groups = std::make_unique<const RequestGroups>(rows.request);
-  return rows;
+  EXPECT_EQ(ParseXgboost(trained.value().bytes).value().root.size(), static_cast<std::size_t>(best) + 1);
 }
 
 TEST_F(TrainTest, TheSoftmaxWithinRequestsEqualsXgboostWithThatObjectiveFromPython) {
@@ -113,7 +56,7 @@ TEST_F(TrainTest, TheSoftmaxWithinRequestsEqualsXgboostWithThatObjectiveFromPyth
   const TrainMatrix m = rows.grouped();
   const auto trained = engine->Train(m, &m, {.depth = 3, .eta = 0.3, .max_rounds = 15}, [](int, double) {});
   ASSERT_TRUE(trained.ok()) << trained.error().message;
-  const auto mine = engine->PredictMargins(trained.value().ubj, rows.values.data(), m.count, kColumns);
+  const auto mine = engine->PredictMargins(trained.value().bytes, rows.values.data(), m.count, kColumns);
   const TestFolder folder;
   std::ofstream(folder / "x.f32", std::ios::binary)
       .write(reinterpret_cast<const char*>(rows.values.data()), static_cast<std::streamsize>(4 * rows.values.size()));
@@ -154,7 +97,7 @@ TEST_F(TrainTest, TheSoftmaxKnowsTheShareOfAClickBetterThanALogisticForest) {
     const auto trained =
         engine->Train(train, &validation, {.depth = 4, .eta = 0.1, .max_rounds = 300}, [](int, double) {});
     std::vector<float> margins =
-        engine->PredictMargins(trained.value().ubj, held.values.data(), held.labels.size(), kColumns).value();
+        engine->PredictMargins(trained.value().bytes, held.values.data(), held.labels.size(), kColumns).value();
     if (train.requests) ApplySoftmaxLink(*held.groups, margins);
     double sum = 0;
     for (std::size_t i = 0; i < margins.size(); ++i)
@@ -178,9 +121,9 @@ TEST_F(TrainTest, ARequestWithoutAClickTeachesTheSoftmaxNothing) {
 }
 
 TEST_F(TrainTest, NegativesLeftOutAreUndoneInTheMargins) {
-  const Rows all = RandomRows(16, 40000), held = RandomRows(17, 20000);
+  const LabelledRows all = RandomRows(16, 40000), held = RandomRows(17, 20000);
   Rng rng(18);
-  Rows kept;
+  LabelledRows kept;
   for (std::size_t i = 0; i < all.labels.size(); ++i) {
     if (all.labels[i] == 0 && !rng.Chance(0.1)) continue;
     kept.labels.push_back(all.labels[i]);
@@ -192,10 +135,10 @@ TEST_F(TrainTest, NegativesLeftOutAreUndoneInTheMargins) {
     m.negatives = negatives;
     const auto trained = engine->Train(m, nullptr, {.depth = 4, .max_rounds = 80}, [](int, double) {});
     const auto margins =
-        engine->PredictMargins(trained.value().ubj, held.values.data(), held.labels.size(), kColumns).value();
+        engine->PredictMargins(trained.value().bytes, held.values.data(), held.labels.size(), kColumns).value();
     // Scored by ours: the correction is in the file.
     std::vector<float> mine(margins.size());
-    Scorer::Make(ParseXgboost(trained.value().ubj).value())
+    Scorer::Make(ParseXgboost(trained.value().bytes).value())
         .value()
         ->Margins(held.values.data(), mine.size(), kColumns, mine.data());
     EXPECT_EQ(mine, margins);
@@ -211,13 +154,13 @@ TEST_F(TrainTest, NegativesLeftOutAreUndoneInTheMargins) {
 }
 
 TEST_F(TrainTest, ImportanceEqualsXgboostsFromPython) {
-  const Rows rows = RandomRows(15, 800);
+  const LabelledRows rows = RandomRows(15, 800);
   const auto trained = engine->Train(rows.matrix(), nullptr, {.depth = 4, .max_rounds = 30}, [](int, double) {});
-  const auto mine = engine->Explain(trained.value().ubj, rows.values.data(), 200, kColumns);
+  const auto mine = engine->Explain(trained.value().bytes, rows.values.data(), 200, kColumns);
   ASSERT_TRUE(mine.ok()) << mine.error().message;
   EXPECT_EQ(mine.value().gain, trained.value().gain);
   const TestFolder folder;
-  std::ofstream(folder / "m.ubj", std::ios::binary) << trained.value().ubj;
+  std::ofstream(folder / "m.ubj", std::ios::binary) << trained.value().bytes;
   std::ofstream(folder / "x.f32", std::ios::binary)
       .write(reinterpret_cast<const char*>(rows.values.data()), 200 * kColumns * 4);
   std::istringstream reference(RunPython(folder, R"(
@@ -236,9 +179,9 @@ print(*np.abs(shap[:, :-1]).mean(0).tolist())
 }
 
 TEST_F(TrainTest, AModelFileOfAnyBytesIsRefusedOrRead) {
-  const Rows rows = RandomRows(5, 300);
+  const LabelledRows rows = RandomRows(5, 300);
   const std::string ubj =
-      engine->Train(rows.matrix(), nullptr, {.depth = 3, .max_rounds = 5}, [](int, double) {}).value().ubj;
+      engine->Train(rows.matrix(), nullptr, {.depth = 3, .max_rounds = 5}, [](int, double) {}).value().bytes;
   Rng rng(6);
   for (int i = 0; i < 3000; ++i) {
     std::string bytes = ubj;

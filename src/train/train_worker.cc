@@ -10,6 +10,7 @@
 #include "train/worker_job.h"
 #include "train/worker_json.h"
 #include "train/xgboost_api.h"
+#include "train/xgboost_trainer.h"
 
 namespace gfr {
 namespace {
@@ -80,7 +81,7 @@ Status Train(WorkerConnection& connection, const XgboostApi& api, const XgboostT
     done["gain"] = forest.gain;
     if (job.validation) done["loss"] = forest.best_log_loss;
   }
-  return connection.Send(done.dump(), worker == 0 ? std::string_view(forest.ubj) : std::string_view());
+  return connection.Send(done.dump(), worker == 0 ? std::string_view(forest.bytes) : std::string_view());
 }
 
 }  // namespace

@@ -117,23 +117,23 @@ Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, con
   };
   GFR_ASSIGN(TrainedForest trained, engine.Train(fit.matrix(), &validation, train.params, progress));
   Fitted fitted{.objective = {.name = config.name, .softmax = config.softmax}, .rounds = trained.rounds};
-  GFR_ASSIGN(fitted.objective.forest, ParseXgboost(trained.ubj));
-  fitted.objective.forest_bytes = std::move(trained.ubj);
+  GFR_ASSIGN(fitted.objective.forest, ParseForest(trained.bytes));
+  fitted.objective.forest_bytes = std::move(trained.bytes);
   fitted.objective.calibrator =
       FitCalibrator(Margins(fitted.objective.forest, calibrate), calibrate.labels, calibrate.users);
   return fitted;
 }
 
-// Trains `rounds` rounds on the rows of [from, to); `bytes` gets the forest as XGBoost wrote it, when it is wanted.
+// Trains `rounds` rounds on the rows of [from, to); `bytes` gets the forest as its engine wrote it, when it is wanted.
 Result<Forest> Refit(const ObjectiveRows& rows, bool softmax, const Model& model, std::int64_t from_ms,
                      std::int64_t to_ms, int rounds, const TrainConfig& train, const ForestTrainer& engine,
                      std::string* bytes) {
   const Part part = Select(rows, softmax, model, from_ms, to_ms, train.sample);
-  XgboostParams params = train.params;
+  ForestParams params = train.params;
   params.max_rounds = rounds;
   GFR_ASSIGN(TrainedForest trained, engine.Train(part.matrix(), nullptr, params, [](int, double) {}));
-  GFR_ASSIGN(Forest forest, ParseXgboost(trained.ubj));
-  if (bytes) *bytes = std::move(trained.ubj);
+  GFR_ASSIGN(Forest forest, ParseForest(trained.bytes));
+  if (bytes) *bytes = std::move(trained.bytes);
   return forest;
 }
 
@@ -349,7 +349,12 @@ Result<SplitConfig> SplitConfig::Read(Config& project) {
 Result<TrainConfig> TrainConfig::Read(Config& project) {
   Config table = project.Table("train");
   TrainConfig train;
-  XgboostParams& p = train.params;
+  const std::string engine = table.String("engine", MakerName(train.engine));
+  if (engine == MakerName(Forest::Maker::kLightgbm))
+    train.engine = Forest::Maker::kLightgbm;
+  else if (engine != MakerName(Forest::Maker::kXgboost))
+    table.Fail("engine", "is '" + engine + "'; valid are xgboost and lightgbm");
+  ForestParams& p = train.params;
   p.depth = static_cast<int>(table.Integer("depth", p.depth, 1, 16));
   p.eta = table.Number("eta", p.eta, 1e-4, 1);
   p.max_rounds = static_cast<int>(table.Integer("max_rounds", p.max_rounds, 1, 100000));
@@ -487,6 +492,7 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
   }
   model.card["rows_until"] = std::to_string(data.last_arrival_ms);
   model.card["refit"] = config.refit ? "true" : "false";
+  model.card["engine"] = MakerName(config.engine);
   trained.model = std::move(model);
   return trained;
 }

@@ -13,8 +13,8 @@
 #include "dataset/dataset.h"
 #include "evaluate/report.h"
 #include "model/model.h"
+#include "train/forest_trainer.h"
 #include "train/part.h"
-#include "train/xgboost_trainer.h"
 
 namespace gfr {
 
@@ -28,7 +28,8 @@ struct SplitConfig {
 struct TrainConfig {
   SampleConfig sample;
   LeaveOutConfig leave_out;
-  XgboostParams params;
+  Forest::Maker engine = Forest::Maker::kXgboost;
+  ForestParams params;
   bool refit = true;
   static Result<TrainConfig> Read(Config& project);
 };

@@ -35,7 +35,7 @@ void Append(std::string& bytes, const std::vector<T>& values) {
 }  // namespace
 
 std::string WorkerJob::ToJson() const {
-  const XgboostParams& p = params;
+  const ForestParams& p = params;
   return Json{{"job", tracker},
               {"columns", columns},
               {"requests", requests},
@@ -60,7 +60,7 @@ Result<WorkerJob> WorkerJob::FromJson(const std::string& text) {
   try {
     const Json json = Json::parse(text);
     WorkerJob job;
-    XgboostParams& p = job.params;
+    ForestParams& p = job.params;
     const auto read = [&](const char* key, auto& value) { json.at(key).get_to(value); };
     read("job", job.tracker);
     read("columns", job.columns);

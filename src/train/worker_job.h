@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "train/forest_trainer.h"
 #include "train/worker_message.h"
-#include "train/xgboost_trainer.h"
 
 namespace gfr {
 
@@ -15,7 +15,7 @@ struct WorkerJob {
   std::size_t columns = 0;
   bool requests = false, weights = false, validation = false;
   double negatives = 1;
-  XgboostParams params;
+  ForestParams params;
 
   std::string ToJson() const;
   static Result<WorkerJob> FromJson(const std::string& json);

@@ -6,10 +6,12 @@
 #include <thread>
 
 #include "base/rng.h"
+#include "train/test_rows.h"
 #include "train/train_worker.h"
 #include "train/worker_job.h"
 #include "train/worker_pool.h"
 #include "train/xgboost_api.h"
+#include "train/xgboost_trainer.h"
 
 namespace gfr {
 namespace {
@@ -144,28 +146,6 @@ TEST(MatrixShare, HoldsTheRowsOfItsBlocks) {
   }
 }
 
-// Gives rows in batches of random sizes, the same in every pass.
-class RaggedRows final : public MatrixRows {
- public:
-  RaggedRows(std::span<const float> values, std::size_t columns) : values_(values), columns_(columns) {}
-  void Reset() override {
-    done_ = 0;
-    rng_ = Rng(5);
-  }
-  Result<std::span<const float>> Next() override {
-    const std::size_t left = values_.size() / columns_ - done_, rows = std::min(left, 1 + rng_.Below(500));
-    done_ += rows;
-    ++batches;
-    return values_.subspan((done_ - rows) * columns_, rows * columns_);
-  }
-  int batches = 0;
-
- private:
-  std::span<const float> values_;
-  std::size_t columns_, done_ = 0;
-  Rng rng_{5};
-};
-
 TEST(XgboostTrainer, QuantilesFilledByAnyBatchesGiveTheSameForest) {
   const auto engine = XgboostTrainer::Load(FindXgboostLibrary()).value();
   constexpr std::size_t kRows = 6000, kColumns = 4;
@@ -193,7 +173,7 @@ TEST(XgboostTrainer, QuantilesFilledByAnyBatchesGiveTheSameForest) {
   m.rows = ragged;
   const TrainedForest batched = train();
   EXPECT_GT(ragged->batches, 50);
-  EXPECT_EQ(batched.ubj, whole.ubj);
+  EXPECT_EQ(batched.bytes, whole.bytes);
   EXPECT_EQ(batched.best_log_loss, whole.best_log_loss);
 }
 

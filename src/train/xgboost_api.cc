@@ -1,13 +1,9 @@
 #include "train/xgboost_api.h"
 
-#include <dlfcn.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <type_traits>
+
+#include "train/wheel_library.h"
 
 namespace gfr {
 namespace {
@@ -15,22 +11,14 @@ namespace {
 // Within which workers must find each other, and answer each other in training.
 constexpr int kPeerTimeoutSeconds = 300;
 
+constexpr const char* kLibraryVariable = "GFR_XGBOOST_LIBRARY";
+
 }  // namespace
 
 Result<std::shared_ptr<const XgboostApi>> XgboostApi::Load(const std::string& path) {
   auto api = std::make_shared<XgboostApi>();
-  // Its threads must not spin where others need the processors.
-  ::setenv("OMP_WAIT_POLICY", "passive", 0);
-  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    return Error{ErrorCode::kNotFound,
-                 std::string("XGBoost cannot be loaded (set GFR_XGBOOST_LIBRARY to libxgboost.so): ") + ::dlerror()};
-  std::string missing;
-  const auto load = [&](auto& function, const char* name) {
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(library, name));
-    if (!function) missing = name;
-  };
-#define GFR_LOAD(name) load(api->name, #name)
+  GFR_ASSIGN(WheelLibrary library, WheelLibrary::Open(path, "XGBoost", kLibraryVariable));
+#define GFR_LOAD(name) library.Load(#name, api->name)
   GFR_LOAD(XGBGetLastError);
   GFR_LOAD(XGBoostVersion);
   GFR_LOAD(XGDMatrixCreateFromDense);
@@ -62,8 +50,7 @@ Result<std::shared_ptr<const XgboostApi>> XgboostApi::Load(const std::string& pa
   GFR_LOAD(XGCommunicatorIsDistributed);
   GFR_LOAD(XGCommunicatorAllreduce);
 #undef GFR_LOAD
-  if (!missing.empty())
-    return Error{ErrorCode::kNotFound, "'" + path + "' has no function " + missing + "; wanted is XGBoost 3"};
+  GFR_TRY(library.Check("XGBoost 3"));
   return std::shared_ptr<const XgboostApi>(std::move(api));
 }
 
@@ -114,15 +101,6 @@ Status XgboostTracker::Wait() {
   return api_->Check(api_->XGTrackerFree(handle_));
 }
 
-std::string FindXgboostLibrary() {
-  if (const char* path = std::getenv("GFR_XGBOOST_LIBRARY")) return path;
-  std::error_code code;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", code).parent_path();
-  for (const char* place :
-       {"../lib/gfr/xgboost/lib/libxgboost.so", "../venv/lib/python3.11/site-packages/xgboost/lib/libxgboost.so"}) {
-    if (const auto path = program / place; std::filesystem::exists(path, code)) return path.string();
-  }
-  return "libxgboost.so";
-}
+std::string FindXgboostLibrary() { return FindWheelLibrary(kLibraryVariable, "xgboost/lib/libxgboost.so"); }
 
 }  // namespace gfr

@@ -7,12 +7,11 @@
 #include <cstring>
 #include <numeric>
 
+#include "train/wheel_library.h"
 #include "train/xgboost_api.h"
 
 namespace gfr {
 namespace {
-
-constexpr std::size_t kBatchRows = 1 << 16;
 
 // NumPy's array interface of a float array.
 std::string Interface(const float* data, std::size_t rows, std::size_t columns) {
@@ -20,17 +19,6 @@ std::string Interface(const float* data, std::size_t rows, std::size_t columns) 
   return "{\"data\":[" + std::to_string(reinterpret_cast<std::uintptr_t>(data)) + ",true],\"shape\":[" + shape +
          "],\"typestr\":\"<f4\",\"version\":3}";
 }
-
-// Frees a handle at the end of its scope.
-struct Handle {
-  explicit Handle(int (*f)(void*)) : free(f) {}
-  ~Handle() {
-    if (handle) free(handle);
-  }
-  Handle(const Handle&) = delete;
-  void* handle = nullptr;
-  int (*free)(void*);
-};
 
 // What XGBoost reads a matrix through.
 struct Batches {
@@ -60,45 +48,10 @@ struct Batches {
   }
 };
 
-struct LossSum {
-  double loss = 0, positives = 0;
-};
-
-// The softmax's gradients of a matrix at these margins; the log loss of its positives by weight comes back.
-LossSum SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector<float>* gradient,
-                         std::vector<float>* hessian) {
-  constexpr double kLeastHessian = 1e-6;  // XGBoost divides by sums of them.
-  LossSum sum_of;
-  std::vector<double> share;
-  for (std::size_t g = 0; g < m.requests->size(); ++g) {
-    const auto rows = m.requests->rows(g);
-    double highest = -INFINITY, sum = 0, n = 0;
-    for (const std::uint32_t i : rows) highest = std::fmax(highest, margins[i]);
-    share.clear();
-    for (const std::uint32_t i : rows) {
-      share.push_back(std::exp(margins[i] - highest));
-      sum += share.back();
-      n += m.labels[i];
-    }
-    for (std::size_t k = 0; k < rows.size(); ++k) {
-      const std::uint32_t i = rows[k];
-      const double p = share[k] / sum, w = m.weights ? m.weights[i] : 1.0;
-      if (m.labels[i] > 0) {
-        sum_of.loss -= w * m.labels[i] * (margins[i] - highest - std::log(sum));
-        sum_of.positives += w * m.labels[i];
-      }
-      if (!gradient) continue;
-      (*gradient)[i] = static_cast<float>(w * (n * p - m.labels[i]));
-      (*hessian)[i] = static_cast<float>(w * std::fmax(n * p * (1 - p), kLeastHessian));
-    }
-  }
-  return sum_of;
-}
-
 // What is learnt from is kept as its quantiles, filled batch by batch.
-Status MakeQuantiles(const XgboostApi& api, const TrainMatrix& m, const float* base_margin, const XgboostParams& p,
+Status MakeQuantiles(const XgboostApi& api, const TrainMatrix& m, const float* base_margin, const ForestParams& p,
                      void** out) {
-  Handle proxy(api.XGDMatrixFree);
+  LibraryHandle proxy(api.XGDMatrixFree);
   GFR_TRY(api.Check(api.XGProxyDMatrixCreate(&proxy.handle)));
   Batches batches(m);
   batches.base_margin = base_margin;
@@ -129,7 +82,7 @@ Status MakeQuantiles(const XgboostApi& api, const TrainMatrix& m, const float* b
 }
 
 // What is only judged after every round is kept as values: XGBoost is slow at predicting from quantiles.
-Status MakeValues(const XgboostApi& api, const TrainMatrix& m, const XgboostParams& p, void** out) {
+Status MakeValues(const XgboostApi& api, const TrainMatrix& m, const ForestParams& p, void** out) {
   std::vector<float> values;
   values.reserve(m.count * m.columns);
   m.rows->Reset();
@@ -163,14 +116,7 @@ Result<std::vector<double>> TotalGain(const XgboostApi& api, void* booster, std:
 
 }  // namespace
 
-Result<std::span<const float>> DenseRows::Next() {
-  const std::span<const float> rest = values_.subspan(done_);
-  const std::size_t size = std::min(rest.size(), kBatchRows * columns_);
-  done_ += size;
-  return rest.first(size);
-}
-
-std::vector<std::pair<std::string, std::string>> XgboostParameters(const XgboostParams& p) {
+std::vector<std::pair<std::string, std::string>> XgboostParameters(const ForestParams& p) {
   return {{"objective", "binary:logistic"},
           {"tree_method", "hist"},
           {"max_depth", std::to_string(p.depth)},
@@ -184,24 +130,15 @@ std::vector<std::pair<std::string, std::string>> XgboostParameters(const Xgboost
           {"eval_metric", "logloss"}};
 }
 
-float BaseRate(double positives, double rows, double negatives) {
-  return static_cast<float>(positives / (positives + (rows - positives) / negatives));
-}
-
-float BaseRate(const TrainMatrix& train) {
-  return BaseRate(std::accumulate(train.labels, train.labels + train.count, 0.0), static_cast<double>(train.count),
-                  train.negatives);
-}
-
 Result<std::unique_ptr<XgboostTrainer>> XgboostTrainer::Load(const std::string& path) {
   GFR_ASSIGN(auto api, XgboostApi::Load(path));
   return std::make_unique<XgboostTrainer>(std::move(api));
 }
 
 Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const TrainMatrix* validation,
-                                            const XgboostParams& p,
+                                            const ForestParams& p,
                                             const std::function<void(int, double)>& progress) const {
-  Handle d(api_->XGDMatrixFree), v(api_->XGDMatrixFree), booster(api_->XGBoosterFree), best(api_->XGBoosterFree);
+  LibraryHandle d(api_->XGDMatrixFree), v(api_->XGDMatrixFree), booster(api_->XGBoosterFree), best(api_->XGBoosterFree);
   // Of all rows, the odds of a label and the margin that they are.
   double totals[] = {std::accumulate(train.labels, train.labels + train.count, 0.0), static_cast<double>(train.count)};
   GFR_TRY(api_->SumOverProcesses(totals));
@@ -275,17 +212,17 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   std::uint64_t size = 0;
   const char* bytes = nullptr;
   GFR_TRY(api_->Check(api_->XGBoosterSaveModelToBuffer(best.handle, "{\"format\":\"ubj\"}", &size, &bytes)));
-  trained.ubj.assign(bytes, size);
+  trained.bytes.assign(bytes, size);
   GFR_ASSIGN(trained.gain, TotalGain(*api_, best.handle, train.columns));
   return trained;
 }
 
-Result<std::vector<float>> XgboostTrainer::PredictMargins(const std::string& ubj, const float* rows, std::size_t count,
-                                                          std::size_t columns) const {
-  Handle booster(api_->XGBoosterFree);
+Result<std::vector<float>> XgboostTrainer::PredictMargins(const std::string& forest, const float* rows,
+                                                          std::size_t count, std::size_t columns) const {
+  LibraryHandle booster(api_->XGBoosterFree);
   GFR_TRY(api_->Check(api_->XGBoosterCreate(nullptr, 0, &booster.handle)));
-  GFR_TRY(api_->Check(api_->XGBoosterLoadModelFromBuffer(booster.handle, ubj.data(), ubj.size())));
-  Handle proxy(api_->XGDMatrixFree);
+  GFR_TRY(api_->Check(api_->XGBoosterLoadModelFromBuffer(booster.handle, forest.data(), forest.size())));
+  LibraryHandle proxy(api_->XGDMatrixFree);
   const std::uint64_t* shape = nullptr;
   std::uint64_t dim = 0;
   const float* out = nullptr;
@@ -297,11 +234,11 @@ Result<std::vector<float>> XgboostTrainer::PredictMargins(const std::string& ubj
   return std::vector<float>(out, out + count);
 }
 
-Result<XgboostTrainer::Importance> XgboostTrainer::Explain(const std::string& ubj, const float* rows, std::size_t count,
-                                                           std::size_t columns) const {
-  Handle booster(api_->XGBoosterFree), matrix(api_->XGDMatrixFree);
+Result<XgboostTrainer::Importance> XgboostTrainer::Explain(const std::string& forest, const float* rows,
+                                                           std::size_t count, std::size_t columns) const {
+  LibraryHandle booster(api_->XGBoosterFree), matrix(api_->XGDMatrixFree);
   GFR_TRY(api_->Check(api_->XGBoosterCreate(nullptr, 0, &booster.handle)));
-  GFR_TRY(api_->Check(api_->XGBoosterLoadModelFromBuffer(booster.handle, ubj.data(), ubj.size())));
+  GFR_TRY(api_->Check(api_->XGBoosterLoadModelFromBuffer(booster.handle, forest.data(), forest.size())));
   Importance importance;
   GFR_ASSIGN(importance.gain, TotalGain(*api_, booster.handle, columns));
   importance.mean_abs_shap.resize(columns, std::nan(""));

@@ -1,101 +1,21 @@
-// ForestTrainer: rows to a forest. XgboostTrainer: XGBoost (tree_method hist, binary:logistic) through its C API,
-// loaded at run time; only `gfr train` loads it. CallerTrainer (caller_trainer.h) has it done elsewhere.
+// XgboostTrainer: XGBoost (tree_method hist, binary:logistic) through its C API, loaded at run time.
 //
 // Thread safety: one training at a time.
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/result.h"
-#include "model/softmax_link.h"
+#include "train/forest_trainer.h"
 
 namespace gfr {
 
 struct XgboostApi;
 
-// Rows that are read in batches from the first to the last, as often as asked: XGBoost fills its matrix of quantiles
-// in about five passes, so that the rows need not lie in memory as they are.
-class MatrixRows {
- public:
-  virtual ~MatrixRows() = default;
-  virtual void Reset() = 0;  // The next batch is the first; they are the same in every pass.
-  // The next rows, row-major, NaN missing; empty after the last. Valid until the next call.
-  virtual Result<std::span<const float>> Next() = 0;
-};
-
-// Rows that do lie in memory.
-class DenseRows final : public MatrixRows {
- public:
-  DenseRows(std::span<const float> values, std::size_t columns) : values_(values), columns_(columns) {}
-  void Reset() override { done_ = 0; }
-  Result<std::span<const float>> Next() override;
-
- private:
-  std::span<const float> values_;
-  std::size_t columns_, done_ = 0;
-};
-
-struct TrainMatrix {
-  std::shared_ptr<MatrixRows> rows;
-  std::size_t count, columns;
-  const float* labels;
-  const float* weights;  // Null: all 1.
-  // At which rate the rows without a label were kept. The forest's margins are those of all rows: it learns the kept
-  // ones at margins less ln(rate), which is what leaving negatives out adds to the log odds. REQUIRES: 1 with requests.
-  double negatives = 1;
-  const RequestGroups* requests = nullptr;  // Learn the softmax within each (softmax_link.h); null: logistic.
-};
-
-struct XgboostParams {
-  int depth = 6;
-  double eta = 0.1;
-  int max_rounds = 500, early_stopping = 20;
-  double min_child_weight = 1, lambda = 1, subsample = 1, colsample = 1;
-  int max_bin = 256;
-  int threads = 2;
-  std::uint64_t seed = 7;
-};
-
-struct TrainedForest {
-  std::string ubj;
-  int rounds = 0;
-  double best_log_loss = 0;
-  std::vector<double> gain;  // Total gain a column.
-};
-
 // What XGBoost is told of `params`, by its own names; not how many threads.
-std::vector<std::pair<std::string, std::string>> XgboostParameters(const XgboostParams& params);
-
-// The share of positives among all rows, those left out too.
-float BaseRate(const TrainMatrix& train);
-float BaseRate(double positives, double rows, double negatives);
-
-class ForestTrainer {
- public:
-  virtual ~ForestTrainer() = default;
-
-  // With `validation`: early stopping on its log loss, the best rounds are kept. Without: exactly max_rounds. With
-  // `requests` (of both or none): gradient n p - y and hessian n p (1 - p), p the row's share of its request's n
-  // positives, by weight; the log loss is then the mean over positives of -ln p. A request without a positive teaches
-  // nothing.
-  virtual Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation,
-                                      const XgboostParams& params,
-                                      const std::function<void(int round, double log_loss)>& progress) const = 0;
-
-  // What a forest's columns do: their total gain in training, and over these rows the mean of their SHAP values' sizes
-  // (exact, path-dependent: Lundberg, Erion and Lee 2018), in margins before any link.
-  struct Importance {
-    std::vector<double> gain, mean_abs_shap;  // One a column.
-  };
-  virtual Result<Importance> Explain(const std::string& ubj, const float* rows, std::size_t count,
-                                     std::size_t columns) const = 0;
-};
+std::vector<std::pair<std::string, std::string>> XgboostParameters(const ForestParams& params);
 
 // In a process that joined others (XgboostApi::Join), `train` and `validation` are its share of the rows, whole
 // requests each; all train at once, with equal parameters, and get equal forests.
@@ -104,11 +24,11 @@ class XgboostTrainer final : public ForestTrainer {
   static Result<std::unique_ptr<XgboostTrainer>> Load(const std::string& library_path);  // Errors: XgboostApi's.
   explicit XgboostTrainer(std::shared_ptr<const XgboostApi> api) : api_(std::move(api)) {}
 
-  Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const XgboostParams& params,
+  Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const ForestParams& params,
                               const std::function<void(int round, double log_loss)>& progress) const override;
-  Result<std::vector<float>> PredictMargins(const std::string& ubj, const float* rows, std::size_t count,
+  Result<std::vector<float>> PredictMargins(const std::string& forest, const float* rows, std::size_t count,
                                             std::size_t columns) const;
-  Result<Importance> Explain(const std::string& ubj, const float* rows, std::size_t count,
+  Result<Importance> Explain(const std::string& forest, const float* rows, std::size_t count,
                              std::size_t columns) const override;
 
  private:

@@ -1,0 +1,101 @@
+"""LightGBM as the engine of a project: trained, judged, served and recalibrated as XGBoost is, and about as good."""
+import csv
+import json
+import shutil
+import unittest
+
+import numpy as np
+
+from gfr_process import Folder, Server, event, run, run_json
+
+
+class Engines(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Folder()
+        folder = cls.folder.__enter__()
+        cls.addClassCleanup(cls.folder.__exit__)
+        cls.projects = {}
+        for engine in ("xgboost", "lightgbm"):
+            project = cls.projects[engine] = folder / engine
+            if engine == "xgboost":
+                run("init", project)
+                run("simulate", "--project", project, "--users", 1000, "--items", 300, "--days", 42, "--seed", 3)
+            else:
+                shutil.copytree(folder / "xgboost", project)
+            toml = (folder / "xgboost/gfr.toml").read_text().replace("folds = 4", "folds = 0")
+            (project / "gfr.toml").write_text(toml.replace("[train]", f'[train]\nengine = "{engine}"') if engine == "lightgbm" else toml)
+        cls.reports = {engine: run_json("train", "--project", project) for engine, project in cls.projects.items()}
+
+    def test_quality_is_close_to_xgboosts(self):
+        for objective, most in (("pctr", 0.01), ("pcvr", 0.03)):
+            a, b = (self.reports[e]["objectives"][objective] for e in ("xgboost", "lightgbm"))
+            print(objective, {k: (a[k], b[k]) for k in ("auc_roc", "log_loss")})
+            self.assertEqual(a["rows"], b["rows"])
+            self.assertLess(abs(a["auc_roc"] - b["auc_roc"]), most)
+            self.assertLess(abs(a["log_loss"] / b["log_loss"] - 1), most)
+            self.assertGreater(b["importance"][0]["shap"], 0)
+
+    def test_the_version_names_its_engine_and_equals_another_of_the_same_seed(self):
+        project = self.projects["lightgbm"]
+        models = project / "data/models/feed"
+        self.assertEqual(json.loads((models / "1/manifest.json").read_text())["lineage"]["engine"], "lightgbm")
+        self.assertIn("| engine | lightgbm |", run("models", "card", "1", "--project", project)[0])
+        self.assertTrue((models / "1/pctr.lightgbm.txt").read_text().startswith("tree\n"))
+        version = run_json("train", "--project", project)["version"]
+        for name in ("pctr.lightgbm.txt", "pctr.calibration.json", "pcvr.lightgbm.txt", "pcvr.calibration.json", "model.json"):
+            self.assertEqual((models / "1" / name).read_bytes(), (models / version / name).read_bytes(), name)
+
+    def test_versions_of_both_engines_are_compared(self):
+        both = self.folder.path / "both"
+        shutil.copytree(self.projects["lightgbm"], both)
+        toml = (both / "gfr.toml").read_text()
+        (both / "gfr.toml").write_text(toml.replace('engine = "lightgbm"', 'engine = "xgboost"'))
+        version = run_json("train", "--project", both)["version"]
+        report = run_json("evaluate", "--model", version, "--against", "1", "--project", both)
+        self.assertEqual(report["against"]["model"], "feed/1")
+        low, high = report["against"]["objectives"]["pctr"]["intervals"]["log_loss"]
+        self.assertTrue(-0.01 < low < high < 0.01, (low, high))
+
+    def test_what_is_served_is_what_predict_gives(self):
+        project = self.projects["lightgbm"]
+        with Server(project, "--clock", "log") as server:
+            status, feed = server.post("/v1/feed", {"user_id": "u100001", "session_id": "s", "request_id": "r", "surface": "home", "explain": True})
+            self.assertEqual(status, 200, feed)
+            self.assertEqual(feed["degraded"], [])
+        self.assertGreater(len(feed["items"]), 10)
+        rows = self.folder.path / "rows.csv"
+        with open(rows, "w", newline="") as file:
+            names = list(feed["items"][0]["features"])
+            out = csv.writer(file)
+            out.writerow(names)
+            out.writerows([["" if i["features"][n] is None else i["features"][n] for n in names] for i in feed["items"]])
+        for objective in ("pctr", "pcvr"):
+            predicted = run("predict", "--project", project, "--version", 1, "--objective", objective, "--data", rows)[0].split()
+            self.assertEqual([np.float32(p) for p in predicted], [np.float32(i["scores"][objective]) for i in feed["items"]])
+
+    def test_what_cannot_be_combined_is_refused_by_name(self):
+        project = self.projects["lightgbm"]
+        for flags in (["--workers", 2], ["--exchange", self.folder.path / "x"]):
+            _, err = run("train", *flags, "--project", project, expect=2)
+            self.assertIn("[train] engine is lightgbm", err)
+        toml = self.folder.path / "bad/gfr.toml"
+        shutil.copytree(project, toml.parent)
+        toml.write_text(toml.read_text().replace('engine = "lightgbm"', 'engine = "catboost"'))
+        _, err = run("train", "--project", toml.parent, expect=2)
+        self.assertRegex(err, r"gfr\.toml:\d+: \[train\] engine: is 'catboost'; valid are xgboost and lightgbm")
+
+    def test_the_softmax_link_and_recalibration(self):
+        project = self.folder.path / "softmax"
+        shutil.copytree(self.projects["lightgbm"], project)
+        shutil.rmtree(project / "data/models")
+        toml = (project / "gfr.toml").read_text()
+        (project / "gfr.toml").write_text(toml.replace('name = "pctr"', 'name = "pctr"\nlink = "softmax"'))
+        report = run_json("train", "--project", project)
+        self.assertGreater(report["ranking"]["mrr"], self.reports["xgboost"]["ranking"]["mrr"] - 0.02)
+        self.assertTrue(0.8 < report["objectives"]["pctr"]["observed_over_expected"] < 1.25)
+        self.assertIn("not learnt from", run("train", "--recalibrate", "--project", project, expect=2)[1])
+
+
+if __name__ == "__main__":
+    unittest.main()
