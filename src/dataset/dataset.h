@@ -23,6 +23,8 @@ struct ObjectiveConfig {
   EventType label = EventType::kFeedClick;
   std::int64_t window_ms = 30 * 60 * 1000;
   bool softmax = false;  // [[objective]] link: a probability is an item's share among those of its request.
+  std::string calibrate_by =
+      {};  // A category feature whose values have their own calibrators where it pays; empty: none.
   SourceSpan where = {};
 };
 

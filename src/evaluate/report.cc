@@ -149,14 +149,18 @@ std::string ReportToJson(const EvaluationReport& r) {
       json["objectives"][o.name]["importance"].push_back(
           {{"feature", i.feature}, {"gain", Number(i.gain)}, {"shap", Number(i.shap)}});
     for (const SliceReport& slice : o.slices) {
-      json["objectives"][o.name]["slices"].push_back(
-          {{"feature", slice.feature},
-           {"value", slice.value},
-           {"rows", slice.metrics.rows},
-           {"positives", slice.metrics.positives},
-           {"auc_roc", Number(slice.metrics.auc_roc.value)},
-           {"observed_over_expected", Number(slice.metrics.observed_over_expected.value)},
-           {"observed_over_expected_interval", Pair(slice.metrics.observed_over_expected.interval)}});
+      Json& entry = json["objectives"][o.name]["slices"].emplace_back();
+      entry = {{"feature", slice.feature},
+               {"value", slice.value},
+               {"rows", slice.metrics.rows},
+               {"positives", slice.metrics.positives},
+               {"auc_roc", Number(slice.metrics.auc_roc.value)},
+               {"observed_over_expected", Number(slice.metrics.observed_over_expected.value)},
+               {"observed_over_expected_interval", Pair(slice.metrics.observed_over_expected.interval)}};
+      if (slice.pooled.rows > 0)
+        entry["pooled"] = {{"observed_over_expected", Number(slice.pooled.observed_over_expected.value)},
+                           {"ece", Number(slice.pooled.ece.value)},
+                           {"log_loss_difference", Number(slice.metrics.log_loss.value - slice.pooled.log_loss.value)}};
     }
   }
   json["ranking"] = RankingJson(r.ranking);
@@ -328,7 +332,11 @@ std::string ReportToHtml(const EvaluationReport& r) {
       for (const SliceReport& s : o.slices) {
         html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td>", EscapeHtml(s.feature),
                             EscapeHtml(s.value), s.metrics.rows, s.metrics.positives) +
-                HtmlCell(s.metrics.auc_roc) + HtmlCell(s.metrics.observed_over_expected) + "</tr>";
+                HtmlCell(s.metrics.auc_roc) + HtmlCell(s.metrics.observed_over_expected) +
+                (s.pooled.rows > 0 ? fmt::format("<td>its own calibrator; that of all rows gave {:.4f}</td>",
+                                                 s.pooled.observed_over_expected.value)
+                                   : "") +
+                "</tr>";
       }
       html += "</table>";
     }

@@ -16,6 +16,7 @@ namespace gfr {
 struct SliceReport {
   std::string feature, value;  // "device", "mobile"; "price", "12 to 40".
   BinaryMetrics metrics;
+  BinaryMetrics pooled;  // What the calibrator of all rows alone would give; no rows: it is what gave `metrics`.
 };
 
 // Those whose observed/expected is off by more than its interval first, farthest first; then by AUC, lowest first.

@@ -26,6 +26,39 @@ Status CheckForest(const ObjectiveModel& entry, std::size_t columns) {
                                                 "'; valid is '" + valid + "', with one margin a row"};
 }
 
+std::string CalibrationToJson(const ObjectiveModel& objective, const std::vector<std::string>& columns) {
+  if (objective.slice_calibrators.empty()) return objective.calibrator.ToJson();
+  auto json = nlohmann::json::parse(objective.calibrator.ToJson());
+  auto& by = json["by"];
+  by["column"] = columns[static_cast<std::size_t>(objective.slice_column)];
+  for (const auto& [code, calibrator] : objective.slice_calibrators) {
+    by["codes"].push_back(code);
+    by["calibrators"].push_back(nlohmann::json::parse(calibrator.ToJson()));
+  }
+  return json.dump(1);
+}
+
+Status ReadCalibration(const std::string& text, const Model& model, ObjectiveModel* objective) {
+  GFR_ASSIGN(objective->calibrator, Calibrator::FromJson(text));
+  const auto json = nlohmann::json::parse(text);
+  if (!json.contains("by")) return {};
+  const auto& by = json["by"];
+  const auto column = std::ranges::find(model.columns, by.at("column").get<std::string>());
+  const auto k = static_cast<std::size_t>(column - model.columns.begin());
+  const auto codes = by.at("codes").get<std::vector<float>>();
+  const auto& calibrators = by.at("calibrators");
+  if (objective->softmax || column == model.columns.end() || !model.categorical[k] ||
+      codes.size() != calibrators.size())
+    return Error{ErrorCode::kCorrupt, "the calibration of " + objective->name +
+                                          " is by a column that is no category of the model's, has lists that differ "
+                                          "in length, or is of a softmax link"};
+  objective->slice_column = static_cast<int>(k);
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    GFR_ASSIGN(objective->slice_calibrators[codes[i]], Calibrator::FromJson(calibrators[i].dump()));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::map<std::string, std::string> ModelToFiles(const Model& model) {
@@ -33,9 +66,10 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
   const bool softmax = std::ranges::any_of(model.objectives, &ObjectiveModel::softmax);
   const bool lightgbm = std::ranges::any_of(
       model.objectives, [](const ObjectiveModel& o) { return o.forest.maker == Forest::Maker::kLightgbm; });
-  nlohmann::json json{{"format", lightgbm  ? 3
-                                 : softmax ? 2
-                                           : 1},
+  const bool sliced =
+      std::ranges::any_of(model.objectives, [](const ObjectiveModel& o) { return !o.slice_calibrators.empty(); });
+  const int format = lightgbm || sliced ? 3 : softmax ? 2 : 1;
+  nlohmann::json json{{"format", format},
                       {"feature_fingerprint", model.feature_fingerprint},
                       {"columns", model.columns},
                       {"card", model.card}};
@@ -51,7 +85,7 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
     if (softmax) json["links"].push_back(kLinks[objective.softmax]);
     if (lightgbm) json["engines"].push_back(MakerName(objective.forest.maker));
     files[ForestFile(objective.name, objective.forest.maker)] = objective.forest_bytes;
-    files[objective.name + ".calibration.json"] = objective.calibrator.ToJson();
+    files[objective.name + ".calibration.json"] = CalibrationToJson(objective, model.columns);
   }
   files["model.json"] = json.dump(1);
   return files;
@@ -100,7 +134,7 @@ Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, co
     GFR_ASSIGN(entry.forest, engine == Forest::Maker::kXgboost ? ParseXgboost(entry.forest_bytes)
                                                                : ParseLightgbm(entry.forest_bytes));
     GFR_TRY(CheckForest(entry, model.columns.size()));
-    GFR_ASSIGN(entry.calibrator, Calibrator::FromJson(files.at(entry.name + ".calibration.json")));
+    GFR_TRY(ReadCalibration(files.at(entry.name + ".calibration.json"), model, &entry));
     model.objectives.push_back(std::move(entry));
   }
   return model;

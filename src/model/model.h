@@ -23,6 +23,23 @@ struct ObjectiveModel {
   Forest forest;
   std::string forest_bytes;
   Calibrator calibrator;
+  // In its stead, those of rows with one of these codes (the model's own) in this column; -1: there are none.
+  int slice_column = -1;
+  std::map<float, Calibrator> slice_calibrators;
+
+  const Calibrator& CalibratorFor(float code) const {  // NaN: of a row without a code.
+    const auto own = code == code ? slice_calibrators.find(code) : slice_calibrators.end();
+    return own == slice_calibrators.end() ? calibrator : own->second;
+  }
+  // `row`: as the forest reads it.
+  double Probability(double margin, const float* row) const {
+    return (slice_column < 0 ? calibrator : CalibratorFor(row[slice_column])).Apply(margin);
+  }
+  // What orders rows: the margin, which ties in fewer places than the probability; with calibrators of slices, which
+  // change the order, the probability. REQUIRES: these are not of a softmax link.
+  double Score(double margin, const float* row) const {
+    return slice_calibrators.empty() ? margin : Probability(margin, row);
+  }
 };
 
 struct Model {

@@ -18,7 +18,7 @@
 namespace gfr {
 namespace {
 
-Result<std::vector<ObjectiveConfig>> ReadObjectives(Config& config) {
+Result<std::vector<ObjectiveConfig>> ReadObjectives(Config& config, const FeatureSet& features) {
   std::vector<ObjectiveConfig> objectives;
   for (Config& table : config.Tables("objective")) {
     ObjectiveConfig o{.name = table.String("name", ""), .where = table.where()};
@@ -33,6 +33,14 @@ Result<std::vector<ObjectiveConfig>> ReadObjectives(Config& config) {
     if (!o.softmax && link != "logistic") table.Fail("link", "is '" + link + "'; valid are logistic and softmax");
     if (o.softmax && population.ok() && population.value() != EventType::kFeedImpression)
       table.Fail("link", "is softmax, which compares the items of a request; its population must be feed.impression");
+    o.calibrate_by = table.String("calibrate_by", "");
+    const auto by = std::ranges::find_if(features.features, [&](const BoundFeature& f) {
+      return f.view->spec().name == o.calibrate_by && f.view->spec().categorical;
+    });
+    if (!o.calibrate_by.empty() && by == features.features.end())
+      table.Fail("calibrate_by", "is '" + o.calibrate_by + "'; valid is a [[feature]] whose values are categories");
+    if (!o.calibrate_by.empty() && o.softmax)
+      table.Fail("calibrate_by", "is not for softmax links: the items of a request share one click, whatever they are");
     if (!population.ok()) table.Fail("population", population.error().message);
     if (!label.ok()) table.Fail("label", label.error().message);
     GFR_TRY(table.Finish());
@@ -98,7 +106,7 @@ Result<std::unique_ptr<Project>> Project::Open(const std::string& folder) {
   auto project = std::make_unique<Project>();
   project->folder_ = folder;
   GFR_ASSIGN(project->features_, FeatureSet::Make(config));
-  GFR_ASSIGN(project->objectives_, ReadObjectives(config));
+  GFR_ASSIGN(project->objectives_, ReadObjectives(config, *project->features_));
   GFR_ASSIGN(project->split_, SplitConfig::Read(config));
   GFR_ASSIGN(project->train_, TrainConfig::Read(config));
   GFR_ASSIGN(project->feed_, ReadFeed(config, project->objectives_));

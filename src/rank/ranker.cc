@@ -95,7 +95,7 @@ void BoundModel::Predict(std::initializer_list<Wanted> wanted, const float* rows
       if (model_.objectives[o].softmax) ApplySoftmaxLink(margins, slate_size);
       out->resize(count);
       for (std::size_t i = 0; i < count; ++i)
-        (*out)[i] = static_cast<float>(model_.objectives[o].calibrator.Apply(margins[i]));
+        (*out)[i] = static_cast<float>(model_.objectives[o].Probability(margins[i], encoded.data() + i * columns));
     }
   }
 }

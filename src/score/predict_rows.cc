@@ -61,10 +61,6 @@ Status PredictRows(const Model& model, const std::string& objective, const std::
   constexpr std::size_t kBatch = 4096;
   const std::size_t width = model.columns.size();
   std::vector<float> rows, margins;
-  const auto calibrate = [&] {
-    for (float& m : margins) m = static_cast<float>(at->calibrator.Apply(m));
-    return out(margins);
-  };
   std::vector<float> all;
   while (true) {
     GFR_ASSIGN(const std::size_t count, table.Next(kBatch));
@@ -74,17 +70,21 @@ Status PredictRows(const Model& model, const std::string& objective, const std::
     EncodeCategories(model, rows.data(), count);
     margins.resize(count);
     scorer->Margins(rows.data(), count, width, margins.data());
-    if (at->softmax)
+    if (at->softmax) {
       all.insert(all.end(), margins.begin(), margins.end());
-    else
-      GFR_TRY(calibrate());
+      continue;
+    }
+    for (std::size_t i = 0; i < count; ++i)
+      margins[i] = static_cast<float>(at->Probability(margins[i], rows.data() + i * width));
+    GFR_TRY(out(margins));
   }
   if (!at->softmax) return {};
   if (all.size() != requests.size())
     return Error{ErrorCode::kInternal, "the table has another number of rows when it is read again", {path, 0}};
   margins = std::move(all);
   ApplySoftmaxLink(RequestGroups(requests), margins);
-  return calibrate();
+  for (float& m : margins) m = static_cast<float>(at->calibrator.Apply(m));
+  return out(margins);
 }
 
 }  // namespace gfr

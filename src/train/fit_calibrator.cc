@@ -84,13 +84,9 @@ Calibrator FitIsotonic(std::span<const float> margins, std::span<const float> la
   return c;
 }
 
-double LogLoss(const Calibrator& c, std::span<const float> margins, std::span<const float> labels) {
-  double loss = 0;
-  for (std::size_t i = 0; i < margins.size(); ++i) {
-    const double p = std::clamp(c.Apply(margins[i]), 1e-9, 1 - 1e-9);
-    loss -= labels[i] > 0.5f ? std::log(p) : std::log(1 - p);
-  }
-  return loss;
+double LogLoss(const Calibrator& c, float margin, float label) {
+  const double p = std::clamp(c.Apply(margin), 1e-9, 1 - 1e-9);
+  return -(label > 0.5f ? std::log(p) : std::log(1 - p));
 }
 
 }  // namespace
@@ -127,30 +123,95 @@ Calibrator FitCalibratorOf(Calibrator::Kind kind, std::span<const float> margins
   return c;
 }
 
-Calibrator FitCalibrator(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users) {
+namespace {
+
+constexpr std::uint64_t kFolds = 5;
+constexpr std::ptrdiff_t kLeastOfSlice = 200;  // Positives, and negatives.
+
+// Calibrators of each fold of users, fitted on the other folds.
+std::vector<Calibrator> CrossFit(Calibrator::Kind kind, std::span<const float> margins, std::span<const float> labels,
+                                 std::span<const Key> users) {
+  std::vector<Calibrator> of_fold;
+  for (std::uint64_t fold = 0; fold < kFolds; ++fold) {
+    std::vector<float> m, l;
+    for (std::size_t i = 0; i < margins.size(); ++i) {
+      if (users[i] % kFolds == fold) continue;
+      m.push_back(margins[i]);
+      l.push_back(labels[i]);
+    }
+    of_fold.push_back(FitCalibratorOf(kind, m, l));
+  }
+  return of_fold;
+}
+
+// The kind with the lowest log loss.
+Calibrator::Kind Choose(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users) {
   const auto positives = std::ranges::count(labels, 1.0f);
-  if (positives < 20) return {};
   Calibrator::Kind chosen = Calibrator::Kind::kNone;
   double lowest = INFINITY;
   for (const auto kind :
        {Calibrator::Kind::kNone, Calibrator::Kind::kPlatt, Calibrator::Kind::kBeta, Calibrator::Kind::kIsotonic}) {
     if (kind == Calibrator::Kind::kIsotonic && positives < 1000) continue;
+    const std::vector<Calibrator> of_fold = CrossFit(kind, margins, labels, users);
     double loss = 0;
-    for (std::uint64_t fold = 0; fold < 5; ++fold) {
-      std::vector<float> m[2], l[2];
-      for (std::size_t i = 0; i < margins.size(); ++i) {
-        const bool held = users[i] % 5 == fold;
-        m[held].push_back(margins[i]);
-        l[held].push_back(labels[i]);
-      }
-      loss += LogLoss(FitCalibratorOf(kind, m[0], l[0]), m[1], l[1]);
-    }
+    for (std::size_t i = 0; i < margins.size(); ++i) loss += LogLoss(of_fold[users[i] % kFolds], margins[i], labels[i]);
     if (loss < lowest) {
       lowest = loss;
       chosen = kind;
     }
   }
-  return FitCalibratorOf(chosen, margins, labels);
+  return chosen;
+}
+
+struct SliceRows {
+  std::vector<float> margins, labels;
+  std::vector<Key> users;
+};
+
+// Whether the first's log loss is lower by more than chance.
+bool IsBetter(const std::vector<Calibrator>& of_fold, const std::vector<Calibrator>& than, const SliceRows& rows) {
+  std::map<Key, double> by_user;
+  for (std::size_t i = 0; i < rows.margins.size(); ++i) {
+    const std::size_t fold = rows.users[i] % kFolds;
+    by_user[rows.users[i]] +=
+        LogLoss(than[fold], rows.margins[i], rows.labels[i]) - LogLoss(of_fold[fold], rows.margins[i], rows.labels[i]);
+  }
+  double gain = 0, squares = 0;
+  for (const auto& [user, difference] : by_user) {
+    gain += difference;
+    squares += difference * difference;
+  }
+  return gain > 1.96 * std::sqrt(squares);
+}
+
+}  // namespace
+
+Calibrator FitCalibrator(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users) {
+  if (std::ranges::count(labels, 1.0f) < 20) return {};
+  return FitCalibratorOf(Choose(margins, labels, users), margins, labels);
+}
+
+std::map<float, Calibrator> FitSliceCalibrators(const Calibrator& pooled, std::span<const float> margins,
+                                                std::span<const float> labels, std::span<const Key> users,
+                                                std::span<const float> slice) {
+  std::map<float, SliceRows> slices;
+  for (std::size_t i = 0; i < slice.size(); ++i) {
+    if (slice[i] != slice[i]) continue;
+    SliceRows& rows = slices[slice[i]];
+    rows.margins.push_back(margins[i]);
+    rows.labels.push_back(labels[i]);
+    rows.users.push_back(users[i]);
+  }
+  const std::vector<Calibrator> of_all = CrossFit(pooled.kind, margins, labels, users);
+  std::map<float, Calibrator> own;
+  for (const auto& [code, rows] : slices) {
+    const auto positives = std::ranges::count(rows.labels, 1.0f);
+    if (std::min(positives, std::ssize(rows.labels) - positives) < kLeastOfSlice) continue;
+    const Calibrator::Kind kind = Choose(rows.margins, rows.labels, rows.users);
+    if (IsBetter(CrossFit(kind, rows.margins, rows.labels, rows.users), of_all, rows))
+      own[code] = FitCalibratorOf(kind, rows.margins, rows.labels);
+  }
+  return own;
 }
 
 }  // namespace gfr

@@ -2,6 +2,7 @@
 // beta, whichever has the lowest log loss in 5-fold cross-fitting grouped by user.
 #pragma once
 
+#include <map>
 #include <span>
 #include <vector>
 
@@ -11,6 +12,14 @@
 namespace gfr {
 
 Calibrator FitCalibrator(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users);
+
+// Of the rows with each code in `slice` (one a row, NaN: none): their own, chosen likewise among them alone, when in
+// the cross-fit its log loss on these rows is lower than that of one of `pooled`'s kind which is fitted on all, by more
+// than 1.96 standard errors (by user): of many slices that are alike, a few would look better by chance. Codes with
+// fewer than 200 positives or negatives have none.
+std::map<float, Calibrator> FitSliceCalibrators(const Calibrator& pooled, std::span<const float> margins,
+                                                std::span<const float> labels, std::span<const Key> users,
+                                                std::span<const float> slice);
 
 // One kind. Logistic fits are by Newton's method; isotonic by pool adjacent violators over 200 quantile groups at most.
 Calibrator FitCalibratorOf(Calibrator::Kind kind, std::span<const float> margins, std::span<const float> labels);

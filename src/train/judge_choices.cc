@@ -19,7 +19,8 @@ OffPolicyReport JudgeChoices(const Model& model, const Dataset& data, std::int64
   const auto scorer = Scorer::Make(objective.forest);
   std::vector<double> reward, logged, target, of_shown, of_target;
   std::vector<std::uint64_t> user;
-  std::vector<float> rows, margins;
+  std::vector<float> rows, margins, scores;
+  const auto row = [&](std::size_t i) { return rows.data() + i * data.columns; };
   for (const ChoiceRow& choice : data.choices) {
     if (choice.arrival_ms < from_ms || choice.arrival_ms >= to_ms || choice.shown >= choice.pool) continue;
     const auto pool = static_cast<std::size_t>(choice.pool);
@@ -28,13 +29,17 @@ OffPolicyReport JudgeChoices(const Model& model, const Dataset& data, std::int64
     EncodeCategories(model, rows.data(), pool);
     margins.assign(pool, 0.0f);
     if (scorer.ok()) scorer.value()->Margins(rows.data(), pool, data.columns, margins.data());
-    const float best = *std::ranges::max_element(margins), shown = margins[static_cast<std::size_t>(choice.shown)];
+    scores.resize(pool);
+    for (std::size_t i = 0; i < pool; ++i) scores[i] = static_cast<float>(objective.Score(margins[i], row(i)));
+    const auto best = static_cast<std::size_t>(std::ranges::max_element(scores) - scores.begin()),
+               shown = static_cast<std::size_t>(choice.shown);
     user.push_back(choice.user);
     reward.push_back(choice.clicked);
     logged.push_back(choice.propensity);
-    target.push_back(shown == best ? 1.0 / static_cast<double>(std::ranges::count(margins, best)) : 0.0);
-    of_shown.push_back(objective.calibrator.Apply(shown));
-    of_target.push_back(objective.calibrator.Apply(best));
+    target.push_back(scores[shown] == scores[best] ? 1.0 / static_cast<double>(std::ranges::count(scores, scores[best]))
+                                                   : 0.0);
+    of_shown.push_back(objective.Probability(margins[shown], row(shown)));
+    of_target.push_back(objective.Probability(margins[best], row(best)));
   }
   LoggedChoices choices{.reward = reward, .logged = logged, .target = target, .user = user};
   if (!objective.softmax) {

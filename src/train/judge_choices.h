@@ -2,7 +2,7 @@
 //
 // The ranker draws every sixth place from the explore channel, with probability 1 / pool. There, and only there, the
 // log says what another choice would have earned: the model's own is the item of the pool to which its pctr (else its
-// first objective) gives the highest margin, equal ones sharing it; all other places were sure and can be judged from
+// first objective) gives the highest score, equal ones sharing it; all other places were sure and can be judged from
 // no log. The reward is a click. Doubly robust estimates use the model's own probabilities, and need a logistic link:
 // those of a softmax link are of a whole slate. Thread safety: a pure function.
 #pragma once

@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "base/test_python.h"
+#include "model/model.h"
 #include "score/scorer.h"
 #include "train/fit_calibrator.h"
 #include "train/test_rows.h"
@@ -178,6 +179,38 @@ print(*np.abs(shap[:, :-1]).mean(0).tolist())
   }
 }
 
+TEST_F(TrainTest, CalibratorsOfSlicesAreInTheModelFileAndThoseOfNoColumnAreRefused) {
+  const LabelledRows rows = RandomRows(19, 300);
+  const auto trained = engine->Train(rows.matrix(), nullptr, {.depth = 2, .max_rounds = 2}, [](int, double) {});
+  Model model{.columns = {"device", "b", "c", "d", "e", "f"},
+              .categorical = {1, 0, 0, 0, 0, 0},
+              .categories = std::vector<std::map<float, float>>(kColumns)};
+  model.objectives.push_back(
+      {.name = "pctr",
+       .forest = ParseXgboost(trained.value().bytes).value(),
+       .forest_bytes = trained.value().bytes,
+       .calibrator = {.kind = Calibrator::Kind::kPlatt, .a = 0.9, .b = 0.1},
+       .slice_column = 0,
+       .slice_calibrators = {{0.0f, {.kind = Calibrator::Kind::kPlatt, .a = 1 / 3.0, .b = -0.2}},
+                             {2.0f, {.kind = Calibrator::Kind::kIsotonic, .x = {-1, 1}, .y = {0.1, 0.3}}}}});
+  auto files = ModelToFiles(model);
+  const auto read = ModelFromFiles(files, "feed", "1");
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  for (const float code : {0.0f, 1.0f, 2.0f, std::nanf("")})
+    EXPECT_EQ(read.value().objectives[0].Probability(-0.4, &code), model.objectives[0].Probability(-0.4, &code));
+  const float first = 0, third = 2;
+  EXPECT_NE(model.objectives[0].Probability(-0.4, &first), model.objectives[0].Probability(-0.4, &third));
+  std::string& text = files.at("pctr.calibration.json");
+  const std::string good = text;
+  for (const char* column : {"\"b\"", "\"nothing\""}) {
+    text = good;
+    text.replace(text.find("\"device\""), 8, column);
+    const auto refused = ModelFromFiles(files, "feed", "1");
+    ASSERT_FALSE(refused.ok());
+    EXPECT_THAT(refused.error().message, testing::HasSubstr("the calibration of pctr is by a column"));
+  }
+}
+
 TEST_F(TrainTest, AModelFileOfAnyBytesIsRefusedOrRead) {
   const LabelledRows rows = RandomRows(5, 300);
   const std::string ubj =
@@ -243,6 +276,54 @@ print(*[repr(float(v)) for v in [*platt, *beta]])
   EXPECT_NEAR(beta.a, ba, 1e-9);
   EXPECT_NEAR(beta.b, bb, 1e-9);
   EXPECT_NEAR(beta.c, bc, 1e-9);
+}
+
+TEST(FitCalibrator, ASliceHasItsOwnWhereTheCrossFitIsBetterAndRowsAreEnough) {
+  Rng rng(9);
+  std::vector<float> margins, labels, slice;
+  std::vector<Key> users;
+  // 0 and 1 are as the pooled margins say, 2 has a third of their odds, 3 likewise but too few rows, NaN is no slice.
+  for (int i = 0; i < 60000; ++i) {
+    const double z = rng.Normal() - 2;
+    const float code = rng.Chance(0.002) ? 3.0f : rng.Chance(0.1) ? std::nanf("") : static_cast<float>(rng.Below(3));
+    margins.push_back(static_cast<float>(z));
+    slice.push_back(code);
+    labels.push_back(rng.Chance(1 / (1 + std::exp(-(code >= 2 ? z - std::log(3.0) : z)))));
+    users.push_back(rng.Below(3000));
+  }
+  const Calibrator pooled = FitCalibrator(margins, labels, users);
+  const auto own = FitSliceCalibrators(pooled, margins, labels, users, slice);
+  ASSERT_TRUE(own.contains(2));
+  EXPECT_FALSE(own.contains(3));
+  const ObjectiveModel objective{.calibrator = pooled, .slice_column = 0, .slice_calibrators = own};
+  double observed[3] = {}, expected[3] = {}, by_pooled[3] = {};
+  for (std::size_t i = 0; i < margins.size(); ++i) {
+    if (!(slice[i] < 3)) continue;
+    const auto k = static_cast<std::size_t>(slice[i]);
+    observed[k] += labels[i];
+    expected[k] += objective.Probability(margins[i], &slice[i]);
+    by_pooled[k] += pooled.Apply(margins[i]);
+  }
+  EXPECT_LT(observed[2] / by_pooled[2], 0.6);
+  for (int k = 0; k < 3; ++k) EXPECT_NEAR(observed[k] / expected[k], 1, 0.02) << k;
+  const float none = std::nanf(""), unseen = 7;
+  EXPECT_EQ(objective.Probability(-1, &none), pooled.Apply(-1));
+  EXPECT_EQ(objective.Probability(-1, &unseen), pooled.Apply(-1));
+}
+
+TEST(FitCalibrator, SlicesThatAreAlikeHaveHardlyAnyOfTheirOwn) {
+  Rng rng(10);
+  std::vector<float> margins, labels, slice;
+  std::vector<Key> users;
+  for (int i = 0; i < 100000; ++i) {
+    const double z = rng.Normal() - 1;
+    margins.push_back(static_cast<float>(z));
+    slice.push_back(static_cast<float>(rng.Below(20)));
+    labels.push_back(rng.Chance(1 / (1 + std::exp(-(0.8 * z + 0.3)))));
+    users.push_back(rng.Below(5000));
+  }
+  const Calibrator pooled = FitCalibrator(margins, labels, users);
+  EXPECT_LE(FitSliceCalibrators(pooled, margins, labels, users, slice).size(), 1u);
 }
 
 TEST(FitCalibrator, ReturnsAWarpedForestToItsProbabilities) {

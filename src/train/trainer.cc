@@ -55,8 +55,27 @@ std::vector<float> Margins(const Forest& forest, const Part& part) {
 
 std::vector<float> Probabilities(const ObjectiveModel& objective, const Part& part) {
   std::vector<float> probability = Margins(objective.forest, part);
-  for (float& p : probability) p = static_cast<float>(objective.calibrator.Apply(p));
+  for (std::size_t i = 0; i < probability.size(); ++i) {
+    const float code =
+        objective.slice_column < 0 ? std::nanf("") : part.Value(i, static_cast<std::size_t>(objective.slice_column));
+    probability[i] = static_cast<float>(objective.CalibratorFor(code).Apply(probability[i]));
+  }
   return probability;
+}
+
+// Fits the calibrators of a model's objective on rows that its forest has not learnt from.
+void Calibrate(const ObjectiveConfig& config, const Part& part, const Forest& forest, ObjectiveModel* objective) {
+  const std::vector<float> margins = Margins(forest, part);
+  objective->calibrator = FitCalibrator(margins, part.labels, part.users);
+  objective->slice_column = -1;
+  objective->slice_calibrators.clear();
+  const auto column = std::ranges::find(part.model->columns, config.calibrate_by);
+  if (config.calibrate_by.empty() || column == part.model->columns.end()) return;
+  const auto k = static_cast<std::size_t>(column - part.model->columns.begin());
+  std::vector<float> codes(part.size());
+  for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = part.Value(i, k);
+  objective->slice_calibrators = FitSliceCalibrators(objective->calibrator, margins, part.labels, part.users, codes);
+  if (!objective->slice_calibrators.empty()) objective->slice_column = static_cast<int>(k);
 }
 
 struct Boundaries {
@@ -119,8 +138,7 @@ Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, con
   Fitted fitted{.objective = {.name = config.name, .softmax = config.softmax}, .rounds = trained.rounds};
   GFR_ASSIGN(fitted.objective.forest, ParseForest(trained.bytes));
   fitted.objective.forest_bytes = std::move(trained.bytes);
-  fitted.objective.calibrator =
-      FitCalibrator(Margins(fitted.objective.forest, calibrate), calibrate.labels, calibrate.users);
+  Calibrate(config, calibrate, fitted.objective.forest, &fitted.objective);
   return fitted;
 }
 
@@ -169,6 +187,8 @@ Ranked RankSlates(const Model& model, const Dataset& data, std::int64_t from_ms,
     std::vector<float> rows(first, first + items * data.columns), margins(items), shown(items);
     EncodeCategories(model, rows.data(), items);
     if (scorer.ok()) scorer.value()->Margins(rows.data(), items, data.columns, margins.data());
+    for (std::size_t i = 0; i < items; ++i)
+      margins[i] = static_cast<float>(pctr->Score(margins[i], rows.data() + i * data.columns));
     for (std::size_t i = 0; i < shown.size(); ++i) shown[i] = -static_cast<float>(i);
     const auto [at, fresh] = last.try_emplace({slate.user, slate.session}, ranked.requests.size());
     if (!fresh) {
@@ -186,6 +206,27 @@ Ranked RankSlates(const Model& model, const Dataset& data, std::int64_t from_ms,
 
 constexpr std::size_t kSliceValues = 8, kSliceRows = 50;
 
+std::string CategoryName(const Dataset& data, float raw, float code) {
+  const auto name = data.category_names.find(raw);
+  return name == data.category_names.end() ? "code " + std::to_string(static_cast<int>(code)) : name->second;
+}
+
+// For the model card: "platt", or "platt; by device: mobile beta, tablet platt".
+std::string DescribeCalibration(const Model& model, const Dataset& data, const ObjectiveModel& objective) {
+  std::string text = CalibratorName(objective.calibrator.kind);
+  if (objective.slice_calibrators.empty()) return text;
+  const auto k = static_cast<std::size_t>(objective.slice_column);
+  std::map<float, std::string> own;
+  for (const auto& [raw, code] : model.categories[k]) {
+    const auto at = objective.slice_calibrators.find(code);
+    if (at != objective.slice_calibrators.end())
+      own[code] = CategoryName(data, raw, code) + " " + CalibratorName(at->second.kind);
+  }
+  text += "; by " + model.columns[k] + ":";
+  for (const auto& [code, name] : own) text += (code == own.begin()->first ? " " : ", ") + name;
+  return text;
+}
+
 // Which slice of column k each row is in, as its name; empty: in none.
 std::vector<std::string> SliceNames(const Model& model, const Dataset& data, const Part& part, std::size_t k) {
   std::vector<std::string> names(part.size());
@@ -193,10 +234,7 @@ std::vector<std::string> SliceNames(const Model& model, const Dataset& data, con
   if (model.categorical[k]) {
     std::vector<std::string> of_code(kSliceValues);
     for (const auto& [raw, code] : model.categories[k]) {
-      const auto name = data.category_names.find(raw);
-      if (code < kSliceValues)
-        of_code[static_cast<std::size_t>(code)] =
-            name == data.category_names.end() ? "code " + std::to_string(static_cast<int>(code)) : name->second;
+      if (code < kSliceValues) of_code[static_cast<std::size_t>(code)] = CategoryName(data, raw, code);
     }
     for (std::size_t i = 0; i < names.size(); ++i)
       names[i] = value(i) != value(i)      ? "missing or new"
@@ -222,24 +260,34 @@ std::vector<std::string> SliceNames(const Model& model, const Dataset& data, con
   return names;
 }
 
-std::vector<SliceReport> Slices(const Model& model, const Dataset& data, const Part& part,
-                                const std::vector<float>& probability) {
+std::vector<SliceReport> Slices(const Model& model, const Dataset& data, const ObjectiveModel& objective,
+                                const Part& part, const std::vector<float>& probability) {
   std::vector<SliceReport> slices;
+  std::vector<float> pooled;  // With calibrators of slices: what that of all rows would give.
+  if (objective.slice_column >= 0) {
+    pooled = Margins(objective.forest, part);
+    for (float& p : pooled) p = static_cast<float>(objective.calibrator.Apply(p));
+  }
   for (std::size_t k = 0; k < model.columns.size(); ++k) {
     if (!model.categorical[k] && model.columns[k] != "price" && model.columns[k] != "supplied_rank") continue;
     const std::vector<std::string> names = SliceNames(model, data, part, k);
     std::map<std::string, Part> parts;
-    std::map<std::string, std::vector<float>> predicted;
+    std::map<std::string, std::vector<float>> predicted, by_pooled;
+    const bool own = static_cast<int>(k) == objective.slice_column;
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (names[i].empty()) continue;
       parts[names[i]].labels.push_back(part.labels[i]);
       parts[names[i]].users.push_back(part.users[i]);
       predicted[names[i]].push_back(probability[i]);
+      if (own) by_pooled[names[i]].push_back(pooled[i]);
     }
     for (const auto& [name, rows] : parts) {
-      if (rows.size() >= kSliceRows)
-        slices.push_back(
-            {model.columns[k], name, MeasureBinary({predicted[name], rows.labels, rows.users}, 50, kSeed)});
+      if (rows.size() < kSliceRows) continue;
+      slices.push_back({.feature = model.columns[k],
+                        .value = name,
+                        .metrics = MeasureBinary({predicted[name], rows.labels, rows.users}, 50, kSeed)});
+      if (own && predicted[name] != by_pooled[name])
+        slices.back().pooled = MeasureBinary({by_pooled[name], rows.labels, rows.users}, 0, kSeed);
     }
   }
   return slices;
@@ -417,7 +465,7 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
       entry.by_request = MeasureByGroup(rows, part.requests, kReportedRanks, kReplicates, kSeed);
       entry.by_user = MeasureByGroup(rows, part.users, kReportedRanks, kReplicates, kSeed);
       entry.lift = Lift(rows, 10);
-      entry.slices = Slices(model, data, part, probability);
+      entry.slices = Slices(model, data, objective, part, probability);
       SortWorstFirst(entry.slices);
       if (position_bias && objectives[o].population == EventType::kFeedImpression)
         entry.position_bias = MeasurePositionBias(rows, part.lines, kMostPlaces, kReplicates, kSeed);
@@ -482,14 +530,15 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
     // The dictionaries stay those of the first fit, so that its predictions and the refit read the same columns.
     for (std::size_t o = 0; o < objectives.size(); ++o) {
       const Part late = Select(data.objectives[o], objectives[o].softmax, model, parts[o].calibration, parts[o].end);
-      const Calibrator calibrator = FitCalibrator(Margins(fitted[o].objective.forest, late), late.labels, late.users);
+      Calibrate(objectives[o], late, fitted[o].objective.forest, &model.objectives[o]);
       GFR_ASSIGN(model.objectives[o].forest,
                  Refit(data.objectives[o], objectives[o].softmax, model, parts[o].begin, INT64_MAX, fitted[o].rounds,
                        config, engine, &model.objectives[o].forest_bytes));
-      model.objectives[o].calibrator = calibrator;
       stage("refit " + objectives[o].name, data.objectives[o].size());
     }
   }
+  for (const ObjectiveModel& o : model.objectives)
+    model.card[o.name + ".calibration"] = DescribeCalibration(model, data, o);
   model.card["rows_until"] = std::to_string(data.last_arrival_ms);
   model.card["refit"] = config.refit ? "true" : "false";
   model.card["engine"] = MakerName(config.engine);
@@ -562,13 +611,15 @@ Result<TrainedModel> Recalibrate(const Model& model, const Dataset& data,
       const auto first = std::ranges::lower_bound(rows.arrival_ms, from_ms) - rows.arrival_ms.begin();
       later[o].from_ms = rows.arrival_ms[(static_cast<std::size_t>(first) + rows.size()) / 2];
       const Part early = Select(rows, objective.softmax, model, from_ms, later[o].from_ms);
-      half.objectives[m].calibrator = FitCalibrator(Margins(objective.forest, early), early.labels, early.users);
-      made.model.objectives[m].calibrator = FitCalibrator(Margins(objective.forest, fresh), fresh.labels, fresh.users);
+      Calibrate(objectives[o], early, objective.forest, &half.objectives[m]);
+      Calibrate(objectives[o], fresh, objective.forest, &made.model.objectives[m]);
     }
   }
   made.report = EvaluateModel(half, data, objectives, later, &engine, &model);
   made.report.note =
       "Calibrators of the first half of the rows that the model had not learnt from, judged on the second.";
+  for (const ObjectiveModel& o : made.model.objectives)
+    made.model.card[o.name + ".calibration"] = DescribeCalibration(made.model, data, o);
   made.model.card["recalibrated_from"] = model.version;
   made.model.card["recalibrated_until"] = std::to_string(data.last_arrival_ms);
   return made;
