@@ -161,7 +161,7 @@ int Run() {
                       .kind = 1 + rng.Below(2),
                       .item = keys[i],
                       .time_ms = now - static_cast<std::int64_t>(rng.Chance(0.1) ? rng.Below(6 * kHourMs) : 0),
-                      .index = -1,
+                      .index = static_cast<std::int32_t>(rng.Below(25)),
                       .step = true,
                       .item_properties = {&properties[i * 3], 3},
                       .item_vectors = vector_of[i],

@@ -103,6 +103,12 @@ constexpr FeatureRead kSequence[] = {
      "the candidate or the item touched last has no category, or none was touched"},
     {"distinct_categories", kOfCategory, kUserOrSession, P::kItemCategory, 0,
      "how many categories the last items are of, for every candidate", "never: a stranger has 0"}};
+constexpr FeatureRead kPlace[] = {
+    {"moved", kOfItem, kUserOrSession, P::kNone, 0,
+     "supplied rank less the candidate's place in the latest of the events on it",
+     "the caller gave no order, or the candidate is not among the items remembered"},
+    {"from_mean", kOfUser, kUserOrSession, P::kNone, 1, "supplied rank less the mean place of the events",
+     "the caller gave no order, or no event had a place"}};
 constexpr FeatureRead kAffinity[] = {
     {nullptr, "property scope events [kinds] half_life [capacity] [bands] [weights]", kUserOrSession, P::kItem, 0,
      "share of the user's decayed interactions that fall on the candidate's category (or band of the number)",
@@ -142,6 +148,7 @@ constexpr FeatureType kTypes[] = {{"context", MakeContextView, kContext},
                                   {"interaction", MakeInteractionView, kInteraction},
                                   {"last_event", MakeLastEventView, kLastEvent},
                                   {"sequence", MakeSequenceView, kSequence},
+                                  {"place", MakePlaceView, kPlace},
                                   {"affinity", MakeAffinityView, kAffinity},
                                   {"taste", MakeTasteView, kTaste},
                                   {"distance", MakeDistanceView, kDistance},

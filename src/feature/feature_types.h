@@ -58,6 +58,7 @@ MadeView MakeTrendView(const FeatureConfig&);        // trend_view.cc
 MadeView MakeInteractionView(const FeatureConfig&);  // interaction_view.cc
 MadeView MakeLastEventView(const FeatureConfig&);    // last_event_view.cc
 MadeView MakeSequenceView(const FeatureConfig&);     // sequence_view.cc
+MadeView MakePlaceView(const FeatureConfig&);        // place_view.cc
 MadeView MakeAffinityView(const FeatureConfig&);     // affinity_view.cc
 MadeView MakeDistanceView(const FeatureConfig&);     // distance_view.cc
 MadeView MakeTasteView(const FeatureConfig&);        // taste_view.cc

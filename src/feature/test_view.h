@@ -49,6 +49,7 @@ struct Line {
   PropertyValue price = {}, category = {};
   bool step = true;
   std::vector<float> vectors = {};  // Empty: none.
+  std::int32_t index = -1;
 };
 
 inline std::vector<Line> RandomLines(Rng& rng, int count, double late = 0.1) {
@@ -101,7 +102,7 @@ class TestView {
     std::vector<PropertyValue> properties(3);
     properties[0] = line.price;
     properties[1] = line.category;
-    EventLine event{line.type, 0, line.item, line.time_ms, -1, line.step, properties};
+    EventLine event{line.type, 0, line.item, line.time_ms, line.index, line.step, properties};
     if (!line.vectors.empty()) event.item_vectors = line.vectors.data();
     view().Fold(event, reinterpret_cast<std::byte*>(state->data()));
   }

@@ -340,6 +340,41 @@ scope = "session"
 events = ["feed.impression"]
 capacity = 64
 
+# Is it the page seen before, and what moved on it; and how far down does this session click.
+
+[[feature]]
+name = "rank_moved"
+type = "place"
+read = "moved"
+scope = "session"
+events = ["feed.impression"]
+capacity = 64
+
+[[feature]]
+name = "rank_moved_mean"
+type = "place"
+read = "moved"
+scope = "session"
+events = ["feed.impression"]
+capacity = 64
+in_slate = "mean"
+
+[[feature]]
+name = "known_in_slate"
+type = "place"
+read = "moved"
+scope = "session"
+events = ["feed.impression"]
+capacity = 64
+in_slate = "known"
+
+[[feature]]
+name = "rank_from_clicks"
+type = "place"
+read = "from_mean"
+scope = "session"
+events = ["feed.click"]
+
 [[feature]]
 name = "user_touch_count"
 type = "interaction"

@@ -1,0 +1,125 @@
+// Place: a candidate's place in the order supplied, against the places at which this user (or session) met items.
+//
+//   read = moved      supplied rank less the candidate's place in the latest of the events on it, among the `capacity`
+//                     items met last; 0 everywhere when a page is looked at again, NaN for an item not remembered
+//   read = from_mean  supplied rank less the mean place of the events: who clicked far down reads far down
+// Events without a place (`index` -1) count for nothing.
+//
+// State of moved: newest first; when full the item met longest ago is forgotten (log order, so there are no ties).
+// Merge: an item's later place stays, and the `capacity` latest items; ties by the higher place on the page, then the
+// key. State of from_mean: a count and a sum; they add up. Both symmetric.
+#include <algorithm>
+#include <array>
+
+#include "feature/feature_types.h"
+
+namespace gfr {
+namespace {
+
+constexpr std::uint32_t kMaxCapacity = 1024;
+
+struct Met {
+  Key item;  // 0: empty.
+  std::int64_t time_ms;
+  std::int64_t place;
+};
+bool Later(const Met& a, const Met& b) {
+  return a.time_ms != b.time_ms ? a.time_ms > b.time_ms : a.place != b.place ? a.place < b.place : a.item < b.item;
+}
+
+class MovedView final : public FeatureView {
+ public:
+  MovedView(FeatureSpec spec, const FeatureConfig& f)
+      : FeatureView(std::move(spec)), events_(f.events), capacity_(f.capacity) {}
+
+  void Fold(const EventLine& line, std::byte* state) const noexcept override {
+    if (line.item == 0 || line.index < 0 || !events_.Counts(line)) return;
+    const std::span<Met> met = Of(state);
+    auto slot = std::ranges::find_if(met, [&](const Met& m) { return m.item == 0 || m.item == line.item; });
+    Met now{line.item, line.time_ms, line.index};
+    if (slot == met.end())
+      --slot;
+    else if (slot->item != 0)
+      now.time_ms = std::max(now.time_ms, slot->time_ms);
+    std::move_backward(met.begin(), slot, slot + 1);
+    met.front() = now;
+  }
+
+  void Merge(const std::byte* from, std::byte* into) const noexcept override {
+    std::array<Met, 2 * kMaxCapacity> joined;
+    std::size_t n = 0;
+    const std::span<Met> met = Of(into);
+    for (const std::span<const Met> history : {Of(from), std::span<const Met>(met)}) {
+      for (const Met& m : history) {
+        if (m.item == 0) continue;
+        const auto same = std::find_if(joined.begin(), joined.begin() + static_cast<std::ptrdiff_t>(n),
+                                       [&](const Met& j) { return j.item == m.item; });
+        if (same == joined.begin() + static_cast<std::ptrdiff_t>(n))
+          joined[n++] = m;
+        else if (Later(m, *same))
+          *same = m;
+      }
+    }
+    std::sort(joined.begin(), joined.begin() + static_cast<std::ptrdiff_t>(n), Later);
+    for (std::size_t k = 0; k < met.size(); ++k) met[k] = k < n ? joined[k] : Met{};
+  }
+
+  void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
+    for (std::size_t i = 0; i < c.items.size(); ++i) {
+      out[i] = kMissing;
+      if (!c.supplied || !states.rows[i] || c.items[i] == 0) continue;
+      const std::span<const Met> met = Of(states.rows[i]);
+      if (const auto m = std::ranges::find(met, c.items[i], &Met::item); m != met.end())
+        out[i] = static_cast<float>(static_cast<std::int64_t>(i) - m->place);
+    }
+  }
+
+ private:
+  std::span<Met> Of(std::byte* state) const noexcept { return {reinterpret_cast<Met*>(state), capacity_}; }
+  std::span<const Met> Of(const std::byte* state) const noexcept {
+    return {reinterpret_cast<const Met*>(state), capacity_};
+  }
+  const EventFilter events_;
+  const std::uint32_t capacity_;
+};
+
+class FromMeanView final : public FeatureView {
+ public:
+  struct State {
+    std::int64_t count, places;
+  };
+  FromMeanView(FeatureSpec spec, const FeatureConfig& f) : FeatureView(std::move(spec)), events_(f.events) {}
+
+  void Fold(const EventLine& line, std::byte* state) const noexcept override {
+    if (line.item == 0 || line.index < 0 || !events_.Counts(line)) return;
+    State& s = *reinterpret_cast<State*>(state);
+    s = {s.count + 1, s.places + line.index};
+  }
+  void Merge(const std::byte* from, std::byte* into) const noexcept override {
+    const State& other = *reinterpret_cast<const State*>(from);
+    State& s = *reinterpret_cast<State*>(into);
+    s = {s.count + other.count, s.places + other.places};
+  }
+  void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
+    for (std::size_t i = 0; i < c.items.size(); ++i) {
+      const auto* s = reinterpret_cast<const State*>(states.rows[i]);
+      out[i] = c.supplied && s && s->count > 0
+                   ? RowValue(static_cast<double>(i) - static_cast<double>(s->places) / static_cast<double>(s->count))
+                   : kMissing;
+    }
+  }
+
+ private:
+  const EventFilter events_;
+};
+
+}  // namespace
+
+MadeView MakePlaceView(const FeatureConfig& f) {
+  if (f.read_index == 0)
+    return std::shared_ptr<const FeatureView>(
+        std::make_shared<MovedView>(SpecOf(f, static_cast<std::uint32_t>(f.capacity * sizeof(Met))), f));
+  return std::shared_ptr<const FeatureView>(std::make_shared<FromMeanView>(SpecOf(f, sizeof(FromMeanView::State)), f));
+}
+
+}  // namespace gfr
