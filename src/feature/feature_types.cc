@@ -123,6 +123,11 @@ constexpr FeatureRead kDistance[] = {
     {nullptr, "property scope events [kinds]", kUserOrSession, P::kItemNumber, 0,
      "how far log2 of the candidate's number lies from the mean of what the user touched, in standard deviations",
      "the candidate's number is missing or not above 0, or no item with one was touched"}};
+constexpr FeatureRead kRelative[] = {
+    {nullptr, "property scope events denominator [kinds]", kUserOrSession, P::kItemNumber, 0,
+     "log2 of the candidate's number over the candidates' mean, less the mean of that of the events over the page of "
+     "the denominator before each",
+     "the candidate's number is missing or not above 0, or there was no event on an item with one"}};
 constexpr char kNoVector[] = "the candidate has no vector (or only zeros), or no item with one was touched";
 constexpr FeatureRead kSimilarity[] = {
     {"mean", "property scope events [kinds] half_life", kUserOrSession, P::kItemVector, 0,
@@ -152,6 +157,7 @@ constexpr FeatureType kTypes[] = {{"context", MakeContextView, kContext},
                                   {"affinity", MakeAffinityView, kAffinity},
                                   {"taste", MakeTasteView, kTaste},
                                   {"distance", MakeDistanceView, kDistance},
+                                  {"relative", MakeRelativeView, kRelative},
                                   {"similarity", MakeSimilarityView, kSimilarity}};
 
 }  // namespace

@@ -61,6 +61,7 @@ MadeView MakeSequenceView(const FeatureConfig&);     // sequence_view.cc
 MadeView MakePlaceView(const FeatureConfig&);        // place_view.cc
 MadeView MakeAffinityView(const FeatureConfig&);     // affinity_view.cc
 MadeView MakeDistanceView(const FeatureConfig&);     // distance_view.cc
+MadeView MakeRelativeView(const FeatureConfig&);     // relative_view.cc
 MadeView MakeTasteView(const FeatureConfig&);        // taste_view.cc
 MadeView MakeSimilarityView(const FeatureConfig&);   // similarity_view.cc
 // That `bands` are there, and rise, where the property is a number.

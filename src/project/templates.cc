@@ -447,31 +447,19 @@ events = ["item.view", "feed.click"]
 half_life = "3h"
 
 [[feature]]
-name = "item_platform_ctr"
-type = "rate"
-scope = "user.platform x item"
-events = ["feed.click"]
-denominator = ["feed.impression"]
-window = "1d"
-tiles = 24
-prior_weight = 20
-
-[[feature]]
-name = "platform_ctr"
-type = "rate"
-scope = "user.platform"
-events = ["feed.click"]
-denominator = ["feed.impression"]
-window = "1d"
-tiles = 24
-prior_weight = 20
-
-[[feature]]
 name = "price_distance"
 type = "distance"
 scope = "session"
 property = "price"
 events = ["item.view", "feed.click"]
+
+[[feature]]
+name = "price_relative"
+type = "relative"
+scope = "session"
+property = "price"
+events = ["feed.click"]
+denominator = ["feed.impression"]
 
 [[feature]]
 name = "price_affinity"
