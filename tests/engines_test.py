@@ -1,4 +1,4 @@
-"""LightGBM as the engine of a project: trained, judged, served and recalibrated as XGBoost is, and about as good."""
+"""LightGBM as the engine of a project: trained, judged, served and recalibrated as XGBoost is, and about as good; losses to choose from."""
 import csv
 import json
 import shutil
@@ -95,6 +95,54 @@ class Engines(unittest.TestCase):
         self.assertGreater(report["ranking"]["mrr"], self.reports["xgboost"]["ranking"]["mrr"] - 0.02)
         self.assertTrue(0.8 < report["objectives"]["pctr"]["observed_over_expected"] < 1.25)
         self.assertIn("not learnt from", run("train", "--recalibrate", "--project", project, expect=2)[1])
+
+    def learning(self, name, learn, engine="xgboost"):
+        """A project whose pctr learns by one of these, without versions."""
+        project = self.folder.path / name
+        shutil.copytree(self.projects[engine], project)
+        shutil.rmtree(project / "data/models")
+        toml = (project / "gfr.toml").read_text()
+        (project / "gfr.toml").write_text(toml.replace('name = "pctr"', f'name = "pctr"\nlearn = {json.dumps(learn)}'))
+        return project
+
+    def test_the_loss_with_the_lowest_log_loss_after_calibration_is_kept(self):
+        losses = ["logistic", "softmax", "rank:ndcg", "rank:pairwise"]
+        project = self.learning("losses", losses)
+        report = run_json("train", "--project", project)
+        tried = report["objectives"]["pctr"]["tried"]
+        print(tried)
+        self.assertEqual([t["loss"] for t in tried], losses)
+        kept = min(tried, key=lambda t: t["log_loss"])
+        self.assertEqual([t for t in tried if t["kept"]], [kept])
+        self.assertIn(f"| pctr.learnt | {kept['loss']} |", run("models", "card", "1", "--project", project)[0])
+        self.assertNotIn("tried", report["objectives"]["pcvr"])
+        if kept["loss"] == "logistic":  # Then nothing is different from a project that tries nothing else.
+            self.assertEqual(*[(p / "data/models/feed/1/pctr.ubj").read_bytes() for p in (project, self.projects["xgboost"])])
+
+    def test_ranking_is_calibrated_and_served(self):
+        project = self.learning("ranking", ["rank:ndcg"])
+        report = run_json("train", "--project", project)
+        pctr = report["objectives"]["pctr"]
+        print({k: pctr[k] for k in ("auc_roc", "log_loss", "observed_over_expected")}, report["ranking"]["mrr"])
+        self.assertTrue(0.8 < pctr["observed_over_expected"] < 1.25)
+        self.assertGreater(report["ranking"]["mrr"], self.reports["xgboost"]["ranking"]["mrr"] - 0.02)
+        self.assertEqual(run_json("evaluate", "--project", project)["objectives"]["pctr"]["rows"], pctr["rows"])
+        with Server(project, "--clock", "log") as server:
+            feed = server.post("/v1/feed", {"user_id": "u100001", "session_id": "s", "request_id": "r", "surface": "home"})[1]
+        self.assertEqual(feed["degraded"], [])
+        self.assertTrue(all(0 < i["scores"]["pctr"] < 1 for i in feed["items"]))
+
+    def test_losses_that_cannot_be_are_refused(self):
+        _, err = run("train", "--project", self.learning("by_lightgbm", ["rank:ndcg"], "lightgbm"), expect=2)
+        self.assertIn("learn has rank:ndcg, which XGBoost learns in one process, and LightGBM does not", err)
+        project = self.learning("unknown", ["rank:map"])
+        toml = (project / "gfr.toml").read_text()
+        for change, says in ((toml, "learn: has 'rank:map'; valid are"),
+                             (toml.replace("rank:map", "rank:ndcg").replace('name = "pctr"', 'name = "pctr"\nlink = "logistic"'), "learn: is beside link"),
+                             (toml.replace("rank:map", "rank:ndcg") + "\n[dataset]\nnegatives = 0.5\n", "negatives: is below 1"),
+                             (toml.replace("rank:map", "softmax").replace('name = "pctr"', 'name = "pctr"\ncalibrate_by = "device"'), "not for softmax links")):
+            (project / "gfr.toml").write_text(change)
+            self.assertIn(says, run("train", "--project", project, expect=2)[1])
 
 
 if __name__ == "__main__":

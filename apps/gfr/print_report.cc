@@ -23,6 +23,12 @@ void PrintReport(const EvaluationReport& r) {
     fmt::print("  {:<10}{:>9}{:>10}  {:<25}{:<25}{:<25}{:<25}{}\n", o.name, m.rows, m.positives, Text(m.auc_roc),
                Text(m.auc_pr), Text(m.log_loss), Text(m.ece), Text(m.observed_over_expected));
   }
+  for (const ObjectiveReport& o : r.objectives) {
+    for (const TriedLoss& t : o.tried)
+      fmt::print(
+          "  {} learnt by {}, calibrated: log loss {:.5f} on the calibration part, NDCG@10 in requests {:.4f}{}\n",
+          o.name, t.loss, t.log_loss, t.ndcg, t.kept ? "; kept" : "");
+  }
   fmt::print("  {:<26}{:>9}  {:<25}{:<25}{:<25}{}\n", "ranking", "requests", "MRR", "MRR last of session",
              "MRR untouched", "NDCG@10");
   const auto line = [](const std::string& name, const RankingMetrics& m) {

@@ -22,6 +22,8 @@ struct ObjectiveConfig {
   EventType population = EventType::kFeedImpression;
   EventType label = EventType::kFeedClick;
   std::int64_t window_ms = 30 * 60 * 1000;
+  std::vector<std::string> learn =
+      {};                // What forests are tried, by loss (train/forest_trainer.h); empty: as `softmax` says.
   bool softmax = false;  // [[objective]] link: a probability is an item's share among those of its request.
   std::string calibrate_by =
       {};  // A category feature whose values have their own calibrators where it pays; empty: none.

@@ -145,6 +145,12 @@ std::string ReportToJson(const EvaluationReport& r) {
                                   {"examined", Number(p.examined.value)},
                                   {"interval", Pair(p.examined.interval)}});
     }
+    for (const TriedLoss& t : o.tried)
+      json["objectives"][o.name]["tried"].push_back({{"loss", t.loss},
+                                                     {"rounds", t.rounds},
+                                                     {"log_loss", Number(t.log_loss)},
+                                                     {"ndcg", Number(t.ndcg)},
+                                                     {"kept", t.kept}});
     for (const FeatureImportance& i : o.importance)
       json["objectives"][o.name]["importance"].push_back(
           {{"feature", i.feature}, {"gain", Number(i.gain)}, {"shap", Number(i.shap)}});
@@ -313,6 +319,15 @@ std::string ReportToHtml(const EvaluationReport& r) {
             fmt::format("<tr><td>{}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.2f}</td><td>{:.1f} %</td></tr>",
                         i + 1, b.rows, b.mean_probability, b.observed, b.lift, 100 * b.captured);
       }
+      html += "</table>";
+    }
+    if (!o.tried.empty()) {
+      html +=
+          "<h3>What could be learnt</h3><p>Each on the calibration part, after its calibration; the lowest log loss is "
+          "kept.</p><table><tr><th>loss<th>rounds<th>log loss<th>NDCG@10 in requests<th></tr>";
+      for (const TriedLoss& t : o.tried)
+        html += fmt::format("<tr><td>{}</td><td>{}</td><td>{:.5f}</td><td>{:.4f}</td><td>{}</td></tr>", t.loss,
+                            t.rounds, t.log_loss, t.ndcg, t.kept ? "kept" : "");
       html += "</table>";
     }
     if (!o.position_bias.places.empty()) {

@@ -28,6 +28,15 @@ struct FeatureImportance {
   double shap;  // Mean of |SHAP value| over a sample of the rows: how far it moves a margin. NaN: not measured.
 };
 
+// One of the losses that an objective could learn by, judged on the calibration part.
+struct TriedLoss {
+  std::string loss;  // "rank:ndcg".
+  int rounds = 0;
+  double log_loss = 0;  // Of calibrated probabilities, cross-fitted; the lowest is kept.
+  double ndcg = 0;      // Within requests.
+  bool kept = false;
+};
+
 struct ObjectiveReport {
   std::string name;
   BinaryMetrics metrics;
@@ -37,8 +46,9 @@ struct ObjectiveReport {
   std::vector<LiftBin> lift;        // By tenths.
   std::vector<SliceReport> slices;  // Worst first (SortWorstFirst).
   std::vector<FeatureImportance> importance;
-  PositionBias position_bias;  // Without places: not asked for.
-  BinaryMetrics difference;    // To `against`: this model's minus that one's, paired.
+  PositionBias position_bias;    // Without places: not asked for.
+  std::vector<TriedLoss> tried;  // Of training, when there was a choice.
+  BinaryMetrics difference;      // To `against`: this model's minus that one's, paired.
 };
 
 struct EvaluationReport {

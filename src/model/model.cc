@@ -21,7 +21,10 @@ Status CheckForest(const ObjectiveModel& entry, std::size_t columns) {
   const bool xgboost = forest.maker == Forest::Maker::kXgboost;
   // LightGBM names no objective where the gradients were its caller's.
   const char* valid = xgboost ? "binary:logistic" : entry.softmax ? "" : "binary";
-  if (forest.objective == valid && forest.classes == 1 && forest.link_scale == 1 && forest.average_over == 0) return {};
+  const bool ranks =
+      xgboost && !entry.softmax && (forest.objective == "rank:ndcg" || forest.objective == "rank:pairwise");
+  if ((ranks || forest.objective == valid) && forest.classes == 1 && forest.link_scale == 1 && forest.average_over == 0)
+    return {};
   return Error{ErrorCode::kInvalidArgument, "the forest of " + entry.name + " is of '" + forest.objective +
                                                 "'; valid is '" + valid + "', with one margin a row"};
 }

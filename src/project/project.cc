@@ -33,13 +33,23 @@ Result<std::vector<ObjectiveConfig>> ReadObjectives(Config& config, const Featur
     if (!o.softmax && link != "logistic") table.Fail("link", "is '" + link + "'; valid are logistic and softmax");
     if (o.softmax && population.ok() && population.value() != EventType::kFeedImpression)
       table.Fail("link", "is softmax, which compares the items of a request; its population must be feed.impression");
+    o.learn = table.Strings("learn", {});
+    for (const std::string& loss : o.learn) {
+      if (std::ranges::find(kLossNames, loss) == std::end(kLossNames))
+        table.Fail("learn", "has '" + loss + "'; valid are logistic, softmax, rank:ndcg and rank:pairwise");
+      if (loss != kLossNames[0] && population.ok() && population.value() != EventType::kFeedImpression)
+        table.Fail("learn",
+                   "has " + loss + ", which compares the items of a request; the population must be feed.impression");
+    }
+    if (!o.learn.empty() && table.Has("link"))
+      table.Fail("learn", "is beside link; softmax is one of what it can have");
     o.calibrate_by = table.String("calibrate_by", "");
     const auto by = std::ranges::find_if(features.features, [&](const BoundFeature& f) {
       return f.view->spec().name == o.calibrate_by && f.view->spec().categorical;
     });
     if (!o.calibrate_by.empty() && by == features.features.end())
       table.Fail("calibrate_by", "is '" + o.calibrate_by + "'; valid is a [[feature]] whose values are categories");
-    if (!o.calibrate_by.empty() && o.softmax)
+    if (!o.calibrate_by.empty() && (o.softmax || std::ranges::find(o.learn, "softmax") != o.learn.end()))
       table.Fail("calibrate_by", "is not for softmax links: the items of a request share one click, whatever they are");
     if (!population.ok()) table.Fail("population", population.error().message);
     if (!label.ok()) table.Fail("label", label.error().message);

@@ -139,6 +139,7 @@ TEST_F(CallerTrainerTest, TheRowsOfARequestFollowOneAnother) {
   const Sample s = RandomSample(4, 700);
   TrainMatrix m = s.matrix();
   m.requests = s.groups.get();
+  m.loss = Loss::kSoftmax;
   ExpectTheSame(s.rows, m, nullptr, {.depth = 3, .eta = 0.3, .max_rounds = 10});
 }
 

@@ -144,21 +144,18 @@ std::vector<Calibrator> CrossFit(Calibrator::Kind kind, std::span<const float> m
   return of_fold;
 }
 
-// The kind with the lowest log loss.
-Calibrator::Kind Choose(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users) {
+// The kind with the lowest log loss, and that, summed up.
+std::pair<Calibrator::Kind, double> Choose(std::span<const float> margins, std::span<const float> labels,
+                                           std::span<const Key> users) {
   const auto positives = std::ranges::count(labels, 1.0f);
-  Calibrator::Kind chosen = Calibrator::Kind::kNone;
-  double lowest = INFINITY;
+  std::pair<Calibrator::Kind, double> chosen{Calibrator::Kind::kNone, INFINITY};
   for (const auto kind :
        {Calibrator::Kind::kNone, Calibrator::Kind::kPlatt, Calibrator::Kind::kBeta, Calibrator::Kind::kIsotonic}) {
     if (kind == Calibrator::Kind::kIsotonic && positives < 1000) continue;
     const std::vector<Calibrator> of_fold = CrossFit(kind, margins, labels, users);
     double loss = 0;
     for (std::size_t i = 0; i < margins.size(); ++i) loss += LogLoss(of_fold[users[i] % kFolds], margins[i], labels[i]);
-    if (loss < lowest) {
-      lowest = loss;
-      chosen = kind;
-    }
+    if (loss < chosen.second) chosen = {kind, loss};
   }
   return chosen;
 }
@@ -188,7 +185,11 @@ bool IsBetter(const std::vector<Calibrator>& of_fold, const std::vector<Calibrat
 
 Calibrator FitCalibrator(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users) {
   if (std::ranges::count(labels, 1.0f) < 20) return {};
-  return FitCalibratorOf(Choose(margins, labels, users), margins, labels);
+  return FitCalibratorOf(Choose(margins, labels, users).first, margins, labels);
+}
+
+double CrossFitLogLoss(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users) {
+  return Choose(margins, labels, users).second / static_cast<double>(margins.size());
 }
 
 std::map<float, Calibrator> FitSliceCalibrators(const Calibrator& pooled, std::span<const float> margins,
@@ -207,7 +208,7 @@ std::map<float, Calibrator> FitSliceCalibrators(const Calibrator& pooled, std::s
   for (const auto& [code, rows] : slices) {
     const auto positives = std::ranges::count(rows.labels, 1.0f);
     if (std::min(positives, std::ssize(rows.labels) - positives) < kLeastOfSlice) continue;
-    const Calibrator::Kind kind = Choose(rows.margins, rows.labels, rows.users);
+    const Calibrator::Kind kind = Choose(rows.margins, rows.labels, rows.users).first;
     if (IsBetter(CrossFit(kind, rows.margins, rows.labels, rows.users), of_all, rows))
       own[code] = FitCalibratorOf(kind, rows.margins, rows.labels);
   }

@@ -13,6 +13,9 @@ namespace gfr {
 
 Calibrator FitCalibrator(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users);
 
+// The mean log loss of that in the cross-fit.
+double CrossFitLogLoss(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users);
+
 // Of the rows with each code in `slice` (one a row, NaN: none): their own, chosen likewise among them alone, when in
 // the cross-fit its log loss on these rows is lower than that of one of `pooled`'s kind which is fitted on all, by more
 // than 1.96 standard errors (by user): of many slices that are alike, a few would look better by chance. Codes with

@@ -62,6 +62,12 @@ LossSum SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector
   return sum_of;
 }
 
+Status RefuseRanking(const TrainMatrix& train, const char* who) {
+  if (!IsRanking(train.loss)) return {};
+  return Error{ErrorCode::kInvalidArgument, std::string("[[objective]] learn has ") + LossName(train.loss) +
+                                                ", which XGBoost learns in one process, and " + who + " does not"};
+}
+
 Result<std::unique_ptr<ForestTrainer>> LoadForestTrainer(Forest::Maker engine) {
   if (engine == Forest::Maker::kLightgbm) {
     GFR_ASSIGN(auto trainer, LightgbmTrainer::Load(FindLightgbmLibrary()));

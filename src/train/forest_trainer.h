@@ -40,6 +40,13 @@ class DenseRows final : public MatrixRows {
   std::size_t columns_, done_ = 0;
 };
 
+// What a forest learns. Ranking within a request knows no level: a calibrator makes its margins probabilities.
+enum class Loss : std::uint8_t { kLogistic, kSoftmax, kRankNdcg, kRankPairwise };
+inline constexpr const char* kLossNames[] = {"logistic", "softmax", "rank:ndcg", "rank:pairwise"};
+inline const char* LossName(Loss loss) { return kLossNames[static_cast<int>(loss)]; }
+inline Loss LossOfLink(bool softmax) { return softmax ? Loss::kSoftmax : Loss::kLogistic; }
+inline bool IsRanking(Loss loss) { return loss >= Loss::kRankNdcg; }
+
 struct TrainMatrix {
   std::shared_ptr<MatrixRows> rows;
   std::size_t count, columns;
@@ -50,7 +57,9 @@ struct TrainMatrix {
   double negatives = 1;
   std::span<const std::uint8_t> categorical = {};  // One a column: its values are codes; empty: none. XGBoost reads
                                                    // codes as numbers, LightGBM splits them by sets.
-  const RequestGroups* requests = nullptr;         // Learn the softmax within each (softmax_link.h); null: logistic.
+  // The rows of each request, for all but the logistic loss; to rank, those of a request lie together.
+  const RequestGroups* requests = nullptr;
+  Loss loss = Loss::kLogistic;
 };
 
 // [train], by XGBoost's names; LightgbmParameters says what LightGBM makes of them.
@@ -83,14 +92,17 @@ struct LossSum {
 LossSum SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector<float>* gradient,
                          std::vector<float>* hessian);
 
+// kInvalidArgument when the matrix is to be ranked, which `who` cannot learn.
+Status RefuseRanking(const TrainMatrix& train, const char* who);
+
 class ForestTrainer {
  public:
   virtual ~ForestTrainer() = default;
 
-  // With `validation`: early stopping on its log loss, the best rounds are kept. Without: max_rounds (fewer of
-  // LightGBM, which ends when it finds no further split). With `requests` (of both or none): gradient n p - y and
-  // hessian n p (1 - p), p the row's share of its request's n positives, by weight; the log loss is then the mean over
-  // positives of -ln p. A request without a positive teaches nothing.
+  // With `validation`: early stopping on its log loss (to rank: on 1 - NDCG, which then stands for it), the best rounds
+  // are kept. Without: max_rounds (fewer of LightGBM, which ends when it finds no further split). With the softmax
+  // loss: gradient n p - y and hessian n p (1 - p), p the row's share of its request's n positives, by weight; the log
+  // loss is then the mean over positives of -ln p. A request without a positive teaches nothing.
   virtual Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation,
                                       const ForestParams& params,
                                       const std::function<void(int round, double log_loss)>& progress) const = 0;

@@ -191,6 +191,16 @@ print(repr(float(-np.log(shares(m)[y == 1]).mean())), *m.tolist())
   }
 }
 
+TEST_F(LightgbmTest, RankingIsRefusedByName) {
+  const RequestRows rows = RandomRequests(12, 50);
+  TrainMatrix m = rows.grouped();
+  m.loss = Loss::kRankPairwise;
+  const auto refused = engine->Train(m, nullptr, {}, [](int, double) {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message,
+              testing::HasSubstr("rank:pairwise, which XGBoost learns in one process, and LightGBM"));
+}
+
 TEST_F(LightgbmTest, ImportanceEqualsLightgbmsFromPython) {
   const LabelledRows rows = RandomRows(15, 800);
   const TrainedForest trained = Train(Coded(rows), nullptr, {.depth = 4, .max_rounds = 30});

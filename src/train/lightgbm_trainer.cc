@@ -18,7 +18,7 @@ std::string ParameterText(const TrainMatrix& train, const ForestParams& p) {
   for (const auto& [name, value] : LightgbmParameters(p)) {
     // The softmax's gradients are ours.
     const bool objective = name == "objective" || name == "metric";
-    text += " " + name + "=" + (train.requests && objective ? "none" : value);
+    text += " " + name + "=" + (train.loss == Loss::kSoftmax && objective ? "none" : value);
   }
   for (std::size_t k = 0; k < train.categorical.size(); ++k) {
     if (train.categorical[k]) categories += (categories.empty() ? "" : ",") + std::to_string(k);
@@ -162,6 +162,7 @@ Result<TrainedForest> LightgbmTrainer::Train(const TrainMatrix& train, const Tra
       return Error{ErrorCode::kInvalidArgument,
                    std::to_string(m->count) + " rows are more than LightGBM reads, which is 2^31 - 1"};
   }
+  GFR_TRY(RefuseRanking(train, "LightGBM"));
   const std::string parameters = ParameterText(train, p);
   LibraryHandle d(api_->LGBM_DatasetFree), v(api_->LGBM_DatasetFree), booster(api_->LGBM_BoosterFree);
   // Where negatives were left out, training begins at their log odds, and the forest with those of all rows.
@@ -176,7 +177,7 @@ Result<TrainedForest> LightgbmTrainer::Train(const TrainMatrix& train, const Tra
     GFR_TRY(Fill(*api_, *validation, base, v.handle));
     GFR_TRY(api_->Check(api_->LGBM_BoosterAddValidData(booster.handle, v.handle)));
   }
-  const bool softmax = train.requests != nullptr;
+  const bool softmax = train.loss == Loss::kSoftmax;
   std::vector<float> margins, gradient(softmax ? train.count : 0), hessian(gradient.size());
   double best_loss = INFINITY;
   int best_rounds = validation ? 1 : p.max_rounds;

@@ -46,6 +46,26 @@ void Weigh(const SampleConfig& sample, const ObjectiveRows& all, Part& part) {
   }
 }
 
+// The rows of a request together, requests in the order of their first.
+void PutTogether(Part& part) {
+  std::vector<std::uint32_t> order;
+  for (std::size_t g = 0; g < part.groups->size(); ++g) {
+    const auto rows = part.groups->rows(g);
+    order.insert(order.end(), rows.begin(), rows.end());
+  }
+  const auto arrange = [&](auto& values) {
+    auto old = values;
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = old[order[i]];
+  };
+  arrange(part.places);
+  arrange(part.labels);
+  arrange(part.weights);
+  arrange(part.users);
+  arrange(part.requests);
+  arrange(part.lines);
+  part.groups = std::make_unique<const RequestGroups>(part.requests);
+}
+
 }  // namespace
 
 void Part::Read(std::size_t first, std::size_t count, std::vector<float>& out) const {
@@ -70,12 +90,13 @@ TrainMatrix Part::matrix() const {
           .weights = weights.empty() ? nullptr : weights.data(),
           .negatives = negatives,
           .categorical = model->categorical,
-          .requests = groups.get()};
+          .requests = groups.get(),
+          .loss = loss};
 }
 
-Part Select(const ObjectiveRows& all, bool softmax, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
+Part Select(const ObjectiveRows& all, Loss loss, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
             const SampleConfig& sample) {
-  Part part{.all = &all, .model = &model, .columns = model.columns.size(), .negatives = sample.negatives};
+  Part part{.all = &all, .model = &model, .loss = loss, .columns = model.columns.size(), .negatives = sample.negatives};
   std::uint64_t line = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all.arrival_ms[i] < from_ms || all.arrival_ms[i] >= to_ms) continue;
@@ -90,7 +111,8 @@ Part Select(const ObjectiveRows& all, bool softmax, const Model& model, std::int
     part.lines.push_back(static_cast<int>(line) - 1);
   }
   Weigh(sample, all, part);
-  if (softmax) part.groups = std::make_unique<const RequestGroups>(part.requests);
+  if (loss != Loss::kLogistic) part.groups = std::make_unique<const RequestGroups>(part.requests);
+  if (IsRanking(loss)) PutTogether(part);
   return part;
 }
 

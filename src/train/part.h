@@ -26,11 +26,12 @@ inline constexpr SampleConfig kAllAlike;
 struct Part {
   const ObjectiveRows* all = nullptr;
   const Model* model = nullptr;
-  std::vector<std::uint32_t> places;   // Of its rows in `all`, rising.
+  std::vector<std::uint32_t> places;   // Of its rows in `all`, rising but to rank.
   std::vector<float> labels, weights;  // No weights: 1 each.
   std::vector<Key> users, requests;
   std::vector<int> lines;                       // Of its event, from 0.
-  std::unique_ptr<const RequestGroups> groups;  // For the softmax link; else null.
+  std::unique_ptr<const RequestGroups> groups;  // For the softmax and to rank; else null.
+  Loss loss = Loss::kLogistic;
   std::size_t columns = 0;
   double negatives = 1;
 
@@ -42,8 +43,9 @@ struct Part {
   TrainMatrix matrix() const;  // REQUIRES: it does not outlive this.
 };
 
-// The rows of [from, to). REQUIRES: `all` and `model` outlive the part; fewer than 2^32 rows.
-Part Select(const ObjectiveRows& all, bool softmax, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
+// The rows of [from, to), as `loss` wants them: to rank, those of a request together. REQUIRES: `all` and `model`
+// outlive the part; fewer than 2^32 rows.
+Part Select(const ObjectiveRows& all, Loss loss, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
             const SampleConfig& sample = kAllAlike);
 
 }  // namespace gfr

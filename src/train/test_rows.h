@@ -44,6 +44,7 @@ struct RequestRows : LabelledRows {
   TrainMatrix grouped() const {
     TrainMatrix m = matrix();
     m.requests = groups.get();
+    m.loss = Loss::kSoftmax;
     return m;
   }
 };

@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "score/scorer.h"
 #include "train/fit_calibrator.h"
+#include "train/part.h"
 #include "train/test_rows.h"
 #include "train/xgboost_api.h"
 #include "train/xgboost_trainer.h"
@@ -90,6 +91,79 @@ print(repr(float(-np.log(shares(m)[y == 1]).mean())), *m.tolist())
     ASSERT_TRUE(reference >> margin);
     ASSERT_NEAR(mine.value()[i], margin, 1e-4) << i;
   }
+}
+
+TEST_F(TrainTest, RankingWithinRequestsEqualsXgboostsFromPython) {
+  RequestRows rows = RandomRequests(21, 600);
+  const TestFolder folder;
+  std::ofstream(folder / "x.f32", std::ios::binary)
+      .write(reinterpret_cast<const char*>(rows.values.data()), static_cast<std::streamsize>(4 * rows.values.size()));
+  std::vector<float> weights;
+  {
+    std::ofstream file(folder / "rows.txt");
+    for (std::size_t i = 0; i < rows.labels.size(); ++i) {
+      weights.push_back(0.5f + static_cast<float>(rows.request[i] % 3));
+      file << rows.labels[i] << " " << rows.request[i] << " " << weights[i] << "\n";
+    }
+  }
+  std::istringstream reference(RunPython(folder, R"(
+import numpy as np, xgboost as xgb
+y, g, w = np.loadtxt("rows.txt").T
+x = np.fromfile("x.f32", np.float32).reshape(len(y), -1)
+first = np.r_[True, g[1:] != g[:-1]]
+for loss in ("rank:ndcg", "rank:pairwise"):
+    d = xgb.QuantileDMatrix(x, y, qid=g.astype(np.uint32))  # Quantiles of rows that count alike.
+    d.set_weight(w[first])
+    seen = {}
+    b = xgb.train(dict(objective=loss, eval_metric="ndcg", max_depth=3, eta=0.3, tree_method="hist", base_score=0.0, max_bin=256, seed=7, min_child_weight=0.1),
+                  d, 15, evals=[(d, "d")], evals_result=seen, verbose_eval=False)
+    best = int(np.argmax(seen["d"]["ndcg"]))
+    print(repr(1 - seen["d"]["ndcg"][best]), *b.predict(xgb.DMatrix(x), iteration_range=(0, best + 1)).tolist())
+)"));
+  for (const Loss loss : {Loss::kRankNdcg, Loss::kRankPairwise}) {
+    TrainMatrix m = rows.grouped();
+    m.loss = loss;
+    m.weights = weights.data();
+    const auto ragged = std::make_shared<RaggedRows>(rows.values, kColumns);  // Batches end within requests.
+    m.rows = ragged;
+    const auto trained =
+        engine->Train(m, &m, {.depth = 3, .eta = 0.3, .max_rounds = 15, .early_stopping = 15, .min_child_weight = 0.1},
+                      [](int, double) {});
+    ASSERT_TRUE(trained.ok()) << trained.error().message;
+    const Forest forest = ParseForest(trained.value().bytes).value();
+    EXPECT_EQ(forest.objective, LossName(loss));
+    double least = 0, margin = 0;
+    reference >> least;
+    EXPECT_NEAR(trained.value().best_log_loss, least, 1e-5);
+    std::vector<float> mine(m.count);
+    Scorer::Make(forest).value()->Margins(rows.values.data(), m.count, kColumns, mine.data());
+    for (std::size_t i = 0; i < m.count; ++i) {
+      ASSERT_TRUE(reference >> margin);
+      ASSERT_NEAR(mine[i], margin, 1e-4) << LossName(loss) << " " << i;
+    }
+  }
+}
+
+TEST(Select, PutsTheRowsOfARequestTogetherToRank) {
+  ObjectiveRows all;
+  for (const Key request : {7, 3, 7, 5, 3, 7}) {
+    all.request.push_back(request);
+    all.features.push_back(static_cast<float>(all.size()));
+    all.offset.push_back(all.size());
+    all.user.push_back(request + 100);
+    all.arrival_ms.push_back(static_cast<std::int64_t>(1000 * all.size()));
+    all.label.push_back(all.size() == 2);
+  }
+  const Model model{.columns = {"f"}, .categorical = {0}, .categories = {{}}};
+  const Part part = Select(all, Loss::kRankNdcg, model, INT64_MIN, INT64_MAX, {.half_life_ms = 1000});
+  EXPECT_THAT(part.requests, testing::ElementsAre(7, 7, 7, 3, 3, 5));
+  EXPECT_THAT(part.users, testing::ElementsAre(107, 107, 107, 103, 103, 105));
+  EXPECT_THAT(part.places, testing::ElementsAre(0, 2, 5, 1, 4, 3));
+  EXPECT_THAT(part.labels, testing::ElementsAre(0, 1, 0, 0, 0, 0));
+  EXPECT_THAT(part.weights, testing::ElementsAre(0.03125f, 0.125f, 1, 0.0625f, 0.5f, 0.25f));
+  const TrainMatrix m = part.matrix();
+  EXPECT_THAT(m.rows->Next().value(), testing::ElementsAre(0, 2, 5, 1, 4, 3));
+  EXPECT_THAT(m.requests->GroupOfRows(), testing::ElementsAre(0, 0, 0, 1, 1, 2));
 }
 
 TEST_F(TrainTest, TheSoftmaxKnowsTheShareOfAClickBetterThanALogisticForest) {

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "evaluate/binary_metrics.h"
+#include "evaluate/grouped_metrics.h"
 #include "evaluate/ranking_metrics.h"
 #include "model/encode.h"
 #include "score/scorer.h"
@@ -110,13 +111,18 @@ std::size_t RankingObjective(const std::vector<ObjectiveConfig>& objectives) {
 struct Fitted {
   ObjectiveModel objective;
   int rounds;
+  Loss loss = Loss::kLogistic;
+  std::vector<TriedLoss> tried = {};  // With several losses to choose from.
 };
 
-Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, const Model& model, const Boundaries& b,
-                   const TrainConfig& train, const ForestTrainer& engine, bool quiet) {
-  const Part fit = Select(rows, config.softmax, model, b.begin, b.validation - config.window_ms, train.sample);
-  const Part stop = Select(rows, config.softmax, model, b.validation, b.calibration);
-  const Part calibrate = Select(rows, config.softmax, model, b.calibration, b.calibration_end);
+// Learns by one loss. `judged`, when wanted: how good it is on the calibration part.
+Result<Fitted> FitBy(Loss loss, const ObjectiveRows& rows, const ObjectiveConfig& config, const Model& model,
+                     const Boundaries& b, const TrainConfig& train, const ForestTrainer& engine, bool quiet,
+                     TriedLoss* judged) {
+  const bool softmax = loss == Loss::kSoftmax;
+  const Part fit = Select(rows, loss, model, b.begin, b.validation - config.window_ms, train.sample);
+  const Part stop = Select(rows, loss, model, b.validation, b.calibration);
+  const Part calibrate = Select(rows, LossOfLink(softmax), model, b.calibration, b.calibration_end);
   const auto positives = [](const Part& p) { return std::ranges::count(p.labels, 1.0f); };
   for (const Part* part : {&fit, &stop, &calibrate}) {
     if (positives(*part) < 10 || positives(*part) == static_cast<std::ptrdiff_t>(part->size())) {
@@ -130,23 +136,52 @@ Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, con
     }
   }
   const TrainMatrix validation = stop.matrix();
-  const auto progress = [&](int round, double loss) {
+  const auto progress = [&](int round, double value) {
     if (!quiet && round % 50 == 0)
-      std::fprintf(stderr, "train %s: round %d, log loss %.5f\n", config.name.c_str(), round, loss);
+      std::fprintf(stderr, "train %s%s%s: round %d, %s %.5f\n", config.name.c_str(), judged ? " by " : "",
+                   judged ? LossName(loss) : "", round, IsRanking(loss) ? "1 - NDCG" : "log loss", value);
   };
   GFR_ASSIGN(TrainedForest trained, engine.Train(fit.matrix(), &validation, train.params, progress));
-  Fitted fitted{.objective = {.name = config.name, .softmax = config.softmax}, .rounds = trained.rounds};
+  Fitted fitted{.objective = {.name = config.name, .softmax = softmax}, .rounds = trained.rounds, .loss = loss};
   GFR_ASSIGN(fitted.objective.forest, ParseForest(trained.bytes));
   fitted.objective.forest_bytes = std::move(trained.bytes);
   Calibrate(config, calibrate, fitted.objective.forest, &fitted.objective);
+  if (judged) {
+    const std::vector<float> margins = Margins(fitted.objective.forest, calibrate);
+    *judged = {.loss = LossName(loss),
+               .rounds = trained.rounds,
+               .log_loss = CrossFitLogLoss(margins, calibrate.labels, calibrate.users),
+               .ndcg = MeasureByGroup({margins, calibrate.labels, calibrate.users}, calibrate.requests, kReportedRanks,
+                                      0, kSeed)
+                           .ndcg.value};
+  }
   return fitted;
 }
 
+// Learns by each loss to choose from, and keeps the one whose calibrated probabilities have the lowest log loss on the
+// calibration part, cross-fitted: that is what value formulas read, and it judges order and level alike.
+Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, const Model& model, const Boundaries& b,
+                   const TrainConfig& train, const ForestTrainer& engine, bool quiet) {
+  if (config.learn.empty())
+    return FitBy(LossOfLink(config.softmax), rows, config, model, b, train, engine, quiet, nullptr);
+  std::vector<TriedLoss> tried;
+  Fitted best{};
+  for (const std::string& name : config.learn) {
+    const auto loss = static_cast<Loss>(std::ranges::find(kLossNames, name) - std::begin(kLossNames));
+    TriedLoss& judged = tried.emplace_back();
+    GFR_ASSIGN(Fitted one, FitBy(loss, rows, config, model, b, train, engine, quiet, &judged));
+    if (tried.size() > 1 && !(judged.log_loss < std::ranges::find(tried, true, &TriedLoss::kept)->log_loss)) continue;
+    for (TriedLoss& other : tried) other.kept = &other == &judged;
+    best = std::move(one);
+  }
+  best.tried = std::move(tried);
+  return best;
+}
+
 // Trains `rounds` rounds on the rows of [from, to); `bytes` gets the forest as its engine wrote it, when it is wanted.
-Result<Forest> Refit(const ObjectiveRows& rows, bool softmax, const Model& model, std::int64_t from_ms,
-                     std::int64_t to_ms, int rounds, const TrainConfig& train, const ForestTrainer& engine,
-                     std::string* bytes) {
-  const Part part = Select(rows, softmax, model, from_ms, to_ms, train.sample);
+Result<Forest> Refit(const ObjectiveRows& rows, Loss loss, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
+                     int rounds, const TrainConfig& train, const ForestTrainer& engine, std::string* bytes) {
+  const Part part = Select(rows, loss, model, from_ms, to_ms, train.sample);
   ForestParams params = train.params;
   params.max_rounds = rounds;
   GFR_ASSIGN(TrainedForest trained, engine.Train(part.matrix(), nullptr, params, [](int, double) {}));
@@ -322,7 +357,7 @@ BinaryMetrics Difference(const Model& against, const std::string& objective, con
                          const BinaryRows& rows) {
   for (const ObjectiveModel& other : against.objectives) {
     if (other.name != objective) continue;
-    const Part part = Select(all, other.softmax, against, range.from_ms, range.to_ms);
+    const Part part = Select(all, LossOfLink(other.softmax), against, range.from_ms, range.to_ms);
     const std::vector<float> probability = Probabilities(other, part);
     return CompareBinary({probability, rows.label, rows.user}, rows.probability, kReplicates, kSeed);
   }
@@ -356,7 +391,7 @@ Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<
     model.objectives = {fitted.value().objective};
     if (train.refit) {  // As what is served: the chosen rounds, on all rows whose labels were there before the fold.
       GFR_ASSIGN(model.objectives[0].forest,
-                 Refit(data.objectives[o], objectives[o].softmax, dictionary, b.begin, b.test - objectives[o].window_ms,
+                 Refit(data.objectives[o], fitted.value().loss, dictionary, b.begin, b.test - objectives[o].window_ms,
                        fitted.value().rounds, train, engine, nullptr));
     }
     const Ranked ranked = RankSlates(model, data, b.test, b.end);
@@ -425,8 +460,12 @@ Result<TrainConfig> TrainConfig::Read(Config& project) {
   train.leave_out.users = dataset.Strings("leave_out_users", {});
   if (sample.negatives < 1) {
     for (Config& objective : project.Tables("objective")) {
-      if (objective.String("link", "") == "softmax")
-        dataset.Fail("negatives", "is below 1, but an objective's link is softmax, which needs whole requests");
+      const auto learn = objective.Strings("learn", {});
+      if (objective.String("link", "") == "softmax" ||
+          std::ranges::any_of(learn, [](const std::string& loss) { return loss != kLossNames[0]; }))
+        dataset.Fail(
+            "negatives",
+            "is below 1, but an objective's link is softmax, or it learns within requests, which must be whole");
     }
   }
   GFR_TRY(dataset.Finish());
@@ -453,7 +492,8 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     for (const ObjectiveModel& objective : model.objectives) {
       if (objective.name != objectives[o].name) continue;
-      const Part part = Select(data.objectives[o], objective.softmax, model, ranges[o].from_ms, ranges[o].to_ms);
+      const Part part =
+          Select(data.objectives[o], LossOfLink(objective.softmax), model, ranges[o].from_ms, ranges[o].to_ms);
       const std::vector<float> probability = Probabilities(objective, part);
       const BinaryRows rows{probability, part.labels, part.users};
       ObjectiveReport entry;
@@ -517,8 +557,10 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
     model.card[objectives[o].name + ".test_to_ms"] = std::to_string(test[o].to_ms);
     stage("train " + objectives[o].name, data.objectives[o].size());
     model.card[objectives[o].name + ".rounds"] = std::to_string(fitted.back().rounds);
+    if (!fitted.back().tried.empty()) model.card[objectives[o].name + ".learnt"] = LossName(fitted.back().loss);
   }
   trained.report = EvaluateModel(model, data, objectives, test, &engine);
+  for (std::size_t o = 0; o < objectives.size(); ++o) trained.report.objectives[o].tried = fitted[o].tried;
   std::uint64_t judged = 0;
   for (const ObjectiveReport& o : trained.report.objectives) judged += o.metrics.rows;
   stage("evaluate", judged);
@@ -529,11 +571,12 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
     // Calibration of the refit: predictions that were out of time for the forest before it.
     // The dictionaries stay those of the first fit, so that its predictions and the refit read the same columns.
     for (std::size_t o = 0; o < objectives.size(); ++o) {
-      const Part late = Select(data.objectives[o], objectives[o].softmax, model, parts[o].calibration, parts[o].end);
+      const Part late = Select(data.objectives[o], LossOfLink(fitted[o].objective.softmax), model, parts[o].calibration,
+                               parts[o].end);
       Calibrate(objectives[o], late, fitted[o].objective.forest, &model.objectives[o]);
       GFR_ASSIGN(model.objectives[o].forest,
-                 Refit(data.objectives[o], objectives[o].softmax, model, parts[o].begin, INT64_MAX, fitted[o].rounds,
-                       config, engine, &model.objectives[o].forest_bytes));
+                 Refit(data.objectives[o], fitted[o].loss, model, parts[o].begin, INT64_MAX, fitted[o].rounds, config,
+                       engine, &model.objectives[o].forest_bytes));
       stage("refit " + objectives[o].name, data.objectives[o].size());
     }
   }
@@ -571,7 +614,7 @@ Result<std::vector<Trials::Outcome>> Trials::Run(int fold, const TrainConfig& co
     const ObjectiveRows& rows = data_.objectives[o];
     const Boundaries b = Split(data_, rows, objectives_[o].window_ms, split_, end_share);
     GFR_ASSIGN(const Fitted fitted, Fit(rows, objectives_[o], dictionary, b, config, engine, /*quiet=*/true));
-    const Part part = Select(rows, objectives_[o].softmax, dictionary, b.test, b.end);
+    const Part part = Select(rows, LossOfLink(fitted.objective.softmax), dictionary, b.test, b.end);
     const std::vector<float> probability = Probabilities(fitted.objective, part);
     const BinaryMetrics metrics = MeasureBinary({probability, part.labels, part.users}, 0, kSeed);
     if (!std::isfinite(metrics.normalised_entropy.value))
@@ -600,7 +643,7 @@ Result<TrainedModel> Recalibrate(const Model& model, const Dataset& data,
       if (objective.name != objectives[o].name) continue;
       const std::int64_t from_ms = refit->second == "true" ? std::stoll(until->second) - objectives[o].window_ms + 1
                                                            : TestRange(model, objective.name).from_ms;
-      const Part fresh = Select(rows, objective.softmax, model, from_ms, INT64_MAX);
+      const Part fresh = Select(rows, LossOfLink(objective.softmax), model, from_ms, INT64_MAX);
       const auto positives = std::ranges::count(fresh.labels, 1.0f);
       if (positives < 100 || static_cast<std::ptrdiff_t>(fresh.size()) - positives < 100)
         return Error{
@@ -610,7 +653,7 @@ Result<TrainedModel> Recalibrate(const Model& model, const Dataset& data,
                 " positives that the model has not learnt from; 100 of each class are needed: import more days"};
       const auto first = std::ranges::lower_bound(rows.arrival_ms, from_ms) - rows.arrival_ms.begin();
       later[o].from_ms = rows.arrival_ms[(static_cast<std::size_t>(first) + rows.size()) / 2];
-      const Part early = Select(rows, objective.softmax, model, from_ms, later[o].from_ms);
+      const Part early = Select(rows, LossOfLink(objective.softmax), model, from_ms, later[o].from_ms);
       Calibrate(objectives[o], early, objective.forest, &half.objectives[m]);
       Calibrate(objectives[o], fresh, objective.forest, &made.model.objectives[m]);
     }

@@ -159,7 +159,8 @@ TrainMatrix MatrixShare::matrix() {
           .labels = labels_.data(),
           .weights = job_.weights ? weights_.data() : nullptr,
           .negatives = job_.negatives,
-          .requests = groups_.get()};
+          .requests = groups_.get(),
+          .loss = LossOfLink(groups_ != nullptr)};
 }
 
 }  // namespace gfr

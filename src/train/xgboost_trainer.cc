@@ -13,11 +13,11 @@
 namespace gfr {
 namespace {
 
-// NumPy's array interface of a float array.
-std::string Interface(const float* data, std::size_t rows, std::size_t columns) {
+// NumPy's array interface of an array, by default of floats.
+std::string Interface(const void* data, std::size_t rows, std::size_t columns, const char* type = "<f4") {
   std::string shape = std::to_string(rows) + (columns > 0 ? "," + std::to_string(columns) : "");
   return "{\"data\":[" + std::to_string(reinterpret_cast<std::uintptr_t>(data)) + ",true],\"shape\":[" + shape +
-         "],\"typestr\":\"<f4\",\"version\":3}";
+         "],\"typestr\":\"" + type + "\",\"version\":3}";
 }
 
 // What XGBoost reads a matrix through.
@@ -41,12 +41,25 @@ struct Batches {
     }
     GFR_TRY(give(rows));
     GFR_TRY(set("label", m.labels + done, count));
-    if (m.weights) GFR_TRY(set("weight", m.weights + done, count));
+    if (m.weights && !IsRanking(m.loss)) GFR_TRY(set("weight", m.weights + done, count));
     if (base_margin) GFR_TRY(set("base_margin", base_margin + done, count));
     done += count;
     return true;
   }
 };
+
+// Which request each row is of, and what each request weighs: as its first row. Only to rank.
+Status SetRequests(const XgboostApi& api, const TrainMatrix& m, void* matrix) {
+  if (!IsRanking(m.loss)) return {};
+  const std::vector<std::uint32_t> request = m.requests->GroupOfRows();
+  GFR_TRY(api.Check(
+      api.XGDMatrixSetInfoFromInterface(matrix, "qid", Interface(request.data(), m.count, 0, "<u4").c_str())));
+  if (!m.weights) return {};
+  std::vector<float> weights;
+  for (std::size_t g = 0; g < m.requests->size(); ++g) weights.push_back(m.weights[m.requests->rows(g)[0]]);
+  return api.Check(
+      api.XGDMatrixSetInfoFromInterface(matrix, "weight", Interface(weights.data(), weights.size(), 0).c_str()));
+}
 
 // What is learnt from is kept as its quantiles, filled batch by batch.
 Status MakeQuantiles(const XgboostApi& api, const TrainMatrix& m, const float* base_margin, const ForestParams& p,
@@ -78,7 +91,8 @@ Status MakeQuantiles(const XgboostApi& api, const TrainMatrix& m, const float* b
       },
       config.c_str(), out);
   GFR_TRY(batches.status);
-  return api.Check(code);
+  GFR_TRY(api.Check(code));
+  return SetRequests(api, m, *out);
 }
 
 // What is only judged after every round is kept as values: XGBoost is slow at predicting from quantiles.
@@ -95,6 +109,7 @@ Status MakeValues(const XgboostApi& api, const TrainMatrix& m, const ForestParam
   GFR_TRY(api.Check(
       api.XGDMatrixCreateFromDense(Interface(values.data(), m.count, m.columns).c_str(), config.c_str(), out)));
   GFR_TRY(api.Check(api.XGDMatrixSetInfoFromInterface(*out, "label", Interface(m.labels, m.count, 0).c_str())));
+  if (IsRanking(m.loss)) return SetRequests(api, m, *out);
   if (!m.weights) return {};
   return api.Check(api.XGDMatrixSetInfoFromInterface(*out, "weight", Interface(m.weights, m.count, 0).c_str()));
 }
@@ -152,11 +167,18 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   GFR_TRY(api_->Check(api_->XGBoosterCreate(matrices, validation ? 2 : 1, &booster.handle)));
   auto parameters = XgboostParameters(p);
   parameters.insert(parameters.end(), {{"nthread", std::to_string(p.threads)}, {"verbosity", "0"}});
-  for (const auto& [name, value] : parameters)
+  for (const auto& [name, value] : parameters) {
+    if (IsRanking(train.loss) && (name == "objective" || name == "eval_metric")) continue;
     GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, name.c_str(), value.c_str())));
-  const bool softmax = train.requests != nullptr;
+  }
+  const bool softmax = train.loss == Loss::kSoftmax, ranking = IsRanking(train.loss);
   // Only differences within a request matter: margins begin at 0, and no base score is estimated.
   if (softmax) GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, "base_score", "0.5")));
+  if (ranking) {
+    for (const auto& [name, value] : {std::pair{"objective", LossName(train.loss)}, {"eval_metric", "ndcg"}})
+      GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, name, value)));
+    GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, "base_score", "0")));
+  }
   if (train.negatives < 1) {
     char text[32];
     std::snprintf(text, sizeof text, "%.9g", static_cast<double>(base));
@@ -198,6 +220,7 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
       const char* text = nullptr;
       GFR_TRY(api_->Check(api_->XGBoosterEvalOneIter(booster.handle, round, &v.handle, names, 1, &text)));
       if (const char* at = std::strstr(text, "validation-logloss:")) loss = std::atof(at + 19);
+      if (const char* at = std::strstr(text, "validation-ndcg:")) loss = 1 - std::atof(at + 16);
     }
     progress(round, loss);
     if (loss < best_loss - 1e-7) {
