@@ -1,7 +1,9 @@
 """The command line: exit codes, --json, help, and the road on a small simulated market."""
 import gzip
 import json
+import shutil
 import subprocess
+import time
 import unittest
 
 import pyarrow as pa
@@ -152,6 +154,26 @@ class CommandLine(unittest.TestCase):
                 run("train", "--project", folder / name)
                 forests.append((folder / name / "data/models/feed/1/pctr.ubj").read_bytes())
             self.assertEqual(*forests)
+
+    def test_a_training_that_was_killed_goes_on_to_the_same_version(self):
+        with Folder() as folder:
+            project = folder / "p"
+            run("init", project)
+            run("simulate", "--project", project, "--users", 300, "--items", 100, "--days", 42, "--seed", 4)
+            shutil.copytree(project, folder / "whole")
+            self.assertNotIn("goes on", run("train", "--project", folder / "whole")[1])
+            self.assertFalse((folder / "whole/data/training").exists())
+            killed = subprocess.Popen([GFR, "train", "--project", project], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while len(list((project / "data/training").glob("*.forest"))) < 2:  # Of pctr and pcvr; folds and refits are to come.
+                self.assertIsNone(killed.poll(), "it ended before it was killed")
+                time.sleep(0.005)
+            killed.kill()
+            killed.wait()
+            self.assertFalse((project / "data/models/feed/1/manifest.json").exists())
+            self.assertGreaterEqual(run("train", "--project", project)[1].count("train: goes on with a forest of"), 2)
+            self.assertFalse((project / "data/training").exists())
+            for name in ("pctr.ubj", "pctr.calibration.json", "pcvr.ubj", "pcvr.calibration.json", "model.json"):
+                self.assertEqual(*[(p / "data/models/feed/1" / name).read_bytes() for p in (project, folder / "whole")], name)
 
 
 class Import(unittest.TestCase):

@@ -13,6 +13,7 @@
 #include "table/parquet_writer.h"
 #include "train/distributed_trainer.h"
 #include "train/judge_choices.h"
+#include "train/resuming_trainer.h"
 #include "train/xgboost_api.h"
 
 namespace gfr {
@@ -317,12 +318,20 @@ Result<Project::Trained> Project::Train(const DatasetOptions& options, const Wor
   GFR_ASSIGN(const Dataset data, MakeDataset(options));
   TrainConfig config = train_;
   config.params.threads = std::max(1, train_.params.threads / std::max(1, workers.local));
-  return TrainOn(data, config, engine);
+  return TrainOrGoOn(data, config, engine, "xgboost, " + std::to_string(workers.local + workers.remote) + " workers");
 }
 
 Result<Project::Trained> Project::TrainOn(const Dataset& data) {
   GFR_ASSIGN(const auto engine, LoadForestTrainer(train_.engine));
-  return TrainOn(data, *engine);
+  return TrainOrGoOn(data, train_, *engine, MakerName(train_.engine));
+}
+
+Result<Project::Trained> Project::TrainOrGoOn(const Dataset& data, const TrainConfig& config,
+                                              const ForestTrainer& engine, const std::string& name) {
+  const ResumingTrainer resuming(PosixFileSystem(), JoinPath(folder_, "data/training"), name, engine);
+  GFR_ASSIGN(Trained trained, TrainOn(data, config, resuming));
+  GFR_TRY(resuming.Forget());
+  return trained;
 }
 
 Result<Project::Trained> Project::TrainOn(const Dataset& data, const ForestTrainer& engine) {

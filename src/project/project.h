@@ -85,7 +85,7 @@ class Project {
     std::string html_path;
     std::vector<StageTime> stages;
   };
-  // With `workers`, they learn the forests; all else is done here.
+  // With `workers`, they learn the forests; all else is done here. One that was killed goes on when it is run again.
   Result<Trained> Train(const DatasetOptions& options = {}, const WorkersConfig& workers = {});
   Result<Trained> TrainOn(const Dataset& data);  // By [train] engine, in this process.
   Result<Trained> TrainOn(const Dataset& data, const ForestTrainer& engine);
@@ -108,6 +108,9 @@ class Project {
  private:
   Result<Model> LoadCurrent(const std::string& version) const;  // kInvalidArgument: of other feature definitions.
   Result<Trained> TrainOn(const Dataset& data, const TrainConfig& config, const ForestTrainer& engine);
+  // The same, from where an earlier training that did not end left off (resuming_trainer.h).
+  Result<Trained> TrainOrGoOn(const Dataset& data, const TrainConfig& config, const ForestTrainer& engine,
+                              const std::string& name);
   Result<Trained> Keep(TrainedModel trained, const Dataset& data);
   Status AppendToLog(std::vector<Event> events, Imported* imported);
   Status RebuildLog(std::vector<Event> events, Imported* imported);
