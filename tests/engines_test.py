@@ -2,11 +2,12 @@
 import csv
 import json
 import shutil
+import subprocess
 import unittest
 
 import numpy as np
 
-from gfr_process import Folder, Server, event, run, run_json
+from gfr_process import GFR, Folder, Server, run, run_json
 
 
 class Engines(unittest.TestCase):
@@ -45,6 +46,15 @@ class Engines(unittest.TestCase):
         version = run_json("train", "--project", project)["version"]
         for name in ("pctr.lightgbm.txt", "pctr.calibration.json", "pcvr.lightgbm.txt", "pcvr.calibration.json", "model.json"):
             self.assertEqual((models / "1" / name).read_bytes(), (models / version / name).read_bytes(), name)
+
+    def test_trials_learn_by_the_engine_they_are_asked_for(self):
+        asked = [{"fold": 3, "train": {"max_rounds": 10, "engine": engine}} for engine in ("xgboost", "lightgbm", "lightgbm", "none")]
+        done = subprocess.run([GFR, "trials", "--project", self.projects["lightgbm"]], input="\n".join(map(json.dumps, asked)) + "\n", capture_output=True,
+                              text=True, check=True)
+        xgboost, lightgbm, again, none = map(json.loads, done.stdout.splitlines()[1:])
+        self.assertNotEqual(xgboost["normalised_entropy"], lightgbm["normalised_entropy"])
+        self.assertEqual(again["objectives"], lightgbm["objectives"])
+        self.assertIn("valid are xgboost and lightgbm", none["error"])
 
     def test_versions_of_both_engines_are_compared(self):
         both = self.folder.path / "both"
