@@ -7,10 +7,13 @@ their own form beforehand, which is not timed. ONNX Runtime's wheel has no C int
 YDF reads no model of others: it trains one of the same depth and number of trees, and is timed by its own benchmark of its fastest engine.
 lleaves reads LightGBM's models only: these are a block of their own. Rows are random normal, --missing of the values missing, 256 bins.
 
-Depth 6 and 8 on one thread (`make bench`); --wide adds shapes and a second thread, --full is the whole grid (hours); --tiny is what CTest runs
-(XGBoost, LightGBM and gfr alone, to see that nothing rots).
+Depth 6 and 8 on one thread (`make bench`); --wide goes from depth 6, 500 trees to every other depth, number of trees, number of features, share of
+missing values and of categories, one at a time, with one thread and two; --full is the whole grid (hours); --tiny is what CTest runs (XGBoost, LightGBM
+and gfr alone, to see that nothing rots). Models and compiled peers are kept in build/bench-score: --prepare makes those that are not there and times
+nothing, so that a quiet machine need only time.
 """
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -27,6 +30,8 @@ parser.add_argument("--gfr", required=True, help="build/release/gfr; score_one i
 parser.add_argument("--wide", action="store_true")
 parser.add_argument("--tiny", action="store_true")
 parser.add_argument("--full", action="store_true")
+parser.add_argument("--prepare", action="store_true", help="train and compile, time nothing")
+parser.add_argument("--compile-seconds", type=int, default=600, help="what a peer's compiler may take for a forest; then the peer is left out")
 parser.add_argument("--only", help="DEPTHxTREESxFEATURESxMISSINGxCATEGORICAL, as 6x500x40x0.3x0")
 args = parser.parse_args()
 WHEELS = """xgboost-cpu==3.2.0 lightgbm==4.7.0 onnxruntime==1.32.0 onnxmltools==1.16.0 skl2onnx==1.20.0 onnx==1.23.2 tl2cgen==1.0.0
@@ -51,9 +56,28 @@ def site(package):
 LIBRARIES = {"xgboost": site("xgboost/lib/libxgboost.so"), "lightgbm": site("lightgbm/lib/lib_lightgbm.so")}
 
 
-def python(script, *arguments):
+def python(script, *arguments, seconds=None):
     """Each maker trains and converts in a process of its own (each brings its OpenMP)."""
-    return subprocess.run([sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)], capture_output=True, text=True)
+    return subprocess.run([sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)], capture_output=True, text=True, timeout=seconds)
+
+
+def compiled(folder, peer, script):
+    """Whether the peer's compiler made a library of the forest, now or before; how long it took is said once."""
+    library, said = folder / (peer + ".so"), folder / (peer + ".refused")
+    if not library.exists() and not said.exists():
+        began = time.time()
+        try:
+            run = python(script, folder, seconds=args.compile_seconds)
+            error = run.stderr.strip()[-200:] if run.returncode else ""
+        except subprocess.TimeoutExpired:
+            error = f"still compiling after {args.compile_seconds} s"
+        if error:
+            library.unlink(missing_ok=True)
+            said.write_text(error)
+        print(f"  {peer}: " + (error or f"compiled in {time.time() - began:.0f} s"), file=sys.stderr)
+    if said.exists():
+        print(f"  {peer} is left out: {said.read_text()}", file=sys.stderr)
+    return library.exists()
 
 
 DATA = """
@@ -160,29 +184,34 @@ def show(title, lines, trees, peers_of):
 
 
 def compare(depth, trees, features, missing, categorical, threads, repeats, batches, tiny):
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
+    with contextlib.ExitStack() as stack:
+        if tiny:
+            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        else:
+            folder = pathlib.Path(args.gfr).resolve().parents[1] / "bench-score" / f"{depth}x{trees}x{features}x{missing}x{categorical}"
+            folder.mkdir(parents=True, exist_ok=True)
         shape = (folder, depth, trees, features, missing, categorical)
-        for script in (XGBOOST, LIGHTGBM):
-            trained = python(script, *shape)
-            if trained.returncode:
-                sys.exit(trained.stderr)
         title = f"depth {depth}, {trees} trees, {features} features, {missing:.0%} missing, {categorical:.0%} categorical"
-        for maker, model in (("xgboost", "xgboost.ubj"), ("lightgbm", "lightgbm.txt")):
-            systems = [(s, model) for s in GFR] + [(maker, model)]
+        for model, script in (("xgboost.json", XGBOOST), ("lightgbm.txt", LIGHTGBM)):
+            if not (folder / model).exists():
+                print(f"training {model}: {title}", file=sys.stderr)
+                trained = python(script, *shape)
+                if trained.returncode:
+                    sys.exit(trained.stderr)
+        peers_made = {peer for peer, script in (("tl2cgen", TL2CGEN), ("lleaves", LLEAVES)) if not tiny and trees <= 500 and compiled(folder, peer, script)}
+        if args.prepare:
+            return
+        for maker, model, peer in (("xgboost", "xgboost.ubj", "tl2cgen"), ("lightgbm", "lightgbm.txt", "lleaves")):
+            systems = [(s, model) for s in GFR] + [(maker, model)] + ([(peer, peer + ".so")] if peer in peers_made else [])
             others = []
-            if not tiny:
-                extra = {"xgboost": ("tl2cgen", TL2CGEN), "lightgbm": ("lleaves", LLEAVES)}[maker]
-                if trees <= 500 and python(extra[1], folder).returncode == 0:
-                    systems.append((extra[0], extra[0] + ".so"))
-                if maker == "xgboost" and not categorical:
-                    for t in threads:
-                        run = python(ONNX, folder, features, t, repeats, *batches)
-                        others += [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
-                    run = python(YDF, *shape) if trees <= 500 else None
-                    others += [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")] if run else []
-                    if run and run.returncode:
-                        print("  ydf:", run.stderr.strip()[-200:], file=sys.stderr)
+            if not tiny and maker == "xgboost" and not categorical:
+                for t in threads:
+                    run = python(ONNX, folder, features, t, repeats, *batches)
+                    others += [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+                run = python(YDF, *shape) if trees <= 500 else None
+                others += [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")] if run else []
+                if run and run.returncode:
+                    print("  ydf:", run.stderr.strip()[-200:], file=sys.stderr)
             lines = []
             for t in threads:
                 for _ in range(1 if tiny else 2):  # Twice around, so that a noisy minute does not fall on one system.
@@ -209,7 +238,9 @@ elif args.tiny:
 elif args.full:
     grid = list(itertools.product([4, 6, 8], [100, 500, 2000], [40, 200], [0, 0.3], [0, 0.2]))
 else:
-    grid = [(6, 500, 40, 0.3, 0), (8, 500, 40, 0.3, 0)] + ([] if not args.wide else [(4, 500, 40, 0.3, 0), (6, 500, 40, 0, 0), (6, 500, 200, 0.3, 0), (6, 500, 40, 0.3, 0.2), (6, 100, 40, 0.3, 0)])
+    grid = [(6, 500, 40, 0.3, 0), (8, 500, 40, 0.3, 0)]
+    if args.wide:
+        grid += [(4, 500, 40, 0.3, 0), (6, 100, 40, 0.3, 0), (6, 2000, 40, 0.3, 0), (6, 500, 200, 0.3, 0), (6, 500, 40, 0, 0), (6, 500, 40, 0.3, 0.2)]
 print(time.strftime("%Y-%m-%d"), next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), ""),
       f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
 for shape in grid:
