@@ -94,6 +94,13 @@ class Package(unittest.TestCase):
         shuffled = table.select(list(reversed(table.column_names)))
         np.testing.assert_array_equal(self.project.predict(table), self.project.predict(shuffled))
 
+    def test_rows_without_a_place_are_predicted_at_the_reference(self):
+        table = self.project.dataset("pctr").slice(0, 100)
+        blind = table.drop_columns(["position"])
+        first = blind.append_column("position", pa.array(np.zeros(100, np.float32)))
+        np.testing.assert_array_equal(self.project.predict(blind), self.project.predict(first))
+        self.assertFalse(np.array_equal(self.project.predict(blind), self.project.predict(table)))
+
     def test_a_softmax_objective_shares_one_click_among_a_requests_rows(self):
         with Folder() as folder:
             path = folder / "p"

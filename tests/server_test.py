@@ -176,6 +176,7 @@ class Feed(unittest.TestCase):
             for item in feed["items"]:
                 self.assertTrue(0 < item["scores"]["pctr"] < 1 and 0 < item["scores"]["pcvr"] < 1)
                 self.assertIn("price", item["features"])
+                self.assertEqual(item["features"]["position"], 0, "all are ranked at the first place")
             for path in ("/v1/explain/why/1", "/v1/explain/why%2F1"):
                 status, reply = server.get(path)
                 self.assertEqual(status, 200)
@@ -183,6 +184,11 @@ class Feed(unittest.TestCase):
             for p, item in enumerate(feed["items"]):
                 self.assertEqual(served[item["item_id"]]["position"], p)
                 self.assertEqual(served[item["item_id"]]["features"], item["features"])
+                self.assertEqual(served[item["item_id"]]["scores_at_shown"], item["scores_at_shown"])
+                self.assertEqual(item["scores_at_shown"]["pcvr"], item["scores"]["pcvr"], "learnt of clicks, which have no place")
+            first = feed["items"][0]
+            self.assertEqual(first["scores_at_shown"]["pctr"], first["scores"]["pctr"])
+            self.assertTrue(any(i["scores_at_shown"]["pctr"] != i["scores"]["pctr"] for i in feed["items"]))
             self.assertEqual(run_json("explain", "why/1", "--project", self.project)["served"], json.loads(reply)["served"])
             run("explain", "nothing", "--project", self.project, expect=1)
             metrics = server.get("/metrics")[1].decode()

@@ -16,6 +16,9 @@ std::string Text(const Estimate& e) {
 void PrintReport(const EvaluationReport& r) {
   fmt::print("\nModel {}{} on rows of {} to {} (95 % intervals, bootstrap over users)\n", r.model,
              r.simulated ? ", simulated events" : "", FormatTime(r.from_ms), FormatTime(r.to_ms));
+  if (r.position_reference >= 0)
+    fmt::print("  probabilities are judged at the place shown, order with all items at place {}\n",
+               r.position_reference);
   fmt::print("  {:<10}{:>9}{:>10}  {:<25}{:<25}{:<25}{:<25}{}\n", "objective", "rows", "positives", "AUC-ROC", "AUC-PR",
              "log loss", "ECE", "observed/expected");
   for (const ObjectiveReport& o : r.objectives) {

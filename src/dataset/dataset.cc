@@ -47,6 +47,7 @@ class DatasetSink final : public RowSink {
     rows.arrival_ms.push_back(place.arrival_ms);
     rows.offset.push_back(place.offset);
     rows.request.push_back(RequestOf(place));
+    rows.position.push_back(place.position);
   }
   void Slate(SlateRow slate, std::span<const float> features) override {
     slates_.push_back({std::move(slate), {features.begin(), features.end()}});

@@ -35,8 +35,9 @@ struct ObjectiveRows {
   std::vector<float> label;     // 0 or 1.
   std::vector<Key> user;
   std::vector<std::int64_t> arrival_ms;
-  std::vector<std::uint64_t> offset;  // Of the population event.
-  std::vector<Key> request;           // Of its user and request; of the event where it names none.
+  std::vector<std::uint64_t> offset;   // Of the population event.
+  std::vector<Key> request;            // Of its user and request; of the event where it names none.
+  std::vector<std::int32_t> position;  // Where its item was shown (RowPlace).
   std::size_t size() const { return label.size(); }
 };
 
@@ -48,6 +49,7 @@ struct RowPlace {
   std::int64_t arrival_ms;
   Key session = 0, item = 0, request = 0;  // As the event names them.
   std::int64_t as_of = -1, now_ms = 0;     // Where and when its features were read.
+  std::int32_t position = 0;               // As the event says of its item, else its line: from 0.
 };
 
 // What rows of one request have in common, and no others: its user and request, else the event.
@@ -72,12 +74,13 @@ struct SlateRow {
 struct ChoiceRow {
   Key user;
   std::int64_t arrival_ms;
-  std::uint64_t offset;  // Of its impression.
-  std::uint32_t line;    // Of the impression's items.
-  std::size_t first;     // Index of the pool's first item in Dataset::choice_features, in rows.
-  int pool, shown;       // How many candidates could have been drawn; which of them was.
-  float propensity;      // With which it was.
-  bool clicked;          // The user clicked it within the window of the first objective of impressions.
+  std::uint64_t offset;   // Of its impression.
+  std::uint32_t line;     // Of the impression's items.
+  std::size_t first;      // Index of the pool's first item in Dataset::choice_features, in rows.
+  int pool, shown;        // How many candidates could have been drawn; which of them was.
+  std::int32_t position;  // Where, from 0.
+  float propensity;       // With which it was.
+  bool clicked;           // The user clicked it within the window of the first objective of impressions.
 };
 
 struct Dataset {

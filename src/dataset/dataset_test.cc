@@ -95,6 +95,24 @@ TEST_F(DatasetTest, LabelsTheImpressionOfTheClickedRequestOnly) {
   EXPECT_EQ(Build().objectives[0].label, (Labels{0, 0, 0, 1}));
 }
 
+TEST_F(DatasetTest, RowsOfImpressionsHaveThePlaceShownAndAllElseTheReference) {
+  auto config = Config::Parse(
+      std::string(kConfig) + "[[feature]]\nname = \"place\"\ntype = \"position\"\nreference = 7\n", "gfr.toml");
+  features = FeatureSet::Make(config.value()).value();
+  Add(EventType::kFeedRequest, 0, "r1", {"a", "b", "c"});
+  Event shown = Make(EventType::kFeedImpression, 0, "r1", {"b", "c"});  // As they were scrolled to.
+  shown.items[0].index = 4;
+  shown.items[1].index = -1;
+  events.push_back(shown);
+  Add(EventType::kFeedClick, 1, "r1", {"c"});
+  Add(EventType::kAppOpen, 500, "", {});
+  const Dataset data = Build();
+  EXPECT_EQ(data.objectives[0].features, (Labels{0, 4, 0, 1}));
+  EXPECT_EQ(data.objectives[0].position, (std::vector<std::int32_t>{4, 1})) << "without an index the line counts";
+  EXPECT_EQ(data.objectives[1].features, (Labels{0, 7})) << "of a click";
+  EXPECT_EQ(data.slate_features, (Labels{0, 7, 0, 7})) << "what is ranked";
+}
+
 TEST_F(DatasetTest, AClickWithoutARequestLabelsTheLatestImpressionWithinTheWindow) {
   Slate(0, "r1", {"a"});
   Slate(5, "r2", {"a"});

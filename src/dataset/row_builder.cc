@@ -18,6 +18,12 @@ bool NamesRequest(EventType population) {
   return population == EventType::kFeedImpression || population == EventType::kFeedClick;
 }
 
+// Where the item of a line was shown, from 0.
+std::int32_t PositionOf(const Event& event, std::size_t line) {
+  const std::int32_t index = event.items[line].index;
+  return index >= 0 ? index : static_cast<std::int32_t>(line);
+}
+
 // The places of a slate that were filled from a pool: of the explore channel's candidates, those that were not placed
 // above.
 template <class Drawn>
@@ -309,6 +315,7 @@ void RowBuilder::AddChoices(const LogRecord& r, OpenRequest& open) {
                   .first = 0,
                   .pool = static_cast<int>(drawn->pool.size()),
                   .shown = static_cast<int>(std::ranges::find(drawn->pool, drawn->row) - drawn->pool.begin()),
+                  .position = PositionOf(r.event, line),
                   .propensity = drawn->propensity,
                   .clicked = IsLabelled(seen_objective_, LabelKey(seen_objective_, r.event, item), r.offset,
                                         r.event.time_ms + objectives_[seen_objective_].window_ms)},
@@ -352,6 +359,8 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
                  .supplied = false},
                 own_.data());
   }
+  const int shown = store_.features().position_column;
+  const bool learns_place = shown >= 0 && objective.population == EventType::kFeedImpression;
   for (std::size_t i = 0; i < r.event.items.size(); ++i) {
     const Key item = KeyOf(r.event.items[i].item_id);
     const float* values = own_.data() + i * columns_;
@@ -365,6 +374,12 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
     }
     const bool label = IsLabelled(o, LabelKey(o, r.event, item), r.offset, r.event.time_ms + objective.window_ms);
     const bool own = open == open_.end();
+    const std::int32_t position = PositionOf(r.event, i);
+    if (learns_place) {
+      at_place_.assign(values, values + columns_);
+      at_place_[static_cast<std::size_t>(shown)] = static_cast<float>(position);
+      values = at_place_.data();
+    }
     sink_.Row(o,
               {.offset = r.offset,
                .line = static_cast<std::uint32_t>(i),
@@ -374,7 +389,8 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
                .item = item,
                .request = KeyOf(r.event.request_id),
                .as_of = own ? static_cast<std::int64_t>(r.offset) - 1 : open->second.as_of,
-               .now_ms = own ? r.arrival_ms : open->second.now_ms},
+               .now_ms = own ? r.arrival_ms : open->second.now_ms,
+               .position = position},
               label, {values, columns_});
   }
 }

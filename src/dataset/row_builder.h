@@ -28,7 +28,8 @@ class AliasMap {
   std::unordered_map<Key, Key> to_;
 };
 
-// What a RowBuilder makes, in log order; slates when their first click comes. A choice's features are its pool's.
+// What a RowBuilder makes, in log order; slates when their first click comes. A choice's features are its pool's. In a
+// feature of type position rows of impressions have the place shown, all others its reference.
 class RowSink {
  public:
   virtual ~RowSink() = default;
@@ -118,7 +119,7 @@ class RowBuilder {
   std::multimap<std::int64_t, Key> open_since_;
   std::unordered_map<Key, Touched> touched_;  // By session.
   std::size_t touched_swept_ = 1024;          // How many sessions the next sweep awaits.
-  std::vector<float> own_;                    // Of AddRows.
+  std::vector<float> own_, at_place_;         // Of AddRows.
 };
 
 }  // namespace gfr

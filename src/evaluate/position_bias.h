@@ -5,7 +5,8 @@
 // 2008), where relevance is the model's (Wang et al. 2018, one step of regression EM). True as far as items of equal
 // probability are shown at places by chance: shuffled or swapped slates say it exactly, a feed that knows more than the
 // model puts its better items first and makes it look steeper. A model that reads the place itself (supplied_rank)
-// has explained it already and shows 1 everywhere. Thread safety: pure functions.
+// has explained it already and shows 1 everywhere; one with a feature of type position gives its probabilities at that
+// feature's reference, which know the items alone. Thread safety: pure functions.
 #pragma once
 
 #include <span>

@@ -119,6 +119,11 @@ std::string ReportToJson(const EvaluationReport& r) {
   Json json{
       {"model", r.model}, {"from", FormatTime(r.from_ms)}, {"to", FormatTime(r.to_ms)}, {"objectives", Json::object()}};
   if (r.simulated) json["simulated"] = true;
+  if (r.position_reference >= 0)
+    json["position"] = {
+        {"reference", r.position_reference},
+        {"at_shown", "probabilities: all but what follows"},
+        {"at_reference", "order: ranking, folds, by_request, by_user; position_bias; off_policy's choice"}};
   for (const ObjectiveReport& o : r.objectives) {
     json["objectives"][o.name] = BinaryJson(o.metrics);
     if (o.by_request.groups > 0) json["objectives"][o.name]["by_request"] = GroupedJson(o.by_request);
@@ -223,6 +228,14 @@ std::string ReportToHtml(const EvaluationReport& r) {
                      "<p>Rows that arrived from " + FormatTime(r.from_ms) + " to " + FormatTime(r.to_ms) +
                      ". Intervals are 95 %, by bootstrap over users.</p>";
   if (!r.note.empty()) html += "<p>" + EscapeHtml(r.note) + "</p>";
+  if (r.position_reference >= 0)
+    html += fmt::format(
+        "<p>The model reads the place at which an item is shown. Its probabilities are judged where each item was "
+        "shown; "
+        "its order (MRR, NDCG, what is within a request or a user) and the position bias as it ranks, all items at "
+        "place "
+        "{}.</p>",
+        r.position_reference + 1);
   html += "<h2>Ranking</h2><table><tr><th><th>MRR<th>MRR, last of session<th>MRR, untouched<th>NDCG@10</tr>";
   const auto row = [&](const std::string& name, const RankingMetrics& m) {
     html += "<tr><th>" + EscapeHtml(name) + "</th>" + HtmlCell(m.mrr) + HtmlCell(m.mrr_last_of_session) +

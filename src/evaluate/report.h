@@ -61,6 +61,9 @@ struct EvaluationReport {
   std::string model;
   std::int64_t from_ms = 0, to_ms = 0;
   bool simulated = false;
+  // Of a model that reads the place shown: order and position bias are judged at this place, probabilities where each
+  // item was shown. -1: it does not, and there is one score.
+  int position_reference = -1;
   std::string note;
   std::vector<ObjectiveReport> objectives;
   RankingMetrics ranking;

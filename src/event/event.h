@@ -83,6 +83,9 @@ struct ServedSlate {
   std::uint32_t columns = 0;                         // 0: not served by us.
   std::vector<float> features;                       // items x columns, row-major, in the event's item order.
   std::vector<float> pctr, pcvr, value, propensity;  // One an item each.
+  // The same probabilities at the place shown, of a model that reads it (a feature of type position; pctr and pcvr are
+  // at its reference then); NaN of what was not shown. Empty: the model does not.
+  std::vector<float> pctr_shown, pcvr_shown;
 };
 
 struct Event {

@@ -7,7 +7,8 @@
 namespace gfr {
 namespace {
 
-constexpr std::uint8_t kVersion = 2;  // 1 is read too: it knew no vectors.
+// 1 and 2 are read too: 1 knew no vectors, 2 no probabilities at the place shown.
+constexpr std::uint8_t kVersion = 3;
 
 struct Writer {
   std::string* out;
@@ -91,7 +92,8 @@ void EncodeEvent(const Event& e, std::string* out) {
   w.String(s.model);
   w.Varint(s.feature_fingerprint);
   w.Varint(s.columns);
-  for (const auto* v : {&s.features, &s.pctr, &s.pcvr, &s.value, &s.propensity}) w.Floats(*v);
+  for (const auto* v : {&s.features, &s.pctr, &s.pcvr, &s.value, &s.propensity, &s.pctr_shown, &s.pcvr_shown})
+    w.Floats(*v);
 }
 
 EventType PeekEventType(std::string_view bytes) {
@@ -104,7 +106,7 @@ Result<Event> DecodeEvent(std::string_view bytes) {
   const auto version = r.Number<std::uint8_t>(), type = r.Number<std::uint8_t>();
   if (version == 0 || version > kVersion || type == 0 || type >= kEventTypes) {
     return Error{ErrorCode::kCorrupt, "an event of version " + std::to_string(version) + " and type " +
-                                          std::to_string(type) + "; known are versions 1 and 2, types 1 to 19"};
+                                          std::to_string(type) + "; known are versions 1 to 3, types 1 to 19"};
   }
   Event e;
   e.type = static_cast<EventType>(type);
@@ -132,6 +134,10 @@ Result<Event> DecodeEvent(std::string_view bytes) {
     s.feature_fingerprint = r.Varint();
     s.columns = static_cast<std::uint32_t>(r.Varint());
     for (auto* v : {&s.features, &s.pctr, &s.pcvr, &s.value, &s.propensity}) *v = r.Floats();
+    if (version >= 3) {
+      s.pctr_shown = r.Floats();
+      s.pcvr_shown = r.Floats();
+    }
   }
   if (r.bad || !r.left.empty()) return Error{ErrorCode::kCorrupt, "an event's bytes end too early or too late"};
   return e;

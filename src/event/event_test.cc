@@ -49,7 +49,8 @@ Event RandomEvent(Rng& rng) {
                 .columns = 2};
     for (std::size_t i = 0; i < e.items.size(); ++i) {
       e.served.features.insert(e.served.features.end(), {1.5f, std::nanf("")});
-      for (auto* list : {&e.served.pctr, &e.served.pcvr, &e.served.value, &e.served.propensity})
+      for (auto* list : {&e.served.pctr, &e.served.pcvr, &e.served.value, &e.served.propensity, &e.served.pctr_shown,
+                         &e.served.pcvr_shown})
         list->push_back(static_cast<float>(rng.Uniform()));
     }
   }
@@ -68,19 +69,33 @@ TEST(EventCodec, GivesBackWhatItTookBitForBit) {
   }
 }
 
+TEST(EventCodec, ReadsVersion2WhichKnewNoProbabilitiesAtThePlaceShown) {
+  Event e{.id = "1", .type = EventType::kFeedRequest, .items = {{.item_id = "a"}}};
+  e.served = {.columns = 1, .features = {1}, .pctr = {0.5f}, .pcvr = {0.25f}, .value = {1}, .propensity = {1}};
+  std::string bytes;
+  EncodeEvent(e, &bytes);
+  bytes.resize(bytes.size() - 2);  // The two lists that are empty.
+  EXPECT_FALSE(DecodeEvent(bytes).ok());
+  bytes[0] = 2;
+  const auto decoded = DecodeEvent(bytes);
+  ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+  EXPECT_EQ(decoded.value().served.pcvr, std::vector<float>{0.25f});
+  EXPECT_TRUE(decoded.value().served.pctr_shown.empty());
+}
+
 TEST(EventCodec, ReadsVersion1WhichKnewNoVectors) {
   Event e{.id = "1", .user_id = "u", .context = {{.name = "a", .text = "b"}, {.name = "n", .number = 2}}};
   std::string bytes, again;
   EncodeEvent(e, &bytes);
-  ASSERT_EQ(bytes[0], 2);
+  ASSERT_EQ(bytes[0], 3);
   bytes[0] = 1;
   const auto decoded = DecodeEvent(bytes);
   ASSERT_TRUE(decoded.ok());
   EncodeEvent(decoded.value(), &again);
-  bytes[0] = 2;
-  EXPECT_EQ(again, bytes);
   bytes[0] = 3;
-  EXPECT_THAT(DecodeEvent(bytes).error().message, testing::HasSubstr("versions 1 and 2"));
+  EXPECT_EQ(again, bytes);
+  bytes[0] = 4;
+  EXPECT_THAT(DecodeEvent(bytes).error().message, testing::HasSubstr("versions 1 to 3"));
 }
 
 TEST(EventCodec, SurvivesAnyBytes) {

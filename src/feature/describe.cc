@@ -85,6 +85,7 @@ std::string InputsOf(const FeatureConfig& f, PropertyRule rule) {
     parts.push_back("item property " + named);
   if (f.type == "slate")
     parts.push_back(f.read.find("price") == 0 ? "the candidates' prices" : "the candidates' order");
+  if (f.type == "position") parts.push_back("impressions, in rows to learn from; place " + std::to_string(f.reference));
   std::string text;
   for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
   return text;

@@ -121,6 +121,12 @@ Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
     };
     if (!names.insert(name).second) return invalid("there is another of this name");
     auto made = FindFeatureType(f.type)->make(f);
+    if (f.type == "position") {
+      if (set->position_column >= 0) return invalid("there is another of type position; valid is one");
+      if (!f.in_slate.empty()) return invalid("in_slate does not go with type position");
+      set->position_column = static_cast<int>(set->features.size());
+      set->position_reference = static_cast<float>(f.reference);
+    }
     if (made.ok() && !f.in_slate.empty()) made = MakeInSlateView(std::move(made).value(), f);
     if (!made.ok()) return invalid(made.error().message);
     BoundFeature feature{.view = std::move(made).value(),

@@ -90,6 +90,10 @@ struct FeatureSet {
   std::vector<SharedEntity> entities;
   std::uint32_t user_row_bytes = 0, session_row_bytes = 0;
   std::uint64_t fingerprint = 0;  // Of all definitions, in order.
+  // The column of type "position", -1: none. It reads the reference, and rows to learn from have the place that their
+  // item was shown at there instead.
+  int position_column = -1;
+  float position_reference = 0;
 
   std::size_t columns() const { return features.size(); }
   // Reads [item], [user] and [[feature]] of the project's configuration; errors name the file, the line, the key and
@@ -128,6 +132,7 @@ struct FeatureConfig {
   int item_property = -1, user_property = -1, request_property = -1, request_item_property = -1;
   std::uint32_t vector_offset = 0, vector_size = 0;  // Of the vector property named.
   bool categorical = false;                          // The property named is a category.
+  std::int64_t reference = 0;                        // Of a position: the place read when ranking, from 0.
   int of_property = -1;                              // The item property that `of` names.
   bool of_categorical = false;
   std::vector<double> bands;

@@ -43,6 +43,10 @@ constexpr FeatureRead kSlate[] = {
      "no item was touched, the one touched last is not among the candidates, or one has no price"},
     {"last_in_slate", kOfUser, kUserOrSession, P::kNone, 0, "place of the item touched last, for every candidate",
      kNoLast}};
+constexpr FeatureRead kPosition[] = {
+    {nullptr, "[reference]", kRequest, P::kNone, 0,
+     "the place at which the item was shown, from 0, in rows of impressions to learn from; else the reference",
+     "never"}};
 constexpr char kNoneHasIt[] = "no event in the window has the value";
 constexpr FeatureRead kCount[] = {{nullptr, "scope events [kinds] [weights] [window] [tiles]", kAny, P::kNone, 0,
                                    "how many of the events there were, or the sum of their weights",
@@ -140,6 +144,7 @@ constexpr FeatureType kTypes[] = {{"context", MakeContextView, kContext},
                                   {"age", MakeContextView, kAge},
                                   {"request", MakeRequestView, kRequestReads},
                                   {"slate", MakeSlateView, kSlate},
+                                  {"position", MakePositionView, kPosition},
                                   {"count", MakeCountView, kCount},
                                   {"sum", MakeCountView, kSum},
                                   {"mean", MakeCountView, kMean},

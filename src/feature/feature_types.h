@@ -50,6 +50,7 @@ const FeatureType* FindFeatureType(std::string_view name);  // Null: there is no
 MadeView MakeContextView(const FeatureConfig&);      // context_view.cc: context, property, age
 MadeView MakeRequestView(const FeatureConfig&);      // request_view.cc
 MadeView MakeSlateView(const FeatureConfig&);        // slate_view.cc
+MadeView MakePositionView(const FeatureConfig&);     // position_view.cc
 MadeView MakeCountView(const FeatureConfig&);        // count_view.cc: count, sum, mean, min, max
 MadeView MakeRateView(const FeatureConfig&);         // rate_view.cc
 MadeView MakeDecayView(const FeatureConfig&);        // decay_view.cc: decayed_count, since

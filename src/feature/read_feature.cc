@@ -244,6 +244,7 @@ void ReadKey(Config& t, std::string_view key, FeatureConfig& f) {
   if (key == "capacity") f.capacity = static_cast<std::uint32_t>(t.Integer("capacity", 16, 1, 1024));
   if (key == "prior_weight") f.prior_weight = t.Number("prior_weight", 20, 0, 1e9);
   if (key == "bands") f.bands = t.Numbers("bands", {});
+  if (key == "reference") f.reference = t.Integer("reference", 0, 0, 1000);
   if (key == "weights") ReadWeights(t, f);
   const auto bad_duration = [&](const char* name, std::int64_t ms) {
     if (key == name && t.Has(name) && ms <= 0) t.Fail(name, std::string("is not above 0; valid is ") + ValidFor(name));
@@ -277,6 +278,7 @@ void SetCanonical(FeatureConfig& f, const FeatureRead& read) {
     add("weight", std::to_string(k) + ":" + std::to_string(f.weights[k]), f.weights[k] > 1);
   for (const double band : f.bands) add("band", std::to_string(band), true);
   add("capacity", std::to_string(f.capacity), std::string_view(read.keys).find("capacity") != std::string_view::npos);
+  add("reference", std::to_string(f.reference), f.type == "position");
   add("utc", std::to_string(f.utc_offset_ms), f.type == "context");
   // The arithmetic's version: of types whose values have changed since, their own.
   const std::string type = f.type + (f.type == "trend" ? "/4" : f.half_life_ms > 0 ? "/3" : "/2");

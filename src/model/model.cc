@@ -90,6 +90,8 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
     files[ForestFile(objective.name, objective.forest.maker)] = objective.forest_bytes;
     files[objective.name + ".calibration.json"] = CalibrationToJson(objective, model.columns);
   }
+  if (model.position_column >= 0)
+    json["position"] = {{"column", model.position_column}, {"reference", model.position_reference}};
   files["model.json"] = json.dump(1);
   return files;
 }
@@ -114,6 +116,12 @@ Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, co
   }
   if (model.categorical.size() != model.columns.size() || model.categories.size() != model.columns.size()) {
     return Error{ErrorCode::kCorrupt, "model " + name + "/" + version + ": its lists of columns differ in length"};
+  }
+  if (json.contains("position")) {
+    model.position_column = json.at("position").at("column");
+    model.position_reference = json.at("position").at("reference");
+    if (model.position_column < 0 || static_cast<std::size_t>(model.position_column) >= model.columns.size())
+      return Error{ErrorCode::kCorrupt, "model " + name + "/" + version + ": its position is none of its columns"};
   }
   for (const auto& objective : json.at("objectives")) {
     ObjectiveModel entry{.name = objective.get<std::string>()};

@@ -49,6 +49,9 @@ struct Model {
   std::vector<std::uint8_t> categorical;           // One a column.
   std::vector<std::map<float, float>> categories;  // One a column: raw category code to this model's own.
   std::vector<ObjectiveModel> objectives;
+  // The column of the place shown, and what is read there when ranking (FeatureSet::position_column); -1: none.
+  int position_column = -1;
+  float position_reference = 0;
   std::map<std::string, std::string> card;
 };
 

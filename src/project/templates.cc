@@ -587,6 +587,11 @@ name = "age_days"
 type = "age"
 property = "released"
 
+# Where the item was shown: learnt from, and the first place for all when ranking.
+[[feature]]
+name = "position"
+type = "position"
+
 [[feature]]
 name = "price_over_mean"
 type = "slate"

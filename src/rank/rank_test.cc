@@ -194,6 +194,52 @@ TEST_F(RankTest, BySoftmaxTheItemsShownShareOneClickAndAnItemAloneHasIt) {
   EXPECT_EQ(sum(0, 20), 0);
 }
 
+// A forest of one column, split at 0.5: `left` below, `right` above.
+Forest Step(double left, double right) {
+  Forest forest{.objective = "binary:logistic", .link = Forest::Link::kSigmoid, .columns = 1, .base_margin = {0}};
+  const auto n = Forest::Missing::kNan;
+  EXPECT_TRUE(AddTree({.feature = {0, 0, 0},
+                       .left = {1, -1, -1},
+                       .right = {2, -1, -1},
+                       .value = {0.5, left, right},
+                       .default_left = {0, 0, 0},
+                       .missing = {n, n, n},
+                       .category_set = {-1, -1, -1}},
+                      0, "", forest)
+                  .ok());
+  return forest;
+}
+
+TEST_F(RankTest, AModelThatReadsThePlaceRanksAtItsReferenceAndSaysItsProbabilitiesAtThePlaceToo) {
+  auto config = Config::Parse("[[feature]]\nname = \"place\"\ntype = \"position\"\n", "gfr.toml");
+  store = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());
+  Model made;
+  made.feature_fingerprint = store->features().fingerprint;
+  made.columns = {"place"};
+  made.categorical = {0};
+  made.categories.resize(1);
+  made.position_column = 0;
+  made.objectives.push_back({.name = "pctr", .forest = Step(0, -1)});
+  const auto model = BoundModel::Make(std::move(made), store->features()).value();
+  Share();
+  const Feed answer = Rank(*store, reader->features(), model.get(), feed,
+                           {.request_id = "r",
+                            .user_id = "x",
+                            .candidates = {{.item_id = "a"}, {.item_id = "b"}, {.item_id = "c"}},
+                            .has_candidates = true,
+                            .size = 2,
+                            .now_ms = now});
+  ASSERT_EQ(answer.items.size(), 2u);
+  EXPECT_EQ(answer.items[0].pctr, 0.5f);
+  EXPECT_EQ(answer.items[1].pctr, 0.5f) << "at the reference, as if it came first";
+  EXPECT_EQ(answer.items[0].pctr_shown, 0.5f);
+  EXPECT_NEAR(answer.items[1].pctr_shown, 1 / (1 + std::exp(1.0)), 1e-6);
+  const ServedSlate& served = answer.event.served;
+  EXPECT_EQ(served.features, (std::vector<float>{0, 0, 0})) << "what a replay reads";
+  EXPECT_EQ(served.pctr_shown[1], answer.items[1].pctr_shown);
+  EXPECT_TRUE(std::isnan(served.pctr_shown[2])) << "not shown";
+}
+
 TEST_F(RankTest, ThePropensityOfADrawnItemIsOneOverItsPool) {
   const Feed answer = Ask({.request_id = "r", .user_id = "ann"});
   int drawn = 0;

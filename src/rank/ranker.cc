@@ -53,6 +53,25 @@ std::vector<std::size_t> Explore(const Draft& draft, std::vector<std::size_t> or
   return slate;
 }
 
+// Of the items of `slate`, probabilities where they are shown.
+void PredictShown(const BoundModel& model, const Draft& draft, const std::vector<std::size_t>& slate,
+                  std::vector<float>& pctr, std::vector<float>& pcvr) {
+  const std::size_t columns = model.model().columns.size(), n = slate.size();
+  std::vector<float> rows, clicked(n, kMissing), bought(n, kMissing);
+  for (std::size_t p = 0; p < n; ++p) {
+    const float* values = draft.features.data() + slate[p] * columns;
+    rows.insert(rows.end(), values, values + columns);
+    rows[p * columns + static_cast<std::size_t>(model.model().position_column)] = static_cast<float>(p);
+  }
+  model.Predict({{"pctr", &clicked}, {"pcvr", &bought}}, rows.data(), n, n);
+  pctr.assign(draft.items.size(), kMissing);
+  pcvr.assign(draft.items.size(), kMissing);
+  for (std::size_t p = 0; p < n; ++p) {
+    pctr[slate[p]] = clicked[p];
+    pcvr[slate[p]] = bought[p];
+  }
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const BoundModel>> BoundModel::Make(Model model, const FeatureSet& features) {
@@ -162,6 +181,10 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundMode
   else
     slate = Explore(draft, std::move(slate), size, rng, draft.propensity);
 
+  std::vector<float> pctr_shown, pcvr_shown;
+  if (model && model->model().position_column >= 0 && !slate.empty())
+    PredictShown(*model, draft, slate, pctr_shown, pcvr_shown);
+
   // The event keeps every candidate in the order they were read (a slate feature sees them all); `index` is the place
   // shown, -1 not shown.
   Event& event = feed.event;
@@ -180,7 +203,8 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundMode
     const std::size_t i = slate[p];
     event.items[i].index = static_cast<std::int32_t>(p);
     feed.items.push_back({draft.items[i].item_id, draft.items[i].channel, draft.pctr[i], draft.pcvr[i], draft.value[i],
-                          draft.propensity[i], i});
+                          draft.propensity[i], pctr_shown.empty() ? kMissing : pctr_shown[i],
+                          pcvr_shown.empty() ? kMissing : pcvr_shown[i], i});
   }
   event.served = {.as_of = lease.as_of(),
                   .now_ms = request.now_ms,
@@ -192,7 +216,9 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundMode
                   .pctr = std::move(draft.pctr),
                   .pcvr = std::move(draft.pcvr),
                   .value = std::move(draft.value),
-                  .propensity = std::move(draft.propensity)};
+                  .propensity = std::move(draft.propensity),
+                  .pctr_shown = std::move(pctr_shown),
+                  .pcvr_shown = std::move(pcvr_shown)};
   return feed;
 }
 

@@ -4,7 +4,8 @@
 // Without a model the slate is ordered by popularity and `degraded` says so. With candidates of the caller the order of
 // equal values is the caller's; with candidates of the channels every sixth place is kept for one drawn from the
 // explore channel, with its propensity. Rows that are missing because their server is gone are said in `degraded`
-// ("store"). Thread safety: Rank from any thread, beside the store's writer.
+// ("store"). A model that reads the place shown ranks all candidates at its reference, and says of what it shows the
+// probabilities at its place too. Thread safety: Rank from any thread, beside the store's writer.
 #pragma once
 
 #include <initializer_list>
@@ -41,7 +42,8 @@ struct FeedRequest {
 struct FeedItem {
   std::string item_id, channel;
   float pctr, pcvr, value, propensity;
-  std::size_t row;  // In the event's served.features.
+  float pctr_shown = kMissing, pcvr_shown = kMissing;  // ServedSlate; kMissing: there are none.
+  std::size_t row;                                     // In the event's served.features.
 };
 
 struct Feed {

@@ -1,6 +1,7 @@
 #include "score/predict_rows.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/hash.h"
 #include "model/encode.h"
@@ -52,21 +53,37 @@ Status PredictRows(const Model& model, const std::string& objective, const std::
   Forest columns;  // What FeatureRows looks for: the model's columns, by name alone.
   columns.columns = static_cast<int>(model.columns.size());
   columns.column_names = model.columns;
-  for (const std::string& name : model.columns) {
+  // Without a place shown rows are read at the reference.
+  const std::size_t width = model.columns.size();
+  const std::size_t place = model.position_column < 0 ? width : static_cast<std::size_t>(model.position_column);
+  if (place < width && std::ranges::count(source->columns(), model.columns[place]) == 0) {
+    columns.column_names.erase(columns.column_names.begin() + model.position_column);
+    --columns.columns;
+  }
+  for (const std::string& name : columns.column_names) {
     if (std::ranges::find(source->columns(), name) == source->columns().end())
       return Error{ErrorCode::kInvalidArgument, "there is no column '" + name + "', which the model reads", {path, 1}};
   }
   GFR_ASSIGN(FeatureRows table, FeatureRows::Make(*source, columns, path));
   GFR_ASSIGN(const auto scorer, Scorer::Make(at->forest));
   constexpr std::size_t kBatch = 4096;
-  const std::size_t width = model.columns.size();
+  const std::size_t read = columns.column_names.size();
   std::vector<float> rows, margins;
   std::vector<float> all;
   while (true) {
     GFR_ASSIGN(const std::size_t count, table.Next(kBatch));
     if (count == 0) break;
     const Rows batch = table.rows();
-    rows.assign(batch.f32, batch.f32 + count * width);
+    rows.resize(count * width);
+    for (std::size_t i = 0; i < count; ++i) {
+      const float* from = batch.f32 + i * read;
+      float* to = rows.data() + i * width;
+      std::copy_n(from, std::min(place, read), to);
+      if (place == width) continue;
+      to[place] = read == width && !std::isnan(from[place]) ? from[place] : model.position_reference;
+      const std::size_t left = width - place - 1;
+      std::copy_n(from + read - left, left, to + place + 1);
+    }
     EncodeCategories(model, rows.data(), count);
     margins.resize(count);
     scorer->Margins(rows.data(), count, width, margins.data());

@@ -1,7 +1,8 @@
 // A model version's calibrated probabilities of one objective, for a table of feature rows from outside.
 //
 // Columns are found by the features' names, others are passed over; category columns hold raw codes, as `gfr dataset`
-// writes them. A softmax objective reads the column `request` besides: rows of one request share its click.
+// writes them. A column of type position is the place shown; where it is missing, rows are read at the model's
+// reference. A softmax objective reads the column `request` besides: rows of one request share its click.
 #pragma once
 
 #include <functional>

@@ -31,6 +31,8 @@ std::string ExplainJson(const LogRecord& record, const FeatureSet& features) {
            {"position", item.index >= 0 ? Json(item.index) : Json(nullptr)},
            {"scores", {{"pctr", Number(s.pctr[i])}, {"pcvr", Number(s.pcvr[i])}, {"value", Number(s.value[i])}}},
            {"propensity", Number(s.propensity[i])}};
+    if (i < s.pctr_shown.size() && i < s.pcvr_shown.size() && item.index >= 0)
+      c["scores_at_shown"] = {{"pctr", Number(s.pctr_shown[i])}, {"pcvr", Number(s.pcvr_shown[i])}};
     if (s.feature_fingerprint == features.fingerprint) {
       for (std::size_t k = 0; k < s.columns; ++k)
         c["features"][features.features[k].view->spec().name] = Number(s.features[i * s.columns + k]);

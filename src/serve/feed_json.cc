@@ -122,6 +122,8 @@ Json FeedJson(const Feed& feed, const FeedRequest& request, const FeatureSet* fe
               {"channel", item.channel},
               {"scores", {{"pctr", Number(item.pctr)}, {"pcvr", Number(item.pcvr)}, {"value", Number(item.value)}}},
               {"propensity", item.propensity}};
+    if (!feed.event.served.pctr_shown.empty())
+      json["scores_at_shown"] = {{"pctr", Number(item.pctr_shown)}, {"pcvr", Number(item.pcvr_shown)}};
     if (request.explain || explain) {
       for (std::size_t k = 0; k < columns; ++k)
         json["features"][features->features[k].view->spec().name] =

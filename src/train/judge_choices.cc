@@ -33,6 +33,11 @@ OffPolicyReport JudgeChoices(const Model& model, const Dataset& data, std::int64
     for (std::size_t i = 0; i < pool; ++i) scores[i] = static_cast<float>(objective.Score(margins[i], row(i)));
     const auto best = static_cast<std::size_t>(std::ranges::max_element(scores) - scores.begin()),
                shown = static_cast<std::size_t>(choice.shown);
+    if (model.position_column >= 0) {  // Chosen at the reference, earned at the place.
+      for (std::size_t i = 0; i < pool; ++i)
+        rows[i * data.columns + static_cast<std::size_t>(model.position_column)] = static_cast<float>(choice.position);
+      if (scorer.ok()) scorer.value()->Margins(rows.data(), pool, data.columns, margins.data());
+    }
     user.push_back(choice.user);
     reward.push_back(choice.clicked);
     logged.push_back(choice.propensity);

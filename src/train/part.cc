@@ -62,17 +62,19 @@ void PutTogether(Part& part) {
   arrange(part.weights);
   arrange(part.users);
   arrange(part.requests);
-  arrange(part.lines);
+  arrange(part.positions);
   part.groups = std::make_unique<const RequestGroups>(part.requests);
 }
 
 }  // namespace
 
-void Part::Read(std::size_t first, std::size_t count, std::vector<float>& out) const {
+void Part::Read(std::size_t first, std::size_t count, std::vector<float>& out, bool at_reference) const {
   out.resize(count * columns);
   for (std::size_t i = 0; i < count; ++i)
     std::copy_n(all->features.data() + places[first + i] * columns, columns, out.data() + i * columns);
   EncodeCategories(*model, out.data(), count);
+  for (std::size_t i = 0; at_reference && model->position_column >= 0 && i < count; ++i)
+    out[i * columns + static_cast<std::size_t>(model->position_column)] = model->position_reference;
 }
 
 float Part::Value(std::size_t row, std::size_t column) const {
@@ -108,7 +110,7 @@ Part Select(const ObjectiveRows& all, Loss loss, const Model& model, std::int64_
     part.labels.push_back(all.label[i]);
     part.users.push_back(all.user[i]);
     part.requests.push_back(all.request[i]);
-    part.lines.push_back(static_cast<int>(line) - 1);
+    part.positions.push_back(all.position[i]);
   }
   Weigh(sample, all, part);
   if (loss != Loss::kLogistic) part.groups = std::make_unique<const RequestGroups>(part.requests);

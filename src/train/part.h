@@ -29,15 +29,16 @@ struct Part {
   std::vector<std::uint32_t> places;   // Of its rows in `all`, rising but to rank.
   std::vector<float> labels, weights;  // No weights: 1 each.
   std::vector<Key> users, requests;
-  std::vector<int> lines;                       // Of its event, from 0.
+  std::vector<int> positions;                   // Where its item was shown, from 0.
   std::unique_ptr<const RequestGroups> groups;  // For the softmax and to rank; else null.
   Loss loss = Loss::kLogistic;
   std::size_t columns = 0;
   double negatives = 1;
 
   std::size_t size() const { return labels.size(); }
-  // Rows [first, first + count) to `out`, row-major.
-  void Read(std::size_t first, std::size_t count, std::vector<float>& out) const;
+  // Rows [first, first + count) to `out`, row-major. With `at_reference` a column of the place shown has the model's
+  // reference.
+  void Read(std::size_t first, std::size_t count, std::vector<float>& out, bool at_reference = false) const;
   // One value, encoded.
   float Value(std::size_t row, std::size_t column) const;
   TrainMatrix matrix() const;  // REQUIRES: it does not outlive this.

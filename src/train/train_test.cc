@@ -154,6 +154,7 @@ TEST(Select, PutsTheRowsOfARequestTogetherToRank) {
     all.offset.push_back(all.size());
     all.user.push_back(request + 100);
     all.arrival_ms.push_back(static_cast<std::int64_t>(1000 * all.size()));
+    all.position.push_back(static_cast<std::int32_t>(all.size()));
     all.label.push_back(all.size() == 2);
   }
   const Model model{.columns = {"f"}, .categorical = {0}, .categories = {{}}};
@@ -161,6 +162,7 @@ TEST(Select, PutsTheRowsOfARequestTogetherToRank) {
   EXPECT_THAT(part.requests, testing::ElementsAre(7, 7, 7, 3, 3, 5));
   EXPECT_THAT(part.users, testing::ElementsAre(107, 107, 107, 103, 103, 105));
   EXPECT_THAT(part.places, testing::ElementsAre(0, 2, 5, 1, 4, 3));
+  EXPECT_THAT(part.positions, testing::ElementsAre(0, 2, 5, 1, 4, 3));
   EXPECT_THAT(part.labels, testing::ElementsAre(0, 1, 0, 0, 0, 0));
   EXPECT_THAT(part.weights, testing::ElementsAre(0.03125f, 0.125f, 1, 0.0625f, 0.5f, 0.25f));
   const TrainMatrix m = part.matrix();

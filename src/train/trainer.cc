@@ -41,21 +41,21 @@ void MakeDictionaries(const Dataset& data, std::int64_t to_ms, Model& model) {
 constexpr std::size_t kScoredRows = 4096;
 
 // As the link reads them: what calibrators are fitted on and probabilities made of.
-std::vector<float> Margins(const Forest& forest, const Part& part) {
+std::vector<float> Margins(const Forest& forest, const Part& part, bool at_reference = false) {
   std::vector<float> margins(part.size());
   const auto scorer = Scorer::Make(forest);
   std::vector<float> batch;
   for (std::size_t done = 0; scorer.ok() && done < part.size(); done += kScoredRows) {
     const std::size_t count = std::min(kScoredRows, part.size() - done);
-    part.Read(done, count, batch);
+    part.Read(done, count, batch, at_reference);
     scorer.value()->Margins(batch.data(), count, part.columns, margins.data() + done);
   }
   if (part.groups) ApplySoftmaxLink(*part.groups, margins);
   return margins;
 }
 
-std::vector<float> Probabilities(const ObjectiveModel& objective, const Part& part) {
-  std::vector<float> probability = Margins(objective.forest, part);
+std::vector<float> Probabilities(const ObjectiveModel& objective, const Part& part, bool at_reference = false) {
+  std::vector<float> probability = Margins(objective.forest, part, at_reference);
   for (std::size_t i = 0; i < probability.size(); ++i) {
     const float code =
         objective.slice_column < 0 ? std::nanf("") : part.Value(i, static_cast<std::size_t>(objective.slice_column));
@@ -198,6 +198,8 @@ Model EmptyModel(const FeatureSet& features) {
     model.categorical.push_back(f.view->spec().categorical);
   }
   model.categories.resize(model.columns.size());
+  model.position_column = features.position_column;
+  model.position_reference = features.position_reference;
   return model;
 }
 
@@ -304,7 +306,9 @@ std::vector<SliceReport> Slices(const Model& model, const Dataset& data, const O
     for (float& p : pooled) p = static_cast<float>(objective.calibrator.Apply(p));
   }
   for (std::size_t k = 0; k < model.columns.size(); ++k) {
-    if (!model.categorical[k] && model.columns[k] != "price" && model.columns[k] != "supplied_rank") continue;
+    if (!model.categorical[k] && model.columns[k] != "price" && model.columns[k] != "supplied_rank" &&
+        static_cast<int>(k) != model.position_column)
+      continue;
     const std::vector<std::string> names = SliceNames(model, data, part, k);
     std::map<std::string, Part> parts;
     std::map<std::string, std::vector<float>> predicted, by_pooled;
@@ -489,6 +493,7 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
   report.from_ms = std::max(slates.from_ms, data.first_arrival_ms);
   report.to_ms = std::min(slates.to_ms, data.last_arrival_ms + 1);
   report.simulated = data.simulated;
+  if (model.position_column >= 0) report.position_reference = static_cast<int>(model.position_reference);
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     for (const ObjectiveModel& objective : model.objectives) {
       if (objective.name != objectives[o].name) continue;
@@ -502,13 +507,17 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
       entry.roc = RocCurve(rows, 200);
       entry.pr = PrCurve(rows, 200);
       entry.reliability = Reliability(rows, 15);
-      entry.by_request = MeasureByGroup(rows, part.requests, kReportedRanks, kReplicates, kSeed);
-      entry.by_user = MeasureByGroup(rows, part.users, kReportedRanks, kReplicates, kSeed);
+      // What ranks is judged as it ranks: at the reference, where the model reads the place shown.
+      const bool reads_place = model.position_column >= 0;
+      const std::vector<float> at_reference = reads_place ? Probabilities(objective, part, true) : probability;
+      const BinaryRows ranked{at_reference, part.labels, part.users};
+      entry.by_request = MeasureByGroup(ranked, part.requests, kReportedRanks, kReplicates, kSeed);
+      entry.by_user = MeasureByGroup(ranked, part.users, kReportedRanks, kReplicates, kSeed);
       entry.lift = Lift(rows, 10);
       entry.slices = Slices(model, data, objective, part, probability);
       SortWorstFirst(entry.slices);
       if (position_bias && objectives[o].population == EventType::kFeedImpression)
-        entry.position_bias = MeasurePositionBias(rows, part.lines, kMostPlaces, kReplicates, kSeed);
+        entry.position_bias = MeasurePositionBias(ranked, part.positions, kMostPlaces, kReplicates, kSeed);
       if (engine) entry.importance = Importance(model, objective, part, *engine);
       if (against) entry.difference = Difference(*against, objective.name, data.objectives[o], ranges[o], rows);
       report.objectives.push_back(std::move(entry));
