@@ -57,7 +57,7 @@ def client_traffic(server, client, life, errors):
             events = [make("i", "feed.impression", shown)]
             for suffix, kind, share in (("c", "feed.click", 0.5), ("v", "item.view", 0.4), ("a", "cart.add", 0.2), ("b", "purchase", 0.2), ("u", "item.update", 0.1)):
                 if rng.random() < share:
-                    events.append(make(suffix, kind, [rng.choice(shown)]))
+                    events.append(make(suffix, kind, [rng.choice(shown[:8])]))
             again = [e for e in sent[-20:] if rng.random() < 0.02]
             batch = events + again
             rng.shuffle(batch)
@@ -90,11 +90,17 @@ class ServedEqualsReplayed(unittest.TestCase):
         print(f"{check['requests']} served requests, {check['values']} values, {check['different']} differ")
 
     def judge_off_policy(self, folder):
-        """Clicks fell on any place alike: what the model would have drawn earns what chance did, and the log can tell."""
+        """Clicks fell on any of eight places alike: what the model would have drawn earns what chance did, each of these is looked at as often, and
+        the log can tell."""
         later = folder / "later.ndjson"  # By then the served rows are mature.
         later.write_text(json.dumps(event("later", "app.open", "2026-02-13T00:00:00Z", "u100001")) + "\n")
         run("import", "ndjson", later, "--project", folder / "p")
-        report = run_json("evaluate", "--project", folder / "p", "--from", "2026-02-11T23:30:00Z", "--off-policy")["off_policy"]["feed/1"]
+        report = run_json("evaluate", "--project", folder / "p", "--from", "2026-02-11T23:30:00Z", "--off-policy", "--position-bias")
+        bias = report["objectives"]["pctr"]["position_bias"]["by_swaps"]
+        self.assertGreater(sum(p["rows"] for p in bias["places"]), 1000)
+        low, high = bias["exponent_interval"]
+        self.assertTrue(low < 0 < high, bias)
+        report = report["off_policy"]["feed/1"]
         self.assertGreater(report["choices"], 1000)
         self.assertTrue(report["evidence"], report["refusals"])
         low, high = report["mean_weight"]["interval"]
@@ -107,6 +113,8 @@ class ServedEqualsReplayed(unittest.TestCase):
     def test_embedded_and_in_a_redis(self):
         with Folder() as folder:
             run("init", folder / "p")
+            toml = folder / "p/gfr.toml"
+            toml.write_text(toml.read_text() + "\n[feed.swap]\nshare = 0.8\n")
             run("simulate", "--project", folder / "p", "--users", 300, "--items", 150, "--days", 42, "--seed", 9)
             run("train", "--project", folder / "p")
             shutil.copytree(folder / "p", folder / "r")

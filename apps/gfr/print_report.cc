@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/time.h"
 
 namespace gfr {
@@ -42,10 +44,15 @@ void PrintReport(const EvaluationReport& r) {
   for (const auto& [name, metrics] : r.baselines) line(name, metrics);
   for (const ObjectiveReport& o : r.objectives) {
     if (o.position_bias.places.empty()) continue;
-    fmt::print("  {}: place k is looked at (k + 1)^-x as often as the first, x = {}\n", o.name,
-               Text(o.position_bias.exponent));
-    for (const PositionBias::Place& p : o.position_bias.places)
-      fmt::print("    {:>3}  {}\n", p.position, Text(p.examined));
+    const auto& swapped = o.swapped_bias.places;
+    fmt::print(
+        "  {}: place k is looked at (k + 1)^-x as often as the first, x = {}; by pairs put in order by a coin {}\n",
+        o.name, Text(o.position_bias.exponent),
+        swapped.empty() ? "unknown: there are too few" : Text(o.swapped_bias.exponent));
+    for (std::size_t k = 0; k < std::max(o.position_bias.places.size(), swapped.size()); ++k)
+      fmt::print("    {:>3}  {:<26}{}\n", k,
+                 k < o.position_bias.places.size() ? Text(o.position_bias.places[k].examined) : "",
+                 k < swapped.size() ? Text(swapped[k].examined) : "");
   }
   if (!r.against.empty()) {
     fmt::print("  against {} (this model less that one, paired): MRR {}\n", r.against, Text(r.mrr_difference));

@@ -70,7 +70,8 @@ struct SlateRow {
   std::vector<float> popularity, most_recent;  // Scores of the baselines.
 };
 
-// A place of a slate that the server filled by chance, with a known probability, and that the user was shown.
+// A place of a slate that the server filled by chance, with a known probability, and that the user was shown: drawn
+// from a pool, or the upper of two neighbours that a coin put in order (its pool is the two; both were shown).
 struct ChoiceRow {
   Key user;
   std::int64_t arrival_ms;
@@ -81,6 +82,7 @@ struct ChoiceRow {
   std::int32_t position;  // Where, from 0.
   float propensity;       // With which it was.
   bool clicked;           // The user clicked it within the window of the first objective of impressions.
+  bool swapped = false, clicked_below = false;  // Of a pair: and the lower one likewise.
 };
 
 struct Dataset {

@@ -113,6 +113,41 @@ TEST_F(DatasetTest, RowsOfImpressionsHaveThePlaceShownAndAllElseTheReference) {
   EXPECT_EQ(data.slate_features, (Labels{0, 7, 0, 7})) << "what is ranked";
 }
 
+TEST_F(DatasetTest, PairsThatACoinPutInOrderAreChoicesOnceBothWereSeen) {
+  const auto serve = [&](int minute, const std::string& request, const std::vector<std::string>& seen) {
+    Add(EventType::kFeedRequest, minute, request, {"a", "b", "c", "d", "e"});
+    Event& e = events.back();
+    e.items[0].index = 1;  // Candidates as they were read: b, a, c, d was the slate, e was not shown.
+    e.items[1].index = 0;
+    e.items[4].index = -1;
+    e.served = {.as_of = -1, .now_ms = e.time_ms, .columns = 1, .features = {0, 0, 0, 0, 0}};
+    e.served.pctr = e.served.pcvr = e.served.value = {0, 0, 0, 0, 0};
+    e.served.propensity = {1, 0.5f, 0.5f, 1, 1};
+    e.served.swaps = {0, 2};
+    Add(EventType::kFeedImpression, minute, request, seen);
+  };
+  serve(0, "r1", {"b", "a", "c"});
+  serve(10, "r2", {"b", "a", "c", "d"});
+  Add(EventType::kFeedClick, 11, "r2", {"a"});
+  Add(EventType::kFeedClick, 12, "r2", {"c"});
+  Add(EventType::kAppOpen, 500, "", {});
+  const Dataset data = Build({.choices = true});
+  ASSERT_EQ(data.choices.size(), 3u) << "d of r1 was not seen";
+  const auto expect = [&](std::size_t i, int position, bool clicked, bool below) {
+    const ChoiceRow& c = data.choices[i];
+    EXPECT_TRUE(c.swapped);
+    EXPECT_EQ(c.pool, 2);
+    EXPECT_EQ(c.shown, 0);
+    EXPECT_EQ(c.propensity, 0.5f);
+    EXPECT_EQ(c.position, position) << i;
+    EXPECT_EQ(c.clicked, clicked) << i;
+    EXPECT_EQ(c.clicked_below, below) << i;
+  };
+  expect(0, 0, false, false);
+  expect(1, 0, false, true);
+  expect(2, 2, true, false);
+}
+
 TEST_F(DatasetTest, AClickWithoutARequestLabelsTheLatestImpressionWithinTheWindow) {
   Slate(0, "r1", {"a"});
   Slate(5, "r2", {"a"});

@@ -25,7 +25,7 @@ std::int32_t PositionOf(const Event& event, std::size_t line) {
 }
 
 // The places of a slate that were filled from a pool: of the explore channel's candidates, those that were not placed
-// above.
+// above; or of two neighbours.
 template <class Drawn>
 std::vector<Drawn> DrawnPlaces(const Event& request) {
   std::vector<Drawn> drawn;
@@ -34,6 +34,14 @@ std::vector<Drawn> DrawnPlaces(const Event& request) {
     const std::int32_t place = request.items[i].index;
     if (place < 0 || !(propensity[i] < 1)) continue;
     Drawn one{.row = i, .propensity = propensity[i]};
+    if (std::ranges::count(request.served.swaps, place) > 0) {
+      const auto below = std::ranges::find(request.items, place + 1, &EventItem::index);
+      if (below == request.items.end()) continue;
+      one.pool = {i, static_cast<std::size_t>(below - request.items.begin())};
+      one.swapped = true;
+      drawn.push_back(std::move(one));
+      continue;
+    }
     for (std::size_t k = 0; k < request.items.size(); ++k) {
       const EventItem& other = request.items[k];
       if (other.channel == "explore" && (other.index < 0 || other.index >= place)) one.pool.push_back(k);
@@ -303,6 +311,14 @@ void RowBuilder::AddChoices(const LogRecord& r, OpenRequest& open) {
     const Key item = KeyOf(r.event.items[line].item_id);
     const auto drawn = std::ranges::find(open.drawn, item, [&](const Drawn& d) { return open.items[d.row]; });
     if (drawn == open.drawn.end()) continue;
+    const auto clicked = [&](Key of) {
+      return IsLabelled(seen_objective_, LabelKey(seen_objective_, r.event, of), r.offset,
+                        r.event.time_ms + objectives_[seen_objective_].window_ms);
+    };
+    const Key below = drawn->swapped ? open.items[drawn->pool[1]] : 0;
+    if (drawn->swapped &&
+        std::ranges::none_of(r.event.items, [&](const EventItem& i) { return KeyOf(i.item_id) == below; }))
+      continue;  // A pair counts when both were seen.
     features.clear();
     for (const std::size_t k : drawn->pool) {
       const float* values = open.features.data() + k * columns_;
@@ -317,8 +333,9 @@ void RowBuilder::AddChoices(const LogRecord& r, OpenRequest& open) {
                   .shown = static_cast<int>(std::ranges::find(drawn->pool, drawn->row) - drawn->pool.begin()),
                   .position = PositionOf(r.event, line),
                   .propensity = drawn->propensity,
-                  .clicked = IsLabelled(seen_objective_, LabelKey(seen_objective_, r.event, item), r.offset,
-                                        r.event.time_ms + objectives_[seen_objective_].window_ms)},
+                  .clicked = clicked(item),
+                  .swapped = drawn->swapped,
+                  .clicked_below = drawn->swapped && clicked(below)},
                  features);
     open.drawn.erase(drawn);
   }

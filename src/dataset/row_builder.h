@@ -59,6 +59,7 @@ class RowBuilder {
     std::size_t row;
     std::vector<std::size_t> pool;
     float propensity;
+    bool swapped = false;  // The pool is the pair: itself, and the one below.
   };
   // A request's slate with the features read for it, until its impressions and clicks have come.
   struct OpenRequest {

@@ -182,6 +182,83 @@ TEST(PositionBias, OfShuffledSlatesIsTheCurveThatMadeTheClicks) {
   EXPECT_TRUE(MeasurePositionBias({}, {}, 9, 10, 1).places.empty());
 }
 
+// The better item first, as a feed does it, and then pairs of neighbours in order by a coin.
+TEST(PositionBias, OfSwappedPairsIsTheCurveWhateverOrderTheFeedHad) {
+  Rng rng(22);
+  SwappedPairs pairs;
+  std::vector<float> blind, label;  // Of all places, by a model that does not know the items.
+  std::vector<int> position;
+  for (std::uint64_t slate = 0; slate < 40000; ++slate) {
+    std::vector<double> p(10);
+    for (double& x : p) x = 0.6 * rng.Uniform();
+    std::ranges::sort(p, std::greater<>());
+    const std::size_t phase = rng.Below(2);
+    for (std::size_t k = phase; k + 1 < p.size(); k += 2) {
+      if (rng.Chance(0.5)) std::swap(p[k], p[k + 1]);
+    }
+    std::vector<bool> clicked;
+    for (std::size_t k = 0; k < p.size(); ++k) {
+      clicked.push_back(rng.Chance(p[k] * std::pow(1.0 + static_cast<double>(k), -0.7)));
+      blind.push_back(0.3f);
+      label.push_back(clicked.back());
+      position.push_back(static_cast<int>(k));
+    }
+    for (std::size_t k = phase; k + 1 < p.size(); k += 2) {
+      pairs.place.push_back(static_cast<int>(k));
+      pairs.upper.push_back(clicked[k]);
+      pairs.lower.push_back(clicked[k + 1]);
+      pairs.user.push_back(slate % 3000);
+    }
+  }
+  const PositionBias bias = MeasureSwappedPositionBias(pairs, 9, 100, 1);
+  ASSERT_EQ(bias.places.size(), 9u) << "the tenth is left out";
+  EXPECT_NEAR(bias.exponent.value, 0.7, 0.03);
+  EXPECT_TRUE(bias.exponent.interval.low < 0.7 && 0.7 < bias.exponent.interval.high);
+  EXPECT_LT(bias.exponent.interval.high - bias.exponent.interval.low, 0.1);
+  EXPECT_EQ(bias.places[0].examined.value, 1);
+  for (const PositionBias::Place& p : bias.places) {
+    const double truth = std::pow(1.0 + p.position, -0.7);
+    EXPECT_TRUE(p.examined.interval.low <= 1.03 * truth && 0.97 * truth <= p.examined.interval.high) << p.position;
+  }
+  const std::vector<std::uint64_t> user(label.size(), 1);
+  EXPECT_GT(MeasurePositionBias({blind, label, user}, position, 9, 0, 1).exponent.value, 1)
+      << "what the feed's order adds to it";
+}
+
+TEST(PositionBias, OfSwappedPairsHasScipysExponentAndEndsWhereClicksAreFew) {
+  SwappedPairs pairs;
+  const auto add = [&](int place, int upper, int lower) {
+    for (int i = 0; i < upper + lower; ++i) {
+      pairs.place.push_back(place);
+      pairs.upper.push_back(i < upper);
+      pairs.lower.push_back(i >= upper);
+      pairs.user.push_back(static_cast<std::uint64_t>(i));
+    }
+  };
+  add(0, 90, 50);
+  add(1, 40, 33);
+  add(2, 21, 25);
+  EXPECT_EQ(MeasureSwappedPositionBias(pairs, 50, 0, 1).places.size(), 4u);
+  add(3, 30, 9);
+  const PositionBias bias = MeasureSwappedPositionBias(pairs, 50, 0, 1);
+  ASSERT_EQ(bias.places.size(), 4u) << "fewer than ten clicks";
+  EXPECT_NEAR(bias.places[3].examined.value, 50.0 / 90 * 33 / 40 * 25 / 21, 1e-12);
+  EXPECT_EQ(bias.places[1].rows, 140u + 73u);
+  EXPECT_EQ(bias.places[1].positives, 50u + 40u);
+  const TestFolder folder;
+  std::istringstream reference(RunPython(folder, R"(
+import numpy as np
+from scipy.optimize import minimize_scalar
+upper, lower, k = np.array([90, 40, 21.]), np.array([50, 33, 25.]), np.arange(3)
+z = lambda x: x * np.log((k + 2) / (k + 1))
+print(repr(float(minimize_scalar(lambda x: np.sum(upper * np.log1p(np.exp(-z(x))) + lower * np.log1p(np.exp(z(x)))), tol=1e-14).x)))
+)"));
+  double exponent = 0;
+  ASSERT_TRUE(reference >> exponent);
+  EXPECT_NEAR(bias.exponent.value, exponent, 1e-6);
+  EXPECT_TRUE(MeasureSwappedPositionBias({}, 9, 10, 1).places.empty());
+}
+
 TEST(Slices, ComeWorstFirst) {
   const auto slice = [](const std::string& name, double low, double high, double auc) {
     SliceReport s{.feature = "f", .value = name};

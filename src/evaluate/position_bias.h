@@ -6,7 +6,12 @@
 // probability are shown at places by chance: shuffled or swapped slates say it exactly, a feed that knows more than the
 // model puts its better items first and makes it look steeper. A model that reads the place itself (supplied_rank)
 // has explained it already and shows 1 everywhere; one with a feature of type position gives its probabilities at that
-// feature's reference, which know the items alone. Thread safety: pure functions.
+// feature's reference, which know the items alone.
+//
+// Pairs of neighbours that a coin put in order ([feed.swap]) say it without a model: the same items stand at both
+// places equally often, so that examined(k + 1) / examined(k) is the lower ones' clicks over the upper ones' (Joachims,
+// Swaminathan and Schnabel 2017, section 5.3; Agarwal et al. 2019). The product of the steps is the curve.
+// Thread safety: pure functions.
 #pragma once
 
 #include <span>
@@ -29,5 +34,14 @@ struct PositionBias {
 // REQUIRES: one position from 0 a row. Places from `most` on are left out. Intervals: 95 % bootstrap over users.
 PositionBias MeasurePositionBias(const BinaryRows& rows, std::span<const int> position, int most, int replicates,
                                  std::uint64_t seed);
+
+struct SwappedPairs {
+  std::vector<int> place;                  // Of the upper one, from 0.
+  std::vector<std::uint8_t> upper, lower;  // Clicked.
+  std::vector<std::uint64_t> user;
+};
+// The exponent is that of the odds of the lower one, when one of a pair was clicked. `rows` of a place are the pairs it
+// was in, `positives` its clicks. The curve ends before the first step with fewer than 10 clicks at either place.
+PositionBias MeasureSwappedPositionBias(const SwappedPairs& pairs, int most, int replicates, std::uint64_t seed);
 
 }  // namespace gfr

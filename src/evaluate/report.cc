@@ -50,6 +50,17 @@ Json BinaryJson(const BinaryMetrics& m) {
             {"normalised_entropy", Pair(m.normalised_entropy.interval)}}}};
 }
 
+Json BiasJson(const PositionBias& b) {
+  Json bias{{"exponent", Number(b.exponent.value)}, {"exponent_interval", Pair(b.exponent.interval)}};
+  for (const PositionBias::Place& p : b.places)
+    bias["places"].push_back({{"position", p.position},
+                              {"rows", p.rows},
+                              {"positives", p.positives},
+                              {"examined", Number(p.examined.value)},
+                              {"interval", Pair(p.examined.interval)}});
+  return bias;
+}
+
 Json GroupedJson(const GroupedMetrics& m) {
   Json json{{"groups", m.groups}, {"with_positive", m.with_positive}, {"with_both", m.with_both}};
   for (const auto& [name, e] :
@@ -141,14 +152,8 @@ std::string ReportToJson(const EvaluationReport& r) {
           {{"rows", b.rows}, {"mean_probability", Number(b.mean_probability)}, {"observed", Number(b.observed)}});
     if (!o.position_bias.places.empty()) {
       Json& bias = json["objectives"][o.name]["position_bias"];
-      bias = {{"exponent", Number(o.position_bias.exponent.value)},
-              {"exponent_interval", Pair(o.position_bias.exponent.interval)}};
-      for (const PositionBias::Place& p : o.position_bias.places)
-        bias["places"].push_back({{"position", p.position},
-                                  {"rows", p.rows},
-                                  {"positives", p.positives},
-                                  {"examined", Number(p.examined.value)},
-                                  {"interval", Pair(p.examined.interval)}});
+      bias = BiasJson(o.position_bias);
+      bias["by_swaps"] = o.swapped_bias.places.empty() ? Json(nullptr) : BiasJson(o.swapped_bias);
     }
     for (const TriedLoss& t : o.tried)
       json["objectives"][o.name]["tried"].push_back({{"loss", t.loss},
@@ -346,12 +351,21 @@ std::string ReportToHtml(const EvaluationReport& r) {
     if (!o.position_bias.places.empty()) {
       html +=
           "<h3>Position bias</h3><p>How often a place is looked at, for each time that the first is: positives over "
-          "what the model expects, which does not know the place. Fair where equals are placed by chance.</p>"
-          "<table><tr><th>place<th>rows<th>positives<th>looked at</tr>";
-      for (const PositionBias::Place& p : o.position_bias.places)
-        html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td>", p.position + 1, p.rows, p.positives) +
-                HtmlCell(p.examined) + "</tr>";
-      html += "<tr><td>(place)^-x<td><td>" + HtmlCell(o.position_bias.exponent) + "</tr></table>";
+          "what the model expects, which does not know the place. Fair where equals are placed by chance. Pairs of "
+          "neighbours that a coin put in order say it without a model.</p>"
+          "<table><tr><th>place<th>rows<th>positives<th>looked at<th>pairs<th>clicks<th>looked at, by pairs</tr>";
+      const auto& swapped = o.swapped_bias.places;
+      for (std::size_t k = 0; k < std::max(o.position_bias.places.size(), swapped.size()); ++k) {
+        html += fmt::format("<tr><td>{}</td>", k + 1);
+        for (const auto* places : {&o.position_bias.places, &swapped})
+          html += k < places->size()
+                      ? fmt::format("<td>{}</td><td>{}</td>", (*places)[k].rows, (*places)[k].positives) +
+                            HtmlCell((*places)[k].examined)
+                      : "<td><td><td>";
+        html += "</tr>";
+      }
+      html += "<tr><td>(place)^-x<td><td>" + HtmlCell(o.position_bias.exponent) + "<td><td>" +
+              (swapped.empty() ? "<td>" : HtmlCell(o.swapped_bias.exponent)) + "</tr></table>";
     }
     if (!o.slices.empty()) {
       html +=

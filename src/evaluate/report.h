@@ -47,6 +47,7 @@ struct ObjectiveReport {
   std::vector<SliceReport> slices;  // Worst first (SortWorstFirst).
   std::vector<FeatureImportance> importance;
   PositionBias position_bias;    // Without places: not asked for.
+  PositionBias swapped_bias;     // The same by pairs put in order by a coin; without places: there are too few.
   std::vector<TriedLoss> tried;  // Of training, when there was a choice.
   BinaryMetrics difference;      // To `against`: this model's minus that one's, paired.
 };

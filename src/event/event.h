@@ -86,6 +86,9 @@ struct ServedSlate {
   // The same probabilities at the place shown, of a model that reads it (a feature of type position; pctr and pcvr are
   // at its reference then); NaN of what was not shown. Empty: the model does not.
   std::vector<float> pctr_shown, pcvr_shown;
+  // Each k: a coin put the items of places k and k + 1 in order ([feed.swap]): the upper one's propensity is 0.5, and
+  // the lower one's, given the upper, 1.
+  std::vector<std::int32_t> swaps;
 };
 
 struct Event {

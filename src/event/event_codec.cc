@@ -7,8 +7,8 @@
 namespace gfr {
 namespace {
 
-// 1 and 2 are read too: 1 knew no vectors, 2 no probabilities at the place shown.
-constexpr std::uint8_t kVersion = 3;
+// Older ones are read too: 1 knew no vectors, 2 no probabilities at the place shown, 3 no swaps.
+constexpr std::uint8_t kVersion = 4;
 
 struct Writer {
   std::string* out;
@@ -94,6 +94,8 @@ void EncodeEvent(const Event& e, std::string* out) {
   w.Varint(s.columns);
   for (const auto* v : {&s.features, &s.pctr, &s.pcvr, &s.value, &s.propensity, &s.pctr_shown, &s.pcvr_shown})
     w.Floats(*v);
+  w.Varint(s.swaps.size());
+  for (const std::int32_t k : s.swaps) w.Varint(static_cast<std::uint64_t>(k));
 }
 
 EventType PeekEventType(std::string_view bytes) {
@@ -106,7 +108,7 @@ Result<Event> DecodeEvent(std::string_view bytes) {
   const auto version = r.Number<std::uint8_t>(), type = r.Number<std::uint8_t>();
   if (version == 0 || version > kVersion || type == 0 || type >= kEventTypes) {
     return Error{ErrorCode::kCorrupt, "an event of version " + std::to_string(version) + " and type " +
-                                          std::to_string(type) + "; known are versions 1 to 3, types 1 to 19"};
+                                          std::to_string(type) + "; known are versions 1 to 4, types 1 to 19"};
   }
   Event e;
   e.type = static_cast<EventType>(type);
@@ -137,6 +139,14 @@ Result<Event> DecodeEvent(std::string_view bytes) {
     if (version >= 3) {
       s.pctr_shown = r.Floats();
       s.pcvr_shown = r.Floats();
+    }
+    if (version >= 4) {
+      s.swaps.resize(r.Count(1));
+      for (std::int32_t& k : s.swaps) {
+        const std::uint64_t place = r.Varint();
+        r.bad = r.bad || place > INT32_MAX;
+        k = static_cast<std::int32_t>(place);
+      }
     }
   }
   if (r.bad || !r.left.empty()) return Error{ErrorCode::kCorrupt, "an event's bytes end too early or too late"};

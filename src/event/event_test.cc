@@ -47,6 +47,7 @@ Event RandomEvent(Rng& rng) {
                 .model = "feed/1",
                 .feature_fingerprint = rng.Next(),
                 .columns = 2};
+    if (rng.Chance(0.5)) e.served.swaps = {0, 2, static_cast<std::int32_t>(rng.Below(1000))};
     for (std::size_t i = 0; i < e.items.size(); ++i) {
       e.served.features.insert(e.served.features.end(), {1.5f, std::nanf("")});
       for (auto* list : {&e.served.pctr, &e.served.pcvr, &e.served.value, &e.served.propensity, &e.served.pctr_shown,
@@ -69,12 +70,16 @@ TEST(EventCodec, GivesBackWhatItTookBitForBit) {
   }
 }
 
-TEST(EventCodec, ReadsVersion2WhichKnewNoProbabilitiesAtThePlaceShown) {
+TEST(EventCodec, ReadsVersion2And3WhichKnewLessOfASlate) {
   Event e{.id = "1", .type = EventType::kFeedRequest, .items = {{.item_id = "a"}}};
   e.served = {.columns = 1, .features = {1}, .pctr = {0.5f}, .pcvr = {0.25f}, .value = {1}, .propensity = {1}};
   std::string bytes;
   EncodeEvent(e, &bytes);
-  bytes.resize(bytes.size() - 2);  // The two lists that are empty.
+  bytes.pop_back();  // The list of swaps, which is empty.
+  EXPECT_FALSE(DecodeEvent(bytes).ok());
+  bytes[0] = 3;
+  EXPECT_TRUE(DecodeEvent(bytes).ok());
+  bytes.resize(bytes.size() - 2);  // Those of the place shown.
   EXPECT_FALSE(DecodeEvent(bytes).ok());
   bytes[0] = 2;
   const auto decoded = DecodeEvent(bytes);
@@ -87,15 +92,15 @@ TEST(EventCodec, ReadsVersion1WhichKnewNoVectors) {
   Event e{.id = "1", .user_id = "u", .context = {{.name = "a", .text = "b"}, {.name = "n", .number = 2}}};
   std::string bytes, again;
   EncodeEvent(e, &bytes);
-  ASSERT_EQ(bytes[0], 3);
+  ASSERT_EQ(bytes[0], 4);
   bytes[0] = 1;
   const auto decoded = DecodeEvent(bytes);
   ASSERT_TRUE(decoded.ok());
   EncodeEvent(decoded.value(), &again);
-  bytes[0] = 3;
-  EXPECT_EQ(again, bytes);
   bytes[0] = 4;
-  EXPECT_THAT(DecodeEvent(bytes).error().message, testing::HasSubstr("versions 1 to 3"));
+  EXPECT_EQ(again, bytes);
+  bytes[0] = 5;
+  EXPECT_THAT(DecodeEvent(bytes).error().message, testing::HasSubstr("versions 1 to 4"));
 }
 
 TEST(EventCodec, SurvivesAnyBytes) {

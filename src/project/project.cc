@@ -90,6 +90,9 @@ Result<FeedConfig> ReadFeed(Config& config, const std::vector<ObjectiveConfig>& 
     if (pctr && pcvr && pcvr->population != pctr->label)
       table.Fail("value", "combines pctr and pcvr, but pcvr's population is not pctr's label event");
   }
+  Config swap = table.Table("swap");
+  feed.swap_share = swap.Number("share", 0, 0, 1);
+  GFR_TRY(swap.Finish());
   GFR_TRY(table.Finish());
   feed.value = std::move(value).value();
   GFR_ASSIGN(feed.channels, ChannelConfig::ReadAll(config));
@@ -413,7 +416,8 @@ Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int6
     from_ms = o == 0 ? ranges[o].from_ms : std::min(from_ms, ranges[o].from_ms);
     to_ms = o == 0 ? ranges[o].to_ms : std::max(to_ms, ranges[o].to_ms);
   }
-  GFR_ASSIGN(const Dataset data, MakeDataset({.from_ms = from_ms, .to_ms = to_ms, .choices = off_policy}));
+  GFR_ASSIGN(const Dataset data,
+             MakeDataset({.from_ms = from_ms, .to_ms = to_ms, .choices = off_policy || position_bias}));
   const auto engine = LoadForestTrainer(EngineOf(model));
   if (!engine.ok()) std::fprintf(stderr, "evaluate: no importance of features: %s\n", engine.error().message.c_str());
   EvaluationReport report =

@@ -240,6 +240,43 @@ TEST_F(RankTest, AModelThatReadsThePlaceRanksAtItsReferenceAndSaysItsProbabiliti
   EXPECT_TRUE(std::isnan(served.pctr_shown[2])) << "not shown";
 }
 
+TEST_F(RankTest, OnTheShareOfRequestsACoinPutsPairsInOrderAndNothingIsDrawn) {
+  FeedRequest supplied{.user_id = "x", .has_candidates = true};
+  for (int i = 0; i < 9; ++i) supplied.candidates.push_back({.item_id = "c" + std::to_string(i)});
+  feed.swap_share = 0.5;
+  int requests = 0, pairs = 0, swapped = 0, first_pairs = 0;
+  for (int n = 0; n < 600; ++n) {
+    supplied.request_id = "r" + std::to_string(n);
+    const Feed answer = Ask(supplied);
+    const std::vector<std::int32_t>& swaps = answer.event.served.swaps;
+    requests += !swaps.empty();
+    std::vector<std::string> order;
+    for (const FeedItem& item : answer.items) order.push_back(item.item_id);
+    std::vector<float> propensity(9, 1.0f);
+    for (const std::int32_t upper : swaps) {
+      const auto k = static_cast<std::size_t>(upper);
+      ASSERT_LT(k + 1, order.size());
+      propensity[k] = 0.5f;
+      ++pairs;
+      first_pairs += k == 0;
+      if (order[k] == "c" + std::to_string(k)) continue;
+      std::swap(order[k], order[k + 1]);
+      ++swapped;
+    }
+    for (std::size_t k = 0; k < order.size(); ++k) {
+      EXPECT_EQ(order[k], "c" + std::to_string(k)) << "but for the pairs, by value";
+      EXPECT_EQ(answer.items[k].propensity, propensity[k]);
+    }
+    EXPECT_TRUE(swaps.empty() || swaps.size() == 4u) << "of nine";
+  }
+  EXPECT_NEAR(requests, 300, 40);
+  EXPECT_NEAR(first_pairs, requests / 2, 30) << "0 and 1 as often as 1 and 2";
+  EXPECT_NEAR(swapped, pairs / 2, 3 * std::sqrt(pairs) / 2);
+  feed.swap_share = 1;
+  for (const FeedItem& item : Ask({.request_id = "r", .user_id = "ann"}).items)
+    EXPECT_TRUE(item.propensity == 1 || item.propensity == 0.5f) << "one of a pool was drawn";
+}
+
 TEST_F(RankTest, ThePropensityOfADrawnItemIsOneOverItsPool) {
   const Feed answer = Ask({.request_id = "r", .user_id = "ann"});
   int drawn = 0;

@@ -53,6 +53,17 @@ std::vector<std::size_t> Explore(const Draft& draft, std::vector<std::size_t> or
   return slate;
 }
 
+// Puts pairs of neighbours in order by a coin; gives their upper places.
+std::vector<std::int32_t> Swap(std::vector<std::size_t>& slate, Rng& rng, std::vector<float>& propensity) {
+  std::vector<std::int32_t> swaps;
+  for (std::size_t p = rng.Below(2); p + 1 < slate.size(); p += 2) {
+    if (rng.Chance(0.5)) std::swap(slate[p], slate[p + 1]);
+    propensity[slate[p]] = 0.5f;  // The lower one, given the upper, is sure.
+    swaps.push_back(static_cast<std::int32_t>(p));
+  }
+  return swaps;
+}
+
 // Of the items of `slate`, probabilities where they are shown.
 void PredictShown(const BoundModel& model, const Draft& draft, const std::vector<std::size_t>& slate,
                   std::vector<float>& pctr, std::vector<float>& pcvr) {
@@ -176,11 +187,13 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundMode
   }
 
   std::vector<std::size_t> slate = Order(draft.value);
-  if (request.has_candidates)
+  const bool swapped = config.swap_share > 0 && rng.Chance(config.swap_share);
+  if (request.has_candidates || swapped)
     slate.resize(std::min(size, slate.size()));
   else
     slate = Explore(draft, std::move(slate), size, rng, draft.propensity);
-
+  std::vector<std::int32_t> swaps;
+  if (swapped) swaps = Swap(slate, rng, draft.propensity);
   std::vector<float> pctr_shown, pcvr_shown;
   if (model && model->model().position_column >= 0 && !slate.empty())
     PredictShown(*model, draft, slate, pctr_shown, pcvr_shown);
@@ -218,7 +231,8 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundMode
                   .value = std::move(draft.value),
                   .propensity = std::move(draft.propensity),
                   .pctr_shown = std::move(pctr_shown),
-                  .pcvr_shown = std::move(pcvr_shown)};
+                  .pcvr_shown = std::move(pcvr_shown),
+                  .swaps = std::move(swaps)};
   return feed;
 }
 

@@ -26,6 +26,9 @@ struct FeedConfig {
   ValueFormula value;
   bool impressions_on_serve = false;
   std::vector<ChannelConfig> channels;
+  // [feed.swap] share: of so many requests, nothing is drawn, and pairs of neighbouring places (0 and 1, 2 and 3, ...
+  // or 1 and 2, ...) are put in order by a coin each.
+  double swap_share = 0;
 };
 
 struct FeedRequest {

@@ -24,6 +24,7 @@ std::string ExplainJson(const LogRecord& record, const FeatureSet& features) {
                     {"epoch_end", FormatTime(s.epoch_end_ms)},
                     {"model", s.model},
                     {"candidates", Json::array()}};
+  if (!s.swaps.empty()) json["served"]["swaps"] = s.swaps;
   for (std::size_t i = 0; i < s.pctr.size() && i < record.event.items.size(); ++i) {
     const EventItem& item = record.event.items[i];
     Json c{{"item_id", item.item_id},

@@ -333,6 +333,19 @@ std::vector<SliceReport> Slices(const Model& model, const Dataset& data, const O
 }
 
 constexpr int kMostPlaces = 50;
+
+SwappedPairs SwappedIn(const Dataset& data, TimeRange range) {
+  SwappedPairs pairs;
+  for (const ChoiceRow& choice : data.choices) {
+    if (!choice.swapped || choice.arrival_ms < range.from_ms || choice.arrival_ms >= range.to_ms) continue;
+    pairs.place.push_back(choice.position);
+    pairs.upper.push_back(choice.clicked);
+    pairs.lower.push_back(choice.clicked_below);
+    pairs.user.push_back(choice.user);
+  }
+  return pairs;
+}
+
 constexpr std::size_t kExplainedRows = 500;  // SHAP values take a few milliseconds a row of a large forest.
 
 std::vector<FeatureImportance> Importance(const Model& model, const ObjectiveModel& objective, const Part& part,
@@ -518,6 +531,12 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
       SortWorstFirst(entry.slices);
       if (position_bias && objectives[o].population == EventType::kFeedImpression)
         entry.position_bias = MeasurePositionBias(ranked, part.positions, kMostPlaces, kReplicates, kSeed);
+      // Choices are of the first objective of impressions.
+      if (!entry.position_bias.places.empty() &&
+          o == static_cast<std::size_t>(
+                   std::ranges::find(objectives, EventType::kFeedImpression, &ObjectiveConfig::population) -
+                   objectives.begin()))
+        entry.swapped_bias = MeasureSwappedPositionBias(SwappedIn(data, ranges[o]), kMostPlaces, kReplicates, kSeed);
       if (engine) entry.importance = Importance(model, objective, part, *engine);
       if (against) entry.difference = Difference(*against, objective.name, data.objectives[o], ranges[o], rows);
       report.objectives.push_back(std::move(entry));
