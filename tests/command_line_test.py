@@ -84,6 +84,12 @@ class CommandLine(unittest.TestCase):
             self.assertIn("simulated", html)
             judged = run_json("evaluate", "--project", project, "--from", "2026-02-01", "--to", "2026-02-05T00:00:00Z")
             self.assertEqual(judged["from"], "2026-02-01T00:00:00Z")
+            product = judged["entire_space"][0]
+            self.assertEqual((product["first"], product["then"]), ("pctr", "pcvr"))
+            self.assertGreater(product["rows"], 0.95 * judged["objectives"]["pctr"]["rows"])
+            low, high = product["intervals"]["observed_over_expected"]
+            self.assertTrue(low < 1.1 and high > 0.9, product)
+            self.assertTrue(0 < product["positives"] <= judged["objectives"]["pcvr"]["positives"], "of which each click is a row")
             self.assertEqual(set(judged["ranking"]["baselines"]), {"order_shown", "popularity", "most_recent_interaction"})
             self.assertLess(judged["ranking"]["requests"], trained["ranking"]["requests"] * 3)
             run("evaluate", "--project", project, "--from", "soon", expect=2)

@@ -23,11 +23,14 @@ void PrintReport(const EvaluationReport& r) {
                r.position_reference);
   fmt::print("  {:<10}{:>9}{:>10}  {:<25}{:<25}{:<25}{:<25}{}\n", "objective", "rows", "positives", "AUC-ROC", "AUC-PR",
              "log loss", "ECE", "observed/expected");
-  for (const ObjectiveReport& o : r.objectives) {
-    const BinaryMetrics& m = o.metrics;
-    fmt::print("  {:<10}{:>9}{:>10}  {:<25}{:<25}{:<25}{:<25}{}\n", o.name, m.rows, m.positives, Text(m.auc_roc),
+  const auto objective = [](const std::string& name, const BinaryMetrics& m) {
+    fmt::print("  {:<10}{:>9}{:>10}  {:<25}{:<25}{:<25}{:<25}{}\n", name, m.rows, m.positives, Text(m.auc_roc),
                Text(m.auc_pr), Text(m.log_loss), Text(m.ece), Text(m.observed_over_expected));
-  }
+  };
+  for (const ObjectiveReport& o : r.objectives) objective(o.name, o.metrics);
+  for (const EntireSpaceReport& e : r.entire_space) objective("product", e.metrics);
+  for (const EntireSpaceReport& e : r.entire_space)
+    fmt::print("  product: {} x {}, of impressions that led to both\n", e.first, e.then);
   for (const ObjectiveReport& o : r.objectives) {
     for (const TriedLoss& t : o.tried)
       fmt::print(

@@ -48,6 +48,7 @@ class DatasetSink final : public RowSink {
     rows.offset.push_back(place.offset);
     rows.request.push_back(RequestOf(place));
     rows.position.push_back(place.position);
+    rows.led_on.push_back(place.led_on);
   }
   void Slate(SlateRow slate, std::span<const float> features) override {
     slates_.push_back({std::move(slate), {features.begin(), features.end()}});
@@ -104,6 +105,13 @@ Status ReplayAll(FileSystem& fs, const std::string& log_folder, const std::vecto
 }
 
 }  // namespace
+
+std::size_t NextObjective(const std::vector<ObjectiveConfig>& objectives, std::size_t o) {
+  const ObjectiveConfig& first = objectives[o];
+  if (first.population != EventType::kFeedImpression) return objectives.size();
+  return static_cast<std::size_t>(std::ranges::find(objectives, first.label, &ObjectiveConfig::population) -
+                                  objectives.begin());
+}
 
 Result<Dataset> BuildRows(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
                           const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& asked, RowSink& sink) {

@@ -30,6 +30,9 @@ struct ObjectiveConfig {
   SourceSpan where = {};
 };
 
+// The objective that starts where objective `o`, of impressions, ends: pcvr after pctr. objectives.size(): none.
+std::size_t NextObjective(const std::vector<ObjectiveConfig>& objectives, std::size_t o);
+
 struct ObjectiveRows {
   std::vector<float> features;  // rows x columns, row-major.
   std::vector<float> label;     // 0 or 1.
@@ -38,6 +41,7 @@ struct ObjectiveRows {
   std::vector<std::uint64_t> offset;   // Of the population event.
   std::vector<Key> request;            // Of its user and request; of the event where it names none.
   std::vector<std::int32_t> position;  // Where its item was shown (RowPlace).
+  std::vector<float> led_on;           // RowPlace::led_on.
   std::size_t size() const { return label.size(); }
 };
 
@@ -50,6 +54,9 @@ struct RowPlace {
   Key session = 0, item = 0, request = 0;  // As the event names them.
   std::int64_t as_of = -1, now_ms = 0;     // Where and when its features were read.
   std::int32_t position = 0;               // As the event says of its item, else its line: from 0.
+  // Of an impression: whether it was clicked and that click is a positive of NextObjective (1, 0); NaN: there is no
+  // such objective, or the row is younger than both windows together.
+  float led_on = kMissing;
 };
 
 // What rows of one request have in common, and no others: its user and request, else the event.

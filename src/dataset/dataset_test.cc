@@ -170,6 +170,26 @@ TEST_F(DatasetTest, APurchaseLabelsClicksBeforeItWithinTheWindowAcrossSessions) 
   EXPECT_EQ(data.objectives[1].label, (Labels{1, 0, 0}));
 }
 
+TEST_F(DatasetTest, AnImpressionLedOnWhenItsOwnClickWasBoughtWithinBothWindows) {
+  Slate(0, "r1", {"a", "b", "c"});
+  Add(EventType::kFeedClick, 1, "r1", {"a"});
+  Add(EventType::kFeedClick, 20, "r1", {"a"});
+  Add(EventType::kFeedClick, 2, "r1", {"b"});
+  Slate(70, "r2", {"a", "c"});               // Seen again, and not clicked.
+  Add(EventType::kPurchase, 79, "", {"a"});  // Within an hour of the second click, not of the first.
+  Add(EventType::kPurchase, 80, "", {"c"});  // Never clicked.
+  Slate(200, "r3", {"a"});                   // Younger than 30 minutes and an hour.
+  Add(EventType::kAppOpen, 285, "", {});
+  const Dataset data = Build();
+  const std::vector<float>& led_on = data.objectives[0].led_on;
+  EXPECT_EQ(Labels(led_on.begin(), led_on.begin() + 5), (Labels{1, 0, 0, 0, 0}));
+  ASSERT_EQ(led_on.size(), 6u);
+  EXPECT_TRUE(std::isnan(led_on[5]));
+  EXPECT_TRUE(std::isnan(data.objectives[1].led_on[0])) << "of a click";
+  EXPECT_EQ(NextObjective(objectives, 0), 1u);
+  EXPECT_EQ(NextObjective(objectives, 1), 2u);
+}
+
 TEST_F(DatasetTest, ReadsAClicksFeaturesAsOfItsRequest) {
   Slate(0, "r1", {"a", "b"});
   Add(EventType::kFeedClick, 1, "r1", {"a"});

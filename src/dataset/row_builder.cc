@@ -157,14 +157,28 @@ void RowBuilder::SortLabels() {
   indexed_ = true;
 }
 
-bool RowBuilder::IsLabelled(std::size_t objective, Key key, std::uint64_t after_offset, std::int64_t until_ms) const {
+const RowBuilder::LabelPlace* RowBuilder::FindLabel(std::size_t objective, Key key, std::uint64_t after_offset,
+                                                    std::int64_t until_ms) const {
   const auto& labels = labels_[objective];
   auto at = std::ranges::lower_bound(labels, std::pair(key, after_offset + 1), {},
                                      [](const LabelPlace& l) { return std::pair(l.key, l.offset); });
   for (; at != labels.end() && at->key == key; ++at) {
-    if (at->time_ms <= until_ms) return true;
+    if (at->time_ms <= until_ms) return &*at;
   }
-  return false;
+  return nullptr;
+}
+
+float RowBuilder::LedOn(std::size_t o, const LogRecord& r, Key item, std::int64_t end_ms) const {
+  const std::size_t next = NextObjective(objectives_, o);
+  if (next == objectives_.size()) return kMissing;
+  const std::int64_t until_ms = r.event.time_ms + objectives_[o].window_ms, window_ms = objectives_[next].window_ms;
+  if (r.arrival_ms + objectives_[o].window_ms + window_ms > end_ms) return kMissing;
+  std::uint64_t after = r.offset;
+  while (const LabelPlace* click = FindLabel(o, LabelKey(o, r.event, item), after, until_ms)) {
+    if (IsLabelled(next, PairKey(PersonOf(r.event), item), click->offset, click->time_ms + window_ms)) return 1;
+    after = click->offset;
+  }
+  return 0;
 }
 
 Key RowBuilder::LabelKey(std::size_t o, const Event& event, Key item) const {
@@ -202,7 +216,7 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
     const bool mature = r.arrival_ms + objectives_[o].window_ms <= end_ms;
     if (!in_range || e.type != objectives_[o].population) continue;
     if (mature || !options_.drop_immature)
-      AddRows(r, o);
+      AddRows(r, o, end_ms);
     else
       sink_.Dropped(o, DropReason::kImmature, e.items.size());
   }
@@ -358,7 +372,7 @@ void RowBuilder::Clicked(const LogRecord& r) {
   sink_.Slate(std::move(open.slate), features);
 }
 
-void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
+void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms) {
   const ObjectiveConfig& objective = objectives_[o];
   const Key user = PersonOf(r.event), request = RequestOf(r.event);
   const auto open = NamesRequest(objective.population) && request ? open_.find(request) : open_.end();
@@ -407,7 +421,8 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o) {
                .request = KeyOf(r.event.request_id),
                .as_of = own ? static_cast<std::int64_t>(r.offset) - 1 : open->second.as_of,
                .now_ms = own ? r.arrival_ms : open->second.now_ms,
-               .position = position},
+               .position = position,
+               .led_on = LedOn(o, r, item, end_ms)},
               label, {values, columns_});
   }
 }

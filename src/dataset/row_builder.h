@@ -88,7 +88,13 @@ class RowBuilder {
   };
 
   void SortLabels();
-  bool IsLabelled(std::size_t objective, Key key, std::uint64_t after_offset, std::int64_t until_ms) const;
+  // The label event of `key` after `after_offset`, in log order, that is within `until_ms`; null: none.
+  const LabelPlace* FindLabel(std::size_t objective, Key key, std::uint64_t after_offset, std::int64_t until_ms) const;
+  bool IsLabelled(std::size_t objective, Key key, std::uint64_t after_offset, std::int64_t until_ms) const {
+    return FindLabel(objective, key, after_offset, until_ms) != nullptr;
+  }
+  // RowPlace::led_on of an impression of `item`, which `end_ms` says the age of.
+  float LedOn(std::size_t objective, const LogRecord& record, Key item, std::int64_t end_ms) const;
   // Under which key labels_ knows what labels `item` of the population event `event`.
   Key LabelKey(std::size_t objective, const Event& event, Key item) const;
   void Touch(const LogRecord& record);
@@ -97,7 +103,7 @@ class RowBuilder {
   void Shown(const LogRecord& record);
   void AddChoices(const LogRecord& record, OpenRequest& open);
   void Clicked(const LogRecord& record);
-  void AddRows(const LogRecord& record, std::size_t objective);
+  void AddRows(const LogRecord& record, std::size_t objective, std::int64_t end_ms);
   void ForgetBefore(std::int64_t arrival_ms);
   // Whose event it is: a user's, else a session's; its request is one of the same person.
   Key PersonOf(const Event& event) const { return people_.PersonOf(event); }

@@ -50,6 +50,14 @@ Json BinaryJson(const BinaryMetrics& m) {
             {"normalised_entropy", Pair(m.normalised_entropy.interval)}}}};
 }
 
+Json ReliabilityJson(const std::vector<ReliabilityBin>& bins) {
+  Json json = Json::array();
+  for (const ReliabilityBin& b : bins)
+    json.push_back(
+        {{"rows", b.rows}, {"mean_probability", Number(b.mean_probability)}, {"observed", Number(b.observed)}});
+  return json;
+}
+
 Json BiasJson(const PositionBias& b) {
   Json bias{{"exponent", Number(b.exponent.value)}, {"exponent_interval", Pair(b.exponent.interval)}};
   for (const PositionBias::Place& p : b.places)
@@ -87,6 +95,24 @@ std::string Plot(const std::string& title, const std::vector<CurvePoint>& points
       "<text x='290' y='288' text-anchor='end'>{:.2g}</text></svg><figcaption>{}</figcaption></figure>",
       diagonal ? "<line x1='40' y1='270' x2='290' y2='20' stroke='#bbb' stroke-dasharray='4'/>" : "", path, marks, top,
       top, EscapeHtml(title));
+}
+
+std::string ReliabilityPlot(const std::vector<ReliabilityBin>& bins) {
+  std::vector<CurvePoint> points;
+  double top = 0;
+  for (const ReliabilityBin& b : bins) {
+    points.push_back({b.mean_probability, b.observed});
+    top = std::max({top, b.mean_probability, b.observed});
+  }
+  return Plot("Reliability: observed against mean probability", points, top > 0 ? top : 1, true, true);
+}
+
+std::string BinaryTable(const BinaryMetrics& m) {
+  return "<table><tr><th>rows<th>positives<th>AUC-ROC<th>AUC-PR<th>log loss<th>ECE<th>observed/expected<th>Brier"
+         "<th>normalised entropy</tr>" +
+         fmt::format("<tr><td>{}</td><td>{}</td>", m.rows, m.positives) + HtmlCell(m.auc_roc) + HtmlCell(m.auc_pr) +
+         HtmlCell(m.log_loss) + HtmlCell(m.ece) + HtmlCell(m.observed_over_expected) + HtmlCell(m.brier) +
+         HtmlCell(m.normalised_entropy) + "</tr></table>";
 }
 
 // Shares of the total, highest first.
@@ -147,9 +173,7 @@ std::string ReportToJson(const EvaluationReport& r) {
                                                     {"observed", Number(b.observed)},
                                                     {"lift", Number(b.lift)},
                                                     {"captured", Number(b.captured)}});
-    for (const ReliabilityBin& b : o.reliability)
-      json["objectives"][o.name]["reliability"].push_back(
-          {{"rows", b.rows}, {"mean_probability", Number(b.mean_probability)}, {"observed", Number(b.observed)}});
+    if (!o.reliability.empty()) json["objectives"][o.name]["reliability"] = ReliabilityJson(o.reliability);
     if (!o.position_bias.places.empty()) {
       Json& bias = json["objectives"][o.name]["position_bias"];
       bias = BiasJson(o.position_bias);
@@ -178,6 +202,13 @@ std::string ReportToJson(const EvaluationReport& r) {
                            {"ece", Number(slice.pooled.ece.value)},
                            {"log_loss_difference", Number(slice.metrics.log_loss.value - slice.pooled.log_loss.value)}};
     }
+  }
+  json["entire_space"] = Json::array();
+  for (const EntireSpaceReport& e : r.entire_space) {
+    Json product{{"first", e.first}, {"then", e.then}};
+    product.update(BinaryJson(e.metrics));
+    product["reliability"] = ReliabilityJson(e.reliability);
+    json["entire_space"].push_back(std::move(product));
   }
   json["ranking"] = RankingJson(r.ranking);
   json["ranking"]["baselines"] = Json::object();
@@ -295,15 +326,17 @@ std::string ReportToHtml(const EvaluationReport& r) {
     }
     html += "</table>";
   }
+  for (const EntireSpaceReport& e : r.entire_space) {
+    html += "<h2>" + EscapeHtml(e.first + " x " + e.then) + ", over all impressions</h2>" + BinaryTable(e.metrics) +
+            fmt::format(
+                "<p>{} is the chance after what {} ends in; the product is that of both, of every impression. Of {} "
+                "impressions, {} led to both.</p>",
+                EscapeHtml(e.then), EscapeHtml(e.first), e.metrics.rows, e.metrics.positives) +
+            ReliabilityPlot(e.reliability);
+  }
   for (const ObjectiveReport& o : r.objectives) {
     const BinaryMetrics& m = o.metrics;
-    html +=
-        "<h2>" + EscapeHtml(o.name) +
-        "</h2><table><tr><th>rows<th>positives<th>AUC-ROC<th>AUC-PR<th>log loss<th>ECE<th>observed/expected<th>Brier"
-        "<th>normalised entropy</tr>" +
-        fmt::format("<tr><td>{}</td><td>{}</td>", m.rows, m.positives) + HtmlCell(m.auc_roc) + HtmlCell(m.auc_pr) +
-        HtmlCell(m.log_loss) + HtmlCell(m.ece) + HtmlCell(m.observed_over_expected) + HtmlCell(m.brier) +
-        HtmlCell(m.normalised_entropy) + "</tr></table>";
+    html += "<h2>" + EscapeHtml(o.name) + "</h2>" + BinaryTable(m);
     if (o.by_request.groups + o.by_user.groups > 0) {
       html += "<table><tr><th>within a<th>groups<th>AUC, by rows (GAUC)<th>MAP<th>MRR<th>NDCG@10<th>recall@10</tr>";
       for (const auto& [name, g] : {std::pair{"request", &o.by_request}, {"user", &o.by_user}}) {
@@ -317,14 +350,7 @@ std::string ReportToHtml(const EvaluationReport& r) {
         "<p>Of {} rows, {} are positive. AUC-ROC is the chance that a positive is scored above a negative (0.5 is a "
         "guess); observed/expected is 1 when probabilities can be taken at their word.</p>",
         m.rows, m.positives);
-    std::vector<CurvePoint> reliability;
-    double top = 0;
-    for (const ReliabilityBin& b : o.reliability) {
-      reliability.push_back({b.mean_probability, b.observed});
-      top = std::max({top, b.mean_probability, b.observed});
-    }
-    html += Plot("Reliability: observed against mean probability", reliability, top > 0 ? top : 1, true, true) +
-            Plot("ROC: true against false positive rate", o.roc, 1, true, false) +
+    html += ReliabilityPlot(o.reliability) + Plot("ROC: true against false positive rate", o.roc, 1, true, false) +
             Plot("Precision against recall", o.pr, 1, false, false);
     if (!o.lift.empty()) {
       html +=

@@ -52,6 +52,14 @@ struct ObjectiveReport {
   BinaryMetrics difference;      // To `against`: this model's minus that one's, paired.
 };
 
+// Of two objectives of which one starts where the other ends (pctr and pcvr): the product of their probabilities, over
+// all impressions, against whether the impression led to both.
+struct EntireSpaceReport {
+  std::string first, then;  // "pctr", "pcvr".
+  BinaryMetrics metrics;
+  std::vector<ReliabilityBin> reliability;
+};
+
 struct EvaluationReport {
   struct Fold {
     std::string name;
@@ -67,6 +75,7 @@ struct EvaluationReport {
   int position_reference = -1;
   std::string note;
   std::vector<ObjectiveReport> objectives;
+  std::vector<EntireSpaceReport> entire_space;
   RankingMetrics ranking;
   std::vector<std::pair<std::string, RankingMetrics>> baselines;
   std::string against;  // Another model, judged on the same rows; empty: none.

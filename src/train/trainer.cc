@@ -368,6 +368,28 @@ std::vector<FeatureImportance> Importance(const Model& model, const ObjectiveMod
   return importance;
 }
 
+// `all` are of `first`; what they led to is known where they are old enough.
+EntireSpaceReport EntireSpace(const ObjectiveModel& first, const ObjectiveModel& then, const Model& model,
+                              const ObjectiveRows& all, TimeRange range) {
+  EntireSpaceReport report{.first = first.name, .then = then.name};
+  const Part part = Select(all, LossOfLink(first.softmax), model, range.from_ms, range.to_ms),
+             conditional = Select(all, LossOfLink(then.softmax), model, range.from_ms, range.to_ms);
+  const std::vector<float> p = Probabilities(first, part), q = Probabilities(then, conditional, true);
+  std::vector<float> product, led_on;
+  std::vector<Key> users;
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    const float label = all.led_on[part.places[i]];
+    if (label != label) continue;
+    product.push_back(p[i] * q[i]);
+    led_on.push_back(label);
+    users.push_back(part.users[i]);
+  }
+  const BinaryRows rows{product, led_on, users};
+  report.metrics = MeasureBinary(rows, kReplicates, kSeed);
+  report.reliability = Reliability(rows, 15);
+  return report;
+}
+
 // What `rows`, predicted by another model, are better or worse than by `against`; empty when that has no such
 // objective.
 BinaryMetrics Difference(const Model& against, const std::string& objective, const ObjectiveRows& all, TimeRange range,
@@ -541,6 +563,17 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
       if (against) entry.difference = Difference(*against, objective.name, data.objectives[o], ranges[o], rows);
       report.objectives.push_back(std::move(entry));
     }
+  }
+  for (std::size_t o = 0; o < objectives.size(); ++o) {
+    const std::size_t next = NextObjective(objectives, o);
+    if (next == objectives.size()) continue;
+    const auto first = std::ranges::find(model.objectives, objectives[o].name, &ObjectiveModel::name),
+               then = std::ranges::find(model.objectives, objectives[next].name, &ObjectiveModel::name);
+    if (first == model.objectives.end() || then == model.objectives.end()) continue;
+    const TimeRange both{std::max(ranges[o].from_ms, ranges[next].from_ms),
+                         std::min(ranges[o].to_ms, ranges[next].to_ms)};
+    EntireSpaceReport product = EntireSpace(*first, *then, model, data.objectives[o], both);
+    if (product.metrics.rows > 0) report.entire_space.push_back(std::move(product));
   }
   const Ranked ranked = RankSlates(model, data, slates.from_ms, slates.to_ms);
   report.ranking = MeasureRanking(ranked.requests, Spans(ranked.model), kReplicates, kSeed);

@@ -91,9 +91,9 @@ struct TimeRange {
 // ranked by it. Slices are cut by every category column (its eight most frequent values), and by price and
 // supplied_rank in quartiles. `engine` measures the importance of features; null: it is left out. `against`: another
 // model of the same features, compared on the same rows; or null. `position_bias`: measure it of objectives whose rows
-// are impressions, and by the swapped pairs among data.choices. Of a model that reads the place shown (a feature of type
-// position), probabilities are judged at the place shown, order (ranking, by_request, by_user) and position bias at its
-// reference.
+// are impressions, and by the swapped pairs among data.choices. Of a model that reads the place shown (a feature of
+// type position), probabilities are judged at the place shown, order (ranking, by_request, by_user) and position bias
+// at its reference.
 EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
                                const std::vector<TimeRange>& ranges, const ForestTrainer* engine,
                                const Model* against = nullptr, bool position_bias = false);
