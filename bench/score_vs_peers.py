@@ -4,7 +4,7 @@ of the repeats and their spread, and the ratio to the best peer; all within this
 
 Everything but ONNX Runtime and YDF is timed in C++ through its C interface (score_one.cc), a process a system; tl2cgen and lleaves get their rows in
 their own form beforehand, which is not timed. ONNX Runtime's wheel has no C interface: it is timed from Python (a call costs some microseconds).
-YDF reads no model of others: it trains one of the same depth and number of trees, and is timed by its own benchmark of its fastest engine.
+YDF reads no model of others: its trees are set, one by one, to those of XGBoost's forest, and it is timed by its own benchmark, its fastest engine.
 lleaves reads LightGBM's models only: these are a block of their own. Rows are random normal, --missing of the values missing, 256 bins.
 
 Depth 6 and 8 on one thread (`make bench`); --wide goes from depth 6, 500 trees to every other depth, number of trees, number of features, share of
@@ -145,14 +145,39 @@ for batch in batches:
         times.append((time.perf_counter() - t) * 1e9 / count / batch)
     print(json.dumps({"system": "onnxruntime", "batch": batch, "threads": threads, "ns_per_row": times, "margins": []}))
 """
-YDF = DATA + """
-import json, ydf
+YDF = """
+import json, sys, numpy as np, xgboost as xgb, ydf
+from ydf.model.tree.condition import NumericalHigherThanCondition
+from ydf.model.tree.node import Leaf, NonLeaf
+from ydf.model.tree.tree import Tree
+from ydf.model.tree.value import RegressionValue
+folder, features, threads, repeats, batches = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), list(map(int, sys.argv[5:]))
 ydf.verbose(0)
-data = {f"f{k}": X[:, k] for k in range(features)} | {"y": y}
-m = ydf.GradientBoostedTreesLearner(label="y", num_trees=trees, max_depth=depth + 1, early_stopping="NONE", validation_ratio=0.0, num_threads=2,
-    shrinkage=.05, min_examples=1).train({k: v[:5000] for k, v in data.items()})
-r = m.benchmark({k: v[:1000] for k, v in data.items()}, benchmark_duration=1.0, warmup_duration=.3, batch_size=1000, num_threads=1)
-print(json.dumps({"system": "ydf", "batch": 1000, "threads": 1, "ns_per_row": [r.duration_per_example * 1e9], "margins": []}))
+trees = json.load(open(folder + "/xgboost.json"))["learner"]["gradient_booster"]["model"]["trees"]
+X = np.fromfile(folder + "/rows.bin", "f4").reshape(-1, features)
+data = {f"f{k}": X[:, k] for k in range(features)}
+m = ydf.GradientBoostedTreesLearner(label="y", num_trees=1, max_depth=2, early_stopping="NONE", validation_ratio=0.0).train(data | {"y": np.arange(len(X)) % 2})
+at = [column.name for column in m.data_spec().columns]
+at = [at.index(f"f{k}") for k in range(features)]
+def node(t, i):
+    value = t["split_conditions"][i]
+    if t["left_children"][i] < 0:
+        return Leaf(value=RegressionValue(num_examples=1, value=value, standard_deviation=0.0))
+    split = NumericalHigherThanCondition(missing=not t["default_left"][i], score=0.0, attribute=at[t["split_indices"][i]], threshold=value)
+    return NonLeaf(value=RegressionValue(num_examples=1, value=0.0, standard_deviation=0.0), condition=split,
+                   pos_child=node(t, t["right_children"][i]), neg_child=node(t, t["left_children"][i]))
+for i, t in enumerate(trees):
+    tree = Tree(root=node(t, 0))
+    m.set_tree(i, tree) if i == 0 else m.add_tree(tree)
+p = m.predict({name: v[:1000] for name, v in data.items()}).astype("f8")
+apart = np.log(p / (1 - p)) - xgb.Booster(model_file=folder + "/xgboost.ubj").predict(xgb.DMatrix(X[:1000]), output_margin=True)
+assert np.ptp(apart) < 1e-3, apart  # Its first guess aside, it is the same forest.
+for engine in m.list_compatible_engines():
+    m.force_engine(engine)
+    for batch in batches:
+        times = [m.benchmark(data, benchmark_duration=.2, warmup_duration=.05, batch_size=batch, num_threads=threads).duration_per_example * 1e9
+                 for _ in range(repeats)]
+        print(json.dumps({"system": "ydf", "engine": engine, "batch": batch, "threads": threads, "ns_per_row": times, "margins": []}))
 """
 
 
@@ -206,12 +231,13 @@ def compare(depth, trees, features, missing, categorical, threads, repeats, batc
             others = []
             if not tiny and maker == "xgboost" and not categorical:
                 for t in threads:
-                    run = python(ONNX, folder, features, t, repeats, *batches)
-                    others += [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
-                run = python(YDF, *shape) if trees <= 500 else None
-                others += [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")] if run else []
-                if run and run.returncode:
-                    print("  ydf:", run.stderr.strip()[-200:], file=sys.stderr)
+                    for system, script in (("onnxruntime", ONNX), ("ydf", YDF)):
+                        run = python(script, folder, features, t, repeats, *batches)
+                        lines = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+                        for b in batches:  # Of YDF's engines that take the forest the fastest, batch by batch.
+                            others += sorted((line for line in lines if line["batch"] == b), key=lambda line: statistics.median(line["ns_per_row"]))[:1]
+                        if run.returncode:
+                            print(f"  {system}:", run.stderr.strip()[-200:], file=sys.stderr)
             lines = []
             for t in threads:
                 for _ in range(1 if tiny else 2):  # Twice around, so that a noisy minute does not fall on one system.
