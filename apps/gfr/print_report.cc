@@ -28,6 +28,11 @@ void PrintReport(const EvaluationReport& r) {
                Text(m.auc_pr), Text(m.log_loss), Text(m.ece), Text(m.observed_over_expected));
   };
   for (const ObjectiveReport& o : r.objectives) objective(o.name, o.metrics);
+  for (const ObjectiveReport& o : r.objectives) {
+    if (o.early_window_ms > 0)
+      fmt::print("  {}: learnt from labels within {}, which are {:.1f} % of those within {}, by which it is judged\n",
+                 o.name, FormatDuration(o.early_window_ms), 100 * o.maturation, FormatDuration(o.window_ms));
+  }
   for (const EntireSpaceReport& e : r.entire_space) objective("product", e.metrics);
   for (const EntireSpaceReport& e : r.entire_space)
     fmt::print("  product: {} x {}, of impressions that led to both\n", e.first, e.then);

@@ -43,6 +43,7 @@ class DatasetSink final : public RowSink {
     ObjectiveRows& rows = data.objectives[objective];
     rows.features.insert(rows.features.end(), features.begin(), features.end());
     rows.label.push_back(label);
+    rows.whole.push_back(place.whole);
     rows.user.push_back(place.user);
     rows.arrival_ms.push_back(place.arrival_ms);
     rows.offset.push_back(place.offset);

@@ -22,6 +22,10 @@ struct ObjectiveConfig {
   EventType population = EventType::kFeedImpression;
   EventType label = EventType::kFeedClick;
   std::int64_t window_ms = 30 * 60 * 1000;
+  // Forests learn which rows have a label within it, and the share of the labels that come so early makes of that the
+  // probability within the window: rows need to be no older to teach. 0: the window itself.
+  std::int64_t early_window_ms = 0;
+  std::int64_t horizon_ms() const { return early_window_ms > 0 ? early_window_ms : window_ms; }  // Of labels to learn.
   std::vector<std::string> learn =
       {};                // What forests are tried, by loss (train/forest_trainer.h); empty: as `softmax` says.
   bool softmax = false;  // [[objective]] link: a probability is an item's share among those of its request.
@@ -35,7 +39,8 @@ std::size_t NextObjective(const std::vector<ObjectiveConfig>& objectives, std::s
 
 struct ObjectiveRows {
   std::vector<float> features;  // rows x columns, row-major.
-  std::vector<float> label;     // 0 or 1.
+  std::vector<float> label;     // 0 or 1, by the objective's horizon.
+  std::vector<float> whole;     // By its window: RowPlace::whole. Empty: as `label`.
   std::vector<Key> user;
   std::vector<std::int64_t> arrival_ms;
   std::vector<std::uint64_t> offset;   // Of the population event.
@@ -57,6 +62,8 @@ struct RowPlace {
   // Of an impression: whether it was clicked and that click is a positive of NextObjective (1, 0); NaN: there is no
   // such objective, or the row is younger than both windows together.
   float led_on = kMissing;
+  float whole =
+      kMissing;  // Its label (1, 0) within the whole window; NaN: it is younger, which an early window allows.
 };
 
 // What rows of one request have in common, and no others: its user and request, else the event.
@@ -113,7 +120,7 @@ struct LeaveOutConfig {
 
 // Why a population event's line made no row.
 enum class DropReason : std::uint8_t {
-  kImmature,      // Younger than the label's window.
+  kImmature,      // Younger than the objective's horizon.
   kRobot,         // LeaveOutConfig::robots.
   kLeftOut,       // LeaveOutConfig::users.
   kNoRequest,     // An impression whose request is not in the log.

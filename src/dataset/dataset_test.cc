@@ -190,6 +190,23 @@ TEST_F(DatasetTest, AnImpressionLedOnWhenItsOwnClickWasBoughtWithinBothWindows) 
   EXPECT_EQ(NextObjective(objectives, 1), 2u);
 }
 
+TEST_F(DatasetTest, WithAnEarlyWindowYoungerRowsTeachAndTheWholeWindowIsKnownOfOlderOnes) {
+  objectives[1].early_window_ms = 10 * kMinuteMs;
+  Slate(0, "r1", {"a", "b", "c"});
+  for (const char* item : {"a", "b", "c"}) Add(EventType::kFeedClick, 1, "r1", {item});
+  Add(EventType::kPurchase, 11, "", {"a"});
+  Add(EventType::kPurchase, 12, "", {"b"});
+  Add(EventType::kPurchase, 62, "", {"c"});
+  Add(EventType::kFeedClick, 80, "r1", {"a"});  // Older than ten minutes, younger than an hour.
+  Add(EventType::kPurchase, 85, "", {"a"});
+  Add(EventType::kFeedClick, 91, "r1", {"a"});
+  Add(EventType::kAppOpen, 100, "", {});
+  const ObjectiveRows rows = Build().objectives[1];
+  EXPECT_EQ(rows.label, (Labels{1, 0, 0, 1}));
+  EXPECT_EQ(Labels(rows.whole.begin(), rows.whole.begin() + 3), (Labels{1, 1, 0}));
+  EXPECT_TRUE(std::isnan(rows.whole[3]));
+}
+
 TEST_F(DatasetTest, ReadsAClicksFeaturesAsOfItsRequest) {
   Slate(0, "r1", {"a", "b"});
   Add(EventType::kFeedClick, 1, "r1", {"a"});

@@ -40,6 +40,7 @@ Result<std::unique_ptr<DatasetExport>> DatasetExport::Open(FileSystem& fs, const
     file.batch.push_back({"arrival_ms", std::vector<std::int64_t>()});
     file.batch.push_back({"log_offset", std::vector<std::uint64_t>()});
     file.batch.push_back({"request", std::vector<std::uint64_t>()});
+    if (objectives[o].early_window_ms > 0) file.batch.push_back({"whole_label", std::vector<float>()});
     GFR_ASSIGN(file.writer, ParquetWriter::Open(fs, JoinPath(folder, objectives[o].name + ".parquet"), file.batch,
                                                 DefinitionsOf(features)));
   }
@@ -58,6 +59,7 @@ void DatasetExport::Row(std::size_t objective, const RowPlace& place, bool label
   Values<std::int64_t>(file.batch[columns_ + 2]).push_back(place.arrival_ms);
   Values<std::uint64_t>(file.batch[columns_ + 3]).push_back(place.offset);
   Values<std::uint64_t>(file.batch[columns_ + 4]).push_back(RequestOf(place));
+  if (file.batch.size() > columns_ + 5) Values<float>(file.batch[columns_ + 5]).push_back(place.whole);
   if (++file.batched >= batch_rows_) status = Flush(file);
 }
 

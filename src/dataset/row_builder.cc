@@ -213,7 +213,7 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
   }
   if (e.type == EventType::kFeedClick) Clicked(r);
   for (std::size_t o = 0; o < objectives_.size(); ++o) {
-    const bool mature = r.arrival_ms + objectives_[o].window_ms <= end_ms;
+    const bool mature = r.arrival_ms + objectives_[o].horizon_ms() <= end_ms;
     if (!in_range || e.type != objectives_[o].population) continue;
     if (mature || !options_.drop_immature)
       AddRows(r, o, end_ms);
@@ -403,7 +403,13 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms)
       }
       values = open->second.features.data() + static_cast<std::size_t>(at - open->second.items.begin()) * columns_;
     }
-    const bool label = IsLabelled(o, LabelKey(o, r.event, item), r.offset, r.event.time_ms + objective.window_ms);
+    const Key key = LabelKey(o, r.event, item);
+    const bool label = IsLabelled(o, key, r.offset, r.event.time_ms + objective.horizon_ms());
+    float whole = label ? 1.0f : 0.0f;
+    if (objective.early_window_ms > 0)
+      whole = r.arrival_ms + objective.window_ms > end_ms                           ? kMissing
+              : IsLabelled(o, key, r.offset, r.event.time_ms + objective.window_ms) ? 1.0f
+                                                                                    : 0.0f;
     const bool own = open == open_.end();
     const std::int32_t position = PositionOf(r.event, i);
     if (learns_place) {
@@ -422,7 +428,8 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms)
                .as_of = own ? static_cast<std::int64_t>(r.offset) - 1 : open->second.as_of,
                .now_ms = own ? r.arrival_ms : open->second.now_ms,
                .position = position,
-               .led_on = LedOn(o, r, item, end_ms)},
+               .led_on = LedOn(o, r, item, end_ms),
+               .whole = whole},
               label, {values, columns_});
   }
 }

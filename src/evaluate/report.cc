@@ -163,6 +163,10 @@ std::string ReportToJson(const EvaluationReport& r) {
         {"at_reference", "order: ranking, folds, by_request, by_user; position_bias; off_policy's choice"}};
   for (const ObjectiveReport& o : r.objectives) {
     json["objectives"][o.name] = BinaryJson(o.metrics);
+    if (o.early_window_ms > 0)
+      json["objectives"][o.name]["early_window"] = {{"learnt_within", FormatDuration(o.early_window_ms)},
+                                                    {"judged_within", FormatDuration(o.window_ms)},
+                                                    {"maturation", Number(o.maturation)}};
     if (o.by_request.groups > 0) json["objectives"][o.name]["by_request"] = GroupedJson(o.by_request);
     if (o.by_user.groups > 0) json["objectives"][o.name]["by_user"] = GroupedJson(o.by_user);
   }
@@ -337,6 +341,12 @@ std::string ReportToHtml(const EvaluationReport& r) {
   for (const ObjectiveReport& o : r.objectives) {
     const BinaryMetrics& m = o.metrics;
     html += "<h2>" + EscapeHtml(o.name) + "</h2>" + BinaryTable(m);
+    if (o.early_window_ms > 0)
+      html += fmt::format(
+          "<p>Learnt from labels within {}, which are {:.1f} % of those within {} on rows old enough to tell; judged "
+          "within {}.</p>",
+          FormatDuration(o.early_window_ms), 100 * o.maturation, FormatDuration(o.window_ms),
+          FormatDuration(o.window_ms));
     if (o.by_request.groups + o.by_user.groups > 0) {
       html += "<table><tr><th>within a<th>groups<th>AUC, by rows (GAUC)<th>MAP<th>MRR<th>NDCG@10<th>recall@10</tr>";
       for (const auto& [name, g] : {std::pair{"request", &o.by_request}, {"user", &o.by_user}}) {

@@ -39,6 +39,9 @@ struct TriedLoss {
 
 struct ObjectiveReport {
   std::string name;
+  std::int64_t window_ms = 0;
+  std::int64_t early_window_ms = 0;  // 0: none; else the model learnt labels within it, which are `maturation` of all.
+  double maturation = 1;
   BinaryMetrics metrics;
   GroupedMetrics by_request, by_user;  // Left out of the report when they have no groups.
   std::vector<CurvePoint> roc, pr;

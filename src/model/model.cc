@@ -6,7 +6,7 @@
 namespace gfr {
 namespace {
 
-constexpr int kNewestFormat = 3;
+constexpr int kNewestFormat = 4;
 constexpr const char* kLinks[] = {"logistic", "softmax"};
 
 std::string ForestFile(const std::string& objective, Forest::Maker engine) {
@@ -71,7 +71,9 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
       model.objectives, [](const ObjectiveModel& o) { return o.forest.maker == Forest::Maker::kLightgbm; });
   const bool sliced =
       std::ranges::any_of(model.objectives, [](const ObjectiveModel& o) { return !o.slice_calibrators.empty(); });
-  const int format = lightgbm || sliced ? 3 : softmax ? 2 : 1;
+  const bool early =
+      std::ranges::any_of(model.objectives, [](const ObjectiveModel& o) { return o.early_window_ms > 0; });
+  const int format = early || model.position_column >= 0 ? 4 : lightgbm || sliced ? 3 : softmax ? 2 : 1;
   nlohmann::json json{{"format", format},
                       {"feature_fingerprint", model.feature_fingerprint},
                       {"columns", model.columns},
@@ -89,6 +91,9 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
     if (lightgbm) json["engines"].push_back(MakerName(objective.forest.maker));
     files[ForestFile(objective.name, objective.forest.maker)] = objective.forest_bytes;
     files[objective.name + ".calibration.json"] = CalibrationToJson(objective, model.columns);
+    if (objective.early_window_ms > 0)
+      json["early_windows"][objective.name] = {{"window_ms", objective.early_window_ms},
+                                               {"maturation", objective.maturation}};
   }
   if (model.position_column >= 0)
     json["position"] = {{"column", model.position_column}, {"reference", model.position_reference}};
@@ -140,6 +145,13 @@ Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, co
       else if (named != MakerName(engine))
         return Error{ErrorCode::kCorrupt,
                      "the engine of " + entry.name + " is '" + named + "'; known are xgboost, lightgbm"};
+    }
+    if (json.contains("early_windows") && json.at("early_windows").contains(entry.name)) {
+      const auto& early = json.at("early_windows").at(entry.name);
+      entry.early_window_ms = early.at("window_ms");
+      entry.maturation = early.at("maturation");
+      if (!(entry.maturation > 0 && entry.maturation <= 1))
+        return Error{ErrorCode::kCorrupt, "the maturation of " + entry.name + " is no share above 0"};
     }
     entry.forest_bytes = files.at(ForestFile(entry.name, engine));
     GFR_ASSIGN(entry.forest, engine == Forest::Maker::kXgboost ? ParseXgboost(entry.forest_bytes)

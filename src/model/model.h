@@ -6,6 +6,7 @@
 // docs/formats/model.md.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -23,6 +24,10 @@ struct ObjectiveModel {
   Forest forest;
   std::string forest_bytes;
   Calibrator calibrator;
+  // With an early window (ObjectiveConfig) forest and calibrators speak of labels within it, which are `maturation` of
+  // those within the whole window; 0 and 1 without.
+  std::int64_t early_window_ms = 0;
+  double maturation = 1;
   // In its stead, those of rows with one of these codes (the model's own) in this column; -1: there are none.
   int slice_column = -1;
   std::map<float, Calibrator> slice_calibrators;
@@ -31,9 +36,11 @@ struct ObjectiveModel {
     const auto own = code == code ? slice_calibrators.find(code) : slice_calibrators.end();
     return own == slice_calibrators.end() ? calibrator : own->second;
   }
+  // Of the whole window, of what a calibrator gives.
+  double Whole(double calibrated) const { return std::min(1.0, calibrated / maturation); }
   // `row`: as the forest reads it.
   double Probability(double margin, const float* row) const {
-    return (slice_column < 0 ? calibrator : CalibratorFor(row[slice_column])).Apply(margin);
+    return Whole((slice_column < 0 ? calibrator : CalibratorFor(row[slice_column])).Apply(margin));
   }
   // What orders rows: the margin, which ties in fewer places than the probability; with calibrators of slices, which
   // change the order, the probability. REQUIRES: these are not of a softmax link.

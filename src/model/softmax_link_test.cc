@@ -100,9 +100,9 @@ TEST(ModelFiles, OfBeforeLinksAreLogisticAndOfALaterGfrAreRefused) {
   const std::string of_format = R"({"feature_fingerprint":1,"columns":[],"categorical":[],"categories":[],"card":{},)"
                                 R"("objectives":[],"format":)";
   EXPECT_TRUE(ModelFromFiles({{"model.json", of_format + "1}"}}, "feed", "1").ok());
-  const auto later = ModelFromFiles({{"model.json", of_format + "4}"}}, "feed", "1");
+  const auto later = ModelFromFiles({{"model.json", of_format + "5}"}}, "feed", "1");
   ASSERT_FALSE(later.ok());
-  EXPECT_THAT(later.error().message, testing::HasSubstr("format 4"));
+  EXPECT_THAT(later.error().message, testing::HasSubstr("format 5"));
   EXPECT_THAT(ModelToFiles({}).at("model.json"), testing::HasSubstr("\"format\": 1"));
 }
 

@@ -26,6 +26,9 @@ Result<std::vector<ObjectiveConfig>> ReadObjectives(Config& config, const Featur
     const auto population = ParseEventType(table.String("population", "feed.impression")),
                label = ParseEventType(table.String("label", "feed.click"));
     o.window_ms = table.DurationMs("window", o.window_ms);
+    o.early_window_ms = table.DurationMs("early_window", 0);
+    if (table.Has("early_window") && (o.early_window_ms <= 0 || o.early_window_ms >= o.window_ms))
+      table.Fail("early_window", "is not within the window; valid is a shorter duration above 0");
     if (o.name.empty() || o.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
       table.Fail("name", "is '" + o.name + "'; valid are lower-case letters, digits and _");
     }
@@ -52,6 +55,8 @@ Result<std::vector<ObjectiveConfig>> ReadObjectives(Config& config, const Featur
       table.Fail("calibrate_by", "is '" + o.calibrate_by + "'; valid is a [[feature]] whose values are categories");
     if (!o.calibrate_by.empty() && (o.softmax || std::ranges::find(o.learn, "softmax") != o.learn.end()))
       table.Fail("calibrate_by", "is not for softmax links: the items of a request share one click, whatever they are");
+    if (o.softmax && o.early_window_ms > 0)
+      table.Fail("early_window", "does not go with the softmax link, whose requests have one label each");
     if (!population.ok()) table.Fail("population", population.error().message);
     if (!label.ok()) table.Fail("label", label.error().message);
     GFR_TRY(table.Finish());

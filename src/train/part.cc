@@ -96,18 +96,21 @@ TrainMatrix Part::matrix() const {
           .loss = loss};
 }
 
-Part Select(const ObjectiveRows& all, Loss loss, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
-            const SampleConfig& sample) {
+namespace {
+
+Part SelectBy(std::span<const float> labels, const ObjectiveRows& all, Loss loss, const Model& model,
+              std::int64_t from_ms, std::int64_t to_ms, const SampleConfig& sample) {
   Part part{.all = &all, .model = &model, .loss = loss, .columns = model.columns.size(), .negatives = sample.negatives};
   std::uint64_t line = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all.arrival_ms[i] < from_ms || all.arrival_ms[i] >= to_ms) continue;
     if (i == 0 || all.offset[i] != all.offset[i - 1]) line = 0;
     const Key key = PairKey(all.offset[i], ++line);
-    if (sample.negatives < 1 && all.label[i] == 0 && static_cast<double>(key >> 11) * 0x1p-53 >= sample.negatives)
+    if (labels[i] != labels[i]) continue;
+    if (sample.negatives < 1 && labels[i] == 0 && static_cast<double>(key >> 11) * 0x1p-53 >= sample.negatives)
       continue;
     part.places.push_back(static_cast<std::uint32_t>(i));
-    part.labels.push_back(all.label[i]);
+    part.labels.push_back(labels[i]);
     part.users.push_back(all.user[i]);
     part.requests.push_back(all.request[i]);
     part.positions.push_back(all.position[i]);
@@ -116,6 +119,17 @@ Part Select(const ObjectiveRows& all, Loss loss, const Model& model, std::int64_
   if (loss != Loss::kLogistic) part.groups = std::make_unique<const RequestGroups>(part.requests);
   if (IsRanking(loss)) PutTogether(part);
   return part;
+}
+
+}  // namespace
+
+Part Select(const ObjectiveRows& all, Loss loss, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
+            const SampleConfig& sample) {
+  return SelectBy(all.label, all, loss, model, from_ms, to_ms, sample);
+}
+
+Part SelectWhole(const ObjectiveRows& all, Loss loss, const Model& model, std::int64_t from_ms, std::int64_t to_ms) {
+  return SelectBy(all.whole.empty() ? all.label : all.whole, all, loss, model, from_ms, to_ms, kAllAlike);
 }
 
 }  // namespace gfr

@@ -48,5 +48,7 @@ struct Part {
 // outlive the part; fewer than 2^32 rows.
 Part Select(const ObjectiveRows& all, Loss loss, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
             const SampleConfig& sample = kAllAlike);
+// All of them that are as old as the whole window, with their labels within it: what a model is judged by.
+Part SelectWhole(const ObjectiveRows& all, Loss loss, const Model& model, std::int64_t from_ms, std::int64_t to_ms);
 
 }  // namespace gfr

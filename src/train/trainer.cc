@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/time.h"
 #include "evaluate/binary_metrics.h"
 #include "evaluate/grouped_metrics.h"
 #include "evaluate/ranking_metrics.h"
@@ -59,7 +60,7 @@ std::vector<float> Probabilities(const ObjectiveModel& objective, const Part& pa
   for (std::size_t i = 0; i < probability.size(); ++i) {
     const float code =
         objective.slice_column < 0 ? std::nanf("") : part.Value(i, static_cast<std::size_t>(objective.slice_column));
-    probability[i] = static_cast<float>(objective.CalibratorFor(code).Apply(probability[i]));
+    probability[i] = static_cast<float>(objective.Whole(objective.CalibratorFor(code).Apply(probability[i])));
   }
   return probability;
 }
@@ -85,9 +86,13 @@ struct Boundaries {
 
 // The parts of the first `end_share` of an objective's rows; the gaps before validation and test are taken from the
 // parts before them.
-Boundaries Split(const Dataset& data, const ObjectiveRows& rows, std::int64_t window_ms, const SplitConfig& split,
-                 double end_share) {
-  const std::vector<std::int64_t>& times = rows.arrival_ms;  // In log order, so they rise.
+Boundaries Split(const Dataset& data, const ObjectiveRows& rows, const ObjectiveConfig& config,
+                 const SplitConfig& split, double end_share) {
+  // In log order, so they rise. With an early window, rows younger than the whole one can teach and cannot judge.
+  std::span<const std::int64_t> times = rows.arrival_ms;
+  if (config.early_window_ms > 0)
+    times = times.first(static_cast<std::size_t>(
+        std::ranges::upper_bound(times, data.last_arrival_ms - config.window_ms) - times.begin()));
   if (times.empty()) return {};
   const auto n = static_cast<double>(times.size());
   const auto at = [&](double index) { return times[static_cast<std::size_t>(std::clamp(index, 0.0, n - 1))]; };
@@ -96,7 +101,7 @@ Boundaries Split(const Dataset& data, const ObjectiveRows& rows, std::int64_t wi
                      data.first_arrival_ms + (data.last_arrival_ms - data.first_arrival_ms) / 5);
   b.end = end_share >= 1 ? times.back() + 1 : at(end_share * n);
   b.test = at((end_share - split.test) * n);
-  b.calibration_end = b.test - window_ms;
+  b.calibration_end = b.test - config.horizon_ms();
   const auto before = static_cast<double>(std::ranges::lower_bound(times, b.calibration_end) - times.begin());
   b.validation = at(before - split.validation * n);
   b.calibration = at(before - split.validation / 2 * n);
@@ -106,6 +111,23 @@ Boundaries Split(const Dataset& data, const ObjectiveRows& rows, std::int64_t wi
 std::size_t RankingObjective(const std::vector<ObjectiveConfig>& objectives) {
   const auto at = std::ranges::find(objectives, "pctr", &ObjectiveConfig::name);
   return at == objectives.end() ? 0 : static_cast<std::size_t>(at - objectives.begin());
+}
+
+// Of the labels that came within the window, the share that came within the early one, on the rows of [from, to).
+Result<double> Maturation(const ObjectiveRows& rows, const ObjectiveConfig& config, std::int64_t from_ms,
+                          std::int64_t to_ms) {
+  if (config.early_window_ms == 0) return 1.0;
+  double early = 0, whole = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows.arrival_ms[i] < from_ms || rows.arrival_ms[i] >= to_ms || !(rows.whole[i] > 0)) continue;
+    ++whole;
+    early += rows.label[i];
+  }
+  if (early >= 10) return early / whole;
+  return Error{ErrorCode::kInvalidArgument,
+               "objective '" + config.name + "' has " + std::to_string(static_cast<int>(early)) +
+                   " labels within its early_window among the rows that are as old as its window; needed are 10: bring "
+                   "more days, or lengthen early_window"};
 }
 
 struct Fitted {
@@ -120,7 +142,7 @@ Result<Fitted> FitBy(Loss loss, const ObjectiveRows& rows, const ObjectiveConfig
                      const Boundaries& b, const TrainConfig& train, const ForestTrainer& engine, bool quiet,
                      TriedLoss* judged) {
   const bool softmax = loss == Loss::kSoftmax;
-  const Part fit = Select(rows, loss, model, b.begin, b.validation - config.window_ms, train.sample);
+  const Part fit = Select(rows, loss, model, b.begin, b.validation - config.horizon_ms(), train.sample);
   const Part stop = Select(rows, loss, model, b.validation, b.calibration);
   const Part calibrate = Select(rows, LossOfLink(softmax), model, b.calibration, b.calibration_end);
   const auto positives = [](const Part& p) { return std::ranges::count(p.labels, 1.0f); };
@@ -146,6 +168,8 @@ Result<Fitted> FitBy(Loss loss, const ObjectiveRows& rows, const ObjectiveConfig
   GFR_ASSIGN(fitted.objective.forest, ParseForest(trained.bytes));
   fitted.objective.forest_bytes = std::move(trained.bytes);
   Calibrate(config, calibrate, fitted.objective.forest, &fitted.objective);
+  fitted.objective.early_window_ms = config.early_window_ms;
+  GFR_ASSIGN(fitted.objective.maturation, Maturation(rows, config, b.begin, b.test - config.window_ms));
   if (judged) {
     const std::vector<float> margins = Margins(fitted.objective.forest, calibrate);
     *judged = {.loss = LossName(loss),
@@ -303,7 +327,7 @@ std::vector<SliceReport> Slices(const Model& model, const Dataset& data, const O
   std::vector<float> pooled;  // With calibrators of slices: what that of all rows would give.
   if (objective.slice_column >= 0) {
     pooled = Margins(objective.forest, part);
-    for (float& p : pooled) p = static_cast<float>(objective.calibrator.Apply(p));
+    for (float& p : pooled) p = static_cast<float>(objective.Whole(objective.calibrator.Apply(p)));
   }
   for (std::size_t k = 0; k < model.columns.size(); ++k) {
     if (!model.categorical[k] && model.columns[k] != "price" && model.columns[k] != "supplied_rank" &&
@@ -396,7 +420,7 @@ BinaryMetrics Difference(const Model& against, const std::string& objective, con
                          const BinaryRows& rows) {
   for (const ObjectiveModel& other : against.objectives) {
     if (other.name != objective) continue;
-    const Part part = Select(all, LossOfLink(other.softmax), against, range.from_ms, range.to_ms);
+    const Part part = SelectWhole(all, LossOfLink(other.softmax), against, range.from_ms, range.to_ms);
     const std::vector<float> probability = Probabilities(other, part);
     return CompareBinary({probability, rows.label, rows.user}, rows.probability, kReplicates, kSeed);
   }
@@ -418,7 +442,7 @@ Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<
   fold_split.test = width;
   for (int k = 0; k < split.folds; ++k) {
     const double end = 1.0 - width * (split.folds - 1 - k);
-    const Boundaries b = Split(data, data.objectives[o], objectives[o].window_ms, fold_split, end);
+    const Boundaries b = Split(data, data.objectives[o], objectives[o], fold_split, end);
     const auto fitted = Fit(data.objectives[o], objectives[o], dictionary, b, train, engine, /*quiet=*/true);
     if (!fitted.ok()) {
       if (fitted.error().code != ErrorCode::kInvalidArgument) return fitted.error();
@@ -430,8 +454,8 @@ Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<
     model.objectives = {fitted.value().objective};
     if (train.refit) {  // As what is served: the chosen rounds, on all rows whose labels were there before the fold.
       GFR_ASSIGN(model.objectives[0].forest,
-                 Refit(data.objectives[o], fitted.value().loss, dictionary, b.begin, b.test - objectives[o].window_ms,
-                       fitted.value().rounds, train, engine, nullptr));
+                 Refit(data.objectives[o], fitted.value().loss, dictionary, b.begin,
+                       b.test - objectives[o].horizon_ms(), fitted.value().rounds, train, engine, nullptr));
     }
     const Ranked ranked = RankSlates(model, data, b.test, b.end);
     const auto mine = Spans(ranked.model), recent = Spans(ranked.most_recent), shown = Spans(ranked.order_shown);
@@ -533,11 +557,14 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
     for (const ObjectiveModel& objective : model.objectives) {
       if (objective.name != objectives[o].name) continue;
       const Part part =
-          Select(data.objectives[o], LossOfLink(objective.softmax), model, ranges[o].from_ms, ranges[o].to_ms);
+          SelectWhole(data.objectives[o], LossOfLink(objective.softmax), model, ranges[o].from_ms, ranges[o].to_ms);
       const std::vector<float> probability = Probabilities(objective, part);
       const BinaryRows rows{probability, part.labels, part.users};
       ObjectiveReport entry;
       entry.name = objective.name;
+      entry.window_ms = objectives[o].window_ms;
+      entry.early_window_ms = objective.early_window_ms;
+      entry.maturation = objective.maturation;
       entry.metrics = MeasureBinary(rows, kReplicates, kSeed);
       entry.roc = RocCurve(rows, 200);
       entry.pr = PrCurve(rows, 200);
@@ -597,7 +624,7 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
   std::vector<TimeRange> test;
   std::int64_t first_validation = INT64_MAX;
   for (std::size_t o = 0; o < objectives.size(); ++o) {
-    parts.push_back(Split(data, data.objectives[o], objectives[o].window_ms, split, 1.0));
+    parts.push_back(Split(data, data.objectives[o], objectives[o], split, 1.0));
     test.push_back({parts[o].test, parts[o].end});
     first_validation = std::min(first_validation, parts[o].validation);
   }
@@ -632,9 +659,11 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
     // Calibration of the refit: predictions that were out of time for the forest before it.
     // The dictionaries stay those of the first fit, so that its predictions and the refit read the same columns.
     for (std::size_t o = 0; o < objectives.size(); ++o) {
-      const Part late = Select(data.objectives[o], LossOfLink(fitted[o].objective.softmax), model, parts[o].calibration,
-                               parts[o].end);
+      const Part late =
+          Select(data.objectives[o], LossOfLink(fitted[o].objective.softmax), model, parts[o].calibration, INT64_MAX);
       Calibrate(objectives[o], late, fitted[o].objective.forest, &model.objectives[o]);
+      GFR_ASSIGN(model.objectives[o].maturation,
+                 Maturation(data.objectives[o], objectives[o], parts[o].begin, INT64_MAX));
       GFR_ASSIGN(model.objectives[o].forest,
                  Refit(data.objectives[o], fitted[o].loss, model, parts[o].begin, INT64_MAX, fitted[o].rounds, config,
                        engine, &model.objectives[o].forest_bytes));
@@ -643,6 +672,11 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
   }
   for (const ObjectiveModel& o : model.objectives)
     model.card[o.name + ".calibration"] = DescribeCalibration(model, data, o);
+  for (const ObjectiveModel& o : model.objectives) {
+    if (o.early_window_ms == 0) continue;
+    model.card[o.name + ".early_window"] = FormatDuration(o.early_window_ms);
+    model.card[o.name + ".maturation"] = std::to_string(o.maturation);
+  }
   model.card["rows_until"] = std::to_string(data.last_arrival_ms);
   model.card["refit"] = config.refit ? "true" : "false";
   model.card["engine"] = MakerName(config.engine);
@@ -660,8 +694,7 @@ Trials::Trials(const Dataset& data, const FeatureSet& features, const std::vecto
     std::int64_t first_validation = INT64_MAX;
     for (std::size_t o = 0; o < objectives.size(); ++o)
       first_validation =
-          std::min(first_validation,
-                   Split(data, data.objectives[o], objectives[o].window_ms, split_, fold.end_share).validation);
+          std::min(first_validation, Split(data, data.objectives[o], objectives[o], split_, fold.end_share).validation);
     MakeDictionaries(data, first_validation, fold.dictionary);
     folds_.push_back(std::move(fold));
   }
@@ -673,9 +706,9 @@ Result<std::vector<Trials::Outcome>> Trials::Run(int fold, const TrainConfig& co
   std::vector<Outcome> outcomes;
   for (std::size_t o = 0; o < objectives_.size(); ++o) {
     const ObjectiveRows& rows = data_.objectives[o];
-    const Boundaries b = Split(data_, rows, objectives_[o].window_ms, split_, end_share);
+    const Boundaries b = Split(data_, rows, objectives_[o], split_, end_share);
     GFR_ASSIGN(const Fitted fitted, Fit(rows, objectives_[o], dictionary, b, config, engine, /*quiet=*/true));
-    const Part part = Select(rows, LossOfLink(fitted.objective.softmax), dictionary, b.test, b.end);
+    const Part part = SelectWhole(rows, LossOfLink(fitted.objective.softmax), dictionary, b.test, b.end);
     const std::vector<float> probability = Probabilities(fitted.objective, part);
     const BinaryMetrics metrics = MeasureBinary({probability, part.labels, part.users}, 0, kSeed);
     if (!std::isfinite(metrics.normalised_entropy.value))
@@ -702,7 +735,7 @@ Result<TrainedModel> Recalibrate(const Model& model, const Dataset& data,
     for (std::size_t m = 0; m < model.objectives.size(); ++m) {
       const ObjectiveModel& objective = model.objectives[m];
       if (objective.name != objectives[o].name) continue;
-      const std::int64_t from_ms = refit->second == "true" ? std::stoll(until->second) - objectives[o].window_ms + 1
+      const std::int64_t from_ms = refit->second == "true" ? std::stoll(until->second) - objectives[o].horizon_ms() + 1
                                                            : TestRange(model, objective.name).from_ms;
       const Part fresh = Select(rows, LossOfLink(objective.softmax), model, from_ms, INT64_MAX);
       const auto positives = std::ranges::count(fresh.labels, 1.0f);

@@ -2,7 +2,8 @@
 // its own part, metrics on the test part only, and a refit on all mature rows.
 //
 // Parts by arrival time, of each objective's own mature rows: warm-up | train | gap | validation A (early stopping)
-// then B (calibration) | gap | test. The gap is the objective's label window. The refitted forest has the chosen number
+// then B (calibration) | gap | test. The gap is the objective's label window (the early one, where it has one: what is
+// judged is the whole window all the same, on rows that are old enough). The refitted forest has the chosen number
 // of rounds; its calibrator is fitted on the out-of-time predictions of B and test.
 #pragma once
 
