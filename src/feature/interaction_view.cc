@@ -16,6 +16,7 @@
 #include <array>
 
 #include "feature/feature_types.h"
+#include "feature/newest_first.h"
 
 namespace gfr {
 namespace {
@@ -29,7 +30,6 @@ struct Header {
   std::uint64_t steps;
   std::int64_t first_ms;  // Event time of the first step.
 };
-constexpr std::uint32_t kMaxCapacity = 1024;
 enum Reading { kCount, kSecondsSince, kStepsSince, kDistinct, kSeenWithoutClick };  // In the order of feature_types.cc.
 
 class InteractionView final : public FeatureView {
@@ -53,16 +53,8 @@ class InteractionView final : public FeatureView {
       if (seen != touches.end() && seen->count > 0) --seen->count;
       return;
     }
-    auto slot = std::ranges::find_if(touches, [&](const Touch& t) { return t.item == 0 || t.item == line.item; });
-    Touch touch{line.item, line.time_ms, 1, static_cast<std::uint32_t>(header.steps)};
-    if (slot == touches.end()) {
-      --slot;
-    } else if (slot->item != 0) {
-      touch.time_ms = std::max(touch.time_ms, slot->time_ms);
-      touch.count += slot->count;
-    }
-    std::move_backward(touches.begin(), slot, slot + 1);
-    touches.front() = touch;
+    PutFirst(touches, Touch{line.item, line.time_ms, 1, static_cast<std::uint32_t>(header.steps)},
+             [](const Touch& old, Touch& touch) { touch.count += old.count; });
   }
 
   void Merge(const std::byte* from, std::byte* into) const noexcept override {
@@ -71,7 +63,7 @@ class InteractionView final : public FeatureView {
     const Header other = *reinterpret_cast<const Header*>(from);
     Header& header = *reinterpret_cast<Header*>(into);
     // `step` holds the steps since the touch while the two are joined.
-    std::array<Touch, 2 * kMaxCapacity> joined;
+    std::array<Touch, 2 * kMostRemembered> joined;
     std::size_t n = 0;
     for (const Touch& t : a) {
       if (t.item != 0) joined[n++] = Placed(t, other, b, header);

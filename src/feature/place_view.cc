@@ -9,14 +9,12 @@
 // Merge: an item's later place stays, and the `capacity` latest items; ties by the higher place on the page, then the
 // key. State of from_mean: a count and a sum; they add up. Both symmetric.
 #include <algorithm>
-#include <array>
 
 #include "feature/feature_types.h"
+#include "feature/newest_first.h"
 
 namespace gfr {
 namespace {
-
-constexpr std::uint32_t kMaxCapacity = 1024;
 
 struct Met {
   Key item;  // 0: empty.
@@ -34,35 +32,10 @@ class MovedView final : public FeatureView {
 
   void Fold(const EventLine& line, std::byte* state) const noexcept override {
     if (line.item == 0 || line.index < 0 || !events_.Counts(line)) return;
-    const std::span<Met> met = Of(state);
-    auto slot = std::ranges::find_if(met, [&](const Met& m) { return m.item == 0 || m.item == line.item; });
-    Met now{line.item, line.time_ms, line.index};
-    if (slot == met.end())
-      --slot;
-    else if (slot->item != 0)
-      now.time_ms = std::max(now.time_ms, slot->time_ms);
-    std::move_backward(met.begin(), slot, slot + 1);
-    met.front() = now;
+    PutFirst(Of(state), Met{line.item, line.time_ms, line.index});
   }
 
-  void Merge(const std::byte* from, std::byte* into) const noexcept override {
-    std::array<Met, 2 * kMaxCapacity> joined;
-    std::size_t n = 0;
-    const std::span<Met> met = Of(into);
-    for (const std::span<const Met> history : {Of(from), std::span<const Met>(met)}) {
-      for (const Met& m : history) {
-        if (m.item == 0) continue;
-        const auto same = std::find_if(joined.begin(), joined.begin() + static_cast<std::ptrdiff_t>(n),
-                                       [&](const Met& j) { return j.item == m.item; });
-        if (same == joined.begin() + static_cast<std::ptrdiff_t>(n))
-          joined[n++] = m;
-        else if (Later(m, *same))
-          *same = m;
-      }
-    }
-    std::sort(joined.begin(), joined.begin() + static_cast<std::ptrdiff_t>(n), Later);
-    for (std::size_t k = 0; k < met.size(); ++k) met[k] = k < n ? joined[k] : Met{};
-  }
+  void Merge(const std::byte* from, std::byte* into) const noexcept override { MergeNewest(Of(from), Of(into), Later); }
 
   void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
     for (std::size_t i = 0; i < c.items.size(); ++i) {

@@ -11,9 +11,9 @@
 // Merge: the `capacity` latest of both by event time, ties by key; an item of both keeps its later touch. Equal to the
 // fold of the whole history if that came in order of its times. Symmetric.
 #include <algorithm>
-#include <array>
 
 #include "feature/feature_types.h"
+#include "feature/newest_first.h"
 
 namespace gfr {
 namespace {
@@ -23,7 +23,6 @@ struct Touch {
   Key category;  // 0: unknown.
   std::int64_t time_ms;
 };
-constexpr std::uint32_t kMaxCapacity = 1024;
 enum Reading { kPosition, kShare, kRun, kSameAsLast, kDistinct };  // In the order of feature_types.cc.
 
 class SequenceView final : public FeatureView {
@@ -37,36 +36,17 @@ class SequenceView final : public FeatureView {
 
   void Fold(const EventLine& line, std::byte* state) const noexcept override {
     if (line.item == 0 || !events_.Counts(line)) return;
-    const std::span<Touch> touches(reinterpret_cast<Touch*>(state), capacity_);
-    auto slot = std::ranges::find_if(touches, [&](const Touch& t) { return t.item == 0 || t.item == line.item; });
-    Touch touch{line.item, property_ < 0 ? 0 : line.item_properties[static_cast<std::size_t>(property_)].category,
-                line.time_ms};
-    if (slot == touches.end())
-      --slot;
-    else if (slot->item != 0)
-      touch.time_ms = std::max(touch.time_ms, slot->time_ms);
-    std::move_backward(touches.begin(), slot, slot + 1);
-    touches.front() = touch;
+    const Key category = property_ < 0 ? 0 : line.item_properties[static_cast<std::size_t>(property_)].category;
+    PutFirst(std::span(reinterpret_cast<Touch*>(state), capacity_), Touch{line.item, category, line.time_ms});
   }
 
   void Merge(const std::byte* from, std::byte* into) const noexcept override {
-    const std::span<Touch> touches(reinterpret_cast<Touch*>(into), capacity_);
-    std::array<Touch, 2 * kMaxCapacity> joined;
-    std::size_t n = 0;
-    for (const auto* list : {reinterpret_cast<const Touch*>(from), reinterpret_cast<const Touch*>(into)}) {
-      for (std::uint32_t k = 0; k < capacity_ && list[k].item != 0; ++k) joined[n++] = list[k];
-    }
-    std::sort(joined.begin(), joined.begin() + n, [](const Touch& a, const Touch& b) {
-      return a.time_ms != b.time_ms ? a.time_ms > b.time_ms
-             : a.item != b.item     ? a.item < b.item
-                                    : a.category < b.category;
-    });
-    std::uint32_t kept = 0;
-    for (std::size_t k = 0; k < n && kept < capacity_; ++k) {
-      if (std::ranges::find(touches.first(kept), joined[k].item, &Touch::item) == touches.begin() + kept)
-        touches[kept++] = joined[k];
-    }
-    std::ranges::fill(touches.subspan(kept), Touch{});
+    MergeNewest(std::span(reinterpret_cast<const Touch*>(from), capacity_),
+                std::span(reinterpret_cast<Touch*>(into), capacity_), [](const Touch& a, const Touch& b) {
+                  return a.time_ms != b.time_ms ? a.time_ms > b.time_ms
+                         : a.item != b.item     ? a.item < b.item
+                                                : a.category < b.category;
+                });
   }
 
   void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
