@@ -4,8 +4,10 @@
 // Thread safety: one training at a time.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -94,6 +96,32 @@ LossSum SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector
 
 // kInvalidArgument when the matrix is to be ranked, which `who` cannot learn.
 Status RefuseRanking(const TrainMatrix& train, const char* who);
+
+// Early stopping: the round whose loss on validation was the least, and whether so many have not bettered it.
+struct BestRounds {
+  int rounds;  // How many are kept.
+  double loss = std::numeric_limits<double>::infinity();
+  bool IsOver(int round, double now, int patience) {
+    if (now < loss - 1e-7) {
+      loss = now;
+      rounds = round + 1;
+      return false;
+    }
+    return round + 1 - rounds >= patience;
+  }
+};
+
+// Of count rows of a part a column and the bias, the mean size of each column's parts.
+template <typename T>
+std::vector<double> MeanSizes(const T* parts, std::size_t count, std::size_t columns) {
+  std::vector<double> means(columns);
+  for (std::size_t k = 0; k < columns; ++k) {
+    double sum = 0;
+    for (std::size_t i = 0; i < count; ++i) sum += std::fabs(parts[i * (columns + 1) + k]);
+    means[k] = sum / static_cast<double>(count);
+  }
+  return means;
+}
 
 class ForestTrainer {
  public:

@@ -179,8 +179,7 @@ Result<TrainedForest> LightgbmTrainer::Train(const TrainMatrix& train, const Tra
   }
   const bool softmax = train.loss == Loss::kSoftmax;
   std::vector<float> margins, gradient(softmax ? train.count : 0), hessian(gradient.size());
-  double best_loss = INFINITY;
-  int best_rounds = validation ? 1 : p.max_rounds;
+  BestRounds best{.rounds = validation ? 1 : p.max_rounds};
   for (int round = 0; round < p.max_rounds; ++round) {
     int finished = 0;
     if (softmax) {
@@ -203,17 +202,12 @@ Result<TrainedForest> LightgbmTrainer::Train(const TrainMatrix& train, const Tra
       GFR_TRY(api_->Check(api_->LGBM_BoosterGetEval(booster.handle, 1, &count, &loss)));
     }
     progress(round, loss);
-    if (loss < best_loss - 1e-7) {
-      best_loss = loss;
-      best_rounds = round + 1;
-    } else if (round + 1 - best_rounds >= p.early_stopping) {
-      break;
-    }
+    if (best.IsOver(round, loss, p.early_stopping)) break;
   }
   if (train.negatives < 1) GFR_TRY(AddBase(*api_, booster.handle, base));
-  TrainedForest trained{.best_log_loss = best_loss, .gain = std::vector<double>(train.columns)};
+  TrainedForest trained{.best_log_loss = best.loss, .gain = std::vector<double>(train.columns)};
   GFR_TRY(api_->Check(api_->LGBM_BoosterGetCurrentIteration(booster.handle, &trained.rounds)));
-  trained.rounds = std::min(trained.rounds, best_rounds);
+  trained.rounds = std::min(trained.rounds, best.rounds);
   GFR_ASSIGN(trained.bytes, Save(*api_, booster.handle, trained.rounds));
   GFR_TRY(api_->Check(api_->LGBM_BoosterFeatureImportance(booster.handle, trained.rounds, kGain, trained.gain.data())));
   return trained;
@@ -233,11 +227,7 @@ Result<ForestTrainer::Importance> LightgbmTrainer::Explain(const std::string& fo
   GFR_TRY(api_->Check(api_->LGBM_BoosterPredictForMat(
       booster.handle, rows, LightgbmApi::kFloat32, static_cast<std::int32_t>(count), static_cast<std::int32_t>(columns),
       /*row_major=*/1, LightgbmApi::kContribution, 0, 0, "verbosity=-1", &got, parts.data())));
-  for (std::size_t k = 0; k < columns; ++k) {
-    double sum = 0;
-    for (std::size_t i = 0; i < count; ++i) sum += std::fabs(parts[i * (columns + 1) + k]);
-    importance.mean_abs_shap[k] = sum / static_cast<double>(count);
-  }
+  importance.mean_abs_shap = MeanSizes(parts.data(), count, columns);
   return importance;
 }
 

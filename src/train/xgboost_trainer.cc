@@ -153,7 +153,7 @@ Result<std::unique_ptr<XgboostTrainer>> XgboostTrainer::Load(const std::string& 
 Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const TrainMatrix* validation,
                                             const ForestParams& p,
                                             const std::function<void(int, double)>& progress) const {
-  LibraryHandle d(api_->XGDMatrixFree), v(api_->XGDMatrixFree), booster(api_->XGBoosterFree), best(api_->XGBoosterFree);
+  LibraryHandle d(api_->XGDMatrixFree), v(api_->XGDMatrixFree), booster(api_->XGBoosterFree), kept(api_->XGBoosterFree);
   // Of all rows, the odds of a label and the margin that they are.
   double totals[] = {std::accumulate(train.labels, train.labels + train.count, 0.0), static_cast<double>(train.count)};
   GFR_TRY(api_->SumOverProcesses(totals));
@@ -194,8 +194,7 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
                                           "end\":0,\"strict_shape\":false}",
                                           &shape, &dim, out));
   };
-  double best_loss = INFINITY;
-  int best_rounds = p.max_rounds;
+  BestRounds best{.rounds = p.max_rounds};
   for (int round = 0; round < p.max_rounds; ++round) {
     const float* margins = nullptr;
     if (softmax) {
@@ -223,20 +222,15 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
       if (const char* at = std::strstr(text, "validation-ndcg:")) loss = 1 - std::atof(at + 16);
     }
     progress(round, loss);
-    if (loss < best_loss - 1e-7) {
-      best_loss = loss;
-      best_rounds = round + 1;
-    } else if (round + 1 - best_rounds >= p.early_stopping) {
-      break;
-    }
+    if (best.IsOver(round, loss, p.early_stopping)) break;
   }
-  GFR_TRY(api_->Check(api_->XGBoosterSlice(booster.handle, 0, best_rounds, 1, &best.handle)));
-  TrainedForest trained{.rounds = best_rounds, .best_log_loss = best_loss, .gain = std::vector<double>(train.columns)};
+  GFR_TRY(api_->Check(api_->XGBoosterSlice(booster.handle, 0, best.rounds, 1, &kept.handle)));
+  TrainedForest trained{.rounds = best.rounds, .best_log_loss = best.loss, .gain = std::vector<double>(train.columns)};
   std::uint64_t size = 0;
   const char* bytes = nullptr;
-  GFR_TRY(api_->Check(api_->XGBoosterSaveModelToBuffer(best.handle, "{\"format\":\"ubj\"}", &size, &bytes)));
+  GFR_TRY(api_->Check(api_->XGBoosterSaveModelToBuffer(kept.handle, "{\"format\":\"ubj\"}", &size, &bytes)));
   trained.bytes.assign(bytes, size);
-  GFR_ASSIGN(trained.gain, TotalGain(*api_, best.handle, train.columns));
+  GFR_ASSIGN(trained.gain, TotalGain(*api_, kept.handle, train.columns));
   return trained;
 }
 
@@ -276,11 +270,7 @@ Result<XgboostTrainer::Importance> XgboostTrainer::Explain(const std::string& fo
                                                     "{\"type\":2,\"training\":false,\"iteration_begin\":0,\"iteration_"
                                                     "end\":0,\"strict_shape\":false}",
                                                     &shape, &dim, &out)));
-  for (std::size_t k = 0; k < columns; ++k) {
-    double sum = 0;
-    for (std::size_t i = 0; i < count; ++i) sum += std::fabs(out[i * (columns + 1) + k]);
-    importance.mean_abs_shap[k] = sum / static_cast<double>(count);
-  }
+  importance.mean_abs_shap = MeanSizes(out, count, columns);
   return importance;
 }
 
