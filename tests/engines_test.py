@@ -150,7 +150,8 @@ class Engines(unittest.TestCase):
         for change, says in ((toml, "learn: has 'rank:map'; valid are"),
                              (toml.replace("rank:map", "rank:ndcg").replace('name = "pctr"', 'name = "pctr"\nlink = "logistic"'), "learn: is beside link"),
                              (toml.replace("rank:map", "rank:ndcg") + "\n[dataset]\nnegatives = 0.5\n", "negatives: is below 1"),
-                             (toml.replace("rank:map", "softmax").replace('name = "pctr"', 'name = "pctr"\ncalibrate_by = "device"'), "not for softmax links")):
+                             (toml.replace("rank:map", "softmax").replace('name = "pctr"', 'name = "pctr"\ncalibrate_by = "device"'), "not for softmax links"),
+                             (toml.replace("rank:map", "softmax").replace('name = "pctr"', 'name = "pctr"\nearly_window = "1m"'), "early_window: does not go with the softmax")):
             (project / "gfr.toml").write_text(change)
             self.assertIn(says, run("train", "--project", project, expect=2)[1])
 

@@ -47,15 +47,16 @@ Result<std::vector<ObjectiveConfig>> ReadObjectives(Config& config, const Featur
     }
     if (!o.learn.empty() && table.Has("link"))
       table.Fail("learn", "is beside link; softmax is one of what it can have");
+    const bool softmax = o.softmax || std::ranges::find(o.learn, "softmax") != o.learn.end();
     o.calibrate_by = table.String("calibrate_by", "");
     const auto by = std::ranges::find_if(features.features, [&](const BoundFeature& f) {
       return f.view->spec().name == o.calibrate_by && f.view->spec().categorical;
     });
     if (!o.calibrate_by.empty() && by == features.features.end())
       table.Fail("calibrate_by", "is '" + o.calibrate_by + "'; valid is a [[feature]] whose values are categories");
-    if (!o.calibrate_by.empty() && (o.softmax || std::ranges::find(o.learn, "softmax") != o.learn.end()))
+    if (!o.calibrate_by.empty() && softmax)
       table.Fail("calibrate_by", "is not for softmax links: the items of a request share one click, whatever they are");
-    if (o.softmax && o.early_window_ms > 0)
+    if (softmax && o.early_window_ms > 0)
       table.Fail("early_window", "does not go with the softmax link, whose requests have one label each");
     if (!population.ok()) table.Fail("population", population.error().message);
     if (!label.ok()) table.Fail("label", label.error().message);
