@@ -1,10 +1,12 @@
 // Times one system on one model: gfr's scorers, and peers through their C interfaces. Called by score_vs_peers.py, one
 // process a system, since each peer brings its own OpenMP.
 //
-// score_one SYSTEM MODEL ROWS COLUMNS THREADS REPEATS BATCH... [with the peer's library in the environment]
+// score_one SYSTEM MODEL ROWS COLUMNS OWN OURS REPEATS BATCH... [with the peer's library in the environment]
 //   SYSTEM  gfr-auto, gfr-avx512, ...; xgboost, lightgbm (PEER_LIBRARY); tl2cgen, lleaves (MODEL is their library)
 //   ROWS    a file of float32, row-major
-// Prints a JSON line a batch: seconds of each repeat, a repeat being enough calls for 20 ms; and the first margins.
+//   OWN     threads among which the system itself shares a call's rows (xgboost, lightgbm; 1 for the others)
+//   OURS    threads that call it at the same time, each with batches of its own
+// Prints a JSON line a batch: ns a row of each repeat, a repeat being enough calls for 20 ms; and the first margins.
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -47,27 +49,21 @@ struct Table {
   std::vector<float> values;
   std::size_t columns, count;
 };
-// Scores rows [begin, begin + count) into out, one margin a row.
+// Scores rows [begin, begin + count) into out, one margin a row; may be called by several threads.
 using Score = std::function<void(std::size_t begin, std::size_t count, float* out)>;
 
-// XGBoost and LightGBM share a call's rows among their own threads; the others are called from ours.
-struct System {
-  Score score;
-  bool own_threads = false;
-};
-
-System Gfr(const std::string& kind, const std::string& model, const Table& table) {
+Score Gfr(const std::string& kind, const std::string& model, const Table& table) {
   const auto forest = gfr::ParseForest(gfr::PosixFileSystem().ReadAll(model).value());
   if (!forest.ok()) Die(forest.error().message);
   auto made = gfr::Scorer::Make(forest.value(), gfr::ParseScorerKind(kind).value());
   if (!made.ok()) Die(made.error().message);
   const std::shared_ptr<const gfr::Scorer> scorer = std::move(made).value();
-  return {[scorer, &table](std::size_t begin, std::size_t count, float* out) {
+  return [scorer, &table](std::size_t begin, std::size_t count, float* out) {
     scorer->Margins(table.values.data() + begin * table.columns, count, table.columns, out);
-  }};
+  };
 }
 
-System Xgboost(const std::string& model, const Table& table, int threads) {
+Score Xgboost(const std::string& model, const Table& table, int threads) {
   void* library = Library(std::getenv("PEER_LIBRARY"));
   void* booster = nullptr;
   Function<int(void* const*, std::uint64_t, void**)>(library, "XGBoosterCreate")(nullptr, 0, &booster);
@@ -78,25 +74,23 @@ System Xgboost(const std::string& model, const Table& table, int threads) {
   auto* predict =
       Function<int(void*, const char*, const char*, void*, const std::uint64_t**, std::uint64_t*, const float**)>(
           library, "XGBoosterPredictFromDense");
-  return {
-      [=, &table](std::size_t begin, std::size_t count, float* out) {
-        char rows[200];
-        std::snprintf(rows, sizeof rows, "{\"data\":[%zu,true],\"shape\":[%zu,%zu],\"typestr\":\"<f4\",\"version\":3}",
-                      reinterpret_cast<std::size_t>(table.values.data() + begin * table.columns), count, table.columns);
-        const std::uint64_t* shape;
-        std::uint64_t dim;
-        const float* result;
-        if (predict(booster, rows,
-                    "{\"type\":1,\"training\":false,\"iteration_begin\":0,\"iteration_end\":0,\"strict_shape\":false,"
-                    "\"cache_id\":0,\"missing\":NaN}",
-                    nullptr, &shape, &dim, &result))
-          Die("XGBoost does not predict");
-        std::copy_n(result, count, out);
-      },
-      true};
+  return [=, &table](std::size_t begin, std::size_t count, float* out) {
+    char rows[200];
+    std::snprintf(rows, sizeof rows, "{\"data\":[%zu,true],\"shape\":[%zu,%zu],\"typestr\":\"<f4\",\"version\":3}",
+                  reinterpret_cast<std::size_t>(table.values.data() + begin * table.columns), count, table.columns);
+    const std::uint64_t* shape;
+    std::uint64_t dim;
+    const float* result;
+    if (predict(booster, rows,
+                "{\"type\":1,\"training\":false,\"iteration_begin\":0,\"iteration_end\":0,\"strict_shape\":false,"
+                "\"cache_id\":0,\"missing\":NaN}",
+                nullptr, &shape, &dim, &result))
+      Die("XGBoost does not predict");
+    std::copy_n(result, count, out);
+  };
 }
 
-System Lightgbm(const std::string& model, const Table& table, int threads) {
+Score Lightgbm(const std::string& model, const Table& table, int threads) {
   void* library = Library(std::getenv("PEER_LIBRARY"));
   void* booster = nullptr;
   int rounds = 0;
@@ -105,21 +99,31 @@ System Lightgbm(const std::string& model, const Table& table, int threads) {
     Die("the model is not read");
   auto* predict = Function<int(void*, const void*, int, std::int32_t, std::int32_t, int, int, int, int, const char*,
                                std::int64_t*, double*)>(library, "LGBM_BoosterPredictForMat");
+  // For a single row it has a call that is set up once, for a thread each.
+  auto* prepare = Function<int(void*, int, int, int, int, std::int32_t, const char*, void**)>(
+      library, "LGBM_BoosterPredictForMatSingleRowFastInit");
+  auto* predict_one =
+      Function<int(void*, const void*, std::int64_t*, double*)>(library, "LGBM_BoosterPredictForMatSingleRowFast");
   const std::string options = "num_threads=" + std::to_string(threads);
-  auto doubles = std::make_shared<std::vector<double>>();
-  return {[=, &table](std::size_t begin, std::size_t count, float* out) {
-            doubles->resize(count);
-            std::int64_t size = 0;
-            if (predict(booster, table.values.data() + begin * table.columns, 0, static_cast<std::int32_t>(count),
-                        static_cast<std::int32_t>(table.columns), 1, 1, 0, -1, options.c_str(), &size, doubles->data()))
-              Die("LightGBM does not predict");
-            std::copy_n(doubles->data(), count, out);
-          },
-          true};
+  return [=, &table](std::size_t begin, std::size_t count, float* out) {
+    thread_local std::vector<double> doubles;
+    thread_local void* prepared = nullptr;
+    doubles.resize(count);
+    std::int64_t size = 0;
+    const float* rows = table.values.data() + begin * table.columns;
+    const auto columns = static_cast<std::int32_t>(table.columns);
+    if (count == 1 && !prepared && prepare(booster, 1, 0, -1, 0, columns, options.c_str(), &prepared))
+      Die("LightGBM does not prepare");
+    if (count == 1 ? predict_one(prepared, rows, &size, doubles.data())
+                   : predict(booster, rows, 0, static_cast<std::int32_t>(count), columns, 1, 1, 0, -1, options.c_str(),
+                             &size, doubles.data()))
+      Die("LightGBM does not predict");
+    std::copy_n(doubles.data(), count, out);
+  };
 }
 
 // Their libraries read rows in a form of their own, which is made beforehand and not timed.
-System Tl2cgen(const std::string& model, const Table& table) {
+Score Tl2cgen(const std::string& model, const Table& table) {
   union Entry {
     int missing;
     float value;
@@ -133,19 +137,25 @@ System Tl2cgen(const std::string& model, const Table& table) {
     else
       (*entries)[i].value = table.values[i];
   }
-  return {[=, &table](std::size_t begin, std::size_t count, float* out) {
-    for (std::size_t i = 0; i < count; ++i) predict(entries->data() + (begin + i) * table.columns, 1, out + i);
-  }};
+  return [=, &table](std::size_t begin, std::size_t count, float* out) {
+    thread_local std::vector<Entry> row;  // A copy: a library made with quantize writes ranks over the values.
+    std::fill_n(out, count, 0.0f);        // It adds to what is there.
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto at = entries->begin() + static_cast<std::ptrdiff_t>((begin + i) * table.columns);
+      row.assign(at, at + static_cast<std::ptrdiff_t>(table.columns));
+      predict(row.data(), 1, out + i);
+    }
+  };
 }
-System Lleaves(const std::string& model, const Table& table) {
+Score Lleaves(const std::string& model, const Table& table) {
   auto* root = Function<void(double*, double*, std::int32_t, std::int32_t)>(Library(model.c_str()), "forest_root");
   auto rows = std::make_shared<std::vector<double>>(table.values.begin(), table.values.end());
-  return {[=, &table](std::size_t begin, std::size_t count, float* out) {
+  return [=, &table](std::size_t begin, std::size_t count, float* out) {
     thread_local std::vector<double> doubles;
     doubles.assign(count, 0);
     root(rows->data() + begin * table.columns, doubles.data(), 0, static_cast<std::int32_t>(count));
     std::copy_n(doubles.data(), count, out);
-  }};
+  };
 }
 
 double Seconds(const std::function<void()>& work) {
@@ -157,56 +167,47 @@ double Seconds(const std::function<void()>& work) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 8) Die("SYSTEM MODEL ROWS COLUMNS THREADS REPEATS BATCH...");
+  if (argc < 9) Die("SYSTEM MODEL ROWS COLUMNS OWN OURS REPEATS BATCH...");
   const std::string name = argv[1], model = argv[2];
   std::ifstream in(argv[3], std::ios::binary);
   const std::string bytes((std::istreambuf_iterator<char>(in)), {});
   Table table{std::vector<float>(bytes.size() / sizeof(float)), static_cast<std::size_t>(std::atoi(argv[4])), 0};
   std::memcpy(table.values.data(), bytes.data(), table.values.size() * sizeof(float));
   table.count = table.values.size() / table.columns;
-  const int threads = std::atoi(argv[5]), repeats = std::atoi(argv[6]);
-  const System system = name.starts_with("gfr-") ? Gfr(name.substr(4), model, table)
-                        : name == "xgboost"      ? Xgboost(model, table, threads)
-                        : name == "lightgbm"     ? Lightgbm(model, table, threads)
-                        : name == "tl2cgen"      ? Tl2cgen(model, table)
-                        : name == "lleaves"      ? Lleaves(model, table)
-                                                 : throw std::runtime_error("no such system");
-  std::vector<float> out(table.count);
-  for (int a = 7; a < argc; ++a) {
+  const int own = std::atoi(argv[5]), repeats = std::atoi(argv[7]);
+  const auto ours = static_cast<std::size_t>(std::atoi(argv[6]));
+  const Score score = name.starts_with("gfr-") ? Gfr(name.substr(4), model, table)
+                      : name == "xgboost"      ? Xgboost(model, table, own)
+                      : name == "lightgbm"     ? Lightgbm(model, table, own)
+                      : name == "tl2cgen"      ? Tl2cgen(model, table)
+                      : name == "lleaves"      ? Lleaves(model, table)
+                                               : throw std::runtime_error("no such system");
+  std::vector<std::vector<float>> outs(ours, std::vector<float>(table.count));
+  for (int a = 8; a < argc; ++a) {
     const std::size_t batch = std::min(static_cast<std::size_t>(std::atoi(argv[a])), table.count);
-    // One thread's calls; with threads of ours, each does as many.
+    std::vector<float> first(batch);
+    score(0, batch, first.data());
     const auto calls = [&](std::size_t thread, std::size_t count) {
       for (std::size_t c = 0; c < count; ++c) {
         const std::size_t begin = (c + thread * 7) * batch % (table.count - batch + 1);
-        system.score(begin, batch, out.data() + begin);
+        score(begin, batch, outs[thread].data() + begin);
       }
     };
-    const int ours = system.own_threads ? 1 : threads;
-    std::vector<std::vector<float>> outs(static_cast<std::size_t>(ours), std::vector<float>(table.count));
     const auto run = [&](std::size_t count) {
-      if (ours == 1) return calls(0, count);
       std::vector<std::thread> workers;
-      for (int t = 0; t < ours; ++t)
-        workers.emplace_back([&, t] {
-          for (std::size_t c = 0; c < count; ++c) {
-            const std::size_t begin = (c + static_cast<std::size_t>(t) * 7) * batch % (table.count - batch + 1);
-            system.score(begin, batch, outs[static_cast<std::size_t>(t)].data() + begin);
-          }
-        });
+      for (std::size_t t = 1; t < ours; ++t) workers.emplace_back(calls, t, count);
+      calls(0, count);
       for (std::thread& worker : workers) worker.join();
     };
-    run(1);
     std::size_t count = 1;
     while (Seconds([&] { run(count); }) < 0.02 && count < 1u << 20) count *= 2;
-    std::printf("{\"system\":\"%s\",\"batch\":%zu,\"threads\":%d,\"ns_per_row\":[", name.c_str(), batch, threads);
+    std::printf("{\"batch\":%zu,\"ns_per_row\":[", batch);
     for (int r = 0; r < repeats; ++r)
-      std::printf(
-          "%s%.3f", r ? "," : "",
-          Seconds([&] { run(count); }) * 1e9 / static_cast<double>(count * batch * static_cast<std::size_t>(ours)));
+      std::printf("%s%.3f", r ? "," : "",
+                  Seconds([&] { run(count); }) * 1e9 / static_cast<double>(count * batch * ours));
     std::printf("],\"margins\":[");
-    system.score(0, std::min<std::size_t>(batch, table.count), out.data());
     for (std::size_t i = 0; i < std::min<std::size_t>(batch, 5); ++i)
-      std::printf("%s%.9g", i ? "," : "", static_cast<double>(out[i]));
+      std::printf("%s%.9g", i ? "," : "", static_cast<double>(first[i]));
     std::printf("]}\n");
     std::fflush(stdout);
   }
