@@ -39,13 +39,12 @@ std::vector<float> FloatTable(const std::vector<double>& cuts, unsigned bits) {
   return table;
 }
 
-// What the makers read a category of; -1: none of the listed.
+}  // namespace
+
 std::int32_t CategoryOf(Forest::Maker maker, double value) {
   if (maker == Forest::Maker::kXgboost) return value >= 0 && value < 16777216 ? static_cast<std::int32_t>(value) : -1;
   return value > -1 && value < 2147483648.0 ? static_cast<std::int32_t>(value) : -1;
 }
-
-}  // namespace
 
 Result<std::shared_ptr<const Binning>> Binning::Make(std::span<const Forest* const> forests) {
   auto binning = std::make_shared<Binning>();

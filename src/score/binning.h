@@ -61,6 +61,8 @@ class Binning {
 
 // LightGBM takes |value| <= 1e-35 for zero.
 inline constexpr double kLightgbmZero = 1e-35f;
+// What a maker reads a category of; -1: none that a set can list. REQUIRES: not NaN.
+std::int32_t CategoryOf(Forest::Maker maker, double value);
 
 class BinnedMatrix {
  public:

@@ -28,6 +28,11 @@ struct Program {
   AlignedBytes leaves;
   std::size_t planes = 1;  // Plane 0 is of zeros.
 
+  // Of a block of 128 rows, in units of a category set's term; as measured (bench/score_vs_peers.py).
+  double block_cost() const {
+    return static_cast<double>(2 * planes + terms.size() + 24 * trees.size() + 3 * merges.size() + 200 * steps.size()) +
+           0.4 * static_cast<double>(offsets.size());
+  }
   std::size_t bytes() const {
     return columns.size() * sizeof(KernelColumn) + derived.size() * sizeof(KernelDerived) +
            4 * (terms.size() + offsets.size()) + merges.size() * sizeof(KernelMerge) +
@@ -350,9 +355,10 @@ class BitSlicedScorer final : public Scorer {
                .classes = static_cast<std::size_t>(forest.classes),
                .planes = program_.planes,
                .doubles = forest.maker == Forest::Maker::kLightgbm};
+    small_batch_ = static_cast<std::size_t>(std::clamp(program_.block_cost() / WalkCost(forest), 2.0, 512.0));
   }
 
-  bool PrefersBinned(std::size_t count) const override { return count > 0 && (!compact_ || count >= kSmallBatch); }
+  bool PrefersBinned(std::size_t count) const override { return count > 0 && (!compact_ || count >= small_batch_); }
 
   void Margins(const Rows& rows, MarginsOut out) const noexcept override {
     if (!PrefersBinned(rows.count)) {
@@ -386,11 +392,31 @@ class BitSlicedScorer final : public Scorer {
   std::size_t memory_bytes() const override { return program_.bytes() + (compact_ ? compact_->memory_bytes() : 0); }
 
  private:
-  static constexpr std::size_t kSmallBatch = 6;
+  // Of a row in the compact walk, in the same units.
+  static double WalkCost(const Forest& forest) {
+    double cost = 1;
+    std::vector<std::pair<std::int32_t, int>> stack;
+    for (const std::int32_t root : forest.root) {
+      int deepest = 0;
+      for (stack = {{root, 0}}; !stack.empty();) {
+        const auto [node, depth] = stack.back();
+        stack.pop_back();
+        const auto i = static_cast<std::size_t>(node);
+        deepest = std::max(deepest, depth);
+        if (forest.feature[i] < 0) continue;
+        cost += forest.category_set[i] >= 0 ? 0.15 : 0;  // Each set's key is copied.
+        stack.insert(stack.end(), {{forest.left[i], depth + 1}, {forest.right[i], depth + 1}});
+      }
+      cost += 1 + 1.1 * deepest;
+    }
+    return cost;
+  }
+
   Program program_;
   ScorerKind kind_;
   const BitKernels& kernels_;
   std::unique_ptr<Scorer> compact_;
+  std::size_t small_batch_ = 0;  // From here on ranking a batch pays.
   KernelForest kernel_{};
 };
 

@@ -1,205 +1,225 @@
 #include "score/compact_scorer.h"
 
 #include <algorithm>
-#include <cmath>
-#include <type_traits>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "score/aligned_bytes.h"
+#include "score/row_keys.h"
 
 namespace gfr {
 namespace {
 
-constexpr std::size_t kTogether = 8;
+constexpr std::size_t kTogether = 8;  // Trees walked side by side, so that their loads overlap.
+constexpr int kMaxPerfectDepth = 8;
 
-template <typename T>
-struct Node {
-  T value;               // A threshold (XGBoost's value < threshold goes left, LightGBM's <=) or a leaf.
-  std::uint32_t column;  // And flags, above its bits.
-  std::uint32_t child;   // The left one; the right follows it. A leaf is its own child.
-};
-constexpr std::uint32_t kColumnMask = (1u << 24) - 1, kInner = 1u << 24, kDefaultLeft = 1u << 25,
-                        kZeroMissing = 1u << 26, kCategorical = 1u << 27;
-
-// T: float for XGBoost, double for LightGBM. kPlain: no categories, zero is not missing.
-template <typename T, bool kPlain>
+// T: of margins, and of the comparisons: float for XGBoost, double for LightGBM. Index: numbers a row's keys.
+template <typename T, typename Index>
 class CompactScorer final : public Scorer {
  public:
-  explicit CompactScorer(const Forest& forest)
+  using Key = typename RowKeys<T>::Key;
+  using Split = typename RowKeys<T>::Split;
+
+  CompactScorer(const Forest& forest, RowKeys<T> row_keys, const std::vector<Split>& splits)
       : classes_(static_cast<std::size_t>(forest.classes)),
         base_margin_(forest.base_margin.begin(), forest.base_margin.end()),
-        tree_class_(forest.tree_class.begin(), forest.tree_class.end()) {
-    if (!kPlain) {
-      set_begin_ = forest.set_begin;
-      categories_ = forest.categories;
-      set_of_.resize(1);
-    }
-    for (std::size_t t = 0; t < forest.trees(); ++t) AddTree(forest, forest.root[t]);
-    root_.resize((root_.size() + kTogether - 1) / kTogether * kTogether, root_.empty() ? 0 : root_[0]);
-    for (std::size_t t = 0; t < root_.size(); t += kTogether)
-      steps_.push_back(t < depth_.size() ? *std::max_element(depth_.begin() + static_cast<std::ptrdiff_t>(t),
-                                                             depth_.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                                                                  t + kTogether, depth_.size())))
-                                         : 0);
-    depth_ = {};
+        tree_class_(forest.tree_class.begin(), forest.tree_class.end()),
+        row_keys_(std::move(row_keys)) {
+    for (std::size_t t = 0; t < forest.trees(); t += kTogether) AddGroup(forest, splits, t);
   }
 
   void Margins(const Rows& rows, MarginsOut out) const noexcept override {
-    if constexpr (std::is_same_v<T, float>) {
-      if (rows.f32) return Run(rows.f32, rows.count, rows.stride, out);
-    }
-    // A row in the forest's own arithmetic, LightGBM's zeros made, so that no step has to.
-    static thread_local std::vector<T> row;
-    row.resize(rows.stride);
+    static thread_local AlignedBytes scratch;
+    static thread_local std::vector<T> sums;
+    auto* keys = reinterpret_cast<Key*>(scratch.Reserve(row_keys_.padded() * sizeof(Key)));
     for (std::size_t r = 0; r < rows.count; ++r) {
-      for (std::size_t k = 0; k < rows.stride; ++k) {
-        const auto v = static_cast<T>(rows.f32 ? rows.f32[r * rows.stride + k] : rows.f64[r * rows.stride + k]);
-        row[k] = std::is_same_v<T, double> && std::fabs(v) <= static_cast<T>(kLightgbmZero) ? T{0} : v;
+      if (rows.f32)
+        row_keys_.Fill(rows.f32 + r * rows.stride, keys);
+      else
+        row_keys_.Fill(rows.f64 + r * rows.stride, keys);
+      if (classes_ == 1) {
+        T sum = base_margin_[0];
+        ForEachLeaf(keys, [&](std::size_t, T leaf) { sum += leaf; });
+        out.Set(r, static_cast<double>(sum));
+      } else {
+        sums.assign(base_margin_.begin(), base_margin_.end());
+        ForEachLeaf(keys, [&](std::size_t tree, T leaf) { sums[tree_class_[tree]] += leaf; });
+        for (std::size_t k = 0; k < classes_; ++k) out.Set(r * classes_ + k, static_cast<double>(sums[k]));
       }
-      MarginsOut here = out;
-      if (here.f32) here.f32 += r * classes_;
-      if (here.f64) here.f64 += r * classes_;
-      Run(row.data(), 1, rows.stride, here);
     }
   }
   ScorerKind kind() const override { return ScorerKind::kCompact; }
   std::size_t memory_bytes() const override {
-    return nodes_.size() * sizeof(Node<T>) + set_of_.size() * 4 + categories_.size() * 4 + root_.size() * 8;
+    return row_keys_.memory_bytes() + tree_class_.size() * 4 + groups_.size() * sizeof(Group) +
+           heap_cuts_.size() * sizeof(Key) + heap_keys_.size() * sizeof(Index) + nodes_.size() * sizeof(Node) +
+           leaves_.size() * sizeof(T);
   }
 
  private:
-  // Breadth first, so that siblings lie side by side.
-  void AddTree(const Forest& forest, std::int32_t root) {
-    const auto base = static_cast<std::uint32_t>(nodes_.size());
-    root_.push_back(base);
-    struct Item {
-      std::int32_t node;
-      int depth;
-    };
-    std::vector<Item> queue = {{root, 0}};
-    int deepest = 0;
+  // kTogether trees after one another. Perfect: each is a heap of 2^depth splits (the root's place is 1, the right
+  // child of h at 2 h, the left at 2 h + 1) and 2^depth leaves; where a tree ends earlier, splits that send all to the
+  // right lead to its leaf. Else `root` is where they begin among nodes_.
+  struct Group {
+    bool perfect = true;
+    int depth = 0;  // Of the deepest.
+    std::size_t heaps = 0, leaves = 0;
+    std::array<std::uint32_t, kTogether> root{};
+  };
+  struct Node {
+    Key cut;
+    std::uint32_t key, children;  // The right child, the left follows it. A leaf is its own child.
+  };
+  struct Item {  // Of a walk over a tree, parents first.
+    std::int32_t node;
+    int level;
+    std::size_t heap;
+  };
+  template <typename Visit>
+  static void ForEachNode(const Forest& forest, std::int32_t root, const Visit& visit) {
+    std::vector<Item> queue = {{root, 0, 1}};
     for (std::size_t q = 0; q < queue.size(); ++q) {
-      const auto i = static_cast<std::size_t>(queue[q].node);
-      const auto self = base + static_cast<std::uint32_t>(q);
-      deepest = std::max(deepest, queue[q].depth);
-      if (forest.feature[i] < 0) {
-        nodes_.push_back({static_cast<T>(forest.value[i]), 0, self});
-      } else {
-        std::uint32_t column = static_cast<std::uint32_t>(forest.feature[i]) | kInner;
-        const double cut = forest.value[i];
-        bool default_left = forest.default_left[i] != 0;
-        if (forest.maker == Forest::Maker::kLightgbm) {
-          if (forest.missing[i] == Forest::Missing::kNone) default_left = 0 <= cut;
-          if (forest.missing[i] == Forest::Missing::kZero) column |= kZeroMissing;
-        }
-        if (forest.category_set[i] >= 0) {
-          column |= kCategorical;
-          default_left = default_left && forest.maker == Forest::Maker::kXgboost;
-        }
-        if (default_left) column |= kDefaultLeft;
-        nodes_.push_back({static_cast<T>(cut), column, base + static_cast<std::uint32_t>(queue.size())});
-        queue.push_back({forest.left[i], queue[q].depth + 1});
-        queue.push_back({forest.right[i], queue[q].depth + 1});
-      }
-      if (!kPlain) {
-        set_of_.resize(nodes_.size(), -1);
-        set_of_.back() = forest.category_set[i];
-      }
+      const Item item = queue[q];
+      const auto i = static_cast<std::size_t>(item.node);
+      const bool leaf = forest.feature[i] < 0;
+      visit(item, i, leaf, queue.size());
+      if (leaf) continue;
+      queue.push_back({forest.right[i], item.level + 1, item.heap * 2});
+      queue.push_back({forest.left[i], item.level + 1, item.heap * 2 + 1});
     }
-    depth_.push_back(deepest);
   }
 
-  bool Left(std::uint32_t at, T v) const {
-    const Node<T>& node = nodes_[at];
-    if constexpr (!kPlain) {
-      if (node.column & kCategorical) {
-        if (v != v) return (node.column & kDefaultLeft) != 0;
-        constexpr bool kXgboost = std::is_same_v<T, float>;
-        if (kXgboost ? v < 0 || v >= 16777216 : v <= -1 || v >= static_cast<T>(2147483648.0)) return kXgboost;
-        const std::int32_t set = set_of_[at];
-        return kXgboost != std::binary_search(categories_.begin() + set_begin_[set],
-                                              categories_.begin() + set_begin_[set + 1], static_cast<std::int32_t>(v));
-      }
-      if ((node.column & kZeroMissing) && v == 0) return (node.column & kDefaultLeft) != 0;
-    }
-    const bool below = std::is_same_v<T, float> ? v < node.value : v <= node.value;
-    return below | ((v != v) & ((node.column & kDefaultLeft) != 0));
-  }
-
-  void Run(const T* rows, std::size_t count, std::size_t stride, MarginsOut out) const {
-    for (std::size_t r = 0; r < count; ++r) {
-      const T* row = rows + r * stride;
-      // Sums of several classes go through the output; of one, through a register.
-      T sum = base_margin_[0];
-      if (classes_ > 1) {
-        for (std::size_t k = 0; k < classes_; ++k) out.Set(r * classes_ + k, base_margin_[k]);
-      }
-      if (classes_ > 1 && out.f32 && sizeof(T) == 8) {  // Doubles must not be rounded on the way.
-        SlowClasses(row, r, out);
-        continue;
-      }
-      for (std::size_t t = 0; t < tree_class_.size(); t += kTogether) {
-        std::uint32_t at[kTogether];
-        Walk(row, t, at);
-        const std::size_t n = std::min(kTogether, tree_class_.size() - t);
-        for (std::size_t k = 0; k < n; ++k) {
-          if (classes_ == 1) {
-            sum += nodes_[at[k]].value;
+  void AddGroup(const Forest& forest, const std::vector<Split>& splits, std::size_t first) {
+    const std::size_t trees = std::min(kTogether, forest.trees() - first);
+    Group group;
+    std::size_t inner = 0;
+    for (std::size_t t = first; t < first + trees; ++t)
+      ForEachNode(forest, forest.root[t], [&](const Item& item, std::size_t, bool leaf, std::size_t) {
+        group.depth = std::max(group.depth, item.level);
+        inner += !leaf;
+      });
+    // A heap that is mostly padding would cost more memory than it saves.
+    group.perfect = group.depth <= kMaxPerfectDepth && kTogether << group.depth <= 8 * inner + 16 * kTogether;
+    group.leaves = leaves_.size();
+    if (group.perfect) {
+      group.heaps = heap_cuts_.size();
+      const std::size_t size = kTogether << group.depth;
+      heap_cuts_.resize(group.heaps + size);
+      heap_keys_.resize(group.heaps + size);
+      leaves_.resize(group.leaves + size);
+      for (std::size_t k = 0; k < trees; ++k)
+        ForEachNode(forest, forest.root[first + k], [&](const Item& item, std::size_t i, bool leaf, std::size_t) {
+          const std::size_t tree = k << group.depth;
+          if (leaf) {
+            const std::size_t last = (item.heap << (group.depth - item.level)) - (std::size_t{1} << group.depth);
+            leaves_[group.leaves + tree + last] = static_cast<T>(forest.value[i]);
           } else {
-            const std::size_t to = r * classes_ + tree_class_[t + k];
-            const T before = out.f32 ? static_cast<T>(out.f32[to]) : static_cast<T>(out.f64[to]);
-            out.Set(to, before + nodes_[at[k]].value);
+            heap_cuts_[group.heaps + tree + item.heap] = splits[i].cut;
+            heap_keys_[group.heaps + tree + item.heap] = static_cast<Index>(splits[i].key);
           }
-        }
-      }
-      if (classes_ == 1) out.Set(r, sum);
-    }
-  }
-
-  void Walk(const T* row, std::size_t t, std::uint32_t* at) const {
-    for (std::size_t k = 0; k < kTogether; ++k) at[k] = root_[t + k];
-    for (int step = steps_[t / kTogether]; step > 0; --step) {
+        });
+    } else {
       for (std::size_t k = 0; k < kTogether; ++k) {
-        const Node<T>& node = nodes_[at[k]];
-        const T v = row[node.column & kColumnMask];
-        const std::uint32_t inner = node.column / kInner & 1;
-        at[k] = node.child + (inner & static_cast<std::uint32_t>(!Left(at[k], v)));
+        group.root[k] = k < trees ? static_cast<std::uint32_t>(nodes_.size()) : group.root[0];  // Walked for nothing.
+        if (k >= trees) continue;
+        const std::size_t base = nodes_.size();
+        ForEachNode(forest, forest.root[first + k], [&](const Item&, std::size_t i, bool leaf, std::size_t seen) {
+          const std::size_t children = leaf ? nodes_.size() : base + seen;
+          nodes_.push_back({splits[i].cut, splits[i].key, static_cast<std::uint32_t>(children)});
+          node_leaves_.push_back(static_cast<T>(leaf ? forest.value[i] : 0));
+        });
       }
     }
+    groups_.push_back(group);
   }
 
-  void SlowClasses(const T* row, std::size_t r, MarginsOut out) const {
-    for (std::size_t c = 0; c < classes_; ++c) {
-      T sum = base_margin_[c];
-      for (std::size_t t = 0; t < tree_class_.size(); t += kTogether) {
-        std::uint32_t at[kTogether];
-        Walk(row, t, at);
-        for (std::size_t k = 0; k < kTogether && t + k < tree_class_.size(); ++k) {
-          if (tree_class_[t + k] == c) sum += nodes_[at[k]].value;
-        }
+  // 2 at + (key < cut).
+  static inline std::size_t Child(std::size_t at, const Key& key, const Key& cut) {
+#if defined(__x86_64__)  // The borrow of the comparison is the carry of the addition, which compilers do not find.
+    if constexpr (sizeof(Key) == 4)
+      __asm__("cmpl %2, %1\n\tadcq %0, %0" : "+r"(at) : "r"(key), "m"(cut) : "cc");
+    else
+      __asm__("cmpq %2, %1\n\tadcq %0, %0" : "+r"(at) : "r"(key), "m"(cut) : "cc");
+    return at;
+#else
+    return at + at + (key < cut);
+#endif
+  }
+  // The heap walk; `depth` is a constant, so that the trees' heaps are at constant distances.
+  template <int depth>
+  static void WalkHeaps(const Key* cuts, const Index* heap_keys, const T* leaves, const Key* keys, T* leaf) {
+    std::size_t at[kTogether];
+    for (std::size_t& a : at) a = 1;
+    for (int level = 0; level < depth; ++level) {
+#pragma GCC unroll 8
+      for (std::size_t k = 0; k < kTogether; ++k) {
+        const std::size_t h = (k << depth) + at[k];
+        at[k] = Child(at[k], keys[heap_keys[h]], cuts[h]);
       }
-      out.Set(r * classes_ + c, sum);
+    }
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < kTogether; ++k) leaf[k] = leaves[(k << depth) + at[k] - (std::size_t{1} << depth)];
+  }
+  void WalkPerfect(const Group& group, const Key* keys, T* leaf) const {
+    constexpr auto kWalks = []<int... depth>(std::integer_sequence<int, depth...>) {
+      return std::array{&WalkHeaps<depth>...};
+    }(std::make_integer_sequence<int, kMaxPerfectDepth + 1>());
+    kWalks[static_cast<std::size_t>(group.depth)](heap_cuts_.data() + group.heaps, heap_keys_.data() + group.heaps,
+                                                  leaves_.data() + group.leaves, keys, leaf);
+  }
+  void WalkNodes(const Group& group, const Key* keys, T* leaf) const {
+    std::array<std::uint32_t, kTogether> at = group.root;
+    for (int level = 0; level < group.depth; ++level) {
+#pragma GCC unroll 8
+      for (std::size_t k = 0; k < kTogether; ++k) {
+        const Node& node = nodes_[at[k]];
+        at[k] = node.children + (keys[node.key] < node.cut);
+      }
+    }
+    for (std::size_t k = 0; k < kTogether; ++k) leaf[k] = node_leaves_[at[k]];
+  }
+
+  // Calls with each tree's number and leaf, in their order.
+  template <typename Add>
+  void ForEachLeaf(const Key* keys, const Add& add) const {
+    const std::size_t trees = tree_class_.size();
+    std::size_t tree = 0;
+    for (const Group& group : groups_) {
+      T leaf[kTogether];
+      if (group.perfect)
+        WalkPerfect(group, keys, leaf);
+      else
+        WalkNodes(group, keys, leaf);
+      for (std::size_t k = 0; k < std::min(kTogether, trees - tree); ++k) add(tree + k, leaf[k]);
+      tree += kTogether;
     }
   }
 
   std::size_t classes_;
   std::vector<T> base_margin_;
-  std::vector<std::uint32_t> tree_class_, root_;  // Roots are filled up to a multiple of kTogether.
-  std::vector<int> steps_, depth_;                // The depth of each eight trees; of each tree while making.
-  std::vector<Node<T>> nodes_;
-  std::vector<std::int32_t> set_of_, set_begin_, categories_;
+  std::vector<std::uint32_t> tree_class_;
+  RowKeys<T> row_keys_;
+  std::vector<Group> groups_;
+  std::vector<Key> heap_cuts_;
+  std::vector<Index> heap_keys_;
+  std::vector<T> leaves_;  // Of the heaps.
+  std::vector<Node> nodes_;
+  std::vector<T> node_leaves_;  // One a node.
 };
+
+template <typename T>
+std::unique_ptr<Scorer> Make(const Forest& forest) {
+  std::vector<typename RowKeys<T>::Split> splits;
+  RowKeys<T> row_keys(forest, splits);
+  if (row_keys.count() <= 65536)
+    return std::make_unique<CompactScorer<T, std::uint16_t>>(forest, std::move(row_keys), splits);
+  return std::make_unique<CompactScorer<T, std::uint32_t>>(forest, std::move(row_keys), splits);
+}
 
 }  // namespace
 
 std::unique_ptr<Scorer> MakeCompactScorer(const Forest& forest) {
-  bool plain = true;
-  for (std::size_t i = 0; i < forest.feature.size(); ++i)
-    plain =
-        plain && forest.category_set[i] < 0 && !(forest.feature[i] >= 0 && forest.missing[i] == Forest::Missing::kZero);
-  if (forest.maker == Forest::Maker::kXgboost) {
-    if (plain) return std::make_unique<CompactScorer<float, true>>(forest);
-    return std::make_unique<CompactScorer<float, false>>(forest);
-  }
-  if (plain) return std::make_unique<CompactScorer<double, true>>(forest);
-  return std::make_unique<CompactScorer<double, false>>(forest);
+  return forest.maker == Forest::Maker::kXgboost ? Make<float>(forest) : Make<double>(forest);
 }
 
 }  // namespace gfr

@@ -18,6 +18,7 @@ struct ForestShape {
   double chain = 0;          // Chance that only one child grows on.
   double categorical = 0.2;  // Share of the columns.
   int categories = 30;
+  double set_share = 1;  // Of the categories, that a set lists at most.
   bool missing = true;
 };
 
@@ -75,7 +76,7 @@ inline Forest RandomForest(const ForestShape& shape, Rng& rng) {
       tree.default_left[i] = shape.missing && rng.Chance(0.5);
       if (column >= first_categorical) {
         tree.category_set[i] = static_cast<std::int32_t>(forest.set_begin.size()) - 1;
-        const double share = rng.Uniform();
+        const double share = rng.Uniform() * shape.set_share;
         for (int c = 0; c < shape.categories; ++c) {
           if (rng.Chance(share)) forest.categories.push_back(c * (column % 3 + 1));
         }

@@ -83,6 +83,18 @@ TEST_P(ScorerContract, CategorySetsOfManyCategoriesAreExact) {
     ExpectReference({.columns = 4, .trees = 30, .depth = 5, .categorical = 0.5, .categories = categories}, 7, 300, 0.1);
 }
 
+TEST_P(ScorerContract, ManySmallSetsOfManyCategoriesAreExact) {
+  for (const Forest::Maker maker : {Forest::Maker::kXgboost, Forest::Maker::kLightgbm})
+    ExpectReference({.maker = maker,
+                     .columns = 2,
+                     .trees = 60,
+                     .leaf_early = 0,
+                     .categorical = 1,
+                     .categories = 3000,
+                     .set_share = 0.001},
+                    16, 300, 0.1);
+}
+
 TEST_P(ScorerContract, DeepAndUnbalancedTreesAreExact) {
   ExpectReference({.columns = 30, .trees = 4, .depth = 13, .leaf_early = 0.02, .categorical = 0}, 8, 260,
                   0.2);  // Thousands of leaves.

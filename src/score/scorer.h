@@ -3,7 +3,7 @@
 //
 // One forest, several executions, the same bits from each:
 //   scalar    follows the forest as the file has it; the reference
-//   compact   packed nodes, several trees at a time; for a row or a few
+//   compact   several trees walked at a time; for a row or a few
 //   portable, avx2, avx512   the bit-sliced forest (docs/design/bit-sliced-forest.md); for batches
 //   auto      the best bit-sliced forest that the processor has, compact for small batches
 //

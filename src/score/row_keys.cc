@@ -1,0 +1,210 @@
+#include "score/row_keys.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <compare>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <set>
+#include <span>
+
+#include "score/binning.h"
+
+namespace gfr {
+namespace {
+
+// A value as the maker's comparisons read it.
+template <typename T, typename Value>
+inline T Read(Value value) {
+  const auto v = static_cast<T>(value);
+  if constexpr (std::is_same_v<T, double>) return std::fabs(v) <= kLightgbmZero ? 0.0 : v;
+  return v;
+}
+
+// Keys of infinities are neither 0 nor the greatest; NaN has none.
+template <typename T>
+inline typename RowKeys<T>::Key KeyOf(T value) {
+  using Key = typename RowKeys<T>::Key;
+  using Signed = std::make_signed_t<Key>;
+  constexpr int kSign = 8 * sizeof(Key) - 1;
+  const auto bits = std::bit_cast<Key>(value + T{0});  // No -0.0.
+  return bits ^ (static_cast<Key>(static_cast<Signed>(bits) >> kSign) | Key{1} << kSign);
+}
+
+// The keys of four sets, by their bits.
+template <typename Key>
+constexpr std::array<std::array<Key, 4>, 16> kKeysOfBits = [] {
+  std::array<std::array<Key, 4>, 16> keys{};
+  for (unsigned bits = 0; bits < 16; ++bits) {
+    for (unsigned s = 0; s < 4; ++s) keys[bits][s] = bits >> s & 1;
+  }
+  return keys;
+}();
+
+}  // namespace
+
+template <typename T>
+class RowKeys<T>::Builder {
+ public:
+  Builder(const Forest& forest, std::vector<Split>& splits, RowKeys& to) : forest_(forest), splits_(splits), to_(to) {}
+
+  void Build() {
+    splits_.assign(forest_.feature.size(), {});
+    std::map<std::uint32_t, std::vector<std::size_t>> numeric[4], categorical;  // Nodes by feature.
+    for (std::size_t i = 0; i < splits_.size(); ++i) {
+      if (forest_.feature[i] < 0) continue;
+      const auto feature = static_cast<std::uint32_t>(forest_.feature[i]);
+      (forest_.category_set[i] >= 0 ? categorical : numeric[WayOf(i)])[feature].push_back(i);
+    }
+    for (std::size_t way = 0; way < 4; ++way) {
+      for (const auto& [feature, nodes] : numeric[way]) {
+        for (const std::size_t i : nodes)
+          splits_[i] = {static_cast<std::uint32_t>(to_.count_),
+                        KeyOf(static_cast<T>(forest_.value[i])) + (forest_.maker == Forest::Maker::kLightgbm)};
+        to_.numeric_[way].push_back(feature);
+        ++to_.count_;
+      }
+    }
+    for (auto& [feature, nodes] : categorical) AddSets(feature, nodes);
+  }
+
+ private:
+  std::size_t WayOf(std::size_t i) const {
+    // LightGBM's splits that know of no missing values read NaN as zero.
+    const bool left =
+        forest_.missing[i] == Forest::Missing::kNone ? 0 <= forest_.value[i] : forest_.default_left[i] != 0;
+    return (left ? 1 : 0) + (forest_.missing[i] == Forest::Missing::kZero ? 2 : 0);
+  }
+
+  std::span<const std::int32_t> SetOf(std::size_t i) const {
+    const auto s = static_cast<std::size_t>(forest_.category_set[i]);
+    const auto begin = static_cast<std::size_t>(forest_.set_begin[s]);
+    return {forest_.categories.data() + begin, static_cast<std::size_t>(forest_.set_begin[s + 1]) - begin};
+  }
+  bool SetTakesMissing(std::size_t i) const {
+    return forest_.maker == Forest::Maker::kXgboost && forest_.default_left[i] != 0;
+  }
+  std::strong_ordering CompareSets(std::size_t a, std::size_t b) const {
+    const auto x = SetOf(a), y = SetOf(b);
+    const auto order = std::lexicographical_compare_three_way(x.begin(), x.end(), y.begin(), y.end());
+    return order != 0 ? order : SetTakesMissing(a) <=> SetTakesMissing(b);
+  }
+
+  // A run has a bit for each rank and set: sets that have few categories in common are given runs of their own, so that
+  // memory stays in proportion to the sets.
+  void AddSets(std::uint32_t feature, std::vector<std::size_t>& nodes) {
+    std::ranges::sort(nodes, [&](std::size_t a, std::size_t b) { return CompareSets(a, b) < 0; });
+    std::vector<std::size_t> sets;  // A node of each.
+    std::set<std::int32_t> listed;
+    std::size_t members = 0;
+    const auto flush = [&] {
+      AddRun(feature, sets, {listed.begin(), listed.end()});
+      sets.clear();
+      listed.clear();
+      members = 0;
+    };
+    for (std::size_t n = 0; n < nodes.size(); ++n) {
+      if (n == 0 || CompareSets(nodes[n - 1], nodes[n]) != 0) {
+        if (listed.size() * sets.size() > 256 * members + 8192) flush();
+        const auto set = SetOf(nodes[n]);
+        sets.push_back(nodes[n]);
+        listed.insert(set.begin(), set.end());
+        members += set.size();
+      }
+      splits_[nodes[n]] = {static_cast<std::uint32_t>(to_.count_ + sets.size() - 1), 1};
+    }
+    flush();
+  }
+  void AddRun(std::uint32_t feature, const std::vector<std::size_t>& sets, const std::vector<std::int32_t>& listed) {
+    const SetRun run{.feature = feature,
+                     .first = static_cast<std::uint32_t>(to_.count_),
+                     .begin = to_.categories_.size(),
+                     .listed = listed.size(),
+                     .bits = to_.set_bits_.size(),
+                     .rank_bytes = (sets.size() + 7) / 8};
+    to_.categories_.insert(to_.categories_.end(), listed.begin(), listed.end());
+    // XGBoost's members go right and all others left, LightGBM's the other way about; missing values right.
+    const std::size_t missing = listed.size() + 1;
+    to_.set_bits_.resize(run.bits + missing * run.rank_bytes, forest_.maker == Forest::Maker::kXgboost ? 0 : 0xff);
+    to_.set_bits_.resize(to_.set_bits_.size() + run.rank_bytes, 0xff);
+    for (std::size_t s = 0; s < sets.size(); ++s) {
+      const auto flip = [&](std::size_t rank) {
+        to_.set_bits_[run.bits + rank * run.rank_bytes + s / 8] ^= static_cast<std::uint8_t>(1u << (s % 8));
+      };
+      for (const std::int32_t member : SetOf(sets[s]))
+        flip(static_cast<std::size_t>(std::ranges::lower_bound(listed, member) - listed.begin()) + 1);
+      if (SetTakesMissing(sets[s])) flip(missing);
+    }
+    to_.count_ += sets.size();
+    to_.sets_.push_back(run);
+  }
+
+  const Forest& forest_;
+  std::vector<Split>& splits_;
+  RowKeys& to_;
+};
+
+template <typename T>
+RowKeys<T>::RowKeys(const Forest& forest, std::vector<Split>& splits) {
+  Builder(forest, splits, *this).Build();
+}
+
+template <typename T>
+std::size_t RowKeys<T>::memory_bytes() const {
+  std::size_t bytes = sets_.size() * sizeof(SetRun) + categories_.size() * 4 + set_bits_.size();
+  for (const auto& features : numeric_) bytes += features.size() * 4;
+  return bytes;
+}
+
+template <typename T>
+template <bool kMissingLeft, bool kZeroMissing, typename Value>
+inline auto RowKeys<T>::FillNumeric(const std::vector<std::uint32_t>& features, const Value* row, Key* keys) const
+    -> Key* {
+  for (const std::uint32_t feature : features) {
+    const T value = Read<T>(row[feature]);
+    // All bits where it is missing; no branch, since that is hard to guess.
+    const Key missing = Key{0} - static_cast<Key>((value != value) | (kZeroMissing & (value == 0)));
+    *keys++ = kMissingLeft ? KeyOf(value) & ~missing : KeyOf(value) | missing;
+  }
+  return keys;
+}
+
+template <typename T>
+void RowKeys<T>::FillSets(const SetRun& run, T value, Key* keys) const {
+  constexpr auto kMaker = std::is_same_v<T, float> ? Forest::Maker::kXgboost : Forest::Maker::kLightgbm;
+  std::size_t rank = run.listed + 1;  // Missing.
+  if (value == value) {
+    const std::int32_t category = CategoryOf(kMaker, static_cast<double>(value));
+    const auto begin = categories_.begin() + static_cast<std::ptrdiff_t>(run.begin);
+    const auto end = begin + static_cast<std::ptrdiff_t>(run.listed), found = std::lower_bound(begin, end, category);
+    rank = found == end || *found != category ? 0 : static_cast<std::size_t>(found - begin) + 1;
+  }
+  const std::uint8_t* bits = set_bits_.data() + run.bits + rank * run.rank_bytes;
+  for (std::size_t b = 0; b < run.rank_bytes; ++b, keys += 8) {
+    std::memcpy(keys, kKeysOfBits<Key>[bits[b] % 16].data(), 4 * sizeof(Key));
+    std::memcpy(keys + 4, kKeysOfBits<Key>[bits[b] / 16].data(), 4 * sizeof(Key));
+  }
+}
+
+template <typename T>
+template <typename Value>
+void RowKeys<T>::Fill(const Value* row, Key* keys) const {
+  Key* next = FillNumeric<false, false>(numeric_[0], row, keys);
+  next = FillNumeric<true, false>(numeric_[1], row, next);
+  if (!numeric_[2].empty()) next = FillNumeric<false, true>(numeric_[2], row, next);
+  if (!numeric_[3].empty()) FillNumeric<true, true>(numeric_[3], row, next);
+  // Rising: what is written past the end of a run is overwritten by the next.
+  for (const SetRun& run : sets_) FillSets(run, Read<T>(row[run.feature]), keys + run.first);
+}
+
+template class RowKeys<float>;
+template class RowKeys<double>;
+template void RowKeys<float>::Fill(const float*, std::uint32_t*) const;
+template void RowKeys<float>::Fill(const double*, std::uint32_t*) const;
+template void RowKeys<double>::Fill(const float*, std::uint64_t*) const;
+template void RowKeys<double>::Fill(const double*, std::uint64_t*) const;
+
+}  // namespace gfr

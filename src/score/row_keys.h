@@ -1,0 +1,60 @@
+// RowKeys: a row made ready for a forest's walk, so that every split is one unsigned comparison, "key < cut goes left".
+//
+// A value's key is an unsigned integer that orders as the value does. A missing value's is 0 or the greatest, so that
+// it goes the way its split sends it: a feature has a key for each way that the forest's splits treat missing values.
+// A category set has a key of its own: 0 for the categories that go left, 1 for the others, the cut being 1.
+// LightGBM's "value <= threshold" is "key < the threshold's key + 1". All of it is exact.
+//
+// T is what the forest's maker compares in: float (XGBoost), double (LightGBM). Thread safety: immutable.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "model/forest.h"
+
+namespace gfr {
+
+template <typename T>
+class RowKeys {
+ public:
+  using Key = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  struct Split {
+    std::uint32_t key = 0;  // Which of the row's.
+    Key cut = 0;            // 0: none goes left.
+  };
+
+  // `splits`: gets one for each of the forest's nodes; a leaf's is {}.
+  RowKeys(const Forest& forest, std::vector<Split>& splits);
+
+  std::size_t count() const { return count_; }       // Keys that splits name.
+  std::size_t padded() const { return count_ + 8; }  // Keys that Fill may write.
+  std::size_t memory_bytes() const;
+
+  // Value: float or double. REQUIRES: the row has the forest's columns.
+  template <typename Value>
+  void Fill(const Value* row, Key* keys) const;
+
+ private:
+  class Builder;
+  struct SetRun {  // Category sets of a feature; their keys lie together.
+    std::uint32_t feature = 0, first = 0;
+    std::size_t begin = 0, listed = 0;     // Of categories_: those that a set lists. Ranks are as in Binning.
+    std::size_t bits = 0, rank_bytes = 0;  // Of set_bits_: rank_bytes a rank, a bit a set, its key.
+  };
+
+  template <bool kMissingLeft, bool kZeroMissing, typename Value>
+  Key* FillNumeric(const std::vector<std::uint32_t>& features, const Value* row, Key* keys) const;
+  void FillSets(const SetRun& run, T value, Key* keys) const;
+
+  // The features whose keys come first, by whether missing values go left and whether zero is missing: numeric_[1] has
+  // those of missing values to the left, numeric_[2] those of zeros missing.
+  std::vector<std::uint32_t> numeric_[4];
+  std::vector<SetRun> sets_;
+  std::vector<std::int32_t> categories_;
+  std::vector<std::uint8_t> set_bits_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace gfr
