@@ -11,7 +11,8 @@ namespace gfr {
 namespace {
 
 constexpr unsigned kMaxBits = 20;
-constexpr std::size_t kBlock = 256;  // Rows that are turned into columns at a time.
+constexpr std::size_t kBlock = 64;  // Rows that are turned into columns at a time: they stay in the nearest cache.
+constexpr std::size_t kColumn = kBlock + 16;  // A power of two apart, columns would fall on a few lines of it.
 
 double CutOf(Forest::Maker maker, double threshold) {
   const double cut = maker == Forest::Maker::kXgboost ? threshold : std::nextafter(threshold, INFINITY);
@@ -147,9 +148,9 @@ void BinnedMatrix::FillAs(const T* rows, std::size_t row_stride, const BitKernel
   std::int32_t features = 0;
   for (const Binning::Column& column : binning_->columns()) features = std::max(features, column.feature + 1);
   const auto width = static_cast<std::size_t>(features);
-  auto* block = reinterpret_cast<T*>(columns_.Reserve((width + 4) * kBlock * sizeof(T)));
+  auto* block = reinterpret_cast<T*>(columns_.Reserve((width + 4) * kColumn * sizeof(T)));
   for (std::size_t begin = 0; begin < count_; begin += kBlock) {
-    const std::size_t rows_here = std::min(kBlock, count_ - begin), padded = (rows_here + 63) / 64 * 64;
+    const std::size_t rows_here = std::min(kBlock, count_ - begin);
     const T* at = rows + begin * row_stride;
     std::size_t r = 0;
     for (; r + 4 <= rows_here; r += 4, at += 4 * row_stride) {
@@ -160,45 +161,44 @@ void BinnedMatrix::FillAs(const T* rows, std::size_t row_stride, const BitKernel
                    d = *reinterpret_cast<const Four*>(at + 3 * row_stride + f);
         const Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
         const Four ef = __builtin_shufflevector(a, b, 2, 6, 3, 7), gh = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-        T* to = block + f * kBlock + r;
+        T* to = block + f * kColumn + r;
         *reinterpret_cast<Four*>(to) = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-        *reinterpret_cast<Four*>(to + kBlock) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-        *reinterpret_cast<Four*>(to + 2 * kBlock) = __builtin_shufflevector(ef, gh, 0, 1, 4, 5);
-        *reinterpret_cast<Four*>(to + 3 * kBlock) = __builtin_shufflevector(ef, gh, 2, 3, 6, 7);
+        *reinterpret_cast<Four*>(to + kColumn) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+        *reinterpret_cast<Four*>(to + 2 * kColumn) = __builtin_shufflevector(ef, gh, 0, 1, 4, 5);
+        *reinterpret_cast<Four*>(to + 3 * kColumn) = __builtin_shufflevector(ef, gh, 2, 3, 6, 7);
       }
       for (; f < width; ++f) {
-        for (std::size_t k = 0; k < 4; ++k) block[f * kBlock + r + k] = at[k * row_stride + f];
+        for (std::size_t k = 0; k < 4; ++k) block[f * kColumn + r + k] = at[k * row_stride + f];
       }
     }
     for (; r < rows_here; ++r, at += row_stride) {
-      for (std::size_t f = 0; f < width; ++f) block[f * kBlock + r] = at[f];
+      for (std::size_t f = 0; f < width; ++f) block[f * kColumn + r] = at[f];
     }
     const auto& columns = binning_->columns();
     for (std::size_t c = 0; c < columns.size(); ++c) {
-      T* values = block + static_cast<std::size_t>(columns[c].feature) * kBlock;
-      std::fill(values + rows_here, values + padded, values[rows_here - 1]);
-      // A column that has been constant so far is ranked for its first 64 rows alone, the rest being copies.
+      T* values = block + static_cast<std::size_t>(columns[c].feature) * kColumn;
+      std::fill(values + rows_here, values + kBlock, values[rows_here - 1]);
       using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
       const Bits want = std::bit_cast<Bits>(rows[columns[c].feature]);
       Bits differs = 0;
-      for (std::size_t i = 0; i < padded; ++i) differs |= std::bit_cast<Bits>(values[i]) ^ want;
+      for (std::size_t i = 0; i < kBlock; ++i) differs |= std::bit_cast<Bits>(values[i]) ^ want;
       if (differs) constant_[c] = 0;
-      const std::size_t ranked = differs ? padded : 64;
-      RankColumn(columns[c], values, ranked, begin, kernels);
-      const auto spread = [&](std::size_t plane) {
-        std::uint8_t* bytes = planes_.data() + plane * stride_ + begin / 8;
-        std::fill(bytes + ranked / 8, bytes + padded / 8, bytes[0]);
-      };
-      if (!differs) {
-        for (unsigned b = 0; b < columns[c].bits; ++b) spread(columns[c].rank_row + b);
-        if (columns[c].missing_row >= 0) spread(static_cast<std::size_t>(columns[c].missing_row));
+      if (!constant_[c] || begin == 0) {
+        RankColumn(columns[c], values, begin, kernels);
+        continue;
       }
+      const auto as_first = [&](std::size_t plane) {
+        std::uint8_t* bytes = planes_.data() + plane * stride_;
+        std::memcpy(bytes + begin / 8, bytes, kBlock / 8);
+      };
+      for (unsigned b = 0; b < columns[c].bits; ++b) as_first(columns[c].rank_row + b);
+      if (columns[c].missing_row >= 0) as_first(static_cast<std::size_t>(columns[c].missing_row));
     }
   }
 }
 
 template <typename T>
-void BinnedMatrix::RankColumn(const Binning::Column& column, const T* values, std::size_t count, std::size_t first_row,
+void BinnedMatrix::RankColumn(const Binning::Column& column, const T* values, std::size_t first_row,
                               const BitKernels& kernels) {
   std::uint8_t* planes = planes_.data() + column.rank_row * stride_ + first_row / 8;
   std::uint8_t* missing = column.missing_row < 0
@@ -210,43 +210,41 @@ void BinnedMatrix::RankColumn(const Binning::Column& column, const T* values, st
     const float* floats = nullptr;
     if constexpr (sizeof(T) == 4) floats = values;
     if (lightgbm) {
-      for (std::size_t i = 0; i < count; ++i) {
+      for (std::size_t i = 0; i < kBlock; ++i) {
         const auto v = static_cast<float>(values[i]);
         turned[i] = std::fabs(v) <= static_cast<float>(kLightgbmZero) ? 0.0f : v;
       }
       floats = turned;
     } else if (sizeof(T) == 8) {
-      std::copy(values, values + count, turned);
+      std::copy(values, values + kBlock, turned);
       floats = turned;
     }
-    kernels.rank(floats, count, column.float_table.data(), column.bits, planes, stride_, missing);
+    kernels.rank(floats, kBlock, column.float_table.data(), column.bits, planes, stride_, missing);
     return;
   }
-  for (std::size_t r = 0; r < count; r += 64) {
-    std::uint64_t rank[kMaxBits] = {}, nan = 0;
-    for (std::size_t i = 0; i < 64; ++i) {
-      auto v = static_cast<double>(values[r + i]);
-      std::uint32_t at;
-      if (v != v) {
-        nan |= std::uint64_t{1} << i;
-        at = column.categorical ? static_cast<std::uint32_t>(column.categories.size() + 1) : (1u << column.bits) - 1;
-      } else if (column.categorical) {
-        // XGBoost reads doubles to floats first.
-        const std::int32_t category =
-            CategoryOf(binning_->maker(), lightgbm ? v : static_cast<double>(static_cast<float>(v)));
-        const auto found = std::ranges::lower_bound(column.categories, category);
-        at = found == column.categories.end() || *found != category
-                 ? 0
-                 : static_cast<std::uint32_t>(found - column.categories.begin()) + 1;
-      } else {
-        if (std::fabs(v) <= kLightgbmZero) v = 0;
-        at = static_cast<std::uint32_t>(std::ranges::upper_bound(column.cuts, v) - column.cuts.begin());
-      }
-      for (unsigned b = 0; b < column.bits; ++b) rank[b] |= std::uint64_t{at >> b & 1} << i;
+  std::uint64_t rank[kMaxBits] = {}, nan = 0;
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    auto v = static_cast<double>(values[i]);
+    std::uint32_t at;
+    if (v != v) {
+      nan |= std::uint64_t{1} << i;
+      at = column.categorical ? static_cast<std::uint32_t>(column.categories.size() + 1) : (1u << column.bits) - 1;
+    } else if (column.categorical) {
+      // XGBoost reads doubles to floats first.
+      const std::int32_t category =
+          CategoryOf(binning_->maker(), lightgbm ? v : static_cast<double>(static_cast<float>(v)));
+      const auto found = std::ranges::lower_bound(column.categories, category);
+      at = found == column.categories.end() || *found != category
+               ? 0
+               : static_cast<std::uint32_t>(found - column.categories.begin()) + 1;
+    } else {
+      if (std::fabs(v) <= kLightgbmZero) v = 0;
+      at = static_cast<std::uint32_t>(std::ranges::upper_bound(column.cuts, v) - column.cuts.begin());
     }
-    for (unsigned b = 0; b < column.bits; ++b) std::memcpy(planes + b * stride_ + r / 8, &rank[b], 8);
-    if (missing) std::memcpy(missing + r / 8, &nan, 8);
+    for (unsigned b = 0; b < column.bits; ++b) rank[b] |= std::uint64_t{at >> b & 1} << i;
   }
+  for (unsigned b = 0; b < column.bits; ++b) std::memcpy(planes + b * stride_, &rank[b], 8);
+  if (missing) std::memcpy(missing, &nan, 8);
 }
 
 }  // namespace gfr

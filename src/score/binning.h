@@ -81,8 +81,7 @@ class BinnedMatrix {
   template <typename T>
   void FillAs(const T* rows, std::size_t row_stride, const BitKernels& kernels);
   template <typename T>
-  void RankColumn(const Binning::Column& column, const T* values, std::size_t count, std::size_t first_row,
-                  const BitKernels& kernels);
+  void RankColumn(const Binning::Column& column, const T* values, std::size_t first_row, const BitKernels& kernels);
 
   std::shared_ptr<const Binning> binning_;
   std::size_t count_ = 0, stride_ = 0;
