@@ -37,6 +37,13 @@ std::vector<float> FloatTable(const std::vector<double>& cuts, unsigned bits) {
       if (at < cuts.size()) table[LevelOffset(t) + j] = FloatCut(cuts[at]);
     }
   }
+  if (bits >= kMinPairedLevels && bits <= kMaxPairedLevels) {
+    table.resize(LevelOffset(bits));
+    for (std::size_t j = 0; j < std::size_t{1} << (bits - 2); ++j)
+      table.insert(table.end(), {table[LevelOffset(bits - 1) + 2 * j], table[LevelOffset(bits - 2) + j],
+                                 table[LevelOffset(bits - 1) + 2 * j + 1], INFINITY});
+    table.resize(table.size() + 64, INFINITY);
+  }
   return table;
 }
 

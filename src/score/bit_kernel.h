@@ -11,16 +11,17 @@
 namespace gfr {
 
 // A column of ranks: its conditions "rank <= i", i in [0, cuts), are the planes from `first_plane`; those derived from
-// them follow at `first_derived`.
+// them follow at `first_derived`: first "term or missing" for each of these terms, then the derived.
 struct KernelColumn {
   std::uint32_t bits, cuts, first_plane;
-  std::uint32_t rank_row;    // Of the matrix: the plane of the lowest bit; the others follow.
-  std::int32_t missing_row;  // Of the matrix; -1: not wanted.
+  std::uint32_t rank_row;                          // Of the matrix: the plane of the lowest bit; the others follow.
+  std::int32_t missing_row;                        // Of the matrix; -1: not wanted.
+  std::uint32_t or_missing_begin, or_missing_end;  // Of `terms`.
   std::uint32_t derived_begin, derived_end, first_derived;
 };
 
-// plane = XOR of planes, inverted, or missing, and not missing: a default-left split, a category set, a split that
-// sends zero elsewhere, a split of missing from all others.
+// plane = XOR of planes, inverted, or missing, and not missing: a category set, a split that sends zero elsewhere, a
+// split of missing from all others.
 struct KernelDerived {
   std::uint32_t terms_begin, terms_end;  // Of `terms`: plane numbers.
   std::uint32_t flags;
@@ -100,6 +101,9 @@ struct BitKernels {
 static constexpr std::size_t LevelOffset(unsigned level) {
   return level < 5 ? 16 * level : 48 + (std::size_t{1} << level);
 }
+// Tables of at least this many levels, up to 8, have those below level 6 or 5 once more behind the others: for each of
+// the last two levels' searches its pivots {the last one's when not up, the one before, the last one's when up, none}.
+static constexpr unsigned kMinPairedLevels = 7, kMaxPairedLevels = 8;
 
 static constexpr std::size_t kMaxMergeBits = 16, kMergeStack = 20;
 

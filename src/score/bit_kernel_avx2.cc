@@ -22,24 +22,30 @@ GFR_INLINE void Accumulate(double* sums, __m256d x) { _mm256_storeu_pd(sums, _mm
 GFR_INLINE __m256i Entries(const std::uint8_t* table) {
   return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table)));
 }
+// Looks up bytes in tables of kParts x 16 entries: a part gives 0 for the indices of the other parts, whose top bits
+// are set for it. (Blends would compete with the shuffles for the same units.)
 template <int kParts>
-GFR_INLINE __m256i Find(const std::uint8_t* table, __m256i index, __m256i bit4, __m256i bit5) {
-  const __m256i a = _mm256_shuffle_epi8(Entries(table), index);
-  if constexpr (kParts == 1) return a;
-  const __m256i b = _mm256_blendv_epi8(a, _mm256_shuffle_epi8(Entries(table + 16), index), bit4);
-  if constexpr (kParts == 2) return b;
-  const __m256i c = _mm256_blendv_epi8(_mm256_shuffle_epi8(Entries(table + 32), index),
-                                       _mm256_shuffle_epi8(Entries(table + 48), index), bit4);
-  return _mm256_blendv_epi8(b, c, bit5);
-}
+struct Indices {
+  __m256i part[kParts];
+  GFR_INLINE explicit Indices(__m256i index) {
+    for (int k = 0; k < kParts; ++k)
+      part[k] = kParts == 1 ? index
+                            : _mm256_add_epi8(_mm256_xor_si256(index, _mm256_set1_epi8(static_cast<char>(16 * k))),
+                                              _mm256_set1_epi8(0x70));
+  }
+  GFR_INLINE __m256i Find(const std::uint8_t* table) const {
+    __m256i found = _mm256_shuffle_epi8(Entries(table), part[0]);
+    for (int k = 1; k < kParts; ++k)
+      found = _mm256_or_si256(found, _mm256_shuffle_epi8(Entries(table + 16 * k), part[k]));
+    return found;
+  }
+};
 template <int kParts>
 GFR_INLINE void AddGroups(const std::uint8_t* leaves, const __m256i* index, unsigned groups, float* sums) {
   for (unsigned g = 0; g < groups; ++g, sums += 32) {
-    // The bit of each byte that chooses, at its top.
-    const __m256i bit4 = _mm256_slli_epi16(index[g], 3), bit5 = _mm256_slli_epi16(index[g], 2);
-    const __m256i a = Find<kParts>(leaves, index[g], bit4, bit5), b = Find<kParts>(leaves + 64, index[g], bit4, bit5),
-                  c = Find<kParts>(leaves + 128, index[g], bit4, bit5),
-                  d = Find<kParts>(leaves + 192, index[g], bit4, bit5);
+    const Indices<kParts> indices(index[g]);
+    const __m256i a = indices.Find(leaves), b = indices.Find(leaves + 64), c = indices.Find(leaves + 128),
+                  d = indices.Find(leaves + 192);
     const __m256i e = _mm256_unpacklo_epi8(a, b), f = _mm256_unpackhi_epi8(a, b), h = _mm256_unpacklo_epi8(c, d),
                   i = _mm256_unpackhi_epi8(c, d);
     Accumulate(sums, _mm256_castsi256_ps(_mm256_unpacklo_epi16(e, h)));
@@ -116,9 +122,18 @@ GFR_INLINE void AddLoads(const double* leaves, const __m256i* index, unsigned gr
 
 struct Ymm {
   using T = __m256i;
-  static constexpr bool kLowestLast = false;
+  static constexpr bool kLowestLast = false, kSwaps = true;
   static constexpr unsigned kBytes = 32;
   GFR_VECTOR_OPS(256, 256)
+  static GFR_INLINE T Fill(char byte) { return _mm256_set1_epi8(byte); }
+  template <int kBits>
+  static GFR_INLINE T ShiftLeft(T x) {
+    return _mm256_slli_epi16(x, kBits);
+  }
+  template <int kBits>
+  static GFR_INLINE T ShiftRight(T x) {
+    return _mm256_srli_epi16(x, kBits);
+  }
   template <typename Leaf>
   static GFR_INLINE void AddBytes(const std::uint8_t* leaves, unsigned bits, const T* bytes, unsigned vectors,
                                   Leaf* sums) {
@@ -132,7 +147,7 @@ struct Ymm {
 
 struct Xmm {
   using T = __m128i;
-  static constexpr bool kLowestLast = false;
+  static constexpr bool kLowestLast = false, kSwaps = false;
   static constexpr unsigned kBytes = 16;
   GFR_VECTOR_OPS(, 128)
   static GFR_INLINE unsigned Pair(const T* bytes, unsigned vectors, __m256i* index) {
@@ -178,18 +193,48 @@ GFR_INLINE __m256 Pivot(const float* table, unsigned t, __m256i j) {
   return _mm256_i32gather_ps(p, j, 4);
 }
 
+// The pivots of the last two levels: four floats for each of eight rows, turned.
+struct LastPivots {
+  __m256 when_down, before, when_up;
+  GFR_INLINE LastPivots(const float* table, __m256i j) {
+    alignas(32) std::uint32_t at[8];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(at), _mm256_slli_epi32(j, 2));
+    const auto two = [&](int i) {
+      return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(table + at[i])), _mm_loadu_ps(table + at[i + 4]),
+                                  1);
+    };
+    const __m256 a = two(0), b = two(1), c = two(2), d = two(3);
+    const __m256 ab = _mm256_unpacklo_ps(a, b), cd = _mm256_unpacklo_ps(c, d);
+    when_down = _mm256_shuffle_ps(ab, cd, 0x44);
+    before = _mm256_shuffle_ps(ab, cd, 0xEE);
+    when_up = _mm256_shuffle_ps(_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d), 0x44);
+  }
+};
+
 GFR_INLINE void RankLevels(const float* values, std::size_t count, const float* table, unsigned bits,
                            std::uint8_t* planes, std::size_t stride, std::uint8_t* missing) {
+  const bool paired = bits >= kMinPairedLevels && bits <= kMaxPairedLevels;
+  const unsigned levels = paired ? bits - 2 : bits;
+  const auto plane = [&](unsigned level, std::size_t r) -> std::uint8_t& {
+    return planes[(bits - 1 - level) * stride + r / 8];
+  };
+  const auto mask = [](__m256 up) { return static_cast<std::uint8_t>(_mm256_movemask_ps(up)); };
   for (std::size_t r = 0; r < count; r += 8) {
     const __m256 x = _mm256_loadu_ps(values + r);
     __m256i j = _mm256_setzero_si256();
 #pragma GCC unroll 8
-    for (unsigned t = 0; t < bits; ++t) {
+    for (unsigned t = 0; t < levels; ++t) {
       const __m256 up = _mm256_cmp_ps(Pivot(table, t, j), x, _CMP_NGT_UQ);
       j = _mm256_sub_epi32(_mm256_add_epi32(j, j), _mm256_castps_si256(up));
-      planes[(bits - 1 - t) * stride + r / 8] = static_cast<std::uint8_t>(_mm256_movemask_ps(up));
+      plane(t, r) = mask(up);
     }
-    if (missing) missing[r / 8] = static_cast<std::uint8_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+    if (paired) {
+      const LastPivots last(table + LevelOffset(bits), j);
+      const __m256 up = _mm256_cmp_ps(last.before, x, _CMP_NGT_UQ);
+      plane(levels, r) = mask(up);
+      plane(levels + 1, r) = mask(_mm256_cmp_ps(_mm256_blendv_ps(last.when_down, last.when_up, up), x, _CMP_NGT_UQ));
+    }
+    if (missing) missing[r / 8] = mask(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
   }
 }
 

@@ -108,7 +108,7 @@ GFR_INLINE void AddByBits(const std::uint8_t* leaves, unsigned bits, const __m51
 
 struct Zmm {
   using T = __m512i;
-  static constexpr bool kLowestLast = true;
+  static constexpr bool kLowestLast = true, kSwaps = false;
   static constexpr unsigned kBytes = 64;
   static GFR_INLINE T Load(const void* p) { return _mm512_loadu_si512(p); }
   static GFR_INLINE void Store(void* p, T x) { _mm512_storeu_si512(p, x); }
@@ -129,7 +129,7 @@ struct Zmm {
 
 struct Ymm {
   using T = __m256i;
-  static constexpr bool kLowestLast = true;
+  static constexpr bool kLowestLast = true, kSwaps = false;
   static constexpr unsigned kBytes = 32;
   static GFR_INLINE T Load(const void* p) { return _mm256_loadu_si256(static_cast<const T*>(p)); }
   static GFR_INLINE void Store(void* p, T x) { _mm256_storeu_si256(static_cast<T*>(p), x); }
@@ -154,7 +154,7 @@ struct Ymm {
 
 struct Xmm {
   using T = __m128i;
-  static constexpr bool kLowestLast = true;
+  static constexpr bool kLowestLast = true, kSwaps = false;
   static constexpr unsigned kBytes = 16;
   static GFR_INLINE T Load(const void* p) { return _mm_loadu_si128(static_cast<const T*>(p)); }
   static GFR_INLINE void Store(void* p, T x) { _mm_storeu_si128(static_cast<T*>(p), x); }

@@ -4,14 +4,17 @@
 //
 // V has kBytes and static functions Load, Store, Zero, Ones, And, Or, Xor, AndNot(a, b) = ~a & b, Mux(s, a, b) = s ? a
 // : b; UnpackLow8/High8/Low16/High16/Low32/High32 within 128-bit lanes; Transpose8: the 8 x 8 bits of each 64, bit i of
-// a result byte being of byte i, or with kLowestLast of byte 7 - i. AddBytes<Leaf> and AddPlain<Leaf> add the leaves of
-// vectors of index bytes, from byte tables or plain values, to the sums at Slot<Leaf>(place of the index byte).
+// a result byte being of byte i, or with kLowestLast of byte 7 - i; where kSwaps, ShiftLeft and ShiftRight of 16 bits
+// and Fill(byte) instead of unpacking and Transpose8. AddBytes<Leaf> and AddPlain<Leaf> add the leaves of vectors of
+// index bytes, from byte tables or plain values, to the sums at Slot<Leaf>(place of the index byte).
 
 #define GFR_INLINE inline __attribute__((always_inline))
 
-// Row r of a block to the place of its index byte: the planes' bytes are interleaved within lanes, then transposed.
+// Row r of a block to the place of its index byte: the planes' bytes are interleaved within lanes, then transposed; or
+// the planes' bits are swapped until vector k has the rows k, k + 8 and so on.
 template <typename V>
 constexpr unsigned BytePlace(unsigned r) {
+  if (V::kSwaps) return r % 8 * V::kBytes + r / 8;
   const unsigned p = r / 8, bit = r % 8, lane = p / 16, high = p % 16 / 8, k = p % 8;
   const unsigned vector = (high * 2 + k / 4) * 2 + k % 4 / 2, word = lane * 2 + k % 2;
   return vector * V::kBytes + word * 8 + bit;
@@ -46,14 +49,46 @@ struct RowOps {
       Levels<D, L + 1>(bit, planes, offsets);
     }
   }
-  template <int D>
+  // One tree, everything in registers.
+  template <int D, typename Leaf>
   static __attribute__((noinline)) void Perfect(const std::uint8_t* planes, const std::uint32_t* offsets,
-                                                T* low_first) {
-    T bit[D];
+                                                const std::uint8_t* leaves, bool byte_table, unsigned vectors,
+                                                Leaf* sums) {
+    T bit[D + 1], code[8], bytes[8];
     Levels<D, 0>(bit, planes, offsets);
-    for (int k = 0; k < D; ++k) low_first[k] = bit[D - 1 - k];
+    for (int k = 0; k < 8; ++k) code[k] = k < D ? bit[D - 1 - k] : V::Zero();
+    ToBytes(code, D, bytes, vectors);
+    if (byte_table)
+      V::template AddBytes<Leaf>(leaves, D, bytes, vectors, sums);
+    else
+      V::template AddPlain<Leaf>(reinterpret_cast<const Leaf*>(leaves), bytes, vectors, sums);
   }
-
+  template <typename Leaf>
+  static GFR_INLINE void AnyPerfect(const KernelForest& forest, const KernelTree& tree, const std::uint8_t* planes,
+                                    unsigned vectors, Leaf* sums) {
+    const std::uint32_t* offsets = forest.offsets + tree.begin;
+    const std::uint8_t* leaves = forest.leaves + tree.leaf;
+    switch (tree.bits) {
+      case 1:
+        return Perfect<1, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
+      case 2:
+        return Perfect<2, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
+      case 3:
+        return Perfect<3, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
+      case 4:
+        return Perfect<4, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
+      case 5:
+        return Perfect<5, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
+      case 6:
+        return Perfect<6, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
+      case 7:
+        return Perfect<7, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
+      case 8:
+        return Perfect<8, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
+      default:
+        return Perfect<0, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
+    }
+  }
   // From the leaves up, on a stack of codes; big side first.
   static void Merge(const std::uint8_t* planes, const KernelMerge* merge, const KernelMerge* end, std::uint8_t* stack,
                     T* code, unsigned bits) {
@@ -77,8 +112,48 @@ struct RowOps {
     for (unsigned j = 0; j < bits; ++j) code[j] = V::Load(stack + j * V::kBytes);
   }
 
-  // Eight planes, lowest bit first, to index bytes: out[v] has the rows 16 v to 16 v + 15 of each 128.
-  static GFR_INLINE void ToBytes(const T* p, T* out, unsigned vectors) {
+  // Eight planes, lowest bit first, those from `bits` on zero, to index bytes, see BytePlace; out[v] has the rows 16 v
+  // to 16 v + 15 of each 128, unless kSwaps.
+  static GFR_INLINE void ToBytes(const T* p, unsigned bits, T* out, unsigned vectors) {
+    if constexpr (V::kSwaps) {
+      if (bits <= 4)
+        Swap<4>(p, out);
+      else if (bits <= 6)
+        Swap<6>(p, out);
+      else
+        Swap<8>(p, out);
+    } else {
+      Interleave(p, out, vectors);
+    }
+  }
+  // The bits of the 8 x 8 matrix that each byte place of the planes is (Warren, Hacker's Delight, 7-3).
+  template <int kBits>
+  static GFR_INLINE void Swap(const T* p, T* out) {
+    T x[8];
+    const T nibble = V::Fill(0x0F), pair = V::Fill(0x33), bit = V::Fill(0x55);
+    for (int k = 0; k < 4; ++k) {
+      const T high = V::template ShiftRight<4>(p[k]);
+      if (k + 4 < kBits) {
+        const T t = V::And(V::Xor(high, p[k + 4]), nibble);
+        x[k] = V::Xor(p[k], V::template ShiftLeft<4>(t));
+        x[k + 4] = V::Xor(p[k + 4], t);
+      } else {
+        x[k] = V::And(p[k], nibble);
+        x[k + 4] = V::And(high, nibble);
+      }
+    }
+    for (int k = 0; k < 8; k = k % 4 == 1 ? k + 3 : k + 1) {
+      const T t = V::And(V::Xor(V::template ShiftRight<2>(x[k]), x[k + 2]), pair);
+      x[k] = V::Xor(x[k], V::template ShiftLeft<2>(t));
+      x[k + 2] = V::Xor(x[k + 2], t);
+    }
+    for (int k = 0; k < 8; k += 2) {
+      const T t = V::And(V::Xor(V::template ShiftRight<1>(x[k]), x[k + 1]), bit);
+      out[k] = V::Xor(x[k], V::template ShiftLeft<1>(t));
+      out[k + 1] = V::Xor(x[k + 1], t);
+    }
+  }
+  static GFR_INLINE void Interleave(const T* p, T* out, unsigned vectors) {
     constexpr int k = V::kLowestLast ? 7 : 0, s = V::kLowestLast ? -1 : 1;
     Half(V::UnpackLow8(p[k], p[k + s]), V::UnpackLow8(p[k + 2 * s], p[k + 3 * s]),
          V::UnpackLow8(p[k + 4 * s], p[k + 5 * s]), V::UnpackLow8(p[k + 6 * s], p[k + 7 * s]), out);
@@ -125,6 +200,8 @@ struct RowOps {
                           ? V::Load(rows.planes + static_cast<std::size_t>(column.missing_row) * rows.stride + byte)
                           : V::Zero();
     std::uint8_t* out = planes + std::size_t{column.first_derived} * V::kBytes;
+    for (std::uint32_t t = column.or_missing_begin; t < column.or_missing_end; ++t, out += V::kBytes)
+      V::Store(out, V::Or(V::Load(planes + std::size_t{forest.terms[t]} * V::kBytes), missing));
     for (std::uint32_t d = column.derived_begin; d < column.derived_end; ++d, out += V::kBytes) {
       const KernelDerived& derived = forest.derived[d];
       T x = derived.flags & KernelDerived::kInvert ? V::Ones() : V::Zero();
@@ -170,48 +247,20 @@ struct RowOps {
     for (std::size_t t = 0; t < forest.tree_count; ++t) {
       const KernelTree& tree = forest.trees[t];
       Leaf* sum = sums + tree.tree_class * kRows;
-      T code[kMaxMergeBits];
-      const std::uint32_t* offsets = forest.offsets + tree.begin;
       if (tree.kind == KernelTree::kWalk) {
         Walk<Leaf>(forest, tree, planes, static_cast<unsigned>(block.rows), sum);
         continue;
       }
+      if (tree.kind == KernelTree::kPerfect) {
+        AnyPerfect(forest, tree, planes, vectors, sum);
+        continue;
+      }
+      T code[kMaxMergeBits];
       const unsigned wide = tree.bits > 8 ? kMaxMergeBits : 8;
       for (unsigned k = tree.bits; k < wide; ++k) code[k] = V::Zero();
-      if (tree.kind == KernelTree::kMerge) {
-        Merge(planes, forest.merges + tree.begin, forest.merges + tree.end, stack, code, tree.bits);
-      } else {
-        switch (tree.bits) {
-          case 1:
-            Perfect<1>(planes, offsets, code);
-            break;
-          case 2:
-            Perfect<2>(planes, offsets, code);
-            break;
-          case 3:
-            Perfect<3>(planes, offsets, code);
-            break;
-          case 4:
-            Perfect<4>(planes, offsets, code);
-            break;
-          case 5:
-            Perfect<5>(planes, offsets, code);
-            break;
-          case 6:
-            Perfect<6>(planes, offsets, code);
-            break;
-          case 7:
-            Perfect<7>(planes, offsets, code);
-            break;
-          case 8:
-            Perfect<8>(planes, offsets, code);
-            break;
-          default:
-            break;
-        }
-      }
+      Merge(planes, forest.merges + tree.begin, forest.merges + tree.end, stack, code, tree.bits);
       T bytes[8];
-      ToBytes(code, bytes, vectors);
+      ToBytes(code, tree.bits, bytes, vectors);
       const std::uint8_t* leaves = forest.leaves + tree.leaf;
       if (tree.byte_table) {
         V::template AddBytes<Leaf>(leaves, tree.bits, bytes, vectors, sum);
@@ -219,7 +268,7 @@ struct RowOps {
         V::template AddPlain<Leaf>(reinterpret_cast<const Leaf*>(leaves), bytes, vectors, sum);
       } else {
         T high[8];
-        ToBytes(code + 8, high, vectors);
+        ToBytes(code + 8, 8, high, vectors);
         std::uint8_t b[2][V::kBytes * 8];
         for (unsigned v = 0; v < vectors; ++v) {
           V::Store(b[0] + v * V::kBytes, bytes[v]);

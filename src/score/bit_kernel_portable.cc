@@ -11,7 +11,7 @@ struct Vector {
   typedef std::uint16_t T16 __attribute__((vector_size(16)));
   typedef std::uint32_t T32 __attribute__((vector_size(16)));
   typedef std::uint64_t T64 __attribute__((vector_size(16)));
-  static constexpr bool kLowestLast = false;
+  static constexpr bool kLowestLast = false, kSwaps = false;
   static constexpr unsigned kBytes = 16;
 
   static GFR_INLINE T Load(const void* p) {

@@ -64,16 +64,16 @@ class Compiler {
   struct Key {  // Of a derived condition: which of the column's conditions are combined, and how.
     std::vector<std::uint32_t> terms;
     std::uint32_t flags;
+    bool is_or_missing() const { return terms.size() == 1 && flags == KernelDerived::kOrMissing; }
     auto operator<=>(const Key&) const = default;
   };
   struct Used {
-    std::map<Key, std::uint32_t> derived;  // To its place.
-    std::vector<const Key*> order;
+    std::map<Key, std::uint32_t> derived;  // To its place, once planes are placed.
     bool any = false;
   };
-  struct NodeCondition {  // Until planes are placed.
+  struct NodeCondition {
     std::uint32_t column = 0, index = 0;
-    bool derived = false;
+    const std::uint32_t* derived = nullptr;  // Instead of `index`.
   };
 
   void FindConditions() {
@@ -87,11 +87,7 @@ class Compiler {
       node_[i].column = static_cast<std::uint32_t>(c);
       Key key = categorical ? SetKey(i, column) : SplitKey(i, column, node_[i].index);
       if (!categorical && key.flags == 0 && key.terms.size() == 1) continue;
-      const auto [at, fresh] =
-          used_[c].derived.try_emplace(std::move(key), static_cast<std::uint32_t>(used_[c].order.size()));
-      if (fresh) used_[c].order.push_back(&at->first);
-      node_[i].index = at->second;
-      node_[i].derived = true;
+      node_[i].derived = &used_[c].derived.try_emplace(std::move(key)).first->second;
     }
   }
 
@@ -146,23 +142,92 @@ class Compiler {
                       .missing_row = column.missing_row,
                       .derived_begin = static_cast<std::uint32_t>(program_.derived.size())};
       to.first_derived = to.first_plane + to.cuts;
-      for (const Key* key : used_[c].order) {
-        const auto begin = static_cast<std::uint32_t>(program_.terms.size());
-        for (const std::uint32_t term : key->terms) program_.terms.push_back(to.first_plane + term);
-        program_.derived.push_back({begin, static_cast<std::uint32_t>(program_.terms.size()), key->flags});
+      std::uint32_t place = 0;
+      to.or_missing_begin = static_cast<std::uint32_t>(program_.terms.size());
+      for (auto& [key, at] : used_[c].derived) {
+        if (!key.is_or_missing()) continue;
+        program_.terms.push_back(to.first_plane + key.terms[0]);
+        at = place++;
       }
+      to.or_missing_end = static_cast<std::uint32_t>(program_.terms.size());
+      PlaceOthers(used_[c].derived, column.categorical, to, place);
       to.derived_end = static_cast<std::uint32_t>(program_.derived.size());
-      program_.planes += to.cuts + used_[c].order.size();
+      program_.planes += to.cuts + place;
       kernel_column_[c] = static_cast<std::uint32_t>(program_.columns.size());
       program_.columns.push_back(to);
       program_.matrix_column.push_back(c);
     }
   }
 
+  // Category sets have many terms, and a column many sets: terms that are neighbours are taken together, and each
+  // combination of them that a set has is made once, of another and a term (the method of the four Russians).
+  void PlaceOthers(std::map<Key, std::uint32_t>& derived, bool categorical, const KernelColumn& column,
+                   std::uint32_t& place) {
+    std::size_t keys = 0, terms = 0;
+    for (const auto& [key, at] : derived) {
+      if (key.is_or_missing()) continue;
+      ++keys;
+      terms += key.terms.size();
+    }
+    const unsigned width = categorical ? BlockWidth(keys, terms, column.cuts) : 1;
+    // By block and its terms' bits: a plane.
+    std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> combined;
+    const auto plane = [&](std::uint32_t block, std::uint32_t bits) {
+      return std::has_single_bit(bits)
+                 ? column.first_plane + block * width + static_cast<std::uint32_t>(std::countr_zero(bits))
+                 : combined.at({block, bits});
+    };
+    const auto add = [&](const std::vector<std::uint32_t>& planes, std::uint32_t flags) {
+      const auto begin = static_cast<std::uint32_t>(program_.terms.size());
+      program_.terms.insert(program_.terms.end(), planes.begin(), planes.end());
+      program_.derived.push_back({begin, static_cast<std::uint32_t>(program_.terms.size()), flags});
+      return place++;
+    };
+    const auto for_each_block = [&](const Key& key, auto visit) {
+      for (std::size_t t = 0; t < key.terms.size();) {
+        const std::uint32_t block = key.terms[t] / width;
+        std::uint32_t bits = 0;
+        for (; t < key.terms.size() && key.terms[t] / width == block; ++t) bits ^= 1u << key.terms[t] % width;
+        if (bits) visit(block, bits);  // A term twice is none.
+      }
+    };
+    for (const auto& [key, at] : derived) {
+      if (key.is_or_missing()) continue;
+      for_each_block(key, [&](std::uint32_t block, std::uint32_t bits) {
+        for (; !std::has_single_bit(bits); bits &= bits - 1) combined[{block, bits}] = 0;
+      });
+    }
+    for (auto& [which, at] : combined) {  // What it is made of comes before it.
+      const auto [block, bits] = which;
+      at = column.first_derived + add({plane(block, bits & (bits - 1)), plane(block, bits & -bits)}, 0);
+    }
+    for (auto& [key, at] : derived) {
+      if (key.is_or_missing()) continue;
+      std::vector<std::uint32_t> planes;
+      for_each_block(key, [&](std::uint32_t block, std::uint32_t bits) { planes.push_back(plane(block, bits)); });
+      at = add(planes, key.flags);
+    }
+  }
+  // How many neighbours are taken together for the fewest operations.
+  static unsigned BlockWidth(std::size_t keys, std::size_t terms, std::size_t cuts) {
+    unsigned best = 1;
+    std::size_t fewest = terms;
+    for (unsigned width = 2; width <= 10; ++width) {
+      const std::size_t blocks = (cuts + width - 1) / width;
+      const std::size_t operations =
+          keys * std::min(blocks, terms / std::max<std::size_t>(keys, 1)) + 2 * (blocks << width);
+      if (operations < fewest) {
+        fewest = operations;
+        best = width;
+      }
+    }
+    return best;
+  }
+
   std::uint32_t PlaneOf(std::int32_t node) const {
     const NodeCondition& condition = node_[static_cast<std::size_t>(node)];
     const KernelColumn& column = program_.columns[kernel_column_[condition.column]];
-    return (condition.derived ? column.first_derived : column.first_plane) + condition.index;
+    return condition.derived ? column.first_derived + *condition.derived : column.first_plane + condition.index;
   }
   bool IsLeaf(std::int32_t node) const { return forest_.feature[static_cast<std::size_t>(node)] < 0; }
   double LeafOf(std::int32_t node) const { return forest_.value[static_cast<std::size_t>(node)]; }
