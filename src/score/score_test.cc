@@ -95,6 +95,10 @@ TEST_P(ScorerContract, ManySmallSetsOfManyCategoriesAreExact) {
                     16, 300, 0.1);
 }
 
+TEST_P(ScorerContract, MoreThan65536DifferentSplitsAreExact) {
+  ExpectReference({.columns = 4, .trees = 90, .depth = 10, .leaf_early = 0, .categorical = 1}, 17, 40, 0.1);
+}
+
 TEST_P(ScorerContract, DeepAndUnbalancedTreesAreExact) {
   ExpectReference({.columns = 30, .trees = 4, .depth = 13, .leaf_early = 0.02, .categorical = 0}, 8, 260,
                   0.2);  // Thousands of leaves.
