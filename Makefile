@@ -37,7 +37,9 @@ test: $(BUILD)/build.ninja  ## Build and run every test.
 
 bench: $(BUILD)/build.ninja  ## Benchmarks beside their peers, as ratios within one run.
 	@cmake --build $(BUILD) -j $(JOBS)
-	@for b in $(BUILD)/*_bench; do [ -x $$b ] && $$b; done; for b in bench/*.py; do [ -e $$b ] && $(PYTHON) $$b --gfr $(BUILD)/gfr; done; true
+	@failed=; for b in $(BUILD)/*_bench; do [ ! -x $$b ] || $$b || failed="$$failed $$b"; done; \
+	for b in bench/*.py; do $(PYTHON) $$b --gfr $(BUILD)/gfr || failed="$$failed $$b"; done; \
+	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 sanitize: build/.setup  ## The unit tests under the address and undefined-behaviour sanitizers.
 	@cmake -S . -B build/asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGFR_SANITIZE=address,undefined -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON)

@@ -145,6 +145,25 @@ class BadClient(unittest.TestCase):
                 self.assertEqual(server.post("/v1/events", [event("more")])[0], 202)
                 server.stop()
 
+    def test_more_clients_than_max_connections_are_told_to_come_back(self):
+        with Folder() as folder:
+            project = folder / "p"
+            run("init", project)
+            toml = project / "gfr.toml"
+            text = toml.read_text()
+            toml.write_text(text.replace("[serve]", "[serve]\nmax_connections = 2", 1) if "[serve]" in text else text + "\n[serve]\nmax_connections = 2\n")
+            with Server(project) as server:
+                address = ("127.0.0.1", server.port)
+                with socket.create_connection(address) as one, socket.create_connection(address) as two:
+                    for s in (one, two):  # Served, and kept.
+                        s.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+                        self.assertTrue(s.recv(1000).startswith(b"HTTP/1.1 200"))
+                    with socket.create_connection(address) as third:
+                        reply = third.recv(1000)
+                self.assertTrue(reply.startswith(b"HTTP/1.1 503"), reply)
+                self.assertIn(b"Retry-After", reply)
+                server.stop()
+
     def test_a_second_process_cannot_open_the_log(self):
         _, err = run("import", "ndjson", "/dev/null", "--project", self.project, expect=1)
         self.assertTrue(err)

@@ -39,8 +39,9 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   const auto project = Project::Open(common.project);
   if (!project.ok()) return Fail(project.error());
   const ServeConfig& config = project.value()->serve();
-  const auto options = ParseListen(listen.empty() ? config.listen : listen);
+  auto options = ParseListen(listen.empty() ? config.listen : listen);
   if (!options.ok()) return Fail(options.error());
+  options.value().max_connections = config.max_connections;
   const std::string &owned_by = owner.empty() ? config.owner : owner, &of_clock = clock.empty() ? config.clock : clock;
   std::unique_ptr<Service> service;       // Of its own log,
   std::unique_ptr<ReaderService> reader;  // or beside the one that has it.

@@ -275,7 +275,7 @@ std::string ReportToHtml(const EvaluationReport& r) {
         "its order (MRR, NDCG, what is within a request or a user) and the position bias as it ranks, all items at "
         "place "
         "{}.</p>",
-        r.position_reference + 1);
+        r.position_reference);
   html += "<h2>Ranking</h2><table><tr><th><th>MRR<th>MRR, last of session<th>MRR, untouched<th>NDCG@10</tr>";
   const auto row = [&](const std::string& name, const RankingMetrics& m) {
     html += "<tr><th>" + EscapeHtml(name) + "</th>" + HtmlCell(m.mrr) + HtmlCell(m.mrr_last_of_session) +
@@ -386,13 +386,14 @@ std::string ReportToHtml(const EvaluationReport& r) {
     }
     if (!o.position_bias.places.empty()) {
       html +=
-          "<h3>Position bias</h3><p>How often a place is looked at, for each time that the first is: positives over "
+          "<h3>Position bias</h3><p>How often a place is looked at, for each time that the first, place 0, is: "
+          "positives over "
           "what the model expects, which does not know the place. Fair where equals are placed by chance. Pairs of "
           "neighbours that a coin put in order say it without a model.</p>"
           "<table><tr><th>place<th>rows<th>positives<th>looked at<th>pairs<th>clicks<th>looked at, by pairs</tr>";
       const auto& swapped = o.swapped_bias.places;
       for (std::size_t k = 0; k < std::max(o.position_bias.places.size(), swapped.size()); ++k) {
-        html += fmt::format("<tr><td>{}</td>", k + 1);
+        html += fmt::format("<tr><td>{}</td>", k);
         for (const auto* places : {&o.position_bias.places, &swapped})
           html += k < places->size()
                       ? fmt::format("<td>{}</td><td>{}</td>", (*places)[k].rows, (*places)[k].positives) +
@@ -400,7 +401,7 @@ std::string ReportToHtml(const EvaluationReport& r) {
                       : "<td><td><td>";
         html += "</tr>";
       }
-      html += "<tr><td>(place)^-x<td><td>" + HtmlCell(o.position_bias.exponent) + "<td><td>" +
+      html += "<tr><td>(place + 1)^-x<td><td>" + HtmlCell(o.position_bias.exponent) + "<td><td>" +
               (swapped.empty() ? "<td>" : HtmlCell(o.swapped_bias.exponent)) + "</tr></table>";
     }
     if (!o.slices.empty()) {

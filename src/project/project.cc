@@ -135,7 +135,8 @@ Result<std::unique_ptr<Project>> Project::Open(const std::string& folder) {
   project->serve_.clock = serve.String("clock", "wall");
   project->serve_.admin_token = serve.String("admin_token", "");
   project->serve_.owner = serve.String("owner", "");
-  project->serve_.threads = static_cast<int>(serve.Integer("threads", 8, 1, 256));
+  project->serve_.max_connections =
+      static_cast<int>(serve.Integer("max_connections", project->serve_.max_connections, 1, 65536));
   project->serve_.verify_ms = serve.DurationMs("verify", project->serve_.verify_ms);
   GFR_TRY(serve.Finish());
   Config store = config.Table("store");
