@@ -53,20 +53,31 @@ class RowKeys<T>::Builder {
 
   void Build() {
     splits_.assign(forest_.feature.size(), {});
-    std::map<std::uint32_t, std::vector<std::size_t>> numeric[4], categorical;  // Nodes by feature.
+    std::map<std::uint32_t, std::vector<std::size_t>> categorical;  // Nodes by feature.
+    std::set<std::uint32_t> features;
     for (std::size_t i = 0; i < splits_.size(); ++i) {
       if (forest_.feature[i] < 0) continue;
       const auto feature = static_cast<std::uint32_t>(forest_.feature[i]);
-      (forest_.category_set[i] >= 0 ? categorical : numeric[WayOf(i)])[feature].push_back(i);
-    }
-    for (std::size_t way = 0; way < 4; ++way) {
-      for (const auto& [feature, nodes] : numeric[way]) {
-        for (const std::size_t i : nodes)
-          splits_[i] = {static_cast<std::uint32_t>(to_.count_),
-                        KeyOf(static_cast<T>(forest_.value[i])) + (forest_.maker == Forest::Maker::kLightgbm)};
-        to_.numeric_[way].push_back(feature);
-        ++to_.count_;
+      if (forest_.category_set[i] >= 0) {
+        categorical[feature].push_back(i);
+      } else {
+        features.insert(feature);
+        to_.ways_[WayOf(i)] = true;
       }
+    }
+    to_.features_.assign(features.begin(), features.end());
+    to_.all_features_ = features.empty() || *features.rbegin() + 1 == features.size();
+    std::size_t first[4];
+    for (std::size_t way = 0; way < 4; ++way) {
+      first[way] = to_.count_;
+      if (to_.ways_[way]) to_.count_ += features.size();
+    }
+    for (std::size_t i = 0; i < splits_.size(); ++i) {
+      if (forest_.feature[i] < 0 || forest_.category_set[i] >= 0) continue;
+      const auto place = std::ranges::lower_bound(to_.features_, static_cast<std::uint32_t>(forest_.feature[i])) -
+                         to_.features_.begin();
+      splits_[i] = {static_cast<std::uint32_t>(first[WayOf(i)] + static_cast<std::size_t>(place)),
+                    KeyOf(static_cast<T>(forest_.value[i])) + (forest_.maker == Forest::Maker::kLightgbm)};
     }
     for (auto& [feature, nodes] : categorical) AddSets(feature, nodes);
   }
@@ -76,7 +87,7 @@ class RowKeys<T>::Builder {
     // LightGBM's splits that know of no missing values read NaN as zero.
     const bool left =
         forest_.missing[i] == Forest::Missing::kNone ? 0 <= forest_.value[i] : forest_.default_left[i] != 0;
-    return (left ? 1 : 0) + (forest_.missing[i] == Forest::Missing::kZero ? 2 : 0);
+    return (left ? kMissingLeft : 0) + (forest_.missing[i] == Forest::Missing::kZero ? kZeroMissing : 0);
   }
 
   std::span<const std::int32_t> SetOf(std::size_t i) const {
@@ -154,22 +165,21 @@ RowKeys<T>::RowKeys(const Forest& forest, std::vector<Split>& splits) {
 
 template <typename T>
 std::size_t RowKeys<T>::memory_bytes() const {
-  std::size_t bytes = sets_.size() * sizeof(SetRun) + categories_.size() * 4 + set_bits_.size();
-  for (const auto& features : numeric_) bytes += features.size() * 4;
-  return bytes;
+  return features_.size() * 4 + sets_.size() * sizeof(SetRun) + categories_.size() * 4 + set_bits_.size();
 }
 
 template <typename T>
-template <bool kMissingLeft, bool kZeroMissing, typename Value>
-inline auto RowKeys<T>::FillNumeric(const std::vector<std::uint32_t>& features, const Value* row, Key* keys) const
-    -> Key* {
-  for (const std::uint32_t feature : features) {
-    const T value = Read<T>(row[feature]);
-    // All bits where it is missing; no branch, since that is hard to guess.
-    const Key missing = Key{0} - static_cast<Key>((value != value) | (kZeroMissing & (value == 0)));
-    *keys++ = kMissingLeft ? KeyOf(value) & ~missing : KeyOf(value) | missing;
+template <std::size_t kWay>
+inline void RowKeys<T>::FillWay(const T* values, Key*& keys) const {
+  if (!ways_[kWay]) return;
+  const std::size_t n = features_.size();
+  for (std::size_t f = 0; f < n; ++f) {
+    const T value = values[f];
+    // All bits where it is missing.
+    const Key missing = Key{0} - static_cast<Key>((value != value) | (kWay & kZeroMissing && value == 0));
+    keys[f] = kWay & kMissingLeft ? KeyOf(value) & ~missing : KeyOf(value) | missing;
   }
-  return keys;
+  keys += n;
 }
 
 template <typename T>
@@ -192,10 +202,20 @@ void RowKeys<T>::FillSets(const SetRun& run, T value, Key* keys) const {
 template <typename T>
 template <typename Value>
 void RowKeys<T>::Fill(const Value* row, Key* keys) const {
-  Key* next = FillNumeric<false, false>(numeric_[0], row, keys);
-  next = FillNumeric<true, false>(numeric_[1], row, next);
-  if (!numeric_[2].empty()) next = FillNumeric<false, true>(numeric_[2], row, next);
-  if (!numeric_[3].empty()) FillNumeric<true, true>(numeric_[3], row, next);
+  const T* values = nullptr;
+  if constexpr (std::is_same_v<T, float> && std::is_same_v<Value, float>) {
+    if (all_features_) values = row;
+  }
+  if (!values) {
+    T* gathered = reinterpret_cast<T*>(keys + count_ + 8);
+    for (std::size_t f = 0; f < features_.size(); ++f) gathered[f] = Read<T>(row[features_[f]]);
+    values = gathered;
+  }
+  Key* next = keys;
+  FillWay<0>(values, next);
+  FillWay<1>(values, next);
+  FillWay<2>(values, next);
+  FillWay<3>(values, next);
   // Rising: what is written past the end of a run is overwritten by the next.
   for (const SetRun& run : sets_) FillSets(run, Read<T>(row[run.feature]), keys + run.first);
 }

@@ -28,8 +28,8 @@ class RowKeys {
   // `splits`: gets one for each of the forest's nodes; a leaf's is {}.
   RowKeys(const Forest& forest, std::vector<Split>& splits);
 
-  std::size_t count() const { return count_; }       // Keys that splits name.
-  std::size_t padded() const { return count_ + 8; }  // Keys that Fill may write.
+  std::size_t count() const { return count_; }                          // Keys that splits name.
+  std::size_t padded() const { return count_ + 8 + features_.size(); }  // Keys that Fill may write.
   std::size_t memory_bytes() const;
 
   // Value: float or double. REQUIRES: the row has the forest's columns.
@@ -44,13 +44,15 @@ class RowKeys {
     std::size_t bits = 0, rank_bytes = 0;  // Of set_bits_: rank_bytes a rank, a bit a set, its key.
   };
 
-  template <bool kMissingLeft, bool kZeroMissing, typename Value>
-  Key* FillNumeric(const std::vector<std::uint32_t>& features, const Value* row, Key* keys) const;
+  // How numeric splits treat missing values: the sum of these.
+  static constexpr std::size_t kMissingLeft = 1, kZeroMissing = 2;
+  template <std::size_t kWay>
+  void FillWay(const T* values, Key*& keys) const;
   void FillSets(const SetRun& run, T value, Key* keys) const;
 
-  // The features whose keys come first, by whether missing values go left and whether zero is missing: numeric_[1] has
-  // those of missing values to the left, numeric_[2] those of zeros missing.
-  std::vector<std::uint32_t> numeric_[4];
+  std::vector<std::uint32_t> features_;  // Of numeric splits, rising. Their keys come first, all of them for each way.
+  bool ways_[4] = {};                    // That some split has.
+  bool all_features_ = true;             // features_ are 0, 1, 2 and so on.
   std::vector<SetRun> sets_;
   std::vector<std::int32_t> categories_;
   std::vector<std::uint8_t> set_bits_;
