@@ -87,9 +87,9 @@ def process(command, seconds=None, **environment):
     return subprocess.CompletedProcess(command, child.returncode, out, error)
 
 
-def python(script, *arguments, seconds=None, threads=2):
+def python(script, *arguments, seconds=None, threads=2, **environment):
     """Each maker trains and converts in a process of its own (each brings its OpenMP)."""
-    return process([sys.executable, "-W", "ignore", "-c", script, *arguments], seconds, OMP_NUM_THREADS=str(threads))
+    return process([sys.executable, "-W", "ignore", "-c", script, *arguments], seconds, OMP_NUM_THREADS=str(threads), **environment)
 
 
 DATA = """
@@ -231,7 +231,8 @@ def train(shapes):
             for s in lacking:
                 folder_of(s).mkdir(parents=True, exist_ok=True)
             depth, _, *rest = lacking[0]
-            run = python(script, depth, *rest, *itertools.chain(*((s.trees, folder_of(s)) for s in lacking)))
+            run = python(script, depth, *rest, *itertools.chain(*((s.trees, folder_of(s)) for s in lacking)),
+                         OMP_WAIT_POLICY="passive")  # On a busy machine threads that spin take the time of those they wait for.
             if run.returncode:
                 for s in lacking:
                     (folder_of(s) / MODELS[maker]).unlink(missing_ok=True)
