@@ -2,15 +2,17 @@
 // process a system, since each peer brings its own OpenMP.
 //
 // score_one SYSTEM MODEL ROWS COLUMNS OWN OURS REPEATS BATCH... [with the peer's library in the environment]
-//   SYSTEM  gfr-auto, gfr-avx512, ...; xgboost, lightgbm (PEER_LIBRARY); tl2cgen, lleaves (MODEL is their library)
+//   SYSTEM  gfr-auto, gfr-avx512, ...; xgboost, lightgbm, onnxruntime (PEER_LIBRARY); tl2cgen, lleaves (MODEL is their
+//           library)
 //   ROWS    a file of float32, row-major
-//   OWN     threads among which the system itself shares a call's rows (xgboost, lightgbm; 1 for the others)
+//   OWN     threads among which the system itself shares a call's rows (xgboost, lightgbm, onnxruntime; else 1)
 //   OURS    threads that call it at the same time, each with batches of its own
 // Prints a JSON line a batch: ns a row of each repeat, a repeat being enough calls for 20 ms; and the first margins.
 #include <dlfcn.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -158,6 +160,65 @@ Score Lleaves(const std::string& model, const Table& table) {
   };
 }
 
+// Its functions are a table whose order does not change (struct OrtApi of onnxruntime_c_api.h); gives the odds of the
+// second class.
+Score Onnxruntime(const std::string& model, const Table& table, int threads) {
+  enum {
+    kErrorMessage = 2,
+    kCreateEnv = 3,
+    kCreateSession = 7,
+    kRun = 9,
+    kCreateOptions = 10,
+    kSetThreads = 24,
+    kOutputCount = 31,
+    kOutputName = 37,
+    kCreateTensor = 49,
+    kMemoryInfo = 69,
+    kAllocator = 78,
+    kReleaseValue = 96
+  };
+  struct Base {
+    void* const* (*api)(std::uint32_t version);
+    const char* (*version)();
+  };
+  void* const* api = Function<const Base*()>(Library(std::getenv("PEER_LIBRARY")), "OrtGetApiBase")()->api(1);
+  const auto call = [api](int which, auto... arguments) {
+    if (void* failed = reinterpret_cast<void* (*)(decltype(arguments)...)>(api[which])(arguments...))
+      Die(reinterpret_cast<const char* (*)(void*)>(api[kErrorMessage])(failed));
+  };
+  void *env = nullptr, *options = nullptr, *session = nullptr, *memory = nullptr, *allocator = nullptr;
+  constexpr int kWarnings = 2, kArena = 1, kDefaultMemory = 0, kFloat = 1;
+  call(kCreateEnv, kWarnings, "bench", &env);
+  call(kCreateOptions, &options);
+  call(kSetThreads, options, threads);
+  call(kCreateSession, env, model.c_str(), options, &session);
+  call(kMemoryInfo, kArena, kDefaultMemory, &memory);
+  call(kAllocator, &allocator);
+  std::size_t outputs = 0;
+  char* name = nullptr;
+  call(kOutputCount, session, &outputs);
+  call(kOutputName, session, outputs - 1, allocator, &name);
+  const auto tensor = [=](const float* data, std::size_t rows, std::size_t columns) {
+    const std::int64_t shape[] = {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)};
+    void* value = nullptr;
+    call(kCreateTensor, memory, const_cast<float*>(data), rows * columns * sizeof(float), &shape[0], std::size_t{2},
+         kFloat, &value);
+    return value;
+  };
+  auto* release = reinterpret_cast<void (*)(void*)>(api[kReleaseValue]);
+  return [=, &table](std::size_t begin, std::size_t count, float* out) {
+    thread_local std::vector<float> probabilities;
+    probabilities.resize(2 * count);
+    const char *input = "x", *output = name;
+    void *rows = tensor(table.values.data() + begin * table.columns, count, table.columns),
+         *result = tensor(probabilities.data(), count, 2);
+    call(kRun, session, static_cast<void*>(nullptr), &input, &rows, std::size_t{1}, &output, std::size_t{1}, &result);
+    release(rows);
+    release(result);
+    for (std::size_t i = 0; i < count; ++i) out[i] = probabilities[2 * i + 1] / probabilities[2 * i];
+  };
+}
+
 double Seconds(const std::function<void()>& work) {
   const auto begin = std::chrono::steady_clock::now();
   work();
@@ -181,12 +242,15 @@ int main(int argc, char** argv) {
                       : name == "lightgbm"     ? Lightgbm(model, table, own)
                       : name == "tl2cgen"      ? Tl2cgen(model, table)
                       : name == "lleaves"      ? Lleaves(model, table)
+                      : name == "onnxruntime"  ? Onnxruntime(model, table, own)
                                                : throw std::runtime_error("no such system");
   std::vector<std::vector<float>> outs(ours, std::vector<float>(table.count));
   for (int a = 8; a < argc; ++a) {
     const std::size_t batch = std::min(static_cast<std::size_t>(std::atoi(argv[a])), table.count);
     std::vector<float> first(batch);
     score(0, batch, first.data());
+    if (name == "onnxruntime")
+      for (float& odds : first) odds = std::log(odds);
     const auto calls = [&](std::size_t thread, std::size_t count) {
       for (std::size_t c = 0; c < count; ++c) {
         const std::size_t begin = (c + thread * 7) * batch % (table.count - batch + 1);

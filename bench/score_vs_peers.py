@@ -2,9 +2,8 @@
 """gfr's scorers beside XGBoost, LightGBM, lleaves, tl2cgen, ONNX Runtime and YDF, on the same trained forests: ns a row and tree, the median
 of the repeats and their spread, and the ratio to the best peer.
 
-Everything but ONNX Runtime and YDF is timed in C++ through its C interface (score_one.cc), a process a system; tl2cgen and lleaves get their rows in
-their own form beforehand, which is not timed. ONNX Runtime's wheel has no C interface: it is timed from Python (a call costs some microseconds).
-YDF reads no model of others: its trees are set, one by one, to those of XGBoost's forest, and it is timed by its own benchmark.
+Everything but YDF is timed in C++ through its C interface (score_one.cc), a process a system; tl2cgen and lleaves get their rows in
+their own form beforehand, which is not timed. YDF reads no model of others: its trees are set, one by one, to those of XGBoost's forest, and it is timed by its own benchmark.
 XGBoost's and LightGBM's models are a block each: lleaves reads the latter only, YDF's trees and tl2cgen's code are made of the former. Rows are random
 normal, --missing of the values missing, 256 bins.
 
@@ -181,30 +180,6 @@ first_guess = np.median(np.log(p / (1 - p)) - margin)
 assert np.abs(p - 1 / (1 + np.exp(-margin - first_guess))).max() < 1e-5  # That aside, it is the same forest.
 m.save(out)
 """
-TIME_ONNX = """
-import sys, json, threading, time, numpy as np, onnxruntime as ort
-folder, model, features, own, ours, repeats, batches = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:7]), list(map(int, sys.argv[7:]))
-o = ort.SessionOptions(); o.intra_op_num_threads = own
-s = ort.InferenceSession(folder + "/" + model, o, providers=["CPUExecutionProvider"])
-X = np.fromfile(folder + "/rows.bin", "f4").reshape(-1, features)
-out = s.get_outputs()[-1].name
-for batch in batches:
-    call = lambda i: s.run([out], {"x": X[i * batch % (len(X) - batch + 1):][:batch]})[0]
-    def calls(count):
-        for i in range(count): call(i)
-    def run(count):
-        t = time.perf_counter()
-        if ours == 1: calls(count)
-        else:
-            workers = [threading.Thread(target=calls, args=(count,)) for _ in range(ours)]
-            for w in workers: w.start()
-            for w in workers: w.join()
-        return time.perf_counter() - t
-    p = np.asarray(call(0))[:5].astype("f8"); count = 1
-    while run(count) < .02: count *= 2
-    times = [run(count) * 1e9 / count / batch / ours for _ in range(repeats)]
-    print(json.dumps({"batch": batch, "ns_per_row": times, "margins": np.log(p[:, 1] / p[:, 0]).tolist()}), flush=True)
-"""
 TIME_YDF = """
 import json, re, sys, numpy as np, ydf
 folder, model, features, own, ours, repeats, batches = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:7]), list(map(int, sys.argv[7:]))
@@ -280,13 +255,14 @@ def forms(shape, maker):
 def measure(shape, maker, system, file, way, own, ours):
     """The lines of one system, a batch each, written to the shape's file at once."""
     folder = folder_of(shape)
-    if system in ("onnxruntime", "ydf"):
-        run = python({"onnxruntime": TIME_ONNX, "ydf": TIME_YDF}[system], folder, file, shape.features, own, ours, REPEATS, *BATCHES, threads=own)
+    if system == "ydf":
+        run = python(TIME_YDF, folder, file, shape.features, own, ours, REPEATS, *BATCHES, threads=own)
     else:
-        library = {"xgboost": "xgboost/lib/libxgboost.so", "lightgbm": "lightgbm/lib/lib_lightgbm.so"}.get(system, "")
+        site = pathlib.Path(__import__("sysconfig").get_paths()["purelib"])
+        library = {"xgboost": "xgboost/lib/libxgboost.so", "lightgbm": "lightgbm/lib/lib_lightgbm.so", "onnxruntime": "onnxruntime/capi/libonnxruntime.so.*"}.get(system)
         # XGBoost takes no more threads than OpenMP would by itself.
         run = process([RELEASE / "bench" / "score_one", system, folder / file, folder / "rows.bin", shape.features, own, ours, REPEATS, *BATCHES],
-                      PEER_LIBRARY=str(pathlib.Path(__import__("sysconfig").get_paths()["purelib"]) / library), OMP_NUM_THREADS=str(own))
+                      PEER_LIBRARY=str(next(site.glob(library))) if library else "", OMP_NUM_THREADS=str(own))
     if run.returncode:
         print(f"  {system}: {run.stderr.strip()[-200:]}", file=sys.stderr)
     threads_of = {(1, 1): "", (own, 1): "its own threads", (1, ours): "called by ours"}[own, ours]
