@@ -222,4 +222,23 @@ std::unique_ptr<Scorer> MakeCompactScorer(const Forest& forest) {
   return forest.maker == Forest::Maker::kXgboost ? Make<float>(forest) : Make<double>(forest);
 }
 
+double CompactCost(const Forest& forest) {
+  double cost = 1;
+  std::vector<std::pair<std::int32_t, int>> stack;
+  for (const std::int32_t root : forest.root) {
+    int deepest = 0;
+    for (stack = {{root, 0}}; !stack.empty();) {
+      const auto [node, depth] = stack.back();
+      stack.pop_back();
+      const auto i = static_cast<std::size_t>(node);
+      deepest = std::max(deepest, depth);
+      if (forest.feature[i] < 0) continue;
+      cost += forest.category_set[i] >= 0 ? 0.15 : 0;  // Each set's key is copied.
+      stack.insert(stack.end(), {{forest.left[i], depth + 1}, {forest.right[i], depth + 1}});
+    }
+    cost += 1 + 1.1 * deepest;
+  }
+  return cost;
+}
+
 }  // namespace gfr

@@ -8,4 +8,7 @@ namespace gfr {
 
 std::unique_ptr<Scorer> MakeCompactScorer(const Forest& forest);
 
+// Of a row, in the units of BitProgram::block_cost().
+double CompactCost(const Forest& forest);
+
 }  // namespace gfr
