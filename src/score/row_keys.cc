@@ -28,10 +28,9 @@ inline T Read(Value value) {
 template <typename T>
 inline typename RowKeys<T>::Key KeyOf(T value) {
   using Key = typename RowKeys<T>::Key;
-  using Signed = std::make_signed_t<Key>;
   constexpr int kSign = 8 * sizeof(Key) - 1;
-  const auto bits = std::bit_cast<Key>(value + T{0});  // No -0.0.
-  return bits ^ (static_cast<Key>(static_cast<Signed>(bits) >> kSign) | Key{1} << kSign);
+  const auto bits = std::bit_cast<Key>(value + T{0});            // No -0.0.
+  return bits ^ ((Key{0} - (bits >> kSign)) | Key{1} << kSign);  // All bits turned where negative, else the sign.
 }
 
 // The keys of four sets, by their bits.
