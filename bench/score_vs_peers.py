@@ -394,6 +394,7 @@ def main():
         summarize(results)
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # So that what was started ends too.
 with contextlib.ExitStack() as temporary:
     if args.tiny:
         nowhere = pathlib.Path(temporary.enter_context(tempfile.TemporaryDirectory()))
