@@ -8,9 +8,9 @@
 // a third was looked at twice as often; these columns say it. The state is that of the feature, and kept once for both.
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "feature/feature_types.h"
+#include "feature/rank_among.h"
 
 namespace gfr {
 namespace {
@@ -51,15 +51,9 @@ class InSlateView final : public FeatureView {
 
  private:
   static void Rank(std::size_t n, Column out) noexcept {
-    thread_local std::vector<float> sorted;  // Grows to the greatest request that the thread has seen.
-    sorted.clear();
-    for (std::size_t i = 0; i < n; ++i) {
-      if (!std::isnan(out[i])) sorted.push_back(out[i]);
-    }
-    std::ranges::sort(sorted);
-    for (std::size_t i = 0; i < n; ++i) {
-      if (!std::isnan(out[i])) out[i] = static_cast<float>(std::ranges::lower_bound(sorted, out[i]) - sorted.begin());
-    }
+    RankAmong(
+        n, [&](std::size_t i) { return out[i]; },
+        [&](std::size_t i, std::size_t rank) { out[i] = static_cast<float>(rank); });
   }
 
   const std::shared_ptr<const FeatureView> of_;

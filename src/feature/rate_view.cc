@@ -68,6 +68,11 @@ class RateView final : public FeatureView {
     const std::int64_t t_ms = spec_.scope == Scope::kShared ? c.epoch_end_ms : c.now_ms;
     const Fraction shop = At(states.parent, c.epoch_end_ms);
     for (std::size_t i = 0; i < c.items.size(); ++i) {
+      if (i > 0 && states.rows[i] == states.rows[i - 1] &&
+          (states.parents.empty() || states.parents[i] == states.parents[i - 1])) {  // The user's own, mostly.
+        out[i] = out[i - 1];
+        continue;
+      }
       PrefetchState(states.rows, i, spec_.state_bytes);
       Fraction parent = i < states.parents.size() ? At(states.parents[i], c.epoch_end_ms) : Fraction{};
       if (!(parent.second > 0)) parent = shop;

@@ -7,9 +7,9 @@
 // The item touched last is the one folded last. Merge: that of the later event time, ties by the greater key.
 // Symmetric.
 #include <algorithm>
-#include <vector>
 
 #include "feature/feature_types.h"
+#include "feature/rank_among.h"
 
 namespace gfr {
 namespace {
@@ -80,15 +80,11 @@ class SlateView final : public FeatureView {
 
  private:
   static void ReadPriceRank(const ReadContext& c, Column out) noexcept {
-    std::vector<double> prices;
-    for (std::size_t i = 0; i < c.items.size(); ++i) {
-      if (const double price = c.item_property(i, 0).number; price == price) prices.push_back(price);
-    }
-    std::ranges::sort(prices);
-    for (std::size_t i = 0; i < c.items.size(); ++i) {
-      const double price = c.item_property(i, 0).number;
-      out[i] = price > 0 ? static_cast<float>(std::ranges::lower_bound(prices, price) - prices.begin()) : kMissing;
-    }
+    const auto price = [&](std::size_t i) { return c.item_property(i, 0).number; };
+    for (std::size_t i = 0; i < c.items.size(); ++i) out[i] = kMissing;
+    RankAmong(c.items.size(), price, [&](std::size_t i, std::size_t rank) {
+      if (price(i) > 0) out[i] = static_cast<float>(rank);
+    });
   }
   float Value(const ReadContext& c, std::size_t i, std::size_t n, double mean, double min,
               std::size_t last) const noexcept {

@@ -119,10 +119,11 @@ class OnlineStore {
 // Reads of other threads of this process, once the store is shared.
 class StoreReader {
  public:
+  static constexpr std::size_t kPreparedBytes = 64u << 20;  // Of an epoch: 250,000 items of 60 columns.
   explicit StoreReader(const OnlineStore& store)
       : users_(store.users(), store.user_tables()),
         shared_(store.shared().timeline(), store.shared().tables()),
-        features_(store.shared_features(), users_, shared_, store.shared()) {}
+        features_(store.shared_features(), users_, shared_, store.shared(), kPreparedBytes) {}
   const FeatureReader& features() const { return features_; }
 
  private:

@@ -31,7 +31,11 @@ namespace gfr {
 
 // Memory by number, in chunks that never move; zero when new, and touched only when used.
 class StableArray {
+  static constexpr int kChunkBits = 16;
+
  public:
+  static constexpr std::uint32_t kChunk = 1u << kChunkBits;  // Entries of a chunk.
+
   explicit StableArray(std::size_t stride);
   StableArray(const StableArray&) = delete;
   ~StableArray();
@@ -41,8 +45,7 @@ class StableArray {
   }
 
  private:
-  static constexpr int kChunkBits = 16;
-  static constexpr std::size_t kChunk = std::size_t{1} << kChunkBits, kChunks = std::size_t{1} << (32 - kChunkBits);
+  static constexpr std::size_t kChunks = std::size_t{1} << (32 - kChunkBits);
   const std::size_t stride_;
   std::atomic<std::byte*>* const chunks_;
 };
@@ -79,6 +82,9 @@ class VersionedTable {
   void AtMany(std::span<const std::uint32_t> ids, const Pin& pin, std::span<const std::byte*> out) const noexcept;
   // kNoId: not written, or erased. A reader needs a pin here, too, and the id is the key's while it is held.
   std::uint32_t IdOf(Key key) const noexcept;
+  static std::uint32_t IdOf(const std::byte* row) noexcept {  // Of a row that one of its finds gave.
+    return (reinterpret_cast<const Version*>(row) - 1)->id();
+  }
   // Every id is below it, those of erased entities and of rows that no pin sees yet among them. From any thread.
   std::uint32_t size() const noexcept { return size_.load(std::memory_order_acquire); }
   // Of an id whose row a pin sees, while it is held; the writer's: of any id, 0 when it is nobody's.
