@@ -10,9 +10,9 @@
 
 #include "base/progress.h"
 #include "base/time.h"
+#include "event/activity.h"
 #include "log/erase_user.h"
 #include "log/event_log.h"
-#include "event/activity.h"
 #include "monitor/key_sample.h"
 #include "stats/descriptive.h"
 

@@ -32,7 +32,7 @@ struct ServeConfig {
   std::string clock = "wall";  // wall | log
   std::string admin_token;
   std::string owner;  // HOST:PORT of the server that has the log; empty: this one. With one, a server only reads.
-  int max_connections = 512;  // Beyond these a client is answered 503.
+  int max_connections = 512;                // Beyond these a client is answered 503.
   std::uint64_t memory_bytes = 0;           // [store] memory: what the states may take; 0: no limit.
   OnlineAddress online;                     // [store] online: where the rows of feeds are read.
   std::int64_t verify_ms = 10 * kMinuteMs;  // Served values are checked against a replay so often; 0: never.
