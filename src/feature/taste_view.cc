@@ -13,6 +13,7 @@
 // whole history, to rounding, while nothing was forgotten. Symmetric.
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "feature/decay.h"
 #include "feature/feature_types.h"
@@ -93,18 +94,23 @@ class TasteView final : public FeatureView {
   }
 
   void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
+    double whole = kMissing, left = 1;  // Over all values, and what is left of the counts: the same for one user.
     for (std::size_t i = 0; i < c.items.size(); ++i) {
       out[i] = kMissing;
+      const std::byte *row = states.rows[i], *shop = ShopOf(states, i);
+      if (i == 0 || row != states.rows[i - 1] || shop != ShopOf(states, i - 1)) {
+        const auto parent = shop ? parent_.Read(shop, c.epoch_end_ms) : Decay<2>::Values{};
+        whole = parent[1] > 0 ? parent[0] / parent[1] : kMissing;
+        if (row) {
+          const Header& header = *reinterpret_cast<const Header*>(row);
+          left = Left(c.now_ms - header.at_ms);
+          whole = (header.events * left + prior_weight_ * whole) / (header.offered * left + prior_weight_);
+        }
+      }
       const Key key = CategoryOrBand(c.item_property(i, property_), bands_);
-      const std::byte* shop = i < states.parents.size() ? states.parents[i] : nullptr;
-      const auto parent = shop ? parent_.Read(shop, c.epoch_end_ms) : Decay<2>::Values{};
-      if (key == 0 || !(parent[1] > 0)) continue;
-      double own = parent[0] / parent[1];
-      const std::byte* row = states.rows[i];
+      if (key == 0 || std::isnan(whole)) continue;
+      double own = whole;
       if (row) {
-        const Header& header = *reinterpret_cast<const Header*>(row);
-        const double left = Left(c.now_ms - header.at_ms);
-        own = (header.events * left + prior_weight_ * own) / (header.offered * left + prior_weight_);
         const std::span<const Tried> all(reinterpret_cast<const Tried*>(row + sizeof(Header)), capacity_);
         if (const auto tried = std::ranges::find(all, key, &Tried::key); tried != all.end())
           own = (tried->events * left + prior_weight_ * own) / (tried->offered * left + prior_weight_);
@@ -114,6 +120,9 @@ class TasteView final : public FeatureView {
   }
 
  private:
+  static const std::byte* ShopOf(const StateRows& states, std::size_t i) noexcept {
+    return i < states.parents.size() ? states.parents[i] : nullptr;
+  }
   static bool Poorer(const Tried& a, const Tried& b) noexcept {
     if (a.events != b.events) return a.events < b.events;
     return a.offered != b.offered ? a.offered < b.offered : a.key < b.key;

@@ -1,7 +1,7 @@
 // What the states of an OnlineStore take in memory, against what [store] memory lets them.
 //
 // Counted: all rows (and versions that readers still see), their index, the items' ids. Not counted: the open epochs
-// (what a minute's events touch) and what a request uses.
+// (what a minute's events touch), the prepared columns (bounded, prepared_items.h) and what a request uses.
 #pragma once
 
 #include <string>
