@@ -47,6 +47,17 @@ std::vector<float> FloatTable(const std::vector<double>& cuts, unsigned bits) {
   return table;
 }
 
+std::uint32_t RankOfCategory(const Binning::Column& column, std::int32_t category) {
+  if (!column.rank_of.empty()) {
+    const auto at = static_cast<std::uint32_t>(category);  // -1 becomes the greatest.
+    return at < column.rank_of.size() ? column.rank_of[at] : 0;
+  }
+  const auto found = std::ranges::lower_bound(column.categories, category);
+  return found == column.categories.end() || *found != category
+             ? 0
+             : static_cast<std::uint32_t>(found - column.categories.begin()) + 1;
+}
+
 }  // namespace
 
 std::int32_t CategoryOf(Forest::Maker maker, double value) {
@@ -110,6 +121,12 @@ Result<std::shared_ptr<const Binning>> Binning::Make(std::span<const Forest* con
       return Error{ErrorCode::kResourceExhausted,
                    "column " + std::to_string(column.feature) + " has more than 2^20 cut points"};
     if (!column.categorical) column.float_table = FloatTable(column.cuts, column.bits);
+    const std::size_t listed = column.categories.size();
+    if (listed > 0 && static_cast<std::size_t>(column.categories.back()) < 16 * listed + 4096) {
+      column.rank_of.resize(static_cast<std::size_t>(column.categories.back()) + 1);
+      for (std::size_t k = 0; k < listed; ++k)
+        column.rank_of[static_cast<std::size_t>(column.categories[k])] = static_cast<std::uint32_t>(k) + 1;
+    }
     column.rank_row = binning->plane_rows_;
     binning->plane_rows_ += column.bits;
     if (column.wants_missing) column.missing_row = static_cast<std::int32_t>(binning->plane_rows_++);
@@ -229,28 +246,37 @@ void BinnedMatrix::RankColumn(const Binning::Column& column, const T* values, st
     kernels.rank(floats, kBlock, column.float_table.data(), column.bits, planes, stride_, missing);
     return;
   }
-  std::uint64_t rank[kMaxBits] = {}, nan = 0;
+  std::uint32_t rank[kBlock];
+  std::uint64_t nan = 0;
+  const auto none =
+      static_cast<std::uint32_t>(column.categorical ? column.categories.size() + 1 : (1u << column.bits) - 1);
   for (std::size_t i = 0; i < kBlock; ++i) {
     auto v = static_cast<double>(values[i]);
-    std::uint32_t at;
+    nan |= std::uint64_t{v != v} << i;
     if (v != v) {
-      nan |= std::uint64_t{1} << i;
-      at = column.categorical ? static_cast<std::uint32_t>(column.categories.size() + 1) : (1u << column.bits) - 1;
+      rank[i] = none;
     } else if (column.categorical) {
       // XGBoost reads doubles to floats first.
-      const std::int32_t category =
-          CategoryOf(binning_->maker(), lightgbm ? v : static_cast<double>(static_cast<float>(v)));
-      const auto found = std::ranges::lower_bound(column.categories, category);
-      at = found == column.categories.end() || *found != category
-               ? 0
-               : static_cast<std::uint32_t>(found - column.categories.begin()) + 1;
+      rank[i] = RankOfCategory(
+          column, CategoryOf(binning_->maker(), lightgbm ? v : static_cast<double>(static_cast<float>(v))));
     } else {
       if (std::fabs(v) <= kLightgbmZero) v = 0;
-      at = static_cast<std::uint32_t>(std::ranges::upper_bound(column.cuts, v) - column.cuts.begin());
+      rank[i] = static_cast<std::uint32_t>(std::ranges::upper_bound(column.cuts, v) - column.cuts.begin());
     }
-    for (unsigned b = 0; b < column.bits; ++b) rank[b] |= std::uint64_t{at >> b & 1} << i;
   }
-  for (unsigned b = 0; b < column.bits; ++b) std::memcpy(planes + b * stride_, &rank[b], 8);
+  for (unsigned byte = 0; byte < (column.bits + 7) / 8; ++byte) {
+    std::uint8_t bytes[kBlock];
+    for (std::size_t i = 0; i < kBlock; ++i) bytes[i] = static_cast<std::uint8_t>(rank[i] >> (8 * byte));
+    for (unsigned b = 8 * byte; b < std::min(column.bits, 8 * byte + 8); ++b) {
+      for (std::size_t i = 0; i < kBlock / 8; ++i) {
+        std::uint64_t eight;
+        std::memcpy(&eight, bytes + 8 * i, 8);
+        // A bit of each byte, moved together at the top.
+        planes[b * stride_ + i] =
+            static_cast<std::uint8_t>((eight >> (b % 8) & 0x0101010101010101) * 0x0102040810204080 >> 56);
+      }
+    }
+  }
   if (missing) std::memcpy(missing, &nan, 8);
 }
 

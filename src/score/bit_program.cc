@@ -172,12 +172,21 @@ class Compiler {
       const auto [block, bits] = which;
       at = column.first_derived + add({plane(block, bits & (bits - 1)), plane(block, bits & -bits)}, 0);
     }
+    struct Wanted {
+      std::vector<std::uint32_t> planes;
+      std::uint32_t flags;
+      std::uint32_t* at;
+    };
+    std::vector<Wanted> wanted;
     for (auto& [key, at] : derived) {
       if (key.is_or_missing()) continue;
-      std::vector<std::uint32_t> planes;
-      for_each_block(key, [&](std::uint32_t block, std::uint32_t bits) { planes.push_back(plane(block, bits)); });
-      at = add(planes, key.flags);
+      wanted.push_back({{}, key.flags, &at});
+      for_each_block(
+          key, [&](std::uint32_t block, std::uint32_t bits) { wanted.back().planes.push_back(plane(block, bits)); });
     }
+    // Alike ones after one another: the processor guesses the kernel's branches.
+    std::ranges::stable_sort(wanted, {}, [](const Wanted& w) { return std::pair(w.flags, w.planes.size()); });
+    for (const Wanted& w : wanted) *w.at = add(w.planes, w.flags);
   }
   // How many neighbours are taken together for the fewest operations.
   static unsigned BlockWidth(std::size_t keys, std::size_t terms, std::size_t cuts) {
