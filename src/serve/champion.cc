@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/time.h"
@@ -37,7 +38,9 @@ void ChampionWatch::Look() {
                  bound.error().ToString().c_str());
     return;
   }
-  model_ = std::move(bound).value();
+  std::shared_ptr<const BoundModel> before;  // Let go after the lock.
+  const std::lock_guard lock(mutex_);
+  before = std::exchange(model_, std::move(bound).value());
 }
 
 }  // namespace gfr

@@ -1,8 +1,8 @@
 // ChampionWatch: the registry's champion, loaded aside and swapped in between two requests.
 #pragma once
 
-#include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "project/project.h"
@@ -17,8 +17,12 @@ class ChampionWatch {
   explicit ChampionWatch(const Project& project) : project_(project), registry_(project.registry()) {}
   // Looks for a new champion, and says once a minute that the one in use is. One thread at a time.
   void Look();
-  std::shared_ptr<const BoundModel> model() const { return model_.load(); }  // From any thread. Null: there is none.
-  Registry& registry() { return registry_; }                                 // Likewise.
+  // From any thread. Null: there is none. (GCC 12's atomic shared_ptr is not free of races.)
+  std::shared_ptr<const BoundModel> model() const {
+    const std::lock_guard lock(mutex_);
+    return model_;
+  }
+  Registry& registry() { return registry_; }  // Likewise.
 
  private:
   const Project& project_;
@@ -26,7 +30,8 @@ class ChampionWatch {
   const std::string holder_ = ProcessName();
   std::int64_t next_lease_ms_ = 0;
   std::string version_;
-  std::atomic<std::shared_ptr<const BoundModel>> model_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const BoundModel> model_;
 };
 
 }  // namespace gfr
