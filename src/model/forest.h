@@ -60,7 +60,7 @@ struct Forest {
   std::vector<Missing> missing;
   std::vector<std::int32_t> category_set;  // -1: a numeric split.
 
-  // Set s is categories[set_begin[s], set_begin[s + 1]), rising.
+  // Set s is categories[set_begin[s], set_begin[s + 1]), rising, each once, none negative.
   std::vector<std::int32_t> set_begin = {0}, categories;
 
   std::size_t trees() const { return root.size(); }

@@ -162,6 +162,7 @@ Status ReadCategories(const Block& block, Forest& forest, std::size_t sets) {
   GFR_ASSIGN(const Field field, block.Get("cat_boundaries"));
   for (std::size_t s = 0; s < sets; ++s) {
     if (bounds[s] < 0 || bounds[s + 1] < bounds[s]) return Bad(field.line, "cat_boundaries do not rise");
+    if (bounds[s + 1] - bounds[s] > 1 << 26) return Bad(field.line, "a category set of more than 2^26 words");
   }
   if (bounds[0] != 0) return Bad(field.line, "cat_boundaries do not begin with 0");
   GFR_ASSIGN(const auto words, block.Numbers<std::uint32_t>("cat_threshold", static_cast<std::size_t>(bounds[sets])));

@@ -224,7 +224,9 @@ class TreeReader {
           return Bad(at, "a category is not an integer from 0 to 16777215");
         forest.categories.push_back(category);
       }
-      std::sort(forest.categories.begin() + static_cast<std::ptrdiff_t>(first), forest.categories.end());
+      const auto set = forest.categories.begin() + static_cast<std::ptrdiff_t>(first);
+      std::sort(set, forest.categories.end());
+      forest.categories.erase(std::unique(set, forest.categories.end()), forest.categories.end());
       forest.set_begin.push_back(static_cast<std::int32_t>(forest.categories.size()));
     }
     return {};

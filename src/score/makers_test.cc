@@ -108,7 +108,7 @@ std::vector<std::string> Names(const std::string& out) {
 TEST(XgboostParity, MarginsAreEqualBitForBitAndPredictionsToOneUlp) {
   const TestFolder folder;
   const auto names = Names(RunPython(folder, std::string(kCommon) + R"(
-import xgboost as xgb
+import json, xgboost as xgb
 TYPES = ["q", "q", "q", "c", "q"]
 def run(name, params, y, save="ubj", **kw):
     d = xgb.DMatrix(Z, y, feature_types=TYPES, enable_categorical=True, **kw)
@@ -132,6 +132,18 @@ run("parallel", {"objective": "multi:softprob", "num_class": 3, "num_parallel_tr
 for o in ("ndcg", "map", "pairwise"): run("rank_" + o, {"objective": "rank:" + o}, y, qid=np.arange(n) // 10)
 for o in ("reg:squarederror", "reg:logistic", "binary:logitraw", "binary:hinge", "reg:absoluteerror", "count:poisson", "reg:tweedie"):
     run(o.replace(":", "_"), {"objective": o}, y)
+def repeated():  # Every category of a set twice, which XGBoost reads as once.
+    d = xgb.DMatrix(Z, y, feature_types=TYPES, enable_categorical=True)
+    model = json.loads(xgb.train({"objective": "binary:logistic", "nthread": 2}, d, 8).save_raw("json"))
+    for tree in model["learner"]["gradient_booster"]["model"]["trees"]:
+        tree["categories"] = [c for c in tree["categories"] for _ in range(2)]
+        for key in ("categories_segments", "categories_sizes"): tree[key] = [2 * k for k in tree[key]]
+    assert any(tree["categories"] for tree in model["learner"]["gradient_booster"]["model"]["trees"])
+    raw = bytearray(json.dumps(model), "utf-8")
+    b = xgb.Booster(model_file=raw)
+    ask, t = xgb.DMatrix(T.astype("f4"), feature_types=TYPES, enable_categorical=True), T.astype("f4")
+    case("repeated_categories", lambda path: open(path, "wb").write(raw), t, b.predict(ask, output_margin=True), b.predict(ask), "f4")
+repeated()
 run("deep", {"objective": "binary:logistic", "max_depth": 0, "max_leaves": 500, "grow_policy": "lossguide", "min_child_weight": 0}, y)
 found = adult()
 if found:
@@ -143,7 +155,7 @@ if found:
         with open(path, "wb") as f: f.write(b.save_raw("ubj"))
     case("adult", write, rows[1], b.predict(ask, output_margin=True), b.predict(ask), "f4")
 )"));
-  ASSERT_GE(names.size(), 18u);
+  ASSERT_GE(names.size(), 19u);
   for (const std::string& name : names) ExpectMakers<float>(folder.path(), name);
   if (names.back() != "adult")
     GTEST_SKIP() << "SKIPPED: the adult data is neither in the folder that GFR_DATA names nor in ../shared/data";
@@ -208,6 +220,19 @@ if archive:
   for (const std::string& name : names) ExpectMakers<double>(folder.path(), name);
   if (names.back() != "lightgbm_examples")
     GTEST_SKIP() << "SKIPPED: lightgbm_examples is neither in the folder that GFR_DATA names nor in ../shared/data";
+}
+
+TEST(LightgbmParity, ACategoryThatIsNoInt32IsRefused) {
+  const auto model = [](const char* words) {
+    return "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nobjective=regression\n\n"
+           "Tree=0\nnum_leaves=2\nnum_cat=1\nsplit_feature=0\nthreshold=0\ndecision_type=1\nleft_child=-1\n"
+           "right_child=-2\nleaf_value=1 2\ncat_boundaries=0 " +
+           std::string(words) + "\ncat_threshold=1\n\nend of trees\n";
+  };
+  EXPECT_TRUE(ParseForest(model("1")).ok());
+  const auto forest = ParseForest(model("67108865"));
+  ASSERT_FALSE(forest.ok());
+  EXPECT_THAT(forest.error().message, testing::HasSubstr("a category set of more than 2^26 words"));
 }
 
 TEST(LightgbmParity, LinearTreesAreRefusedByName) {
