@@ -11,6 +11,7 @@ namespace gfr {
 namespace {
 
 constexpr unsigned kMaxBits = 20;
+constexpr std::size_t kMaxRanks = std::size_t{1} << kMaxBits;
 constexpr std::size_t kBlock = 64;  // Rows that are turned into columns at a time: they stay in the nearest cache.
 constexpr std::size_t kColumn = kBlock + 16;  // A power of two apart, columns would fall on a few lines of it.
 
@@ -45,6 +46,17 @@ std::vector<float> FloatTable(const std::vector<double>& cuts, unsigned bits) {
     table.resize(table.size() + 64, INFINITY);
   }
   return table;
+}
+
+template <typename T>
+void MakeSet(std::vector<T>& values) {
+  std::ranges::sort(values);
+  values.erase(std::ranges::unique(values).begin(), values.end());
+}
+
+Error TooManyCuts(const Binning::Column& column) {
+  return {ErrorCode::kResourceExhausted, "column " + std::to_string(column.feature) + " has more than 2^20 " +
+                                             (column.categorical ? "categories" : "cut points")};
 }
 
 std::uint32_t RankOfCategory(const Binning::Column& column, std::int32_t category) {
@@ -92,8 +104,8 @@ Result<std::shared_ptr<const Binning>> Binning::Make(std::span<const Forest* con
         column.categories.insert(column.categories.end(), forest->categories.begin() + forest->set_begin[set],
                                  forest->categories.begin() + forest->set_begin[set + 1]);
         if (column.categories.size() > std::size_t{1} << 22) {  // Keeps memory near the number of different ones.
-          std::ranges::sort(column.categories);
-          column.categories.erase(std::ranges::unique(column.categories).begin(), column.categories.end());
+          MakeSet(column.categories);
+          if (column.categories.size() >= kMaxRanks) return TooManyCuts(column);  // Before each set sorts them again.
         }
         continue;
       }
@@ -110,16 +122,12 @@ Result<std::shared_ptr<const Binning>> Binning::Make(std::span<const Forest* con
       column.cuts.push_back(0.0);
       column.cuts.push_back(std::numeric_limits<double>::denorm_min());
     }
-    std::ranges::sort(column.cuts);
-    column.cuts.erase(std::ranges::unique(column.cuts).begin(), column.cuts.end());
-    std::ranges::sort(column.categories);
-    column.categories.erase(std::ranges::unique(column.categories).begin(), column.categories.end());
+    MakeSet(column.cuts);
+    MakeSet(column.categories);
     if (column.zero_rank == 0)
       column.zero_rank = static_cast<std::int32_t>(std::ranges::upper_bound(column.cuts, 0.0) - column.cuts.begin());
     column.bits = BitsFor(column.categorical ? column.categories.size() + 2 : column.cuts.size() + 1);
-    if (column.bits > kMaxBits)
-      return Error{ErrorCode::kResourceExhausted,
-                   "column " + std::to_string(column.feature) + " has more than 2^20 cut points"};
+    if (column.bits > kMaxBits) return TooManyCuts(column);
     if (!column.categorical) column.float_table = FloatTable(column.cuts, column.bits);
     const std::size_t listed = column.categories.size();
     if (listed > 0 && static_cast<std::size_t>(column.categories.back()) < 16 * listed + 4096) {

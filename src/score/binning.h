@@ -33,7 +33,7 @@ class Binning {
     std::vector<double> cuts;              // Numeric: rising.
     std::vector<float> float_table;        // Levels of pivots, LevelOffset(t) on; filled up with infinity.
     std::vector<std::int32_t> categories;  // Categorical: rising.
-    std::vector<std::uint32_t> rank_of;    // Categorical, where categories are small: the rank by category.
+    std::vector<std::uint32_t> rank_of;    // Categorical, where categories lie dense: the rank by category.
     std::uint32_t rank_row = 0;            // Planes of a BinnedMatrix.
     std::int32_t missing_row = -1;
     std::uint32_t conditions() const {  // "rank <= i" is told apart for i below this.
@@ -41,7 +41,8 @@ class Binning {
     }
   };
 
-  // Errors: kInvalidArgument for forests of different makers, kResourceExhausted for a column of 2^20 cut points.
+  // Errors: kInvalidArgument for forests of different makers, kResourceExhausted for a column of 2^20 cut points or
+  // categories.
   static Result<std::shared_ptr<const Binning>> Make(std::span<const Forest* const> forests);
 
   const std::vector<Column>& columns() const { return columns_; }

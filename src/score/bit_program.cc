@@ -81,23 +81,28 @@ class Compiler {
     return key;
   }
 
-  // The ranks that go left are an XOR of "rank <= k", k where left and right meet.
+  // The ranks that go left are an XOR of "rank <= k", k where left and right meet; in time of the set's categories, not
+  // of the column's.
   Key SetKey(std::size_t i, const Binning::Column& column) const {
     const bool xgboost = forest_.maker == Forest::Maker::kXgboost;
+    const bool missing_left = xgboost && forest_.default_left[i];
     const auto begin = forest_.categories.begin() + forest_.set_begin[forest_.category_set[i]];
     const auto end = forest_.categories.begin() + forest_.set_begin[forest_.category_set[i] + 1];
-    const auto n = static_cast<std::uint32_t>(column.categories.size());
-    std::vector<std::uint8_t> left(n + 2, xgboost);
+    Key key{{}, missing_left ? KernelDerived::kInvert : 0};
+    const auto turn = [&](std::uint32_t k) {  // Left and right meet behind rank k; where they do twice, they do not.
+      if (!key.terms.empty() && key.terms.back() == k)
+        key.terms.pop_back();
+      else
+        key.terms.push_back(k);
+    };
     auto at = column.categories.begin();
     for (auto s = begin; s != end; ++s) {
       at = std::lower_bound(at, column.categories.end(), *s);
-      left[static_cast<std::size_t>(at - column.categories.begin()) + 1] = !xgboost;
+      const auto before = static_cast<std::uint32_t>(at - column.categories.begin());  // Its rank - 1.
+      turn(before);
+      turn(before + 1);
     }
-    left[n + 1] = xgboost && forest_.default_left[i];
-    Key key{{}, left[n + 1] ? KernelDerived::kInvert : 0};
-    for (std::uint32_t k = 0; k <= n; ++k) {
-      if (left[k] != left[k + 1]) key.terms.push_back(k);
-    }
+    if (missing_left != xgboost) turn(static_cast<std::uint32_t>(column.categories.size()));
     return key;
   }
 

@@ -18,7 +18,8 @@ struct ForestShape {
   double chain = 0;          // Chance that only one child grows on.
   double categorical = 0.2;  // Share of the columns.
   int categories = 30;
-  double set_share = 1;  // Of the categories, that a set lists at most.
+  double set_share = 1;   // Of the categories, that a set lists at most.
+  int category_step = 0;  // Between neighbours; 0: 1 to 3, by column.
   bool missing = true;
 };
 
@@ -38,6 +39,10 @@ inline double ThresholdOf(const ForestShape& shape, int column, int i) {
       return shape.maker == Forest::Maker::kXgboost ? static_cast<float>(value) : value;
     }
   }
+}
+
+inline int CategoryStep(const ForestShape& shape, int column) {
+  return shape.category_step > 0 ? shape.category_step : column % 3 + 1;
 }
 
 inline Forest RandomForest(const ForestShape& shape, Rng& rng) {
@@ -78,7 +83,7 @@ inline Forest RandomForest(const ForestShape& shape, Rng& rng) {
         tree.category_set[i] = static_cast<std::int32_t>(forest.set_begin.size()) - 1;
         const double share = rng.Uniform() * shape.set_share;
         for (int c = 0; c < shape.categories; ++c) {
-          if (rng.Chance(share)) forest.categories.push_back(c * (column % 3 + 1));
+          if (rng.Chance(share)) forest.categories.push_back(c * CategoryStep(shape, column));
         }
         forest.set_begin.push_back(static_cast<std::int32_t>(forest.categories.size()));
         tree.value[i] = 0;
@@ -121,6 +126,7 @@ std::vector<T> RandomRows(const ForestShape& shape, std::size_t count, double mi
     }
     if (column >= first_categorical) {
       v = static_cast<T>(rng.Below(static_cast<std::uint64_t>(shape.categories) * 3 + 5));
+      if (shape.category_step > 0) v = std::floor(v / 3) * static_cast<T>(shape.category_step);
       continue;
     }
     const auto at =

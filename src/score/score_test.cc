@@ -20,12 +20,26 @@ testing::AssertionResult SameBits(const std::vector<T>& want, const std::vector<
   return testing::AssertionSuccess();
 }
 
-template <typename T>
-std::vector<double> Margins(const Scorer& scorer, const Forest& forest, const std::vector<T>& rows) {
+template <typename T, typename Out = double>
+std::vector<Out> Margins(const Scorer& scorer, const Forest& forest, const std::vector<T>& rows) {
   const std::size_t stride = static_cast<std::size_t>(forest.columns), count = rows.size() / stride;
-  std::vector<double> margins(count * static_cast<std::size_t>(forest.classes), -1);
+  std::vector<Out> margins(count * static_cast<std::size_t>(forest.classes), -1);
   scorer.Margins(Rows(rows.data(), count, stride), margins.data());
   return margins;
+}
+
+// A tree of one split, by the set of the categories that were added to the forest since the last one.
+void AddStump(double left, Forest& forest) {
+  const auto set = static_cast<std::int32_t>(forest.set_begin.size()) - 1;
+  forest.set_begin.push_back(static_cast<std::int32_t>(forest.categories.size()));
+  const TreeNodes stump{.feature = {0, -1, -1},
+                        .left = {1, -1, -1},
+                        .right = {2, -1, -1},
+                        .value = {0, left, -1},
+                        .default_left = {0, 0, 0},
+                        .missing = std::vector(3, Forest::Missing::kNan),
+                        .category_set = {set, -1, -1}};
+  ASSERT_TRUE(AddTree(stump, 0, "a stump", forest).ok());
 }
 
 class ScorerContract : public testing::TestWithParam<ScorerKind> {
@@ -41,6 +55,9 @@ class ScorerContract : public testing::TestWithParam<ScorerKind> {
     const auto floats = RandomRows<float>(shape, count, missing, true, rng);
     ASSERT_TRUE(SameBits(Margins(*reference.value(), forest, floats), Margins(*scorer.value(), forest, floats)))
         << "floats, seed " << seed << ", " << count << " rows";
+    const auto rounded = [&](const auto& of) { return Margins<float, float>(*of.value(), forest, floats); };
+    ASSERT_TRUE(SameBits(rounded(reference), rounded(scorer)))
+        << "floats of floats, seed " << seed << ", " << count << " rows";
     const auto doubles = RandomRows<double>(shape, count, missing, true, rng);
     ASSERT_TRUE(SameBits(Margins(*reference.value(), forest, doubles), Margins(*scorer.value(), forest, doubles)))
         << "doubles, seed " << seed << ", " << count << " rows";
@@ -93,6 +110,50 @@ TEST_P(ScorerContract, ManySmallSetsOfManyCategoriesAreExact) {
                      .categories = 3000,
                      .set_share = 0.001},
                     16, 300, 0.1);
+}
+
+TEST_P(ScorerContract, CategoriesUpToTheGreatestAreExact) {
+  constexpr int kCategories = 13;
+  for (const auto& [maker, greatest] : {std::pair(Forest::Maker::kXgboost, (1 << 24) - 1),
+                                        std::pair(Forest::Maker::kLightgbm, std::numeric_limits<std::int32_t>::max())})
+    ExpectReference({.maker = maker,
+                     .columns = 3,
+                     .trees = 30,
+                     .categorical = 1,
+                     .categories = kCategories,
+                     .category_step = greatest / (kCategories - 1)},
+                    18, 300, 0.1);
+}
+
+TEST_P(ScorerContract, NothingBehindAForestsColumnsIsRead) {
+  for (const Forest::Maker maker : {Forest::Maker::kXgboost, Forest::Maker::kLightgbm}) {
+    const ForestShape shape{.maker = maker, .columns = 7};
+    Rng rng(19);
+    const Forest forest = RandomForest(shape, rng);
+    const auto reference = Scorer::Make(forest, ScorerKind::kScalar), scorer = Scorer::Make(forest, GetParam());
+    for (const std::size_t count : {1u, 66u, 130u}) {
+      const auto rows = RandomRows<float>(shape, count, 0.1, true, rng);
+      constexpr std::size_t kStride = 10;
+      std::vector<float> apart((count - 1) * kStride + 7, 1e9f);  // It ends with the last row's last column.
+      for (std::size_t i = 0; i < rows.size(); ++i) apart[i / 7 * kStride + i % 7] = rows[i];
+      std::vector<double> got(count);
+      scorer.value()->Margins(Rows(apart.data(), count, kStride), got.data());
+      EXPECT_TRUE(SameBits(Margins(*reference.value(), forest, rows), got)) << count;
+    }
+  }
+}
+
+TEST_P(ScorerContract, ACategoricalColumnOfManySetsIsMadeInTheTimeOfTheirMembers) {
+  Forest forest{.columns = 1, .base_margin = {0.5}};
+  constexpr std::int32_t kSets = 150000;  // That meet nowhere: 2e10 steps, if each looked at all categories.
+  for (std::int32_t s = 0; s < kSets; ++s) {
+    forest.categories.push_back(7 * s);
+    AddStump(s % 1000, forest);
+  }
+  const auto reference = Scorer::Make(forest, ScorerKind::kScalar), scorer = Scorer::Make(forest, GetParam());
+  ASSERT_TRUE(scorer.ok()) << scorer.error().message;
+  std::vector<float> rows = {0, 7, 8, 7.5, -1, 7.0f * (kSets - 1), NAN, 7777};
+  EXPECT_TRUE(SameBits(Margins(*reference.value(), forest, rows), Margins(*scorer.value(), forest, rows)));
 }
 
 TEST_P(ScorerContract, MoreThan65536DifferentSplitsAreExact) {
@@ -175,6 +236,19 @@ TEST(BinnedMatrix, IsTheSameOnEveryInstructionSetAndSharedByForests) {
       }
     }
   }
+}
+
+TEST(Binning, RefusesAColumnOfMoreThanAMillionCategoriesInsteadOfSortingThemForEverySet) {
+  Forest forest{.columns = 1, .base_margin = {0}};
+  constexpr std::int32_t kSets = 20000;
+  for (std::int32_t s = 0; s < kSets; ++s) {
+    for (std::int32_t c = s; c < (s == 0 ? (1 << 22) + 1 : s + 1); ++c) forest.categories.push_back(c);
+    AddStump(2, forest);
+  }
+  const Forest* const one[] = {&forest};
+  const auto binning = Binning::Make(one);
+  ASSERT_FALSE(binning.ok());
+  EXPECT_EQ(binning.error().message, "column 0 has more than 2^20 categories");
 }
 
 TEST(Binning, RefusesForestsOfDifferentMakers) {
