@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <map>
+#include <unordered_map>
 
 namespace gfr {
 namespace {
@@ -146,12 +147,13 @@ class Compiler {
       terms += key.terms.size();
     }
     const unsigned width = categorical ? BlockWidth(keys, terms, column.cuts) : 1;
-    // By block and its terms' bits: a plane.
-    std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> combined;
+    // By block and, below it, its terms' bits: a plane.
+    std::unordered_map<std::uint64_t, std::uint32_t> combined;
+    const auto which = [](std::uint32_t block, std::uint32_t bits) { return std::uint64_t{block} << 32 | bits; };
     const auto plane = [&](std::uint32_t block, std::uint32_t bits) {
       return std::has_single_bit(bits)
                  ? column.first_plane + block * width + static_cast<std::uint32_t>(std::countr_zero(bits))
-                 : combined.at({block, bits});
+                 : combined.at(which(block, bits));
     };
     const auto add = [&](const std::vector<std::uint32_t>& planes, std::uint32_t flags) {
       const auto begin = static_cast<std::uint32_t>(program_.terms.size());
@@ -170,12 +172,16 @@ class Compiler {
     for (const auto& [key, at] : derived) {
       if (key.is_or_missing()) continue;
       for_each_block(key, [&](std::uint32_t block, std::uint32_t bits) {
-        for (; !std::has_single_bit(bits); bits &= bits - 1) combined[{block, bits}] = 0;
+        while (!std::has_single_bit(bits) && combined.try_emplace(which(block, bits)).second) bits &= bits - 1;
       });
     }
-    for (auto& [which, at] : combined) {  // What it is made of comes before it.
-      const auto [block, bits] = which;
-      at = column.first_derived + add({plane(block, bits & (bits - 1)), plane(block, bits & -bits)}, 0);
+    std::vector<std::uint64_t> rising;  // What one is made of comes before it.
+    rising.reserve(combined.size());
+    for (const auto& [one, at] : combined) rising.push_back(one);
+    std::ranges::sort(rising);
+    for (const std::uint64_t one : rising) {
+      const auto block = static_cast<std::uint32_t>(one >> 32), bits = static_cast<std::uint32_t>(one);
+      combined[one] = column.first_derived + add({plane(block, bits & (bits - 1)), plane(block, bits & -bits)}, 0);
     }
     struct Wanted {
       std::vector<std::uint32_t> planes;
