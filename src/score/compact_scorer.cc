@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "score/aligned_bytes.h"
-#include "score/row_keys.h"
+#include "score/row_ordinals.h"
 
 namespace gfr {
 namespace {
@@ -14,45 +14,45 @@ namespace {
 constexpr std::size_t kTogether = 8;  // Trees walked side by side, so that their loads overlap.
 constexpr int kMaxPerfectDepth = 8;
 
-// T: of margins, and of the comparisons: float for XGBoost, double for LightGBM. Index: numbers a row's keys.
+// T: of margins, and of the comparisons: float for XGBoost, double for LightGBM. Index: numbers a row's ordinals.
 template <typename T, typename Index>
 class CompactScorer final : public Scorer {
  public:
-  using Key = typename RowKeys<T>::Key;
-  using Split = typename RowKeys<T>::Split;
+  using Ordinal = typename RowOrdinals<T>::Ordinal;
+  using Split = typename RowOrdinals<T>::Split;
 
-  CompactScorer(const Forest& forest, RowKeys<T> row_keys, const std::vector<Split>& splits)
+  CompactScorer(const Forest& forest, RowOrdinals<T> row_ordinals, const std::vector<Split>& splits)
       : classes_(static_cast<std::size_t>(forest.classes)),
         base_margin_(forest.base_margin.begin(), forest.base_margin.end()),
         tree_class_(forest.tree_class.begin(), forest.tree_class.end()),
-        row_keys_(std::move(row_keys)) {
+        row_ordinals_(std::move(row_ordinals)) {
     for (std::size_t t = 0; t < forest.trees(); t += kTogether) AddGroup(forest, splits, t);
   }
 
   void Margins(const Rows& rows, MarginsOut out) const noexcept override {
     static thread_local AlignedBytes scratch;
     static thread_local std::vector<T> sums;
-    auto* keys = reinterpret_cast<Key*>(scratch.Reserve(row_keys_.padded() * sizeof(Key)));
+    auto* ordinals = reinterpret_cast<Ordinal*>(scratch.Reserve(row_ordinals_.padded() * sizeof(Ordinal)));
     for (std::size_t r = 0; r < rows.count; ++r) {
       if (rows.f32)
-        row_keys_.Fill(rows.f32 + r * rows.stride, keys);
+        row_ordinals_.Fill(rows.f32 + r * rows.stride, ordinals);
       else
-        row_keys_.Fill(rows.f64 + r * rows.stride, keys);
+        row_ordinals_.Fill(rows.f64 + r * rows.stride, ordinals);
       if (classes_ == 1) {
         T sum = base_margin_[0];
-        ForEachLeaf(keys, [&](std::size_t, T leaf) { sum += leaf; });
+        ForEachLeaf(ordinals, [&](std::size_t, T leaf) { sum += leaf; });
         out.Set(r, static_cast<double>(sum));
       } else {
         sums.assign(base_margin_.begin(), base_margin_.end());
-        ForEachLeaf(keys, [&](std::size_t tree, T leaf) { sums[tree_class_[tree]] += leaf; });
+        ForEachLeaf(ordinals, [&](std::size_t tree, T leaf) { sums[tree_class_[tree]] += leaf; });
         for (std::size_t k = 0; k < classes_; ++k) out.Set(r * classes_ + k, static_cast<double>(sums[k]));
       }
     }
   }
   ScorerKind kind() const override { return ScorerKind::kCompact; }
   std::size_t memory_bytes() const override {
-    return row_keys_.memory_bytes() + tree_class_.size() * 4 + groups_.size() * sizeof(Group) +
-           heap_cuts_.size() * sizeof(Key) + heap_keys_.size() * sizeof(Index) + nodes_.size() * sizeof(Node) +
+    return row_ordinals_.memory_bytes() + tree_class_.size() * 4 + groups_.size() * sizeof(Group) +
+           heap_cuts_.size() * sizeof(Ordinal) + heap_ordinals_.size() * sizeof(Index) + nodes_.size() * sizeof(Node) +
            leaves_.size() * sizeof(T);
   }
 
@@ -67,8 +67,8 @@ class CompactScorer final : public Scorer {
     std::array<std::uint32_t, kTogether> root{};
   };
   struct Node {
-    Key cut;
-    std::uint32_t key, children;  // The right child, the left follows it. A leaf is its own child.
+    Ordinal cut;
+    std::uint32_t ordinal, children;  // The right child, the left follows it. A leaf is its own child.
   };
   struct Item {  // Of a walk over a tree, parents first.
     std::int32_t node;
@@ -105,7 +105,7 @@ class CompactScorer final : public Scorer {
       group.heaps = heap_cuts_.size();
       const std::size_t size = kTogether << group.depth;
       heap_cuts_.resize(group.heaps + size);
-      heap_keys_.resize(group.heaps + size);
+      heap_ordinals_.resize(group.heaps + size);
       leaves_.resize(group.leaves + size);
       for (std::size_t k = 0; k < trees; ++k)
         ForEachNode(forest, forest.root[first + k], [&](const Item& item, std::size_t i, bool leaf, std::size_t) {
@@ -115,7 +115,7 @@ class CompactScorer final : public Scorer {
             leaves_[group.leaves + tree + last] = static_cast<T>(forest.value[i]);
           } else {
             heap_cuts_[group.heaps + tree + item.heap] = splits[i].cut;
-            heap_keys_[group.heaps + tree + item.heap] = static_cast<Index>(splits[i].key);
+            heap_ordinals_[group.heaps + tree + item.heap] = static_cast<Index>(splits[i].ordinal);
           }
         });
     } else {
@@ -125,7 +125,7 @@ class CompactScorer final : public Scorer {
         const std::size_t base = nodes_.size();
         ForEachNode(forest, forest.root[first + k], [&](const Item&, std::size_t i, bool leaf, std::size_t seen) {
           const std::size_t children = leaf ? nodes_.size() : base + seen;
-          nodes_.push_back({splits[i].cut, splits[i].key, static_cast<std::uint32_t>(children)});
+          nodes_.push_back({splits[i].cut, splits[i].ordinal, static_cast<std::uint32_t>(children)});
           node_leaves_.push_back(static_cast<T>(leaf ? forest.value[i] : 0));
         });
       }
@@ -133,47 +133,48 @@ class CompactScorer final : public Scorer {
     groups_.push_back(group);
   }
 
-  // 2 at + (key < cut).
-  static inline std::size_t Child(std::size_t at, const Key& key, const Key& cut) {
+  // 2 at + (ordinal < cut).
+  static inline std::size_t Child(std::size_t at, const Ordinal& ordinal, const Ordinal& cut) {
 #if defined(__x86_64__)  // The borrow of the comparison is the carry of the addition, which compilers do not find.
-    if constexpr (sizeof(Key) == 4)
-      __asm__("cmpl %2, %1\n\tadcq %0, %0" : "+r"(at) : "r"(key), "m"(cut) : "cc");
+    if constexpr (sizeof(Ordinal) == 4)
+      __asm__("cmpl %2, %1\n\tadcq %0, %0" : "+r"(at) : "r"(ordinal), "m"(cut) : "cc");
     else
-      __asm__("cmpq %2, %1\n\tadcq %0, %0" : "+r"(at) : "r"(key), "m"(cut) : "cc");
+      __asm__("cmpq %2, %1\n\tadcq %0, %0" : "+r"(at) : "r"(ordinal), "m"(cut) : "cc");
     return at;
 #else
-    return at + at + (key < cut);
+    return at + at + (ordinal < cut);
 #endif
   }
   // The heap walk; `depth` is a constant, so that the trees' heaps are at constant distances.
   template <int depth>
-  static void WalkHeaps(const Key* cuts, const Index* heap_keys, const T* leaves, const Key* keys, T* leaf) {
+  static void WalkHeaps(const Ordinal* cuts, const Index* heap_ordinals, const T* leaves, const Ordinal* ordinals,
+                        T* leaf) {
     std::size_t at[kTogether];
     for (std::size_t& a : at) a = 1;
     for (int level = 0; level < depth; ++level) {
 #pragma GCC unroll 8
       for (std::size_t k = 0; k < kTogether; ++k) {
         const std::size_t h = (k << depth) + at[k];
-        at[k] = Child(at[k], keys[heap_keys[h]], cuts[h]);
+        at[k] = Child(at[k], ordinals[heap_ordinals[h]], cuts[h]);
       }
     }
 #pragma GCC unroll 8
     for (std::size_t k = 0; k < kTogether; ++k) leaf[k] = leaves[(k << depth) + at[k] - (std::size_t{1} << depth)];
   }
-  void WalkPerfect(const Group& group, const Key* keys, T* leaf) const {
+  void WalkPerfect(const Group& group, const Ordinal* ordinals, T* leaf) const {
     constexpr auto kWalks = []<int... depth>(std::integer_sequence<int, depth...>) {
       return std::array{&WalkHeaps<depth>...};
     }(std::make_integer_sequence<int, kMaxPerfectDepth + 1>());
-    kWalks[static_cast<std::size_t>(group.depth)](heap_cuts_.data() + group.heaps, heap_keys_.data() + group.heaps,
-                                                  leaves_.data() + group.leaves, keys, leaf);
+    kWalks[static_cast<std::size_t>(group.depth)](heap_cuts_.data() + group.heaps, heap_ordinals_.data() + group.heaps,
+                                                  leaves_.data() + group.leaves, ordinals, leaf);
   }
-  void WalkNodes(const Group& group, const Key* keys, T* leaf) const {
+  void WalkNodes(const Group& group, const Ordinal* ordinals, T* leaf) const {
     std::array<std::uint32_t, kTogether> at = group.root;
     for (int level = 0; level < group.depth; ++level) {
 #pragma GCC unroll 8
       for (std::size_t k = 0; k < kTogether; ++k) {
         const Node& node = nodes_[at[k]];
-        at[k] = node.children + (keys[node.key] < node.cut);
+        at[k] = node.children + (ordinals[node.ordinal] < node.cut);
       }
     }
     for (std::size_t k = 0; k < kTogether; ++k) leaf[k] = node_leaves_[at[k]];
@@ -181,15 +182,15 @@ class CompactScorer final : public Scorer {
 
   // Calls with each tree's number and leaf, in their order.
   template <typename Add>
-  void ForEachLeaf(const Key* keys, const Add& add) const {
+  void ForEachLeaf(const Ordinal* ordinals, const Add& add) const {
     const std::size_t trees = tree_class_.size();
     std::size_t tree = 0;
     for (const Group& group : groups_) {
       T leaf[kTogether];
       if (group.perfect)
-        WalkPerfect(group, keys, leaf);
+        WalkPerfect(group, ordinals, leaf);
       else
-        WalkNodes(group, keys, leaf);
+        WalkNodes(group, ordinals, leaf);
       for (std::size_t k = 0; k < std::min(kTogether, trees - tree); ++k) add(tree + k, leaf[k]);
       tree += kTogether;
     }
@@ -198,10 +199,10 @@ class CompactScorer final : public Scorer {
   std::size_t classes_;
   std::vector<T> base_margin_;
   std::vector<std::uint32_t> tree_class_;
-  RowKeys<T> row_keys_;
+  RowOrdinals<T> row_ordinals_;
   std::vector<Group> groups_;
-  std::vector<Key> heap_cuts_;
-  std::vector<Index> heap_keys_;
+  std::vector<Ordinal> heap_cuts_;
+  std::vector<Index> heap_ordinals_;
   std::vector<T> leaves_;  // Of the heaps.
   std::vector<Node> nodes_;
   std::vector<T> node_leaves_;  // One a node.
@@ -209,11 +210,11 @@ class CompactScorer final : public Scorer {
 
 template <typename T>
 std::unique_ptr<Scorer> Make(const Forest& forest) {
-  std::vector<typename RowKeys<T>::Split> splits;
-  RowKeys<T> row_keys(forest, splits);
-  if (row_keys.count() <= 65536)
-    return std::make_unique<CompactScorer<T, std::uint16_t>>(forest, std::move(row_keys), splits);
-  return std::make_unique<CompactScorer<T, std::uint32_t>>(forest, std::move(row_keys), splits);
+  std::vector<typename RowOrdinals<T>::Split> splits;
+  RowOrdinals<T> row_ordinals(forest, splits);
+  if (row_ordinals.count() <= 65536)
+    return std::make_unique<CompactScorer<T, std::uint16_t>>(forest, std::move(row_ordinals), splits);
+  return std::make_unique<CompactScorer<T, std::uint32_t>>(forest, std::move(row_ordinals), splits);
 }
 
 }  // namespace
@@ -233,7 +234,7 @@ double CompactCost(const Forest& forest) {
       const auto i = static_cast<std::size_t>(node);
       deepest = std::max(deepest, depth);
       if (forest.feature[i] < 0) continue;
-      cost += forest.category_set[i] >= 0 ? 0.15 : 0;  // Each set's key is copied.
+      cost += forest.category_set[i] >= 0 ? 0.15 : 0;  // Each set's ordinal is copied.
       stack.insert(stack.end(), {{forest.left[i], depth + 1}, {forest.right[i], depth + 1}});
     }
     cost += 1 + 1.1 * deepest;

@@ -1,5 +1,5 @@
 // The forest for a row or a few: eight trees walked at a time so that their loads overlap, one unsigned comparison a
-// step (row_keys.h); leaves are added in tree order.
+// step (row_ordinals.h); leaves are added in tree order.
 #pragma once
 
 #include "score/scorer.h"

@@ -1,4 +1,4 @@
-#include "score/row_keys.h"
+#include "score/row_ordinals.h"
 
 #include <algorithm>
 #include <array>
@@ -24,31 +24,33 @@ inline T Read(Value value) {
   return v;
 }
 
-// Keys of infinities are neither 0 nor the greatest; NaN has none.
+// Ordinals of infinities are neither 0 nor the greatest; NaN has none.
 template <typename T>
-inline typename RowKeys<T>::Key KeyOf(T value) {
-  using Key = typename RowKeys<T>::Key;
-  constexpr int kSign = 8 * sizeof(Key) - 1;
-  const auto bits = std::bit_cast<Key>(value + T{0});            // No -0.0.
-  return bits ^ ((Key{0} - (bits >> kSign)) | Key{1} << kSign);  // All bits turned where negative, else the sign.
+inline typename RowOrdinals<T>::Ordinal OrdinalOf(T value) {
+  using Ordinal = typename RowOrdinals<T>::Ordinal;
+  constexpr int kSign = 8 * sizeof(Ordinal) - 1;
+  const auto bits = std::bit_cast<Ordinal>(value + T{0});  // No -0.0.
+  return bits ^
+         ((Ordinal{0} - (bits >> kSign)) | Ordinal{1} << kSign);  // All bits turned where negative, else the sign.
 }
 
-// The keys of four sets, by their bits.
-template <typename Key>
-constexpr std::array<std::array<Key, 4>, 16> kKeysOfBits = [] {
-  std::array<std::array<Key, 4>, 16> keys{};
+// The ordinals of four sets, by their bits.
+template <typename Ordinal>
+constexpr std::array<std::array<Ordinal, 4>, 16> kOrdinalsOfBits = [] {
+  std::array<std::array<Ordinal, 4>, 16> ordinals{};
   for (unsigned bits = 0; bits < 16; ++bits) {
-    for (unsigned s = 0; s < 4; ++s) keys[bits][s] = bits >> s & 1;
+    for (unsigned s = 0; s < 4; ++s) ordinals[bits][s] = bits >> s & 1;
   }
-  return keys;
+  return ordinals;
 }();
 
 }  // namespace
 
 template <typename T>
-class RowKeys<T>::Builder {
+class RowOrdinals<T>::Builder {
  public:
-  Builder(const Forest& forest, std::vector<Split>& splits, RowKeys& to) : forest_(forest), splits_(splits), to_(to) {}
+  Builder(const Forest& forest, std::vector<Split>& splits, RowOrdinals& to)
+      : forest_(forest), splits_(splits), to_(to) {}
 
   void Build() {
     splits_.assign(forest_.feature.size(), {});
@@ -76,7 +78,7 @@ class RowKeys<T>::Builder {
       const auto place = std::ranges::lower_bound(to_.features_, static_cast<std::uint32_t>(forest_.feature[i])) -
                          to_.features_.begin();
       splits_[i] = {static_cast<std::uint32_t>(first[WayOf(i)] + static_cast<std::size_t>(place)),
-                    KeyOf(static_cast<T>(forest_.value[i])) + (forest_.maker == Forest::Maker::kLightgbm)};
+                    OrdinalOf(static_cast<T>(forest_.value[i])) + (forest_.maker == Forest::Maker::kLightgbm)};
     }
     for (auto& [feature, nodes] : categorical) AddSets(feature, nodes);
   }
@@ -154,35 +156,35 @@ class RowKeys<T>::Builder {
 
   const Forest& forest_;
   std::vector<Split>& splits_;
-  RowKeys& to_;
+  RowOrdinals& to_;
 };
 
 template <typename T>
-RowKeys<T>::RowKeys(const Forest& forest, std::vector<Split>& splits) {
+RowOrdinals<T>::RowOrdinals(const Forest& forest, std::vector<Split>& splits) {
   Builder(forest, splits, *this).Build();
 }
 
 template <typename T>
-std::size_t RowKeys<T>::memory_bytes() const {
+std::size_t RowOrdinals<T>::memory_bytes() const {
   return features_.size() * 4 + sets_.size() * sizeof(SetRun) + categories_.size() * 4 + set_bits_.size();
 }
 
 template <typename T>
 template <std::size_t kWay>
-inline void RowKeys<T>::FillWay(const T* values, Key*& keys) const {
+inline void RowOrdinals<T>::FillWay(const T* values, Ordinal*& ordinals) const {
   if (!ways_[kWay]) return;
   const std::size_t n = features_.size();
   for (std::size_t f = 0; f < n; ++f) {
     const T value = values[f];
     // All bits where it is missing.
-    const Key missing = Key{0} - static_cast<Key>((value != value) | (kWay & kZeroMissing && value == 0));
-    keys[f] = kWay & kMissingLeft ? KeyOf(value) & ~missing : KeyOf(value) | missing;
+    const Ordinal missing = Ordinal{0} - static_cast<Ordinal>((value != value) | (kWay & kZeroMissing && value == 0));
+    ordinals[f] = kWay & kMissingLeft ? OrdinalOf(value) & ~missing : OrdinalOf(value) | missing;
   }
-  keys += n;
+  ordinals += n;
 }
 
 template <typename T>
-void RowKeys<T>::FillSets(const SetRun& run, T value, Key* keys) const {
+void RowOrdinals<T>::FillSets(const SetRun& run, T value, Ordinal* ordinals) const {
   constexpr auto kMaker = std::is_same_v<T, float> ? Forest::Maker::kXgboost : Forest::Maker::kLightgbm;
   std::size_t rank = run.listed + 1;  // Missing.
   if (value == value) {
@@ -192,38 +194,38 @@ void RowKeys<T>::FillSets(const SetRun& run, T value, Key* keys) const {
     rank = found == end || *found != category ? 0 : static_cast<std::size_t>(found - begin) + 1;
   }
   const std::uint8_t* bits = set_bits_.data() + run.bits + rank * run.rank_bytes;
-  for (std::size_t b = 0; b < run.rank_bytes; ++b, keys += 8) {
-    std::memcpy(keys, kKeysOfBits<Key>[bits[b] % 16].data(), 4 * sizeof(Key));
-    std::memcpy(keys + 4, kKeysOfBits<Key>[bits[b] / 16].data(), 4 * sizeof(Key));
+  for (std::size_t b = 0; b < run.rank_bytes; ++b, ordinals += 8) {
+    std::memcpy(ordinals, kOrdinalsOfBits<Ordinal>[bits[b] % 16].data(), 4 * sizeof(Ordinal));
+    std::memcpy(ordinals + 4, kOrdinalsOfBits<Ordinal>[bits[b] / 16].data(), 4 * sizeof(Ordinal));
   }
 }
 
 template <typename T>
 template <typename Value>
-void RowKeys<T>::Fill(const Value* row, Key* keys) const {
+void RowOrdinals<T>::Fill(const Value* row, Ordinal* ordinals) const {
   const T* values = nullptr;
   if constexpr (std::is_same_v<T, float> && std::is_same_v<Value, float>) {
     if (all_features_) values = row;
   }
   if (!values) {
-    T* gathered = reinterpret_cast<T*>(keys + count_ + 8);
+    T* gathered = reinterpret_cast<T*>(ordinals + count_ + 8);
     for (std::size_t f = 0; f < features_.size(); ++f) gathered[f] = Read<T>(row[features_[f]]);
     values = gathered;
   }
-  Key* next = keys;
+  Ordinal* next = ordinals;
   FillWay<0>(values, next);
   FillWay<1>(values, next);
   FillWay<2>(values, next);
   FillWay<3>(values, next);
   // Rising: what is written past the end of a run is overwritten by the next.
-  for (const SetRun& run : sets_) FillSets(run, Read<T>(row[run.feature]), keys + run.first);
+  for (const SetRun& run : sets_) FillSets(run, Read<T>(row[run.feature]), ordinals + run.first);
 }
 
-template class RowKeys<float>;
-template class RowKeys<double>;
-template void RowKeys<float>::Fill(const float*, std::uint32_t*) const;
-template void RowKeys<float>::Fill(const double*, std::uint32_t*) const;
-template void RowKeys<double>::Fill(const float*, std::uint64_t*) const;
-template void RowKeys<double>::Fill(const double*, std::uint64_t*) const;
+template class RowOrdinals<float>;
+template class RowOrdinals<double>;
+template void RowOrdinals<float>::Fill(const float*, std::uint32_t*) const;
+template void RowOrdinals<float>::Fill(const double*, std::uint32_t*) const;
+template void RowOrdinals<double>::Fill(const float*, std::uint64_t*) const;
+template void RowOrdinals<double>::Fill(const double*, std::uint64_t*) const;
 
 }  // namespace gfr
