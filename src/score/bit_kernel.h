@@ -105,6 +105,7 @@ static constexpr std::size_t LevelOffset(unsigned level) {
 // the last two levels' searches its pivots {the last one's when not up, the one before, the last one's when up, none}.
 static constexpr unsigned kMinPairedLevels = 7, kMaxPairedLevels = 8;
 
+static constexpr int kMaxPerfectBits = 8;  // Of a perfect tree: its depth.
 static constexpr std::size_t kMaxMergeBits = 16, kMergeStack = 20;
 
 [[maybe_unused]] static inline std::size_t ScratchBytes(const KernelForest& forest, std::size_t width) {

@@ -63,31 +63,13 @@ struct RowOps {
     else
       V::template AddPlain<Leaf>(reinterpret_cast<const Leaf*>(leaves), bytes, vectors, sums);
   }
-  template <typename Leaf>
+  template <int D, typename Leaf>
   static GFR_INLINE void AnyPerfect(const KernelForest& forest, const KernelTree& tree, const std::uint8_t* planes,
                                     unsigned vectors, Leaf* sums) {
-    const std::uint32_t* offsets = forest.offsets + tree.begin;
-    const std::uint8_t* leaves = forest.leaves + tree.leaf;
-    switch (tree.bits) {
-      case 1:
-        return Perfect<1, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
-      case 2:
-        return Perfect<2, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
-      case 3:
-        return Perfect<3, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
-      case 4:
-        return Perfect<4, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
-      case 5:
-        return Perfect<5, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
-      case 6:
-        return Perfect<6, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
-      case 7:
-        return Perfect<7, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
-      case 8:
-        return Perfect<8, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
-      default:
-        return Perfect<0, Leaf>(planes, offsets, leaves, tree.byte_table, vectors, sums);
-    }
+    if (D == kMaxPerfectBits || tree.bits == D)
+      Perfect<D, Leaf>(planes, forest.offsets + tree.begin, forest.leaves + tree.leaf, tree.byte_table, vectors, sums);
+    else if constexpr (D < kMaxPerfectBits)
+      AnyPerfect<D + 1, Leaf>(forest, tree, planes, vectors, sums);
   }
   // From the leaves up, on a stack of codes; big side first.
   static void Merge(const std::uint8_t* planes, const KernelMerge* merge, const KernelMerge* end, std::uint8_t* stack,
@@ -252,7 +234,7 @@ struct RowOps {
         continue;
       }
       if (tree.kind == KernelTree::kPerfect) {
-        AnyPerfect(forest, tree, planes, vectors, sum);
+        AnyPerfect<0, Leaf>(forest, tree, planes, vectors, sum);
         continue;
       }
       T code[kMaxMergeBits];

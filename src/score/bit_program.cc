@@ -11,7 +11,6 @@ namespace gfr {
 namespace {
 
 constexpr std::size_t kMaxPlanes = std::size_t{1} << 20;
-constexpr int kMaxPerfectDepth = 8;
 constexpr std::size_t kMergeCost = 6;  // Of a merge, in splits of a perfect tree.
 
 class Compiler {
@@ -259,7 +258,7 @@ class Compiler {
       shape.bits = static_cast<std::uint8_t>(std::bit_width(shape.space - 1));
       merge_cost += kMergeCost + shape.bits;
     }
-    if (deepest <= kMaxPerfectDepth &&
+    if (deepest <= kMaxPerfectBits &&
         (!can_merge || std::size_t{1} << deepest <= std::max<std::size_t>(merge_cost, 16)))
       AddPerfect(root, deepest, tree_class);
     else if (can_merge)
