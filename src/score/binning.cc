@@ -59,15 +59,10 @@ Error TooManyCuts(const Binning::Column& column) {
                                              (column.categorical ? "categories" : "cut points")};
 }
 
-std::uint32_t RankOfCategory(const Binning::Column& column, std::int32_t category) {
-  if (!column.rank_of.empty()) {
-    const auto at = static_cast<std::uint32_t>(category);  // -1 becomes the greatest.
-    return at < column.rank_of.size() ? column.rank_of[at] : 0;
-  }
-  const auto found = std::ranges::lower_bound(column.categories, category);
-  return found == column.categories.end() || *found != category
-             ? 0
-             : static_cast<std::uint32_t>(found - column.categories.begin()) + 1;
+std::uint32_t RankIn(const Binning::Column& column, std::int32_t category) {
+  if (column.rank_of.empty()) return RankOfCategory(column.categories, category);
+  const auto at = static_cast<std::uint32_t>(category);  // -1 becomes the greatest.
+  return at < column.rank_of.size() ? column.rank_of[at] : 0;
 }
 
 }  // namespace
@@ -75,6 +70,11 @@ std::uint32_t RankOfCategory(const Binning::Column& column, std::int32_t categor
 std::int32_t CategoryOf(Forest::Maker maker, double value) {
   if (maker == Forest::Maker::kXgboost) return value >= 0 && value < 16777216 ? static_cast<std::int32_t>(value) : -1;
   return value > -1 && value < 2147483648.0 ? static_cast<std::int32_t>(value) : -1;
+}
+
+std::uint32_t RankOfCategory(std::span<const std::int32_t> listed, std::int32_t category) {
+  const auto found = std::ranges::lower_bound(listed, category);
+  return found == listed.end() || *found != category ? 0 : static_cast<std::uint32_t>(found - listed.begin()) + 1;
 }
 
 Result<std::shared_ptr<const Binning>> Binning::Make(std::span<const Forest* const> forests) {
@@ -265,8 +265,8 @@ void BinnedMatrix::RankColumn(const Binning::Column& column, const T* values, st
       rank[i] = none;
     } else if (column.categorical) {
       // XGBoost reads doubles to floats first.
-      rank[i] = RankOfCategory(
-          column, CategoryOf(binning_->maker(), lightgbm ? v : static_cast<double>(static_cast<float>(v))));
+      rank[i] =
+          RankIn(column, CategoryOf(binning_->maker(), lightgbm ? v : static_cast<double>(static_cast<float>(v))));
     } else {
       if (std::fabs(v) <= kLightgbmZero) v = 0;
       rank[i] = static_cast<std::uint32_t>(std::ranges::upper_bound(column.cuts, v) - column.cuts.begin());

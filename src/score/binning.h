@@ -65,6 +65,8 @@ class Binning {
 inline constexpr double kLightgbmZero = 1e-35f;
 // What a maker reads a category of; -1: none that a set can list. REQUIRES: not NaN.
 std::int32_t CategoryOf(Forest::Maker maker, double value);
+// Its place among those that a split lists, which rise, from 1; 0: it is none of them.
+std::uint32_t RankOfCategory(std::span<const std::int32_t> listed, std::int32_t category);
 
 class BinnedMatrix {
  public:

@@ -146,8 +146,7 @@ class RowOrdinals<T>::Builder {
       const auto flip = [&](std::size_t rank) {
         to_.set_bits_[run.bits + rank * run.rank_bytes + s / 8] ^= static_cast<std::uint8_t>(1u << (s % 8));
       };
-      for (const std::int32_t member : SetOf(sets[s]))
-        flip(static_cast<std::size_t>(std::ranges::lower_bound(listed, member) - listed.begin()) + 1);
+      for (const std::int32_t member : SetOf(sets[s])) flip(RankOfCategory(listed, member));
       if (SetTakesMissing(sets[s])) flip(missing);
     }
     to_.count_ += sets.size();
@@ -188,10 +187,8 @@ void RowOrdinals<T>::FillSets(const SetRun& run, T value, Ordinal* ordinals) con
   constexpr auto kMaker = std::is_same_v<T, float> ? Forest::Maker::kXgboost : Forest::Maker::kLightgbm;
   std::size_t rank = run.listed + 1;  // Missing.
   if (value == value) {
-    const std::int32_t category = CategoryOf(kMaker, static_cast<double>(value));
-    const auto begin = categories_.begin() + static_cast<std::ptrdiff_t>(run.begin);
-    const auto end = begin + static_cast<std::ptrdiff_t>(run.listed), found = std::lower_bound(begin, end, category);
-    rank = found == end || *found != category ? 0 : static_cast<std::size_t>(found - begin) + 1;
+    const std::span listed(categories_.data() + run.begin, run.listed);
+    rank = RankOfCategory(listed, CategoryOf(kMaker, static_cast<double>(value)));
   }
   const std::uint8_t* bits = set_bits_.data() + run.bits + rank * run.rank_bytes;
   for (std::size_t b = 0; b < run.rank_bytes; ++b, ordinals += 8) {
