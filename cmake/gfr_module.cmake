@@ -1,11 +1,12 @@
-# gfr_module(NAME [DEPENDS module...] [LINKS library...] [OPTIONS flag...])
+# gfr_module(NAME [DEPENDS module...] [TEST_DEPENDS module...] [LINKS library...] [OPTIONS flag...])
 #
 # Makes the static library gfr_NAME of src/NAME/*.cc, the test program gfr_NAME_test of its *_test.cc (each test a CTest) and one
 # NAME_bench of its *_bench.cc (run by CTest in a tiny mode, so that none rots), and of each X_fuzz.cc the program X_fuzz: with GFR_FUZZ
-# (clang) a libFuzzer, else CTest replays tests/corpus/X through it. DEPENDS are the only modules that it may include.
+# (clang) a libFuzzer, else CTest replays tests/corpus/X through it. DEPENDS are the only modules that it may include;
+# its tests, benchmarks and fuzz targets may include TEST_DEPENDS too.
 include(GoogleTest)
 function(gfr_module name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LINKS;OPTIONS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;TEST_DEPENDS;LINKS;OPTIONS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
   set(tests ${sources})
@@ -45,7 +46,8 @@ function(gfr_module name)
   endforeach()
   if(tests)
     add_executable(gfr_${name}_test ${tests})
-    target_link_libraries(gfr_${name}_test PRIVATE gfr_${name} GTest::gmock GTest::gtest_main)
+    list(TRANSFORM ARG_TEST_DEPENDS PREPEND gfr_ OUTPUT_VARIABLE test_depends)
+    target_link_libraries(gfr_${name}_test PRIVATE gfr_${name} ${test_depends} GTest::gmock GTest::gtest_main)
     target_compile_options(gfr_${name}_test PRIVATE -O1 ${ARG_OPTIONS})
     target_compile_definitions(gfr_${name}_test PRIVATE GFR_PYTHON="${Python_EXECUTABLE}" GFR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     gtest_discover_tests(gfr_${name}_test TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)

@@ -1,5 +1,5 @@
 // doctor: what is wrong with the events, and what to do about it.
-#include "monitor/doctor.h"
+#include "doctor/doctor.h"
 
 #include <fmt/format.h>
 

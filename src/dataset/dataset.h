@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/file_system.h"
-#include "store/online_store.h"
+#include "state/online_store.h"
 
 namespace gfr {
 

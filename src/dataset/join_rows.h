@@ -12,7 +12,7 @@
 
 #include "base/file_system.h"
 #include "base/row_source.h"
-#include "store/online_store.h"
+#include "state/online_store.h"
 
 namespace gfr {
 

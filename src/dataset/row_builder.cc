@@ -5,8 +5,8 @@
 
 #include "base/time.h"
 #include "dataset/left_out.h"
+#include "event/alias.h"
 #include "log/event_log.h"
-#include "store/alias.h"
 
 namespace gfr {
 namespace {

@@ -5,11 +5,11 @@
 #include <utility>
 #include <vector>
 
-#include "evaluate/binary_metrics.h"
-#include "evaluate/grouped_metrics.h"
-#include "evaluate/off_policy.h"
-#include "evaluate/position_bias.h"
-#include "evaluate/ranking_metrics.h"
+#include "metric/binary_metrics.h"
+#include "metric/grouped_metrics.h"
+#include "metric/off_policy.h"
+#include "metric/position_bias.h"
+#include "metric/ranking_metrics.h"
 
 namespace gfr {
 

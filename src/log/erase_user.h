@@ -26,10 +26,6 @@
 
 namespace gfr {
 
-inline constexpr char kResidueSource[] = "gfr", kResidueIdPrefix[] = "erased/";
-inline constexpr char kResidueLastItem[] = "gfr.last_item";  // Context: the item that the session had touched last.
-inline bool IsResidue(const Event& e) { return e.source == kResidueSource && e.id.starts_with(kResidueIdPrefix); }
-
 // Which records go: those of a key at an offset below its own.
 class Erasure {
  public:

@@ -5,6 +5,7 @@
 
 #include "base/fault_file_system.h"
 #include "base/rng.h"
+#include "event/anonymised_record.h"
 #include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "log/segment.h"
@@ -42,8 +43,8 @@ std::vector<LogRecord> ReadLog(FileSystem& fs) {
 }
 
 Event ResidueOf(const LogRecord& r) {
-  return {.id = kResidueIdPrefix + std::to_string(r.offset),
-          .source = kResidueSource,
+  return {.id = kAnonymisedIdPrefix + std::to_string(r.offset),
+          .source = kAnonymisedSource,
           .type = r.event.type,
           .time_ms = r.event.time_ms};
 }
@@ -92,7 +93,7 @@ TEST(EraseUser, ReplacesThePersonsRecordsAndNoOthersAndKeepsEveryPlace) {
     EXPECT_EQ(after[i].offset, before[i].offset);
     EXPECT_EQ(after[i].arrival_ms, before[i].arrival_ms);
     const bool theirs = before[i].event.user_id == "visitor-1" || before[i].event.user_id == "login-1";
-    EXPECT_EQ(IsResidue(after[i].event), theirs) << i;
+    EXPECT_EQ(IsAnonymised(after[i].event), theirs) << i;
     EXPECT_EQ(after[i].event.user_id, theirs ? "" : before[i].event.user_id);
     residues += theirs;
   }
@@ -181,7 +182,7 @@ TEST(EraseUser, AfterAFaultOrAPowerCutAnywhereEachRecordIsWholeOrErasedAndTheNex
       ASSERT_EQ(left.size(), original.size());
       for (std::size_t i = 0; i < left.size(); ++i) {
         EXPECT_EQ(left[i].offset, i);
-        EXPECT_TRUE(IsResidue(left[i].event) || left[i].event.id == original[i].event.id);
+        EXPECT_TRUE(IsAnonymised(left[i].event) || left[i].event.id == original[i].event.id);
       }
       ASSERT_TRUE(erase(fs).ok());
       const auto names = fs.List(kFolder);

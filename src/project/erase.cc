@@ -5,7 +5,7 @@
 #include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "log/seal.h"
-#include "store/residue.h"
+#include "state/anonymiser.h"
 #include "table/parquet_filter.h"
 
 namespace gfr {
@@ -104,7 +104,7 @@ Result<EraseReport> EraseUsers(const Project& project, const Clock& clock, const
     return {};
   };
   if (!options.dry_run) GFR_TRY(erased.Save(fs, project.erased_path()));
-  ResidueMaker residues(project.features(), now_ms);
+  Anonymiser residues(project.features(), now_ms);
   GFR_ASSIGN(report.log, EraseRecords(
                              fs, project.log_folder(), erasure, options.dry_run,
                              [&](const LogRecord& record) { return residues.Of(record); }, unseal));

@@ -8,16 +8,14 @@
 // probabilities at its place too. Thread safety: Rank from any thread, beside the store's writer.
 #pragma once
 
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "model/model.h"
-#include "rank/value_formula.h"
+#include "bound/bound_model.h"
+#include "feed/value_formula.h"
 #include "retrieve/channels.h"
-#include "score/scorer.h"
-#include "store/online_store.h"
+#include "state/online_store.h"
 
 namespace gfr {
 
@@ -54,26 +52,6 @@ struct Feed {
   std::vector<std::string> degraded;
   std::string model_name, model_version;
   Event event;  // The feed.request to log: items in the slate's order.
-};
-
-// A model made ready: its scorers, and its columns checked against the features in use.
-class BoundModel {
- public:
-  static Result<std::shared_ptr<const BoundModel>> Make(Model model, const FeatureSet& features);
-  const Model& model() const { return model_; }
-  // Calibrated probabilities of the objectives wanted, for rows x columns raw feature values, which are ranked against
-  // the cut points of all objectives once. The rows are all candidates of one request, of which a slate shows
-  // `slate_size` (softmax_link.h). `out` of an objective that the model does not have is left as it is.
-  struct Wanted {
-    std::string_view objective;
-    std::vector<float>* out;
-  };
-  void Predict(std::initializer_list<Wanted> wanted, const float* rows, std::size_t count,
-               std::size_t slate_size) const;
-
- private:
-  Model model_;
-  std::vector<std::unique_ptr<const Scorer>> scorers_;
 };
 
 // `reader` reads features of `store`, whose items are the candidates; `request.now_ms` is when.

@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 #include "base/file_system.h"
-#include "table/object_store.h"
+#include "object/object_store.h"
 
 namespace gfr {
 

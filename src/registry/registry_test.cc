@@ -8,7 +8,7 @@
 
 #include "base/test_folder.h"
 #include "base/time.h"
-#include "table/test_s3.h"
+#include "object/test_s3.h"
 
 namespace gfr {
 namespace {

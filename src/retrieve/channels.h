@@ -13,7 +13,7 @@
 
 #include "base/config.h"
 #include "base/rng.h"
-#include "store/online_store.h"
+#include "state/online_store.h"
 
 namespace gfr {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "store/online_store.h"
+#include "state/online_store.h"
 
 namespace gfr {
 

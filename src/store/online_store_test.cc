@@ -1,4 +1,4 @@
-#include "store/online_store.h"
+#include "state/online_store.h"
 
 #include <gtest/gtest.h>
 

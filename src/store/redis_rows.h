@@ -20,9 +20,9 @@
 #include <thread>
 #include <vector>
 
+#include "state/row_reader.h"
+#include "state/versioned_table.h"
 #include "store/redis_connection.h"
-#include "store/row_reader.h"
-#include "store/versioned_table.h"
 
 namespace gfr {
 

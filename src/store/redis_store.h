@@ -11,8 +11,8 @@
 #include <string>
 
 #include "base/clock.h"
+#include "state/online_store.h"
 #include "store/online_address.h"
-#include "store/online_store.h"
 #include "store/redis_rows.h"
 
 namespace gfr {

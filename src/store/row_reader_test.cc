@@ -1,5 +1,5 @@
 // The contract of RowReader, which every implementation keeps.
-#include "store/row_reader.h"
+#include "state/row_reader.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/file_system.h"
-#include "store/online_store.h"
+#include "state/online_store.h"
 
 namespace gfr {
 

@@ -1,97 +1,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <limits>
-#include <thread>
 
 #include "base/fault_file_system.h"
 #include "base/test_folder.h"
 #include "table/parquet_rows.h"
 #include "table/parquet_writer.h"
-#include "table/test_s3.h"
 
 namespace gfr {
 namespace {
-
-// What every ObjectStore promises.
-class ObjectStoreContract : public testing::TestWithParam<const char*> {
- protected:
-  void SetUp() override {
-    if (std::string(GetParam()) == "local") {
-      store = LocalObjectStore(PosixFileSystem(), folder / "store");
-      return;
-    }
-    if (!TestS3::Installed()) GTEST_SKIP() << "no S3 server here; `tools/setup --test-peers` installs one";
-    s3 = std::make_unique<TestS3>();
-    ASSERT_TRUE(s3->ready());
-    store = s3->Store("a/prefix");
-  }
-  const TestFolder folder;
-  std::unique_ptr<TestS3> s3;
-  std::shared_ptr<ObjectStore> store;
-};
-
-TEST_P(ObjectStoreContract, KeepsWhatIsPutUntilItIsRemoved) {
-  EXPECT_EQ(store->Get("a/b").error().code, ErrorCode::kNotFound);
-  EXPECT_TRUE(store->List("a").value().empty());
-  const std::string bytes("\0 any\xff bytes\r\n", 14);
-  ASSERT_TRUE(store->Put("a/b", bytes).ok());
-  EXPECT_EQ(store->Get("a/b").value(), bytes);
-  ASSERT_TRUE(store->Put("a/b", "").ok());
-  EXPECT_EQ(store->Get("a/b").value(), "");
-  const std::string large(3 << 20, 'x');
-  ASSERT_TRUE(store->Put("a/c/d", large).ok());
-  EXPECT_EQ(store->Get("a/c/d").value(), large);
-  EXPECT_THAT(store->List("a").value(), testing::ElementsAre("b", "c"));
-  EXPECT_THAT(store->List("").value(), testing::ElementsAre("a"));
-  ASSERT_TRUE(store->Remove("a/b").ok());
-  EXPECT_TRUE(store->Remove("a/b").ok()) << "a missing one is no error";
-  EXPECT_EQ(store->Get("a/b").error().code, ErrorCode::kNotFound);
-  EXPECT_THAT(store->List("a").value(), testing::ElementsAre("c"));
-  for (const char* name : {"", "/a", "a/", "a//b", "../a", "a b", "a?b"})
-    EXPECT_EQ(store->Put(name, "x").error().code, ErrorCode::kInvalidArgument) << name;
-}
-
-TEST_P(ObjectStoreContract, GivesAnObjectToOneOfManyWriters) {
-  ASSERT_TRUE(store->PutIfAbsent("x/first", "mine").ok());
-  EXPECT_EQ(store->PutIfAbsent("x/first", "yours").error().code, ErrorCode::kAlreadyExists);
-  EXPECT_EQ(store->Get("x/first").value(), "mine");
-  for (int round = 0; round < 5; ++round) {
-    const std::string name = "race/" + std::to_string(round);
-    std::atomic<int> won = 0, told = 0;
-    std::string winner;
-    std::vector<std::thread> writers;
-    for (int w = 0; w < 4; ++w) {
-      writers.emplace_back([&, w] {
-        const Status s = store->PutIfAbsent(name, "writer " + std::to_string(w));
-        if (s.ok()) {
-          ++won;
-          winner = "writer " + std::to_string(w);
-        } else if (s.error().code == ErrorCode::kAlreadyExists) {
-          ++told;
-        }
-      });
-    }
-    for (std::thread& t : writers) t.join();
-    EXPECT_EQ(won, 1);
-    EXPECT_EQ(told, 3);
-    EXPECT_EQ(store->Get(name).value(), winner);
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Stores, ObjectStoreContract, testing::Values("local", "s3"),
-                         [](const auto& info) { return std::string(info.param); });
-
-TEST(S3ObjectStore, SaysWhatIsWrongWithItsAddressOrServer) {
-  EXPECT_EQ(S3OptionsOf("s3://").error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(S3OptionsOf("s4://b/p").error().code, ErrorCode::kInvalidArgument);
-  const auto store =
-      S3ObjectStore({.bucket = "b", .endpoint = "http://127.0.0.1:1", .access_key = "k", .secret_key = "s"}).value();
-  const auto got = store->Get("x");
-  EXPECT_EQ(got.error().code, ErrorCode::kUnavailable);
-  EXPECT_THAT(got.error().message, testing::HasSubstr("127.0.0.1:1"));
-}
 
 std::vector<NamedColumn> Numbered(int from, int to) {
   std::vector<float> x;

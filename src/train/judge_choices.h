@@ -8,7 +8,7 @@
 #pragma once
 
 #include "dataset/dataset.h"
-#include "evaluate/off_policy.h"
+#include "metric/off_policy.h"
 #include "model/model.h"
 
 namespace gfr {

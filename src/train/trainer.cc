@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/time.h"
-#include "evaluate/binary_metrics.h"
-#include "evaluate/grouped_metrics.h"
-#include "evaluate/ranking_metrics.h"
+#include "metric/binary_metrics.h"
+#include "metric/grouped_metrics.h"
+#include "metric/ranking_metrics.h"
 #include "model/encode.h"
 #include "score/scorer.h"
 #include "train/fit_calibrator.h"

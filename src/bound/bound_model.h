@@ -1,0 +1,37 @@
+// BoundModel: a model version bound to the features in use, ready to predict.
+//
+// Thread safety: immutable; Predict from any thread.
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "feature/feature_set.h"
+#include "model/model.h"
+#include "score/scorer.h"
+
+namespace gfr {
+
+// A model made ready: its scorers, and its columns checked against the features in use.
+class BoundModel {
+ public:
+  static Result<std::shared_ptr<const BoundModel>> Make(Model model, const FeatureSet& features);
+  const Model& model() const { return model_; }
+  // Calibrated probabilities of the objectives wanted, for rows x columns raw feature values, which are ranked against
+  // the cut points of all objectives once. The rows are all candidates of one request, of which a slate shows
+  // `slate_size` (softmax_link.h). `out` of an objective that the model does not have is left as it is.
+  struct Wanted {
+    std::string_view objective;
+    std::vector<float>* out;
+  };
+  void Predict(std::initializer_list<Wanted> wanted, const float* rows, std::size_t count,
+               std::size_t slate_size) const;
+
+ private:
+  Model model_;
+  std::vector<std::unique_ptr<const Scorer>> scorers_;
+};
+
+}  // namespace gfr

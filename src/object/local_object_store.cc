@@ -1,0 +1,79 @@
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "object/object_store.h"
+
+namespace gfr {
+
+Status CheckObjectName(const std::string& name) {
+  const bool valid = !name.empty() && name.size() < 900 && name.front() != '/' && name.back() != '/' &&
+                     name.find("..") == std::string::npos && name.find("//") == std::string::npos &&
+                     std::ranges::all_of(name, [](char c) {
+                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                              c == '_' || c == '-' || c == '/';
+                     });
+  if (valid) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               "'" + name + "' is no object name; valid are letters, digits, '.', '_', '-' and single '/' between"};
+}
+
+namespace {
+
+class Local final : public ObjectStore {
+ public:
+  Local(FileSystem& fs, std::string folder) : fs_(fs), folder_(std::move(folder)) {}
+
+  Result<std::string> Get(const std::string& name) override {
+    GFR_TRY(CheckObjectName(name));
+    return fs_.ReadAll(JoinPath(folder_, name));
+  }
+  Result<std::vector<std::string>> List(const std::string& folder) override {
+    GFR_ASSIGN(auto names, fs_.List(folder.empty() ? folder_ : JoinPath(folder_, folder)));
+    std::erase_if(names, [](const std::string& n) { return n.starts_with('.') || n.ends_with(".tmp"); });
+    return names;
+  }
+  Status Put(const std::string& name, std::string_view content) override {
+    GFR_TRY(CheckObjectName(name));
+    GFR_TRY(MakeFolderOf(name));
+    return PublishFile(fs_, JoinPath(folder_, name), content);
+  }
+  Status PutIfAbsent(const std::string& name, std::string_view content) override {
+    GFR_TRY(CheckObjectName(name));
+    GFR_TRY(MakeFolderOf(name));
+    std::unique_ptr<FileLock> lock;
+    for (int wait = 0; !lock; ++wait) {  // Held for the time of one small write.
+      auto locked = fs_.Lock(JoinPath(folder_, ".lock"));
+      if (locked.ok())
+        lock = std::move(locked).value();
+      else if (wait == 500)
+        return locked.error();
+      else
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    const std::string path = JoinPath(folder_, name);
+    if (fs_.Exists(path)) return Error{ErrorCode::kAlreadyExists, "'" + path + "' is there already"};
+    return PublishFile(fs_, path, content);
+  }
+  Status Remove(const std::string& name) override {
+    GFR_TRY(CheckObjectName(name));
+    return fs_.Remove(JoinPath(folder_, name));
+  }
+  std::string Describe() const override { return folder_; }
+
+ private:
+  Status MakeFolderOf(const std::string& name) {
+    const std::size_t slash = name.rfind('/');
+    return fs_.MakeFolders(slash == std::string::npos ? folder_ : JoinPath(folder_, name.substr(0, slash)));
+  }
+  FileSystem& fs_;
+  const std::string folder_;
+};
+
+}  // namespace
+
+std::shared_ptr<ObjectStore> LocalObjectStore(FileSystem& fs, std::string folder) {
+  return std::make_shared<Local>(fs, std::move(folder));
+}
+
+}  // namespace gfr

@@ -1,0 +1,86 @@
+#include "state/anonymiser.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "event/anonymised_record.h"
+
+namespace gfr {
+
+Anonymiser::Anonymiser(std::shared_ptr<const FeatureSet> features, std::int64_t erased_at_ms)
+    : features_(std::move(features)),
+      layout_(*features_),
+      erased_at_ms_(erased_at_ms),
+      people_(features_, {.user_views = false, .shared_lines = false, .catalogue = false}) {
+  for (const SharedEntity& entity : features_->entities) {
+    for (const SharedEntity::Of& part : entity.parts) {
+      last_item_ = last_item_ || part.part == SharedEntity::Part::kLastItem;
+      if (part.part == SharedEntity::Part::kUserProperty &&
+          std::ranges::find(user_properties_, part.property) == user_properties_.end())
+        user_properties_.push_back(part.property);
+    }
+  }
+  for (const BoundFeature& f : features_->features) {
+    if (!f.config) continue;
+    for (const EventFilter* filter : {&f.config->events, &f.config->denominator, &f.config->without})
+      kinds_.insert(kinds_.end(), filter->kinds.begin(), filter->kinds.end());
+  }
+}
+
+bool Anonymiser::KeepsKind(const Event& e) const {
+  if (e.kind.empty() || e.type == EventType::kUserAlias) return false;
+  return e.type == EventType::kItemView || std::ranges::find(kinds_, KeyOf(e.kind)) != kinds_.end();
+}
+
+Event Anonymiser::Of(const LogRecord& record) {
+  const Event& e = record.event;
+  const PropertySchema& schema = features_->schema;
+  Event left;
+  left.id = kAnonymisedIdPrefix + std::to_string(record.offset) + "/" + std::to_string(erased_at_ms_);
+  left.source = kAnonymisedSource;
+  left.type = e.type;
+  left.time_ms = e.time_ms;
+  for (const Property& p : e.context) {
+    const int k = schema.FindUser(p.name);
+    if (k < 0 || !schema.user_categorical[static_cast<std::size_t>(k)]) continue;
+    // A number given for a category is its whole part in text.
+    if (!p.text.empty())
+      texts_.try_emplace(KeyOf(p.text), p.text);
+    else if (std::fabs(p.number) < 9.2e18)
+      texts_.try_emplace(ValueOf(p, true).category, std::to_string(static_cast<std::int64_t>(p.number)));
+  }
+  for (const EventItem& item : e.items) texts_.try_emplace(KeyOf(item.item_id), item.item_id);
+  const Key user = people_.Resolve(KeyOf(e.user_id)), session = SessionKey(user, KeyOf(e.session_id));
+  const auto tables = people_.user_tables();
+  Key last_item = 0;
+  if (const std::byte* row = session ? tables[1]->Find(session) : nullptr;
+      row && !RowLayout::SessionIsOver(row, record.arrival_ms))
+    last_item = RowLayout::Session(row).last_item;
+  people_.Fold(record);
+
+  if (e.type == EventType::kFeedRequest || e.type == EventType::kUserAlias || e.type == EventType::kUserDelete)
+    return left;
+  left.items = e.items;
+  if (e.type == EventType::kItemUpdate) return left;  // The catalogue's.
+  left.surface = e.surface;
+  left.value = e.value;
+  if (KeepsKind(e)) left.kind = e.kind;
+  for (EventItem& item : left.items) {
+    item.channel.clear();
+    std::erase_if(item.properties, [&](const Property& p) { return schema.FindItem(p.name) < 0; });
+  }
+  const auto keep = [&](std::string name, Key key) {
+    if (const auto text = texts_.find(key); key != 0 && text != texts_.end())
+      left.context.push_back({.name = std::move(name), .text = text->second});
+  };
+  if (const std::byte* row = user ? tables[0]->Find(user) : nullptr) {
+    for (const int k : user_properties_) {
+      const auto p = static_cast<std::size_t>(k);
+      keep(schema.user_names[p], layout_.UserProperties(row)[p].category);
+    }
+  }
+  if (last_item_) keep(kAnonymisedLastItem, last_item);
+  return left;
+}
+
+}  // namespace gfr

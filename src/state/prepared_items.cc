@@ -1,0 +1,51 @@
+#include "state/prepared_items.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace gfr {
+namespace {
+
+constexpr std::size_t kLine = 64;
+
+}  // namespace
+
+PreparedItems::Epoch::Epoch(std::int64_t end_ms, std::size_t columns, std::size_t row_bytes, std::uint32_t rows)
+    : end_ms_(end_ms), columns_(columns), row_bytes_(row_bytes), rows_(rows), memory_(row_bytes) {
+  for (std::uint32_t row = 0; row < rows; row += StableArray::kChunk) memory_.Ensure(row);
+}
+
+void PreparedItems::Epoch::Prefetch(std::uint32_t item) const noexcept {
+  const auto* row = reinterpret_cast<const std::byte*>(&At(item));
+  for (std::size_t at = 0; at < row_bytes_; at += kLine) __builtin_prefetch(row + at);
+}
+
+const float* PreparedItems::Epoch::Find(std::uint32_t item) const noexcept {
+  Row& row = At(item);
+  return row.owner.load(std::memory_order_acquire) == item + 1 ? row.values() : nullptr;
+}
+
+void PreparedItems::Epoch::Put(std::uint32_t item, const float* values) noexcept {
+  Row& row = At(item);
+  std::uint32_t nobody = 0;
+  if (!row.owner.compare_exchange_strong(nobody, kBeingPut, std::memory_order_acquire)) return;
+  std::memcpy(row.values(), values, columns_ * sizeof(float));
+  row.owner.store(item + 1, std::memory_order_release);
+}
+
+PreparedItems::PreparedItems(std::size_t columns, std::size_t max_bytes)
+    : columns_(columns),
+      row_bytes_((sizeof(Epoch::Row) + columns * sizeof(float) + kLine - 1) / kLine * kLine),
+      max_rows_(static_cast<std::uint32_t>(std::max<std::size_t>(max_bytes / row_bytes_, 1))) {}
+
+std::shared_ptr<PreparedItems::Epoch> PreparedItems::At(std::int64_t epoch_end_ms, std::uint32_t items) {
+  std::shared_ptr<Epoch> before;  // Let go after the lock.
+  const std::lock_guard lock(mutex_);
+  if (!latest_ || latest_->end_ms_ < epoch_end_ms) {
+    before = std::move(latest_);
+    latest_.reset(new Epoch(epoch_end_ms, columns_, row_bytes_, std::clamp(items, 1u, max_rows_)));
+  }
+  return latest_->end_ms_ == epoch_end_ms ? latest_ : nullptr;
+}
+
+}  // namespace gfr
