@@ -1,6 +1,11 @@
-// The gfr.toml that `gfr init --template NAME` writes.
+// The gfr.toml files that `gfr init --template NAME` writes.
+//
+// Each is a file src/project/templates/NAME.toml; the build embeds them, so the program needs no files beside it.
+// To add a template, add its file there. tests/configurations/ keeps those of earlier releases, which must load for
+// ever.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -8,6 +13,13 @@
 
 namespace gfr {
 
-Result<std::string> TemplateText(std::string_view name);  // "shop" or "trivago".
+struct ProjectTemplate {
+  std::string_view name, text;
+};
+
+std::span<const ProjectTemplate> ProjectTemplates();  // All, by name.
+
+// The text of one. kInvalidArgument if there is no template of that name; the message lists those there are.
+Result<std::string> TemplateText(std::string_view name);
 
 }  // namespace gfr

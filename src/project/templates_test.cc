@@ -2,14 +2,49 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "base/file_system.h"
+#include "base/test_folder.h"
 #include "feature/describe.h"
+#include "project/project.h"
 
 namespace gfr {
 namespace {
 
+TEST(Templates, AreTheFilesOfTheirFolder) {
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(GFR_SOURCE_DIR "/src/project/templates")) {
+    EXPECT_EQ(TemplateText(entry.path().stem().string()).value(),
+              PosixFileSystem().ReadAll(entry.path().string()).value());
+    ++files;
+  }
+  EXPECT_EQ(ProjectTemplates().size(), files);
+}
+
+TEST(Templates, AnUnknownNameIsRefusedWithThoseThereAre) {
+  const auto text = TemplateText("bakery");
+  ASSERT_FALSE(text.ok());
+  EXPECT_EQ(text.error().message, "there is no template 'bakery'; valid are shop, trivago");
+}
+
+TEST(Templates, EveryConfigurationOfAnEarlierReleaseStillLoads) {
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(GFR_SOURCE_DIR "/tests/configurations")) {
+    if (entry.path().extension() != ".toml") continue;
+    TestFolder folder;
+    std::filesystem::copy_file(entry.path(), folder.path() + "/gfr.toml");
+    const auto project = Project::Open(folder.path());
+    EXPECT_TRUE(project.ok()) << entry.path() << ": " << project.error().ToString();
+    ++files;
+  }
+  EXPECT_GE(files, 2u);
+}
+
 TEST(Templates, KeepToTheBytesOfStateThatTheyPromise) {
-  for (const std::string name : {"shop", "trivago"}) {
-    auto config = Config::Parse(TemplateText(name).value(), name + ".toml");
+  for (const ProjectTemplate& t : ProjectTemplates()) {
+    const std::string name(t.name);
+    auto config = Config::Parse(std::string(t.text), name + ".toml");
     ASSERT_TRUE(config.ok()) << config.error().ToString();
     const auto set = FeatureSet::Make(config.value());
     ASSERT_TRUE(set.ok()) << set.error().ToString();
