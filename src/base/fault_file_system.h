@@ -5,6 +5,7 @@
 // part of the rest, a name what its folder synced. Thread safety: all calls.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,7 @@ class FaultFileSystem final : public FileSystem {
   explicit FaultFileSystem(std::uint64_t seed) : rng_(seed) {}
 
   std::int64_t fail_at = -1;
+  std::function<void()> before_sync;  // Called by each Sync of a file, without a lock: a test may hold the disk up.
   std::int64_t operations() const { return operations_; }
 
   void Crash() {
@@ -112,6 +114,7 @@ class FaultFileSystem final : public FileSystem {
       return status;
     }
     Status Sync() override {
+      if (fs.before_sync) fs.before_sync();
       const std::lock_guard lock(fs.mutex_);
       GFR_TRY(fs.Count());
       file->synced = file->bytes.size();

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <thread>
 #include <unordered_set>
 
 #include "log/segment.h"
@@ -45,33 +46,50 @@ struct EventLog::State {
   const EventLogOptions options;
   std::unique_ptr<FileLock> lock;
 
+  struct Batch {
+    Appended appended;
+    Done done;
+  };
+
   mutable std::mutex mutex;
-  std::condition_variable changed;
+  std::condition_variable queued, idle;  // A batch was queued, or `stopping` set; the queue is empty and written.
   DuplicateKeys keys;
   std::uint64_t next_offset = 0;
   std::int64_t last_arrival_ms = INT64_MIN;
-  std::string pending;           // Encoded, not yet handed to the file.
-  std::uint64_t pending_to = 0;  // next_offset behind what is pending.
-  std::uint64_t durable_to = 0;  // next_offset behind what is on disk.
-  bool flushing = false;
+  std::vector<Batch> batches;      // Whose bytes are in `pending`; not yet handed to the file.
+  std::string pending;             // Encoded records, from offset `pending_from` on.
+  std::uint64_t pending_from = 0;  // Equals next_offset when nothing is pending.
+  std::size_t writing_bytes = 0;   // Handed to the file, not yet on disk.
+  bool writing = false, stopping = false;
   std::optional<Error> failed;
 
-  std::unique_ptr<WritableFile> file;  // Used by the one that flushes.
+  std::unique_ptr<WritableFile> file;  // Used by the writer's thread; by others only while it is idle.
+  std::thread writer;                  // Last: it uses the others until it has ended.
 
   Status Recover();
   Status NewSegment(std::uint64_t first_offset);
   Status WriteAndSync(const std::string& bytes, std::uint64_t first_offset);
   AppendResult Accept(Event& event, std::int64_t arrival_ms, Appended* appended);
+  void RunWriter();
 };
 
 EventLog::EventLog(std::unique_ptr<State> state) : state_(std::move(state)) {}
-EventLog::~EventLog() = default;
+
+EventLog::~EventLog() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->queued.notify_one();
+  state_->writer.join();
+}
 
 Result<std::unique_ptr<EventLog>> EventLog::Open(FileSystem& fs, const Clock& clock, EventLogOptions options) {
   auto state = std::make_unique<State>(fs, clock, std::move(options));
   GFR_TRY(fs.MakeFolders(state->options.folder));
   GFR_ASSIGN(state->lock, fs.Lock(JoinPath(state->options.folder, "LOCK")));
   GFR_TRY(state->Recover());
+  state->writer = std::thread([s = state.get()] { s->RunWriter(); });
   return std::unique_ptr<EventLog>(new EventLog(std::move(state)));
 }
 
@@ -137,7 +155,7 @@ Status EventLog::State::Recover() {
     next_offset = record.offset + 1;
     last_arrival_ms = record.arrival_ms;
   }
-  durable_to = pending_to = next_offset;
+  pending_from = next_offset;
   return {};
 }
 
@@ -160,41 +178,70 @@ AppendResult EventLog::State::Accept(Event& event, std::int64_t arrival_ms, Appe
   last_arrival_ms = arrival_ms;
   AppendRecord(next_offset, arrival_ms, event, &pending);
   if (appended) appended->records.push_back({next_offset, arrival_ms, std::move(event)});
-  pending_to = ++next_offset;
+  ++next_offset;
   return AppendResult::kAccepted;
 }
 
-Result<Appended> EventLog::Append(std::vector<Event> events) {
+void EventLog::AppendAsync(std::vector<Event> events, Done done) {
   State& s = *state_;
-  Appended appended;
   std::unique_lock lock(s.mutex);
-  if (s.failed) return *s.failed;
-  const std::int64_t arrival_ms = std::max(s.clock.now_ms(), s.last_arrival_ms);
-  for (Event& event : events) appended.results.push_back(s.Accept(event, arrival_ms, &appended));
-  const std::uint64_t mine =
-      s.next_offset;  // Duplicates of events still in flight must be durable too before they are acknowledged.
-  while (s.durable_to < mine && !s.failed) {
-    if (s.flushing) {
-      s.changed.wait(lock);
-      continue;
-    }
-    s.flushing = true;
-    std::string bytes;
-    bytes.swap(s.pending);
-    const std::uint64_t first = s.durable_to, to = s.pending_to;
+  std::optional<Error> refused = s.failed;
+  if (const std::size_t bytes = s.pending.size() + s.writing_bytes; !refused && bytes >= s.options.max_queued_bytes)
+    refused = Error{ErrorCode::kResourceExhausted,
+                    "more events are waiting for the disk than the log holds; send them again later"};
+  if (refused) {
     lock.unlock();
-    const Status status = s.WriteAndSync(bytes, first);
-    lock.lock();
-    s.flushing = false;
-    if (status.ok())
-      s.durable_to = to;
-    else
-      s.failed = Error{ErrorCode::kUnavailable,
-                       "the log cannot be written, and stays closed until a restart: " + status.error().message};
-    s.changed.notify_all();
+    return done(*std::move(refused));
   }
-  if (s.durable_to < mine) return *s.failed;
-  return appended;
+  State::Batch batch{.done = std::move(done)};
+  const std::int64_t arrival_ms = std::max(s.clock.now_ms(), s.last_arrival_ms);
+  for (Event& event : events) batch.appended.results.push_back(s.Accept(event, arrival_ms, &batch.appended));
+  // Also a batch of duplicates alone is queued: what it repeats may not be on disk yet.
+  s.batches.push_back(std::move(batch));
+  lock.unlock();
+  s.queued.notify_one();
+}
+
+// Group commit: writes and syncs at once all that was queued while the last write ran, then answers its batches.
+void EventLog::State::RunWriter() {
+  std::string bytes;
+  std::unique_lock lock(mutex);
+  for (;;) {
+    queued.wait(lock, [&] { return stopping || !batches.empty(); });
+    if (batches.empty()) return;
+    std::vector<Batch> taken;
+    taken.swap(batches);
+    bytes.clear();
+    bytes.swap(pending);
+    const std::uint64_t first = pending_from;
+    pending_from = next_offset;
+    writing_bytes = bytes.size();
+    writing = true;
+    Status status = failed ? Status(*failed) : Status();
+    lock.unlock();
+    if (status.ok() && !bytes.empty()) {
+      status = WriteAndSync(bytes, first);
+      if (!status.ok())
+        status = Error{ErrorCode::kUnavailable,
+                       "the log cannot be written, and stays closed until a restart: " + status.error().message};
+    }
+    if (!status.ok()) {  // Before the first answer: whoever gets one finds the log closed.
+      lock.lock();
+      failed = status.error();
+      lock.unlock();
+    }
+    for (Batch& batch : taken) {
+      if (status.ok())
+        batch.done(std::move(batch.appended));
+      else
+        batch.done(status.error());
+    }
+    taken.clear();
+    lock.lock();
+    writing_bytes = 0;
+    writing = false;
+    if (batches.empty()) idle.notify_all();
+  }
 }
 
 Status EventLog::AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress,
@@ -203,7 +250,8 @@ Status EventLog::AppendImported(std::vector<Event> events, const std::function<v
   std::vector<std::size_t> order(events.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return events[i].time_ms; });
-  const std::lock_guard lock(s.mutex);
+  std::unique_lock lock(s.mutex);
+  s.idle.wait(lock, [&] { return s.batches.empty() && !s.writing; });
   if (s.failed) return *s.failed;
   if (!order.empty() && events[order[0]].time_ms < s.last_arrival_ms) {
     return Error{ErrorCode::kInvalidArgument,
@@ -219,7 +267,7 @@ Status EventLog::AppendImported(std::vector<Event> events, const std::function<v
       Status status;
       if (!s.file || s.file->size() >= s.options.segment_bytes) {
         if (s.file) status = s.file->Sync();
-        if (status.ok()) status = s.NewSegment(s.durable_to);
+        if (status.ok()) status = s.NewSegment(s.pending_from);
       }
       if (status.ok()) status = s.file->Append(bytes);
       if (status.ok() && done == order.size()) status = s.file->Sync();
@@ -227,12 +275,12 @@ Status EventLog::AppendImported(std::vector<Event> events, const std::function<v
         s.failed = status.error();
         return status;
       }
-      s.durable_to = s.pending_to;
+      s.pending_from = s.next_offset;
       progress(done);
     }
   }
   if (order.empty() || s.file->size() <= kSegmentHeaderBytes) return {};
-  return s.NewSegment(s.durable_to);  // What was imported is closed, and can be sealed.
+  return s.NewSegment(s.next_offset);  // What was imported is closed, and can be sealed.
 }
 
 std::uint64_t EventLog::next_offset() const {

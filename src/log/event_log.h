@@ -1,10 +1,10 @@
 // EventLog: the durable, append-only log of a project, one writer process at a time. docs/formats/log.md has the bytes.
 //
-// Append returns once its events are on disk (one fdatasync for all that arrived while the last one ran). A failed
-// write or sync is final: every later Append gives kUnavailable, until the process is started anew. Recovery cuts a
-// torn tail of the last segment only; a bad record followed by good ones is kCorrupt. (source, id) is deduplicated over
-// the last 24 h of arrival, at most 20M keys. Thread safety: all calls from any thread. LogReader: one thread; it may
-// read while another process or thread appends.
+// Its own thread writes: one fdatasync takes all that arrived while the last one ran. A failed write or sync is final:
+// every later append gives kUnavailable, until the process is started anew. Recovery cuts a torn tail of the last
+// segment only; a bad record followed by good ones is kCorrupt. (source, id) is deduplicated over the last 24 h of
+// arrival, at most 20M keys. The destructor writes what is queued, and returns when every Done has. Thread safety: all
+// calls from any thread. LogReader: one thread; it may read while another process or thread appends.
 #pragma once
 
 #include <functional>
@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "event/event.h"
+#include "log/event_sink.h"
 
 namespace gfr {
 
@@ -23,28 +24,22 @@ struct EventLogOptions {
   std::string folder;
   std::uint64_t segment_bytes = 64u << 20;
   std::int64_t max_future_ms = 5 * 60 * 1000;
+  std::size_t max_queued_bytes = 64u << 20;  // Not yet on disk; once they are reached, appends are refused.
 };
 
-enum class AppendResult : std::uint8_t { kAccepted, kDuplicate, kFutureTime, kIdCollision };
-
-struct Appended {
-  std::vector<AppendResult> results;  // One an event.
-  std::vector<LogRecord> records;     // The accepted ones, in log order.
-};
-
-class EventLog {
+class EventLog final : public EventSink {
  public:
   static Result<std::unique_ptr<EventLog>> Open(FileSystem& fs, const Clock& clock, EventLogOptions options);
-  ~EventLog();
+  ~EventLog() override;
 
-  Result<Appended> Append(std::vector<Event> events);
+  void AppendAsync(std::vector<Event> events, Done done) override;
 
   // A historic log: event time becomes arrival time, sorted by it and then by the order given. kInvalidArgument when it
   // begins before what is there ends.
   Status AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress,
                         std::uint64_t* duplicates);
 
-  std::uint64_t next_offset() const;
+  std::uint64_t next_offset() const;     // Also behind what is not on disk yet.
   std::int64_t last_arrival_ms() const;  // INT64_MIN when empty.
 
  private:

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -200,6 +203,102 @@ TEST(EventLog, AcknowledgesFromManyThreadsWhatIsThenThereOnce) {
   std::set<std::string> ids;
   for (const LogRecord& r : ReadLog(PosixFileSystem(), folder.path())) EXPECT_TRUE(ids.insert(r.event.id).second);
   EXPECT_EQ(ids.size(), 8u * 50u + 50u);
+}
+
+// Holds up every sync of a file until it is opened.
+class Gate {
+ public:
+  explicit Gate(FaultFileSystem& fs) {
+    fs.before_sync = [this] {
+      std::unique_lock lock(mutex_);
+      ++arrived_;
+      changed_.notify_all();
+      changed_.wait(lock, [&] { return open_; });
+    };
+  }
+  void AwaitSync() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return arrived_ > 0; });
+  }
+  void Open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  int arrived() {
+    const std::lock_guard lock(mutex_);
+    return arrived_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int arrived_ = 0;
+  bool open_ = false;
+};
+
+TEST(EventLog, OneSyncTakesAllThatWasQueuedWhileTheLastOneRan) {
+  FaultFileSystem fs(1);
+  const FixedClock clock(1000);
+  auto log = EventLog::Open(fs, clock, {.folder = "log"}).value();
+  ASSERT_TRUE(log->Append({MakeEvent("makes the segment")}).ok());
+  Gate gate(fs);
+  std::vector<std::uint64_t> offsets;  // As they are acknowledged, by the log's thread.
+  const auto note = [&](const Result<Appended>& appended) {
+    ASSERT_TRUE(appended.ok());
+    for (const LogRecord& r : appended.value().records) offsets.push_back(r.offset);
+  };
+  log->AppendAsync({MakeEvent("first")}, note);
+  gate.AwaitSync();
+  for (int i = 0; i < 1000; ++i) log->AppendAsync({MakeEvent(std::to_string(i))}, note);
+  EXPECT_EQ(log->next_offset(), 1002u);
+  gate.Open();
+  log.reset();
+  EXPECT_EQ(gate.arrived(), 2);
+  ASSERT_EQ(offsets.size(), 1001u);
+  EXPECT_TRUE(std::ranges::is_sorted(offsets)) << "batches were to be acknowledged in log order";
+  EXPECT_EQ(ReadLog(fs, "log").size(), 1002u);
+}
+
+TEST(EventLog, AcknowledgesADuplicateOnlyWhenWhatItRepeatsIsOnDisk) {
+  FaultFileSystem fs(1);
+  const FixedClock clock(1000);
+  auto log = EventLog::Open(fs, clock, {.folder = "log"}).value();
+  Gate gate(fs);
+  std::vector<AppendResult> answers;
+  const auto note = [&](const Result<Appended>& appended) { answers.push_back(appended.value().results[0]); };
+  log->AppendAsync({MakeEvent("a")}, note);
+  log->AppendAsync({MakeEvent("a")}, note);
+  gate.AwaitSync();
+  EXPECT_TRUE(answers.empty());
+  gate.Open();
+  log.reset();
+  EXPECT_THAT(answers, testing::ElementsAre(AppendResult::kAccepted, AppendResult::kDuplicate));
+}
+
+TEST(EventLog, RefusesWhatItCannotHoldAndTakesItAgainWhenTheDiskHasCaughtUp) {
+  FaultFileSystem fs(1);
+  const FixedClock clock(1000);
+  const auto log = EventLog::Open(fs, clock, {.folder = "log", .max_queued_bytes = 300}).value();
+  Gate gate(fs);
+  int accepted = 0;
+  std::optional<Error> refused;
+  const auto note = [&](const Result<Appended>& appended) { accepted += appended.ok(); };
+  log->AppendAsync({MakeEvent("0")}, note);
+  gate.AwaitSync();
+  for (int i = 1; !refused; ++i) {
+    ASSERT_LT(i, 100);
+    log->AppendAsync({MakeEvent(std::to_string(i))}, [&, i](const Result<Appended>& appended) {
+      if (appended.ok())
+        ++accepted;
+      else
+        refused = appended.error();
+    });
+  }
+  EXPECT_EQ(refused->code, ErrorCode::kResourceExhausted);
+  gate.Open();
+  EXPECT_TRUE(log->Append({MakeEvent("after")}).ok());
+  EXPECT_EQ(static_cast<std::size_t>(accepted) + 1, log->next_offset()) << "nothing of a refused batch was to be taken";
 }
 
 TEST(EventLog, SealsClosedSegmentsOnceAsParquetByHour) {
