@@ -1,27 +1,43 @@
 #include "base/clock.h"
 
-#include <chrono>
+#include <time.h>
+
+#include "base/sync.h"
 
 namespace gfr {
 namespace {
 
 constexpr std::int64_t kMaxJumpMs = 5000;
 
+std::int64_t ReadNs(clockid_t clock) {
+  timespec t{};
+  ::clock_gettime(clock, &t);
+  return static_cast<std::int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
+}
+
 std::int64_t SystemMs() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+  SyncHook* const hook = SyncHook::current();
+  return (hook != nullptr ? hook->wall_ns() : ReadNs(CLOCK_REALTIME)) / 1'000'000;
+}
+
+std::int64_t MonotonicNs() {
+  SyncHook* const hook = SyncHook::current();
+  return hook != nullptr ? hook->monotonic_ns() : ReadNs(CLOCK_BOOTTIME);
 }
 
 }  // namespace
 
-std::int64_t MonotonicMs() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
-}
+std::int64_t MonotonicMs() { return MonotonicNs() / 1'000'000; }
+std::int64_t MonotonicUs() { return MonotonicNs() / 1000; }
+double MonotonicSeconds() { return static_cast<double>(MonotonicNs()) * 1e-9; }
 
-double MonotonicSeconds() {
-  using namespace std::chrono;
-  return duration<double>(steady_clock::now().time_since_epoch()).count();
+bool WaitUntil(std::int64_t deadline_ms, const std::stop_token& stop) {
+  Mutex mutex;
+  CondVar never;
+  MutexLock lock(mutex);
+  while (MonotonicMs() < deadline_ms && !stop.stop_requested())
+    (void)never.WaitUntil(lock, deadline_ms, stop, [] { return false; });
+  return !stop.stop_requested();
 }
 
 WallClock::WallClock() : start_wall_ms_(SystemMs()), start_monotonic_ms_(MonotonicMs()) {}

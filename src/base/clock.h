@@ -1,17 +1,33 @@
-// Clock: where time comes from. Nothing else in GFR reads the time of day.
+// Clock: where time comes from. Nothing else in GFR reads the time of day or sleeps.
 //
-// Thread safety: all calls, from any thread.
+// Two scales. Wall time is the time of day (CLOCK_REALTIME): it may be set, so it says when something happened, and
+// never how long it took. Monotonic time (CLOCK_BOOTTIME) only goes on, also while the machine sleeps: durations and
+// deadlines are on it. Both are virtual in a simulated thread (simulation.h). Thread safety: all calls, from any
+// thread.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <stop_token>
 
 namespace gfr {
+
+// Monotonic milliseconds, microseconds and seconds since some point in the past.
+std::int64_t MonotonicMs();
+std::int64_t MonotonicUs();
+double MonotonicSeconds();
+
+// Waits until MonotonicMs() is `deadline_ms`. False: a stop was requested first.
+bool WaitUntil(std::int64_t deadline_ms, const std::stop_token& stop = {});
 
 class Clock {
  public:
   virtual ~Clock() = default;
   virtual std::int64_t now_ms() const = 0;  // Milliseconds since 1970-01-01 UTC.
+  std::int64_t monotonic_ms() const { return MonotonicMs(); }
+  bool WaitUntil(std::int64_t deadline_ms, const std::stop_token& stop = {}) const {
+    return gfr::WaitUntil(deadline_ms, stop);
+  }
 };
 
 // The machine's time of day. A step ahead of monotonic elapsed time by more than 5 s is not followed (07: a clock that
@@ -47,9 +63,5 @@ class FixedClock final : public Clock {
  private:
   std::atomic<std::int64_t> now_ms_;
 };
-
-// Monotonic milliseconds and seconds, for durations only.
-std::int64_t MonotonicMs();
-double MonotonicSeconds();
 
 }  // namespace gfr

@@ -2,7 +2,8 @@
 //
 // Every Append, Sync, Truncate, Rename, Remove and SyncDirectory counts as one operation; operation `fail_at` (from 0)
 // fails, an Append after keeping only a part of its bytes. Crash() is the power cut: a file keeps what was synced and a
-// part of the rest, a name what its folder synced. Thread safety: all calls.
+// part of the rest, a name what its folder synced. In a simulated thread (simulation.h) each of these operations is a
+// step at which another thread may run, or the process be killed, and Sync takes up to 5 ms. Thread safety: all calls.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 
 #include "base/file_system.h"
 #include "base/rng.h"
+#include "base/sync_hook.h"
 
 namespace gfr {
 
@@ -66,6 +68,7 @@ class FaultFileSystem final : public FileSystem {
   }
   Status MakeFolders(const std::string&) override { return {}; }
   Status Rename(const std::string& from, const std::string& to) override {
+    Step("disk rename");
     const std::lock_guard lock(mutex_);
     GFR_TRY(Count());
     now_[to] = now_[from];
@@ -73,6 +76,7 @@ class FaultFileSystem final : public FileSystem {
     return {};
   }
   Status Remove(const std::string& path) override {
+    Step("disk remove");
     const std::lock_guard lock(mutex_);
     GFR_TRY(Count());
     now_.erase(path);
@@ -80,6 +84,7 @@ class FaultFileSystem final : public FileSystem {
   }
   Status RemoveTree(const std::string&) override { return {}; }
   Status SyncDirectory(const std::string& folder) override {
+    Step("disk sync folder");
     const std::lock_guard lock(mutex_);
     GFR_TRY(Count());
     std::erase_if(named_, [&](const auto& entry) { return entry.first.starts_with(folder + "/"); });
@@ -108,6 +113,7 @@ class FaultFileSystem final : public FileSystem {
   struct Writer final : WritableFile {
     Writer(FaultFileSystem& f, std::shared_ptr<File> i) : fs(f), file(std::move(i)) {}
     Status Append(std::string_view data) override {
+      Step("disk append");
       const std::lock_guard lock(fs.mutex_);
       const Status status = fs.Count();
       file->bytes += status.ok() ? data : data.substr(0, fs.rng_.Below(data.size() + 1));
@@ -115,12 +121,15 @@ class FaultFileSystem final : public FileSystem {
     }
     Status Sync() override {
       if (fs.before_sync) fs.before_sync();
+      const std::size_t size_before = size();
+      fs.SpendSyncTime();
       const std::lock_guard lock(fs.mutex_);
       GFR_TRY(fs.Count());
-      file->synced = file->bytes.size();
+      file->synced = std::min(size_before, file->bytes.size());
       return {};
     }
     Status Truncate(std::uint64_t size) override {
+      Step("disk truncate");
       const std::lock_guard lock(fs.mutex_);
       GFR_TRY(fs.Count());
       file->bytes.resize(size);
@@ -147,6 +156,20 @@ class FaultFileSystem final : public FileSystem {
     FaultFileSystem& fs;
     const std::shared_ptr<File> file;
   };
+
+  static void Step(const char* what) {
+    if (SyncHook* hook = SyncHook::current(); hook != nullptr) hook->Yield(what);
+  }
+  void SpendSyncTime() {
+    SyncHook* const hook = SyncHook::current();
+    if (hook == nullptr) return;
+    std::int64_t took_ns = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      took_ns = static_cast<std::int64_t>(rng_.Below(5'000'000));
+    }
+    (void)hook->Park("disk sync", &took_ns, hook->monotonic_ns() + took_ns);
+  }
 
   Status Count() {
     if (operations_++ == fail_at) return Error{ErrorCode::kUnavailable, "injected fault"};
