@@ -274,7 +274,7 @@ std::string EventToJson(const Event& e) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Result<ImportReport> ImportNdjson(const std::vector<std::string>& files, const EventSink& sink) {
+Result<ImportReport> ImportNdjson(const std::vector<std::string>& files, const ImportSink& sink) {
   ImportReport report;
   for (const std::string& file : files) {
     GFR_ASSIGN(const auto reader, TextReader::Open(file));

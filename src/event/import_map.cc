@@ -29,7 +29,7 @@ std::map<std::string, std::string> ReadTable(Config table, std::optional<Error>*
 
 class Mapper {
  public:
-  Mapper(RowSource& rows, const std::string& file, const ImportMap& map, const EventSink& sink, ImportReport* report)
+  Mapper(RowSource& rows, const std::string& file, const ImportMap& map, const ImportSink& sink, ImportReport* report)
       : rows_(rows), file_(file), map_(map), sink_(sink), report_(*report) {}
 
   Status Run() {
@@ -242,7 +242,7 @@ class Mapper {
   RowSource& rows_;
   const std::string file_;
   const ImportMap& map_;
-  const EventSink& sink_;
+  const ImportSink& sink_;
   ImportReport& report_;
   std::set<std::string> used_;
   std::unordered_map<std::string, std::size_t> at_;
@@ -303,7 +303,7 @@ Result<ImportMap> ImportMap::Parse(std::string_view toml, const std::string& fil
   return map;
 }
 
-Status ImportRows(RowSource& rows, const std::string& file, const ImportMap& map, const EventSink& sink,
+Status ImportRows(RowSource& rows, const std::string& file, const ImportMap& map, const ImportSink& sink,
                   ImportReport* report) {
   return Mapper(rows, file, map, sink, report).Run();
 }

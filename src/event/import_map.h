@@ -38,7 +38,7 @@ struct ImportMap {
 };
 
 // Adds the rows of one file to `report`. Errors: a column that the map names and the file has not; the sink's.
-Status ImportRows(RowSource& rows, const std::string& file, const ImportMap& map, const EventSink& sink,
+Status ImportRows(RowSource& rows, const std::string& file, const ImportMap& map, const ImportSink& sink,
                   ImportReport* report);
 
 Result<std::unique_ptr<RowSource>> OpenCsv(

@@ -24,15 +24,15 @@ struct ImportReport {
   }
 };
 
-using EventSink = std::function<Status(Event&&)>;
+using ImportSink = std::function<Status(Event&&)>;
 
 // RecSys Challenge 2019 (trivago): a clickout row is a feed.request and feed.impression of its slate and a feed.click;
 // every other action on an item is an item.view with its kind; searches are search, filters and sort changes are
 // filter.
-Result<ImportReport> ImportTrivago(const std::vector<std::string>& files, const EventSink& sink);
+Result<ImportReport> ImportTrivago(const std::vector<std::string>& files, const ImportSink& sink);
 
 // The native JSON of POST /v1/events, one event a line.
-Result<ImportReport> ImportNdjson(const std::vector<std::string>& files, const EventSink& sink);
+Result<ImportReport> ImportNdjson(const std::vector<std::string>& files, const ImportSink& sink);
 
 // One record of RFC 4180 CSV that lies on one line. False: a quote is not closed, or text follows a closing one.
 bool SplitCsv(std::string_view line, std::vector<std::string>* cells);

@@ -135,7 +135,7 @@ std::string ReadRow(const std::vector<std::string>& cells, std::uint64_t row, st
 
 }  // namespace
 
-Result<ImportReport> ImportTrivago(const std::vector<std::string>& files, const EventSink& sink) {
+Result<ImportReport> ImportTrivago(const std::vector<std::string>& files, const ImportSink& sink) {
   ImportReport report;
   for (const std::string& file : files) {
     GFR_ASSIGN(const auto reader, TextReader::Open(file));

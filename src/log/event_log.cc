@@ -225,11 +225,10 @@ void EventLog::State::RunWriter() {
         status = Error{ErrorCode::kUnavailable,
                        "the log cannot be written, and stays closed until a restart: " + status.error().message};
     }
-    if (!status.ok()) {  // Before the first answer: whoever gets one finds the log closed.
-      lock.lock();
-      failed = status.error();
-      lock.unlock();
-    }
+    lock.lock();  // Before the first answer: whoever gets one finds the log closed, or the queue as short as it is.
+    writing_bytes = 0;
+    if (!status.ok()) failed = status.error();
+    lock.unlock();
     for (Batch& batch : taken) {
       if (status.ok())
         batch.done(std::move(batch.appended));
@@ -238,7 +237,6 @@ void EventLog::State::RunWriter() {
     }
     taken.clear();
     lock.lock();
-    writing_bytes = 0;
     writing = false;
     if (batches.empty()) idle.notify_all();
   }

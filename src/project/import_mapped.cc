@@ -7,7 +7,7 @@
 namespace gfr {
 
 Result<ImportReport> ImportMapped(const std::string& format, const std::vector<std::string>& files,
-                                  const std::string& map_path, const EventSink& sink) {
+                                  const std::string& map_path, const ImportSink& sink) {
   if (map_path.empty())
     return Error{ErrorCode::kInvalidArgument,
                  "import " + format + " needs --map map.toml, which says what each column is"};

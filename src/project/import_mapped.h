@@ -9,6 +9,6 @@
 namespace gfr {
 
 Result<ImportReport> ImportMapped(const std::string& format, const std::vector<std::string>& files,
-                                  const std::string& map_path, const EventSink& sink);
+                                  const std::string& map_path, const ImportSink& sink);
 
 }  // namespace gfr

@@ -171,7 +171,7 @@ Registry Project::registry() const {
 Result<Project::Imported> Project::Import(const ImportOptions& options) {
   Imported imported;
   std::vector<Event> events;
-  const EventSink sink = [&](Event&& e) -> Status {
+  const ImportSink sink = [&](Event&& e) -> Status {
     if (!options.dry_run) events.push_back(std::move(e));
     return {};
   };

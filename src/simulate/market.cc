@@ -224,7 +224,7 @@ std::vector<Event> Market::Act(int index, const Visit& visit, const std::string&
   return events;
 }
 
-Status Market::Run(const EventSink& sink) {
+Status Market::Run(const ImportSink& sink) {
   Progress progress("simulate (simulated)", static_cast<std::uint64_t>(config_.days), "days");
   std::vector<Event> later;
   on_sale_.clear();

@@ -58,7 +58,7 @@ class Market {
 
   // The whole history, in no order of time (EventLog::AppendImported sorts it): the catalogue, and visits whose slates
   // an older feed made.
-  Status Run(const EventSink& sink);
+  Status Run(const ImportSink& sink);
 
   // As the users of a running server: a user who comes at `time_ms`, and what he does with the slate that he got, in
   // order of time (impression, clicks, views, carts, and purchases made at once). Items that the market does not know
