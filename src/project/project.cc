@@ -10,6 +10,7 @@
 #include "log/seal.h"
 #include "project/import_mapped.h"
 #include "project/templates.h"
+#include "retrieve/channels.h"
 #include "table/parquet_writer.h"
 #include "train/distributed_trainer.h"
 #include "train/judge_choices.h"
@@ -101,7 +102,7 @@ Result<FeedConfig> ReadFeed(Config& config, const std::vector<ObjectiveConfig>& 
   GFR_TRY(swap.Finish());
   GFR_TRY(table.Finish());
   feed.value = std::move(value).value();
-  GFR_ASSIGN(feed.channels, ChannelConfig::ReadAll(config));
+  GFR_ASSIGN(feed.channels, ReadChannels(config));
   return feed;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "rank/ranker.h"
+#include "retrieve/channels.h"
 
 namespace gfr {
 namespace {
@@ -37,7 +38,7 @@ class RankTest : public testing::Test {
     auto config = Config::Parse(kConfig, "gfr.toml");
     store = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());
     feed.value = ValueFormula::Parse("pctr").value();
-    feed.channels = ChannelConfig::ReadAll(config.value()).value();
+    feed.channels = ReadChannels(config.value()).value();
     // Item k: category k / 20, price 10; the older the number the earlier released; items 0 to 9 clicked most.
     for (int k = 0; k < 100; ++k) {
       Event e{

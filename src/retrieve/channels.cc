@@ -114,7 +114,7 @@ constexpr ChannelEntry kChannels[] = {
 
 }  // namespace
 
-Result<std::vector<ChannelConfig>> ChannelConfig::ReadAll(Config& project) {
+Result<std::vector<ChannelConfig>> ReadChannels(Config& project) {
   std::vector<ChannelConfig> channels;
   for (Config& table : project.Tables("channel")) {
     ChannelConfig channel{table.String("name", ""), static_cast<int>(table.Integer("quota", 20, 0, 10000))};

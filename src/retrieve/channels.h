@@ -13,15 +13,12 @@
 
 #include "base/config.h"
 #include "base/rng.h"
+#include "feed/channel_config.h"
 #include "state/online_store.h"
 
 namespace gfr {
 
-struct ChannelConfig {
-  std::string name;
-  int quota = 0;
-  static Result<std::vector<ChannelConfig>> ReadAll(Config& project);  // [[channel]]; the default is all four.
-};
+Result<std::vector<ChannelConfig>> ReadChannels(Config& project);  // [[channel]]; the default is all four.
 
 struct Candidate {
   Key item;

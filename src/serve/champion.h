@@ -5,8 +5,8 @@
 #include <mutex>
 #include <string>
 
+#include "bound/bound_model.h"
 #include "project/project.h"
-#include "rank/ranker.h"
 
 namespace gfr {
 

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "rank/ranker.h"
+#include "feature/feature_set.h"
+#include "feed/feed.h"
+#include "feed/feed_request.h"
 #include "serve/http_server.h"
 
 namespace gfr {

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/time.h"
+#include "rank/ranker.h"
 #include "serve/champion.h"
 #include "serve/feed_json.h"
 #include "serve/owner_client.h"

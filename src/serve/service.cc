@@ -22,6 +22,7 @@
 #include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "log/seal.h"
+#include "rank/ranker.h"
 #include "serve/champion.h"
 #include "serve/explain.h"
 #include "serve/feed_json.h"

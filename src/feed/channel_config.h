@@ -1,0 +1,13 @@
+// ChannelConfig: how many candidates a channel may bring to a feed (retrieve/channels.h has the channels).
+#pragma once
+
+#include <string>
+
+namespace gfr {
+
+struct ChannelConfig {
+  std::string name;
+  int quota = 0;
+};
+
+}  // namespace gfr

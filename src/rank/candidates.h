@@ -1,0 +1,11 @@
+// Stage 1 of the pipeline: the items that the slate is chosen from: the caller's, else those of the channels.
+#pragma once
+
+#include "rank/draft.h"
+
+namespace gfr {
+
+// Fills `items`, without what the request excludes; finds the user, whose instant all later reads are at.
+void FindCandidates(const RankInput& in, Draft* draft);
+
+}  // namespace gfr

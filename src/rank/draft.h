@@ -1,0 +1,47 @@
+// Draft: what the stages of the pipeline (ranker.h) make of one request, each from what those before it left.
+//
+// Thread safety: none; a draft belongs to its request.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/rng.h"
+#include "bound/bound_model.h"
+#include "event/event.h"
+#include "feed/feed_config.h"
+#include "feed/feed_request.h"
+#include "state/feature_reader.h"
+#include "state/online_store.h"
+
+namespace gfr {
+
+// What all stages read. REQUIRES: outlives the request.
+struct RankInput {
+  const OnlineStore& store;
+  const FeatureReader& reader;
+  const BoundModel* model;  // Null: ordered by popularity.
+  const FeedConfig& config;
+  const FeedRequest& request;
+  Key user, session;
+  std::size_t size;  // Of the slate: at most.
+};
+
+struct Draft {
+  explicit Draft(const FeedRequest& request) : rng(KeyOf(request.request_id)) {}
+  Rng rng;          // All draws of the request, in the order of the stages.
+  ReadLease lease;  // The instant that everything is read at.
+
+  std::vector<EventItem> items;   // Candidates, in the order they are read.
+  std::vector<float> features;    // items x columns.
+  std::vector<float> pctr, pcvr;  // By candidate.
+  std::vector<float> value;
+  std::vector<float> propensity;
+
+  std::vector<std::size_t> slate;             // Candidates by position.
+  std::vector<std::int32_t> swaps;            // Upper positions of the pairs that a coin put in order.
+  std::vector<float> pctr_shown, pcvr_shown;  // By candidate, where it is shown; empty: the model reads no position.
+};
+
+}  // namespace gfr
