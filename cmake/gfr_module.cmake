@@ -1,6 +1,6 @@
 # gfr_module(NAME [DEPENDS module...] [TEST_DEPENDS module...] [LINKS library...] [OPTIONS flag...])
 #
-# Makes the static library gfr_NAME of src/NAME/*.cc, the test program gfr_NAME_test of its *_test.cc (each test a CTest) and one
+# Makes the static library gfr_NAME of src/NAME/*.cc and its subfolders, the test program gfr_NAME_test of its *_test.cc (each test a CTest) and one
 # NAME_bench of its *_bench.cc (run by CTest in a tiny mode, so that none rots), and of each X_fuzz.cc the program X_fuzz: with GFR_FUZZ
 # (clang) a libFuzzer, else CTest replays tests/corpus/X through it. DEPENDS are the only modules that it may include;
 # its tests, benchmarks and fuzz targets may include TEST_DEPENDS too.
@@ -8,7 +8,7 @@ include(GoogleTest)
 function(gfr_module name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;TEST_DEPENDS;LINKS;OPTIONS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
-  file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
+  file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc ${dir}/*/*.cc)
   set(tests ${sources})
   set(benches ${sources})
   set(fuzzers ${sources})

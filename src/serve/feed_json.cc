@@ -1,7 +1,6 @@
 #include "serve/feed_json.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 namespace gfr {
@@ -47,22 +46,6 @@ EventItem CandidateOf(const Json& json) {
 
 HttpResponse JsonResponse(int status, const Json& json) {
   return {.status = status, .body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
-}
-
-// "a%2Fb" to "a/b"; what is not two hex digits stays as it is.
-std::string UrlDecode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned value = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
-      out += static_cast<char>(value);
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
 }
 
 std::string TextOf(const Json& object, const char* key) {
@@ -149,18 +132,6 @@ Event ImpressionOf(const Event& request, const Feed& feed) {
         {.item_id = item.item_id, .index = static_cast<std::int32_t>(e.items.size()), .channel = item.channel});
   e.id = request.id + "/impression";
   return e;
-}
-
-bool IsAdmin(const HttpRequest& request, const std::string& token) {
-  return token.empty() ? request.from_loopback : request.authorization == "Bearer " + token;
-}
-
-HttpResponse Denied() {
-  HttpResponse denied = ProblemResponse(401, "Unauthorized",
-                                        "this call needs the token of [serve] admin_token as a bearer token; without "
-                                        "one it works from this machine only");
-  denied.headers = {{"WWW-Authenticate", "Bearer"}};
-  return denied;
 }
 
 }  // namespace gfr

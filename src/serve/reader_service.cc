@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/time.h"
 #include "rank/ranker.h"
+#include "serve/call/calls.h"
 #include "serve/champion.h"
 #include "serve/feed_json.h"
 #include "serve/owner_client.h"
@@ -105,6 +106,11 @@ struct ReaderService::State {
     return JsonResponse(200, FeedJson(feed, request, project.features().get(), http.query == "explain=true"));
   }
 
+  HttpResponse Readyz() const {
+    return rows.up() ? JsonResponse(200, {{"status", "ok"}})
+                     : ProblemResponse(503, "Service Unavailable", "the Redis of [store] online does not answer");
+  }
+
   HttpResponse Metrics() const {
     std::string text;
     const auto add = [&](const char* metric, const char* type, const char* help, const std::string& value) {
@@ -128,7 +134,26 @@ struct ReaderService::State {
   std::jthread watcher;  // The last member: it uses the others until it has ended.
 };
 
-ReaderService::ReaderService(std::unique_ptr<State> state) : state_(std::move(state)) {}
+std::vector<Route> ReaderService::RoutesOf(State& s) {
+  const auto not_here = [&s](const HttpRequest&, const std::string&) {
+    return ProblemResponse(404, "Not Found",
+                           "this server only reads; models are changed at the owner, " + s.owner->address());
+  };
+  const auto forward = [&s](const HttpRequest& request, const std::string&) { return s.Forward(request); };
+  return {
+      {"POST", "/v1/feed", AccessScope::kOpen, [&s](const auto& r, const auto&) { return s.FeedFor(r); }},
+      {"POST", "/v1/events", AccessScope::kOpen, forward},
+      {"GET", "/v1/explain/", AccessScope::kAdmin, forward},
+      {"*", "/v1/models", AccessScope::kOpen, not_here},
+      {"*", "/v1/models/", AccessScope::kOpen, not_here},
+      {"GET", "/livez", AccessScope::kOpen, [](const auto&, const auto&) { return GetLivez(); }},
+      {"GET", "/readyz", AccessScope::kOpen, [&s](const auto&, const auto&) { return s.Readyz(); }},
+      {"GET", "/metrics", AccessScope::kOpen, [&s](const auto&, const auto&) { return s.Metrics(); }},
+  };
+}
+
+ReaderService::ReaderService(std::unique_ptr<State> state)
+    : state_(std::move(state)), router_(RoutesOf(*state_), state_->project.serve().admin_token) {}
 ReaderService::~ReaderService() = default;
 
 Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& project, const std::string& owner,
@@ -155,28 +180,6 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
   return std::unique_ptr<ReaderService>(new ReaderService(std::move(state)));
 }
 
-HttpResponse ReaderService::Handle(const HttpRequest& request) try {
-  State& s = *state_;
-  const bool get = request.method == "GET", post = request.method == "POST";
-  if (request.path == "/v1/feed" && post) return s.FeedFor(request);
-  if (request.path == "/v1/events" && post) return s.Forward(request);
-  if (request.path == "/livez" && get) return JsonResponse(200, {{"status", "ok"}});
-  if (request.path == "/readyz" && get)
-    return s.rows.up() ? JsonResponse(200, {{"status", "ok"}})
-                       : ProblemResponse(503, "Service Unavailable", "the Redis of [store] online does not answer");
-  if (request.path == "/metrics" && get) return s.Metrics();
-  if (request.path.starts_with("/v1/explain/") && get)
-    return IsAdmin(request, s.project.serve().admin_token) ? s.Forward(request) : Denied();
-  for (const char* known : {"/v1/events", "/v1/feed", "/livez", "/readyz", "/metrics"}) {
-    if (request.path == known)
-      return ProblemResponse(405, "Method Not Allowed", request.method + " is not for " + request.path);
-  }
-  if (request.path.starts_with("/v1/models"))
-    return ProblemResponse(404, "Not Found",
-                           "this server only reads; models are changed at the owner, " + s.owner->address());
-  return ProblemResponse(404, "Not Found", "there is nothing at " + request.path.substr(0, 200));
-} catch (const BadRequest& bad) {
-  return ProblemResponse(400, "Bad Request", bad.why);
-}
+HttpResponse ReaderService::Handle(const HttpRequest& request) { return router_.Handle(request); }
 
 }  // namespace gfr

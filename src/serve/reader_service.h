@@ -16,6 +16,7 @@
 
 #include "project/project.h"
 #include "serve/http_server.h"
+#include "serve/router.h"
 
 namespace gfr {
 
@@ -30,8 +31,10 @@ class ReaderService {
 
  private:
   struct State;
+  static std::vector<Route> RoutesOf(State& s);
   explicit ReaderService(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
+  const Router router_;
 };
 
 }  // namespace gfr

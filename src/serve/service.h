@@ -9,8 +9,11 @@
 
 #include "project/project.h"
 #include "serve/http_server.h"
+#include "serve/router.h"
 
 namespace gfr {
+
+struct ServiceState;
 
 class Service {
  public:
@@ -20,9 +23,9 @@ class Service {
   HttpResponse Handle(const HttpRequest& request);
 
  private:
-  struct State;
-  explicit Service(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Service(std::unique_ptr<ServiceState> state);
+  std::unique_ptr<ServiceState> state_;
+  const Router router_;
 };
 
 }  // namespace gfr

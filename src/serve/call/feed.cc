@@ -1,0 +1,30 @@
+// POST /v1/feed.
+#include <algorithm>
+
+#include "rank/ranker.h"
+#include "serve/call/calls.h"
+#include "serve/feed_json.h"
+
+namespace gfr {
+
+HttpResponse PostFeed(ServiceState& s, const HttpRequest& http) {
+  FeedRequest request = ParseFeedRequest(http.body);
+  request.now_ms = std::max(s.clock.now_ms(), s.last_arrival_ms.load());
+  if (request.request_id.empty())
+    request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(s.next_offset.load()) + "-" +
+                         std::to_string(++s.generated);
+  const std::shared_ptr<const BoundModel> bound = s.champion.model();
+  Feed feed = Rank(*s.store, s.rows(), bound.get(), s.project.feed(), request);
+  ++s.counters.feeds;
+  s.counters.degraded += !feed.degraded.empty();
+  s.counters.undeclared += UndeclaredNames(request, s.store->features().schema);
+  const auto json = FeedJson(feed, request, s.project.features().get(), http.query == "explain=true");
+  std::vector<Event> events{std::move(feed.event)};
+  if (s.project.feed().impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
+  auto appended = s.log->Append(std::move(events));
+  if (!appended.ok()) return s.LogFailed(appended.error());
+  s.FoldDurable(std::move(appended.value().records));
+  return JsonResponse(200, json);
+}
+
+}  // namespace gfr

@@ -1,0 +1,14 @@
+// GET /livez and /readyz.
+#include "serve/call/calls.h"
+#include "serve/feed_json.h"
+
+namespace gfr {
+
+HttpResponse GetLivez() { return JsonResponse(200, {{"status", "ok"}}); }
+
+HttpResponse GetReadyz(const ServiceState& s) {
+  return s.log_failed ? ProblemResponse(503, "Service Unavailable", "the log cannot be written")
+                      : JsonResponse(200, {{"status", "ok"}});
+}
+
+}  // namespace gfr

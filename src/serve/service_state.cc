@@ -1,0 +1,111 @@
+#include "serve/service_state.h"
+
+#include <cstdio>
+#include <cstring>
+#include <optional>
+
+#include "store/memory_budget.h"
+#include "store/snapshot.h"
+
+namespace gfr {
+
+ServiceState::ServiceState(const Project& p)
+    : project(p), store(std::make_unique<OnlineStore>(p.features())), champion(p) {}
+
+void ServiceState::Note(const LogRecord& r) {
+  if (r.event.type == EventType::kFeedRequest) requests.Add(KeyOf(r.event.request_id), r.offset);
+}
+
+void ServiceState::FoldDurable(std::vector<LogRecord> records) {
+  if (records.empty()) return;
+  const auto last = static_cast<std::int64_t>(records.back().offset);
+  std::unique_lock lock(mutex);
+  for (LogRecord& r : records) waiting.emplace(r.offset, std::move(r));
+  while (!waiting.empty() && static_cast<std::int64_t>(waiting.begin()->first) == store->next_offset()) {
+    store->Fold(waiting.begin()->second);
+    Note(waiting.begin()->second);
+    waiting.erase(waiting.begin());
+  }
+  store->Publish();
+  NoteMemory();
+  last_arrival_ms = store->last_arrival_ms();
+  next_offset = store->next_offset();
+  ++publishable;
+  changed.notify_all();
+  folded.notify_all();
+  folded.wait(lock, [&] { return store->next_offset() > last; });
+}
+
+void ServiceState::NoteMemory() {
+  memory_bytes = MemoryBytes(*store);
+  const std::uint64_t limit = project.serve().memory_bytes;
+  const bool full = limit > 0 && memory_bytes > limit;
+  if (full && !memory_full)
+    std::fprintf(stderr, "gfr serve: ALERT: events are refused: %s\n",
+                 CheckMemory(*store, limit).error().message.c_str());
+  memory_full = full;
+}
+
+Status ServiceState::CheckMemoryAtStart() const {
+  const Status status = CheckMemory(*store, project.serve().memory_bytes);
+  if (status.ok()) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               status.error().message + "; give it more, or declare fewer or smaller features (`gfr features list`)",
+               {JoinPath(project.folder(), "gfr.toml"), 0}};
+}
+
+void ServiceState::LoadSnapshot() {
+  std::string extra;
+  const Status status = ReadSnapshot(PosixFileSystem(), project.snapshot_path(), store.get(), &extra);
+  if (status.ok() && extra.size() % 16 == 0 && store->next_offset() <= static_cast<std::int64_t>(log->next_offset())) {
+    for (std::size_t i = 0; i < extra.size(); i += 16) {
+      std::uint64_t pair[2];
+      std::memcpy(pair, extra.data() + i, 16);
+      requests.Add(pair[0], pair[1]);
+    }
+    snapshot_at = store->next_offset();
+    return;
+  }
+  if (PosixFileSystem().Exists(project.snapshot_path()))
+    std::fprintf(stderr, "gfr serve: the snapshot is not used (%s); the whole log is read\n",
+                 status.ok() ? "it is not of this log" : status.error().message.c_str());
+  store = std::make_unique<OnlineStore>(project.features());
+}
+
+void ServiceState::SaveSnapshot() {
+  std::optional<Snapshot> snapshot;
+  std::optional<RequestIndex::Frozen> frozen;
+  {
+    const std::lock_guard lock(mutex);
+    if (store->next_offset() == snapshot_at) return;
+    frozen = requests.Freeze();
+    snapshot.emplace(Snapshot::Take(*store));
+    snapshot_at = store->next_offset();
+  }
+  Status status = PosixFileSystem().MakeFolders(JoinPath(project.folder(), "data/store"));
+  if (status.ok()) status = snapshot->Write(PosixFileSystem(), project.snapshot_path(), frozen->Bytes());
+  if (!status.ok())
+    std::fprintf(stderr, "gfr serve: the snapshot cannot be written: %s\n", status.error().ToString().c_str());
+}
+
+HttpResponse ServiceState::LogFailed(const Error& error) {
+  log_failed = true;
+  return ProblemResponse(503, "Service Unavailable", error.message);
+}
+
+void ServiceState::LeaveOutErased(ParsedEvents* parsed) const {
+  if (erased.empty()) return;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < parsed->events.size(); ++i) {
+    if (erased.Covers(parsed->events[i])) {
+      parsed->rejected.push_back({parsed->indexes[i], "erased", "is of an erased user, from before the erasure"});
+      continue;
+    }
+    if (kept != i) parsed->events[kept] = std::move(parsed->events[i]);
+    parsed->indexes[kept++] = parsed->indexes[i];
+  }
+  parsed->events.resize(kept);
+  parsed->indexes.resize(kept);
+}
+
+}  // namespace gfr

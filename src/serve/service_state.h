@@ -1,0 +1,94 @@
+// ServiceState: what the calls of an owner (Service) share: the log, the store that its records are folded into, the
+// model in use, and the work that goes on beside the calls.
+//
+// Thread safety: every method from any thread. `mutex` is of those that fold; feeds read beside them without it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "event/event_json.h"
+#include "log/erased_ids.h"
+#include "log/event_log.h"
+#include "project/project.h"
+#include "serve/champion.h"
+#include "serve/http_server.h"
+#include "serve/request_index.h"
+#include "store/redis_store.h"
+
+namespace gfr {
+
+// The log is opened before it is known where it ends, which the clock may go on from.
+struct ServiceClock final : Clock {
+  std::unique_ptr<Clock> real;
+  std::int64_t now_ms() const override { return real ? real->now_ms() : 0; }
+};
+
+struct ServiceState {
+  explicit ServiceState(const Project& p);
+
+  // How many of what, since the start; read by /metrics.
+  struct Counters {
+    std::atomic<std::uint64_t> accepted = 0, duplicates = 0, rejected = 0, feeds = 0, undeclared = 0, degraded = 0;
+    std::atomic<std::uint64_t> verified = 0, different = 0;  // Served values that a replay gave again, or not.
+  };
+  const Project& project;
+  ServiceClock clock;
+  std::unique_ptr<EventLog> log;
+  std::atomic<bool> log_failed = false;
+  std::atomic<std::size_t> bytes_in_flight = 0;
+  ErasedIds erased;  // As of the start: nobody is erased while a server has the log.
+
+  std::mutex mutex;  // Of those that fold: the store's writer, and what it notes.
+  std::condition_variable folded;
+  std::condition_variable_any stopping, changed;
+  std::unique_ptr<OnlineStore> store;
+  std::unique_ptr<const StoreReader> reader;  // Feeds read beside the writer.
+  std::unique_ptr<RedisStore> redis;          // [store] online: or there. Null: embedded.
+  std::atomic<bool> redis_lost = false;
+  std::atomic<std::int64_t> last_arrival_ms = 0, next_offset = 0;
+  std::map<std::uint64_t, LogRecord> waiting;  // Durable, but an earlier record is not folded yet.
+  RequestIndex requests;
+  std::atomic<std::uint64_t> memory_bytes = 0;
+  std::atomic<bool> memory_full = false;
+  std::uint64_t publishable = 0;  // Goes up with each change that readers of a Redis have not seen.
+  std::int64_t snapshot_at = 0;
+
+  ChampionWatch champion;
+  std::atomic<std::uint64_t> generated = 0;
+  Counters counters;
+
+  void Note(const LogRecord& r);
+  // Folds `records` in log order with those of other threads, and returns when all of them are in.
+  void FoldDurable(std::vector<LogRecord> records);
+  // Events are refused while the states take more than they may: nothing is forgotten instead. Feeds go on.
+  void NoteMemory();
+  Status CheckMemoryAtStart() const;
+  // Rows in a Redis that another process took over are of its log, not of this one's.
+  const FeatureReader& rows() const { return redis && !redis->fenced() ? redis->features() : reader->features(); }
+  // Goes on from the last snapshot; without a usable one from the start of the log.
+  void LoadSnapshot();
+  void SaveSnapshot();
+  HttpResponse LogFailed(const Error& error);
+  // Events of erased users from before their erasure: late ones, or sent again.
+  void LeaveOutErased(ParsedEvents* parsed) const;
+
+  // Beside the calls (service_work.cc), each until `stop`:
+  void Watch(const std::stop_token& stop);        // Seals epochs, looks for a new champion, writes snapshots.
+  void PublishRows(const std::stop_token& stop);  // Brings to the Redis what was folded and sealed, as soon as it was.
+  void Verify(const std::stop_token& stop);       // The skew monitor.
+  void SealEpochs();
+  void VerifySample();
+
+  std::jthread watcher, publisher, verifier;  // The last members: they use the others until they have ended.
+};
+
+}  // namespace gfr

@@ -1,0 +1,86 @@
+// What goes on beside the calls of an owner.
+#include <cstdio>
+
+#include "log/seal.h"
+#include "serve/service_state.h"
+
+namespace gfr {
+namespace {
+
+constexpr std::int64_t kSnapshotMs = 10 * kMinuteMs;
+
+}  // namespace
+
+void ServiceState::PublishRows(const std::stop_token& stop) {
+  std::uint64_t done = 0;
+  while (!stop.stop_requested()) {
+    {
+      std::unique_lock lock(mutex);
+      changed.wait_for(lock, stop, std::chrono::milliseconds(redis_lost ? 200 : 1000),
+                       [&] { return publishable != done; });
+      done = publishable;
+    }
+    const Status status = redis->Publish(mutex);
+    if (!status.ok() && !redis_lost)
+      std::fprintf(stderr, "gfr serve: rows are not published: %s\n", status.error().message.c_str());
+    redis_lost = !status.ok();
+  }
+}
+
+// Seals the epochs that have ended, also while no event comes. Not while one is on its way to the disk: it may be of
+// an epoch that has ended since.
+void ServiceState::SealEpochs() {
+  const std::int64_t now_ms = clock.now_ms();
+  const std::lock_guard lock(mutex);
+  const std::int64_t before_ms = store->epoch_end_ms();
+  if (store->next_offset() == static_cast<std::int64_t>(log->next_offset())) store->AdvanceTo(EpochEndAt(now_ms));
+  if (store->epoch_end_ms() == before_ms) return;
+  ++publishable;
+  changed.notify_all();
+}
+
+// A sample of what was served since the last snapshot, against a replay from it.
+void ServiceState::VerifySample() {
+  const auto check = VerifyServed(PosixFileSystem(), project.log_folder(), project.features(),
+                                  {.snapshot = project.snapshot_path(), .max_requests = 1000});
+  if (!check.ok()) {
+    std::fprintf(stderr, "gfr serve: served values cannot be verified: %s\n", check.error().ToString().c_str());
+    return;
+  }
+  counters.verified += check.value().values;
+  counters.different += check.value().different;
+  if (check.value().different > 0)
+    std::fprintf(stderr, "gfr serve: ALERT: served values differ from the replay: %s\n",
+                 check.value().first_difference.c_str());
+}
+
+void ServiceState::Verify(const std::stop_token& stop) {
+  const std::int64_t every_ms = project.serve().verify_ms;
+  while (every_ms > 0 && !stop.stop_requested()) {
+    {
+      std::unique_lock lock(mutex);
+      stopping.wait_for(lock, stop, std::chrono::milliseconds(every_ms), [] { return false; });
+    }
+    if (!stop.stop_requested()) VerifySample();
+  }
+}
+
+void ServiceState::Watch(const std::stop_token& stop) {
+  std::int64_t next_snapshot_ms = MonotonicMs() + kSnapshotMs;
+  while (!stop.stop_requested()) {
+    SealEpochs();
+    champion.Look();
+    if (MonotonicMs() >= next_snapshot_ms) {
+      next_snapshot_ms = MonotonicMs() + kSnapshotMs;
+      SaveSnapshot();
+      if (const auto sealed = SealSegments(PosixFileSystem(), project.log_folder(), project.lake_folder());
+          !sealed.ok()) {
+        std::fprintf(stderr, "gfr serve: a segment cannot be sealed: %s\n", sealed.error().ToString().c_str());
+      }
+    }
+    std::unique_lock lock(mutex);
+    stopping.wait_for(lock, stop, std::chrono::milliseconds(100), [] { return false; });
+  }
+}
+
+}  // namespace gfr
