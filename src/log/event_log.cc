@@ -1,14 +1,12 @@
 #include "log/event_log.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <numeric>
 #include <optional>
-#include <thread>
 #include <unordered_set>
 
+#include "base/sync.h"
 #include "log/segment.h"
 
 namespace gfr {
@@ -51,8 +49,8 @@ struct EventLog::State {
     Done done;
   };
 
-  mutable std::mutex mutex;
-  std::condition_variable queued, idle;  // A batch was queued, or `stopping` set; the queue is empty and written.
+  mutable Mutex mutex;
+  CondVar queued, idle;  // A batch was queued, or `stopping` set; the queue is empty and written.
   DuplicateKeys keys;
   std::uint64_t next_offset = 0;
   std::int64_t last_arrival_ms = INT64_MIN;
@@ -64,7 +62,7 @@ struct EventLog::State {
   std::optional<Error> failed;
 
   std::unique_ptr<WritableFile> file;  // Used by the writer's thread; by others only while it is idle.
-  std::thread writer;                  // Last: it uses the others until it has ended.
+  Thread writer;                       // Last: it uses the others until it has ended.
 
   Status Recover();
   Status NewSegment(std::uint64_t first_offset);
@@ -77,11 +75,11 @@ EventLog::EventLog(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 EventLog::~EventLog() {
   {
-    const std::lock_guard lock(state_->mutex);
+    const MutexLock lock(state_->mutex);
     state_->stopping = true;
   }
-  state_->queued.notify_one();
-  state_->writer.join();
+  state_->queued.NotifyOne();
+  state_->writer.Join();
 }
 
 Result<std::unique_ptr<EventLog>> EventLog::Open(FileSystem& fs, const Clock& clock, EventLogOptions options) {
@@ -89,7 +87,7 @@ Result<std::unique_ptr<EventLog>> EventLog::Open(FileSystem& fs, const Clock& cl
   GFR_TRY(fs.MakeFolders(state->options.folder));
   GFR_ASSIGN(state->lock, fs.Lock(JoinPath(state->options.folder, "LOCK")));
   GFR_TRY(state->Recover());
-  state->writer = std::thread([s = state.get()] { s->RunWriter(); });
+  state->writer = Thread("log-writer", [s = state.get()] { s->RunWriter(); });
   return std::unique_ptr<EventLog>(new EventLog(std::move(state)));
 }
 
@@ -184,13 +182,13 @@ AppendResult EventLog::State::Accept(Event& event, std::int64_t arrival_ms, Appe
 
 void EventLog::AppendAsync(std::vector<Event> events, Done done) {
   State& s = *state_;
-  std::unique_lock lock(s.mutex);
+  MutexLock lock(s.mutex);
   std::optional<Error> refused = s.failed;
   if (const std::size_t bytes = s.pending.size() + s.writing_bytes; !refused && bytes >= s.options.max_queued_bytes)
     refused = Error{ErrorCode::kResourceExhausted,
                     "more events are waiting for the disk than the log holds; send them again later"};
   if (refused) {
-    lock.unlock();
+    lock.Unlock();
     return done(*std::move(refused));
   }
   State::Batch batch{.done = std::move(done)};
@@ -198,16 +196,16 @@ void EventLog::AppendAsync(std::vector<Event> events, Done done) {
   for (Event& event : events) batch.appended.results.push_back(s.Accept(event, arrival_ms, &batch.appended));
   // Also a batch of duplicates alone is queued: what it repeats may not be on disk yet.
   s.batches.push_back(std::move(batch));
-  lock.unlock();
-  s.queued.notify_one();
+  lock.Unlock();
+  s.queued.NotifyOne();
 }
 
 // Group commit: writes and syncs at once all that was queued while the last write ran, then answers its batches.
 void EventLog::State::RunWriter() {
   std::string bytes;
-  std::unique_lock lock(mutex);
+  MutexLock lock(mutex);
   for (;;) {
-    queued.wait(lock, [&] { return stopping || !batches.empty(); });
+    queued.Wait(lock, [&] { return stopping || !batches.empty(); });
     if (batches.empty()) return;
     std::vector<Batch> taken;
     taken.swap(batches);
@@ -218,17 +216,17 @@ void EventLog::State::RunWriter() {
     writing_bytes = bytes.size();
     writing = true;
     Status status = failed ? Status(*failed) : Status();
-    lock.unlock();
+    lock.Unlock();
     if (status.ok() && !bytes.empty()) {
       status = WriteAndSync(bytes, first);
       if (!status.ok())
         status = Error{ErrorCode::kUnavailable,
                        "the log cannot be written, and stays closed until a restart: " + status.error().message};
     }
-    lock.lock();  // Before the first answer: whoever gets one finds the log closed, or the queue as short as it is.
+    lock.Lock();  // Before the first answer: whoever gets one finds the log closed, or the queue as short as it is.
     writing_bytes = 0;
     if (!status.ok()) failed = status.error();
-    lock.unlock();
+    lock.Unlock();
     for (Batch& batch : taken) {
       if (status.ok())
         batch.done(std::move(batch.appended));
@@ -236,9 +234,9 @@ void EventLog::State::RunWriter() {
         batch.done(status.error());
     }
     taken.clear();
-    lock.lock();
+    lock.Lock();
     writing = false;
-    if (batches.empty()) idle.notify_all();
+    if (batches.empty()) idle.NotifyAll();
   }
 }
 
@@ -248,8 +246,8 @@ Status EventLog::AppendImported(std::vector<Event> events, const std::function<v
   std::vector<std::size_t> order(events.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return events[i].time_ms; });
-  std::unique_lock lock(s.mutex);
-  s.idle.wait(lock, [&] { return s.batches.empty() && !s.writing; });
+  MutexLock lock(s.mutex);
+  s.idle.Wait(lock, [&] { return s.batches.empty() && !s.writing; });
   if (s.failed) return *s.failed;
   if (!order.empty() && events[order[0]].time_ms < s.last_arrival_ms) {
     return Error{ErrorCode::kInvalidArgument,
@@ -282,12 +280,12 @@ Status EventLog::AppendImported(std::vector<Event> events, const std::function<v
 }
 
 std::uint64_t EventLog::next_offset() const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->next_offset;
 }
 
 std::int64_t EventLog::last_arrival_ms() const {
-  const std::lock_guard lock(state_->mutex);
+  const MutexLock lock(state_->mutex);
   return state_->last_arrival_ms;
 }
 

@@ -1,22 +1,22 @@
 #include "log/event_sink.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
+
+#include "base/sync.h"
 
 namespace gfr {
 
 Result<Appended> EventSink::Append(std::vector<Event> events) {
-  std::mutex mutex;
-  std::condition_variable finished;
+  Mutex mutex;
+  CondVar finished;
   std::optional<Result<Appended>> result;
   AppendAsync(std::move(events), [&](Result<Appended> appended) {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     result = std::move(appended);
-    finished.notify_one();  // Under the lock: the waiting thread destroys both as soon as it has the lock.
+    finished.NotifyOne();  // Under the lock: the waiting thread destroys both as soon as it has the lock.
   });
-  std::unique_lock lock(mutex);
-  finished.wait(lock, [&] { return result.has_value(); });
+  MutexLock lock(mutex);
+  finished.Wait(lock, [&] { return result.has_value(); });
   return std::move(*result);
 }
 

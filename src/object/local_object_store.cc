@@ -1,7 +1,6 @@
 #include <algorithm>
-#include <chrono>
-#include <thread>
 
+#include "base/clock.h"
 #include "object/object_store.h"
 
 namespace gfr {
@@ -49,7 +48,7 @@ class Local final : public ObjectStore {
       else if (wait == 500)
         return locked.error();
       else
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        WaitUntil(MonotonicMs() + 10);
     }
     const std::string path = JoinPath(folder_, name);
     if (fs_.Exists(path)) return Error{ErrorCode::kAlreadyExists, "'" + path + "' is there already"};

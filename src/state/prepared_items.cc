@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/sync.h"
+
 namespace gfr {
 namespace {
 
@@ -40,7 +42,7 @@ PreparedItems::PreparedItems(std::size_t columns, std::size_t max_bytes)
 
 std::shared_ptr<PreparedItems::Epoch> PreparedItems::At(std::int64_t epoch_end_ms, std::uint32_t items) {
   std::shared_ptr<Epoch> before;  // Let go after the lock.
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!latest_ || latest_->end_ms_ < epoch_end_ms) {
     before = std::move(latest_);
     latest_.reset(new Epoch(epoch_end_ms, columns_, row_bytes_, std::clamp(items, 1u, max_rows_)));

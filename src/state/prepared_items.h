@@ -11,8 +11,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 
+#include "base/sync.h"
 #include "state/versioned_table.h"
 
 namespace gfr {
@@ -50,7 +50,7 @@ class PreparedItems {
  private:
   const std::size_t columns_, row_bytes_;
   const std::uint32_t max_rows_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::shared_ptr<Epoch> latest_;
 };
 

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "base/clock.h"
+#include "base/sync.h"
 
 namespace gfr {
 namespace {
@@ -276,41 +277,41 @@ Status RedisRowOwner::RemoveUnknown(const Pin& now) {
 
 RedisRowReader::RedisRowReader(RedisRowsConfig config)
     : config_(std::move(config)), space_(config_.server.prefix + config_.space) {
-  connector_ = std::thread([this] { Connect(); });
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, std::chrono::milliseconds(config_.timeout_ms), [&] { return up_ || !last_error_.empty(); });
+  connector_ = Thread("redis-connect", [this] { Connect(); });
+  MutexLock lock(mutex_);
+  changed_.WaitUntil(lock, MonotonicMs() + config_.timeout_ms, [&] { return up_ || !last_error_.empty(); });
 }
 
 RedisRowReader::~RedisRowReader() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stop_ = true;
   }
-  changed_.notify_all();
-  connector_.join();
+  changed_.NotifyAll();
+  connector_.Join();
 }
 
 bool RedisRowReader::up() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return up_;
 }
 
 std::string RedisRowReader::last_error() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return last_error_;
 }
 
 // Connects as long as the server is not up: a request never does. Up is when it answers, not when it can be reached.
 void RedisRowReader::Connect() {
   std::int64_t backoff_ms = 0;
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   for (std::int64_t up_since_ms = 0;;) {
-    changed_.wait(lock, [&] { return stop_ || !up_; });
+    changed_.Wait(lock, [&] { return stop_ || !up_; });
     if (up_since_ms != 0 && MonotonicMs() - up_since_ms > config_.backoff_ms * kMaxBackoff) backoff_ms = 0;
-    changed_.wait_for(lock, std::chrono::milliseconds(backoff_ms), [&] { return stop_; });
+    changed_.WaitUntil(lock, MonotonicMs() + backoff_ms, [&] { return stop_; });
     if (stop_) return;
     backoff_ms = std::clamp(backoff_ms * 2, config_.backoff_ms, config_.backoff_ms * kMaxBackoff);
-    lock.unlock();
+    lock.Unlock();
     std::vector<std::unique_ptr<RedisConnection>> made;
     std::string error;
     for (int i = 0; i < config_.connections && error.empty(); ++i) {
@@ -325,7 +326,7 @@ void RedisRowReader::Connect() {
       if (!pong.ok() || pong.value().error())
         error = pong.ok() ? "redis: " + std::string(pong.value().text()) : pong.error().message;
     }
-    lock.lock();
+    lock.Lock();
     if (error.empty()) {
       idle_ = std::move(made);
       up_ = true;
@@ -333,14 +334,13 @@ void RedisRowReader::Connect() {
     } else {
       last_error_ = error;
     }
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
 }
 
 std::unique_ptr<RedisConnection> RedisRowReader::Borrow(std::int64_t deadline_ms) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, std::chrono::milliseconds(deadline_ms - MonotonicMs()),
-                    [&] { return !up_ || !idle_.empty(); });
+  MutexLock lock(mutex_);
+  changed_.WaitUntil(lock, deadline_ms, [&] { return !up_ || !idle_.empty(); });
   if (!up_ || idle_.empty()) return nullptr;
   auto connection = std::move(idle_.back());
   idle_.pop_back();
@@ -349,7 +349,7 @@ std::unique_ptr<RedisConnection> RedisRowReader::Borrow(std::int64_t deadline_ms
 
 void RedisRowReader::Return(std::unique_ptr<RedisConnection> connection, bool failed) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (failed) {
       up_ = false;
       idle_.clear();
@@ -357,7 +357,7 @@ void RedisRowReader::Return(std::unique_ptr<RedisConnection> connection, bool fa
       idle_.push_back(std::move(connection));
     }
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void RedisRowReader::Fetch(std::span<const RowQuery> queries, RowLease* lease) {
@@ -408,7 +408,7 @@ RedisRowReader::Outcome RedisRowReader::FetchOnce(RedisConnection& connection, s
     }
   }
   const auto fail = [&](std::string what) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     last_error_ = std::move(what);
     return Outcome::kFailed;
   };

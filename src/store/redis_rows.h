@@ -11,15 +11,13 @@
 // know.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "base/sync.h"
 #include "state/row_reader.h"
 #include "state/versioned_table.h"
 #include "store/redis_connection.h"
@@ -101,12 +99,12 @@ class RedisRowReader final : public RowReader {
 
   const RedisRowsConfig config_;
   const std::string space_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  mutable Mutex mutex_;
+  CondVar changed_;
   std::vector<std::unique_ptr<RedisConnection>> idle_;
   bool up_ = false, stop_ = false;
   std::string last_error_;
-  std::thread connector_;
+  Thread connector_;
 };
 
 }  // namespace gfr

@@ -3,10 +3,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <condition_variable>
 #include <cstdio>
-#include <thread>
 
+#include "base/clock.h"
+#include "base/sync.h"
 #include "train/worker_job.h"
 #include "train/worker_json.h"
 #include "train/xgboost_api.h"
@@ -22,29 +22,30 @@ constexpr int kLifeMs = 2000;
 // Tells `gfr train` every two seconds that this process runs, and ends the process when nobody is there to be told.
 class SignsOfLife {
  public:
-  explicit SignsOfLife(WorkerConnection& connection) : thread_([this, &connection] { Run(connection); }) {}
+  explicit SignsOfLife(WorkerConnection& connection)
+      : thread_("signs-of-life", [this, &connection] { Run(connection); }) {}
   ~SignsOfLife() {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       done_ = true;
     }
-    changed_.notify_all();
-    thread_.join();
+    changed_.NotifyAll();
+    thread_.Join();
   }
 
  private:
   void Run(WorkerConnection& connection) {
-    std::unique_lock lock(mutex_);
-    while (!changed_.wait_for(lock, std::chrono::milliseconds(kLifeMs), [this] { return done_; })) {
+    MutexLock lock(mutex_);
+    while (!changed_.WaitUntil(lock, MonotonicMs() + kLifeMs, [this] { return done_; })) {
       if (connection.Send("{\"alive\":true}").ok()) continue;
       std::fprintf(stderr, "gfr: `gfr train` is gone; this worker ends\n");
       ::_exit(1);
     }
   }
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   bool done_ = false;
-  std::thread thread_;
+  Thread thread_;
 };
 
 std::string Used() {

@@ -9,9 +9,9 @@
 
 #include <cerrno>
 #include <cstring>
-#include <thread>
 
 #include "base/clock.h"
+#include "base/sync.h"
 
 namespace gfr {
 namespace {
@@ -104,7 +104,7 @@ Result<std::unique_ptr<WorkerConnection>> WorkerConnection::Open(const std::stri
       errno = error;
     }
     if (MonotonicSeconds() >= until_s) return Gone("no `gfr train` at " + address);
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    WaitUntil(MonotonicMs() + 200);
   }
 }
 
@@ -114,7 +114,7 @@ Status WorkerConnection::Send(std::string_view head, std::string_view body) {
   const auto body_size = static_cast<std::uint64_t>(body.size());
   std::memcpy(sizes, &head_size, 4);
   std::memcpy(sizes + 4, &body_size, 8);
-  const std::lock_guard lock(sending_);
+  const MutexLock lock(sending_);
   GFR_TRY(WriteAll(socket_, sizes, sizeof sizes));
   GFR_TRY(WriteAll(socket_, head.data(), head.size()));
   return WriteAll(socket_, body.data(), body.size());

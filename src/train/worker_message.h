@@ -6,11 +6,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "base/sync.h"
 
 namespace gfr {
 
@@ -38,7 +38,7 @@ class WorkerConnection {
 
  private:
   int socket_;
-  std::mutex sending_;
+  Mutex sending_;
 };
 
 class WorkerListener {

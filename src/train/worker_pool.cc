@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <cstring>
 #include <random>
-#include <thread>
 
 #include "base/clock.h"
 #include "train/worker_json.h"
@@ -30,7 +29,7 @@ std::string RandomToken() {
   return token;
 }
 
-void Pause(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+void Pause(int ms) { WaitUntil(MonotonicMs() + ms); }
 
 std::string HowItEnded(int status) {
   if (WIFSIGNALED(status))
