@@ -1,12 +1,21 @@
-# gfr_module(NAME [DEPENDS module...] [TEST_DEPENDS module...] [LINKS library...] [OPTIONS flag...])
+# gfr_module(NAME [DEPENDS module...] [TEST_DEPENDS module...] [LINKS library...] [OPTIONS flag...] [UNITY_TESTS])
 #
-# Makes the static library gfr_NAME of src/NAME/*.cc and its subfolders, the test program gfr_NAME_test of its *_test.cc (each test a CTest) and one
-# NAME_bench of its *_bench.cc (run by CTest in a tiny mode, so that none rots), and of each X_fuzz.cc the program X_fuzz: with GFR_FUZZ
-# (clang) a libFuzzer, else CTest replays tests/corpus/X through it. DEPENDS are the only modules that it may include;
-# its tests, benchmarks and fuzz targets may include TEST_DEPENDS too.
+# Makes of src/NAME/ and its subfolders:
+#   gfr_NAME       the static library of *.cc;
+#   gfr_NAME_test  the test program of *_test.cc, each test a CTest. With UNITY_TESTS several files are compiled as one,
+#                  which is much faster for many small ones; their unnamed namespaces then share their names;
+#   NAME_bench     of *_bench.cc, run by CTest in a tiny mode, so that none rots;
+#   X_fuzz         of each X_fuzz.cc: with GFR_FUZZ (clang) a libFuzzer, else CTest replays tests/corpus/X through it.
+# DEPENDS are the only modules that it may include; its tests, benchmarks and fuzz targets may include TEST_DEPENDS too.
 include(GoogleTest)
+option(GFR_UNITY "Compile the files of gfr, and of tests marked UNITY_TESTS, several at once" ON)
+
+if(NOT GFR_FUZZ)
+  add_library(gfr_fuzz_replay OBJECT ${CMAKE_SOURCE_DIR}/cmake/fuzz_replay.cc)
+endif()
+
 function(gfr_module name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;TEST_DEPENDS;LINKS;OPTIONS" ${ARGN})
+  cmake_parse_arguments(ARG "UNITY_TESTS" "" "DEPENDS;TEST_DEPENDS;LINKS;OPTIONS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc ${dir}/*/*.cc)
   set(tests ${sources})
@@ -39,7 +48,7 @@ function(gfr_module name)
       add_executable(${target} ${fuzzer})
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
     else()
-      add_executable(${target} ${fuzzer} ${CMAKE_SOURCE_DIR}/cmake/fuzz_replay.cc)
+      add_executable(${target} ${fuzzer} $<TARGET_OBJECTS:gfr_fuzz_replay>)
       add_test(NAME fuzz/${corpus} COMMAND ${target} ${CMAKE_SOURCE_DIR}/tests/corpus/${corpus})
     endif()
     target_link_libraries(${target} PRIVATE gfr_${name})
@@ -49,6 +58,9 @@ function(gfr_module name)
     list(TRANSFORM ARG_TEST_DEPENDS PREPEND gfr_ OUTPUT_VARIABLE test_depends)
     target_link_libraries(gfr_${name}_test PRIVATE gfr_${name} ${test_depends} GTest::gmock GTest::gtest_main)
     target_compile_options(gfr_${name}_test PRIVATE -O1 ${ARG_OPTIONS})
+    if(ARG_UNITY_TESTS AND GFR_UNITY)
+      set_target_properties(gfr_${name}_test PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    endif()
     target_compile_definitions(gfr_${name}_test PRIVATE GFR_PYTHON="${Python_EXECUTABLE}" GFR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     gtest_discover_tests(gfr_${name}_test TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
   endif()
