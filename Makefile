@@ -41,6 +41,14 @@ bench: $(BUILD)/build.ninja  ## Benchmarks beside their peers, as ratios within 
 	for b in bench/*.py; do $(PYTHON) $$b --gfr $(BUILD)/gfr || failed="$$failed $$b"; done; \
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
+# A process per 50 seeds: killed threads of the simulation stay parked until theirs ends.
+SEEDS ?= 500
+soak: $(BUILD)/build.ninja  ## SEEDS=n seeds of the simulated world: log, store, registry under kills and power cuts.
+	@cmake --build $(BUILD) -j $(JOBS) --target world
+	@failed=; for ((from = 1; from <= $(SEEDS); from += 50)); do \
+	to=$$((from + 49 < $(SEEDS) ? from + 49 : $(SEEDS))); \
+	$(BUILD)/world --seeds $$from $$to || failed=1; done; [ -z "$$failed" ]
+
 sanitize: build/.setup  ## The unit tests under the address and undefined-behaviour sanitizers.
 	@cmake -S . -B build/asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGFR_SANITIZE=address,undefined -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON)
 	@cmake --build build/asan -j $(JOBS) && cd build/asan && ctest --output-on-failure -LE e2e

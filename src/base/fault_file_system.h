@@ -1,15 +1,19 @@
-// FaultFileSystem: files in memory that forget what was not synced and fail when told to. For tests only.
+// FaultFileSystem: a disk in memory that forgets what was not synced and fails when told to. For tests only.
 //
 // Every Append, Sync, Truncate, Rename, Remove and SyncDirectory counts as one operation; operation `fail_at` (from 0)
-// fails, an Append after keeping only a part of its bytes. Crash() is the power cut: a file keeps what was synced and a
-// part of the rest, a name what its folder synced. In a simulated thread (simulation.h) each of these operations is a
-// step at which another thread may run, or the process be killed, and Sync takes up to 5 ms. Thread safety: all calls.
+// fails, an Append after keeping only a part of its bytes. Crash() and PowerCut() take the power away: a file keeps
+// what was synced, and of the rest what each of them says; a name is what its folder synced. Kill() is the end of a
+// process: nothing is lost but its locks. In a simulated thread (simulation.h) each of these operations is a step at
+// which another thread may run, or the process be killed, and Sync takes up to 5 ms. Thread safety: all calls.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "base/file_system.h"
 #include "base/rng.h"
@@ -22,25 +26,45 @@ class FaultFileSystem final : public FileSystem {
   explicit FaultFileSystem(std::uint64_t seed) : rng_(seed) {}
 
   std::int64_t fail_at = -1;
+  bool syncs_lie = false;             // Sync says that all is well and does nothing, as some disks do.
   std::function<void()> before_sync;  // Called by each Sync of a file, without a lock: a test may hold the disk up.
-  std::int64_t operations() const { return operations_; }
+  std::int64_t operations() const {
+    const std::lock_guard lock(mutex_);
+    return operations_;
+  }
 
+  // Each file keeps a prefix of its unsynced bytes; unsynced names are lost.
   void Crash() {
     const std::lock_guard lock(mutex_);
-    now_ = named_;
-    for (auto& [path, file] : now_) {
-      const std::size_t kept =
-          file->synced + rng_.Below(file->bytes.size() - std::min(file->bytes.size(), file->synced) + 1);
-      file->bytes.resize(std::min(kept, file->bytes.size()));
-      file->synced = file->bytes.size();
-    }
-    locks_ = 0;
+    names_since_.clear();
+    LosePower([this](File& file) { return rng_.Below(file.bytes.size() - file.synced + 1); });
+  }
+
+  // The worst that a disk with a journal of names may do: of each file's unsynced writes some whole ones are kept, in
+  // their order; then perhaps a torn one, or one of which pages came in any order and the others are zero. Unsynced
+  // changes of names are kept up to any one of them.
+  void PowerCut() {
+    const std::lock_guard lock(mutex_);
+    const std::size_t kept = rng_.Below(names_since_.size() + 1);
+    for (std::size_t i = 0; i < kept; ++i) Apply(names_since_[i], &named_);
+    names_since_.clear();
+    LosePower([this](File& file) { return KeepSomeWrites(&file); });
+  }
+
+  // The process is gone, the machine is not.
+  void Kill() {
+    const std::lock_guard lock(mutex_);
+    ++process_;
+    locked_.clear();
   }
 
   Result<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path, bool append) override {
     const std::lock_guard lock(mutex_);
     auto& file = now_[path];
-    if (!file || !append) file = std::make_shared<File>();
+    if (!file || !append) {
+      file = std::make_shared<File>();
+      names_since_.push_back({{path, file}});
+    }
     return std::unique_ptr<WritableFile>(std::make_unique<Writer>(*this, file));
   }
   Result<std::unique_ptr<RandomAccessFile>> OpenForRead(const std::string& path) override {
@@ -55,12 +79,13 @@ class FaultFileSystem final : public FileSystem {
   }
   Result<std::vector<std::string>> List(const std::string& folder) override {
     const std::lock_guard lock(mutex_);
-    std::vector<std::string> names;
+    std::set<std::string> names;  // Files and folders.
     for (const auto& [path, file] : now_) {
-      if (path.starts_with(folder + "/") && path.find('/', folder.size() + 1) == std::string::npos)
-        names.push_back(path.substr(folder.size() + 1));
+      if (!path.starts_with(folder + "/")) continue;
+      const std::string below = path.substr(folder.size() + 1);
+      names.insert(below.substr(0, below.find('/')));
     }
-    return names;
+    return std::vector<std::string>(names.begin(), names.end());
   }
   bool Exists(const std::string& path) override {
     const std::lock_guard lock(mutex_);
@@ -71,44 +96,63 @@ class FaultFileSystem final : public FileSystem {
     Step("disk rename");
     const std::lock_guard lock(mutex_);
     GFR_TRY(Count());
-    now_[to] = now_[from];
-    now_.erase(from);
-    return {};
+    return Change({{from, nullptr}, {to, now_[from]}});
   }
   Status Remove(const std::string& path) override {
     Step("disk remove");
     const std::lock_guard lock(mutex_);
     GFR_TRY(Count());
-    now_.erase(path);
-    return {};
+    return now_.contains(path) ? Change({{path, nullptr}}) : Status();
   }
-  Status RemoveTree(const std::string&) override { return {}; }
+  Status RemoveTree(const std::string& folder) override {
+    Step("disk remove tree");
+    const std::lock_guard lock(mutex_);
+    GFR_TRY(Count());
+    NameChange all;
+    for (const auto& [path, file] : now_) {
+      if (path.starts_with(folder + "/")) all.push_back({path, nullptr});
+    }
+    return Change(std::move(all));
+  }
   Status SyncDirectory(const std::string& folder) override {
     Step("disk sync folder");
     const std::lock_guard lock(mutex_);
     GFR_TRY(Count());
-    std::erase_if(named_, [&](const auto& entry) { return entry.first.starts_with(folder + "/"); });
+    if (syncs_lie) return {};
+    const auto below = [&](const std::string& path) { return path.starts_with(folder + "/"); };
+    std::erase_if(named_, [&](const auto& entry) { return below(entry.first); });
     for (const auto& [path, file] : now_) {
-      if (path.starts_with(folder + "/")) named_[path] = file;
+      if (below(path)) named_[path] = file;
     }
+    for (NameChange& change : names_since_) std::erase_if(change, [&](const auto& name) { return below(name.first); });
+    std::erase_if(names_since_, [](const NameChange& change) { return change.empty(); });
     return {};
   }
-  Result<std::unique_ptr<FileLock>> Lock(const std::string&) override {
+  Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
     const std::lock_guard lock(mutex_);
-    if (locks_ > 0) return Error{ErrorCode::kUnavailable, "held"};
-    ++locks_;
-    struct Held final : FileLock {
-      FaultFileSystem& fs;
-      explicit Held(FaultFileSystem& f) : fs(f) {}
-      ~Held() override { fs.locks_ = 0; }
-    };
-    return std::unique_ptr<FileLock>(std::make_unique<Held>(*this));
+    if (!locked_.insert(path).second) return Error{ErrorCode::kUnavailable, "'" + path + "' is held"};
+    return std::unique_ptr<FileLock>(std::make_unique<Held>(*this, path, process_));
   }
 
  private:
   struct File {
     std::string bytes;
     std::size_t synced = 0;
+    std::vector<std::size_t> ends;  // Of each Append behind `synced`.
+  };
+  // A name and its file (null: none any more); a rename has two, which come together.
+  using NameChange = std::vector<std::pair<std::string, std::shared_ptr<File>>>;
+  using Names = std::map<std::string, std::shared_ptr<File>>;
+
+  struct Held final : FileLock {
+    Held(FaultFileSystem& f, std::string p, int by) : fs(f), path(std::move(p)), process(by) {}
+    ~Held() override {
+      const std::lock_guard lock(fs.mutex_);
+      if (process == fs.process_) fs.locked_.erase(path);
+    }
+    FaultFileSystem& fs;
+    const std::string path;
+    const int process;
   };
   struct Writer final : WritableFile {
     Writer(FaultFileSystem& f, std::shared_ptr<File> i) : fs(f), file(std::move(i)) {}
@@ -117,6 +161,7 @@ class FaultFileSystem final : public FileSystem {
       const std::lock_guard lock(fs.mutex_);
       const Status status = fs.Count();
       file->bytes += status.ok() ? data : data.substr(0, fs.rng_.Below(data.size() + 1));
+      file->ends.push_back(file->bytes.size());
       return status;
     }
     Status Sync() override {
@@ -125,7 +170,9 @@ class FaultFileSystem final : public FileSystem {
       fs.SpendSyncTime();
       const std::lock_guard lock(fs.mutex_);
       GFR_TRY(fs.Count());
+      if (fs.syncs_lie) return {};
       file->synced = std::min(size_before, file->bytes.size());
+      std::erase_if(file->ends, [&](std::size_t end) { return end <= file->synced; });
       return {};
     }
     Status Truncate(std::uint64_t size) override {
@@ -134,6 +181,7 @@ class FaultFileSystem final : public FileSystem {
       GFR_TRY(fs.Count());
       file->bytes.resize(size);
       file->synced = std::min(file->synced, file->bytes.size());
+      std::erase_if(file->ends, [&](std::size_t end) { return end > size; });
       return {};
     }
     std::uint64_t size() const override {
@@ -171,6 +219,55 @@ class FaultFileSystem final : public FileSystem {
     (void)hook->Park("disk sync", &took_ns, hook->monotonic_ns() + took_ns);
   }
 
+  static void Apply(const NameChange& change, Names* names) {
+    for (const auto& [path, file] : change) {
+      if (file) {
+        (*names)[path] = file;
+      } else {
+        names->erase(path);
+      }
+    }
+  }
+  Status Change(NameChange change) {
+    Apply(change, &now_);
+    names_since_.push_back(std::move(change));
+    return {};
+  }
+
+  // `keep` gives how many of a file's unsynced bytes are left.
+  template <typename Keep>
+  void LosePower(Keep keep) {
+    ++process_;
+    locked_.clear();
+    now_ = named_;
+    for (auto& [path, file] : now_) {
+      // Whoever has it open belongs to what is gone: a file of its own, so that nothing of theirs can come in.
+      auto after = std::make_shared<File>(*file);
+      after->synced = std::min(after->synced, after->bytes.size());
+      after->bytes.resize(after->synced + keep(*after));
+      after->synced = after->bytes.size();
+      after->ends.clear();
+      file = std::move(after);
+    }
+    named_ = now_;
+  }
+
+  std::size_t KeepSomeWrites(File* file) {
+    constexpr std::size_t kPage = 512;
+    std::vector<std::size_t> ends{file->synced};
+    for (const std::size_t end : file->ends) ends.push_back(std::min(end, file->bytes.size()));
+    const std::size_t whole = rng_.Below(ends.size());  // Writes that are kept.
+    const std::size_t begin = ends[whole];
+    if (whole + 1 >= ends.size() || rng_.Chance(0.3)) return begin - file->synced;
+    const std::size_t end = ends[whole + 1];
+    if (rng_.Chance(0.5)) return begin + rng_.Below(end - begin + 1) - file->synced;  // Torn.
+    for (std::size_t page = begin / kPage * kPage; page < end; page += kPage) {
+      if (rng_.Chance(0.5)) continue;
+      for (std::size_t i = std::max(page, begin); i < std::min(page + kPage, end); ++i) file->bytes[i] = '\0';
+    }
+    return end - file->synced;
+  }
+
   Status Count() {
     if (operations_++ == fail_at) return Error{ErrorCode::kUnavailable, "injected fault"};
     return {};
@@ -178,10 +275,11 @@ class FaultFileSystem final : public FileSystem {
 
   mutable std::mutex mutex_;
   Rng rng_;
-  std::map<std::string, std::shared_ptr<File>> now_,
-      named_;  // As the running program sees it; as it is after a power cut.
+  Names now_, named_;                    // As the running program sees it; as it is after a power cut.
+  std::vector<NameChange> names_since_;  // What makes the one of the other, in order, but for folders synced since.
   std::int64_t operations_ = 0;
-  int locks_ = 0;
+  int process_ = 0;
+  std::set<std::string> locked_;
 };
 
 }  // namespace gfr

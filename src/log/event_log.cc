@@ -125,10 +125,11 @@ Status EventLog::State::Recover() {
                                             "' is bad and good ones follow; `gfr log repair` can cut the log there"};
     }
   }
-  if (at < bytes.size()) {
-    GFR_TRY(file->Truncate(at));
-    GFR_TRY(file->Sync());
-  }
+  if (at < bytes.size()) GFR_TRY(file->Truncate(at));
+  // What a killed process wrote may be in the system's cache alone, and counts as durable from here on: it is answered
+  // "duplicate" when it is sent again, and later segments follow it. The file's name likewise.
+  GFR_TRY(file->Sync());
+  GFR_TRY(fs.SyncDirectory(options.folder));
   // Arrival and duplicate keys from the log itself: of the last 24 h, so from the last segment that began before them.
   std::int64_t newest_ms = INT64_MIN;
   std::uint64_t from = next_offset;

@@ -260,6 +260,31 @@ TEST(EventLog, OneSyncTakesAllThatWasQueuedWhileTheLastOneRan) {
   EXPECT_EQ(ReadLog(fs, "log").size(), 1002u);
 }
 
+// A killed process leaves bytes in the system's cache. They are answered "duplicate" after the restart, so they must be
+// on the disk by then.
+TEST(EventLog, WhatAStartFindsIsOnTheDiskBeforeItCountsAsThere) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    FaultFileSystem fs(seed);
+    const FixedClock clock(1000);
+    {
+      const auto log = EventLog::Open(fs, clock, {.folder = "log"}).value();
+      ASSERT_TRUE(log->Append({MakeEvent("a")}).ok());
+      fs.syncs_lie = true;  // As if the process was killed between the write and its sync.
+      ASSERT_TRUE(log->Append({MakeEvent("b")}).ok());
+      fs.syncs_lie = false;
+    }
+    fs.Kill();
+    {
+      const auto log = EventLog::Open(fs, clock, {.folder = "log"}).value();
+      const auto again = log->Append({MakeEvent("b")});
+      ASSERT_TRUE(again.ok());
+      ASSERT_EQ(again.value().results[0], AppendResult::kDuplicate);
+    }
+    fs.PowerCut();
+    EXPECT_EQ(ReadLog(fs, "log").size(), 2u) << "an acknowledged event is lost; seed " << seed;
+  }
+}
+
 TEST(EventLog, AcknowledgesADuplicateOnlyWhenWhatItRepeatsIsOnDisk) {
   FaultFileSystem fs(1);
   const FixedClock clock(1000);

@@ -1,0 +1,202 @@
+#include "world/world.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/fault_file_system.h"
+#include "base/simulation.h"
+#include "world/server_process.h"
+
+namespace gfr {
+namespace {
+
+constexpr int kClients = 5;
+constexpr std::int64_t kPatienceMs = 700;  // Of a client; then it sends again.
+
+class World {
+ public:
+  explicit World(const WorldOptions& options)
+      : options_(options), rng_(options.seed), disk_(options.seed ^ 0x6469736b), simulation_({.seed = options.seed}) {
+    disk_.syncs_lie = options.disk_lies;
+  }
+
+  WorldReport Run() {
+    simulation_.Run([this] { Live(); });
+    report_.steps = simulation_.steps();
+    report_.trace_hash = simulation_.trace_hash();
+    return report_;
+  }
+
+ private:
+  void Live();
+  void LiveOnce(bool last);
+  void SendEvents(int client, const std::stop_token& stop);
+  void TrainModels(std::uint64_t seed);
+  std::vector<Event> MakeEvents(int client, std::uint64_t* made, Rng* rng);
+  void Broken(const std::string& what);
+  void CheckLog();
+  void CheckChampion();
+
+  const WorldOptions options_;
+  WorldReport report_;
+  Rng rng_;
+  FaultFileSystem disk_;
+  Simulation simulation_;
+  Mailbox mailbox_;
+  const WallClock clock_;
+  Mutex mutex_;  // Of what follows.
+  std::set<std::string> acknowledged_;
+  int promoted_ = 0;  // The newest version whose promotion was acknowledged.
+  bool had_champion_ = false;
+};
+
+void World::Broken(const std::string& what) {
+  simulation_.Note("broken: " + what);
+  report_.broken.push_back(what);
+}
+
+std::vector<Event> World::MakeEvents(int client, std::uint64_t* made, Rng* rng) {
+  static constexpr EventType kTypes[] = {EventType::kItemView, EventType::kFeedClick, EventType::kItemUpdate};
+  std::vector<Event> events(1 + rng->Below(4));
+  for (Event& e : events) {
+    e.id = "c" + std::to_string(client) + "-" + std::to_string((*made)++);
+    e.source = "world";
+    e.type = kTypes[rng->Below(3)];
+    e.time_ms = clock_.now_ms() - 1000;
+    if (e.type != EventType::kItemUpdate) e.user_id = "u" + std::to_string(rng->Below(6));
+    e.items = {{.item_id = "i" + std::to_string(rng->Below(5))}};
+    if (e.type == EventType::kItemUpdate) e.items[0].price = 1 + static_cast<double>(rng->Below(100));
+    e.context = {{.name = "city", .text = "rome"}};
+  }
+  return events;
+}
+
+// Sends batch after batch; one that is not acknowledged is sent again until it is.
+void World::SendEvents(int client, const std::stop_token& stop) {
+  Rng rng(options_.seed * 1000 + client);
+  std::uint64_t made = 0;
+  while (!stop.stop_requested()) {
+    const std::vector<Event> events = MakeEvents(client, &made, &rng);
+    for (bool done = false; !done && !stop.stop_requested();) {
+      const auto call = std::make_shared<Call>(events);
+      mailbox_.Send(call);
+      const auto answer = call->Await(MonotonicMs() + kPatienceMs);
+      done = answer.value_or(false);
+      if (answer == false) WaitUntil(MonotonicMs() + 500, stop);
+      if (!done) continue;
+      const MutexLock lock(mutex_);
+      for (const Event& e : events) acknowledged_.insert(e.id);
+    }
+    WaitUntil(MonotonicMs() + static_cast<std::int64_t>(rng.Below(60)), stop);
+  }
+}
+
+// A process of its own: registers and promotes version after version.
+void World::TrainModels(std::uint64_t seed) {
+  Rng rng(seed);
+  Registry registry(disk_, clock_, kRegistryFolder);
+  for (;;) {
+    WaitUntil(MonotonicMs() + static_cast<std::int64_t>(rng.Below(2000)));
+    const std::string content(100 + rng.Below(2000), static_cast<char>('a' + rng.Below(26)));
+    const auto version = registry.Register(kModel, {{"forest", content}, {"calibrator", content}});
+    if (!version.ok() || !registry.Promote(kModel, version.value()).ok()) continue;
+    const MutexLock lock(mutex_);
+    promoted_ = std::stoi(version.value());
+    had_champion_ = true;
+    ++report_.versions;
+  }
+}
+
+// One life of the server, and how it ends.
+void World::LiveOnce(bool last) {
+  // Of the world, not of the process: whoever ends it gracefully asks here.
+  const auto stop = std::make_shared<std::stop_source>();
+  const int server = simulation_.StartProcess("server", [this, stop] {
+    ServerProcess process({.disk = disk_,
+                           .mailbox = mailbox_,
+                           .broken = [this](const std::string& what) { Broken(what); },
+                           .note = [this](const std::string& fact) { simulation_.Note(fact); },
+                           .had_champion = had_champion_});
+    (void)process.Run(stop->get_token());
+  });
+  const int trainer = simulation_.StartProcess("trainer", [this, seed = rng_.Next()] { TrainModels(seed); });
+  // Now and then it lives for a moment only: killed while it starts.
+  const std::int64_t lives_ms = static_cast<std::int64_t>(rng_.Chance(0.2) ? rng_.Below(20) : rng_.Below(4000));
+  WaitUntil(MonotonicMs() + lives_ms);
+  if (!last && rng_.Chance(0.3)) {  // A write fails; the log stays closed for the rest of this life.
+    disk_.fail_at = disk_.operations() + static_cast<std::int64_t>(rng_.Below(20));
+    ++report_.failed_writes;
+    WaitUntil(MonotonicMs() + 1000);
+  }
+  simulation_.Kill(trainer);
+  const double how = rng_.Uniform();
+  if (last || how < 0.2) {
+    stop->request_stop();
+    simulation_.WaitFor(server);
+    disk_.Kill();  // The trainer's locks.
+  } else if (how < 0.6) {
+    simulation_.Kill(server);
+    disk_.Kill();
+    ++report_.kills;
+    simulation_.Note("killed");
+  } else {
+    simulation_.Kill(server);
+    disk_.PowerCut();
+    ++report_.power_cuts;
+    simulation_.Note("power cut");
+  }
+  if (rng_.Chance(0.2)) simulation_.JumpWallMs(static_cast<std::int64_t>(rng_.Below(120'000)) - 60'000);
+}
+
+void World::Live() {
+  std::vector<Thread> clients;
+  for (int c = 0; c < kClients; ++c)
+    clients.emplace_back("client", [this, c](const std::stop_token& stop) { SendEvents(c, stop); });
+  for (int round = 0; round < options_.rounds; ++round) LiveOnce(round + 1 == options_.rounds);
+  clients.clear();
+  if (rng_.Chance(0.5)) disk_.PowerCut();
+  CheckLog();
+  CheckChampion();
+}
+
+void World::CheckLog() {
+  const auto opened = EventLog::Open(disk_, clock_, {.folder = kLogFolder});  // Cuts a torn tail.
+  if (!opened.ok()) return Broken("the log does not open at the end: " + opened.error().message);
+  std::map<std::string, int> times;
+  std::int64_t last_ms = INT64_MIN;
+  bool in_order = true;
+  const Status read = ForEachRecord(disk_, kLogFolder, ~0u, [&](const LogRecord& record) {
+    if (record.offset != report_.records++ && in_order)
+      Broken("offset " + std::to_string(record.offset) + " is not the one behind its predecessor's");
+    in_order &= record.offset + 1 == report_.records;
+    if (record.arrival_ms < last_ms) Broken("arrival goes back at offset " + std::to_string(record.offset));
+    last_ms = record.arrival_ms;
+    if (++times[record.event.id] == 2) Broken("event " + record.event.id + " is in the log twice");
+    return Status();
+  });
+  if (!read.ok()) Broken("the log cannot be read: " + read.error().message);
+  const MutexLock lock(mutex_);
+  report_.acknowledged = acknowledged_.size();
+  for (const std::string& id : acknowledged_) {
+    if (!times.contains(id)) Broken("event " + id + " was acknowledged and is lost");
+  }
+}
+
+void World::CheckChampion() {
+  Registry registry(disk_, clock_, kRegistryFolder);
+  const auto version = registry.Champion(kModel);
+  const MutexLock lock(mutex_);
+  if (!had_champion_) return;
+  if (!version.ok()) return Broken("the champion is lost: " + version.error().message);
+  if (std::stoi(version.value()) < promoted_)
+    Broken("the champion is " + version.value() + ", and " + std::to_string(promoted_) + " was promoted");
+  if (const auto files = registry.Load(kModel, version.value()); !files.ok())
+    Broken("the champion is not whole: " + files.error().message);
+}
+
+}  // namespace
+
+WorldReport RunWorld(const WorldOptions& options) { return World(options).Run(); }
+
+}  // namespace gfr
