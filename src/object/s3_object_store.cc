@@ -1,23 +1,18 @@
-// S3 by libcurl, which signs (AWS Signature Version 4) and can ask for If-None-Match: *, on which the commit rests.
-#include <curl/curl.h>
-
+// S3 over runtime's HTTP, which signs (AWS Signature Version 4) and can ask for If-None-Match: *, on which the commit
+// rests.
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 
+#include "base/clock.h"
 #include "object/object_store.h"
+#include "runtime/http_client.h"
 
 namespace gfr {
 namespace {
 
-struct Reply {
-  long status = 0;
-  std::string body;
-};
-
-std::size_t Take(char* data, std::size_t size, std::size_t count, void* body) {
-  static_cast<std::string*>(body)->append(data, size * count);
-  return size * count;
-}
+constexpr std::int64_t kTimeoutMs = 15 * 60 * 1000;  // Of a model over a slow line; what stalls ends before.
+constexpr std::size_t kMostBytes = std::size_t{4} << 30;
 
 // The text of each <tag>...</tag>, which S3 never nests in itself.
 std::vector<std::string> Elements(const std::string& xml, const std::string& tag) {
@@ -53,7 +48,7 @@ class S3 final : public ObjectStore {
   }
 
   Result<std::string> Get(const std::string& name) override {
-    GFR_ASSIGN(Reply reply, Send("GET", name, "", false));
+    GFR_ASSIGN(HttpAnswer reply, Send("GET", name, "", false));
     if (reply.status == 404) return Error{ErrorCode::kNotFound, "'" + Describe() + "/" + name + "' is not there"};
     if (reply.status != 200) return Refused("read", name, reply);
     return std::move(reply.body);
@@ -66,7 +61,7 @@ class S3 final : public ObjectStore {
     for (std::string token;;) {  // Sorted by key, as the signature wants the query.
       const std::string query = (token.empty() ? "" : "continuation-token=" + Encode(token) + "&") +
                                 "delimiter=%2F&list-type=2&prefix=" + Encode(prefix);
-      GFR_ASSIGN(const Reply reply, SendTo("GET", base_ + "/?" + query, "", false));
+      GFR_ASSIGN(const HttpAnswer reply, SendTo("GET", base_ + "/?" + query, "", false));
       if (reply.status != 200) return Refused("list", folder, reply);
       for (const char* tag : {"Key", "Prefix"}) {
         for (std::string key : Elements(reply.body, tag)) {
@@ -88,7 +83,7 @@ class S3 final : public ObjectStore {
   Status PutIfAbsent(const std::string& name, std::string_view content) override { return Write(name, content, true); }
 
   Status Remove(const std::string& name) override {
-    GFR_ASSIGN(const Reply reply, Send("DELETE", name, "", false));
+    GFR_ASSIGN(const HttpAnswer reply, Send("DELETE", name, "", false));
     if (reply.status != 204 && reply.status != 200 && reply.status != 404) return Refused("remove", name, reply);
     return {};
   }
@@ -97,7 +92,7 @@ class S3 final : public ObjectStore {
 
  private:
   Status Write(const std::string& name, std::string_view content, bool if_absent) {
-    GFR_ASSIGN(const Reply reply, Send("PUT", name, content, if_absent));
+    GFR_ASSIGN(const HttpAnswer reply, Send("PUT", name, content, if_absent));
     // 412: it is there; 409: another writer is at it just now.
     if (if_absent && (reply.status == 412 || reply.status == 409))
       return Error{ErrorCode::kAlreadyExists, "'" + Describe() + "/" + name + "' is there already"};
@@ -105,51 +100,35 @@ class S3 final : public ObjectStore {
     return {};
   }
 
-  Error Refused(const std::string& what, const std::string& name, const Reply& reply) const {
+  Error Refused(const std::string& what, const std::string& name, const HttpAnswer& reply) const {
     return {ErrorCode::kUnavailable, "cannot " + what + " '" + Describe() + "/" + name + "': the server answered " +
                                          std::to_string(reply.status) + ": " + reply.body.substr(0, 300)};
   }
 
-  Result<Reply> Send(const char* method, const std::string& name, std::string_view body, bool if_absent) const {
+  Result<HttpAnswer> Send(const char* method, const std::string& name, std::string_view body, bool if_absent) const {
     GFR_TRY(CheckObjectName(name));
     return SendTo(method, base_ + "/" + (o_.prefix.empty() ? "" : o_.prefix + "/") + name, body, if_absent);
   }
 
-  Result<Reply> SendTo(const char* method, const std::string& url, std::string_view body, bool if_absent) const {
-    const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
-    Reply reply;
-    const std::string signer = "aws:amz:" + o_.region + ":s3", user = o_.access_key + ":" + o_.secret_key;
-    curl_slist* list = nullptr;
-    if (if_absent) list = curl_slist_append(list, "If-None-Match: *");
-    if (!o_.session_token.empty())
-      list = curl_slist_append(list, ("X-Amz-Security-Token: " + o_.session_token).c_str());
-    list = curl_slist_append(list, "Content-Type: application/octet-stream");
-    list = curl_slist_append(list, "Expect:");
-    const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(list, curl_slist_free_all);
-    curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-    curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
-    curl_easy_setopt(curl.get(), CURLOPT_AWS_SIGV4, signer.c_str());
-    curl_easy_setopt(curl.get(), CURLOPT_USERPWD, user.c_str());
-    curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT, 10L);
-    curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_LIMIT, 100L);  // A server that hangs is an error, not a wait.
-    curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_TIME, 30L);
-    curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, Take);
-    curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &reply.body);
-    if (std::string_view(method) == "PUT") {
-      curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body.data());
-      curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-    }
-    if (const CURLcode code = curl_easy_perform(curl.get()); code != CURLE_OK)
-      return Error{ErrorCode::kUnavailable,
-                   "cannot reach " + Describe() + " at " + base_ + ": " + curl_easy_strerror(code)};
-    curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &reply.status);
-    return reply;
+  Result<HttpAnswer> SendTo(const char* method, const std::string& url, std::string_view body, bool if_absent) const {
+    HttpCall call{.method = method,
+                  .url = url,
+                  .headers = {"Content-Type: application/octet-stream"},
+                  .body = body,
+                  .deadline_ms = MonotonicMs() + kTimeoutMs,
+                  .max_reply_bytes = kMostBytes,
+                  .aws = AwsSignature{o_.region, "s3", o_.access_key, o_.secret_key}};
+    if (if_absent) call.headers.push_back("If-None-Match: *");
+    if (!o_.session_token.empty()) call.headers.push_back("X-Amz-Security-Token: " + o_.session_token);
+    auto answer = http_->Send(call);
+    if (!answer.ok()) return Error{answer.error().code, "cannot reach " + Describe() + ": " + answer.error().message};
+    return answer;
   }
 
   const S3Options o_;
   std::string base_;
+  // The endpoint is the operator's, who may have S3 in a network of their own.
+  const std::unique_ptr<HttpCaller> http_ = MakeHttpCaller({.allow_private = true});
 };
 
 std::string Environment(const char* name, std::string otherwise = "") {
@@ -181,8 +160,6 @@ Result<S3Options> S3OptionsOf(const std::string& url) {
 }
 
 Result<std::shared_ptr<ObjectStore>> S3ObjectStore(S3Options options) {
-  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (started != CURLE_OK) return Error{ErrorCode::kUnavailable, "libcurl does not start"};
   return std::shared_ptr<ObjectStore>(std::make_shared<S3>(std::move(options)));
 }
 
