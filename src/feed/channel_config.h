@@ -1,4 +1,4 @@
-// ChannelConfig: how many candidates a channel may bring to a feed (retrieve/channels.h has the channels).
+// ChannelConfig: how many candidates a channel may bring to a feed (retrieve/sources.h has the channels).
 #pragma once
 
 #include <string>

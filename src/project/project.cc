@@ -10,7 +10,7 @@
 #include "log/seal.h"
 #include "project/import_mapped.h"
 #include "project/templates.h"
-#include "retrieve/channels.h"
+#include "retrieve/sources.h"
 #include "table/parquet_writer.h"
 #include "train/distributed_trainer.h"
 #include "train/judge_choices.h"

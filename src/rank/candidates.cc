@@ -3,28 +3,32 @@
 #include <span>
 #include <string>
 #include <unordered_set>
+#include <utility>
 
-#include "retrieve/channels.h"
+#include "retrieve/list_maker.h"
 #include "state/state_rows.h"
 
 namespace gfr {
 
 void FindCandidates(const RankInput& in, Draft* draft) {
   in.reader.FindUser(in.user, in.session, &draft->lease);
-  std::unordered_set<Key> exclude;
-  for (const std::string& id : in.request.exclude) exclude.insert(KeyOf(id));
+  std::unordered_set<Key> excluded;
+  for (const std::string& id : in.request.exclude) excluded.insert(KeyOf(id));
   if (in.request.has_candidates) {
     for (const EventItem& item : in.request.candidates) {
-      if (!exclude.contains(KeyOf(item.item_id))) draft->items.push_back(item);
+      if (!excluded.contains(KeyOf(item.item_id))) draft->items.push_back(item);
     }
     for (EventItem& item : draft->items) item.channel = "supplied";
     return;
   }
+  if (in.lists == nullptr) return;
   const SharedState& shared = in.store.shared();
   const Pin pin = shared.timeline().Hold();
   std::span<const Key> recent;
   if (draft->lease.user_row) recent = RowLayout::User(draft->lease.user_row).recent;
-  for (const Candidate& c : Retrieve(in.store, pin, in.config.channels, recent, exclude, draft->rng))
+  const SourceQuery query{
+      .shared = shared, .schema = in.store.features().schema, .pin = pin, .recent = recent, .rng = draft->rng};
+  for (const Candidate& c : in.lists->Find(query, in.config.channels, std::move(excluded)))
     draft->items.push_back({.item_id = std::string(shared.ItemId(c.item)), .channel = c.channel});
 }
 

@@ -12,6 +12,7 @@
 #include "event/event.h"
 #include "feed/feed_config.h"
 #include "feed/feed_request.h"
+#include "retrieve/list_maker.h"
 #include "state/feature_reader.h"
 #include "state/online_store.h"
 
@@ -21,7 +22,8 @@ namespace gfr {
 struct RankInput {
   const OnlineStore& store;
   const FeatureReader& reader;
-  const BoundModel* model;  // Null: ordered by popularity.
+  const BoundModel* model;      // Null: ordered by popularity.
+  const CandidateLists* lists;  // Null: the channels have no candidates.
   const FeedConfig& config;
   const FeedRequest& request;
   Key user, session;

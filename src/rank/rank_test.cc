@@ -1,11 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <set>
-
 #include "base/time.h"
 #include "rank/ranker.h"
-#include "retrieve/channels.h"
+#include "retrieve/list_maker.h"
+#include "retrieve/sources.h"
 
 namespace gfr {
 namespace {
@@ -63,69 +62,26 @@ class RankTest : public testing::Test {
   Feed Ask(FeedRequest request) {
     request.now_ms = now;
     Share();
-    return Rank(*store, reader->features(), nullptr, feed, request);
+    return Rank(*store, reader->features(), nullptr, feed, request, lists->lists().get());
   }
   // From here on as a server does: what is folded is published, and the epoch is that of now.
   void Share() {
     if (!reader) store->Share();
     if (!reader) reader = std::make_unique<StoreReader>(*store);
+    if (!lists)
+      lists = std::make_unique<ListMaker>(store->shared(), store->features().schema,
+                                          std::vector<std::vector<ChannelConfig>>{feed.channels});
     store->AdvanceTo(EpochEndAt(now));
     store->Publish();
-  }
-  std::vector<Candidate> Find(const std::vector<ChannelConfig>& channels, const std::string& user, Rng& rng) {
-    Share();
-    ReadLease lease;
-    reader->features().FindUser(KeyOf(user), 0, &lease);
-    std::span<const Key> recent;
-    if (lease.user_row) recent = RowLayout::User(lease.user_row).recent;
-    return Retrieve(*store, store->shared().timeline().Hold(), channels, recent, {}, rng);
+    lists->Update();
   }
   std::unique_ptr<OnlineStore> store;
   std::unique_ptr<StoreReader> reader;
+  std::unique_ptr<ListMaker> lists;
   FeedConfig feed;
   std::uint64_t next = 0;
   std::int64_t now = 28'000'000 * kMinuteMs;
 };
-
-std::set<std::string> Ids(const std::vector<Candidate>& candidates, const std::string& channel,
-                          const OnlineStore& store) {
-  std::set<std::string> ids;
-  for (const Candidate& c : candidates) {
-    if (c.channel == channel) ids.emplace(store.shared().ItemId(c.item));
-  }
-  return ids;
-}
-
-TEST_F(RankTest, TheFourChannelsAreReallyDifferent) {
-  Rng rng(1);
-  const std::vector<ChannelConfig> channels{{"exploit", 5}, {"popularity", 5}, {"explore", 5}, {"recent", 5}};
-  const auto candidates = Find(channels, "ann", rng);
-  EXPECT_EQ(candidates.size(), 20u);
-  for (const std::string& id : Ids(candidates, "exploit", *store)) {
-    const int k = std::stoi(id.substr(1));
-    EXPECT_TRUE(k >= 40 && k < 60) << id << " is of another category than what ann touched";
-  }
-  EXPECT_TRUE(Ids(candidates, "exploit", *store).contains("i45"));
-  EXPECT_EQ(Ids(candidates, "popularity", *store), (std::set<std::string>{"i0", "i1", "i2", "i3", "i4"}));
-  EXPECT_EQ(Ids(candidates, "recent", *store).size(), 5u);
-  EXPECT_TRUE(Ids(candidates, "recent", *store).contains("i99") || Ids(candidates, "explore", *store).contains("i99"));
-  std::set<Key> once;
-  for (const Candidate& c : candidates) EXPECT_TRUE(once.insert(c.item).second);
-}
-
-TEST_F(RankTest, ExplorePrefersWhatWasShownLeast) {
-  for (int n = 0; n < 200; ++n)
-    Fold({.type = EventType::kFeedImpression, .time_ms = now, .user_id = "x", .items = {{.item_id = "i7"}}});
-  now += 2 * kMinuteMs;
-  std::map<std::string, int> drawn;
-  for (std::uint64_t seed = 0; seed < 400; ++seed) {
-    Rng rng(seed);
-    for (const Candidate& c : Find({{"explore", 10}}, "nobody", rng))
-      ++drawn[std::string(store->shared().ItemId(c.item))];
-  }
-  EXPECT_LT(drawn["i7"], 8);
-  EXPECT_NEAR(drawn["i50"], 40, 25);
-}
 
 TEST_F(RankTest, AnswersWithoutAModelAndSaysSo) {
   const Feed answer = Ask({.request_id = "r", .user_id = "ann"});
@@ -133,6 +89,14 @@ TEST_F(RankTest, AnswersWithoutAModelAndSaysSo) {
   EXPECT_EQ(answer.items.size(), 20u);
   EXPECT_EQ(answer.event.type, EventType::kFeedRequest);
   EXPECT_EQ(answer.event.served.as_of, static_cast<std::int64_t>(next) - 1);
+}
+
+TEST_F(RankTest, WithoutListsAFeedOfChannelsIsEmptyAndSaysSo) {
+  Share();
+  const FeedRequest request{.request_id = "r", .user_id = "ann", .now_ms = now};
+  const Feed answer = Rank(*store, reader->features(), nullptr, feed, request, nullptr);
+  EXPECT_TRUE(answer.items.empty());
+  EXPECT_THAT(answer.degraded, testing::ElementsAre("channels", "model"));
 }
 
 TEST_F(RankTest, EqualRequestsGetEqualFeedsAndOthersExploreOtherwise) {
@@ -186,7 +150,8 @@ TEST_F(RankTest, BySoftmaxTheItemsShownShareOneClickAndAnItemAloneHasIt) {
       request.candidates.push_back({.item_id = "c" + std::to_string(i), .price = i % 3 ? 30.0f : 10.0f});
     Share();
     double shares = 0;
-    for (const FeedItem& item : Rank(*store, reader->features(), model.get(), feed, request).items) shares += item.pctr;
+    for (const FeedItem& item : Rank(*store, reader->features(), model.get(), feed, request, nullptr).items)
+      shares += item.pctr;
     return shares;
   };
   EXPECT_NEAR(sum(7, 20), 1, 1e-5);
@@ -229,7 +194,8 @@ TEST_F(RankTest, AModelThatReadsThePlaceRanksAtItsReferenceAndSaysItsProbabiliti
                             .candidates = {{.item_id = "a"}, {.item_id = "b"}, {.item_id = "c"}},
                             .has_candidates = true,
                             .size = 2,
-                            .now_ms = now});
+                            .now_ms = now},
+                           nullptr);
   ASSERT_EQ(answer.items.size(), 2u);
   EXPECT_EQ(answer.items[0].pctr, 0.5f);
   EXPECT_EQ(answer.items[1].pctr, 0.5f) << "at the reference, as if it came first";

@@ -13,10 +13,11 @@
 namespace gfr {
 
 Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundModel* model, const FeedConfig& config,
-          const FeedRequest& request) {
+          const FeedRequest& request, const CandidateLists* lists) {
   const RankInput in{.store = store,
                      .reader = reader,
                      .model = model,
+                     .lists = lists,
                      .config = config,
                      .request = request,
                      .user = KeyOf(request.user_id),

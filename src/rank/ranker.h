@@ -11,13 +11,15 @@
 #include "feed/feed.h"
 #include "feed/feed_config.h"
 #include "feed/feed_request.h"
+#include "retrieve/list_maker.h"
 #include "state/feature_reader.h"
 #include "state/online_store.h"
 
 namespace gfr {
 
-// `reader` reads features of `store`, whose items are the candidates; `request.now_ms` is when.
+// `reader` reads features of `store`, whose items are the candidates; `request.now_ms` is when. `lists`: where
+// candidates come from when the request has none; null: there are none yet, which `degraded` says ("channels").
 Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundModel* model, const FeedConfig& config,
-          const FeedRequest& request);
+          const FeedRequest& request, const CandidateLists* lists);
 
 }  // namespace gfr

@@ -9,6 +9,7 @@ Feed MakeFeed(const RankInput& in, Draft draft) {
   Feed feed;
   const FeedRequest& request = in.request;
   if (draft.lease.degraded()) feed.degraded.push_back("store");
+  if (!request.has_candidates && in.lists == nullptr) feed.degraded.push_back("channels");
   if (in.model) {
     feed.model_name = in.model->model().name;
     feed.model_version = in.model->model().version;

@@ -89,7 +89,7 @@ struct ReaderService::State {
     if (request.request_id.empty())
       request.request_id = "r-" + name + "-" + std::to_string(request.now_ms) + "-" + std::to_string(++generated);
     const std::shared_ptr<const BoundModel> bound = champion.model();
-    Feed feed = Rank(layout, rows.features(), bound.get(), project.feed(), request);
+    Feed feed = Rank(layout, rows.features(), bound.get(), project.feed(), request, nullptr);
     if (no_channels) feed.degraded.push_back("channels");
     as_of = feed.event.served.as_of;
     epoch_end_ms = feed.event.served.epoch_end_ms;

@@ -82,6 +82,9 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
   s.store->AdvanceTo(EpochEndAt(s.clock.now_ms()));
   s.store->Share();
   s.reader = std::make_unique<const StoreReader>(*s.store);
+  s.lists = std::make_unique<ListMaker>(s.store->shared(), s.store->features().schema,
+                                        std::vector<std::vector<ChannelConfig>>{s.project.feed().channels});
+  s.lists->Update();  // A server that listens has lists.
   if (const OnlineAddress& online = project.serve().online; !online.embedded) {
     s.store->Track();
     const WallClock started;

@@ -19,6 +19,7 @@
 #include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "project/project.h"
+#include "retrieve/list_maker.h"
 #include "serve/champion.h"
 #include "serve/http_server.h"
 #include "serve/request_index.h"
@@ -52,6 +53,7 @@ struct ServiceState {
   std::condition_variable_any stopping, changed;
   std::unique_ptr<OnlineStore> store;
   std::unique_ptr<const StoreReader> reader;  // Feeds read beside the writer.
+  std::unique_ptr<ListMaker> lists;           // What feeds without candidates choose from.
   std::unique_ptr<RedisStore> redis;          // [store] online: or there. Null: embedded.
   std::atomic<bool> redis_lost = false;
   std::atomic<std::int64_t> last_arrival_ms = 0, next_offset = 0;
@@ -82,7 +84,8 @@ struct ServiceState {
   void LeaveOutErased(ParsedEvents* parsed) const;
 
   // Beside the calls (service_work.cc), each until `stop`:
-  void Watch(const std::stop_token& stop);        // Seals epochs, looks for a new champion, writes snapshots.
+  void Watch(
+      const std::stop_token& stop);  // Seals epochs, makes their lists, looks for a new champion, writes snapshots.
   void PublishRows(const std::stop_token& stop);  // Brings to the Redis what was folded and sealed, as soon as it was.
   void Verify(const std::stop_token& stop);       // The skew monitor.
   void SealEpochs();

@@ -69,6 +69,7 @@ void ServiceState::Watch(const std::stop_token& stop) {
   std::int64_t next_snapshot_ms = MonotonicMs() + kSnapshotMs;
   while (!stop.stop_requested()) {
     SealEpochs();
+    lists->Update();
     champion.Look();
     if (MonotonicMs() >= next_snapshot_ms) {
       next_snapshot_ms = MonotonicMs() + kSnapshotMs;

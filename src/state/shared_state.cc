@@ -190,13 +190,16 @@ void SharedState::AdvanceTo(std::int64_t epoch_end_ms) {
     open_.erase(open_.begin());
   }
   epoch_end_ms_ = epoch_end_ms;
+  if (!sealed_items_.empty()) changed_items_->Add(epoch_end_ms, std::exchange(sealed_items_, {}));
   timeline_->Publish(epoch_end_ms);
 }
 
 std::byte* SharedState::Write(std::uint32_t table, Key key, std::int64_t epoch_end_ms) {
   if (tracks_) changes_.push_back({table, key});
   VersionedTable& rows = table == kItems ? items_ : table == kShop ? shop_ : *entities_[table - kEntities];
-  return rows.Write(key, epoch_end_ms);
+  std::byte* row = rows.Write(key, epoch_end_ms);
+  if (table == kItems && changed_items_->wanted()) sealed_items_.push_back(VersionedTable::IdOf(row));
+  return row;
 }
 
 // Gives the rows of an open table by key, so that dense ids do not depend on how the epoch was put together; what

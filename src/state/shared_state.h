@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "feature/feature_set.h"
+#include "state/changed_items.h"
 #include "state/id_texts.h"
 #include "state/state_table.h"
 #include "state/versioned_table.h"
@@ -76,6 +77,8 @@ class SharedState {
   // Keeps the keys of rows that are sealed from now on.
   void Track() { tracks_ = true; }
   std::vector<RowChange> TakeChanges() { return std::exchange(changes_, {}); }
+  // The items that each epoch changed, for one consumer beside the writer.
+  ChangedItems& changed_items() const { return *changed_items_; }
   void SetExclusive(bool exclusive);
 
   // How an item's row, and the shop's, are read.
@@ -90,6 +93,9 @@ class SharedState {
   std::uint32_t item_count() const { return items_.size(); }
   Key item_key(std::uint32_t id) const { return items_.KeyAt(id); }
   const std::byte* item_row(std::uint32_t id, const Pin& pin) const { return items_.At(id, pin); }
+  void ItemRows(std::span<const std::uint32_t> ids, const Pin& pin, std::span<const std::byte*> rows) const {
+    items_.AtMany(ids, pin, rows);
+  }
   const std::byte* FindItem(Key item, const Pin& pin) const { return items_.Find(item, pin); }
   const std::byte* FindItem(Key item) const { return items_.Find(item); }  // The writer's: newest.
   const IdTexts& item_texts() const { return texts_; }
@@ -141,6 +147,8 @@ class SharedState {
   IdTexts texts_;  // Of items, by dense id.
   bool tracks_ = false;
   std::vector<RowChange> changes_;
+  std::unique_ptr<ChangedItems> changed_items_ = std::make_unique<ChangedItems>();
+  std::vector<std::uint32_t> sealed_items_;  // Dense ids since the last AdvanceTo.
   std::map<std::int64_t, Open> open_;
   std::int64_t epoch_end_ms_ = INT64_MIN;
 };

@@ -14,7 +14,8 @@ HttpResponse PostFeed(ServiceState& s, const HttpRequest& http) {
     request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(s.next_offset.load()) + "-" +
                          std::to_string(++s.generated);
   const std::shared_ptr<const BoundModel> bound = s.champion.model();
-  Feed feed = Rank(*s.store, s.rows(), bound.get(), s.project.feed(), request);
+  const std::shared_ptr<const CandidateLists> lists = s.lists->lists();
+  Feed feed = Rank(*s.store, s.rows(), bound.get(), s.project.feed(), request, lists.get());
   ++s.counters.feeds;
   s.counters.degraded += !feed.degraded.empty();
   s.counters.undeclared += UndeclaredNames(request, s.store->features().schema);

@@ -1,4 +1,6 @@
 // GET /metrics.
+#include <algorithm>
+
 #include "serve/call/calls.h"
 
 namespace gfr {
@@ -18,6 +20,14 @@ HttpResponse GetMetrics(const ServiceState& s) {
           std::to_string(s.next_offset.load()) + "\n";
   text += "# HELP gfr_state_bytes What the states take in memory.\n# TYPE gfr_state_bytes gauge\ngfr_state_bytes " +
           std::to_string(s.memory_bytes.load()) + "\n";
+  text += "# HELP gfr_lists_bytes What the lists of candidates take in memory.\n# TYPE gfr_lists_bytes gauge\n";
+  text += "gfr_lists_bytes " + std::to_string(s.lists->memory_bytes()) + "\n";
+  text +=
+      "# HELP gfr_lists_epoch_end_seconds End of the epoch of the newest lists of candidates.\n# TYPE "
+      "gfr_lists_epoch_end_seconds gauge\n";
+  text += "gfr_lists_epoch_end_seconds " +
+          std::to_string(static_cast<double>(std::max<std::int64_t>(s.lists->lists()->epoch_end_ms(), 0)) / 1000) +
+          "\n";
   return {.content_type = "text/plain; version=0.0.4", .body = text};
 }
 

@@ -1,0 +1,164 @@
+// Candidates of the four channels for a feed that brings none, at 10k, 100k and 1M items: what a request takes, what
+// the lists of an epoch take beside it, their first build, and their memory.
+//
+// Usage: retrieve_bench [--tiny]. CPU times of one thread; a request's is the median of many. The last lines are the
+// goals: a request under 0.5 ms at each size, the largest size at most 1.5 times the smallest or 0.1 ms more, the lists
+// of an epoch at 1M items under 200 ms, two versions of them at most 128 MiB.
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/rng.h"
+#include "base/time.h"
+#include "retrieve/list_maker.h"
+#include "retrieve/sources.h"
+#include "state/online_store.h"
+
+namespace gfr {
+namespace {
+
+constexpr const char* kConfig = R"(
+[item]
+category = "category"
+brand = "category"
+city = "category"
+released = "number"
+[[feature]]
+name = "price"
+type = "property"
+property = "price"
+)";
+constexpr int kChangesAnEpoch = 20000;
+
+double CpuMs() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
+}
+
+struct Figures {
+  double request_ms, first_ms, epoch_ms, memory_mib;
+};
+
+class Shop {
+ public:
+  explicit Shop(std::uint64_t items) : items_(items), rng_(items) {
+    auto config = Config::Parse(kConfig, "gfr.toml");
+    store_ = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());
+    for (std::uint64_t k = 0; k < items; ++k) Put(k);
+    for (std::uint64_t k = 0; k < items; ++k) Traffic();
+    store_->Share();
+    Seal();
+  }
+
+  Figures Measure(int requests) {
+    Figures figures{};
+    auto parsed = Config();
+    const std::vector<ChannelConfig> channels = ReadChannels(parsed).value();
+    ListMaker maker(store_->shared(), store_->features().schema, {channels});
+    double begin = CpuMs();
+    maker.Update();
+    figures.first_ms = CpuMs() - begin;
+    std::vector<double> epochs;
+    for (int epoch = 0; epoch < 5; ++epoch) {
+      for (int n = 0; n < kChangesAnEpoch; ++n) rng_.Chance(0.05) ? Put(rng_.Below(items_)) : Traffic();
+      Seal();
+      const auto held = maker.lists();
+      begin = CpuMs();
+      maker.Update();
+      epochs.push_back(CpuMs() - begin);
+      figures.memory_mib = static_cast<double>(maker.memory_bytes()) / (1 << 20);
+    }
+    figures.epoch_ms = *std::ranges::max_element(epochs);
+    std::vector<double> times;
+    std::size_t found = 0;
+    for (int n = 0; n < requests; ++n) {
+      std::vector<Key> recent;
+      for (int k = 0; k < 8; ++k) recent.push_back(KeyOf(Id(rng_.Below(items_))));
+      Rng draws(static_cast<std::uint64_t>(n));
+      begin = CpuMs();
+      const auto lists = maker.lists();
+      const Pin pin = store_->shared().timeline().Hold();
+      const SourceQuery query{
+          .shared = store_->shared(), .schema = store_->features().schema, .pin = pin, .recent = recent, .rng = draws};
+      std::vector<std::string> ids;
+      for (const Candidate& c : lists->Find(query, channels, {})) ids.emplace_back(store_->shared().ItemId(c.item));
+      times.push_back(CpuMs() - begin);
+      found += ids.size();
+    }
+    if (found < static_cast<std::size_t>(requests) * 60) std::printf("too few candidates: %zu\n", found);
+    std::ranges::sort(times);
+    figures.request_ms = times[times.size() / 2];
+    return figures;
+  }
+
+ private:
+  static std::string Id(std::uint64_t k) { return "item" + std::to_string(k); }
+  void Fold(const Event& event) { store_->Fold({next_++, now_ms_, event}); }
+  void Put(std::uint64_t k) {
+    Event e{.type = EventType::kItemUpdate,
+            .time_ms = now_ms_,
+            .items = {{.item_id = Id(k), .price = static_cast<float>(5 + 200 * rng_.Uniform())}}};
+    e.items[0].properties = {{.name = "category", .text = "c" + std::to_string(Skewed(500))},
+                             {.name = "brand", .text = "b" + std::to_string(Skewed(20000))},
+                             {.name = "city", .text = "t" + std::to_string(Skewed(3000))},
+                             {.name = "released", .number = 1.6e9 + 1e8 * rng_.Uniform()}};
+    Fold(e);
+  }
+  void Traffic() {
+    const bool click = rng_.Chance(0.2);
+    Fold({.type = click ? EventType::kFeedClick : EventType::kFeedImpression,
+          .time_ms = now_ms_,
+          .user_id = "u" + std::to_string(rng_.Below(1000)),
+          .items = {{.item_id = Id(Skewed(items_))}}});
+  }
+  std::uint64_t Skewed(std::uint64_t n) {  // Few have much of it.
+    const double u = rng_.Uniform();
+    return static_cast<std::uint64_t>(u * u * u * static_cast<double>(n));
+  }
+  void Seal() {
+    now_ms_ += kEpochMs;
+    store_->AdvanceTo(now_ms_ / kEpochMs * kEpochMs);
+    store_->Publish();
+  }
+
+  const std::uint64_t items_;
+  Rng rng_;
+  std::unique_ptr<OnlineStore> store_;
+  std::uint64_t next_ = 0;
+  std::int64_t now_ms_ = 28'000'000 * kMinuteMs;
+};
+
+int Main(bool tiny) {
+  const std::vector<std::uint64_t> sizes =
+      tiny ? std::vector<std::uint64_t>{500, 2000} : std::vector<std::uint64_t>{10'000, 100'000, 1'000'000};
+  std::vector<Figures> all;
+  std::printf("%10s %14s %14s %16s %18s\n", "items", "request p50 ms", "epoch's ms CPU", "first build's ms",
+              "MiB, two versions");
+  for (const std::uint64_t items : sizes) {
+    const Figures& f = all.emplace_back(Shop(items).Measure(tiny ? 50 : 2000));
+    std::printf("%10llu %14.3f %14.1f %16.1f %18.1f\n", static_cast<unsigned long long>(items), f.request_ms,
+                f.epoch_ms, f.first_ms, f.memory_mib);
+  }
+  const auto goal = [](const char* what, bool met) { std::printf("%s %s\n", met ? "met:   " : "MISSED:", what); };
+  const Figures &small = all.front(), &large = all.back();
+  if (tiny) return 0;
+  std::printf("largest over smallest: %.2f\n", large.request_ms / small.request_ms);
+  goal("a request under 0.5 ms at each size",
+       std::ranges::all_of(all, [](const Figures& f) { return f.request_ms < 0.5; }));
+  goal("the largest at most 1.5 times the smallest, or 0.1 ms more",
+       large.request_ms <= std::max(1.5 * small.request_ms, small.request_ms + 0.1));
+  goal("the lists of an epoch at 1M items under 200 ms of CPU", large.epoch_ms < 200);
+  goal("two versions at 1M items in 128 MiB", large.memory_mib <= 128);
+  return 0;
+}
+
+}  // namespace
+}  // namespace gfr
+
+int main(int argc, char** argv) { return gfr::Main(argc > 1 && std::strcmp(argv[1], "--tiny") == 0); }

@@ -1,0 +1,132 @@
+#include "retrieve/explore.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <unordered_map>
+#include <utility>
+
+namespace gfr {
+namespace {
+
+constexpr std::size_t kClasses = 33;  // n = 1 + impressions is at most 2^32.
+
+// Keys and counts apart: 12 bytes an item.
+struct Class {
+  std::vector<Key> keys;  // Rising.
+  std::vector<std::uint32_t> impressions;
+  void Add(Key key, std::uint32_t shown) {
+    keys.push_back(key);
+    impressions.push_back(shown);
+  }
+};
+
+std::size_t ClassOf(std::uint32_t impressions) {
+  return static_cast<std::size_t>(std::bit_width(std::uint64_t{impressions} + 1) - 1);
+}
+
+// The part of a class that is left to a request: a shuffle (Fisher and Yates) of which only what moved is kept.
+class Remaining {
+ public:
+  explicit Remaining(std::size_t size) : size_(size) {}
+  std::size_t size() const { return size_; }
+  std::size_t At(std::size_t slot) const {
+    const auto moved = moved_.find(slot);
+    return moved == moved_.end() ? slot : moved->second;
+  }
+  void Remove(std::size_t slot) {
+    --size_;
+    moved_[slot] = At(size_);
+  }
+
+ private:
+  std::size_t size_;
+  std::unordered_map<std::size_t, std::size_t> moved_;
+};
+
+class ExploreLists final : public SourceLists {
+ public:
+  explicit ExploreLists(std::array<Class, kClasses> classes) : classes_(std::move(classes)) {}
+
+  std::vector<Key> Find(const SourceQuery& query, const CandidateSet& set, std::size_t quota) const override {
+    std::vector<Remaining> left;
+    std::uint64_t total = 0;  // Of the classes' sizes, each times 2^(32 - class).
+    for (std::size_t c = 0; c < kClasses; ++c) {
+      left.emplace_back(classes_[c].keys.size());
+      total += std::uint64_t{left[c].size()} << (kClasses - 1 - c);
+    }
+    std::vector<Key> drawn;
+    while (drawn.size() < quota && total > 0) {
+      std::uint64_t at = query.rng.Below(total);
+      std::size_t c = 0;
+      for (; at >= std::uint64_t{left[c].size()} << (kClasses - 1 - c); ++c)
+        at -= std::uint64_t{left[c].size()} << (kClasses - 1 - c);
+      const std::size_t slot = at >> (kClasses - 1 - c), index = left[c].At(slot);
+      const Key key = classes_[c].keys[index];
+      const bool taken = set.Has(key);
+      if (!taken && query.rng.Below(std::uint64_t{classes_[c].impressions[index]} + 1) >= std::uint64_t{1} << c)
+        continue;
+      left[c].Remove(slot);
+      total -= std::uint64_t{1} << (kClasses - 1 - c);
+      if (!taken) drawn.push_back(key);
+    }
+    return drawn;
+  }
+
+  std::size_t memory_bytes() const override {
+    std::size_t bytes = 0;
+    for (const Class& c : classes_)
+      bytes += c.keys.capacity() * sizeof(Key) + c.impressions.capacity() * sizeof(std::uint32_t);
+    return bytes;
+  }
+  const std::array<Class, kClasses>& classes() const { return classes_; }
+
+ private:
+  const std::array<Class, kClasses> classes_;
+};
+
+using Shown = std::pair<Key, std::uint32_t>;  // An item and its impressions.
+
+// `old` without the items of `changed` (rising keys), and with `added` (likewise).
+Class Merge(const Class& old, const std::vector<Shown>& changed, const std::vector<Shown>& added) {
+  Class merged;
+  merged.keys.reserve(old.keys.size() + added.size());
+  merged.impressions.reserve(old.keys.size() + added.size());
+  auto gone = changed.begin();
+  auto next = added.begin();
+  for (std::size_t i = 0; i < old.keys.size(); ++i) {
+    const Key key = old.keys[i];
+    for (; next != added.end() && next->first < key; ++next) merged.Add(next->first, next->second);
+    while (gone != changed.end() && gone->first < key) ++gone;
+    if (gone == changed.end() || gone->first != key) merged.Add(key, old.impressions[i]);
+  }
+  for (; next != added.end(); ++next) merged.Add(next->first, next->second);
+  merged.keys.shrink_to_fit();
+  merged.impressions.shrink_to_fit();
+  return merged;
+}
+
+}  // namespace
+
+std::shared_ptr<const SourceLists> ExploreSource::Update(std::shared_ptr<const SourceLists> before,
+                                                         const CatalogueChanges& changes) const {
+  std::vector<Shown> changed;
+  const auto note = [&](std::uint32_t, Key key, const std::byte* row) {
+    changed.push_back({key, SharedState::Summary(row).impressions});
+  };
+  if (before)
+    changes.ForEachChanged(note);
+  else
+    changes.ForEachItem(note);
+  if (before && changed.empty()) return before;
+  std::ranges::sort(changed);
+  std::array<std::vector<Shown>, kClasses> added;
+  for (const Shown& item : changed) added[ClassOf(item.second)].push_back(item);
+  static const std::array<Class, kClasses> kNone;
+  const auto& old = before ? static_cast<const ExploreLists&>(*before).classes() : kNone;
+  std::array<Class, kClasses> classes;
+  for (std::size_t c = 0; c < kClasses; ++c) classes[c] = Merge(old[c], changed, added[c]);
+  return std::make_shared<ExploreLists>(std::move(classes));
+}
+
+}  // namespace gfr

@@ -1,0 +1,85 @@
+#include "retrieve/list_maker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "retrieve/sources.h"
+
+namespace gfr {
+namespace {
+
+std::size_t SourceIndex(const std::string& name) {
+  const auto& all = AllSources();
+  return static_cast<std::size_t>(std::ranges::find(all, name, &SourceEntry::name) - all.begin());
+}
+
+}  // namespace
+
+std::size_t CandidateLists::memory_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& lists : by_source_) bytes += lists ? lists->memory_bytes() : 0;
+  return bytes;
+}
+
+std::vector<Candidate> CandidateLists::Find(const SourceQuery& query, const std::vector<ChannelConfig>& channels,
+                                            std::unordered_set<Key> excluded) const {
+  CandidateSet set(std::move(excluded));
+  for (const ChannelConfig& channel : channels) {
+    const std::size_t source = SourceIndex(channel.name);
+    if (source >= by_source_.size() || !by_source_[source]) continue;
+    for (const Key item : by_source_[source]->Find(query, set, static_cast<std::size_t>(channel.quota)))
+      set.Add(item, channel.name);
+  }
+  return std::move(set.candidates());
+}
+
+ListMaker::ListMaker(const SharedState& shared, const PropertySchema& schema,
+                     const std::vector<std::vector<ChannelConfig>>& feeds)
+    : shared_(shared), schema_(schema), sources_(AllSources().size()) {
+  for (const auto& channels : feeds) {
+    std::size_t candidates = 0;
+    for (const ChannelConfig& channel : channels) {
+      candidates += static_cast<std::size_t>(channel.quota);
+      const std::size_t source = SourceIndex(channel.name);
+      if (source < sources_.size() && !sources_[source]) sources_[source] = AllSources()[source].make();
+    }
+    candidates_ = std::max(candidates_, candidates);
+  }
+  shared_.changed_items().Begin();
+}
+
+void ListMaker::Update() {
+  const std::shared_ptr<const CandidateLists> before = lists();
+  const Pin pin = shared_.timeline().Hold();
+  if (before && before->epoch_end_ms() == pin.bound()) return;
+  std::vector<std::uint32_t> changed = shared_.changed_items().Take(pin.bound());
+  std::ranges::sort(changed);
+  changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
+  const CatalogueChanges changes{
+      .shared = shared_, .schema = schema_, .pin = pin, .changed = changed, .candidates = candidates_};
+  auto made = std::make_shared<CandidateLists>();
+  made->epoch_end_ms_ = pin.bound();
+  for (std::size_t s = 0; s < sources_.size(); ++s)
+    made->by_source_.push_back(sources_[s] ? sources_[s]->Update(before ? before->by_source_[s] : nullptr, changes)
+                                           : nullptr);
+  const MutexLock lock(mutex_);
+  before_ = lists_;
+  lists_ = std::move(made);
+}
+
+std::shared_ptr<const CandidateLists> ListMaker::lists() const {
+  const MutexLock lock(mutex_);
+  return lists_;
+}
+
+std::size_t ListMaker::memory_bytes() const {
+  std::shared_ptr<const CandidateLists> now, before;
+  {
+    const MutexLock lock(mutex_);
+    now = lists_;
+    before = before_.lock();
+  }
+  return (now ? now->memory_bytes() : 0) + (before ? before->memory_bytes() : 0);
+}
+
+}  // namespace gfr

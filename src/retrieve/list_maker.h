@@ -1,0 +1,58 @@
+// ListMaker: makes the sources' lists of each epoch, beside serving, and publishes them whole.
+//
+// Call Update after an epoch was sealed, from one thread at a time and without the fold's lock: it costs what changed
+// in the epoch, and one pass over what the lists hold. Requests use the newest lists that are finished, with the rows
+// of the newest epoch. Thread safety: lists, memory_bytes and retrieval from any thread, beside Update.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/sync.h"
+#include "feed/channel_config.h"
+#include "retrieve/candidate_source.h"
+
+namespace gfr {
+
+// The lists of all sources of one epoch; immutable.
+class CandidateLists {
+ public:
+  std::int64_t epoch_end_ms() const { return epoch_end_ms_; }
+  std::size_t memory_bytes() const;
+  // At most `quota` items of each channel, an item once (the first channel that names it). `excluded`: items that the
+  // request does not want. Any thread.
+  std::vector<Candidate> Find(const SourceQuery& query, const std::vector<ChannelConfig>& channels,
+                              std::unordered_set<Key> excluded) const;
+
+ private:
+  friend class ListMaker;
+  std::int64_t epoch_end_ms_ = Timeline::kNothing;
+  std::vector<std::shared_ptr<const SourceLists>> by_source_;  // As AllSources; null: no feed has it.
+};
+
+class ListMaker {
+ public:
+  // For the channels of all feeds. REQUIRES: called by the store's writer (from here on the ids of changed items are
+  // kept for Update); `shared` and `schema` outlive it.
+  ListMaker(const SharedState& shared, const PropertySchema& schema,
+            const std::vector<std::vector<ChannelConfig>>& feeds);
+
+  // Makes the lists of the newest epoch, if there are none of it. The first call reads the whole catalogue.
+  void Update();
+  std::shared_ptr<const CandidateLists> lists() const;  // Null: none are finished.
+  // Of the lists in use, and of the version before while a request holds it.
+  std::size_t memory_bytes() const;
+
+ private:
+  const SharedState& shared_;
+  const PropertySchema& schema_;
+  std::vector<std::unique_ptr<const CandidateSource>> sources_;  // As AllSources; null: no feed has it.
+  std::size_t candidates_ = 0;
+  mutable Mutex mutex_;
+  std::shared_ptr<const CandidateLists> lists_;
+  std::weak_ptr<const CandidateLists> before_;
+};
+
+}  // namespace gfr

@@ -1,0 +1,25 @@
+#include "retrieve/recent.h"
+
+#include <cmath>
+
+#include "retrieve/ranked_list.h"
+
+namespace gfr {
+namespace {
+
+double ReleasedSeconds(const CatalogueChanges& changes, const std::byte* row) {
+  if (const int released = changes.schema.FindItem("released"); released >= 0) {
+    const double released_s = changes.shared.Properties(row)[static_cast<std::size_t>(released)].number;
+    if (!std::isnan(released_s)) return released_s;
+  }
+  return static_cast<double>(SharedState::Summary(row).first_seen_ms) / 1000.0;
+}
+
+}  // namespace
+
+std::shared_ptr<const SourceLists> RecentSource::Update(std::shared_ptr<const SourceLists> before,
+                                                        const CatalogueChanges& changes) const {
+  return RankedList::Update(std::move(before), changes, ReleasedSeconds);
+}
+
+}  // namespace gfr

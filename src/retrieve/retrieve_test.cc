@@ -1,0 +1,285 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "base/time.h"
+#include "retrieve/category_lists.h"
+#include "retrieve/list_maker.h"
+#include "retrieve/ranked_list.h"
+#include "retrieve/sources.h"
+#include "retrieve/test_exhaustive.h"
+#include "state/online_store.h"
+
+namespace gfr {
+namespace {
+
+const std::string kFeature = "[[feature]]\nname = \"price\"\ntype = \"property\"\nproperty = \"price\"\n";
+const std::string kCatalogue = R"(
+[item]
+category = "category"
+brand = "category"
+released = "number"
+)";
+
+// A catalogue that changes by the epoch, its lists, and what a scan of it finds.
+class Shop {
+ public:
+  explicit Shop(const std::string& config = kCatalogue, std::vector<ChannelConfig> used = {{"exploit", 20},
+                                                                                    {"popularity", 20},
+                                                                                    {"explore", 20},
+                                                                                    {"recent", 20}})
+      : channels(std::move(used)) {
+    auto parsed = Config::Parse(config + kFeature, "gfr.toml");
+    store = std::make_unique<OnlineStore>(FeatureSet::Make(parsed.value()).value());
+    store->Share();
+  }
+  void Put(const std::string& item, std::vector<Property> properties, double price = 10) {
+    Fold({.type = EventType::kItemUpdate,
+          .items = {{.item_id = item, .price = static_cast<float>(price), .properties = std::move(properties)}}});
+  }
+  void Note(EventType type, const std::string& item, int times = 1) {
+    for (int n = 0; n < times; ++n) Fold({.type = type, .user_id = "u", .items = {{.item_id = item}}});
+  }
+  void Fold(Event e) {
+    e.time_ms = now;
+    store->Fold({next++, now, e});
+  }
+  // Ends the epoch, and makes its lists.
+  void Seal(std::int64_t later_ms = kMinuteMs) {
+    if (!maker)
+      maker = std::make_unique<ListMaker>(shared(), schema(), std::vector<std::vector<ChannelConfig>>{channels});
+    now += later_ms;
+    store->AdvanceTo(now / kEpochMs * kEpochMs);
+    store->Publish();
+    maker->Update();
+  }
+  const SharedState& shared() const { return store->shared(); }
+  const PropertySchema& schema() const { return store->features().schema; }
+  std::string Id(Key key) const { return std::string(shared().ItemId(key)); }
+
+  template <typename FindIn>
+  std::vector<std::string> Ask(FindIn&& find, const std::vector<Key>& recent, std::uint64_t seed) {
+    Rng rng(seed);
+    const Pin pin = shared().timeline().Hold();
+    std::vector<std::string> found;
+    for (const Candidate& c :
+         find(SourceQuery{.shared = shared(), .schema = schema(), .pin = pin, .recent = recent, .rng = rng}))
+      found.push_back(c.channel + " " + Id(c.item));
+    return found;
+  }
+  std::vector<std::string> Find(const std::vector<ChannelConfig>& of, const std::vector<Key>& recent = {},
+                                std::uint64_t seed = 1, const std::unordered_set<Key>& excluded = {}) {
+    return Ask([&](const SourceQuery& q) { return maker->lists()->Find(q, of, excluded); }, recent, seed);
+  }
+  std::vector<std::string> Scan(const std::vector<ChannelConfig>& of, const std::vector<Key>& recent = {},
+                                std::uint64_t seed = 1, const std::unordered_set<Key>& excluded = {}) {
+    return Ask([&](const SourceQuery& q) { return exhaustive::Find(q, of, excluded); }, recent, seed);
+  }
+
+  std::unique_ptr<OnlineStore> store;
+  std::vector<ChannelConfig> channels;
+  std::unique_ptr<ListMaker> maker;
+  std::uint64_t next = 0;
+  std::int64_t now = 28'000'000 * kMinuteMs;
+};
+
+std::string Item(std::uint64_t n) { return "i" + std::to_string(n); }
+
+// Random changes of an epoch: new items, items that move to other categories, prices and releases, and traffic.
+void Change(Shop& shop, Rng& rng, std::uint64_t items, std::uint64_t categories, int changes) {
+  for (int n = 0; n < changes; ++n) {
+    const std::string item = Item(rng.Below(items));
+    if (rng.Chance(0.5)) {
+      std::vector<Property> said;
+      if (rng.Chance(0.8)) said.push_back({.name = "category", .text = "c" + std::to_string(rng.Below(categories))});
+      if (rng.Chance(0.5)) said.push_back({.name = "brand", .text = "b" + std::to_string(rng.Below(categories))});
+      if (rng.Chance(0.5)) said.push_back({.name = "released", .number = 1e9 + static_cast<double>(rng.Below(100))});
+      shop.Put(item, said, 1 + 50 * rng.Uniform());
+    } else {
+      shop.Note(rng.Chance(0.5) ? EventType::kFeedClick : EventType::kFeedImpression, item,
+                static_cast<int>(1 + rng.Below(5)));
+    }
+  }
+}
+
+TEST(Retrieve, ListsThatFollowTheChangesFindWhatAScanFinds) {
+  Rng rng(7);
+  Shop shop;
+  const std::vector<ChannelConfig> of{{"exploit", 15}, {"popularity", 10}, {"recent", 10}};
+  for (int epoch = 0; epoch < 60; ++epoch) {
+    Change(shop, rng, 900, 25, epoch == 0 ? 3000 : 60);
+    shop.Seal(static_cast<std::int64_t>(1 + rng.Below(500)) * kMinuteMs);
+    for (int request = 0; request < 5; ++request) {
+      std::vector<Key> recent;
+      for (std::uint64_t k = rng.Below(4); k > 0; --k) recent.push_back(KeyOf(Item(rng.Below(950))));
+      const std::unordered_set<Key> excluded{KeyOf(Item(rng.Below(900))), KeyOf(Item(rng.Below(900)))};
+      ASSERT_EQ(shop.Find(of, recent, 1, excluded), shop.Scan(of, recent, 1, excluded)) << "epoch " << epoch;
+    }
+  }
+}
+
+TEST(Retrieve, WithoutCategoriesExploitGoesByPrices) {
+  Rng rng(8);
+  Shop shop("");
+  for (int epoch = 0; epoch < 10; ++epoch) {
+    for (int n = 0; n < 40; ++n) shop.Put(Item(rng.Below(300)), {}, std::exp(6 * rng.Uniform()));
+    Change(shop, rng, 300, 1, 20);
+    shop.Seal();
+    const std::vector<Key> recent{KeyOf(Item(rng.Below(300))), KeyOf(Item(rng.Below(300)))};
+    EXPECT_EQ(shop.Find({{"exploit", 30}}, recent), shop.Scan({{"exploit", 30}}, recent));
+  }
+}
+
+TEST(Retrieve, TheFourChannelsAreReallyDifferent) {
+  Shop shop;
+  // Item k: category k / 20, price 10; the older the number the earlier released; items 0 to 9 clicked most.
+  for (int k = 0; k < 100; ++k) {
+    shop.Put(Item(static_cast<std::uint64_t>(k)), {{.name = "category", .text = "c" + std::to_string(k / 20)},
+                                                   {.name = "released", .number = static_cast<double>(k)}});
+  }
+  for (int k = 0; k < 10; ++k) shop.Note(EventType::kFeedClick, Item(static_cast<std::uint64_t>(k)), 20 - k);
+  shop.Seal();
+  const auto found = shop.Find({{"exploit", 5}, {"popularity", 5}, {"explore", 5}, {"recent", 5}}, {KeyOf("i45")});
+  ASSERT_EQ(found.size(), 20u);
+  EXPECT_EQ(std::set<std::string>(found.begin(), found.end()).size(), 20u);
+  for (int i = 0; i < 5; ++i) {
+    const int k = std::stoi(found[static_cast<std::size_t>(i)].substr(9));
+    EXPECT_TRUE(k >= 40 && k < 60) << k << " is of another category than the user's";
+    EXPECT_EQ(found[static_cast<std::size_t>(5 + i)], "popularity i" + std::to_string(i));
+  }
+  EXPECT_TRUE(found[15] == "recent i99" || found[15] == "recent i98") << found[15];
+}
+
+// Chi-square of the first item drawn, and of the second given the first, against the exact weights.
+TEST(Retrieve, ExploreDrawsByTheExactWeightsWithoutReplacement) {
+  Shop shop(kCatalogue, {{"explore", 2}});
+  const std::vector<int> impressions{0, 0, 1, 2, 3, 6, 7, 20};
+  for (std::size_t k = 0; k < impressions.size(); ++k) {
+    shop.Put(Item(k), {});
+    shop.Note(EventType::kFeedImpression, Item(k), impressions[k]);
+  }
+  shop.Put("taken", {});
+  shop.Seal();
+  const auto weight = [&](std::size_t k) { return 1.0 / (1 + impressions[k]); };
+  double sum = 0;
+  for (std::size_t k = 0; k < impressions.size(); ++k) sum += weight(k);
+  std::map<std::pair<std::size_t, std::size_t>, double> drawn;
+  const int draws = 40000;
+  for (int seed = 0; seed < draws; ++seed) {
+    const auto found = shop.Find({{"explore", 2}}, {}, static_cast<std::uint64_t>(seed), {KeyOf("taken")});
+    ASSERT_EQ(found.size(), 2u);
+    drawn[{std::stoul(found[0].substr(9)), std::stoul(found[1].substr(9))}] += 1;
+  }
+  double chi = 0;
+  int cells = 0;
+  for (std::size_t a = 0; a < impressions.size(); ++a) {
+    for (std::size_t b = 0; b < impressions.size(); ++b) {
+      if (a == b) {
+        EXPECT_FALSE(drawn.contains({a, b})) << "an item is drawn once";
+        continue;
+      }
+      const double expected = draws * weight(a) / sum * weight(b) / (sum - weight(a));
+      chi += (drawn[{a, b}] - expected) * (drawn[{a, b}] - expected) / expected;
+      ++cells;
+    }
+  }
+  ASSERT_EQ(cells, 56);
+  EXPECT_LT(chi, 93.2) << "the 99.9 % quantile of 55 degrees of freedom";
+}
+
+TEST(Retrieve, ExploreFollowsImpressionsAndDrawsTheSameWhateverTheTablesOrder) {
+  Shop shop(kCatalogue, {{"explore", 30}}), other(kCatalogue, {{"explore", 30}});
+  for (std::uint64_t k = 0; k < 200; ++k) shop.Put(Item(k), {});
+  shop.Seal();
+  for (std::uint64_t k = 100; k < 200; ++k) shop.Note(EventType::kFeedImpression, Item(k), 500);
+  shop.Seal();
+  for (std::uint64_t k = 200; k-- > 0;) {
+    other.Put(Item(k), {});
+    other.Seal();
+  }
+  for (std::uint64_t k = 100; k < 200; ++k) other.Note(EventType::kFeedImpression, Item(k), 500);
+  other.Seal();
+  int often_shown = 0;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    const auto found = shop.Find({{"explore", 30}}, {}, seed);
+    EXPECT_EQ(found, other.Find({{"explore", 30}}, {}, seed));
+    for (const std::string& item : found) often_shown += std::stoi(item.substr(9)) >= 100;
+  }
+  EXPECT_LT(often_shown, 20) << "of 1500; about 4 are expected";
+  EXPECT_EQ(shop.Find({{"explore", 1000}}).size(), 200u) << "all that there are";
+}
+
+TEST(Retrieve, AListThatLostItsItemsIsMadeFromTheCatalogueAgain) {
+  Shop shop(kCatalogue, {{"recent", 10}});
+  const std::uint64_t items = 2 * (10 + RankedList::kSpare) + 2000;
+  for (std::uint64_t k = 0; k < items; ++k) shop.Put(Item(k), {{.name = "released", .number = static_cast<double>(k)}});
+  shop.Seal();
+  const std::vector<ChannelConfig> of{{"recent", 10}};
+  EXPECT_EQ(shop.Find(of), shop.Scan(of));
+  for (std::uint64_t k = items; k-- > items - 1500;) {  // They turn out to be old.
+    shop.Put(Item(k), {{.name = "released", .number = -static_cast<double>(k)}});
+    if (k % 300 != 0) continue;
+    shop.Seal();
+    EXPECT_EQ(shop.Find(of), shop.Scan(of));
+  }
+  for (std::uint64_t k = items - 1500; k-- > 0;) shop.Put(Item(k), {{.name = "released", .number = -1}});
+  shop.Seal();
+  EXPECT_EQ(shop.Find(of), shop.Scan(of)) << "all were released before the list's last";
+}
+
+TEST(Retrieve, OfALargeCategoryExploitKnowsTheMostPopular) {
+  Shop shop(kCatalogue, {{"exploit", 10}});
+  const std::size_t items = 3 * CategoryLists::kMost;
+  for (std::size_t k = 0; k < items; ++k) {
+    shop.Put(Item(k), {{.name = "category", .text = "c"}});
+    shop.Note(EventType::kFeedClick, Item(k), static_cast<int>(1 + k % 10));
+  }
+  shop.Seal();
+  const std::vector<ChannelConfig> of{{"exploit", 10}};
+  const std::vector<Key> recent{KeyOf("i3")};
+  for (const std::string& item : shop.Find(of, recent)) EXPECT_EQ(std::stoi(item.substr(9)) % 10, 9) << item;
+  EXPECT_THAT(shop.Find({{"exploit", 500}}, recent), testing::Contains("exploit i3")) << "the user's own";
+  // They move to another category: what is left of the list is filled up from the catalogue.
+  for (std::size_t k = 0; k < items; ++k) {
+    if (k % 10 >= 5) shop.Put(Item(k), {{.name = "category", .text = "d"}});
+  }
+  shop.Seal();
+  EXPECT_EQ(shop.Find({{"exploit", 500}}, recent).size(), CategoryLists::kMost);
+  for (const std::string& item : shop.Find(of, recent)) EXPECT_EQ(std::stoi(item.substr(9)) % 10, 4) << item;
+}
+
+TEST(Retrieve, AnUpdateChangesNoListsThatARequestHolds) {
+  Shop shop;
+  shop.Put("a", {});
+  shop.Seal();
+  const auto held = shop.maker->lists();
+  const std::int64_t epoch = held->epoch_end_ms();
+  shop.Put("b", {});
+  shop.Seal();
+  EXPECT_EQ(held->epoch_end_ms(), epoch);
+  EXPECT_EQ(shop.maker->lists()->epoch_end_ms(), epoch + kMinuteMs);
+  EXPECT_EQ(shop.Ask(
+                [&](const SourceQuery& q) {
+                  return held->Find(q, {{"popularity", 5}}, {});
+                },
+                {}, 1),
+            std::vector<std::string>{"popularity a"});
+  EXPECT_EQ(shop.Find({{"popularity", 5}}).size(), 2u);
+  EXPECT_GT(shop.maker->memory_bytes(), shop.maker->lists()->memory_bytes()) << "the held ones count";
+}
+
+TEST(Retrieve, ChannelsAreReadAndWrongNamesRefused) {
+  const auto read = [](const std::string& text) {
+    auto config = Config::Parse(text, "gfr.toml");
+    return ReadChannels(config.value());
+  };
+  EXPECT_EQ(read("").value().size(), AllSources().size());
+  EXPECT_EQ(read("[[channel]]\nname = \"recent\"\nquota = 3\n").value()[0].quota, 3);
+  EXPECT_THAT(read("[[channel]]\nname = \"hot\"\n").error().message,
+              testing::HasSubstr("valid are exploit, explore, popularity, recent"));
+}
+
+}  // namespace
+}  // namespace gfr
