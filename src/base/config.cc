@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <sstream>
 
 // toml++ 3.3 asserts on some wrong input ("[*]") right before it finds and reports the mistake itself.
 #define TOML_ASSERT(expression) static_assert(true)
 #define TOML_EXCEPTIONS 1
-#define TOML_ENABLE_FORMATTERS 0
 #include <toml++/impl/preprocessor.h>
 // Its tables of blanks and of letters call it unreachable that a character is in none of their ranges, as é outside of
 // quotes is: it is none.
@@ -251,6 +251,16 @@ std::vector<std::string> Config::Keys() const {
   std::vector<std::string> keys;
   for (auto& [at, key] : found) keys.push_back(std::move(key));
   return keys;
+}
+
+std::string Config::Extract(const std::vector<std::string>& keys) const {
+  toml::table extract;
+  for (const std::string& key : keys) {
+    if (const toml::node* node = state_->table ? state_->table->get(key) : nullptr) extract.insert(key, *node);
+  }
+  std::ostringstream text;
+  text << toml::toml_formatter{extract} << "\n";
+  return text.str();
 }
 
 SourceSpan Config::where() const {

@@ -36,6 +36,8 @@ class Config {
   Config Table(std::string_view key);                // [key]; empty when missing. Its Finish() is the caller's duty.
   std::vector<Config> Tables(std::string_view key);  // [[key]], in file order.
   std::vector<std::string> Keys() const;             // In file order.
+  // These keys alone as a TOML document, without comments, keys in alphabetical order; marks nothing as read.
+  std::string Extract(const std::vector<std::string>& keys) const;
 
   SourceSpan where() const;                      // Of the table itself.
   SourceSpan where(std::string_view key) const;  // Of a key, else of the table.

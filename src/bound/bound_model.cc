@@ -1,16 +1,13 @@
 #include "bound/bound_model.h"
 
+#include "bound/bind_columns.h"
 #include "model/encode.h"
 #include "model/softmax_link.h"
 
 namespace gfr {
 
 Result<std::shared_ptr<const BoundModel>> BoundModel::Make(Model model, const FeatureSet& features) {
-  if (model.feature_fingerprint != features.fingerprint || model.columns.size() != features.columns()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "model " + model.name + "/" + model.version +
-                     " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
-  }
+  GFR_ASSIGN(model, BindColumns(std::move(model), features));
   auto bound = std::make_shared<BoundModel>();
   std::vector<const Forest*> forests;
   for (const ObjectiveModel& objective : model.objectives) forests.push_back(&objective.forest);

@@ -14,11 +14,13 @@
 
 namespace gfr {
 
-// A model made ready: its scorers, and its columns checked against the features in use.
+// A model made ready: its scorers, and its columns found among the features in use (bind_columns.h), so that it reads
+// rows of the set whatever other columns these have.
 class BoundModel {
  public:
+  // kInvalidArgument: a column of the model is gone or changed; the message names it.
   static Result<std::shared_ptr<const BoundModel>> Make(Model model, const FeatureSet& features);
-  const Model& model() const { return model_; }
+  const Model& model() const { return model_; }  // On rows of the set.
   // Calibrated probabilities of the objectives wanted, for rows x columns raw feature values, which are ranked against
   // the cut points of all objectives once. The rows are all candidates of one request, of which a slate shows
   // `slate_size` (softmax_link.h). `out` of an objective that the model does not have is left as it is.

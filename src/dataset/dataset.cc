@@ -145,4 +145,21 @@ Result<Dataset> BuildDataset(FileSystem& fs, const std::string& log_folder, std:
   return data;
 }
 
+Dataset SelectColumns(Dataset data, const std::vector<std::uint32_t>& columns) {
+  const std::size_t before = data.columns, after = columns.size();
+  const auto select = [&](std::vector<float>& rows) {
+    const std::size_t count = before == 0 ? 0 : rows.size() / before;
+    std::vector<float> selected(count * after);
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::size_t k = 0; k < after; ++k) selected[i * after + k] = rows[i * before + columns[k]];
+    }
+    rows = std::move(selected);
+  };
+  for (ObjectiveRows& rows : data.objectives) select(rows.features);
+  select(data.slate_features);
+  select(data.choice_features);
+  data.columns = after;
+  return data;
+}
+
 }  // namespace gfr

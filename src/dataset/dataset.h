@@ -112,6 +112,9 @@ struct Dataset {
   bool simulated = false;                       // Some of the events are the simulator's.
 };
 
+// `data` with these of its columns alone, in this order. They may be all of them.
+Dataset SelectColumns(Dataset data, const std::vector<std::uint32_t>& columns);
+
 // [dataset]: whose events make no rows, slates or choices. They still count in features, as they do when serving.
 struct LeaveOutConfig {
   bool robots = false;             // Those that event/activity.h takes for one, by all of the log.

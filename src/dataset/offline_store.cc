@@ -186,7 +186,7 @@ Result<std::int64_t> AddServed(FileSystem& fs, const std::string& log_folder, co
     end_ms = r.arrival_ms;
     const ServedSlate& s = r.event.served;
     if (r.event.type != EventType::kFeedRequest || s.columns == 0) continue;
-    if (s.feature_fingerprint != features.fingerprint || s.columns != features.columns()) {
+    if (!features.HasRowsOf(s.feature_fingerprint) || s.columns != features.columns()) {
       ++*other_definitions;
       continue;
     }
@@ -287,7 +287,7 @@ Result<MaterializePlan> PlanMaterialize(FileSystem& fs, const std::string& log_f
     plan.log_bytes += reader->raw().size();
     std::uint64_t lines = 0;
     if (options.served) {
-      if (r.event.served.columns == features->columns() && r.event.served.feature_fingerprint == features->fingerprint)
+      if (r.event.served.columns == features->columns() && features->HasRowsOf(r.event.served.feature_fingerprint))
         lines = r.event.items.size();
     } else {
       for (const ObjectiveConfig& o : objectives) lines += o.population == r.event.type ? r.event.items.size() : 0;

@@ -13,7 +13,7 @@ namespace {
 void Compare(OnlineStore& store, const Event& e, ServedCheck& check) {
   const ServedSlate& s = e.served;
   const FeatureSet& set = store.features();
-  if (s.feature_fingerprint != set.fingerprint || s.columns != set.columns()) {
+  if (!set.HasRowsOf(s.feature_fingerprint) || s.columns != set.columns()) {
     ++check.other_definitions;
     return;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "feature/column_fingerprint.h"
 #include "feature/feature_types.h"
 #include "feature/read_feature.h"
 
@@ -40,8 +41,7 @@ Key SharedEntity::KeyFor(const EntityValues& values) const {
 }
 
 FeatureSpec SpecOf(const FeatureConfig& f, std::uint32_t state_bytes, bool categorical) {
-  FeatureSpec spec{f.name,      f.scope, categorical, state_bytes, Hash64(f.canonical.data(), f.canonical.size()),
-                   f.canonical, f.state};
+  FeatureSpec spec{f.name, f.scope, categorical, state_bytes, f.fingerprint, f.canonical, f.state};
   if (f.type != "interaction")  // It counts a user's steps.
     spec.event_types = f.events.types | f.denominator.types | f.without.types;
   return spec;
@@ -77,17 +77,28 @@ void Place(BoundFeature& feature, const SharedEntity& entity, FeatureSet& set) {
   feature.offset = std::exchange(row_bytes, row_bytes + spec.state_bytes);
 }
 
-// The states that `rate` is shrunk to: the same counts of its parent's entity. Returns their index in set.parents.
-Result<int> PlaceParent(FeatureConfig rate, FeatureSet& set) {
-  SharedEntity entity;
-  GFR_TRY(ReadSharedEntity(rate.parent.empty() ? "shop" : rate.parent, set.schema, &entity));
+// Whether the feature is shrunk to states that are not its own view's.
+bool HasParent(const FeatureConfig& f) {
+  return f.type == "taste" ||
+         (f.type == "rate" && (f.scope != Scope::kShared || (!f.parent.empty() && f.parent != "shop")));
+}
+
+// The states that `rate` is shrunk to: the same counts of its parent's entity.
+Result<FeatureConfig> ParentOf(FeatureConfig rate, const PropertySchema& schema, SharedEntity* entity) {
+  GFR_TRY(ReadSharedEntity(rate.parent.empty() ? "shop" : rate.parent, schema, entity));
   rate.scope = Scope::kShared;
   // A taste's parent is a rate over all categories, whatever the property.
   rate.canonical = rate.state =
-      "parent " + entity.name + " of " +
+      "parent " + entity->name + " of " +
       (rate.type == "taste" ? ";events=" + rate.events.canonical + ";denominator=" + rate.denominator.canonical +
                                   ";half_life=" + std::to_string(rate.half_life_ms)
                             : rate.canonical.substr(rate.canonical.find(";events=")));
+  rate.fingerprint = Hash64(rate.canonical.data(), rate.canonical.size());
+  return rate;
+}
+
+// Returns its index in set.parents.
+Result<int> PlaceParent(const FeatureConfig& rate, const SharedEntity& entity, FeatureSet& set) {
   for (std::size_t k = 0; k < set.parents.size(); ++k) {
     if (set.parents[k].view->spec().canonical == rate.canonical) return static_cast<int>(k);
   }
@@ -109,6 +120,7 @@ Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
   GFR_TRY(ReadSchema(config, &set->schema));
   std::set<std::string> names;
   std::string canonical;
+  std::vector<std::uint64_t> columns;
   for (Config& table : config.Tables("feature")) {
     SharedEntity entity;
     auto read = ReadFeature(table, set->schema, &entity);
@@ -120,6 +132,14 @@ Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
       return Error{ErrorCode::kInvalidArgument, "feature '" + name + "': " + message, table.where()};
     };
     if (!names.insert(name).second) return invalid("there is another of this name");
+    FeatureConfig parent;
+    SharedEntity parent_entity;
+    if (HasParent(f)) {
+      auto found = ParentOf(f, set->schema, &parent_entity);
+      if (!found.ok()) return invalid("parent " + found.error().message);
+      parent = std::move(found).value();
+    }
+    f.fingerprint = ColumnFingerprint(f, set->schema, parent.canonical);
     auto made = FindFeatureType(f.type)->make(f);
     if (f.type == "position") {
       if (set->position_column >= 0) return invalid("there is another of type position; valid is one");
@@ -132,18 +152,18 @@ Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
     BoundFeature feature{.view = std::move(made).value(),
                          .config = std::make_shared<const FeatureConfig>(std::move(f))};
     Place(feature, entity, *set);
-    const FeatureConfig& c = *feature.config;
-    if (c.type == "taste" ||
-        (c.type == "rate" && (c.scope != Scope::kShared || (!c.parent.empty() && c.parent != "shop")))) {
-      auto parent = PlaceParent(c, *set);
-      if (!parent.ok()) return invalid("parent " + parent.error().message);
-      feature.parent = parent.value();
+    if (HasParent(*feature.config)) {
+      auto placed = PlaceParent(parent, parent_entity, *set);
+      if (!placed.ok()) return invalid("parent " + placed.error().message);
+      feature.parent = placed.value();
     }
     canonical += feature.view->spec().canonical + "\n";
+    columns.push_back(feature.view->spec().fingerprint);
     set->features.push_back(std::move(feature));
   }
   if (set->features.empty()) return Error{ErrorCode::kInvalidArgument, "no [[feature]] is declared", config.where()};
-  set->fingerprint = Hash64(canonical.data(), canonical.size());
+  set->fingerprint = RowFingerprint(columns);
+  set->old_fingerprint = Hash64(canonical.data(), canonical.size());
   return std::shared_ptr<const FeatureSet>(std::move(set));
 }
 

@@ -89,13 +89,20 @@ struct FeatureSet {
                                       // shrunk to.
   std::vector<SharedEntity> entities;
   std::uint32_t user_row_bytes = 0, session_row_bytes = 0;
-  std::uint64_t fingerprint = 0;  // Of all definitions, in order.
+  std::uint64_t fingerprint = 0;  // Of a row (column_fingerprint.h).
+  // What gfr 0.1 called the fingerprint: of the columns' canonical texts, in order. Models of format 1 to 4 and the
+  // slates and snapshots of that time carry it.
+  std::uint64_t old_fingerprint = 0;
   // The column of type "position", -1: none. It reads the reference, and rows to learn from have the place that their
   // item was shown at there instead.
   int position_column = -1;
   float position_reference = 0;
 
   std::size_t columns() const { return features.size(); }
+  // Whether rows with this fingerprint, of today or of gfr 0.1, have these columns in this order.
+  bool HasRowsOf(std::uint64_t row_fingerprint) const {
+    return row_fingerprint == fingerprint || row_fingerprint == old_fingerprint;
+  }
   // Reads [item], [user] and [[feature]] of the project's configuration; errors name the file, the line, the key and
   // what is valid.
   static Result<std::shared_ptr<const FeatureSet>> Make(Config& config);
@@ -140,6 +147,7 @@ struct FeatureConfig {
   std::string in_slate;  // Empty: the value itself; else how it is compared with the other candidates' values.
   std::string canonical;
   std::string state;  // Features of one scope and an equal text here have equal states.
+  std::uint64_t fingerprint = 0;
 };
 using MadeView = Result<std::shared_ptr<const FeatureView>>;
 FeatureSpec SpecOf(const FeatureConfig& config, std::uint32_t state_bytes, bool categorical = false);

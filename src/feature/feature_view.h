@@ -56,8 +56,8 @@ struct FeatureSpec {
   Scope scope = Scope::kRequest;
   bool categorical = false;  // The column holds CategoryCode()s.
   std::uint32_t state_bytes = 0;
-  std::uint64_t fingerprint = 0;    // Changes when the same log would give other values.
-  std::string canonical;            // The text behind the fingerprint.
+  std::uint64_t fingerprint = 0;    // Changes when the same log would give other values (column_fingerprint.h).
+  std::string canonical;            // What the [[feature]] table says, without its name.
   std::string state;                // Features of one scope (and entity) and an equal text have equal states.
   std::uint32_t event_types = ~0u;  // Bit t: events of EventType t may change the state; of others Fold is not called.
 };

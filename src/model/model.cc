@@ -1,12 +1,16 @@
 #include "model/model.h"
 
 #include <algorithm>
+#include <cassert>
 #include <nlohmann/json.hpp>
+
+#include "base/hex.h"
 
 namespace gfr {
 namespace {
 
-constexpr int kNewestFormat = 4;
+constexpr int kNewestFormat = 5;
+constexpr const char* kConfigurationFile = "configuration.toml";
 constexpr const char* kLinks[] = {"logistic", "softmax"};
 
 std::string ForestFile(const std::string& objective, Forest::Maker engine) {
@@ -62,9 +66,22 @@ Status ReadCalibration(const std::string& text, const Model& model, ObjectiveMod
   return {};
 }
 
+Status ReadFingerprints(const nlohmann::json& json, Model* model) {
+  if (json.at("format") < 5) return {};
+  for (const auto& text : json.at("column_fingerprints")) {
+    GFR_ASSIGN(const std::uint64_t fingerprint, ParseHex(text.get<std::string>()));
+    model->column_fingerprints.push_back(fingerprint);
+  }
+  if (model->column_fingerprints.size() == model->columns.size()) return {};
+  return Error{ErrorCode::kCorrupt, "model " + model->name + "/" + model->version + " has " +
+                                        std::to_string(model->column_fingerprints.size()) + " fingerprints for " +
+                                        std::to_string(model->columns.size()) + " columns"};
+}
+
 }  // namespace
 
 std::map<std::string, std::string> ModelToFiles(const Model& model) {
+  assert(model.forest_columns.empty());
   std::map<std::string, std::string> files;
   const bool softmax = std::ranges::any_of(model.objectives, &ObjectiveModel::softmax);
   const bool lightgbm = std::ranges::any_of(
@@ -73,12 +90,19 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
       std::ranges::any_of(model.objectives, [](const ObjectiveModel& o) { return !o.slice_calibrators.empty(); });
   const bool early =
       std::ranges::any_of(model.objectives, [](const ObjectiveModel& o) { return o.early_window_ms > 0; });
-  const int format = early || model.position_column >= 0 ? 4 : lightgbm || sliced ? 3 : softmax ? 2 : 1;
+  const int format = !model.column_fingerprints.empty()    ? 5
+                     : early || model.position_column >= 0 ? 4
+                     : lightgbm || sliced                  ? 3
+                     : softmax                             ? 2
+                                                           : 1;
   nlohmann::json json{{"format", format},
                       {"feature_fingerprint", model.feature_fingerprint},
                       {"columns", model.columns},
                       {"card", model.card}};
   json["categorical"] = model.categorical;
+  for (const std::uint64_t fingerprint : model.column_fingerprints)
+    json["column_fingerprints"].push_back(HexText(fingerprint));
+  if (!model.configuration.empty()) files[kConfigurationFile] = model.configuration;
   json["categories"] = nlohmann::json::array();
   for (const auto& codes : model.categories) {
     nlohmann::json pairs = nlohmann::json::array();
@@ -119,6 +143,8 @@ Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, co
     auto& codes = model.categories.emplace_back();
     for (const auto& pair : pairs) codes[pair.at(0).get<float>()] = pair.at(1).get<float>();
   }
+  GFR_TRY(ReadFingerprints(json, &model));
+  if (files.contains(kConfigurationFile)) model.configuration = files.at(kConfigurationFile);
   if (model.categorical.size() != model.columns.size() || model.categories.size() != model.columns.size()) {
     return Error{ErrorCode::kCorrupt, "model " + name + "/" + version + ": its lists of columns differ in length"};
   }

@@ -53,6 +53,7 @@ struct Model {
   std::string name, version;
   std::uint64_t feature_fingerprint = 0;
   std::vector<std::string> columns;
+  std::vector<std::uint64_t> column_fingerprints;  // One a column; empty: of format 1 to 4, they are not known.
   std::vector<std::uint8_t> categorical;           // One a column.
   std::vector<std::map<float, float>> categories;  // One a column: raw category code to this model's own.
   std::vector<ObjectiveModel> objectives;
@@ -60,8 +61,15 @@ struct Model {
   int position_column = -1;
   float position_reference = 0;
   std::map<std::string, std::string> card;
+  // The tables of gfr.toml that it was trained with, as TOML: items, users, features, objectives, feeds. Never [serve]
+  // or credentials. Empty: not known (format 1 to 4).
+  std::string configuration;
+  // Of a model that was bound to rows of other columns (bind_columns.h): where each column that the forests' bytes read
+  // lies in `columns`. Empty: they are the same.
+  std::vector<std::uint32_t> forest_columns;
 };
 
+// REQUIRES: the model's forest_columns are empty.
 std::map<std::string, std::string> ModelToFiles(const Model& model);
 Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, const std::string& name,
                              const std::string& version);

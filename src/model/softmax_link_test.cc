@@ -100,10 +100,36 @@ TEST(ModelFiles, OfBeforeLinksAreLogisticAndOfALaterGfrAreRefused) {
   const std::string of_format = R"({"feature_fingerprint":1,"columns":[],"categorical":[],"categories":[],"card":{},)"
                                 R"("objectives":[],"format":)";
   EXPECT_TRUE(ModelFromFiles({{"model.json", of_format + "1}"}}, "feed", "1").ok());
-  const auto later = ModelFromFiles({{"model.json", of_format + "5}"}}, "feed", "1");
+  const auto later = ModelFromFiles({{"model.json", of_format + "6}"}}, "feed", "1");
   ASSERT_FALSE(later.ok());
-  EXPECT_THAT(later.error().message, testing::HasSubstr("format 5"));
+  EXPECT_THAT(later.error().message, testing::HasSubstr("format 6"));
   EXPECT_THAT(ModelToFiles({}).at("model.json"), testing::HasSubstr("\"format\": 1"));
+}
+
+TEST(ModelFiles, OfFormat5NameEachColumnWithItsFingerprintAndTheConfiguration) {
+  Model model;
+  model.columns = {"price", "clicks"};
+  model.column_fingerprints = {1, 0xfedcba9876543210u};
+  model.categorical = {0, 0};
+  model.categories.resize(2);
+  model.configuration = "[item]\n";
+  model.objectives = {};
+  auto files = ModelToFiles(model);
+  files["model.json"].insert(files["model.json"].rfind('}'), ",\"objectives\":[]");
+  EXPECT_THAT(files.at("model.json"), testing::HasSubstr("\"format\": 5"));
+  const auto read = ModelFromFiles(files, "feed", "1");
+  ASSERT_TRUE(read.ok()) << read.error().ToString();
+  EXPECT_EQ(read.value().column_fingerprints, model.column_fingerprints);
+  EXPECT_EQ(read.value().configuration, "[item]\n");
+
+  const std::string& text = files.at("model.json");
+  for (const auto& [from, to] : {std::pair("\"fedcba9876543210\"", "\"fedcba987654321\""),
+                                 std::pair("\"fedcba9876543210\"", "7"), std::pair("\"price\",", "")}) {
+    auto wrong = files;
+    wrong["model.json"] = text;
+    wrong["model.json"].replace(text.find(from), std::string_view(from).size(), to);
+    EXPECT_FALSE(ModelFromFiles(wrong, "feed", "1").ok()) << to;
+  }
 }
 
 }  // namespace

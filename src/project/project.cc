@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "base/time.h"
+#include "bound/bind_columns.h"
 #include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "log/seal.h"
@@ -127,6 +128,8 @@ Result<std::unique_ptr<Project>> Project::Open(const std::string& folder) {
   auto project = std::make_unique<Project>();
   project->folder_ = folder;
   GFR_ASSIGN(project->features_, FeatureSet::Make(config));
+  project->model_configuration_ = config.Extract(
+      {"item", "user", "request", "request_item", "catalogue", "feature", "objective", "feed", "channel"});
   GFR_ASSIGN(project->objectives_, ReadObjectives(config, *project->features_));
   GFR_ASSIGN(project->split_, SplitConfig::Read(config));
   GFR_ASSIGN(project->train_, TrainConfig::Read(config));
@@ -353,12 +356,15 @@ Result<Project::Trained> Project::TrainOn(const Dataset& data, const TrainConfig
   if (data.records == 0)
     return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
   GFR_ASSIGN(TrainedModel trained, TrainModel(data, *features_, objectives_, split_, config, engine));
+  trained.model.configuration = model_configuration_;
   return Keep(std::move(trained), data);
 }
 
 Result<Project::Trained> Project::Recalibrate(const std::string& version, const DatasetOptions& options) {
-  GFR_ASSIGN(const Model model, LoadCurrent(version));
-  GFR_ASSIGN(const Dataset data, MakeDataset(options));
+  GFR_ASSIGN(const Model model, LoadModel(version));
+  GFR_ASSIGN(const auto columns, FindColumns(model, *features_));
+  GFR_ASSIGN(Dataset all, MakeDataset(options));
+  const Dataset data = SelectColumns(std::move(all), columns);
   GFR_ASSIGN(const auto engine, LoadForestTrainer(EngineOf(model)));
   GFR_ASSIGN(TrainedModel made, gfr::Recalibrate(model, data, objectives_, *engine));
   return Keep(std::move(made), data);
@@ -366,6 +372,7 @@ Result<Project::Trained> Project::Recalibrate(const std::string& version, const 
 
 // Registers the model with its report; the first of all versions becomes the champion.
 Result<Project::Trained> Project::Keep(TrainedModel trained, const Dataset& data) {
+  GFR_TRY(WriteDefinitions());
   auto files = ModelToFiles(trained.model);
   files["metrics.json"] = ReportToJson(trained.report);
   Registry models = registry();
@@ -398,24 +405,27 @@ Result<Model> Project::LoadModel(const std::string& version) const {
     GFR_ASSIGN(wanted, models.Champion(kModelName));
   }
   GFR_ASSIGN(const auto files, models.Load(kModelName, wanted));
-  return ModelFromFiles(files, kModelName, wanted);
+  GFR_ASSIGN(Model model, ModelFromFiles(files, kModelName, wanted));
+  if (!model.column_fingerprints.empty()) return model;
+  const auto columns = ReadDefinitions(PosixFileSystem(), definitions_folder(), model.feature_fingerprint);
+  if (!columns.ok() && columns.error().code != ErrorCode::kNotFound) return columns.error();
+  if (columns.ok() && std::ranges::equal(columns.value(), model.columns, {}, &NamedFingerprint::name)) {
+    for (const NamedFingerprint& column : columns.value()) model.column_fingerprints.push_back(column.fingerprint);
+  }
+  return model;
 }
 
-Result<Model> Project::LoadCurrent(const std::string& version) const {
+Result<Model> Project::LoadBound(const std::string& version) const {
   GFR_ASSIGN(Model model, LoadModel(version));
-  if (model.feature_fingerprint != features_->fingerprint)
-    return Error{
-        ErrorCode::kInvalidArgument,
-        "model " + model.version + " was trained on other feature definitions than gfr.toml has now; run `gfr train`"};
-  return model;
+  return BindColumns(std::move(model), *features_);
 }
 
 Result<EvaluationReport> Project::Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms,
                                            const std::string& against, bool position_bias, bool off_policy) const {
-  GFR_ASSIGN(const Model model, LoadCurrent(version));
+  GFR_ASSIGN(const Model model, LoadBound(version));
   Model other;
   if (!against.empty()) {
-    GFR_ASSIGN(other, LoadCurrent(against));
+    GFR_ASSIGN(other, LoadBound(against));
   }
   std::vector<TimeRange> ranges(objectives_.size(), {from_ms, to_ms});
   const bool own_test = from_ms == INT64_MIN && to_ms == INT64_MAX;

@@ -2,7 +2,7 @@
 //
 //   gfr.toml     what is configured        data/log/      the event log
 //   data/models/ model versions            data/events/   its closed segments as Parquet
-//   data/features/ the offline feature store
+//   data/features/ the offline feature store  data/definitions/ the columns of old models
 //   data/store/  the server's snapshot     data/reports/  evaluation reports
 // Thread safety: none; a Project reads its configuration once.
 #pragma once
@@ -17,6 +17,7 @@
 #include "dataset/verify_served.h"
 #include "evaluate/report.h"
 #include "event/importer.h"
+#include "feature/definitions.h"
 #include "feed/feed_config.h"
 #include "log/event_log.h"
 #include "registry/registry.h"
@@ -96,17 +97,21 @@ class Project {
   Result<LogCheck> CheckLog(bool repair) const;
   // The states of all features, folded from the log: from what arrived before `until_ms`.
   Result<std::unique_ptr<OnlineStore>> FoldLog(std::int64_t until_ms = INT64_MAX) const;
+  // Which columns the fingerprints of models of format 1 to 4 stand for (feature/definitions.h).
+  std::string definitions_folder() const { return JoinPath(folder_, "data/definitions"); }
+  Status WriteDefinitions() const { return gfr::WriteDefinitions(PosixFileSystem(), definitions_folder(), *features_); }
   std::string offline_folder() const { return JoinPath(folder_, "data/features"); }
   // "" is the champion; `against`, a version to compare with: "" is none.
   Result<EvaluationReport> Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms,
                                     const std::string& against = "", bool position_bias = false,
                                     bool off_policy = false) const;
-  Result<Model> LoadModel(const std::string& version) const;  // "" is the champion.
+  // "" is the champion. Of format 1 to 4 with its columns' fingerprints, where data/definitions has them.
+  Result<Model> LoadModel(const std::string& version) const;
 
   static constexpr const char* kModelName = "feed";
 
  private:
-  Result<Model> LoadCurrent(const std::string& version) const;  // kInvalidArgument: of other feature definitions.
+  Result<Model> LoadBound(const std::string& version) const;  // On rows of features(); errors as of BindColumns.
   Result<Trained> TrainOn(const Dataset& data, const TrainConfig& config, const ForestTrainer& engine);
   // The same, from where an earlier training that did not end left off (resuming_trainer.h).
   Result<Trained> TrainOrGoOn(const Dataset& data, const TrainConfig& config, const ForestTrainer& engine,
@@ -116,6 +121,7 @@ class Project {
   Status RebuildLog(std::vector<Event> events, Imported* imported);
   std::string folder_;
   std::shared_ptr<const FeatureSet> features_;
+  std::string model_configuration_;  // What a model version keeps of gfr.toml.
   std::vector<ObjectiveConfig> objectives_;
   SplitConfig split_;
   TrainConfig train_;

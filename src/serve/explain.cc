@@ -34,7 +34,7 @@ std::string ExplainJson(const LogRecord& record, const FeatureSet& features) {
            {"propensity", Number(s.propensity[i])}};
     if (i < s.pctr_shown.size() && i < s.pcvr_shown.size() && item.index >= 0)
       c["scores_at_shown"] = {{"pctr", Number(s.pctr_shown[i])}, {"pcvr", Number(s.pcvr_shown[i])}};
-    if (s.feature_fingerprint == features.fingerprint) {
+    if (features.HasRowsOf(s.feature_fingerprint)) {
       for (std::size_t k = 0; k < s.columns; ++k)
         c["features"][features.features[k].view->spec().name] = Number(s.features[i * s.columns + k]);
     }

@@ -98,6 +98,8 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
   s.NoteMemory();
   s.last_arrival_ms = std::max<std::int64_t>(s.store->last_arrival_ms(), 0);
   s.next_offset = s.store->next_offset();
+  if (const Status written = project.WriteDefinitions(); !written.ok())
+    std::fprintf(stderr, "gfr serve: the feature definitions are not kept: %s\n", written.error().ToString().c_str());
   s.champion.Look();
   s.watcher = std::jthread([&s](const std::stop_token& stop) { s.Watch(stop); });
   s.verifier = std::jthread([&s](const std::stop_token& stop) { s.Verify(stop); });

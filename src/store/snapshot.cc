@@ -21,7 +21,7 @@ void PutText(std::string_view text, std::string* out) {
 // Of everything that the bytes depend on.
 std::uint64_t Shape(const FeatureSet& set) {
   const PropertySchema& schema = set.schema;
-  std::string text = std::to_string(set.fingerprint) + ";" + std::to_string(schema.price_from_impressions);
+  std::string text = std::to_string(set.old_fingerprint) + ";" + std::to_string(schema.price_from_impressions);
   for (std::size_t p = 0; p < schema.item_names.size(); ++p)
     text += ";" + schema.item_names[p] + (schema.item_categorical[p] ? "c" : "n");
   for (std::size_t p = 0; p < schema.user_names.size(); ++p)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <numeric>
 #include <unordered_map>
 
 #include "base/clock.h"
@@ -220,6 +221,7 @@ Model EmptyModel(const FeatureSet& features) {
   for (const BoundFeature& f : features.features) {
     model.columns.push_back(f.view->spec().name);
     model.categorical.push_back(f.view->spec().categorical);
+    model.column_fingerprints.push_back(f.view->spec().fingerprint);
   }
   model.categories.resize(model.columns.size());
   model.position_column = features.position_column;
@@ -374,20 +376,25 @@ constexpr std::size_t kExplainedRows = 500;  // SHAP values take a few milliseco
 
 std::vector<FeatureImportance> Importance(const Model& model, const ObjectiveModel& objective, const Part& part,
                                           const ForestTrainer& engine) {
+  std::vector<std::uint32_t> read = model.forest_columns;  // By the engine's forest.
+  if (read.empty()) {
+    read.resize(part.columns);
+    std::iota(read.begin(), read.end(), 0u);
+  }
   std::vector<float> sample, row;  // Spread evenly.
   const std::size_t count = std::min(part.size(), kExplainedRows);
   for (std::size_t i = 0; i < count; ++i) {
     part.Read(i * part.size() / count, 1, row);
-    sample.insert(sample.end(), row.begin(), row.end());
+    for (const std::uint32_t k : read) sample.push_back(row[k]);
   }
   std::vector<FeatureImportance> importance;
-  const auto explained = engine.Explain(objective.forest_bytes, sample.data(), count, part.columns);
+  const auto explained = engine.Explain(objective.forest_bytes, sample.data(), count, read.size());
   if (!explained.ok()) {
     std::fprintf(stderr, "evaluate: no importance of features: %s\n", explained.error().message.c_str());
     return importance;
   }
-  for (std::size_t k = 0; k < part.columns; ++k)
-    importance.push_back({model.columns[k], explained.value().gain[k], explained.value().mean_abs_shap[k]});
+  for (std::size_t k = 0; k < read.size(); ++k)
+    importance.push_back({model.columns[read[k]], explained.value().gain[k], explained.value().mean_abs_shap[k]});
   std::ranges::stable_sort(importance, std::greater<>(), &FeatureImportance::shap);
   return importance;
 }

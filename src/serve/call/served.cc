@@ -11,7 +11,7 @@ HttpResponse PostServed(ServiceState& s, const HttpRequest& request) {
   if (!slates.ok()) return ProblemResponse(400, "Bad Request", slates.error().message);
   for (const Event& e : slates.value()) {
     if (e.type == EventType::kFeedRequest && (e.served.columns != s.project.features()->columns() ||
-                                              e.served.feature_fingerprint != s.project.features()->fingerprint))
+                                              !s.project.features()->HasRowsOf(e.served.feature_fingerprint)))
       return ProblemResponse(409, "Conflict", "the slate was served with other feature definitions than this server's");
     // What a row is as of was in this s.log before it was published.
     if (e.served.as_of >= s.next_offset)
