@@ -97,12 +97,7 @@ Result<FeatureConfig> ParentOf(FeatureConfig rate, const PropertySchema& schema,
   return rate;
 }
 
-// Returns its index in set.parents.
-Result<int> PlaceParent(const FeatureConfig& rate, const SharedEntity& entity, FeatureSet& set) {
-  for (std::size_t k = 0; k < set.parents.size(); ++k) {
-    if (set.parents[k].view->spec().canonical == rate.canonical) return static_cast<int>(k);
-  }
-  GFR_ASSIGN(auto view, MakeRateView(rate));
+void AddParent(std::shared_ptr<const FeatureView> view, const SharedEntity& entity, FeatureSet& set) {
   BoundFeature parent{.view = std::move(view)};
   auto at = std::ranges::find(set.entities, entity.name, &SharedEntity::name);
   if (at == set.entities.end()) at = set.entities.insert(at, entity);
@@ -110,10 +105,41 @@ Result<int> PlaceParent(const FeatureConfig& rate, const SharedEntity& entity, F
   parent.owner = static_cast<std::uint32_t>(set.parents.size());
   parent.offset = std::exchange(at->row_bytes, at->row_bytes + parent.view->spec().state_bytes);
   set.parents.push_back(std::move(parent));
+}
+
+// Returns its index in set.parents.
+Result<int> PlaceParent(const FeatureConfig& rate, const SharedEntity& entity, FeatureSet& set) {
+  for (std::size_t k = 0; k < set.parents.size(); ++k) {
+    if (set.parents[k].view->spec().canonical == rate.canonical) return static_cast<int>(k);
+  }
+  GFR_ASSIGN(auto view, MakeRateView(rate));
+  AddParent(std::move(view), entity, set);
   return static_cast<int>(set.parents.size()) - 1;
 }
 
 }  // namespace
+
+std::shared_ptr<const FeatureSet> FeatureSet::Subset(const std::vector<std::uint32_t>& of_features,
+                                                     const std::vector<std::uint32_t>& of_parents) const {
+  auto set = std::make_shared<FeatureSet>();
+  set->schema = schema;
+  const auto entity_of = [&](const BoundFeature& f) {  // Without its row's bytes.
+    SharedEntity entity;
+    if (f.entity >= 0) entity = entities[static_cast<std::size_t>(f.entity)];
+    entity.row_bytes = 0;
+    return entity;
+  };
+  std::vector<std::uint64_t> columns;
+  for (const std::uint32_t k : of_features) {
+    BoundFeature feature{.view = features[k].view, .config = features[k].config};
+    Place(feature, entity_of(features[k]), *set);
+    columns.push_back(feature.view->spec().fingerprint);
+    set->features.push_back(std::move(feature));
+  }
+  for (const std::uint32_t k : of_parents) AddParent(parents[k].view, entity_of(parents[k]), *set);
+  set->fingerprint = RowFingerprint(columns);
+  return set;
+}
 
 Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
   auto set = std::make_shared<FeatureSet>();

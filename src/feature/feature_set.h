@@ -103,6 +103,10 @@ struct FeatureSet {
   bool HasRowsOf(std::uint64_t row_fingerprint) const {
     return row_fingerprint == fingerprint || row_fingerprint == old_fingerprint;
   }
+  // The set of these features and parents alone (their indexes; each owns its state), laid out anew: to fold what they
+  // keep. Its features are shrunk to no parent.
+  std::shared_ptr<const FeatureSet> Subset(const std::vector<std::uint32_t>& features,
+                                           const std::vector<std::uint32_t>& parents) const;
   // Reads [item], [user] and [[feature]] of the project's configuration; errors name the file, the line, the key and
   // what is valid.
   static Result<std::shared_ptr<const FeatureSet>> Make(Config& config);

@@ -1,12 +1,12 @@
 #include "state/shared_state.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <new>
 
 #include "base/byte_reader.h"
+#include "state/sparse_rows.h"
 
 namespace gfr {
 namespace {
@@ -21,6 +21,7 @@ struct Stamped {
   PropertyValue value;
   std::int64_t stamp;  // 0: nothing was said.
 };
+static_assert(sizeof(ItemDelta) == SharedState::kItemDeltaBytes && sizeof(Stamped) == SharedState::kStampedBytes);
 
 template <typename T>
 T* At(std::byte* row, std::size_t offset) {
@@ -35,37 +36,6 @@ std::uint32_t RowBytes(std::size_t bytes) { return static_cast<std::uint32_t>((b
 
 bool IsPopular(EventType type) {
   return type == EventType::kFeedClick || type == EventType::kPurchase || type == EventType::kItemView;
-}
-
-void PutNumber(std::uint64_t number, std::string* out) { out->append(reinterpret_cast<const char*>(&number), 8); }
-
-// A row is mostly zeros: for every 64 words a mask of those that are not, and then these.
-void PutRow(const std::byte* row, std::size_t bytes, std::string* out) {
-  for (std::size_t begin = 0; begin < bytes; begin += 64 * 8) {
-    const std::size_t at = out->size();
-    std::uint64_t mask = 0, word = 0;
-    PutNumber(mask, out);
-    for (std::size_t w = 0; w < 64 && begin + w * 8 < bytes; ++w) {
-      std::memcpy(&word, row + begin + w * 8, 8);
-      if (word == 0) continue;
-      mask |= std::uint64_t{1} << w;
-      PutNumber(word, out);
-    }
-    std::memcpy(out->data() + at, &mask, 8);
-  }
-}
-
-void TakeRow(ByteReader& r, std::span<std::uint64_t> row) {
-  for (std::size_t begin = 0; begin < row.size(); begin += 64) {
-    for (std::uint64_t mask = r.Number<std::uint64_t>(); mask != 0 && !r.bad; mask &= mask - 1) {
-      const std::size_t word = begin + static_cast<std::size_t>(std::countr_zero(mask));
-      if (word >= row.size()) {
-        r.bad = true;
-        return;
-      }
-      row[word] = r.Number<std::uint64_t>();
-    }
-  }
 }
 
 std::vector<std::size_t> IdsByKey(const StateTable& table) {

@@ -81,6 +81,8 @@ class SharedState {
   ChangedItems& changed_items() const { return *changed_items_; }
   void SetExclusive(bool exclusive);
 
+  // Of an item's bytes in an open epoch: its head, then so many for each property, 8 for each vector, the vectors.
+  static constexpr std::size_t kItemDeltaBytes = 16, kStampedBytes = 24;
   // How an item's row, and the shop's, are read.
   static const ItemSummary& Summary(const std::byte* row) { return *reinterpret_cast<const ItemSummary*>(row); }
   std::span<const PropertyValue> Properties(const std::byte* row) const {
