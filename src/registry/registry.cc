@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/hash.h"
+#include "base/sync.h"
 #include "base/time.h"
 
 namespace gfr {
@@ -18,6 +19,12 @@ bool IsVersion(const std::string& name) {
 
 Error NotAVersion(const std::string& version) {
   return {ErrorCode::kInvalidArgument, "'" + version + "' is not a version; see `gfr models list`"};
+}
+
+// Held from reading an alias until its new list is written.
+Mutex& AliasMutex() {
+  static Mutex mutex;
+  return mutex;
 }
 
 Status CheckAlias(const std::string& alias) {
@@ -124,8 +131,10 @@ Result<std::vector<std::string>> Registry::History(const std::string& name, cons
   const auto text = store_->Get(JoinPath(name, alias + ".json"));
   if (!text.ok() && text.error().code != ErrorCode::kNotFound) return text.error();
   const auto json = text.ok() ? nlohmann::json::parse(text.value(), nullptr, false) : nlohmann::json::array();
-  if (!json.is_array() || !std::ranges::all_of(json, [](const auto& v) { return v.is_string(); }))
-    return Error{ErrorCode::kCorrupt, alias + ".json of model '" + name + "' cannot be read"};
+  const auto version = [](const nlohmann::json& v) { return v.is_string() && IsVersion(v.get<std::string>()); };
+  if (!json.is_array() || !std::ranges::all_of(json, version))
+    return Error{ErrorCode::kCorrupt, "'" + store_->Describe() + "/" + JoinPath(name, alias + ".json") +
+                                          "' is no list of versions; `gfr models promote VERSION` writes it anew"};
   if (json.empty())
     return Error{ErrorCode::kNotFound, "model '" + name + "' has no " + alias + " yet" +
                                            (alias == "champion" ? "; `gfr train` makes one" : "")};
@@ -150,7 +159,11 @@ Status Registry::SetAlias(const std::string& name, const std::string& alias, con
     return WriteHistory(name, alias, {});
   }
   if (const auto files = Load(name, version); !files.ok()) return files.error();
+  const MutexLock lock(AliasMutex());
   auto before = History(name, alias);
+  // One that cannot be read is written anew; of one that cannot be reached nothing is forgotten.
+  if (!before.ok() && before.error().code != ErrorCode::kNotFound && before.error().code != ErrorCode::kCorrupt)
+    return before.error();
   std::vector<std::string> versions = before.ok() ? std::move(before).value() : std::vector<std::string>();
   if (versions.empty() || versions.back() != version) versions.push_back(version);
   return WriteHistory(name, alias, versions);
@@ -163,6 +176,7 @@ Status Registry::Promote(const std::string& name, const std::string& version) {
 }
 
 Result<std::string> Registry::Rollback(const std::string& name) {
+  const MutexLock lock(AliasMutex());
   GFR_ASSIGN(auto champions, History(name, "champion"));
   if (champions.size() < 2)
     return Error{ErrorCode::kNotFound, "model '" + name + "' had no champion before version " + champions.back()};
@@ -172,11 +186,27 @@ Result<std::string> Registry::Rollback(const std::string& name) {
   return champions.back();
 }
 
-Status Registry::Lease(const std::string& name, const std::string& holder, const std::string& version,
-                       std::int64_t ttl_ms) {
-  return store_->Put(JoinPath(JoinPath(name, "leases"), holder + ".json"),
-                     nlohmann::json{{"version", version}, {"until_ms", clock_.now_ms() + ttl_ms}}.dump());
+Status Registry::Lease(const std::string& name, const std::string& holder, const LeaseOf& lease, std::int64_t ttl_ms) {
+  nlohmann::json json{
+      {"version", lease.version}, {"versions", nlohmann::json::array()}, {"until_ms", clock_.now_ms() + ttl_ms}};
+  for (const auto& [version, roles] : lease.versions)
+    json["versions"].push_back({{"version", version}, {"roles", roles}});
+  return store_->Put(JoinPath(JoinPath(name, "leases"), holder + ".json"), json.dump());
 }
+
+namespace {
+
+// The versions that a lease names; false: it cannot be read. Leases of gfr 0.1 name one version.
+bool ReadLease(const nlohmann::json& lease, std::vector<std::string>* versions) try {
+  versions->push_back(lease.at("version").get<std::string>());
+  for (const auto& loaded : lease.value("versions", nlohmann::json::array()))
+    versions->push_back(loaded.at("version").get<std::string>());
+  return lease.value("until_ms", std::int64_t{0}) >= 0;
+} catch (const nlohmann::json::exception&) {
+  return false;
+}
+
+}  // namespace
 
 Result<std::vector<std::string>> Registry::CollectGarbage(const std::string& name, int keep, bool dry_run) {
   const std::int64_t now_ms = clock_.now_ms();
@@ -187,8 +217,9 @@ Result<std::vector<std::string>> Registry::CollectGarbage(const std::string& nam
       if (versions.error().code != ErrorCode::kNotFound) return versions.error();  // Unreadable: remove nothing.
       continue;
     }
-    used.insert(versions.value().back());
-    if (versions.value().size() > 1) used.insert(versions.value()[versions.value().size() - 2]);  // Rollback's.
+    const std::vector<std::string>& all = versions.value();
+    const std::size_t kept = alias == std::string_view("champion") ? kChampionsKept : 2;  // Rollbacks go back to them.
+    used.insert(all.end() - static_cast<std::ptrdiff_t>(std::min(kept, all.size())), all.end());
   }
   const std::string leases = JoinPath(name, "leases");
   GFR_ASSIGN(const auto holders, store_->List(leases));
@@ -196,10 +227,11 @@ Result<std::vector<std::string>> Registry::CollectGarbage(const std::string& nam
     const auto text = store_->Get(JoinPath(leases, holder));
     if (!text.ok()) return text.error();
     const auto lease = nlohmann::json::parse(text.value(), nullptr, false);
-    if (!lease.is_object() || !lease.contains("version") || !lease["version"].is_string())
+    std::vector<std::string> versions;
+    if (!ReadLease(lease, &versions))
       return Error{ErrorCode::kCorrupt, "'" + JoinPath(leases, holder) + "' cannot be read; nothing was removed"};
     if (lease.value("until_ms", std::int64_t{0}) >= now_ms)
-      used.insert(lease["version"].get<std::string>());
+      used.insert(versions.begin(), versions.end());
     else if (!dry_run)
       GFR_TRY(store_->Remove(JoinPath(leases, holder)));
   }

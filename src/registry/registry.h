@@ -5,9 +5,9 @@
 //   NAME/VERSION/manifest.json  written last, only if absent: each file's size and SHA-256, and the lineage; without
 //                               it the version is not there
 //   NAME/ALIAS.json             champion, challenger, shadow: the versions that had it, newest last
-//   NAME/leases/HOLDER.json     what a live server uses, until when
-// Two writers of one version: one wins, the other is told kAlreadyExists. Aliases: last writer wins. Thread safety:
-// none between writers of one object; readers may run beside one.
+//   NAME/leases/HOLDER.json     what a live server uses, until when: the champion it serves, and all that it has loaded
+// Two writers of one version: one wins, the other is told kAlreadyExists. Aliases: the last writer wins, and the file
+// is that of one writer, whole; changes of one process come one after another. Thread safety: all calls.
 #pragma once
 
 #include <map>
@@ -44,21 +44,29 @@ class Registry {
   Result<Files> Load(const std::string& name, const std::string& version);
   Result<Entry> Describe(const std::string& name, const std::string& version);
 
-  Result<std::string> Champion(const std::string& name);  // kNotFound when there is none.
+  // kNotFound when there is none; kCorrupt when champion.json cannot be read.
+  Result<std::string> Champion(const std::string& name);
+  // The versions that had the alias, newest last; errors likewise.
+  Result<std::vector<std::string>> History(const std::string& name, const std::string& alias);
   Status Promote(const std::string& name, const std::string& version);
   Result<std::string> Rollback(const std::string& name);  // To the champion before; gives its version.
   // champion, challenger or shadow. An empty version takes the alias away (not the champion's).
   Result<std::string> Alias(const std::string& name, const std::string& alias);
   Status SetAlias(const std::string& name, const std::string& alias, const std::string& version);
 
-  // Says that `holder` (a server's host and process) uses a version until now + ttl_ms; renewed while it lives.
-  Status Lease(const std::string& name, const std::string& holder, const std::string& version, std::int64_t ttl_ms);
-  // Removes all but the newest `keep` versions, what an alias or a lease names, and the champion before; and claims
-  // without a manifest that are older than a day. Gives what was removed; `dry_run` only names it.
+  struct LeaseOf {
+    std::string version;                                       // The champion that is served; empty: none is.
+    std::map<std::string, std::vector<std::string>> versions;  // All that are loaded or about to be: their roles.
+  };
+  // Says that `holder` (a server's host and process) uses these versions until now + ttl_ms; renewed while it lives.
+  Status Lease(const std::string& name, const std::string& holder, const LeaseOf& lease, std::int64_t ttl_ms);
+  // Removes all but the newest `keep` versions, the last kChampionsKept champions, and what an alias or a lease names;
+  // and claims without a manifest that are older than a day. Gives what was removed; `dry_run` only names it. kCorrupt,
+  // and nothing is removed, while an alias or a lease cannot be read.
+  static constexpr std::size_t kChampionsKept = 5;
   Result<std::vector<std::string>> CollectGarbage(const std::string& name, int keep, bool dry_run = false);
 
  private:
-  Result<std::vector<std::string>> History(const std::string& name, const std::string& alias);  // Newest last.
   Status WriteHistory(const std::string& name, const std::string& alias, const std::vector<std::string>& versions);
   std::shared_ptr<ObjectStore> store_;
   const Clock& clock_;

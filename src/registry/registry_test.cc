@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include "base/test_folder.h"
@@ -120,23 +121,68 @@ TEST_P(RegistryContract, OfTwoWritersOfAVersionOneWinsAndTheOtherIsTold) {
 TEST_P(RegistryContract, GarbageCollectionKeepsWhatIsUsed) {
   Registry registry = Open();
   for (int v = 0; v < 9; ++v) ASSERT_TRUE(registry.Register("feed", {{"f", "x"}}).ok());
-  for (const char* champion : {"1", "2", "3"}) ASSERT_TRUE(registry.Promote("feed", champion).ok());
+  for (const char* champion : {"1", "1", "2", "3"}) ASSERT_TRUE(registry.Promote("feed", champion).ok());
   ASSERT_TRUE(registry.SetAlias("feed", "shadow", "5").ok());
-  ASSERT_TRUE(registry.Lease("feed", "server-1", "4", kHourMs).ok());
-  ASSERT_TRUE(registry.Lease("feed", "server-2", "6", kMinuteMs).ok());
+  ASSERT_TRUE(registry.Lease("feed", "server-1", {"4", {{"4", {"champion"}}}}, kHourMs).ok());
+  ASSERT_TRUE(registry.Lease("feed", "server-2", {"6", {}}, kMinuteMs).ok());
   clock.Set(clock.now_ms() + 10 * kMinuteMs);  // The second server is gone.
-  EXPECT_THAT(registry.CollectGarbage("feed", 2, true).value(), testing::ElementsAre("1", "6", "7"));
+  EXPECT_THAT(registry.CollectGarbage("feed", 2, true).value(), testing::ElementsAre("6", "7"));
   EXPECT_EQ(registry.List("feed").value().size(), 9u) << "a dry run removes nothing";
-  EXPECT_THAT(registry.CollectGarbage("feed", 2).value(), testing::ElementsAre("1", "6", "7"));
+  EXPECT_THAT(registry.CollectGarbage("feed", 2).value(), testing::ElementsAre("6", "7"));
   std::vector<std::string> left;
   const auto entries = registry.List("feed").value();
   for (const auto& entry : entries) left.push_back(entry.version);
-  EXPECT_THAT(left, testing::ElementsAre("2", "3", "4", "5", "8", "9"));
+  EXPECT_THAT(left, testing::ElementsAre("1", "2", "3", "4", "5", "8", "9"));
   EXPECT_EQ(registry.Rollback("feed").value(), "2");
   EXPECT_TRUE(store->List("feed/7").value().empty());
   EXPECT_EQ(registry.Register("feed", {{"f", "x"}}).value(), "10");
   ASSERT_TRUE(store->Put("feed/leases/odd.json", "?").ok());
   EXPECT_EQ(registry.CollectGarbage("feed", 1).error().code, ErrorCode::kCorrupt);
+}
+
+TEST_P(RegistryContract, GarbageCollectionKeepsFiveChampionsAndAllThatLeasesName) {
+  Registry registry = Open();
+  for (int v = 0; v < 12; ++v) ASSERT_TRUE(registry.Register("feed", {{"f", "x"}}).ok());
+  for (int v = 1; v <= 7; ++v) ASSERT_TRUE(registry.Promote("feed", std::to_string(v)).ok());
+  ASSERT_TRUE(
+      registry.Lease("feed", "server", {"7", {{"7", {"champion"}}, {"9", {"shadow"}}, {"1", {}}}}, kHourMs).ok());
+  const std::string lease = store->Get("feed/leases/server.json").value();
+  EXPECT_THAT(lease, testing::HasSubstr(R"({"roles":["shadow"],"version":"9"})"));
+  EXPECT_THAT(lease, testing::HasSubstr(R"("version":"7"})"));
+  EXPECT_THAT(registry.CollectGarbage("feed", 1, true).value(), testing::UnorderedElementsAre("2", "8", "10", "11"));
+  for (const char* unreadable : {"?", "{}", R"({"version":"7","versions":7,"until_ms":1})",
+                                 R"({"version":"7","versions":[{"roles":[]}],"until_ms":1})", R"({"version":7})"}) {
+    ASSERT_TRUE(store->Put("feed/leases/odd.json", unreadable).ok());
+    EXPECT_EQ(registry.CollectGarbage("feed", 1).error().code, ErrorCode::kCorrupt) << unreadable;
+  }
+  EXPECT_EQ(registry.List("feed").value().size(), 12u) << "while a lease cannot be read nothing is removed";
+}
+
+TEST_P(RegistryContract, OfManyThatPromoteTheAliasIsTheListOfOneOfThem) {
+  for (int v = 0; v < 6; ++v) ASSERT_TRUE(Open().Register("feed", {{"f", "x"}}).ok());
+  std::vector<std::thread> clients;
+  for (int v = 1; v <= 6; ++v) {
+    clients.emplace_back([&, v] {
+      Registry registry = Open();
+      for (int n = 0; n < 5; ++n) EXPECT_TRUE(registry.Promote("feed", std::to_string(v)).ok());
+    });
+  }
+  for (std::thread& t : clients) t.join();
+  const auto champions = Open().History("feed", "champion");
+  ASSERT_TRUE(champions.ok()) << champions.error().ToString();
+  EXPECT_EQ(std::set<std::string>(champions.value().begin(), champions.value().end()).size(), 6u)
+      << "none of the promotions is forgotten";
+}
+
+TEST_P(RegistryContract, AnAliasThatCannotBeReadIsCorruptAndAPromotionWritesItAnew) {
+  Registry registry = Open();
+  for (int v = 0; v < 2; ++v) ASSERT_TRUE(registry.Register("feed", {{"f", "x"}}).ok());
+  for (const char* broken : {R"(["1"]["2"])", "{}", "[1]", R"(["../1"])", "", R"(["1")"}) {
+    ASSERT_TRUE(store->Put("feed/champion.json", broken).ok());
+    EXPECT_EQ(registry.Champion("feed").error().code, ErrorCode::kCorrupt) << broken;
+  }
+  ASSERT_TRUE(registry.Promote("feed", "2").ok());
+  EXPECT_EQ(registry.Champion("feed").value(), "2");
 }
 
 TEST_P(RegistryContract, GarbageCollectionTakesOldClaimsThatNeverBecameAVersion) {

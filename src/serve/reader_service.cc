@@ -11,8 +11,8 @@
 #include "base/time.h"
 #include "rank/ranker.h"
 #include "serve/call/calls.h"
-#include "serve/champion.h"
 #include "serve/feed_json.h"
+#include "serve/model_pool.h"
 #include "serve/owner_client.h"
 #include "serve/slates.h"
 #include "store/redis_store.h"
@@ -39,14 +39,20 @@ Result<std::unique_ptr<OwnerClient>> ClientOf(const std::string& owner, const st
 
 struct ReaderService::State {
   State(const Project& p, std::unique_ptr<OwnerClient> to)
-      : project(p), owner(std::move(to)), layout(p.features()), rows(p.serve().online.redis, layout), champion(p) {}
+      : project(p),
+        owner(std::move(to)),
+        layout(p.features()),
+        rows(p.serve().online.redis, layout),
+        models(
+            p.registry(), Project::kModelName, [&p](const std::string& version) { return p.LoadModel(version); },
+            p.features()) {}
 
   const Project& project;
   std::unique_ptr<Clock> clock;
   const std::unique_ptr<OwnerClient> owner;
   const OnlineStore layout;  // Holds nothing: how rows lie.
   const RedisFeatures rows;
-  ChampionWatch champion;
+  ModelPool models;
   const std::string name = ProcessName();
   std::atomic<std::uint64_t> generated = 0, feeds = 0, degraded = 0, undeclared = 0, forwarded = 0, refused = 0,
                              unlogged = 0;
@@ -57,7 +63,7 @@ struct ReaderService::State {
 
   void Watch(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      champion.Look();
+      models.Look();
       std::unique_lock lock(mutex);
       stopping.wait_for(lock, stop, std::chrono::milliseconds(100), [] { return false; });
     }
@@ -88,7 +94,7 @@ struct ReaderService::State {
     request.now_ms = clock->now_ms();
     if (request.request_id.empty())
       request.request_id = "r-" + name + "-" + std::to_string(request.now_ms) + "-" + std::to_string(++generated);
-    const std::shared_ptr<const BoundModel> bound = champion.model();
+    const std::shared_ptr<const BoundModel> bound = models.champion();
     Feed feed = Rank(layout, rows.features(), bound.get(), project.feed(), request, nullptr);
     if (no_channels) feed.degraded.push_back("channels");
     as_of = feed.event.served.as_of;
@@ -107,7 +113,7 @@ struct ReaderService::State {
   }
 
   HttpResponse Readyz() const {
-    return rows.up() ? JsonResponse(200, {{"status", "ok"}})
+    return rows.up() ? ReadyResponse(models)
                      : ProblemResponse(503, "Service Unavailable", "the Redis of [store] online does not answer");
   }
 
@@ -175,7 +181,7 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
         ErrorCode::kInvalidArgument,
         "clock is '" + clock + "'; a server with an owner has no log to go on from: valid are wall and fixed:TIME"};
   }
-  s.champion.Look();
+  s.models.LookNow();
   s.watcher = std::jthread([&s](const std::stop_token& stop) { s.Watch(stop); });
   return std::unique_ptr<ReaderService>(new ReaderService(std::move(state)));
 }

@@ -100,7 +100,7 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
   s.next_offset = s.store->next_offset();
   if (const Status written = project.WriteDefinitions(); !written.ok())
     std::fprintf(stderr, "gfr serve: the feature definitions are not kept: %s\n", written.error().ToString().c_str());
-  s.champion.Look();
+  s.models.LookNow();
   s.watcher = std::jthread([&s](const std::stop_token& stop) { s.Watch(stop); });
   s.verifier = std::jthread([&s](const std::stop_token& stop) { s.Verify(stop); });
   return std::unique_ptr<Service>(new Service(std::move(state)));

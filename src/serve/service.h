@@ -1,7 +1,7 @@
 // Service: what a server of one project does: takes events into the log and the store, ranks feeds, explains them.
 //
 // An event is answered 202 once it is on disk and folded into its user's state. Every feed is logged as a feed.request
-// with what it was made of. A new champion is picked up within a second. Thread safety: Handle from any thread.
+// with what it was made of. Another champion is picked up within two seconds. Thread safety: Handle from any thread.
 #pragma once
 
 #include <memory>

@@ -10,7 +10,11 @@
 namespace gfr {
 
 ServiceState::ServiceState(const Project& p)
-    : project(p), store(std::make_unique<OnlineStore>(p.features())), champion(p) {}
+    : project(p),
+      store(std::make_unique<OnlineStore>(p.features())),
+      models(
+          p.registry(), Project::kModelName, [&p](const std::string& version) { return p.LoadModel(version); },
+          p.features()) {}
 
 void ServiceState::Note(const LogRecord& r) {
   if (r.event.type == EventType::kFeedRequest) requests.Add(KeyOf(r.event.request_id), r.offset);

@@ -1,5 +1,5 @@
 // ServiceState: what the calls of an owner (Service) share: the log, the store that its records are folded into, the
-// model in use, and the work that goes on beside the calls.
+// models in use, and the work that goes on beside the calls.
 //
 // Thread safety: every method from any thread. `mutex` is of those that fold; feeds read beside them without it.
 #pragma once
@@ -20,8 +20,8 @@
 #include "log/event_log.h"
 #include "project/project.h"
 #include "retrieve/list_maker.h"
-#include "serve/champion.h"
 #include "serve/http_server.h"
+#include "serve/model_pool.h"
 #include "serve/request_index.h"
 #include "store/redis_store.h"
 
@@ -64,7 +64,7 @@ struct ServiceState {
   std::uint64_t publishable = 0;  // Goes up with each change that readers of a Redis have not seen.
   std::int64_t snapshot_at = 0;
 
-  ChampionWatch champion;
+  ModelPool models;
   std::atomic<std::uint64_t> generated = 0;
   Counters counters;
 
@@ -85,7 +85,7 @@ struct ServiceState {
 
   // Beside the calls (service_work.cc), each until `stop`:
   void Watch(
-      const std::stop_token& stop);  // Seals epochs, makes their lists, looks for a new champion, writes snapshots.
+      const std::stop_token& stop);  // Seals epochs, makes their lists, looks for other models, writes snapshots.
   void PublishRows(const std::stop_token& stop);  // Brings to the Redis what was folded and sealed, as soon as it was.
   void Verify(const std::stop_token& stop);       // The skew monitor.
   void SealEpochs();

@@ -70,7 +70,7 @@ void ServiceState::Watch(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     SealEpochs();
     lists->Update();
-    champion.Look();
+    models.Look();
     if (MonotonicMs() >= next_snapshot_ms) {
       next_snapshot_ms = MonotonicMs() + kSnapshotMs;
       SaveSnapshot();

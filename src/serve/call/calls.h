@@ -18,6 +18,8 @@ HttpResponse PostPromote(ServiceState& s, const HttpRequest& request);
 HttpResponse PostRollback(ServiceState& s);
 HttpResponse GetReadyz(const ServiceState& s);
 HttpResponse GetLivez();
+// Of a server that can serve: "ok", or "degraded" with what is not as the registry says.
+HttpResponse ReadyResponse(const ModelPool& models);
 HttpResponse GetMetrics(const ServiceState& s);
 
 }  // namespace gfr

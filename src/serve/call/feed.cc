@@ -13,7 +13,7 @@ HttpResponse PostFeed(ServiceState& s, const HttpRequest& http) {
   if (request.request_id.empty())
     request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(s.next_offset.load()) + "-" +
                          std::to_string(++s.generated);
-  const std::shared_ptr<const BoundModel> bound = s.champion.model();
+  const std::shared_ptr<const BoundModel> bound = s.models.champion();
   const std::shared_ptr<const CandidateLists> lists = s.lists->lists();
   Feed feed = Rank(*s.store, s.rows(), bound.get(), s.project.feed(), request, lists.get());
   ++s.counters.feeds;

@@ -8,7 +8,13 @@ HttpResponse GetLivez() { return JsonResponse(200, {{"status", "ok"}}); }
 
 HttpResponse GetReadyz(const ServiceState& s) {
   return s.log_failed ? ProblemResponse(503, "Service Unavailable", "the log cannot be written")
-                      : JsonResponse(200, {{"status", "ok"}});
+                      : ReadyResponse(s.models);
+}
+
+HttpResponse ReadyResponse(const ModelPool& models) {
+  const auto served = models.models();
+  if (served->degraded.empty()) return JsonResponse(200, {{"status", "ok"}});
+  return JsonResponse(200, {{"status", "degraded"}, {"degraded", served->degraded}});
 }
 
 }  // namespace gfr

@@ -11,8 +11,7 @@ using Json = nlohmann::ordered_json;
 }  // namespace
 
 HttpResponse GetModels(ServiceState& s) {
-  const std::lock_guard lock(s.mutex);
-  const auto entries = s.champion.registry().List(Project::kModelName);
+  const auto entries = s.models.registry().List(Project::kModelName);
   Json list = Json::array();
   if (entries.ok()) {
     for (const auto& e : entries.value())
@@ -23,8 +22,9 @@ HttpResponse GetModels(ServiceState& s) {
 }
 
 HttpResponse PostRollback(ServiceState& s) {
-  if (const auto to = s.champion.registry().Rollback(Project::kModelName); !to.ok())
+  if (const auto to = s.models.registry().Rollback(Project::kModelName); !to.ok())
     return ProblemResponse(409, "Conflict", to.error().message);
+  s.models.LookNow();
   return GetModels(s);
 }
 
@@ -33,13 +33,18 @@ HttpResponse PostPromote(ServiceState& s, const HttpRequest& request) {
   const Json json = Json::parse(request.body, nullptr, false);
   if (!json.is_object()) throw BadRequest{"the body is not a JSON object"};
   const std::string version = TextOf(json, "version");
-  const auto model_to_be = s.project.LoadModel(version);
-  if (version.empty() || !model_to_be.ok())
-    return ProblemResponse(404, "Not Found", "there is no version '" + version.substr(0, 200) + "'");
-  const auto bound = BoundModel::Make(model_to_be.value(), s.store->features());
-  if (!bound.ok()) return ProblemResponse(409, "Conflict", bound.error().message);
-  if (const Status promoted = s.champion.registry().Promote(Project::kModelName, version); !promoted.ok())
+  const Status usable = version.empty() ? Status(Error{ErrorCode::kNotFound, ""}) : s.models.Check(version);
+  if (!usable.ok()) {
+    const Error& error = usable.error();
+    if (error.code == ErrorCode::kUnavailable)
+      return ProblemResponse(503, "Service Unavailable", error.message, /*retry_after_s=*/1);
+    if (error.code == ErrorCode::kNotFound || !s.models.registry().Describe(Project::kModelName, version).ok())
+      return ProblemResponse(404, "Not Found", "there is no version '" + version.substr(0, 200) + "'");
+    return ProblemResponse(409, "Conflict", error.message);
+  }
+  if (const Status promoted = s.models.registry().Promote(Project::kModelName, version); !promoted.ok())
     return ProblemResponse(409, "Conflict", promoted.error().message);
+  s.models.LookNow();
   return GetModels(s);
 }
 
