@@ -1,12 +1,12 @@
 // predict, score bench, score inspect.
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <thread>
 
+#include "base/clock.h"
 #include "base/file_system.h"
+#include "base/sync.h"
 #include "commands.h"
 #include "event/import_map.h"
 #include "model/link.h"
@@ -114,15 +114,16 @@ double ScoreAll(const Scorer& scorer, const Forest& forest, const std::vector<fl
       scorer.Margins(Rows(rows.data() + at * columns, std::min(batch, count - at), columns),
                      margins.data() + at * classes);
   };
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin_s = MonotonicSeconds();
   if (flags.threads == 1) {
     work(0);
   } else {
-    std::vector<std::thread> threads;
-    for (int t = 0; t < flags.threads; ++t) threads.emplace_back(work, static_cast<std::size_t>(t));
-    for (std::thread& thread : threads) thread.join();
+    std::vector<Thread> threads;
+    for (int t = 0; t < flags.threads; ++t)
+      threads.emplace_back("score", [&work, t] { work(static_cast<std::size_t>(t)); });
+    threads.clear();
   }
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return MonotonicSeconds() - begin_s;
 }
 
 Status Bench(const BenchFlags& flags) {

@@ -4,15 +4,15 @@
 #include <atomic>
 #include <cstring>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
-#include <thread>
 
 #include "base/progress.h"
+#include "base/sync.h"
 #include "base/time.h"
 #include "log/event_log.h"
 #include "log/segment.h"
+#include "runtime/logger.h"
 
 namespace gfr {
 namespace {
@@ -177,20 +177,20 @@ class LinesOut final : public EpochSource {
 // Runs `work(0 ... count-1)` on `workers` threads; the first error ends the rest.
 Status InParallel(int workers, int count, const std::function<Status(int)>& work) {
   std::atomic<int> next = 0;
-  std::mutex mutex;
+  Mutex mutex;
   Status first;
   const auto loop = [&] {
     for (int i = next++; i < count; i = next++) {
       if (Status status = work(i); !status.ok()) {
-        const std::lock_guard lock(mutex);
+        const MutexLock lock(mutex);
         if (first.ok()) first = std::move(status);
         next = count;
       }
     }
   };
   {
-    std::vector<std::jthread> threads;
-    for (int w = 1; w < workers; ++w) threads.emplace_back(loop);
+    std::vector<Thread> threads;
+    for (int w = 1; w < workers; ++w) threads.emplace_back("replay", loop);
     loop();
   }
   return first;
@@ -276,10 +276,10 @@ class Replay {
   Status Run(const std::string& log_folder, const std::function<void(const LogRecord&)>& each, RowSink& sink) {
     GFR_TRY(Route(log_folder, each));
     const int workers = std::clamp(options_.workers, 1, partitions_);
-    std::fprintf(stderr, "replay: %d partitions, %d workers: lines\n", partitions_, workers);
+    LogInfo("replay", "users' lines", {{"partitions", partitions_}, {"workers", workers}});
     GFR_TRY(InParallel(workers, partitions_, [&](int p) { return Lines(p); }));
     GFR_TRY(Merge());
-    std::fprintf(stderr, "replay: rows\n");
+    LogInfo("replay", "rows", {{"partitions", partitions_}, {"workers", workers}});
     GFR_TRY(InParallel(workers, partitions_, [&](int p) { return Rows(p); }));
     return Collect(sink);
   }

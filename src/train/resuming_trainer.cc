@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hash.h"
+#include "runtime/logger.h"
 
 namespace gfr {
 namespace {
@@ -78,8 +79,8 @@ Result<TrainedForest> ResumingTrainer::Train(const TrainMatrix& train, const Tra
   if (const auto kept = fs_.ReadAll(path); kept.ok()) {
     TrainedForest forest;
     if (FromText(kept.value(), &forest)) {
-      std::fprintf(stderr, "train: goes on with a forest of %d rounds that an earlier training of these rows learnt\n",
-                   forest.rounds);
+      LogInfo("train", "goes on with a forest of " + std::to_string(forest.rounds) +
+                           " rounds that an earlier training of these rows made");
       return forest;
     }
   }
@@ -87,8 +88,7 @@ Result<TrainedForest> ResumingTrainer::Train(const TrainMatrix& train, const Tra
   Status written = fs_.MakeFolders(folder_);
   if (written.ok()) written = PublishFile(fs_, path, ToText(forest));
   if (!written.ok())
-    std::fprintf(stderr, "train: a forest is not kept for a training that goes on: %s\n",
-                 written.error().message.c_str());
+    LogWarning("train", "a forest is not kept for a training that goes on", {{"error", written.error().message}});
   return forest;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/sync.h"
+#include "runtime/logger.h"
 #include "train/worker_job.h"
 #include "train/worker_json.h"
 #include "train/xgboost_api.h"
@@ -38,7 +39,7 @@ class SignsOfLife {
     MutexLock lock(mutex_);
     while (!changed_.WaitUntil(lock, MonotonicMs() + kLifeMs, [this] { return done_; })) {
       if (connection.Send("{\"alive\":true}").ok()) continue;
-      std::fprintf(stderr, "gfr: `gfr train` is gone; this worker ends\n");
+      LogError("train", "`gfr train` is gone; this worker ends");
       ::_exit(1);
     }
   }

@@ -7,11 +7,11 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <random>
 
 #include "base/clock.h"
+#include "runtime/logger.h"
 #include "train/worker_json.h"
 
 namespace gfr {
@@ -57,8 +57,8 @@ Result<std::unique_ptr<WorkerPool>> WorkerPool::Start(const WorkersConfig& given
   GFR_ASSIGN(pool->listener_, WorkerListener::Open(config.listen));
   GFR_TRY(pool->Spawn(config));
   if (config.remote > 0)
-    std::fprintf(stderr, "train: waiting for %d more: gfr train worker --tracker %s\n", config.remote,
-                 pool->listener_->address().c_str());
+    LogInfo("train", "waiting for " + std::to_string(config.remote) + " more: gfr train worker --tracker " +
+                         pool->listener_->address());
   GFR_TRY(pool->AwaitAll(config));
   return pool;
 }
@@ -91,7 +91,7 @@ Status WorkerPool::AwaitAll(const WorkersConfig& config) {
     GFR_ASSIGN(auto connection, listener_->Accept(200));
     if (connection) {
       if (const Status s = Welcome(std::move(connection), config.token); !s.ok())
-        std::fprintf(stderr, "train: not taken as a worker: %s\n", s.error().message.c_str());
+        LogWarning("train", "not taken as a worker", {{"error", s.error().message}});
     }
     for (const long child : children_) {
       int status = 0;
@@ -210,7 +210,7 @@ WorkerPool::~WorkerPool() {
     for (int w = 0; w < size(); ++w) {
       (void)Send(w, "{\"end\":true}");
       if (const std::string& used = workers_[static_cast<std::size_t>(w)].used; !used.empty())
-        std::fprintf(stderr, "train: %s: %s\n", NameOf(w).c_str(), used.c_str());
+        LogInfo("train", NameOf(w) + ": " + used);
     }
     std::erase_if(children_, [](long child) { return EndOf(child, 5000) != -1; });
   }
