@@ -107,13 +107,6 @@ Status ReplayAll(FileSystem& fs, const std::string& log_folder, const std::vecto
 
 }  // namespace
 
-std::size_t NextObjective(const std::vector<ObjectiveConfig>& objectives, std::size_t o) {
-  const ObjectiveConfig& first = objectives[o];
-  if (first.population != EventType::kFeedImpression) return objectives.size();
-  return static_cast<std::size_t>(std::ranges::find(objectives, first.label, &ObjectiveConfig::population) -
-                                  objectives.begin());
-}
-
 Result<Dataset> BuildRows(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
                           const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& asked, RowSink& sink) {
   Dataset about;

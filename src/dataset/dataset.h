@@ -13,29 +13,10 @@
 #include <vector>
 
 #include "base/file_system.h"
+#include "dataset/objective_config.h"
 #include "state/online_store.h"
 
 namespace gfr {
-
-struct ObjectiveConfig {
-  std::string name;  // "pctr"
-  EventType population = EventType::kFeedImpression;
-  EventType label = EventType::kFeedClick;
-  std::int64_t window_ms = 30 * 60 * 1000;
-  // Forests learn which rows have a label within it, and the share of the labels that come so early makes of that the
-  // probability within the window: rows need to be no older to teach. 0: the window itself.
-  std::int64_t early_window_ms = 0;
-  std::int64_t horizon_ms() const { return early_window_ms > 0 ? early_window_ms : window_ms; }  // Of labels to learn.
-  std::vector<std::string> learn =
-      {};                // What forests are tried, by loss (train/forest_trainer.h); empty: as `softmax` says.
-  bool softmax = false;  // [[objective]] link: a probability is an item's share among those of its request.
-  std::string calibrate_by =
-      {};  // A category feature whose values have their own calibrators where it pays; empty: none.
-  SourceSpan where = {};
-};
-
-// The objective that starts where objective `o`, of impressions, ends: pcvr after pctr. objectives.size(): none.
-std::size_t NextObjective(const std::vector<ObjectiveConfig>& objectives, std::size_t o);
 
 struct ObjectiveRows {
   std::vector<float> features;  // rows x columns, row-major.

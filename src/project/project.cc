@@ -9,9 +9,10 @@
 #include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "log/seal.h"
+#include "project/cross_checks.h"
+#include "project/feed_table.h"
 #include "project/import_mapped.h"
 #include "project/templates.h"
-#include "retrieve/sources.h"
 #include "table/parquet_writer.h"
 #include "train/distributed_trainer.h"
 #include "train/judge_choices.h"
@@ -21,90 +22,9 @@
 namespace gfr {
 namespace {
 
-Result<std::vector<ObjectiveConfig>> ReadObjectives(Config& config, const FeatureSet& features) {
-  std::vector<ObjectiveConfig> objectives;
-  for (Config& table : config.Tables("objective")) {
-    ObjectiveConfig o{.name = table.String("name", ""), .where = table.where()};
-    const auto population = ParseEventType(table.String("population", "feed.impression")),
-               label = ParseEventType(table.String("label", "feed.click"));
-    o.window_ms = table.DurationMs("window", o.window_ms);
-    o.early_window_ms = table.DurationMs("early_window", 0);
-    if (table.Has("early_window") && (o.early_window_ms <= 0 || o.early_window_ms >= o.window_ms))
-      table.Fail("early_window", "is not within the window; valid is a shorter duration above 0");
-    if (o.name.empty() || o.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
-      table.Fail("name", "is '" + o.name + "'; valid are lower-case letters, digits and _");
-    }
-    const std::string link = table.String("link", "logistic");
-    o.softmax = link == "softmax";
-    if (!o.softmax && link != "logistic") table.Fail("link", "is '" + link + "'; valid are logistic and softmax");
-    if (o.softmax && population.ok() && population.value() != EventType::kFeedImpression)
-      table.Fail("link", "is softmax, which compares the items of a request; its population must be feed.impression");
-    o.learn = table.Strings("learn", {});
-    for (const std::string& loss : o.learn) {
-      if (std::ranges::find(kLossNames, loss) == std::end(kLossNames))
-        table.Fail("learn", "has '" + loss + "'; valid are logistic, softmax, rank:ndcg and rank:pairwise");
-      if (loss != kLossNames[0] && population.ok() && population.value() != EventType::kFeedImpression)
-        table.Fail("learn",
-                   "has " + loss + ", which compares the items of a request; the population must be feed.impression");
-    }
-    if (!o.learn.empty() && table.Has("link"))
-      table.Fail("learn", "is beside link; softmax is one of what it can have");
-    const bool softmax = o.softmax || std::ranges::find(o.learn, "softmax") != o.learn.end();
-    o.calibrate_by = table.String("calibrate_by", "");
-    const auto by = std::ranges::find_if(features.features, [&](const BoundFeature& f) {
-      return f.view->spec().name == o.calibrate_by && f.view->spec().categorical;
-    });
-    if (!o.calibrate_by.empty() && by == features.features.end())
-      table.Fail("calibrate_by", "is '" + o.calibrate_by + "'; valid is a [[feature]] whose values are categories");
-    if (!o.calibrate_by.empty() && softmax)
-      table.Fail("calibrate_by", "is not for softmax links: the items of a request share one click, whatever they are");
-    if (softmax && o.early_window_ms > 0)
-      table.Fail("early_window", "does not go with the softmax link, whose requests have one label each");
-    if (!population.ok()) table.Fail("population", population.error().message);
-    if (!label.ok()) table.Fail("label", label.error().message);
-    GFR_TRY(table.Finish());
-    o.population = population.value();
-    o.label = label.value();
-    objectives.push_back(o);
-  }
-  if (objectives.empty()) return Error{ErrorCode::kInvalidArgument, "no [[objective]] is declared", config.where()};
-  return objectives;
-}
-
 // The one that trained its forests.
 Forest::Maker EngineOf(const Model& model) {
   return model.objectives.empty() ? Forest::Maker::kXgboost : model.objectives[0].forest.maker;
-}
-
-Result<FeedConfig> ReadFeed(Config& config, const std::vector<ObjectiveConfig>& objectives) {
-  FeedConfig feed;
-  Config table = config.Table("feed");
-  feed.size = static_cast<int>(table.Integer("size", 20, 1, 1000));
-  const std::string text = table.String("value", "pctr");
-  const std::string impressions = table.String("impressions", "client");
-  if (impressions != "client" && impressions != "on_serve")
-    table.Fail("impressions", "is '" + impressions + "'; valid are client and on_serve");
-  feed.impressions_on_serve = impressions == "on_serve";
-  auto value = ValueFormula::Parse(text);
-  if (!value.ok()) {
-    table.Fail("value", value.error().message);
-  } else if (value.value().Uses("pctr") && value.value().Uses("pcvr")) {
-    // Their product is a probability only when pcvr starts where pctr ends.
-    const ObjectiveConfig *pctr = nullptr, *pcvr = nullptr;
-    for (const ObjectiveConfig& o : objectives) {
-      if (o.name == "pctr") pctr = &o;
-      if (o.name == "pcvr") pcvr = &o;
-    }
-    if (pctr && pcvr && pcvr->population != pctr->label)
-      table.Fail("value", "combines pctr and pcvr, but pcvr's population is not pctr's label event");
-  }
-  Config swap = table.Table("swap");
-  feed.swap_share = swap.Number("share", 0, 0, 1);
-  GFR_TRY(swap.Finish());
-  GFR_TRY(table.Finish());
-  feed.value = std::move(value).value();
-  GFR_ASSIGN(feed.channels, ReadChannels(config));
-  return feed;
 }
 
 }  // namespace
@@ -130,10 +50,11 @@ Result<std::unique_ptr<Project>> Project::Open(const std::string& folder) {
   GFR_ASSIGN(project->features_, FeatureSet::Make(config));
   project->model_configuration_ = config.Extract(
       {"item", "user", "request", "request_item", "catalogue", "feature", "objective", "feed", "channel"});
-  GFR_ASSIGN(project->objectives_, ReadObjectives(config, *project->features_));
+  GFR_ASSIGN(project->objectives_, ObjectiveConfig::ReadAll(config, *project->features_));
   GFR_ASSIGN(project->split_, SplitConfig::Read(config));
   GFR_ASSIGN(project->train_, TrainConfig::Read(config));
-  GFR_ASSIGN(project->feed_, ReadFeed(config, project->objectives_));
+  GFR_ASSIGN(project->feed_, ReadFeedTable(config));
+  GFR_TRY(CheckValueFormula(config, project->feed_, project->objectives_));
   Config serve = config.Table("serve");
   project->serve_.listen = serve.String("listen", project->serve_.listen);
   project->serve_.clock = serve.String("clock", "wall");

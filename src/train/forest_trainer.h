@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "dataset/loss.h"
 #include "model/forest.h"
 #include "model/softmax_link.h"
 
@@ -41,13 +42,6 @@ class DenseRows final : public MatrixRows {
   std::span<const float> values_;
   std::size_t columns_, done_ = 0;
 };
-
-// What a forest learns. Ranking within a request knows no level: a calibrator makes its margins probabilities.
-enum class Loss : std::uint8_t { kLogistic, kSoftmax, kRankNdcg, kRankPairwise };
-inline constexpr const char* kLossNames[] = {"logistic", "softmax", "rank:ndcg", "rank:pairwise"};
-inline const char* LossName(Loss loss) { return kLossNames[static_cast<int>(loss)]; }
-inline Loss LossOfLink(bool softmax) { return softmax ? Loss::kSoftmax : Loss::kLogistic; }
-inline bool IsRanking(Loss loss) { return loss >= Loss::kRankNdcg; }
 
 struct TrainMatrix {
   std::shared_ptr<MatrixRows> rows;
