@@ -14,8 +14,8 @@
 
 #include "base/test_folder.h"
 #include "event/event_json.h"
+#include "operations/simulate_events.h"
 #include "project/project.h"
-#include "project/templates.h"
 #include "serve/service.h"
 
 namespace gfr {
@@ -107,7 +107,7 @@ int Run(int feeds, bool tiny) {
   Check(PublishFile(PosixFileSystem(), path + "/gfr.toml", SwappingShop()));
   auto project = OrExit(Project::Open(path));
   MarketConfig config{.users = tiny ? 300 : 1500, .items = 200, .days = 42, .position_bias = kTrueExponent};
-  OrExit(project->Simulate(config));
+  OrExit(SimulateEvents(project->workspace(), config));
   OrExit(project->Train());
   Market market(config);
   market.Reseed(99);
@@ -120,7 +120,7 @@ int Run(int feeds, bool tiny) {
                    .time_ms = market.end_ms() + 2 * kDayMs,
                    .user_id = "later"};
   Check(PublishFile(PosixFileSystem(), later, EventToJson(open) + "\n"));
-  OrExit(project->Import({.format = "ndjson", .files = {later}}));
+  OrExit(ImportEvents(project->workspace(), {.format = "ndjson", .files = {later}}));
   const EvaluationReport report =
       OrExit(project->Evaluate("1", market.end_ms() - kHourMs, INT64_MAX, "", /*position_bias=*/true));
   const ObjectiveReport& pctr = report.objectives[0];

@@ -12,6 +12,8 @@
 #include "commands.h"
 #include "event/event_json.h"
 #include "log/event_log.h"
+#include "operations/import_events.h"
+#include "operations/simulate_events.h"
 #include "print_report.h"
 #include "serve/http_server.h"
 
@@ -245,8 +247,9 @@ int RunDemo(const DemoOptions& options, const Common& common) {
     std::fprintf(stderr, "demo: %s done, %llu rows, %.1f s\n", stages.back().name.c_str(),
                  static_cast<unsigned long long>(rows), stages.back().seconds);
   };
-  const auto imported =
-      simulated ? project.Simulate(options.market) : project.Import({.format = options.format, .files = {options.log}});
+  const auto imported = simulated
+                            ? SimulateEvents(project.workspace(), options.market)
+                            : ImportEvents(project.workspace(), {.format = options.format, .files = {options.log}});
   if (!imported.ok()) return Fail(imported.error());
   stage(simulated ? "simulate (simulated events)" : "import", imported.value().report.events);
   std::uint64_t rows = 0;

@@ -1,10 +1,9 @@
 // erase: forgetting people, and what went.
-#include "project/erase.h"
-
 #include <fmt/format.h>
 
 #include "base/time.h"
 #include "commands.h"
+#include "operations/erase_users.h"
 
 namespace gfr {
 namespace {
@@ -74,8 +73,7 @@ void AddErase(CLI::App& app, Command& run) {
         return Fail(Error{ErrorCode::kInvalidArgument, "whom? valid are a USER or --deleted"});
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
-      const WallClock clock;
-      const auto report = EraseUsers(*project.value(), clock, options);
+      const auto report = EraseUsers(project.value()->workspace(), project.value()->features(), options);
       if (!report.ok()) return Fail(report.error());
       if (common.json)
         PrintAsJson(report.value(), options.dry_run);

@@ -8,6 +8,7 @@
 #include "dataset/offline_store.h"
 #include "event/import_map.h"
 #include "feature/describe.h"
+#include "operations/check_log.h"
 #include "table/parquet_rows.h"
 
 namespace gfr {
@@ -152,7 +153,7 @@ int GetFeatures(const Project& project, const std::vector<std::string>& entities
     return Fail({ErrorCode::kInvalidArgument, "name an entity: user=ID, session=ID, item=ID, or several"});
   const auto until_ms = as_of.empty() ? Result<std::int64_t>(INT64_MAX) : ParseTime(as_of);
   if (!until_ms.ok()) return Fail(until_ms.error());
-  const auto store = project.FoldLog(until_ms.value());
+  const auto store = FoldLog(project.workspace(), project.features(), until_ms.value());
   if (!store.ok()) return Fail(store.error());
   OnlineStore& s = *store.value();
   const bool known_user = user.empty() || s.KnowsUser(KeyOf(user)),
@@ -182,7 +183,7 @@ int GetFeatures(const Project& project, const std::vector<std::string>& entities
 }
 
 int VerifyFeatures(const Project& project, const Common& common) {
-  const auto checked = project.VerifyServed();
+  const auto checked = VerifyServedValues(project.workspace(), project.features());
   if (!checked.ok()) return Fail(checked.error());
   const ServedCheck& c = checked.value();
   if (common.json) {

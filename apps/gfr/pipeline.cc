@@ -9,6 +9,9 @@
 #include "dataset/export_dataset.h"
 #include "event/event_json.h"
 #include "log/event_log.h"
+#include "operations/check_log.h"
+#include "operations/import_events.h"
+#include "operations/simulate_events.h"
 #include "print_report.h"
 #include "train/caller_trainer.h"
 #include "train/train_worker.h"
@@ -22,10 +25,10 @@ Result<std::int64_t> TimeOption(const std::string& text, std::int64_t otherwise)
   return ParseTime(text);
 }
 
-int RunImport(const Project::ImportOptions& options, const Common& common) {
+int RunImport(const EventImportOptions& options, const Common& common) {
   auto project = Project::Open(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto imported = project.value()->Import(options);
+  const auto imported = ImportEvents(project.value()->workspace(), options);
   if (!imported.ok()) return Fail(imported.error());
   const ImportReport& r = imported.value().report;
   std::uint64_t unmapped = 0;
@@ -114,7 +117,7 @@ void AddSimulate(CLI::App& app, Command& run) {
     run = [] {
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
-      const auto made = project.value()->Simulate(market, truth);
+      const auto made = SimulateEvents(project.value()->workspace(), market, truth);
       if (!made.ok()) return Fail(made.error());
       if (common.json)
         PrintJson({{"simulated", true},
@@ -132,7 +135,7 @@ void AddSimulate(CLI::App& app, Command& run) {
 
 void AddImport(CLI::App& app, Command& run) {
   static Common common;
-  static Project::ImportOptions options;
+  static EventImportOptions options;
   CLI::App* c = AddCommand(app, "import", "Import an outside log (.xz, .gz and .zst are read directly)",
                            "gfr import trivago train.csv.xz --project demo", common);
   c->add_option("FORMAT", options.format, "trivago, ndjson, csv or parquet")
@@ -160,7 +163,7 @@ void AddLog(CLI::App& app, Command& run) {
       auto project = Project::Open(common.project);
       if (!project.ok()) return Fail(project.error());
       if (action == "dump") return DumpLog(*project.value());
-      const auto checked = project.value()->CheckLog(action == "repair");
+      const auto checked = CheckProjectLog(project.value()->workspace(), action == "repair");
       if (!checked.ok()) return Fail(checked.error());
       const LogCheck& log = checked.value();
       if (common.json)

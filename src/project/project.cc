@@ -3,17 +3,11 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "base/progress.h"
 #include "base/time.h"
 #include "bound/bind_columns.h"
-#include "log/erased_ids.h"
-#include "log/event_log.h"
-#include "log/seal.h"
 #include "project/cross_checks.h"
 #include "project/feed_table.h"
-#include "project/import_mapped.h"
 #include "project/templates.h"
-#include "table/parquet_writer.h"
 #include "train/distributed_trainer.h"
 #include "train/judge_choices.h"
 #include "train/resuming_trainer.h"
@@ -39,14 +33,9 @@ Status Project::Init(const std::string& folder, const std::string& template_name
 }
 
 Result<std::unique_ptr<Project>> Project::Open(const std::string& folder) {
-  const std::string path = JoinPath(folder, "gfr.toml");
-  const auto text = PosixFileSystem().ReadAll(path);
-  if (!text.ok())
-    return Error{ErrorCode::kInvalidArgument,
-                 "there is no project in '" + folder + "' (no gfr.toml); `gfr init " + folder + "` makes one"};
-  GFR_ASSIGN(Config config, Config::Parse(text.value(), path));
   auto project = std::make_unique<Project>();
-  project->folder_ = folder;
+  project->workspace_ = Workspace(folder);
+  GFR_ASSIGN(Config config, project->workspace_.ReadConfiguration());
   GFR_ASSIGN(project->features_, FeatureSet::Make(config));
   project->model_configuration_ = config.Extract(
       {"item", "user", "request", "request_item", "catalogue", "feature", "objective", "feed", "channel"});
@@ -78,164 +67,27 @@ Result<std::unique_ptr<Project>> Project::Open(const std::string& folder) {
       GFR_ASSIGN(project->models_, S3ObjectStore(options.value()));
     }
   } else if (!location.empty()) {
-    project->models_ =
-        LocalObjectStore(PosixFileSystem(), location.starts_with('/') ? location : JoinPath(folder, location));
+    project->models_ = LocalObjectStore(PosixFileSystem(), project->workspace_.Resolve(location));
   } else {
-    project->models_ = LocalObjectStore(PosixFileSystem(), JoinPath(folder, "data/models"));
+    project->models_ = LocalObjectStore(PosixFileSystem(), project->workspace_.models_folder());
   }
   GFR_TRY(models.Finish());
   GFR_TRY(config.Finish());
   return project;
 }
 
-Registry Project::registry() const {
-  static const WallClock clock;
-  return Registry(models_, clock);
-}
-
-Result<Project::Imported> Project::Import(const ImportOptions& options) {
-  Imported imported;
-  std::vector<Event> events;
-  const ImportSink sink = [&](Event&& e) -> Status {
-    if (!options.dry_run) events.push_back(std::move(e));
-    return {};
-  };
-  if (options.format == "trivago") {
-    GFR_ASSIGN(imported.report, ImportTrivago(options.files, sink));
-  } else if (options.format == "ndjson") {
-    GFR_ASSIGN(imported.report, ImportNdjson(options.files, sink));
-  } else if (options.format == "csv" || options.format == "parquet") {
-    GFR_ASSIGN(imported.report, ImportMapped(options.format, options.files, options.map, sink));
-  } else {
-    return Error{ErrorCode::kInvalidArgument,
-                 "format is '" + options.format + "'; valid are trivago, ndjson, csv and parquet"};
-  }
-  if (options.dry_run) return imported;
-  GFR_ASSIGN(const ErasedIds erased, ErasedIds::Load(PosixFileSystem(), erased_path()));
-  imported.erased = std::erase_if(events, [&](const Event& e) { return erased.Covers(e); });
-  if (options.rebuild)
-    GFR_TRY(RebuildLog(std::move(events), &imported));
-  else
-    GFR_TRY(AppendToLog(std::move(events), &imported));
-  return imported;
-}
-
-Status Project::RebuildLog(std::vector<Event> events, Imported* imported) {
-  FileSystem& fs = PosixFileSystem();
-  const std::string fresh = JoinPath(folder_, "data/log.new"), old = JoinPath(folder_, "data/log.old");
-  const WallClock clock;
-  GFR_ASSIGN(const auto held, EventLog::Open(fs, clock, {.folder = log_folder()}));  // No server may write meanwhile.
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder()));
-  std::vector<Event> all;
-  for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
-    if (!more) break;
-    record.event.served = {};  // Its as_of names a place in the old log.
-    all.push_back(std::move(record.event));
-  }
-  all.insert(all.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
-  GFR_TRY(fs.RemoveTree(fresh));
-  {
-    GFR_ASSIGN(const auto log, EventLog::Open(fs, clock, {.folder = fresh}));
-    GFR_TRY(log->AppendImported(
-        std::move(all), [](std::uint64_t) {}, &imported->duplicates));
-    imported->log_events = log->next_offset();
-  }
-  GFR_TRY(fs.Remove(snapshot_path()));
-  GFR_TRY(fs.RemoveTree(lake_folder()));  // It is of the old log; the new one is sealed again.
-  GFR_TRY(fs.RemoveTree(old));
-  GFR_TRY(fs.Rename(log_folder(), old));
-  GFR_TRY(fs.Rename(fresh, log_folder()));
-  GFR_TRY(fs.SyncDirectory(JoinPath(folder_, "data")));
-  const auto sealed = SealSegments(fs, log_folder(), lake_folder());
-  return sealed.ok() ? Status() : sealed.error();
-}
-
-namespace {
-
-std::vector<NamedColumn> TruthColumns(const std::vector<TrueRow>& rows) {
-  std::vector<std::uint64_t> user;
-  for (const TrueRow& r : rows) user.push_back(KeyOf(r.user_id));
-  const auto column = [&](const char* name, auto member) -> NamedColumn {
-    std::vector<
-        std::conditional_t<std::is_same_v<std::decay_t<decltype(rows[0].*member)>, double>, double, std::int64_t>>
-        values;
-    for (const TrueRow& r : rows) values.push_back(r.*member);
-    return {name, std::move(values)};
-  };
-  return {{"user", std::move(user)},
-          column("time_ms", &TrueRow::time_ms),
-          column("position", &TrueRow::position),
-          column("pctr", &TrueRow::pctr),
-          column("pcvr", &TrueRow::pcvr),
-          column("click_time_ms", &TrueRow::click_time_ms),
-          column("utility", &TrueRow::utility),
-          column("quality", &TrueRow::quality),
-          column("sensitivity", &TrueRow::sensitivity),
-          column("discount", &TrueRow::discount),
-          column("visits", &TrueRow::visits)};
-}
-
-}  // namespace
-
-Result<Project::Imported> Project::Simulate(const MarketConfig& config, const std::string& truth) {
-  Imported imported;
-  std::vector<Event> events;
-  Market market(config);
-  std::vector<TrueRow> told;  // Their user_id lives in the market.
-  if (!truth.empty()) market.Tell([&](const TrueRow& row) { told.push_back(row); });
-  GFR_TRY(market.Run([&](Event&& e) -> Status {
-    imported.report.clicks += e.type == EventType::kFeedClick;
-    events.push_back(std::move(e));
-    return {};
-  }));
-  if (!truth.empty()) GFR_TRY(WriteParquet(truth, TruthColumns(told)));
-  imported.report.rows = imported.report.events = events.size();
-  imported.report.clicks_in_slate = imported.report.clicks;
-  GFR_TRY(AppendToLog(std::move(events), &imported));
-  return imported;
-}
-
-Status Project::AppendToLog(std::vector<Event> events, Imported* imported) {
-  const WallClock clock;
-  GFR_ASSIGN(const auto log, EventLog::Open(PosixFileSystem(), clock, {.folder = log_folder()}));
-  Progress progress("write the log", events.size(), "events");
-  GFR_TRY(log->AppendImported(
-      std::move(events), [&](std::uint64_t done) { progress.Update(done); }, &imported->duplicates));
-  imported->log_events = log->next_offset();
-  const auto sealed = SealSegments(PosixFileSystem(), log_folder(), lake_folder());
-  return sealed.ok() ? Status() : sealed.error();
-}
+Registry Project::registry() const { return Registry(models_, workspace_.clock()); }
 
 Result<Dataset> Project::MakeDataset(const DatasetOptions& options) const {
   DatasetOptions with = options;
   with.leave_out = train_.leave_out;
-  return BuildDataset(PosixFileSystem(), log_folder(), features_, objectives_, with);
+  return BuildDataset(workspace_.fs(), log_folder(), features_, objectives_, with);
 }
 
 Result<Dataset> Project::ReplayRows(const DatasetOptions& options, RowSink& sink) const {
   DatasetOptions with = options;
   with.leave_out = train_.leave_out;
-  return BuildRows(PosixFileSystem(), log_folder(), features_, objectives_, with, sink);
-}
-
-Result<LogCheck> Project::CheckLog(bool repair) const {
-  if (repair) GFR_TRY(PosixFileSystem().Remove(snapshot_path()));
-  return gfr::CheckLog(PosixFileSystem(), log_folder(), repair);
-}
-
-Result<ServedCheck> Project::VerifyServed() const {
-  return gfr::VerifyServed(PosixFileSystem(), log_folder(), features_);
-}
-
-Result<std::unique_ptr<OnlineStore>> Project::FoldLog(std::int64_t until_ms) const {
-  auto store = std::make_unique<OnlineStore>(features_);
-  GFR_ASSIGN(const auto reader, LogReader::Open(PosixFileSystem(), log_folder()));
-  for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
-    if (!more || record.arrival_ms >= until_ms) return store;
-    store->Fold(record);
-  }
+  return BuildRows(workspace_.fs(), log_folder(), features_, objectives_, with, sink);
 }
 
 Result<Project::Trained> Project::Train(const DatasetOptions& options, const WorkersConfig& workers) {
@@ -263,7 +115,7 @@ Result<Project::Trained> Project::TrainOn(const Dataset& data) {
 
 Result<Project::Trained> Project::TrainOrGoOn(const Dataset& data, const TrainConfig& config,
                                               const ForestTrainer& engine, const std::string& name) {
-  const ResumingTrainer resuming(PosixFileSystem(), JoinPath(folder_, "data/training"), name, engine);
+  const ResumingTrainer resuming(PosixFileSystem(), workspace_.training_folder(), name, engine);
   GFR_ASSIGN(Trained trained, TrainOn(data, config, resuming));
   GFR_TRY(resuming.Forget());
   return trained;
@@ -308,7 +160,7 @@ Result<Project::Trained> Project::Keep(TrainedModel trained, const Dataset& data
     out.champion = true;
   }
   trained.report.model = std::string(kModelName) + "/" + out.version;
-  const std::string reports = JoinPath(folder_, "data/reports");
+  const std::string reports = workspace_.reports_folder();
   GFR_TRY(PosixFileSystem().MakeFolders(reports));
   out.html_path = JoinPath(reports, "train-" + out.version + ".html");
   GFR_TRY(PublishFile(PosixFileSystem(), out.html_path, ReportToHtml(trained.report)));

@@ -1,9 +1,5 @@
 // Project: one folder with its gfr.toml, and the pipeline over it, as the command line and the server call it.
 //
-//   gfr.toml     what is configured        data/log/      the event log
-//   data/models/ model versions            data/events/   its closed segments as Parquet
-//   data/features/ the offline feature store  data/definitions/ the columns of old models
-//   data/store/  the server's snapshot     data/reports/  evaluation reports
 // Thread safety: none; a Project reads its configuration once.
 #pragma once
 
@@ -16,15 +12,13 @@
 #include "dataset/row_builder.h"
 #include "dataset/verify_served.h"
 #include "evaluate/report.h"
-#include "event/importer.h"
 #include "feature/definitions.h"
 #include "feed/feed_config.h"
-#include "log/event_log.h"
 #include "registry/registry.h"
-#include "simulate/market.h"
 #include "store/online_address.h"
 #include "train/trainer.h"
 #include "train/worker_pool.h"
+#include "workspace/workspace.h"
 
 namespace gfr {
 
@@ -44,13 +38,12 @@ class Project {
   static Status Init(const std::string& folder, const std::string& template_name);
   static Result<std::unique_ptr<Project>> Open(const std::string& folder);
 
-  std::string log_folder() const { return JoinPath(folder_, "data/log"); }
-  std::string lake_folder() const { return JoinPath(folder_, "data/events"); }
-  std::string snapshot_path() const {
-    return JoinPath(folder_, "data/store/snapshot");
-  }                                                                             // The server's; of one log only.
-  std::string erased_path() const { return JoinPath(folder_, "data/erased"); }  // ErasedIds.
-  const std::string& folder() const { return folder_; }
+  const Workspace& workspace() const { return workspace_; }
+  const std::string& folder() const { return workspace_.folder(); }
+  std::string log_folder() const { return workspace_.log_folder(); }
+  std::string lake_folder() const { return workspace_.lake_folder(); }
+  std::string snapshot_path() const { return workspace_.snapshot_path(); }
+  std::string erased_path() const { return workspace_.erased_path(); }
   std::shared_ptr<const FeatureSet> features() const { return features_; }
   const std::vector<ObjectiveConfig>& objectives() const { return objectives_; }
   const SplitConfig& split() const { return split_; }
@@ -59,23 +52,6 @@ class Project {
   const ServeConfig& serve() const { return serve_; }
   Registry registry() const;
 
-  struct Imported {
-    ImportReport report;
-    std::uint64_t duplicates = 0, log_events = 0;
-    std::uint64_t erased = 0;  // Events of erased users from before their erasure, which were not taken.
-  };
-  struct ImportOptions {
-    std::string format;  // trivago, ndjson, csv or parquet.
-    std::vector<std::string> files;
-    std::string map;       // csv and parquet: the map's path.
-    bool dry_run = false;  // Only reads.
-    bool rebuild = false;  // Makes the log anew from what it holds and the files, in order of event time.
-  };
-  // Imports to the end of the log. kInvalidArgument when the files begin before it ends, unless rebuilding.
-  Result<Imported> Import(const ImportOptions& options);
-  // Fills the log with the events of a simulated market.
-  // `truth`: a Parquet file for what the simulator alone knows (TrueRow, user as its key); "": none.
-  Result<Imported> Simulate(const MarketConfig& market, const std::string& truth = "");
   Result<Dataset> MakeDataset(const DatasetOptions& options) const;
   Result<Dataset> ReplayRows(const DatasetOptions& options, RowSink& sink) const;  // BuildRows of the project's log.
 
@@ -92,15 +68,10 @@ class Project {
   Result<Trained> TrainOn(const Dataset& data, const ForestTrainer& engine);
   // A version with calibrators of the newest rows and the forests of `version` ("": the champion).
   Result<Trained> Recalibrate(const std::string& version, const DatasetOptions& options = {});
-  Result<ServedCheck> VerifyServed() const;
-  // CheckLog of the project's log. A log that was cut has no snapshot any more.
-  Result<LogCheck> CheckLog(bool repair) const;
-  // The states of all features, folded from the log: from what arrived before `until_ms`.
-  Result<std::unique_ptr<OnlineStore>> FoldLog(std::int64_t until_ms = INT64_MAX) const;
   // Which columns the fingerprints of models of format 1 to 4 stand for (feature/definitions.h).
-  std::string definitions_folder() const { return JoinPath(folder_, "data/definitions"); }
-  Status WriteDefinitions() const { return gfr::WriteDefinitions(PosixFileSystem(), definitions_folder(), *features_); }
-  std::string offline_folder() const { return JoinPath(folder_, "data/features"); }
+  std::string definitions_folder() const { return workspace_.definitions_folder(); }
+  Status WriteDefinitions() const { return gfr::WriteDefinitions(workspace_.fs(), definitions_folder(), *features_); }
+  std::string offline_folder() const { return workspace_.offline_folder(); }
   // "" is the champion; `against`, a version to compare with: "" is none.
   Result<EvaluationReport> Evaluate(const std::string& version, std::int64_t from_ms, std::int64_t to_ms,
                                     const std::string& against = "", bool position_bias = false,
@@ -117,9 +88,7 @@ class Project {
   Result<Trained> TrainOrGoOn(const Dataset& data, const TrainConfig& config, const ForestTrainer& engine,
                               const std::string& name);
   Result<Trained> Keep(TrainedModel trained, const Dataset& data);
-  Status AppendToLog(std::vector<Event> events, Imported* imported);
-  Status RebuildLog(std::vector<Event> events, Imported* imported);
-  std::string folder_;
+  Workspace workspace_{""};
   std::shared_ptr<const FeatureSet> features_;
   std::string model_configuration_;  // What a model version keeps of gfr.toml.
   std::vector<ObjectiveConfig> objectives_;

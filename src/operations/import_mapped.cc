@@ -1,4 +1,4 @@
-#include "project/import_mapped.h"
+#include "operations/import_mapped.h"
 
 #include "base/file_system.h"
 #include "event/import_map.h"

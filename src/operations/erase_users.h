@@ -8,9 +8,14 @@
 // be cut off; running it again does the rest. REQUIRES: no server runs (kUnavailable).
 #pragma once
 
-#include "base/clock.h"
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "feature/feature_set.h"
 #include "log/erase_user.h"
-#include "project/project.h"
+#include "workspace/workspace.h"
 
 namespace gfr {
 
@@ -29,6 +34,8 @@ struct EraseReport {
   bool found() const { return log.records > 0 || !offline_rows.empty(); }
 };
 
-Result<EraseReport> EraseUsers(const Project& project, const Clock& clock, const EraseOptions& options);
+// `features` say what an anonymised record keeps.
+Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const FeatureSet> features,
+                               const EraseOptions& options);
 
 }  // namespace gfr

@@ -1,4 +1,4 @@
-#include "project/erase.h"
+#include "operations/erase_users.h"
 
 #include <unordered_set>
 
@@ -30,9 +30,9 @@ Status FindParquet(FileSystem& fs, const std::string& folder, const std::string&
   return {};
 }
 
-Status EraseRows(const Project& project, const Keys& keys, bool dry_run, EraseReport* report) {
+Status EraseRows(const Workspace& workspace, const Keys& keys, bool dry_run, EraseReport* report) {
   std::vector<std::string> paths;
-  GFR_TRY(FindParquet(PosixFileSystem(), project.folder(), JoinPath(project.folder(), "data"), 0, &paths));
+  GFR_TRY(FindParquet(workspace.fs(), workspace.folder(), workspace.data_folder(), 0, &paths));
   for (const std::string& path : paths) {
     GFR_ASSIGN(const std::uint64_t rows, RemoveParquetRows(path, "user", keys, dry_run));
     if (rows > 0) report->offline_rows[path] = rows;
@@ -41,13 +41,13 @@ Status EraseRows(const Project& project, const Keys& keys, bool dry_run, EraseRe
 }
 
 // What holds records as they were: the snapshot, a log that a rebuild replaced, what a repair cut off.
-Status EraseCopies(const Project& project, bool dry_run, EraseReport* report) {
-  FileSystem& fs = PosixFileSystem();
-  const std::string data = JoinPath(project.folder(), "data");
-  std::vector<std::string> files{project.snapshot_path(), project.snapshot_path() + ".tmp"};
-  GFR_ASSIGN(const auto names, fs.List(project.log_folder()));
+Status EraseCopies(const Workspace& workspace, bool dry_run, EraseReport* report) {
+  FileSystem& fs = workspace.fs();
+  const std::string data = workspace.data_folder();
+  std::vector<std::string> files{workspace.snapshot_path(), workspace.snapshot_path() + ".tmp"};
+  GFR_ASSIGN(const auto names, fs.List(workspace.log_folder()));
   for (const std::string& name : names) {
-    if (name.ends_with(".cut") || name.ends_with(".tmp")) files.push_back(JoinPath(project.log_folder(), name));
+    if (name.ends_with(".cut") || name.ends_with(".tmp")) files.push_back(JoinPath(workspace.log_folder(), name));
   }
   for (const std::string& path : files) {
     if (!fs.Exists(path)) continue;
@@ -65,24 +65,25 @@ Status EraseCopies(const Project& project, bool dry_run, EraseReport* report) {
 
 }  // namespace
 
-Result<EraseReport> EraseUsers(const Project& project, const Clock& clock, const EraseOptions& options) {
-  FileSystem& fs = PosixFileSystem();
-  const std::int64_t now_ms = clock.now_ms();
+Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const FeatureSet> features,
+                               const EraseOptions& options) {
+  FileSystem& fs = workspace.fs();
+  const std::int64_t now_ms = workspace.clock().now_ms();
   if (!options.dry_run) {
     // Cuts a torn tail, and says when someone has the log.
-    const auto log = EventLog::Open(fs, clock, {.folder = project.log_folder()});
+    const auto log = EventLog::Open(fs, workspace.clock(), {.folder = workspace.log_folder()});
     if (!log.ok())
       return Error{
           log.error().code,
           "the log cannot be taken; stop the server (or wait for the import) and erase then: " + log.error().message};
   }
-  GFR_ASSIGN(ErasedIds erased, ErasedIds::Load(fs, project.erased_path()));
+  GFR_ASSIGN(ErasedIds erased, ErasedIds::Load(fs, workspace.erased_path()));
   EraseReport report;
   if (options.deleted) {
-    GFR_ASSIGN(report.people, FindDeleted(fs, project.log_folder()));
+    GFR_ASSIGN(report.people, FindDeleted(fs, workspace.log_folder()));
   } else {
     GFR_ASSIGN(ErasedPerson person,
-               FindPerson(fs, project.log_folder(), options.user, erased.TogetherWith(KeyOf(options.user))));
+               FindPerson(fs, workspace.log_folder(), options.user, erased.TogetherWith(KeyOf(options.user))));
     person.before_ms = now_ms;
     report.people.push_back(std::move(person));
   }
@@ -99,21 +100,21 @@ Result<EraseReport> EraseUsers(const Project& project, const Clock& clock, const
     erased.Add(theirs, person.before_ms);
   }
   const auto unseal = [&](const std::string& segment) -> Status {
-    GFR_ASSIGN(const auto files, UnsealSegment(fs, project.lake_folder(), segment, options.dry_run));
+    GFR_ASSIGN(const auto files, UnsealSegment(fs, workspace.lake_folder(), segment, options.dry_run));
     report.lake_files.insert(report.lake_files.end(), files.begin(), files.end());
     return {};
   };
-  if (!options.dry_run) GFR_TRY(erased.Save(fs, project.erased_path()));
-  Anonymiser residues(project.features(), now_ms);
+  if (!options.dry_run) GFR_TRY(erased.Save(fs, workspace.erased_path()));
+  Anonymiser residues(std::move(features), now_ms);
   GFR_ASSIGN(report.log, EraseRecords(
-                             fs, project.log_folder(), erasure, options.dry_run,
+                             fs, workspace.log_folder(), erasure, options.dry_run,
                              [&](const LogRecord& record) { return residues.Of(record); }, unseal));
   for (const std::string& segment : options.dry_run ? report.log.segments : std::vector<std::string>())
     GFR_TRY(unseal(segment));
-  GFR_TRY(EraseRows(project, keys, options.dry_run, &report));
-  GFR_TRY(EraseCopies(project, options.dry_run, &report));
+  GFR_TRY(EraseRows(workspace, keys, options.dry_run, &report));
+  GFR_TRY(EraseCopies(workspace, options.dry_run, &report));
   if (!options.dry_run) {
-    const auto sealed = SealSegments(fs, project.log_folder(), project.lake_folder());
+    const auto sealed = SealSegments(fs, workspace.log_folder(), workspace.lake_folder());
     if (!sealed.ok()) return sealed.error();
   }
   return report;
