@@ -20,30 +20,36 @@ struct Common {
 };
 
 using Command = std::function<int()>;
+// A command of one project: --project and --json go to `common`, which must outlive the parser.
 CLI::App* AddCommand(CLI::App& app, const char* name, const char* what, const char* example, Common& common);
+// A command that only holds subcommands, one of which must be given: `gfr log check`. Each subcommand has the options
+// that it reads and no other.
+CLI::App* AddGroup(CLI::App& app, const char* name, const char* what, const char* example);
 
 // pipeline.cc
 void AddInit(CLI::App& app, Command& run);
 void AddSimulate(CLI::App& app, Command& run);
 void AddImport(CLI::App& app, Command& run);
-void AddLog(CLI::App& app, Command& run);
 void AddDataset(CLI::App& app, Command& run);
 void AddTrain(CLI::App& app, Command& run);
 void AddEvaluate(CLI::App& app, Command& run);
+// log.cc
+void AddLog(CLI::App& app, Command& run);
 // models.cc
 void AddModels(CLI::App& app, Command& run);
-// profile.cc: `gfr features profile`, whose options are its own.
-struct ProfileOptions {
-  std::string html, from, to;
-};
-void AddProfileOptions(CLI::App& features, ProfileOptions& options);
-int RunProfile(const ProfileOptions& options, const Common& common);
 // erase.cc
 void AddErase(CLI::App& app, Command& run);
 // doctor.cc
 void AddDoctor(CLI::App& app, Command& run);
-// features.cc
+// features.cc; the rest of `gfr features` in feature_values.cc, materialize.cc and profile.cc
 void AddFeatures(CLI::App& app, Command& run);
+void AddFeaturesGet(CLI::App& features, Command& run);
+void AddFeaturesJoin(CLI::App& features, Command& run);
+void AddFeaturesMaterialize(CLI::App& features, Command& run);
+void AddFeaturesProfile(CLI::App& features, Command& run);
+// completion.cc, manual.cc: made from all of the above
+void AddCompletion(CLI::App& app, Command& run);
+void AddManual(CLI::App& app, Command& run);
 // server.cc
 void AddServe(CLI::App& app, Command& run);
 void AddExplain(CLI::App& app, Command& run);
@@ -62,6 +68,7 @@ struct ReplayFlags {
   int workers = 1;
   Result<DatasetOptions> Options() const;  // kInvalidArgument: not a time.
 };
+Result<std::int64_t> TimeOption(const std::string& text, std::int64_t otherwise);  // RFC 3339; `otherwise` if empty.
 void AddMemoryFlags(CLI::App& command, ReplayFlags& flags);
 void AddRangeFlags(CLI::App& command, ReplayFlags& flags);
 

@@ -1,15 +1,12 @@
-// features: list, show, get, join, verify, profile, materialize.
+// features: list, show, verify.
 #include <algorithm>
 #include <cstdio>
 
 #include "base/time.h"
 #include "commands.h"
-#include "dataset/join_rows.h"
 #include "dataset/offline_store.h"
-#include "event/import_map.h"
 #include "feature/describe.h"
 #include "operations/check_log.h"
-#include "table/parquet_rows.h"
 
 namespace gfr {
 namespace {
@@ -31,11 +28,10 @@ Json FactsJson(const FeatureFacts& f) {
           {"definition", f.definition}};
 }
 
-int ShowFeature(const FeatureSet& set, const std::vector<std::string>& names, const Common& common) {
-  if (names.size() != 1) return Fail({ErrorCode::kInvalidArgument, "name one feature; see `gfr features list`"});
-  const auto at = std::ranges::find_if(set.features, [&](const auto& f) { return f.view->spec().name == names[0]; });
+int ShowFeature(const FeatureSet& set, const std::string& name, const Common& common) {
+  const auto at = std::ranges::find_if(set.features, [&](const auto& f) { return f.view->spec().name == name; });
   if (at == set.features.end())
-    return Fail({ErrorCode::kNotFound, "there is no feature '" + names[0] + "'; see `gfr features list`"});
+    return Fail({ErrorCode::kNotFound, "there is no feature '" + name + "'; see `gfr features list`"});
   const FeatureFacts f = Describe(set, static_cast<std::size_t>(at - set.features.begin()));
   if (common.json) {
     PrintJson(FactsJson(f));
@@ -131,57 +127,6 @@ int ListFeatures(const Project& project, const Common& common) {
   return 0;
 }
 
-// The values that a feed of this user, session and items would read now: `gfr features get user=u1 item=i5`.
-// With --as-of, of a feed at that time, which sees what arrived before it.
-int GetFeatures(const Project& project, const std::vector<std::string>& entities, const std::string& as_of) {
-  std::string user, session;
-  std::vector<EventItem> items;
-  for (const std::string& entity : entities) {
-    const std::size_t equals = entity.find('=');
-    const std::string kind = entity.substr(0, equals),
-                      id = equals == std::string::npos ? "" : entity.substr(equals + 1);
-    if (kind == "user" && !id.empty())
-      user = id;
-    else if (kind == "session" && !id.empty())
-      session = id;
-    else if (kind == "item" && !id.empty())
-      items.push_back({.item_id = id});
-    else
-      return Fail({ErrorCode::kInvalidArgument, "'" + entity + "' is not user=ID, session=ID or item=ID"});
-  }
-  if (entities.empty())
-    return Fail({ErrorCode::kInvalidArgument, "name an entity: user=ID, session=ID, item=ID, or several"});
-  const auto until_ms = as_of.empty() ? Result<std::int64_t>(INT64_MAX) : ParseTime(as_of);
-  if (!until_ms.ok()) return Fail(until_ms.error());
-  const auto store = FoldLog(project.workspace(), project.features(), until_ms.value());
-  if (!store.ok()) return Fail(store.error());
-  OnlineStore& s = *store.value();
-  const bool known_user = user.empty() || s.KnowsUser(KeyOf(user)),
-             known_item = std::ranges::all_of(
-                 items, [&](const EventItem& i) { return s.shared().FindItem(KeyOf(i.item_id)) != nullptr; });
-  if (!known_user || !known_item)
-    std::fprintf(stderr, "note: %s is not in the log%s; these are the values of a stranger\n",
-                 known_user ? "an item" : "the user", as_of.empty() ? "" : " before that time");
-  if (items.empty()) items.push_back({});
-  const std::int64_t now_ms = as_of.empty() ? std::max<std::int64_t>(s.last_arrival_ms(), 0) : until_ms.value();
-  s.AdvanceTo(EpochEndAt(now_ms));
-  const std::size_t columns = s.features().columns();
-  std::vector<float> values(items.size() * columns);
-  s.Read({.now_ms = now_ms, .user = KeyOf(user), .session = KeyOf(session), .items = items, .supplied = false},
-         values.data());
-  Json json{{"user", user}, {"session", session}, {"now", FormatTime(now_ms)}, {"rows", Json::array()}};
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    Json row{{"item", items[i].item_id}, {"features", Json::object()}};
-    for (std::size_t k = 0; k < columns; ++k) {
-      const float v = values[i * columns + k];
-      row["features"][s.features().features[k].view->spec().name] = v == v ? Json(v) : Json(nullptr);
-    }
-    json["rows"].push_back(std::move(row));
-  }
-  PrintJson(json);
-  return 0;
-}
-
 int VerifyFeatures(const Project& project, const Common& common) {
   const auto checked = VerifyServedValues(project.workspace(), project.features());
   if (!checked.ok()) return Fail(checked.error());
@@ -204,163 +149,40 @@ int VerifyFeatures(const Project& project, const Common& common) {
   return c.different == 0 ? 0 : 1;
 }
 
-struct OfflineFlags {
-  std::string as_of;
-  std::vector<std::string> views;
-  bool served = false, dry_run = false;
-  ReplayFlags replay;  // Memory and workers.
-};
-
-int RunMaterialize(const Project& project, const OfflineFlags& flags, const ProfileOptions& range,
-                   const Common& common) {
-  if (range.from.empty() || range.to.empty())
-    return Fail(
-        {ErrorCode::kInvalidArgument, "materialize needs --from and --to, as 2026-01-01 (inclusive, exclusive)"});
-  const auto from_ms = ParseTime(range.from), to_ms = ParseTime(range.to);
-  if (!from_ms.ok()) return Fail(from_ms.error());
-  if (!to_ms.ok()) return Fail(to_ms.error());
-  const MaterializeOptions options{
-      .from_ms = from_ms.value(),
-      .to_ms = to_ms.value(),
-      .views = flags.views,
-      .served = flags.served,
-      .replay = {.workers = flags.replay.workers, .memory_bytes = flags.replay.memory_bytes}};
-  FileSystem& fs = PosixFileSystem();
-  const auto plan = PlanMaterialize(fs, project.log_folder(), project.offline_folder(), project.features(),
-                                    project.objectives(), options);
-  if (!plan.ok()) return Fail(plan.error());
-  const MaterializePlan& p = plan.value();
-  std::fprintf(stderr,
-               "%zu dates to make, %zu are there: %s rows at most, %s bytes before compression; replays %s events "
-               "(%s bytes), about %.0f s on one thread\n",
-               p.dates.size(), p.dates_there, Grouped(p.rows).c_str(), Grouped(p.bytes).c_str(),
-               Grouped(p.events).c_str(), Grouped(p.log_bytes).c_str(), p.seconds);
-  Materialized made;
-  if (!flags.dry_run) {
-    const auto done = Materialize(fs, project.log_folder(), project.offline_folder(), project.features(),
-                                  project.objectives(), options, p);
-    if (!done.ok()) return Fail(done.error());
-    made = done.value();
-  }
-  if (common.json)
-    PrintJson({{"dates", p.dates.size()},
-               {"dates_there", p.dates_there},
-               {"events", p.events},
-               {"planned_rows", p.rows},
-               {"estimated_seconds", p.seconds},
-               {"dry_run", flags.dry_run},
-               {"rows", made.rows},
-               {"files", made.files},
-               {"other_definitions", made.other_definitions}});
-  else if (!flags.dry_run)
-    std::printf("%s rows in %s files under %s\n", Grouped(made.rows).c_str(), Grouped(made.files).c_str(),
-                project.offline_folder().c_str());
-  if (made.other_definitions > 0)
-    std::fprintf(stderr, "note: %s requests were served with other feature definitions and are left out\n",
-                 Grouped(made.other_definitions).c_str());
-  return 0;
-}
-
-struct JoinFlags {
-  JoinOptions options;
-  std::string out;
-};
-
-// A table of entities and times with the features' values as of each time.
-int RunJoin(const Project& project, const std::vector<std::string>& files, const JoinFlags& flags,
-            const Common& common) {
-  if (files.size() != 1)
-    return Fail({ErrorCode::kInvalidArgument, "name one file of rows: `gfr features join rows.csv --out joined.csv`"});
-  if (flags.out.empty() && common.json)
-    return Fail({ErrorCode::kInvalidArgument, "--json needs --out: the rows go to standard output without it"});
-  const std::string& path = files[0];
-  auto rows = path.ends_with(".parquet") ? OpenParquet(path) : OpenCsv(path);
-  if (!rows.ok()) return Fail(rows.error());
-  const FeatureSet& features = *project.features();
-  const auto table = ReadJoinTable(*rows.value(), path, features, flags.options);
-  if (!table.ok()) return Fail(table.error());
-  FileSystem& fs = PosixFileSystem();
-  const auto joined = JoinFeatures(fs, project.log_folder(), project.features(), table.value());
-  if (!joined.ok()) return Fail(joined.error());
-  const Joined& j = joined.value();
-  if (flags.out.empty()) {
-    std::fputs(JoinedCsv(features, table.value(), j).c_str(), stdout);
-  } else if (const Status written = WriteJoined(fs, flags.out, features, table.value(), j); !written.ok()) {
-    return Fail(written.error());
-  }
-  const std::size_t n = table.value().rows.size();
-  if (common.json)
-    PrintJson({{"rows", n},
-               {"features", table.value().features.size()},
-               {"events", j.events},
-               {"unknown_users", j.unknown_users},
-               {"unknown_items", j.unknown_items},
-               {"after_log", j.after_log}});
-  else if (!flags.out.empty())
-    std::printf("%s rows with %zu features in %s\n", Grouped(n).c_str(), table.value().features.size(),
-                flags.out.c_str());
-  const auto note = [](std::uint64_t rows_of, const char* what) {
-    if (rows_of > 0) std::fprintf(stderr, "note: %s rows %s\n", Grouped(rows_of).c_str(), what);
-  };
-  note(j.unknown_users, "name a user that was not in the log by then; they have the values of a stranger");
-  note(j.unknown_items, "name an item that was not in the log by then");
-  note(j.after_log, "are of a time behind the log's last event; what arrives later will change their values");
-  return 0;
-}
-
-int RunFeatures(const std::string& action, const std::vector<std::string>& arguments, const OfflineFlags& offline,
-                const JoinFlags& join, const ProfileOptions& range, const Common& common) {
-  auto project = Project::Open(common.project);
-  if (!project.ok()) return Fail(project.error());
-  if (action == "verify") return VerifyFeatures(*project.value(), common);
-  if (action == "get") return GetFeatures(*project.value(), arguments, offline.as_of);
-  if (action == "join") return RunJoin(*project.value(), arguments, join, common);
-  if (action == "materialize") return RunMaterialize(*project.value(), offline, range, common);
-  if (action == "show") return ShowFeature(*project.value()->features(), arguments, common);
-  return ListFeatures(*project.value(), common);
+// Opens the project, then runs `command` on it.
+template <typename Run>
+int OnProject(const Common& common, const Run& command) {
+  const auto project = Project::Open(common.project);
+  return project.ok() ? command(*project.value()) : Fail(project.error());
 }
 
 }  // namespace
 
 void AddFeatures(CLI::App& app, Command& run) {
   static Common common;
-  static std::string action;
-  static std::vector<std::string> arguments;
-  static ProfileOptions profile;
-  static OfflineFlags offline;
-  static JoinFlags join;
-  CLI::App* c = AddCommand(app, "features", "The features that gfr.toml declares, and their values",
-                           "gfr features get user=u100001 item=i100007 --project demo\n"
-                           "         gfr features join rows.csv --features ctr,user_clicks --out joined.csv",
-                           common);
-  c->add_option(
-       "ACTION", action,
-       "list, show NAME, get ENTITY=ID..., join FILE: rows of entities and times get the values as of each time, "
-       "verify: are the values that were served those of a replay?, profile: "
-       "what each looks like and says of each label, or materialize: keep the values of a range of dates as Parquet")
-      ->required()
-      ->check(CLI::IsMember({"list", "show", "get", "join", "verify", "profile", "materialize"}));
-  c->add_option("ARGUMENTS", arguments,
-                "The feature to show; user=ID, session=ID, item=ID to get; the .csv or .parquet to join");
-  AddProfileOptions(*c, profile);
-  c->add_option("--as-of", offline.as_of, "get: the values of a feed at that time (RFC 3339)");
-  c->add_option("--features", join.options.features, "join: only these features, as ctr,user_clicks")->delimiter(',');
-  c->add_option("--time", join.options.time_column, "join: the column of times, RFC 3339 or milliseconds")
-      ->capture_default_str();
-  c->add_option("--given", join.options.given,
-                "join: columns that the request said, as city,shown_price=price: they override what the log knows")
-      ->delimiter(',');
-  c->add_option("--out", join.out, "join: a .csv or .parquet; else CSV on standard output");
-  c->add_option("--view", offline.views, "materialize: only these views, as user or item.category");
-  c->add_flag("--served", offline.served, "materialize: what servers logged, not what a replay gives");
-  c->add_flag("--dry-run", offline.dry_run, "materialize: only say what it costs");
-  AddMemoryFlags(*c, offline.replay);
-  c->callback([&run] {
-    run = [] {
-      return action == "profile" ? RunProfile(profile, common)
-                                 : RunFeatures(action, arguments, offline, join, profile, common);
-    };
+  static std::string name;
+  CLI::App* features = AddGroup(app, "features", "The features that gfr.toml declares, and their values",
+                                "gfr features list --project demo");
+  AddCommand(*features, "list", "Every feature with its type, scope, bytes of state and fingerprint",
+             "gfr features list --project demo", common)
+      ->callback(
+          [&run] { run = [] { return OnProject(common, [](const Project& p) { return ListFeatures(p, common); }); }; });
+  CLI::App* show = AddCommand(*features, "show", "One feature: what it reads, keeps and says of missing values",
+                              "gfr features show item_ctr_7d --project demo", common);
+  show->add_option("NAME", name, "As in gfr.toml")->required();
+  show->callback([&run] {
+    run = [] { return OnProject(common, [](const Project& p) { return ShowFeature(*p.features(), name, common); }); };
   });
+  AddFeaturesGet(*features, run);
+  AddFeaturesJoin(*features, run);
+  AddCommand(*features, "verify",
+             "Compare the values that were served with those of a replay; exit code 1 if any differs",
+             "gfr features verify --project demo", common)
+      ->callback([&run] {
+        run = [] { return OnProject(common, [](const Project& p) { return VerifyFeatures(p, common); }); };
+      });
+  AddFeaturesProfile(*features, run);
+  AddFeaturesMaterialize(*features, run);
 }
 
 }  // namespace gfr

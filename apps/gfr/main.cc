@@ -12,6 +12,13 @@ CLI::App* AddCommand(CLI::App& app, const char* name, const char* what, const ch
   return command;
 }
 
+CLI::App* AddGroup(CLI::App& app, const char* name, const char* what, const char* example) {
+  CLI::App* group = app.add_subcommand(name, what);
+  group->require_subcommand(1);
+  group->footer(std::string("Example: ") + example);
+  return group;
+}
+
 void PrintJson(const Json& json) {
   std::printf("%s\n", json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
@@ -37,11 +44,12 @@ int Fail(const Error& error) {
 int main(int argc, char** argv) {
   CLI::App app("gfr: a generalized feed ranker, from an event log to a served, personalised feed");
   app.require_subcommand(1);
-  app.set_version_flag("--version", "gfr 0.1.0");
+  app.set_version_flag("--version", "gfr " GFR_VERSION);
   gfr::Command run;
-  for (const auto add : {gfr::AddInit, gfr::AddSimulate, gfr::AddImport, gfr::AddLog, gfr::AddFeatures, gfr::AddDataset,
-                         gfr::AddTrain, gfr::AddTrials, gfr::AddEvaluate, gfr::AddModels, gfr::AddDoctor, gfr::AddErase,
-                         gfr::AddServe, gfr::AddExplain, gfr::AddPredict, gfr::AddScore, gfr::AddDemo}) {
+  for (const auto add :
+       {gfr::AddInit, gfr::AddSimulate, gfr::AddImport, gfr::AddLog, gfr::AddFeatures, gfr::AddDataset, gfr::AddTrain,
+        gfr::AddTrials, gfr::AddEvaluate, gfr::AddModels, gfr::AddDoctor, gfr::AddErase, gfr::AddServe, gfr::AddExplain,
+        gfr::AddPredict, gfr::AddScore, gfr::AddDemo, gfr::AddCompletion, gfr::AddManual}) {
     add(app, run);
   }
   try {

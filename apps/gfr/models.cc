@@ -1,6 +1,8 @@
 // models: versions, their aliases, cards and differences; and garbage collection.
 #include <fmt/format.h>
 
+#include <array>
+
 #include "base/time.h"
 #include "commands.h"
 
@@ -8,13 +10,6 @@ namespace gfr {
 namespace {
 
 constexpr const char* kName = Project::kModelName;
-
-struct ModelsOptions {
-  std::string action, alias = "champion";
-  std::vector<std::string> versions;
-  int keep = 10;
-  bool dry_run = false;
-};
 
 Json EntryJson(const Registry::Entry& e) {
   return {{"name", e.name},
@@ -39,12 +34,12 @@ int List(Registry& registry, const Common& common) {
 }
 
 // Every number and text of two versions' metrics and lineage that is not the same.
-int Diff(Registry& registry, const ModelsOptions& options, const Common& common) {
+int Diff(Registry& registry, const std::array<std::string, 2>& versions, const Common& common) {
   Json sides[2];
-  for (int k = 0; k < 2; ++k) {
-    const auto files = registry.Load(kName, options.versions[static_cast<std::size_t>(k)]);
+  for (std::size_t k = 0; k < 2; ++k) {
+    const auto files = registry.Load(kName, versions[k]);
     if (!files.ok()) return Fail(files.error());
-    const auto entry = registry.Describe(kName, options.versions[static_cast<std::size_t>(k)]);
+    const auto entry = registry.Describe(kName, versions[k]);
     if (!entry.ok()) return Fail(entry.error());
     const auto metrics = files.value().find("metrics.json");
     if (metrics != files.value().end()) sides[k]["metrics"] = Json::parse(metrics->second, nullptr, false);
@@ -69,7 +64,7 @@ int Diff(Registry& registry, const ModelsOptions& options, const Common& common)
     if (!a.contains(what)) add(what, Json(), value);
   }
   if (common.json) {
-    PrintJson({{"from", options.versions[0]}, {"to", options.versions[1]}, {"changes", changes}});
+    PrintJson({{"from", versions[0]}, {"to", versions[1]}, {"changes", changes}});
     return 0;
   }
   for (const Json& c : changes)
@@ -79,71 +74,111 @@ int Diff(Registry& registry, const ModelsOptions& options, const Common& common)
   return 0;
 }
 
-int CollectGarbage(Registry& registry, const ModelsOptions& options, const Common& common) {
-  const auto removed = registry.CollectGarbage(kName, options.keep, options.dry_run);
+int CollectGarbage(Registry& registry, int keep, bool dry_run, const Common& common) {
+  const auto removed = registry.CollectGarbage(kName, keep, dry_run);
   if (!removed.ok()) return Fail(removed.error());
   if (common.json) {
-    PrintJson({{"removed", removed.value()}, {"dry_run", options.dry_run}});
+    PrintJson({{"removed", removed.value()}, {"dry_run", dry_run}});
     return 0;
   }
   for (const std::string& version : removed.value())
-    fmt::print("{} {}/{}\n", options.dry_run ? "would remove" : "removed", kName, version);
+    fmt::print("{} {}/{}\n", dry_run ? "would remove" : "removed", kName, version);
   fmt::print("{} versions\n", removed.value().size());
   return 0;
 }
 
-int Run(const ModelsOptions& options, const Common& common) {
-  const std::string& action = options.action;
-  const std::size_t wanted = action == "diff" ? 2 : action == "promote" || action == "show" || action == "card" ? 1 : 0;
-  if (options.versions.size() != wanted)
-    return Fail({ErrorCode::kInvalidArgument,
-                 fmt::format("`gfr models {}` takes {} version(s), not {}", action, wanted, options.versions.size())});
-  auto project = Project::Open(common.project);
-  if (!project.ok()) return Fail(project.error());
-  Registry registry = project.value()->registry();
-  if (action == "gc") return CollectGarbage(registry, options, common);
-  if (action == "diff") return Diff(registry, options, common);
-  if (action == "promote") {
-    if (const Status s = registry.SetAlias(kName, options.alias, options.versions[0]); !s.ok()) return Fail(s.error());
-  } else if (action == "rollback") {
-    if (const auto to = registry.Rollback(kName); !to.ok()) return Fail(to.error());
-  } else if (action == "show" || action == "card") {
-    const auto files = registry.Load(kName, options.versions[0]);
-    if (!files.ok()) return Fail(files.error());
-    const auto entry = registry.Describe(kName, options.versions[0]);
-    if (!entry.ok()) return Fail(entry.error());
-    const auto metrics = files.value().find("metrics.json");
-    const std::string text = metrics == files.value().end() ? "{}" : metrics->second;
-    if (action == "show")
-      PrintJson(Json::parse(text));
-    else
-      fmt::print("{}", ModelCard(entry.value(), text, WallClock().now_ms()));
-    return 0;
-  }
-  return List(registry, common);
+int ShowMetrics(Registry& registry, const std::string& version) {
+  const auto files = registry.Load(kName, version);
+  if (!files.ok()) return Fail(files.error());
+  const auto metrics = files.value().find("metrics.json");
+  PrintJson(metrics == files.value().end() ? Json::object() : Json::parse(metrics->second));
+  return 0;
+}
+
+int ShowCard(Registry& registry, const std::string& version) {
+  const auto files = registry.Load(kName, version);
+  if (!files.ok()) return Fail(files.error());
+  const auto entry = registry.Describe(kName, version);
+  if (!entry.ok()) return Fail(entry.error());
+  const auto metrics = files.value().find("metrics.json");
+  fmt::print("{}",
+             ModelCard(entry.value(), metrics == files.value().end() ? "{}" : metrics->second, WallClock().now_ms()));
+  return 0;
+}
+
+// What the subcommands read; each has its own options, so one command line fills only some of them.
+struct ModelsFlags {
+  Common common;
+  std::string version, other, alias = "champion";
+  int keep = 10;
+  bool dry_run = false;
+};
+
+// Adds a subcommand that runs `command` on the project's registry. `common` must outlive the parser.
+CLI::App* AddModelsCommand(CLI::App& models, Command& run, Common& common, const char* name, const char* what,
+                           const char* example, std::function<int(Registry&)> command) {
+  CLI::App* c = AddCommand(models, name, what, example, common);
+  c->callback([&run, &common, command] {
+    run = [&common, command] {
+      const auto project = Project::Open(common.project);
+      if (!project.ok()) return Fail(project.error());
+      Registry registry = project.value()->registry();
+      return command(registry);
+    };
+  });
+  return c;
+}
+
+void AddVersion(CLI::App& command, std::string& version) {
+  command.add_option("VERSION", version, "As `gfr models list` has it")->required();
 }
 
 }  // namespace
 
 void AddModels(CLI::App& app, Command& run) {
-  static Common common;
-  static ModelsOptions options;
-  CLI::App* c = AddCommand(app, "models", "Model versions: list, show, card, diff, promote, rollback, gc",
-                           "gfr models promote 2 --project demo", common);
-  c->add_option("ACTION", options.action,
-                "list; show (metrics) or card (Markdown) of a version; diff A B; promote VERSION; rollback: the "
-                "champion before; gc: remove old versions that nothing uses")
-      ->required()
-      ->check(CLI::IsMember({"list", "show", "card", "diff", "promote", "rollback", "gc"}));
-  c->add_option("VERSIONS", options.versions, "For show, card, diff and promote");
-  c->add_option("--alias", options.alias, "promote: champion, challenger or shadow")
+  static ModelsFlags flags;
+  CLI::App& models =
+      *AddGroup(app, "models", "Model versions of the project's registry", "gfr models promote 2 --project demo");
+  AddModelsCommand(models, run, flags.common, "list", "Every version, with its aliases",
+                   "gfr models list --project demo", [](Registry& r) { return List(r, flags.common); });
+  AddVersion(
+      *AddModelsCommand(models, run, flags.common, "show", "The metrics of a version, as JSON",
+                        "gfr models show 2 --project demo", [](Registry& r) { return ShowMetrics(r, flags.version); }),
+      flags.version);
+  AddVersion(
+      *AddModelsCommand(models, run, flags.common, "card", "The model card of a version, as Markdown",
+                        "gfr models card 2 --project demo", [](Registry& r) { return ShowCard(r, flags.version); }),
+      flags.version);
+  CLI::App* diff =
+      AddModelsCommand(models, run, flags.common, "diff", "Every number and file in which two versions differ",
+                       "gfr models diff 1 2 --project demo", [](Registry& r) {
+                         return Diff(r, {flags.version, flags.other}, flags.common);
+                       });
+  AddVersion(*diff, flags.version);
+  diff->add_option("OTHER", flags.other, "The version to compare with")->required();
+  CLI::App* promote =
+      AddModelsCommand(models, run, flags.common, "promote", "Make a version the champion, or what --alias names",
+                       "gfr models promote 2 --project demo", [](Registry& r) {
+                         const Status s = r.SetAlias(kName, flags.alias, flags.version);
+                         return s.ok() ? List(r, flags.common) : Fail(s.error());
+                       });
+  AddVersion(*promote, flags.version);
+  promote->add_option("--alias", flags.alias, "champion, challenger or shadow")
       ->capture_default_str()
       ->check(CLI::IsMember({"champion", "challenger", "shadow"}));
-  c->add_option("--keep", options.keep, "gc: the newest versions to keep whether used or not")
+  AddModelsCommand(models, run, flags.common, "rollback", "Make the champion before the present one the champion again",
+                   "gfr models rollback --project demo", [](Registry& r) {
+                     const auto to = r.Rollback(kName);
+                     return to.ok() ? List(r, flags.common) : Fail(to.error());
+                   });
+  CLI::App* gc =
+      AddModelsCommand(models, run, flags.common, "gc", "Remove old versions that no alias names and no server uses",
+                       "gfr models gc --keep 10 --project demo",
+                       [](Registry& r) { return CollectGarbage(r, flags.keep, flags.dry_run, flags.common); });
+  gc->add_option("--keep", flags.keep, "The newest versions, which stay whether used or not")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
-  c->add_flag("--dry-run", options.dry_run, "gc: only say what would go");
-  c->callback([&run] { run = [] { return Run(options, common); }; });
+  gc->add_flag("--dry-run", flags.dry_run, "Only name what would go");
 }
 
 }  // namespace gfr

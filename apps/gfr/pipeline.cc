@@ -1,4 +1,4 @@
-// init, simulate, import, log, dataset, train, evaluate.
+// init, simulate, import, dataset, train, evaluate.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -7,9 +7,6 @@
 #include "base/time.h"
 #include "commands.h"
 #include "dataset/export_dataset.h"
-#include "event/event_json.h"
-#include "log/event_log.h"
-#include "operations/check_log.h"
 #include "operations/import_events.h"
 #include "operations/simulate_events.h"
 #include "print_report.h"
@@ -19,11 +16,6 @@
 
 namespace gfr {
 namespace {
-
-Result<std::int64_t> TimeOption(const std::string& text, std::int64_t otherwise) {
-  if (text.empty()) return otherwise;
-  return ParseTime(text);
-}
 
 int RunImport(const EventImportOptions& options, const Common& common) {
   auto project = Project::Open(common.project);
@@ -63,17 +55,6 @@ int RunImport(const EventImportOptions& options, const Common& common) {
     std::printf("  type '%s' is not in the map: %llu rows\n", value.c_str(), n(rows));
   for (const std::string& column : r.unmapped_columns) std::printf("  column '%s' is not in the map\n", column.c_str());
   return 0;
-}
-
-int DumpLog(const Project& project) {
-  const auto reader = LogReader::Open(PosixFileSystem(), project.log_folder());
-  if (!reader.ok()) return Fail(reader.error());
-  for (LogRecord record;;) {
-    const auto more = reader.value()->Next(&record);
-    if (!more.ok()) return Fail(more.error());
-    if (!more.value()) return 0;
-    std::printf("%s\n", EventToJson(record.event).c_str());
-  }
 }
 
 }  // namespace
@@ -150,31 +131,9 @@ void AddImport(CLI::App& app, Command& run) {
   c->callback([&run] { run = [] { return RunImport(options, common); }; });
 }
 
-void AddLog(CLI::App& app, Command& run) {
-  static Common common;
-  static std::string action;
-  CLI::App* c = AddCommand(app, "log", "Check the event log, cut it at its first bad record, or print its events",
-                           "gfr log repair --project demo", common);
-  c->add_option("ACTION", action, "verify, repair, or dump: one event a line")
-      ->required()
-      ->check(CLI::IsMember({"verify", "repair", "dump"}));
-  c->callback([&run] {
-    run = [] {
-      auto project = Project::Open(common.project);
-      if (!project.ok()) return Fail(project.error());
-      if (action == "dump") return DumpLog(*project.value());
-      const auto checked = CheckProjectLog(project.value()->workspace(), action == "repair");
-      if (!checked.ok()) return Fail(checked.error());
-      const LogCheck& log = checked.value();
-      if (common.json)
-        PrintJson({{"records", log.records}, {"bad_at", log.bad_at}, {"cut", log.cut}});
-      else
-        std::printf("%llu good records%s\n%s", static_cast<unsigned long long>(log.records),
-                    log.bad_at.empty() ? "" : ("; bad at " + log.bad_at).c_str(),
-                    log.cut.empty() ? "" : ("what follows was moved to " + log.cut + "\n").c_str());
-      return log.bad_at.empty() || action == "repair" ? 0 : 1;
-    };
-  });
+Result<std::int64_t> TimeOption(const std::string& text, std::int64_t otherwise) {
+  if (text.empty()) return otherwise;
+  return ParseTime(text);
 }
 
 Result<DatasetOptions> ReplayFlags::Options() const {

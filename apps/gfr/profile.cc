@@ -59,22 +59,17 @@ void Print(const ProfileReport& r) {
   }
 }
 
-}  // namespace
+struct ProfileFlags {
+  std::string html, from, to;
+};
 
-void AddProfileOptions(CLI::App& features, ProfileOptions& options) {
-  features.add_option("--html", options.html, "profile: also draw it as this HTML file");
-  features.add_option("--from", options.from, "profile, materialize: rows that arrived from here on (RFC 3339)");
-  features.add_option("--to", options.to, "profile, materialize: rows that arrived before this");
-}
-
-int RunProfile(const ProfileOptions& options, const Common& common) {
+int RunProfile(const ProfileFlags& options, const Common& common) {
   DatasetOptions range;
-  for (const auto& [text, time] : {std::pair{&options.from, &range.from_ms}, std::pair{&options.to, &range.to_ms}}) {
-    if (text->empty()) continue;
-    const auto parsed = ParseTime(*text);
-    if (!parsed.ok()) return Fail(parsed.error());
-    *time = parsed.value();
-  }
+  const auto from_ms = TimeOption(options.from, range.from_ms), to_ms = TimeOption(options.to, range.to_ms);
+  if (!from_ms.ok()) return Fail(from_ms.error());
+  if (!to_ms.ok()) return Fail(to_ms.error());
+  range.from_ms = from_ms.value();
+  range.to_ms = to_ms.value();
   auto project = Project::Open(common.project);
   if (!project.ok()) return Fail(project.error());
   const auto data = project.value()->MakeDataset(range);
@@ -89,6 +84,20 @@ int RunProfile(const ProfileOptions& options, const Common& common) {
   else
     Print(report);
   return 0;
+}
+
+}  // namespace
+
+void AddFeaturesProfile(CLI::App& features, Command& run) {
+  static Common common;
+  static ProfileFlags flags;
+  CLI::App* c =
+      AddCommand(features, "profile", "How each feature's values are distributed, and how they relate to each label",
+                 "gfr features profile --html profile.html --project demo", common);
+  c->add_option("--html", flags.html, "Also draw it as this HTML file");
+  c->add_option("--from", flags.from, "Rows that arrived from here on (RFC 3339)");
+  c->add_option("--to", flags.to, "Rows that arrived before this (RFC 3339)");
+  c->callback([&run] { run = [] { return RunProfile(flags, common); }; });
 }
 
 }  // namespace gfr
