@@ -14,7 +14,9 @@
 
 #include "base/test_folder.h"
 #include "event/event_json.h"
+#include "operations/evaluate_version.h"
 #include "operations/simulate_events.h"
+#include "operations/train_version.h"
 #include "project/project.h"
 #include "serve/service.h"
 
@@ -70,7 +72,8 @@ Json Post(Service& service, const std::string& path, const std::string& body, in
 
 // `feeds` visits, all at one instant.
 void Visit(const Project& project, Market& market, std::int64_t from_ms, int feeds) {
-  auto service = OrExit(Service::Open(project, "fixed:" + FormatTime(from_ms)));
+  const ServeConfig config;
+  auto service = OrExit(Service::Open(project, config, "fixed:" + FormatTime(from_ms)));
   for (int i = 0; i < feeds; ++i) {
     const auto visit = market.Arrive(from_ms);
     Json request{{"request_id", "live-" + std::to_string(i)},
@@ -108,7 +111,7 @@ int Run(int feeds, bool tiny) {
   auto project = OrExit(Project::Open(path));
   MarketConfig config{.users = tiny ? 300 : 1500, .items = 200, .days = 42, .position_bias = kTrueExponent};
   OrExit(SimulateEvents(project->workspace(), config));
-  OrExit(project->Train());
+  OrExit(TrainVersion(project->workspace(), project->train_settings()));
   Market market(config);
   market.Reseed(99);
   Visit(*project, market, market.end_ms(), feeds);
@@ -122,7 +125,8 @@ int Run(int feeds, bool tiny) {
   Check(PublishFile(PosixFileSystem(), later, EventToJson(open) + "\n"));
   OrExit(ImportEvents(project->workspace(), {.format = "ndjson", .files = {later}}));
   const EvaluationReport report =
-      OrExit(project->Evaluate("1", market.end_ms() - kHourMs, INT64_MAX, "", /*position_bias=*/true));
+      OrExit(EvaluateVersion(project->workspace(), project->evaluate_settings(),
+                             {.version = "1", .from_ms = market.end_ms() - kHourMs, .position_bias = true}));
   const ObjectiveReport& pctr = report.objectives[0];
   std::printf("%d feeds, %llu impressions, %llu clicks (simulated); true exponent %.2f\n", feeds,
               static_cast<unsigned long long>(pctr.metrics.rows),

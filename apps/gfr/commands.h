@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "project/project.h"
+#include "serve/serve_config.h"
 
 namespace gfr {
 
@@ -71,6 +72,9 @@ struct ReplayFlags {
 Result<std::int64_t> TimeOption(const std::string& text, std::int64_t otherwise);  // RFC 3339; `otherwise` if empty.
 void AddMemoryFlags(CLI::App& command, ReplayFlags& flags);
 void AddRangeFlags(CLI::App& command, ReplayFlags& flags);
+
+// Opens a project, and reads [serve] too: a mistake in any table is refused by every command. `serve`: where that goes.
+Result<std::unique_ptr<Project>> OpenProject(const std::string& folder, ServeConfig* serve = nullptr);
 
 void PrintJson(const Json& json);  // On stdout.
 

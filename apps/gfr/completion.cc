@@ -10,7 +10,7 @@
 namespace gfr {
 namespace {
 
-std::string Joined(const std::vector<std::string>& words) {
+std::string Words(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
   return text;
@@ -73,7 +73,7 @@ std::string Bash(const std::vector<CommandInfo>& commands) {
       if (option.positional || option.values.empty()) continue;
       for (const std::string& name : option.names)
         script += "    " + Quoted(command.path + " " + name) + ") COMPREPLY=($(compgen -W " +
-                  Quoted(Joined(option.values)) + " -- \"$cur\")); return ;;\n";
+                  Quoted(Words(option.values)) + " -- \"$cur\")); return ;;\n";
     }
   }
   script += "    " + patterns.valued + ") return ;;\n  esac\n  case \"$at\" in\n";
@@ -83,8 +83,8 @@ std::string Bash(const std::vector<CommandInfo>& commands) {
       if (option.positional) words.insert(words.end(), option.values.begin(), option.values.end());
     }
     script += "    " + Quoted(command.path) +
-              ")\n      if [[ $cur == -* ]]; then words=" + Quoted(Joined(NamesOf(command))) +
-              "; else words=" + Quoted(Joined(words)) + "; fi ;;\n";
+              ")\n      if [[ $cur == -* ]]; then words=" + Quoted(Words(NamesOf(command))) +
+              "; else words=" + Quoted(Words(words)) + "; fi ;;\n";
   }
   return script + "  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -o default -F _gfr gfr\n";
 }
@@ -119,7 +119,7 @@ std::string Zsh(const std::vector<CommandInfo>& commands) {
       if (option.positional || option.values.empty()) continue;
       for (const std::string& name : option.names)
         script +=
-            "    (" + Quoted(command.path + " " + name) + ") compadd -- " + Joined(option.values) + "; return ;;\n";
+            "    (" + Quoted(command.path + " " + name) + ") compadd -- " + Words(option.values) + "; return ;;\n";
     }
   }
   script += "    (" + patterns.valued + ") _files; return ;;\n  esac\n  case \"$at\" in\n";
@@ -178,12 +178,12 @@ std::string Fish(const std::vector<CommandInfo>& commands) {
     }
     for (const OptionInfo& option : command.options) {
       if (option.positional && !option.values.empty())
-        script += begin + " -f -a " + Quoted(Joined(option.values)) + " -d " + Quoted(option.what) + "\n";
+        script += begin + " -f -a " + Quoted(Words(option.values)) + " -d " + Quoted(option.what) + "\n";
       for (const std::string& name : option.names) {
         if (option.positional) continue;
         script += begin + (name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1)) +
                   (option.takes_value ? " -r" : "") +
-                  (option.values.empty() ? "" : " -f -a " + Quoted(Joined(option.values))) + " -d " +
+                  (option.values.empty() ? "" : " -f -a " + Quoted(Words(option.values))) + " -d " +
                   Quoted(option.what) + "\n";
       }
     }

@@ -47,14 +47,15 @@ void Print(const DoctorReport& r) {
 void AddDoctor(CLI::App& app, Command& run) {
   static Common common;
   static std::size_t memory_mb = 512;
-  CLI::App* c = AddCommand(app, "doctor", "Check the events: joins, ids, clocks, robots, days; and say what to do",
+  CLI::App* c = AddCommand(app, "doctor",
+                           "Check the events for broken joins, ids, clocks, bots and missing days, with what to do",
                            "gfr doctor --project demo", common);
   c->add_option("--memory-mb", memory_mb, "Ids that do not fit are sampled")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));
   c->callback([&run] {
     run = [] {
-      auto project = Project::Open(common.project);
+      auto project = OpenProject(common.project);
       if (!project.ok()) return Fail(project.error());
       const auto report = Diagnose(PosixFileSystem(), project.value()->log_folder(), {.memory_bytes = memory_mb << 20});
       if (!report.ok()) return Fail(report.error());

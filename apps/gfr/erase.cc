@@ -62,16 +62,17 @@ void AddErase(CLI::App& app, Command& run) {
   static Common common;
   static EraseOptions options;
   CLI::App* c =
-      AddCommand(app, "erase", "Forget a user and every id joined to it: log, lake, rows, snapshot; say what went",
+      AddCommand(app, "erase",
+                 "Remove a user and every id joined to it from log, lake, rows and snapshot; report what was removed",
                  "gfr erase u100001 --dry-run --project demo", common);
   auto* user = c->add_option("USER", options.user, "The user's id, or one that user.alias joined to it");
-  c->add_flag("--deleted", options.deleted, "Everyone that a user.delete in the log names, up to it")->excludes(user);
-  c->add_flag("--dry-run", options.dry_run, "Only say what would go");
+  c->add_flag("--deleted", options.deleted, "Everyone whom a user.delete event in the log names")->excludes(user);
+  c->add_flag("--dry-run", options.dry_run, "Only report what would be removed");
   c->callback([&run] {
     run = [] {
       if (options.user.empty() && !options.deleted)
-        return Fail(Error{ErrorCode::kInvalidArgument, "whom? valid are a USER or --deleted"});
-      auto project = Project::Open(common.project);
+        return Fail(Error{ErrorCode::kInvalidArgument, "nobody is named; valid are a USER or --deleted"});
+      auto project = OpenProject(common.project);
       if (!project.ok()) return Fail(project.error());
       const auto report = EraseUsers(project.value()->workspace(), project.value()->features(), options);
       if (!report.ok()) return Fail(report.error());

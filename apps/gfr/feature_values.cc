@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "commands.h"
 #include "dataset/join_rows.h"
+#include "event/import_map.h"
 #include "feature/describe.h"
 #include "operations/check_log.h"
 #include "table/parquet_rows.h"
@@ -111,7 +112,7 @@ int RunJoin(const Project& project, const JoinFlags& flags, const Common& common
   const auto note = [](std::uint64_t rows_of, const char* what) {
     if (rows_of > 0) std::fprintf(stderr, "note: %s rows %s\n", Grouped(rows_of).c_str(), what);
   };
-  note(j.unknown_users, "name a user that was not in the log by then; they have the values of a stranger");
+  note(j.unknown_users, "name a user that was not in the log by then; they have the values of an unknown user");
   note(j.unknown_items, "name an item that was not in the log by then");
   note(j.after_log, "are of a time behind the log's last event; what arrives later will change their values");
   return 0;
@@ -129,7 +130,7 @@ void AddFeaturesGet(CLI::App& features, Command& run) {
   c->add_option("--as-of", as_of, "The values of a feed at that time (RFC 3339)");
   c->callback([&run] {
     run = [] {
-      const auto project = Project::Open(common.project);
+      const auto project = OpenProject(common.project);
       return project.ok() ? GetFeatures(*project.value(), entities, as_of) : Fail(project.error());
     };
   });
@@ -150,7 +151,7 @@ void AddFeaturesJoin(CLI::App& features, Command& run) {
   c->add_option("--out", flags.out, "A .csv or .parquet; CSV on standard output if left out");
   c->callback([&run] {
     run = [] {
-      const auto project = Project::Open(common.project);
+      const auto project = OpenProject(common.project);
       return project.ok() ? RunJoin(*project.value(), flags, common) : Fail(project.error());
     };
   });

@@ -152,7 +152,7 @@ int VerifyFeatures(const Project& project, const Common& common) {
 // Opens the project, then runs `command` on it.
 template <typename Run>
 int OnProject(const Common& common, const Run& command) {
-  const auto project = Project::Open(common.project);
+  const auto project = OpenProject(common.project);
   return project.ok() ? command(*project.value()) : Fail(project.error());
 }
 

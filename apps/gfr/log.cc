@@ -10,7 +10,7 @@ namespace gfr {
 namespace {
 
 int DumpLog(const Common& common) {
-  const auto project = Project::Open(common.project);
+  const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
   const auto reader = LogReader::Open(PosixFileSystem(), project.value()->log_folder());
   if (!reader.ok()) return Fail(reader.error());
@@ -23,7 +23,7 @@ int DumpLog(const Common& common) {
 }
 
 int CheckLog(bool repair, const Common& common) {
-  auto project = Project::Open(common.project);
+  auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
   const auto checked = CheckProjectLog(project.value()->workspace(), repair);
   if (!checked.ok()) return Fail(checked.error());

@@ -19,6 +19,11 @@ CLI::App* AddGroup(CLI::App& app, const char* name, const char* what, const char
   return group;
 }
 
+Result<std::unique_ptr<Project>> OpenProject(const std::string& folder, ServeConfig* serve) {
+  ServeConfig unused;
+  return Project::Open(folder, ServeConfig::Reader(serve ? serve : &unused));
+}
+
 void PrintJson(const Json& json) {
   std::printf("%s\n", json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }

@@ -77,7 +77,7 @@ void AddFeaturesMaterialize(CLI::App& features, Command& run) {
   AddMemoryFlags(*c, flags.replay);
   c->callback([&run] {
     run = [] {
-      const auto project = Project::Open(common.project);
+      const auto project = OpenProject(common.project);
       return project.ok() ? RunMaterialize(*project.value(), flags, common) : Fail(project.error());
     };
   });

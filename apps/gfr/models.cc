@@ -9,7 +9,7 @@
 namespace gfr {
 namespace {
 
-constexpr const char* kName = Project::kModelName;
+constexpr const char* kName = kModelName;
 
 Json EntryJson(const Registry::Entry& e) {
   return {{"name", e.name},
@@ -120,7 +120,7 @@ CLI::App* AddModelsCommand(CLI::App& models, Command& run, Common& common, const
   CLI::App* c = AddCommand(models, name, what, example, common);
   c->callback([&run, &common, command] {
     run = [&common, command] {
-      const auto project = Project::Open(common.project);
+      const auto project = OpenProject(common.project);
       if (!project.ok()) return Fail(project.error());
       Registry registry = project.value()->registry();
       return command(registry);

@@ -6,9 +6,10 @@
 
 #include "base/time.h"
 #include "commands.h"
-#include "dataset/export_dataset.h"
+#include "operations/evaluate_version.h"
 #include "operations/import_events.h"
 #include "operations/simulate_events.h"
+#include "operations/train_version.h"
 #include "print_report.h"
 #include "train/caller_trainer.h"
 #include "train/train_worker.h"
@@ -18,7 +19,7 @@ namespace gfr {
 namespace {
 
 int RunImport(const EventImportOptions& options, const Common& common) {
-  auto project = Project::Open(common.project);
+  auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
   const auto imported = ImportEvents(project.value()->workspace(), options);
   if (!imported.ok()) return Fail(imported.error());
@@ -89,14 +90,14 @@ void AddSimulate(CLI::App& app, Command& run) {
   c->add_option("--items", market.items, "Items")->required()->check(CLI::Range(20, 10'000'000));
   c->add_option("--days", market.days, "Days of history")->required()->check(CLI::Range(1, 3650));
   c->add_option("--seed", market.seed, "The same seed gives the same events")->capture_default_str();
-  c->add_option("--visits-a-day", market.visits_a_day, "A user's mean")
+  c->add_option("--visits-a-day", market.visits_a_day, "Visits of a user a day, on average")
       ->check(CLI::Range(0.001, 100.0))
       ->capture_default_str();
   c->add_option("--truth", truth, "A Parquet file for the probabilities behind every item shown");
-  c->add_flag("--drift", market.drift, "Tastes, prices and the click rate move from the day at 70 % of the span on");
+  c->add_flag("--drift", market.drift, "Preferences, prices and the click rate change from 70 % of the days on");
   c->callback([&run] {
     run = [] {
-      auto project = Project::Open(common.project);
+      auto project = OpenProject(common.project);
       if (!project.ok()) return Fail(project.error());
       const auto made = SimulateEvents(project.value()->workspace(), market, truth);
       if (!made.ok()) return Fail(made.error());
@@ -164,21 +165,17 @@ namespace {
 int RunDataset(const std::string& out, const ReplayFlags& flags, const Common& common) {
   const auto options = flags.Options();
   if (!options.ok()) return Fail(options.error());
-  auto project = Project::Open(common.project);
+  auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  const Project& p = *project.value();
-  auto sink = DatasetExport::Open(PosixFileSystem(), out, *p.features(), p.objectives());
-  if (!sink.ok()) return Fail(sink.error());
-  const auto data = p.ReplayRows(options.value(), *sink.value());
-  if (!data.ok()) return Fail(data.error());
-  if (const Status s = sink.value()->Finish(data.value()); !s.ok()) return Fail(s.error());
-  Json json{{"events", data.value().records},
-            {"slates", sink.value()->slates()},
-            {"columns", p.features()->columns()},
+  const auto exported =
+      ExportDataset(project.value()->workspace(), project.value()->dataset_settings(), options.value(), out);
+  if (!exported.ok()) return Fail(exported.error());
+  Json json{{"events", exported.value().events},
+            {"slates", exported.value().slates},
+            {"columns", exported.value().columns},
             {"objectives", Json::object()}};
-  for (std::size_t o = 0; o < p.objectives().size(); ++o)
-    json["objectives"][p.objectives()[o].name] = {{"rows", sink.value()->rows(o)},
-                                                  {"positives", sink.value()->positives(o)}};
+  for (const ExportedDataset::Objective& o : exported.value().objectives)
+    json["objectives"][o.name] = {{"rows", o.rows}, {"positives", o.positives}};
   if (common.json) {
     PrintJson(json);
     return 0;
@@ -199,7 +196,8 @@ void AddDataset(CLI::App& app, Command& run) {
   static ReplayFlags flags;
   CLI::App* c = AddCommand(app, "dataset", "Replay the log to rows with labels; count them, or write them as Parquet",
                            "gfr dataset --out rows --memory 6GiB --workers 2 --project demo", common);
-  c->add_option("--out", out, "A folder for NAME.parquet of each objective, and a data sheet");
+  c->add_option("--out", out,
+                "A folder for NAME.parquet of each objective and a datasheet; rows are only counted when left out");
   AddRangeFlags(*c, flags);
   AddMemoryFlags(*c, flags);
   c->callback([&run] { run = [] { return RunDataset(out, flags, common); }; });
@@ -217,17 +215,17 @@ Result<std::string> AskCaller(const std::string& line) {
   return answer;
 }
 
-Result<Project::Trained> TrainByCaller(Project& project, const DatasetOptions& options, const std::string& exchange) {
-  if (project.train().engine != Forest::Maker::kXgboost)
+Result<Trained> TrainByCaller(const Project& project, const DatasetOptions& options, const std::string& exchange) {
+  if (project.configuration().train.engine != Forest::Maker::kXgboost)
     return Error{ErrorCode::kInvalidArgument,
                  "--exchange has forests trained by XGBoost, but [train] engine is lightgbm"};
   GFR_ASSIGN(const auto engine, LoadForestTrainer(Forest::Maker::kXgboost));
   const CallerTrainer caller(PosixFileSystem(), exchange, AskCaller, *engine);
-  GFR_ASSIGN(const Dataset data, project.MakeDataset(options));
-  return project.TrainOn(data, caller);
+  GFR_ASSIGN(const Dataset data, MakeDataset(project.workspace(), project.dataset_settings(), options));
+  return TrainVersionOn(project.workspace(), project.train_settings(), data, caller);
 }
 
-void PrintTrained(const Project::Trained& t, bool json) {
+void PrintTrained(const Trained& t, bool json) {
   if (!json) {
     PrintReport(t.report);
     std::printf("registered version %s%s; report: %s\n", t.version.c_str(), t.champion ? " (champion)" : "",
@@ -301,12 +299,13 @@ void AddTrain(CLI::App& app, Command& run) {
       std::error_code code;
       const auto program = std::filesystem::read_symlink("/proc/self/exe", code);
       workers.command = {program.string(), "train", "worker", "--tracker"};
-      auto project = Project::Open(common.project);
+      auto project = OpenProject(common.project);
       if (!project.ok()) return Fail(project.error());
       const DatasetOptions options{.workers = flags.workers, .memory_bytes = flags.memory_bytes};
-      const auto trained = recalibrate         ? project.value()->Recalibrate(model, options)
-                           : !exchange.empty() ? TrainByCaller(*project.value(), options, exchange)
-                                               : project.value()->Train(options, workers);
+      const Project& p = *project.value();
+      const auto trained = recalibrate         ? RecalibrateVersion(p.workspace(), p.train_settings(), model, options)
+                           : !exchange.empty() ? TrainByCaller(p, options, exchange)
+                                               : TrainVersion(p.workspace(), p.train_settings(), options, workers);
       if (!trained.ok()) return Fail(trained.error());
       PrintTrained(trained.value(), common.json);
       return 0;
@@ -318,24 +317,31 @@ void AddEvaluate(CLI::App& app, Command& run) {
   static Common common;
   static std::string model, from, to, against, html;
   static bool position_bias = false, off_policy = false;
-  CLI::App* c = AddCommand(app, "evaluate", "Judge a model version on the rows of a time range",
+  CLI::App* c = AddCommand(app, "evaluate", "Evaluate a model version on the rows of a time range",
                            "gfr evaluate --from 2018-11-08 --project demo --json", common);
   c->add_option("--model", model, "The version; the champion when left out");
   c->add_option("--from", from, "RFC 3339, inclusive; the test range when both are left out");
   c->add_option("--to", to, "RFC 3339, exclusive");
   c->add_option("--against", against, "Another version, compared on the same rows with paired intervals");
-  c->add_flag("--position-bias", position_bias, "How often each place is looked at, by impressions");
-  c->add_flag("--off-policy", off_policy, "What the model would have earned at the places that were filled by chance");
+  c->add_flag("--position-bias", position_bias, "Measure how often each position is examined");
+  c->add_flag("--off-policy", off_policy,
+              "Estimate what the model would have earned, from the positions that were filled at random");
   c->add_option("--html", html, "A file for the report as one page");
   c->callback([&run] {
     run = [] {
       const auto from_ms = TimeOption(from, INT64_MIN), to_ms = TimeOption(to, INT64_MAX);
       if (!from_ms.ok()) return Fail(from_ms.error());
       if (!to_ms.ok()) return Fail(to_ms.error());
-      auto project = Project::Open(common.project);
+      auto project = OpenProject(common.project);
       if (!project.ok()) return Fail(project.error());
-      const auto report =
-          project.value()->Evaluate(model, from_ms.value(), to_ms.value(), against, position_bias, off_policy);
+      const Project& p = *project.value();
+      const auto report = EvaluateVersion(p.workspace(), p.evaluate_settings(),
+                                          {.version = model,
+                                           .against = against,
+                                           .from_ms = from_ms.value(),
+                                           .to_ms = to_ms.value(),
+                                           .position_bias = position_bias,
+                                           .off_policy = off_policy});
       if (!report.ok()) return Fail(report.error());
       if (!html.empty()) {
         const Status written = PublishFile(PosixFileSystem(), html, ReportToHtml(report.value()));

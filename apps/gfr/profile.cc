@@ -70,9 +70,9 @@ int RunProfile(const ProfileFlags& options, const Common& common) {
   if (!to_ms.ok()) return Fail(to_ms.error());
   range.from_ms = from_ms.value();
   range.to_ms = to_ms.value();
-  auto project = Project::Open(common.project);
+  auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto data = project.value()->MakeDataset(range);
+  const auto data = MakeDataset(project.value()->workspace(), project.value()->dataset_settings(), range);
   if (!data.ok()) return Fail(data.error());
   const ProfileReport report = ProfileOf(*project.value(), data.value());
   if (!options.html.empty()) {

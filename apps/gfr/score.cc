@@ -47,7 +47,7 @@ Result<std::unique_ptr<RowSource>> OpenTable(const std::string& path) {
 }
 
 Status PredictByVersion(const PredictFlags& flags) {
-  GFR_ASSIGN(const auto project, Project::Open(flags.project));
+  GFR_ASSIGN(const auto project, OpenProject(flags.project));
   GFR_ASSIGN(const Model model, project->LoadModel(flags.version));
   std::string out;
   return PredictRows(

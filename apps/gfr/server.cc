@@ -36,9 +36,9 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   sigaddset(&stop, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);  // Before any thread is made.
   std::signal(SIGPIPE, SIG_IGN);
-  const auto project = Project::Open(common.project);
+  ServeConfig config;
+  const auto project = OpenProject(common.project, &config);
   if (!project.ok()) return Fail(project.error());
-  const ServeConfig& config = project.value()->serve();
   auto options = ParseListen(listen.empty() ? config.listen : listen);
   if (!options.ok()) return Fail(options.error());
   options.value().max_connections = config.max_connections;
@@ -46,11 +46,11 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   std::unique_ptr<Service> service;       // Of its own log,
   std::unique_ptr<ReaderService> reader;  // or beside the one that has it.
   if (owned_by.empty()) {
-    auto opened = Service::Open(*project.value(), of_clock);
+    auto opened = Service::Open(*project.value(), config, of_clock);
     if (!opened.ok()) return Fail(opened.error());
     service = std::move(opened).value();
   } else {
-    auto opened = ReaderService::Open(*project.value(), owned_by, of_clock);
+    auto opened = ReaderService::Open(*project.value(), config, owned_by, of_clock);
     if (!opened.ok()) return Fail(opened.error());
     reader = std::move(opened).value();
   }
@@ -74,7 +74,7 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
 }
 
 int RunExplain(const std::string& request_id, const Common& common) {
-  const auto project = Project::Open(common.project);
+  const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
   const auto record = FindRequest(*project.value(), request_id);
   if (!record.ok()) return Fail(record.error());
@@ -122,8 +122,9 @@ void AddServe(CLI::App& app, Command& run) {
 void AddExplain(CLI::App& app, Command& run) {
   static Common common;
   static std::string request_id;
-  CLI::App* c = AddCommand(app, "explain", "What lies behind a served feed: candidates, channels, scores, features",
-                           "gfr explain r-1 --project demo", common);
+  CLI::App* c =
+      AddCommand(app, "explain", "Show what a served feed was made of: candidates, channels, scores, features",
+                 "gfr explain r-1 --project demo", common);
   c->add_option("REQUEST_ID", request_id, "As in the feed's reply")->required();
   c->callback([&run] { run = [] { return RunExplain(request_id, common); }; });
 }

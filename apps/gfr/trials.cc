@@ -50,13 +50,13 @@ Result<Json> RunTrial(const std::string& line, const Trials& trials, const Sampl
 }
 
 Status RunTrials(const std::string& folder, const ReplayFlags& flags) {
-  GFR_ASSIGN(const auto project, Project::Open(folder));
+  GFR_ASSIGN(const auto project, OpenProject(folder));
   GFR_ASSIGN(DatasetOptions options, flags.Options());
   options.slates = false;
-  GFR_ASSIGN(const Dataset data, project->MakeDataset(options));
+  GFR_ASSIGN(const Dataset data, MakeDataset(project->workspace(), project->dataset_settings(), options));
   if (data.records == 0)
     return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
-  const Trials trials(data, *project->features(), project->objectives(), project->split());
+  const Trials trials(data, *project->features(), project->objectives(), project->configuration().split);
   Json ready{{"folds", trials.folds()}, {"objectives", Json::object()}};
   for (std::size_t o = 0; o < project->objectives().size(); ++o)
     ready["objectives"][project->objectives()[o].name] = {{"rows", data.objectives[o].size()}};
@@ -64,7 +64,7 @@ Status RunTrials(const std::string& folder, const ReplayFlags& flags) {
   while (true) {
     const auto line = ReadLine();
     if (!line.ok()) return line.error().code == ErrorCode::kNotFound ? Status() : line.error();
-    const auto answer = RunTrial(line.value(), trials, project->train().sample);
+    const auto answer = RunTrial(line.value(), trials, project->configuration().train.sample);
     PrintLine(answer.ok() ? answer.value() : Json{{"error", answer.error().message}});
   }
 }
@@ -75,7 +75,7 @@ void AddTrials(CLI::App& app, Command& run) {
   static Common common;
   static ReplayFlags flags;
   CLI::App* c = app.add_subcommand("trials",
-                                   "Judge [train] parameters by time-ordered folds, a line of JSON each way "
+                                   "Evaluate [train] parameters by time-ordered folds: a line of JSON in, a line out "
                                    "(docs/tuning.md); `python -m gfr.tune` searches with it");
   c->add_option("--project", common.project, "The project's folder")->capture_default_str();
   AddMemoryFlags(*c, flags);

@@ -8,7 +8,9 @@
 #include "base/rng.h"
 #include "base/test_folder.h"
 #include "base/time.h"
+#include "dataset/row_builder.h"
 #include "log/event_log.h"
+#include "operations/make_dataset.h"
 #include "project/project.h"
 #include "simulate/market.h"
 
@@ -106,14 +108,15 @@ TEST_P(ReplayTest, AnySplitOfACarelessLogOverWorkersGivesEqualRows) {
   ASSERT_TRUE(Project::Init(folder.path() + "/p", GetParam()).ok());
   const auto project = Project::Open(folder.path() + "/p").value();
   EXPECT_GT(FillLog(*project, 1), 10u) << "of duplicates";
-  const auto whole = project->MakeDataset({.partitions = 1});
+  const auto whole = MakeDataset(project->workspace(), project->dataset_settings(), {.partitions = 1});
   ASSERT_TRUE(whole.ok()) << whole.error().ToString();
   EXPECT_GT(whole.value().objectives[0].size(), 500u);
   EXPECT_GT(whole.value().slates.size(), 20u);
   for (const int partitions : {2, 7}) {
     for (const int workers : {1, 2, 7}) {
       SCOPED_TRACE(std::to_string(partitions) + " partitions, " + std::to_string(workers) + " workers");
-      const auto split = project->MakeDataset({.workers = workers, .partitions = partitions});
+      const auto split = MakeDataset(project->workspace(), project->dataset_settings(),
+                                     {.workers = workers, .partitions = partitions});
       ASSERT_TRUE(split.ok()) << split.error().ToString();
       ASSERT_NO_FATAL_FAILURE(ExpectSameRows(*project, whole.value(), split.value()));
     }

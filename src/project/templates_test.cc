@@ -5,9 +5,7 @@
 #include <filesystem>
 
 #include "base/file_system.h"
-#include "base/test_folder.h"
 #include "feature/describe.h"
-#include "project/project.h"
 
 namespace gfr {
 namespace {
@@ -26,19 +24,6 @@ TEST(Templates, AnUnknownNameIsRefusedWithThoseThereAre) {
   const auto text = TemplateText("bakery");
   ASSERT_FALSE(text.ok());
   EXPECT_EQ(text.error().message, "there is no template 'bakery'; valid are shop, trivago");
-}
-
-TEST(Templates, EveryConfigurationOfAnEarlierReleaseStillLoads) {
-  std::size_t files = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(GFR_SOURCE_DIR "/tests/configurations")) {
-    if (entry.path().extension() != ".toml") continue;
-    TestFolder folder;
-    std::filesystem::copy_file(entry.path(), folder.path() + "/gfr.toml");
-    const auto project = Project::Open(folder.path());
-    EXPECT_TRUE(project.ok()) << entry.path() << ": " << project.error().ToString();
-    ++files;
-  }
-  EXPECT_GE(files, 2u);
 }
 
 TEST(Templates, KeepToTheBytesOfStateThatTheyPromise) {

@@ -38,16 +38,18 @@ Result<std::unique_ptr<OwnerClient>> ClientOf(const std::string& owner, const st
 }  // namespace
 
 struct ReaderService::State {
-  State(const Project& p, std::unique_ptr<OwnerClient> to)
+  State(const Project& p, const ServeConfig& c, std::unique_ptr<OwnerClient> to)
       : project(p),
+        config(c),
         owner(std::move(to)),
         layout(p.features()),
-        rows(p.serve().online.redis, layout),
+        rows(p.configuration().store.online.redis, layout),
         models(
-            p.registry(), Project::kModelName, [&p](const std::string& version) { return p.LoadModel(version); },
-            p.features()) {}
+            p.registry(), kModelName, [&p](const std::string& version) { return p.LoadModel(version); }, p.features()) {
+  }
 
   const Project& project;
+  const ServeConfig& config;
   std::unique_ptr<Clock> clock;
   const std::unique_ptr<OwnerClient> owner;
   const OnlineStore layout;  // Holds nothing: how rows lie.
@@ -159,17 +161,17 @@ std::vector<Route> ReaderService::RoutesOf(State& s) {
 }
 
 ReaderService::ReaderService(std::unique_ptr<State> state)
-    : state_(std::move(state)), router_(RoutesOf(*state_), state_->project.serve().admin_token) {}
+    : state_(std::move(state)), router_(RoutesOf(*state_), state_->config.admin_token) {}
 ReaderService::~ReaderService() = default;
 
-Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& project, const std::string& owner,
-                                                           const std::string& clock) {
-  if (project.serve().online.embedded)
+Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& project, const ServeConfig& config,
+                                                           const std::string& owner, const std::string& clock) {
+  if (project.configuration().store.online.embedded)
     return Error{ErrorCode::kInvalidArgument,
                  "a server with an owner reads the owner's rows in a Redis; valid is [store] online = \"redis://...\", "
                  "the same at both"};
-  GFR_ASSIGN(auto client, ClientOf(owner, project.serve().admin_token));
-  auto state = std::make_unique<State>(project, std::move(client));
+  GFR_ASSIGN(auto client, ClientOf(owner, config.admin_token));
+  auto state = std::make_unique<State>(project, config, std::move(client));
   State& s = *state;
   if (clock == "wall") {
     s.clock = std::make_unique<WallClock>();

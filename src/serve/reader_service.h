@@ -17,6 +17,7 @@
 #include "project/project.h"
 #include "serve/http_server.h"
 #include "serve/router.h"
+#include "serve/serve_config.h"
 
 namespace gfr {
 
@@ -24,8 +25,8 @@ class ReaderService {
  public:
   // `owner`: its HOST:PORT. `clock`: wall or fixed:T (RFC 3339). kInvalidArgument: another clock, an owner that is no
   // address, or [store] online = "embedded".
-  static Result<std::unique_ptr<ReaderService>> Open(const Project& project, const std::string& owner,
-                                                     const std::string& clock);
+  static Result<std::unique_ptr<ReaderService>> Open(const Project& project, const ServeConfig& config,
+                                                     const std::string& owner, const std::string& clock);
   ~ReaderService();
   HttpResponse Handle(const HttpRequest& request);
 

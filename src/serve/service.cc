@@ -35,7 +35,7 @@ std::vector<Route> RoutesOf(ServiceState& s) {
 }  // namespace
 
 Service::Service(std::unique_ptr<ServiceState> state)
-    : state_(std::move(state)), router_(RoutesOf(*state_), state_->project.serve().admin_token) {}
+    : state_(std::move(state)), router_(RoutesOf(*state_), state_->config.admin_token) {}
 Service::~Service() {
   if (state_->publisher.joinable()) {
     state_->publisher.request_stop();
@@ -48,8 +48,9 @@ Service::~Service() {
   state_->SaveSnapshot();
 }
 
-Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std::string& clock) {
-  auto state = std::make_unique<ServiceState>(project);
+Result<std::unique_ptr<Service>> Service::Open(const Project& project, const ServeConfig& config,
+                                               const std::string& clock) {
+  auto state = std::make_unique<ServiceState>(project, config);
   ServiceState& s = *state;
   // The log first: it cuts a torn tail, and keeps other processes out.
   GFR_ASSIGN(s.log, EventLog::Open(PosixFileSystem(), s.clock, {.folder = project.log_folder()}));
@@ -85,7 +86,7 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const std
   s.lists = std::make_unique<ListMaker>(s.store->shared(), s.store->features().schema,
                                         std::vector<std::vector<ChannelConfig>>{s.project.feed().channels});
   s.lists->Update();  // A server that listens has lists.
-  if (const OnlineAddress& online = project.serve().online; !online.embedded) {
+  if (const OnlineAddress& online = project.configuration().store.online; !online.embedded) {
     s.store->Track();
     const WallClock started;
     s.redis = std::make_unique<RedisStore>(online.redis, *s.store, ProcessName(), started.now_ms());

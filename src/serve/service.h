@@ -10,6 +10,7 @@
 #include "project/project.h"
 #include "serve/http_server.h"
 #include "serve/router.h"
+#include "serve/serve_config.h"
 
 namespace gfr {
 
@@ -18,7 +19,9 @@ struct ServiceState;
 class Service {
  public:
   // `clock`: wall, log (goes on from the log's last arrival at wall speed) or fixed:T (RFC 3339).
-  static Result<std::unique_ptr<Service>> Open(const Project& project, const std::string& clock);
+  // The project and the configuration must outlive it.
+  static Result<std::unique_ptr<Service>> Open(const Project& project, const ServeConfig& config,
+                                               const std::string& clock);
   ~Service();
   HttpResponse Handle(const HttpRequest& request);
 

@@ -9,12 +9,12 @@
 
 namespace gfr {
 
-ServiceState::ServiceState(const Project& p)
+ServiceState::ServiceState(const Project& p, const ServeConfig& c)
     : project(p),
+      config(c),
       store(std::make_unique<OnlineStore>(p.features())),
       models(
-          p.registry(), Project::kModelName, [&p](const std::string& version) { return p.LoadModel(version); },
-          p.features()) {}
+          p.registry(), kModelName, [&p](const std::string& version) { return p.LoadModel(version); }, p.features()) {}
 
 void ServiceState::Note(const LogRecord& r) {
   if (r.event.type == EventType::kFeedRequest) requests.Add(KeyOf(r.event.request_id), r.offset);
@@ -42,7 +42,7 @@ void ServiceState::FoldDurable(std::vector<LogRecord> records) {
 
 void ServiceState::NoteMemory() {
   memory_bytes = MemoryBytes(*store);
-  const std::uint64_t limit = project.serve().memory_bytes;
+  const std::uint64_t limit = project.configuration().store.memory_bytes;
   const bool full = limit > 0 && memory_bytes > limit;
   if (full && !memory_full)
     std::fprintf(stderr, "gfr serve: ALERT: events are refused: %s\n",
@@ -51,7 +51,7 @@ void ServiceState::NoteMemory() {
 }
 
 Status ServiceState::CheckMemoryAtStart() const {
-  const Status status = CheckMemory(*store, project.serve().memory_bytes);
+  const Status status = CheckMemory(*store, project.configuration().store.memory_bytes);
   if (status.ok()) return {};
   return Error{ErrorCode::kInvalidArgument,
                status.error().message + "; give it more, or declare fewer or smaller features (`gfr features list`)",

@@ -23,6 +23,7 @@
 #include "serve/http_server.h"
 #include "serve/model_pool.h"
 #include "serve/request_index.h"
+#include "serve/serve_config.h"
 #include "store/redis_store.h"
 
 namespace gfr {
@@ -34,7 +35,7 @@ struct ServiceClock final : Clock {
 };
 
 struct ServiceState {
-  explicit ServiceState(const Project& p);
+  ServiceState(const Project& p, const ServeConfig& c);
 
   // How many of what, since the start; read by /metrics.
   struct Counters {
@@ -42,6 +43,7 @@ struct ServiceState {
     std::atomic<std::uint64_t> verified = 0, different = 0;  // Served values that a replay gave again, or not.
   };
   const Project& project;
+  const ServeConfig& config;
   ServiceClock clock;
   std::unique_ptr<EventLog> log;
   std::atomic<bool> log_failed = false;

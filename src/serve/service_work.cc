@@ -1,6 +1,7 @@
 // What goes on beside the calls of an owner.
 #include <cstdio>
 
+#include "dataset/verify_served.h"
 #include "log/seal.h"
 #include "serve/service_state.h"
 
@@ -55,7 +56,7 @@ void ServiceState::VerifySample() {
 }
 
 void ServiceState::Verify(const std::stop_token& stop) {
-  const std::int64_t every_ms = project.serve().verify_ms;
+  const std::int64_t every_ms = config.verify_ms;
   while (every_ms > 0 && !stop.stop_requested()) {
     {
       std::unique_lock lock(mutex);

@@ -11,7 +11,7 @@ using Json = nlohmann::ordered_json;
 }  // namespace
 
 HttpResponse GetModels(ServiceState& s) {
-  const auto entries = s.models.registry().List(Project::kModelName);
+  const auto entries = s.models.registry().List(kModelName);
   Json list = Json::array();
   if (entries.ok()) {
     for (const auto& e : entries.value())
@@ -22,7 +22,7 @@ HttpResponse GetModels(ServiceState& s) {
 }
 
 HttpResponse PostRollback(ServiceState& s) {
-  if (const auto to = s.models.registry().Rollback(Project::kModelName); !to.ok())
+  if (const auto to = s.models.registry().Rollback(kModelName); !to.ok())
     return ProblemResponse(409, "Conflict", to.error().message);
   s.models.LookNow();
   return GetModels(s);
@@ -38,11 +38,11 @@ HttpResponse PostPromote(ServiceState& s, const HttpRequest& request) {
     const Error& error = usable.error();
     if (error.code == ErrorCode::kUnavailable)
       return ProblemResponse(503, "Service Unavailable", error.message, /*retry_after_s=*/1);
-    if (error.code == ErrorCode::kNotFound || !s.models.registry().Describe(Project::kModelName, version).ok())
+    if (error.code == ErrorCode::kNotFound || !s.models.registry().Describe(kModelName, version).ok())
       return ProblemResponse(404, "Not Found", "there is no version '" + version.substr(0, 200) + "'");
     return ProblemResponse(409, "Conflict", error.message);
   }
-  if (const Status promoted = s.models.registry().Promote(Project::kModelName, version); !promoted.ok())
+  if (const Status promoted = s.models.registry().Promote(kModelName, version); !promoted.ok())
     return ProblemResponse(409, "Conflict", promoted.error().message);
   s.models.LookNow();
   return GetModels(s);

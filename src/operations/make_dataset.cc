@@ -1,0 +1,30 @@
+#include "operations/make_dataset.h"
+
+#include "dataset/export_dataset.h"
+#include "dataset/row_builder.h"
+
+namespace gfr {
+
+Result<Dataset> MakeDataset(const Workspace& workspace, const DatasetSettings& settings,
+                            const DatasetOptions& options) {
+  DatasetOptions with = options;
+  with.leave_out = settings.leave_out;
+  return BuildDataset(workspace.fs(), workspace.log_folder(), settings.features, settings.objectives, with);
+}
+
+Result<ExportedDataset> ExportDataset(const Workspace& workspace, const DatasetSettings& settings,
+                                      const DatasetOptions& options, const std::string& folder) {
+  GFR_ASSIGN(const auto sink, DatasetExport::Open(workspace.fs(), folder, *settings.features, settings.objectives));
+  DatasetOptions with = options;
+  with.leave_out = settings.leave_out;
+  GFR_ASSIGN(const Dataset about,
+             BuildRows(workspace.fs(), workspace.log_folder(), settings.features, settings.objectives, with, *sink));
+  GFR_TRY(sink->Finish(about));
+  ExportedDataset out{
+      .events = about.records, .slates = sink->slates(), .columns = settings.features->columns(), .objectives = {}};
+  for (std::size_t o = 0; o < settings.objectives.size(); ++o)
+    out.objectives.push_back({settings.objectives[o].name, sink->rows(o), sink->positives(o)});
+  return out;
+}
+
+}  // namespace gfr

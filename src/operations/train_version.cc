@@ -1,0 +1,115 @@
+#include "operations/train_version.h"
+
+#include <algorithm>
+
+#include "bound/bind_columns.h"
+#include "feature/definitions.h"
+#include "operations/load_model.h"
+#include "train/distributed_trainer.h"
+#include "train/resuming_trainer.h"
+#include "train/xgboost_api.h"
+
+namespace gfr {
+namespace {
+
+// Writes the report beside the registry, as a page and as JSON; gives the page's path.
+Result<std::string> PublishReport(const Workspace& workspace, const std::string& version,
+                                  const EvaluationReport& report) {
+  FileSystem& fs = workspace.fs();
+  const std::string path = JoinPath(workspace.reports_folder(), "train-" + version);
+  GFR_TRY(fs.MakeFolders(workspace.reports_folder()));
+  GFR_TRY(PublishFile(fs, path + ".html", ReportToHtml(report)));
+  GFR_TRY(PublishFile(fs, path + ".json", ReportToJson(report)));
+  return path + ".html";
+}
+
+// Registers the model with its report; the first of all versions becomes the champion.
+Result<Trained> Keep(const Workspace& workspace, const TrainSettings& settings, TrainedModel trained,
+                     const Dataset& data) {
+  GFR_TRY(WriteDefinitions(workspace.fs(), workspace.definitions_folder(), *settings.dataset.features));
+  auto files = ModelToFiles(trained.model);
+  files["metrics.json"] = ReportToJson(trained.report);
+  Registry registry(settings.registry, workspace.clock());
+  Trained out;
+  Registry::Lineage lineage = trained.model.card;
+  lineage["feature_fingerprint"] = std::to_string(trained.model.feature_fingerprint);
+  lineage["rows_from"] = std::to_string(data.first_arrival_ms);
+  lineage["log_events"] = std::to_string(data.records);
+  GFR_ASSIGN(out.version, registry.Register(kModelName, files, lineage));
+  if (!registry.Champion(kModelName).ok()) {
+    GFR_TRY(registry.Promote(kModelName, out.version));
+    out.champion = true;
+  }
+  trained.report.model = std::string(kModelName) + "/" + out.version;
+  GFR_ASSIGN(out.html_path, PublishReport(workspace, out.version, trained.report));
+  out.report = std::move(trained.report);
+  out.stages = std::move(trained.stages);
+  return out;
+}
+
+Result<Trained> TrainBy(const Workspace& workspace, const TrainSettings& settings, const Dataset& data,
+                        const TrainConfig& config, const ForestTrainer& engine) {
+  if (data.records == 0)
+    return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
+  GFR_ASSIGN(TrainedModel trained,
+             TrainModel(data, *settings.dataset.features, settings.dataset.objectives, settings.split, config, engine));
+  trained.model.configuration = settings.model_text;
+  return Keep(workspace, settings, std::move(trained), data);
+}
+
+// The same, from the first forest that an earlier training by the same engine had not finished.
+Result<Trained> TrainResuming(const Workspace& workspace, const TrainSettings& settings, const Dataset& data,
+                              const TrainConfig& config, const ForestTrainer& engine, const std::string& engine_name) {
+  const ResumingTrainer resuming(workspace.fs(), workspace.training_folder(), engine_name, engine);
+  GFR_ASSIGN(Trained trained, TrainBy(workspace, settings, data, config, resuming));
+  GFR_TRY(resuming.Forget());
+  return trained;
+}
+
+}  // namespace
+
+Result<Trained> TrainVersion(const Workspace& workspace, const TrainSettings& settings, const DatasetOptions& options,
+                             const WorkersConfig& workers) {
+  if (!workers.any()) {
+    GFR_ASSIGN(const Dataset data, MakeDataset(workspace, settings.dataset, options));
+    return TrainVersionOn(workspace, settings, data);
+  }
+  if (settings.train.engine != Forest::Maker::kXgboost)
+    return Error{ErrorCode::kInvalidArgument,
+                 "several processes train by XGBoost, but [train] engine is lightgbm: leave out --workers and "
+                 "--remote-workers, or use xgboost"};
+  // The workers come first: what fails before the log is read costs no replay.
+  GFR_ASSIGN(const auto api, XgboostApi::Load(FindXgboostLibrary()));
+  GFR_ASSIGN(auto pool, WorkerPool::Start(workers));
+  const DistributedTrainer engine(std::move(pool), api);
+  GFR_ASSIGN(const Dataset data, MakeDataset(workspace, settings.dataset, options));
+  TrainConfig config = settings.train;
+  config.params.threads = std::max(1, config.params.threads / std::max(1, workers.local));
+  return TrainResuming(workspace, settings, data, config, engine,
+                       "xgboost, " + std::to_string(workers.local + workers.remote) + " workers");
+}
+
+Result<Trained> TrainVersionOn(const Workspace& workspace, const TrainSettings& settings, const Dataset& data) {
+  GFR_ASSIGN(const auto engine, LoadForestTrainer(settings.train.engine));
+  return TrainResuming(workspace, settings, data, settings.train, *engine, MakerName(settings.train.engine));
+}
+
+Result<Trained> TrainVersionOn(const Workspace& workspace, const TrainSettings& settings, const Dataset& data,
+                               const ForestTrainer& engine) {
+  return TrainBy(workspace, settings, data, settings.train, engine);
+}
+
+Result<Trained> RecalibrateVersion(const Workspace& workspace, const TrainSettings& settings,
+                                   const std::string& version, const DatasetOptions& options) {
+  Registry registry(settings.registry, workspace.clock());
+  GFR_ASSIGN(const Model model, LoadModel(workspace, registry, version));
+  // The rows have the columns of today; the calibrators are fitted on those that the forests read.
+  GFR_ASSIGN(const auto columns, FindColumns(model, *settings.dataset.features));
+  GFR_ASSIGN(Dataset all, MakeDataset(workspace, settings.dataset, options));
+  const Dataset data = SelectColumns(std::move(all), columns);
+  GFR_ASSIGN(const auto engine, LoadForestTrainer(EngineOf(model)));
+  GFR_ASSIGN(TrainedModel made, Recalibrate(model, data, settings.dataset.objectives, *engine));
+  return Keep(workspace, settings, std::move(made), data);
+}
+
+}  // namespace gfr

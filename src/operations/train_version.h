@@ -1,0 +1,49 @@
+// Train: the project's log becomes a new model version in the registry, with its evaluation report.
+//
+// The first version of all becomes the champion. Reports go to data/reports/train-VERSION.{html,json}. A training that
+// was killed goes on, when it is run again, from the first forest that it had not finished (train/resuming_trainer.h).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "evaluate/report.h"
+#include "object/object_store.h"
+#include "operations/make_dataset.h"
+#include "train/trainer.h"
+#include "train/worker_pool.h"
+
+namespace gfr {
+
+struct TrainSettings {
+  DatasetSettings dataset;
+  SplitConfig split;
+  TrainConfig train;
+  std::string model_text;                 // What the version keeps of gfr.toml (Model::configuration).
+  std::shared_ptr<ObjectStore> registry;  // Where versions are kept.
+};
+
+struct Trained {
+  std::string version;
+  bool champion = false;
+  EvaluationReport report;
+  std::string html_path;
+  std::vector<StageTime> stages;
+};
+
+// Replays the log and trains. With `workers`, they train the forests and all else is done here. kInvalidArgument: the
+// log is empty, or [train] engine cannot train with workers.
+Result<Trained> TrainVersion(const Workspace& workspace, const TrainSettings& settings,
+                             const DatasetOptions& options = {}, const WorkersConfig& workers = {});
+// The same on a dataset that was made before, by [train] engine in this process.
+Result<Trained> TrainVersionOn(const Workspace& workspace, const TrainSettings& settings, const Dataset& data);
+// The same by `engine`; nothing is kept of a training that does not end.
+Result<Trained> TrainVersionOn(const Workspace& workspace, const TrainSettings& settings, const Dataset& data,
+                               const ForestTrainer& engine);
+
+// A version with the forests of `version` (empty: the champion) and calibrators of the newest rows.
+Result<Trained> RecalibrateVersion(const Workspace& workspace, const TrainSettings& settings,
+                                   const std::string& version, const DatasetOptions& options = {});
+
+}  // namespace gfr

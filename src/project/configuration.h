@@ -1,0 +1,40 @@
+// Configuration: gfr.toml as one value that never changes, put together from the tables that each module reads itself.
+//
+// A module reads its table with a function of its own (ObjectiveConfig::ReadAll, TrainConfig::Read, ...), which checks
+// all that it can see. What takes two tables is checked here (project/cross_checks.h). A key or a table that nobody
+// reads is refused. docs/configuration.md has every key. Thread safety: any thread may read it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+#include "dataset/objective_config.h"
+#include "feed/feed_config.h"
+#include "registry/registry_config.h"
+#include "store/store_config.h"
+#include "train/trainer.h"
+
+namespace gfr {
+
+struct Configuration {
+  std::shared_ptr<const FeatureSet> features;
+  std::vector<ObjectiveConfig> objectives;
+  SplitConfig split;
+  TrainConfig train;
+  FeedConfig feed;
+  StoreConfig store;
+  RegistryConfig registry;
+  std::string model_text;  // What a model version keeps of gfr.toml: features, items, objectives and feeds.
+
+  // Reads the tables of modules above this one, as [serve]: such a module hands in its own reader. Without one, those
+  // tables are not looked into.
+  using UpperTables = std::function<Status(Config& project)>;
+
+  // kInvalidArgument names file, line and key, and what would be valid.
+  static Result<std::shared_ptr<const Configuration>> Read(Config& project, const UpperTables& upper = {});
+};
+
+}  // namespace gfr

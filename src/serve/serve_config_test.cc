@@ -1,0 +1,52 @@
+#include "serve/serve_config.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/test_folder.h"
+#include "project/project.h"
+#include "project/templates.h"
+
+namespace gfr {
+namespace {
+
+TEST(ServeConfig, EveryConfigurationOfAnEarlierReleaseStillLoads) {
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(GFR_SOURCE_DIR "/tests/configurations")) {
+    if (entry.path().extension() != ".toml") continue;
+    TestFolder folder;
+    std::filesystem::copy_file(entry.path(), folder.path() + "/gfr.toml");
+    ServeConfig serve;
+    const auto project = Project::Open(folder.path(), ServeConfig::Reader(&serve));
+    EXPECT_TRUE(project.ok()) << entry.path() << ": " << project.error().ToString();
+    ++files;
+  }
+  EXPECT_GE(files, 2u);
+}
+
+TEST(ServeConfig, IsReadBesideTheTablesOfTheModulesBelow) {
+  auto file = Config::Parse("[serve]\nclock = \"log\"\nmax_connections = 7\nverify = \"5m\"\n", "gfr.toml").value();
+  const auto serve = ServeConfig::Read(file);
+  ASSERT_TRUE(serve.ok()) << serve.error().ToString();
+  EXPECT_EQ(serve.value().clock, "log");
+  EXPECT_EQ(serve.value().max_connections, 7);
+  EXPECT_EQ(serve.value().verify_ms, 5 * kMinuteMs);
+  EXPECT_EQ(serve.value().listen, ServeConfig().listen);
+}
+
+TEST(ServeConfig, AMistakeInItIsRefusedWhenTheProjectIsOpenedWithItsReader) {
+  const TestFolder folder;
+  std::string text = TemplateText("shop").value();
+  text.replace(text.find("[serve]\n"), 8, "[serve]\nmax_conections = 7\n");
+  ASSERT_TRUE(PublishFile(PosixFileSystem(), folder / "gfr.toml", text).ok());
+  ServeConfig serve;
+  const auto project = Project::Open(folder.path(), ServeConfig::Reader(&serve));
+  ASSERT_FALSE(project.ok());
+  EXPECT_EQ(project.error().where.line, 3);
+  EXPECT_NE(project.error().message.find("max_conections"), std::string::npos);
+  EXPECT_TRUE(Project::Open(folder.path()).ok());  // A program without servers does not look into [serve].
+}
+
+}  // namespace
+}  // namespace gfr

@@ -1,0 +1,14 @@
+#include "store/store_config.h"
+
+namespace gfr {
+
+Result<StoreConfig> StoreConfig::Read(Config& project) {
+  Config table = project.Table("store");
+  StoreConfig store;
+  GFR_ASSIGN(store.online, ParseOnlineAddress(table.String("online", "embedded"), table.where("online")));
+  store.memory_bytes = table.SizeBytes("memory", 0);
+  GFR_TRY(table.Finish());
+  return store;
+}
+
+}  // namespace gfr
