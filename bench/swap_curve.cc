@@ -18,6 +18,7 @@
 #include "operations/simulate_events.h"
 #include "operations/train_version.h"
 #include "project/project.h"
+#include "project/templates.h"
 #include "serve/service.h"
 
 namespace gfr {
