@@ -4,6 +4,7 @@ import pathlib
 import socket
 import subprocess
 import threading
+import time
 import unittest
 
 from gfr_process import GFR, Folder, Server, event, log_events, run, run_json
@@ -209,6 +210,26 @@ class Feed(unittest.TestCase):
             self.assertEqual(first["scores_at_shown"]["pctr"], first["scores"]["pctr"])
             self.assertTrue(any(i["scores_at_shown"]["pctr"] != i["scores"]["pctr"] for i in feed["items"]))
             self.assertEqual(run_json("explain", "why/1", "--project", self.project)["served"], json.loads(reply)["served"])
+            # Of what was not shown the record keeps checksums; a replay gives the values, and they fit.
+            self.assertFalse(json.loads(reply)["served"]["complete"])
+            status, started = server.get("/v1/explain/why/1?all=true")
+            self.assertEqual(status, 202)
+            job = json.loads(started)
+            while True:
+                status, body = server.get(job["at"])
+                self.assertEqual(status, 200)
+                job = json.loads(body)
+                if job["state"] in ("done", "failed"):
+                    break
+                time.sleep(0.05)
+            self.assertEqual(job["state"], "done", job)
+            every = job["answer"]["served"]
+            self.assertEqual((every["replayed"]["different"], every["replayed"]["scores"]), ([], True))
+            self.assertTrue(all(len(c["features"]) == len(item["features"]) and 0 < c["scores"]["pctr"] < 1 for c in every["candidates"]))
+            self.assertEqual({c["item_id"]: c for c in every["candidates"] if c["position"] is not None},
+                             {i: c for i, c in served.items() if c["position"] is not None})
+            self.assertEqual(run_json("explain", "why/1", "--all", "--project", self.project)["served"]["candidates"], every["candidates"])
+            self.assertEqual(server.get("/v1/jobs/none")[0], 404)
             run("explain", "nothing", "--project", self.project, expect=1)
             metrics = server.get("/metrics")[1].decode()
             self.assertIn("gfr_feeds_total 1", metrics)

@@ -31,7 +31,8 @@ std::string FeedLine(const Json& feed, std::size_t p, const std::string& clicked
   if (p >= feed["items"].size()) return "";
   const Json& item = feed["items"][p];
   const auto number = [&](const char* key) {
-    return item["scores"][key].is_null() ? std::string("-") : fmt::format("{:.4f}", item["scores"][key].get<double>());
+    const Json score = item["scores"].value(key, Json());
+    return score.is_null() ? std::string("-") : fmt::format("{:.4f}", score.get<double>());
   };
   return fmt::format("{}{:<12} {:<10} {} {} {}", item["item_id"] == clicked ? "*" : " ",
                      item["item_id"].get<std::string>(), item["channel"].get<std::string>(), number("pctr"),

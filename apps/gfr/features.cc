@@ -136,6 +136,8 @@ int VerifyFeatures(const Project& project, const Common& common) {
                {"values", c.values},
                {"different", c.different},
                {"other_definitions", c.other_definitions},
+               {"bad_slates", c.bad_slates},
+               {"first_bad_slate", c.first_bad},
                {"first_difference", c.first_difference}});
   } else {
     std::printf("%llu served requests, %llu values: %llu differ from the replay%s%s\n",
@@ -146,6 +148,9 @@ int VerifyFeatures(const Project& project, const Common& common) {
       std::printf("%llu requests were served with other feature definitions and are not compared\n",
                   static_cast<unsigned long long>(c.other_definitions));
   }
+  if (c.bad_slates > 0)
+    std::printf("%llu requests were logged with what cannot have been and are not compared; first: %s\n",
+                static_cast<unsigned long long>(c.bad_slates), c.first_bad.c_str());
   return c.different == 0 ? 0 : 1;
 }
 

@@ -73,12 +73,15 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   return 0;
 }
 
-int RunExplain(const std::string& request_id, const Common& common) {
+int RunExplain(const std::string& request_id, bool all, const Common& common) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
   const auto record = FindRequest(*project.value(), request_id);
   if (!record.ok()) return Fail(record.error());
-  Json json = Json::parse(ExplainJson(record.value(), *project.value()->features()));
+  const auto explained = all ? ExplainAll(*project.value(), record.value())
+                             : Result<std::string>(ExplainJson(record.value(), *project.value()->features()));
+  if (!explained.ok()) return Fail(explained.error());
+  const Json json = Json::parse(explained.value());
   if (common.json) {
     PrintJson(json);
     return 0;
@@ -91,13 +94,25 @@ int RunExplain(const std::string& request_id, const Common& common) {
   std::ranges::stable_sort(candidates, {},
                            [](const Json& c) { return c["position"].is_null() ? 1 << 30 : c["position"].get<int>(); });
   for (const Json& c : candidates) {
-    std::printf("%8s  %-20s %-11s pctr %-10s pcvr %-10s value %-10s propensity %s\n",
-                c["position"].is_null() ? "not shown" : c["position"].dump().c_str(),
-                c["item_id"].get<std::string>().c_str(), c["channel"].get<std::string>().c_str(),
-                c["scores"]["pctr"].dump().substr(0, 8).c_str(), c["scores"]["pcvr"].dump().substr(0, 8).c_str(),
-                c["scores"]["value"].dump().substr(0, 8).c_str(), c["propensity"].dump().substr(0, 8).c_str());
+    std::printf("%8s  %-20s %-11s", c["position"].is_null() ? "not shown" : c["position"].dump().c_str(),
+                c["item_id"].get<std::string>().c_str(), c["channel"].get<std::string>().c_str());
+    for (const auto& [name, score] : c["scores"].items())
+      std::printf(" %s %-10s", name.c_str(), score.dump().substr(0, 8).c_str());
+    std::printf(" propensity %s\n", c["propensity"].dump().substr(0, 8).c_str());
   }
   std::printf("--json shows the features of each\n");
+  if (!served["complete"].get<bool>() && !all)
+    std::printf(
+        "the record keeps features and scores of what was shown or drawn from; --all replays the log for the "
+        "rest\n");
+  if (served.contains("replayed")) {
+    const Json& replayed = served["replayed"];
+    std::printf("the rest was replayed from record %s on, %s records%s\n", replayed["from"].dump().c_str(),
+                replayed["records"].dump().c_str(),
+                replayed["different"].empty() ? "; every column has the checksum that was served" : "");
+    for (const Json& name : replayed["different"])
+      std::printf("feature %s is not what was served\n", name.get<std::string>().c_str());
+  }
   return 0;
 }
 
@@ -122,11 +137,13 @@ void AddServe(CLI::App& app, Command& run) {
 void AddExplain(CLI::App& app, Command& run) {
   static Common common;
   static std::string request_id;
+  static bool all = false;
   CLI::App* c =
       AddCommand(app, "explain", "Show what a served feed was made of: candidates, channels, scores, features",
                  "gfr explain r-1 --project demo", common);
   c->add_option("REQUEST_ID", request_id, "As in the feed's reply")->required();
-  c->callback([&run] { run = [] { return RunExplain(request_id, common); }; });
+  c->add_flag("--all", all, "Replay the log for the features and scores that the record does not keep");
+  c->callback([&run] { run = [] { return RunExplain(request_id, all, common); }; });
 }
 
 }  // namespace gfr

@@ -109,8 +109,10 @@ enum class DropReason : std::uint8_t {
   kLeftOut,       // LeaveOutConfig::users.
   kNoRequest,     // An impression whose request is not in the log.
   kNotInRequest,  // An item that its request does not have.
+  kBadSlate,      // An impression whose request's record says what cannot have been (state/slate_check.h).
 };
-inline constexpr const char* kDropReasons[] = {"immature", "robot", "left_out", "no_request", "not_in_request"};
+inline constexpr const char* kDropReasons[] = {"immature",   "robot",          "left_out",
+                                               "no_request", "not_in_request", "bad_slate"};
 
 class LeftOut;
 

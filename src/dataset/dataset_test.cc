@@ -120,8 +120,8 @@ TEST_F(DatasetTest, PairsThatACoinPutInOrderAreChoicesOnceBothWereSeen) {
     e.items[0].index = 1;  // Candidates as they were read: b, a, c, d was the slate, e was not shown.
     e.items[1].index = 0;
     e.items[4].index = -1;
-    e.served = {.as_of = -1, .now_ms = e.time_ms, .columns = 1, .features = {0, 0, 0, 0, 0}};
-    e.served.pctr = e.served.pcvr = e.served.value = {0, 0, 0, 0, 0};
+    e.served.positions = {{0, -1}};
+    e.served.now_ms = e.time_ms;
     e.served.propensity = {1, 0.5f, 0.5f, 1, 1};
     e.served.swaps = {0, 2};
     Add(EventType::kFeedImpression, minute, request, seen);
@@ -260,10 +260,9 @@ TEST_F(DatasetTest, KeepsAPlaceFilledByChanceWithAllThatCouldHaveBeenThere) {
     request.items[i].index = places[i];
     request.items[i].channel = i < 2 ? "exploit" : "explore";
   }
-  request.served = {.now_ms = request.time_ms,
-                    .columns = 1,
-                    .features = std::vector<float>(7),
-                    .propensity = {1, 1, 1, 1, 1, 0.25f, 1}};
+  request.served.positions = {{0, -1}};
+  request.served.now_ms = request.time_ms;
+  request.served.propensity = {1, 1, 1, 1, 1, 0.25f, 1};
   events.push_back(request);
   Add(EventType::kFeedImpression, 0, "r1", {"a", "e0", "e3", "b", "e1"});
   Add(EventType::kFeedClick, 1, "r1", {"e3"});

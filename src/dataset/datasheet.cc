@@ -11,10 +11,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kWhy[] = {"younger than the label's window: their label could still come",
-                                "of users that look like robots", "of users that [dataset] leave_out_users names",
-                                "impressions whose request is not in the log",
-                                "of items that their request does not have"};
+constexpr const char* kWhy[] = {
+    "younger than the label's window: their label could still come",
+    "of users that look like robots",
+    "of users that [dataset] leave_out_users names",
+    "impressions whose request is not in the log",
+    "of items that their request does not have",
+    "impressions whose request was logged with what cannot have been: `gfr features verify` "
+    "names the first"};
 static_assert(std::size(kWhy) == std::size(kDropReasons));
 
 double Rate(std::uint64_t positives, std::uint64_t rows) {

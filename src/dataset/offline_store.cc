@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "base/time.h"
 #include "dataset/row_builder.h"
+#include "feature/served_columns.h"
 #include "log/event_log.h"
+#include "state/slate_check.h"
 #include "table/parquet_writer.h"
 
 namespace gfr {
@@ -179,18 +181,24 @@ bool IsWhole(FileSystem& fs, const std::string& folder) {
 Result<std::int64_t> AddServed(FileSystem& fs, const std::string& log_folder, const FeatureSet& features,
                                Writers& writers, std::uint64_t* other_definitions) {
   std::int64_t end_ms = INT64_MIN;
+  std::vector<float> values;
   GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
   for (LogRecord r;;) {
     GFR_ASSIGN(const bool more, reader->Next(&r));
     if (!more) return end_ms;
     end_ms = r.arrival_ms;
     const ServedSlate& s = r.event.served;
-    if (r.event.type != EventType::kFeedRequest || s.columns == 0) continue;
-    if (!features.HasRowsOf(s.feature_fingerprint) || s.columns != features.columns()) {
+    if (r.event.type != EventType::kFeedRequest || !s.exists()) continue;
+    if (!SlateProblem(r).empty()) continue;
+    const std::vector<int> columns = FindServedColumns(s, features);
+    if (std::ranges::find(columns, -1) != columns.end()) {
       ++*other_definitions;
       continue;
     }
-    for (std::size_t i = 0; i < r.event.items.size() && (i + 1) * s.columns <= s.features.size(); ++i) {
+    for (std::size_t row = 0; row < s.kept.size(); ++row) {
+      const std::size_t i = s.kept[row];
+      values.clear();
+      for (const int k : columns) values.push_back(s.columns[static_cast<std::size_t>(k)].values[row]);
       writers.Row(0,
                   {.offset = r.offset,
                    .line = static_cast<std::uint32_t>(i),
@@ -199,9 +207,9 @@ Result<std::int64_t> AddServed(FileSystem& fs, const std::string& log_folder, co
                    .session = KeyOf(r.event.session_id),
                    .item = KeyOf(r.event.items[i].item_id),
                    .request = KeyOf(r.event.request_id),
-                   .as_of = s.as_of,
+                   .as_of = s.as_of(),
                    .now_ms = s.now_ms},
-                  false, {s.features.data() + i * s.columns, s.columns});
+                  false, values);
     }
     GFR_TRY(writers.status);
   }
@@ -287,8 +295,8 @@ Result<MaterializePlan> PlanMaterialize(FileSystem& fs, const std::string& log_f
     plan.log_bytes += reader->raw().size();
     std::uint64_t lines = 0;
     if (options.served) {
-      if (r.event.served.columns == features->columns() && features->HasRowsOf(r.event.served.feature_fingerprint))
-        lines = r.event.items.size();
+      if (r.event.type == EventType::kFeedRequest && HasAllColumns(r.event.served, *features))
+        lines = r.event.served.kept.size();
     } else {
       for (const ObjectiveConfig& o : objectives) lines += o.population == r.event.type ? r.event.items.size() : 0;
     }

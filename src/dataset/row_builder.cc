@@ -7,6 +7,7 @@
 #include "dataset/left_out.h"
 #include "event/alias.h"
 #include "log/event_log.h"
+#include "state/slate_check.h"
 
 namespace gfr {
 namespace {
@@ -30,6 +31,7 @@ template <class Drawn>
 std::vector<Drawn> DrawnPlaces(const Event& request) {
   std::vector<Drawn> drawn;
   const std::vector<float>& propensity = request.served.propensity;
+  const std::vector<ServedDraw>& draws = request.served.draws;
   for (std::size_t i = 0; i < std::min(request.items.size(), propensity.size()); ++i) {
     const std::int32_t place = request.items[i].index;
     if (place < 0 || !(propensity[i] < 1)) continue;
@@ -42,6 +44,12 @@ std::vector<Drawn> DrawnPlaces(const Event& request) {
       drawn.push_back(std::move(one));
       continue;
     }
+    if (const auto draw = std::ranges::find(draws, place, &ServedDraw::position); draw != draws.end()) {
+      one.pool.assign(draw->pool.begin(), draw->pool.end());
+      drawn.push_back(std::move(one));
+      continue;
+    }
+    // A record of format 1 to 4 has no draws.
     for (std::size_t k = 0; k < request.items.size(); ++k) {
       const EventItem& other = request.items[k];
       if (other.channel == "explore" && (other.index < 0 || other.index >= place)) one.pool.push_back(k);
@@ -130,10 +138,15 @@ void RowBuilder::Index(const LogRecord& r) {
       if (of) labels_[o].push_back({PairKey(of ^ kRequestSalt, key), r.offset, r.event.time_ms});
     }
   }
-  if (r.event.type == EventType::kFeedRequest && r.event.served.columns > 0) {
+  if (r.event.type == EventType::kFeedRequest && r.event.served.exists()) {
+    if (!SlateProblem(r).empty()) {
+      bad_slates_.insert(request);
+      return;
+    }
     LogRecord kept = r;
-    kept.event.served.features.clear();  // They are read again.
-    served_.emplace(kept.event.served.as_of, std::move(kept));
+    kept.event.served.columns.clear();  // They are read again.
+    kept.event.served.scores.clear();
+    served_.emplace(kept.event.served.as_of(), std::move(kept));
   }
 }
 
@@ -205,7 +218,7 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
     store_.Fold(r);
     return;
   }
-  if (e.type == EventType::kFeedRequest && e.served.columns == 0) Open(r, r.arrival_ms, EpochEndAt(r.arrival_ms));
+  if (e.type == EventType::kFeedRequest && !e.served.exists()) Open(r, r.arrival_ms, EpochEndAt(r.arrival_ms));
   if (e.type == EventType::kFeedImpression) Shown(r);
   if (e.type == EventType::kFeedImpression && options_.choices && in_range && seen_objective_ < objectives_.size() &&
       r.arrival_ms + objectives_[seen_objective_].window_ms <= end_ms) {
@@ -250,15 +263,14 @@ void RowBuilder::Open(const LogRecord& r, std::int64_t now_ms, std::int64_t epoc
   store_.AdvanceTo(epoch_end_ms);
   // Its impressions and clicks come within kOpenRequestMs, if they are to find it.
   if (r.arrival_ms < options_.from_ms && options_.from_ms - r.arrival_ms > kOpenRequestMs) return;
-  if (r.event.served.columns == 0 && r.arrival_ms >= options_.to_ms) return;
+  if (!r.event.served.exists() && r.arrival_ms >= options_.to_ms) return;
   OpenRequest open{.arrival_ms = r.arrival_ms,
-                   .as_of = r.event.served.columns > 0 ? r.event.served.as_of : static_cast<std::int64_t>(r.offset) - 1,
+                   .as_of = r.event.served.exists() ? r.event.served.as_of() : static_cast<std::int64_t>(r.offset) - 1,
                    .now_ms = now_ms};
   for (const EventItem& item : r.event.items) open.items.push_back(KeyOf(item.item_id));
   open.features.resize(open.items.size() * columns_);
   // Of a slate that the server made itself, the order is not the caller's.
-  const bool supplied =
-      r.event.served.columns == 0 || (!r.event.items.empty() && r.event.items[0].channel == "supplied");
+  const bool supplied = !r.event.served.exists() || (!r.event.items.empty() && r.event.items[0].channel == "supplied");
   store_.Read({.now_ms = now_ms,
                .user = KeyOf(r.event.user_id),
                .session = KeyOf(r.event.session_id),
@@ -378,7 +390,8 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms)
   const auto open = NamesRequest(objective.population) && request ? open_.find(request) : open_.end();
   if (open == open_.end()) {
     if (objective.population == EventType::kFeedImpression)
-      return sink_.Dropped(o, DropReason::kNoRequest, r.event.items.size());
+      return sink_.Dropped(o, bad_slates_.contains(request) ? DropReason::kBadSlate : DropReason::kNoRequest,
+                           r.event.items.size());
     own_.resize(r.event.items.size() * columns_);
     store_.AdvanceTo(EpochEndAt(r.arrival_ms));
     store_.Read({.now_ms = r.arrival_ms,

@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "dataset/dataset.h"
@@ -122,6 +123,7 @@ class RowBuilder {
   bool indexed_ = false;
   StateTable latest_impression_;  // An Impression of each user and item that a label event without a request names.
   std::multimap<std::int64_t, LogRecord> served_;  // By as_of.
+  std::unordered_set<Key> bad_slates_;             // By RequestOf: they are not read.
   std::unordered_map<Key, OpenRequest> open_;      // By RequestOf.
   std::multimap<std::int64_t, Key> open_since_;
   std::unordered_map<Key, Touched> touched_;  // By session.

@@ -1,42 +1,55 @@
 #include "dataset/verify_served.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 
+#include "base/hash.h"
 #include "base/progress.h"
+#include "dataset/replay_slate.h"
+#include "feature/served_columns.h"
 #include "log/event_log.h"
+#include "state/slate_check.h"
 #include "store/snapshot.h"
 
 namespace gfr {
 namespace {
 
+// The values that the record keeps, each; of the others, whether all together give the checksum.
+void CompareColumn(const Event& e, const ServedColumn& served, const FeatureSet& set, std::size_t k,
+                   const std::vector<float>& replayed, ServedCheck& check) {
+  const std::size_t n = e.items.size();
+  const auto differs = [&](const std::string& where, const std::string& what) {
+    if (check.different++ == 0)
+      check.first_difference =
+          "request " + e.request_id + ", " + where + ", feature " + set.features[k].view->spec().name + ": " + what;
+  };
+  std::vector<float> column(n);
+  for (std::size_t i = 0; i < n; ++i) column[i] = replayed[i * set.columns() + k];
+  check.values += n;
+  const std::uint64_t before = check.different;
+  for (std::size_t row = 0; row < e.served.kept.size(); ++row) {
+    const std::size_t i = e.served.kept[row];
+    if (std::memcmp(&column[i], &served.values[row], sizeof(float)) == 0) continue;
+    differs("item " + e.items[i].item_id,
+            "served " + std::to_string(served.values[row]) + ", replayed " + std::to_string(column[i]));
+  }
+  if (check.different == before && Crc32c(column.data(), n * sizeof(float)) != served.crc)
+    differs("all " + std::to_string(n) + " candidates", "the checksum served is not that of the replayed values");
+}
+
 void Compare(OnlineStore& store, const Event& e, ServedCheck& check) {
   const ServedSlate& s = e.served;
   const FeatureSet& set = store.features();
-  if (!set.HasRowsOf(s.feature_fingerprint) || s.columns != set.columns()) {
+  const std::vector<int> columns = FindServedColumns(s, set);
+  if (std::ranges::all_of(columns, [](int column) { return column < 0; })) {
     ++check.other_definitions;
     return;
   }
-  std::vector<float> replayed(e.items.size() * set.columns());
-  store.AdvanceTo(s.epoch_end_ms);
-  const bool supplied = !e.items.empty() && e.items[0].channel == "supplied";
-  store.Read({.now_ms = s.now_ms,
-              .user = KeyOf(e.user_id),
-              .session = KeyOf(e.session_id),
-              .surface = KeyOf(e.surface),
-              .context = e.context,
-              .items = e.items,
-              .supplied = supplied},
-             replayed.data());
+  const std::vector<float> replayed = ReadServed(store, e);
   ++check.requests;
-  for (std::size_t k = 0; k < replayed.size(); ++k) {
-    ++check.values;
-    if (k < s.features.size() && std::memcmp(&replayed[k], &s.features[k], sizeof(float)) == 0) continue;
-    if (check.different++ > 0) continue;
-    check.first_difference = "request " + e.request_id + ", item " + e.items[k / set.columns()].item_id + ", feature " +
-                             set.features[k % set.columns()].view->spec().name + ": served " +
-                             (k < s.features.size() ? std::to_string(s.features[k]) : "nothing") + ", replayed " +
-                             std::to_string(replayed[k]);
+  for (std::size_t k = 0; k < columns.size(); ++k) {
+    if (columns[k] >= 0) CompareColumn(e, s.columns[static_cast<std::size_t>(columns[k])], set, k, replayed, check);
   }
 }
 
@@ -60,10 +73,15 @@ Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder,
       if (!more) break;
       total = record.offset + 1;
       const ServedSlate& s = record.event.served;
-      if (record.event.type != EventType::kFeedRequest || s.columns == 0) continue;
-      // One read before the snapshot, or without rows, is of a state that is not there any more.
-      if (from > 0 && s.as_of + 1 < static_cast<std::int64_t>(from)) continue;
-      served.emplace(s.as_of, std::move(record.event));
+      if (record.event.type != EventType::kFeedRequest || !s.exists()) continue;
+      if (const std::string problem = SlateProblem(record); !problem.empty()) {
+        if (check.bad_slates++ == 0) check.first_bad = "request " + record.event.request_id + ": " + problem;
+        continue;
+      }
+      // One read before the snapshot, or in an epoch before the snapshot's, is of a state that is not there any more.
+      if (from > 0 && (s.as_of() + 1 < static_cast<std::int64_t>(from) || s.epoch_end_ms < store->epoch_end_ms()))
+        continue;
+      served.emplace(s.as_of(), std::move(record.event));
       // Evenly: of twice as many as wanted, every other one goes.
       if (options.max_requests == 0 || served.size() < 2 * options.max_requests) continue;
       bool keep = false;

@@ -10,7 +10,9 @@ namespace gfr {
 
 struct ServedCheck {
   std::uint64_t requests = 0, values = 0, different = 0;
-  std::uint64_t other_definitions = 0;  // Requests served with other feature definitions: not compared.
+  std::uint64_t bad_slates = 0;         // Whose record says what cannot have been (state/slate_check.h): not compared.
+  std::uint64_t other_definitions = 0;  // Requests of which no column is defined as it was served: not compared.
+  std::string first_bad;                // "request r-1: it was read as of ..."; empty: none.
   std::string first_difference;         // "request r-1, item i5, feature price: served 3, replayed 4"; empty: none.
 };
 

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
 
 #include "base/test_folder.h"
 #include "base/time.h"
+#include "feature/served_columns.h"
 #include "log/event_log.h"
 #include "store/snapshot.h"
 
@@ -32,7 +34,9 @@ class VerifyServedTest : public testing::Test {
     auto config = Config::Parse(kConfig, "gfr.toml");
     features = FeatureSet::Make(config.value()).value();
   }
-  void Serve(int requests, int planted, int snapshot_at = -1) {
+  // `changes`: of the first slates' records.
+  void Serve(int requests, int planted, int snapshot_at = -1, std::vector<std::function<void(Event&)>> changes = {},
+             bool pruned = false) {
     FixedClock clock(28'000'000 * kMinuteMs);
     const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path() + "/log"}).value();
     OnlineStore store(features);
@@ -64,12 +68,13 @@ class VerifyServedTest : public testing::Test {
         bits ^= 1;
         std::memcpy(&values[3], &bits, 4);
       }
-      request.served = {.as_of = store.next_offset() - 1,
-                        .now_ms = clock.now_ms(),
-                        .epoch_end_ms = store.epoch_end_ms(),
-                        .feature_fingerprint = features->fingerprint,
-                        .columns = 2,
-                        .features = values};
+      request.served.positions = {{0, store.next_offset() - 1}};
+      request.served.now_ms = clock.now_ms();
+      request.served.epoch_end_ms = store.epoch_end_ms();
+      request.served.feature_fingerprint = features->fingerprint;
+      SetColumns(ColumnFingerprints(*features), values, 2, pruned ? std::vector<std::uint32_t>{0} : AllItems(2),
+                 &request.served);
+      if (static_cast<std::size_t>(r) < changes.size()) changes[static_cast<std::size_t>(r)](request);
       add(request);
     }
   }
@@ -101,6 +106,31 @@ TEST_F(VerifyServedTest, FromASnapshotItChecksWhatWasServedBehindItAndFindsTheBi
   const ServedCheck check = Check({.snapshot = folder.path() + "/snapshot"});
   EXPECT_EQ(check.requests, 30u);
   EXPECT_EQ(check.different, 1u);
+}
+
+// What POST /v1/served let in once: each would be the state, or the end, of every replay behind it.
+TEST_F(VerifyServedTest, SkipsAndReportsSlatesOfWhatCannotHaveBeenAndComparesTheRest) {
+  const auto of = [](auto change) { return [change](Event& e) { change(e.served); }; };
+  Serve(20, -1, -1,
+        {of([](ServedSlate& s) { s.epoch_end_ms = INT64_MAX; }),
+         of([](ServedSlate& s) { s.positions[0].offset = 1'000'000; }),
+         of([](ServedSlate& s) { s.now_ms = INT64_MIN; }), of([](ServedSlate& s) { s.positions[0].offset = -7; })});
+  const ServedCheck check = Check();
+  EXPECT_EQ(check.bad_slates, 4u);
+  EXPECT_EQ(check.requests, 16u);
+  EXPECT_EQ(check.different, 0u) << check.first_difference;
+  EXPECT_NE(check.first_bad.find("request r0: it was read in an epoch that ends at"), std::string::npos)
+      << check.first_bad;
+}
+
+// Of a pruned record the values that were shown, and of all candidates the checksum of each column.
+TEST_F(VerifyServedTest, APrunedRecordShowsADifferenceOfWhatWasNotShownByItsChecksum) {
+  Serve(50, 31, -1, {}, /*pruned=*/true);
+  const ServedCheck check = Check();
+  EXPECT_EQ(check.values, 200u);
+  EXPECT_EQ(check.different, 1u);
+  EXPECT_NE(check.first_difference.find("request r31, all 2 candidates, feature item_clicks"), std::string::npos)
+      << check.first_difference;
 }
 
 TEST_F(VerifyServedTest, ASampleIsAtMostTwiceWhatWasAskedForAndSpreadOverTheLog) {

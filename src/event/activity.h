@@ -28,6 +28,7 @@ struct Activity {
   std::array<Gaps, 4> gaps;  // Requests, clicks, views and all else: each with a rhythm of its own.
 
   void Add(EventType type, std::int64_t time_ms) {
+    if (type == EventType::kFeedShadow) return;  // The server's, beside the feed.request that was the user's.
     ++events;
     const std::int64_t h = time_ms / kHourMs, d = time_ms / kDayMs;
     if (h != hour) in_hour = 0;

@@ -24,7 +24,8 @@ constexpr std::array<std::string_view, kEventTypes> kNames = {"",
                                                               "item.update",
                                                               "user.update",
                                                               "user.alias",
-                                                              "user.delete"};
+                                                              "user.delete",
+                                                              "feed.shadow"};
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/result.h"
+#include "event/served_slate.h"
 
 namespace gfr {
 
@@ -36,8 +37,14 @@ enum class EventType : std::uint8_t {
   kUserUpdate = 17,
   kUserAlias = 18,
   kUserDelete = 19,
+  kFeedShadow = 20,  // What a shadow model says of a feed.request; from the server, and changes no feature.
 };
-inline constexpr int kEventTypes = 20;  // Highest value + 1.
+inline constexpr int kEventTypes = 21;  // Highest value + 1.
+
+// Whether only the server makes events of the type: a client's are refused.
+constexpr bool IsServerOnly(EventType type) {
+  return type == EventType::kFeedRequest || type == EventType::kFeedShadow;
+}
 
 std::string_view EventTypeName(EventType type);           // "feed.click"
 Result<EventType> ParseEventType(std::string_view name);  // kInvalidArgument names the valid ones.
@@ -73,24 +80,6 @@ struct EventItem {
   std::vector<Property> properties;  // Override the catalogue for this request (feed.request), or are it (item.update).
 };
 
-// What the server adds to a feed.request it served: enough to explain it, and to replay it bit for bit.
-struct ServedSlate {
-  std::int64_t as_of = -1;        // Offset of the last record folded when the features were read; -1: none was.
-  std::int64_t now_ms = 0;        // The read's instant.
-  std::int64_t epoch_end_ms = 0;  // End of the sealed epoch in use.
-  std::string model;              // "name/version"; empty without a model.
-  std::uint64_t feature_fingerprint = 0;
-  std::uint32_t columns = 0;                         // 0: not served by us.
-  std::vector<float> features;                       // items x columns, row-major, in the event's item order.
-  std::vector<float> pctr, pcvr, value, propensity;  // One an item each.
-  // The same probabilities at the place shown, of a model that reads it (a feature of type position; pctr and pcvr are
-  // at its reference then); NaN of what was not shown. Empty: the model does not.
-  std::vector<float> pctr_shown, pcvr_shown;
-  // Each k: a coin put the items of places k and k + 1 in order ([feed.swap]): the upper one's propensity is 0.5, and
-  // the lower one's, given the upper, 1.
-  std::vector<std::int32_t> swaps;
-};
-
 struct Event {
   std::string id;
   std::string source;
@@ -107,7 +96,7 @@ struct Event {
   std::string currency;
   std::string transaction_id;
   std::vector<Property> context;
-  ServedSlate served;  // feed.request only.
+  ServedSlate served;  // feed.request and feed.shadow only.
 };
 
 // An event at its place in the log.

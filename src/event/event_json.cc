@@ -16,7 +16,7 @@ namespace dom = simdjson::dom;
 // Reads one event; the first thing that is wrong is kept, and the rest is read for nothing.
 class Reader {
  public:
-  bool Read(dom::element json, Event* e) {
+  bool Read(dom::element json, bool from_client, Event* e) {
     dom::object top;
     if (json.get(top) != simdjson::SUCCESS) return Fail("bad_type", "an event is a JSON object");
     std::string type, time;
@@ -28,6 +28,10 @@ class Reader {
     const auto kind = ParseEventType(type);
     if (!kind.ok()) return Fail("unknown_type", kind.error().message);
     e->type = kind.value();
+    if (from_client && IsServerOnly(e->type))
+      return Fail("server_only", "'" + type +
+                                     "' is logged by the server, which knows what it showed; clients send "
+                                     "feed.impression and feed.click, and `gfr import` reads slates of another system");
     const auto at = ParseTime(time);
     if (!at.ok()) return Fail("bad_type", "time: " + at.error().message);
     e->time_ms = at.value();
@@ -150,10 +154,10 @@ class Reader {
   }
 };
 
-void ReadOne(dom::element json, std::size_t index, ParsedEvents* out) {
+void ReadOne(dom::element json, std::size_t index, const JsonLimits& limits, ParsedEvents* out) {
   Event event;
   Reader reader;
-  if (reader.Read(json, &event)) {
+  if (reader.Read(json, limits.from_client, &event)) {
     out->events.push_back(std::move(event));
     out->indexes.push_back(index);
   } else {
@@ -181,7 +185,7 @@ void ReadLines(std::string_view body, const JsonLimits& limits, ParsedEvents* ou
     if (const auto code = parser.parse(line.data(), line.size()).get(json))
       out->rejected.push_back({index, "bad_json", BadJson(code)});
     else
-      ReadOne(json, index, out);
+      ReadOne(json, index, limits, out);
     ++index;
   }
 }
@@ -223,7 +227,7 @@ ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLim
       out.rejected.push_back(
           {0, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
     else
-      ReadOne(json, 0, &out);
+      ReadOne(json, 0, limits, &out);
     return out;
   }
   std::size_t index = 0;
@@ -233,7 +237,7 @@ ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLim
       out.rejected.push_back(
           {index, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
     } else {
-      ReadOne(element, index, &out);
+      ReadOne(element, index, limits, &out);
     }
     ++index;
   }

@@ -16,11 +16,12 @@ namespace gfr {
 
 struct JsonLimits {
   std::size_t body_bytes = 16u << 20, event_bytes = 1u << 20;
+  bool from_client = false;  // Types that only the server makes are rejected (IsServerOnly).
 };
 
 struct Rejection {
   std::size_t index;  // Of the event in the body.
-  std::string code;   // bad_json, bad_type, unknown_type, missing_field, too_large; of the log: future_time,
+  std::string code;   // bad_json, bad_type, unknown_type, missing_field, too_large, server_only; of the log: future_time,
                       // id_collision; of the server: erased.
   std::string message;
 };

@@ -3,6 +3,8 @@
 
 #include <fstream>
 
+#include "base/file_system.h"
+#include "base/hash.h"
 #include "base/rng.h"
 #include "base/test_folder.h"
 #include "event/event_codec.h"
@@ -17,6 +19,60 @@ std::string RandomText(Rng& rng) {
   std::string text;
   for (std::uint64_t n = rng.Below(12); n > 0; --n) text += static_cast<char>(rng.Below(256));
   return text;
+}
+
+std::vector<std::uint32_t> RandomItems(Rng& rng, std::size_t items) {
+  std::vector<std::uint32_t> some;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    if (rng.Chance(0.6)) some.push_back(i);
+  }
+  return some;
+}
+
+std::vector<float> RandomFloats(Rng& rng, std::size_t n) {
+  std::vector<float> v;
+  const std::uint64_t kind = rng.Below(4);
+  for (std::size_t i = 0; i < n; ++i)
+    v.push_back(kind == 0   ? 0.25f
+                : kind == 1 ? static_cast<float>(rng.Below(300))
+                : kind == 2 ? std::nanf("")
+                            : static_cast<float>(rng.Normal()));
+  return v;
+}
+
+ServedSlate RandomSlate(Rng& rng, std::size_t items) {
+  ServedSlate s;
+  s.positions = {{0, static_cast<std::int64_t>(rng.Below(99)) - 1}};
+  if (rng.Chance(0.2)) s.positions.push_back({7, 12});
+  s.now_ms = 5;
+  s.epoch_end_ms = 4;
+  if (rng.Chance(0.5)) s.lists_epoch_end_ms = -3;
+  if (rng.Chance(0.3)) s.indexes = {{"als", "3"}, {"co", ""}};
+  s.configuration = rng.Below(2) * rng.Next();
+  s.feed = RandomText(rng);
+  if (rng.Chance(0.5)) {
+    s.unit = RandomText(rng);
+    s.unit_kind = UnitKind::kSession;
+  }
+  if (rng.Chance(0.3)) s.experiments = {{"button", "b", true}, {"", RandomText(rng), false}};
+  s.models = {{"feed/1", ModelRole::kChampion}, {"feed/2", ModelRole::kShadow}};
+  s.feature_fingerprint = rng.Next();
+  const std::vector<std::uint64_t> fingerprints{rng.Next(), rng.Next(), rng.Next()};
+  SetColumns(fingerprints, RandomFloats(rng, 3 * items), items,
+             rng.Chance(0.3) ? AllItems(items) : RandomItems(rng, items), &s);
+  s.scored = rng.Chance(0.3) ? AllItems(items) : RandomItems(rng, items);
+  s.scores = {{0, "pctr", RandomFloats(rng, items), {}},
+              {1, "margin", RandomFloats(rng, items), RandomFloats(rng, items)}};
+  s.value = RandomFloats(rng, items);
+  s.propensity = std::vector<float>(items, 1.0f);
+  if (items > 0) s.propensity[rng.Below(items)] = 0.25f;
+  if (rng.Chance(0.4)) s.draws = {{3, RandomItems(rng, items), {}}, {9, AllItems(items), RandomFloats(rng, items)}};
+  if (rng.Chance(0.2)) s.policy = "duals/7";
+  if (rng.Chance(0.2)) s.duals = {{"floor of a", rng.Normal()}};
+  if (rng.Chance(0.5)) s.swaps = {0, 2, static_cast<std::int32_t>(rng.Below(1000))};
+  if (rng.Chance(0.2)) s.cursor = "20", s.first_request = RandomText(rng);
+  if (rng.Chance(0.5)) s.took_ms = 1.5f;
+  return s;
 }
 
 Event RandomEvent(Rng& rng) {
@@ -41,19 +97,7 @@ Event RandomEvent(Rng& rng) {
     e.items.push_back(std::move(item));
   }
   if (e.type == EventType::kFeedRequest) {
-    e.served = {.as_of = static_cast<std::int64_t>(rng.Below(99)) - 1,
-                .now_ms = 5,
-                .epoch_end_ms = 4,
-                .model = "feed/1",
-                .feature_fingerprint = rng.Next(),
-                .columns = 2};
-    if (rng.Chance(0.5)) e.served.swaps = {0, 2, static_cast<std::int32_t>(rng.Below(1000))};
-    for (std::size_t i = 0; i < e.items.size(); ++i) {
-      e.served.features.insert(e.served.features.end(), {1.5f, std::nanf("")});
-      for (auto* list : {&e.served.pctr, &e.served.pcvr, &e.served.value, &e.served.propensity, &e.served.pctr_shown,
-                         &e.served.pcvr_shown})
-        list->push_back(static_cast<float>(rng.Uniform()));
-    }
+    e.served = RandomSlate(rng, e.items.size());
   }
   return e;
 }
@@ -70,37 +114,166 @@ TEST(EventCodec, GivesBackWhatItTookBitForBit) {
   }
 }
 
-TEST(EventCodec, ReadsVersion2And3WhichKnewLessOfASlate) {
-  Event e{.id = "1", .type = EventType::kFeedRequest, .items = {{.item_id = "a"}}};
-  e.served = {.columns = 1, .features = {1}, .pctr = {0.5f}, .pcvr = {0.25f}, .value = {1}, .propensity = {1}};
-  std::string bytes;
-  EncodeEvent(e, &bytes);
-  bytes.pop_back();  // The list of swaps, which is empty.
-  EXPECT_FALSE(DecodeEvent(bytes).ok());
-  bytes[0] = 3;
-  EXPECT_TRUE(DecodeEvent(bytes).ok());
-  bytes.resize(bytes.size() - 2);  // Those of the place shown.
-  EXPECT_FALSE(DecodeEvent(bytes).ok());
-  bytes[0] = 2;
-  const auto decoded = DecodeEvent(bytes);
-  ASSERT_TRUE(decoded.ok()) << decoded.error().message;
-  EXPECT_EQ(decoded.value().served.pcvr, std::vector<float>{0.25f});
-  EXPECT_TRUE(decoded.value().served.pctr_shown.empty());
+// Every format that was ever written, byte for byte as its own encoder wrote it (tests/corpus/event_codec).
+TEST(EventCodec, ReadsEveryFormatForEver) {
+  for (int format = 1; format <= 5; ++format) {
+    SCOPED_TRACE(format);
+    const std::string bytes =
+        PosixFileSystem()
+            .ReadAll(std::string(GFR_SOURCE_DIR) + "/tests/corpus/event_codec/format" + std::to_string(format) + ".bin")
+            .value();
+    ASSERT_EQ(bytes[0], format);
+    const auto decoded = DecodeEvent(bytes);
+    ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+    const Event& e = decoded.value();
+    EXPECT_EQ(e.user_id, "u");
+    ASSERT_EQ(e.items.size(), 3u);
+    EXPECT_EQ(e.items[1].item_id, "item-b");
+    EXPECT_EQ(e.items[1].index, 0);
+    EXPECT_EQ(e.items[2].index, -1);
+    EXPECT_EQ(e.items[0].price, 9.5);
+    EXPECT_EQ(e.items[2].channel, "explore");
+    EXPECT_EQ(e.context[0].text, "berlin");
+    EXPECT_EQ(e.items[0].properties[0].vector.size(), format >= 2 ? 2u : 0u);
+    const ServedSlate& s = e.served;
+    EXPECT_EQ(s.positions, (std::vector<LogPosition>{{0, 41}}));
+    EXPECT_EQ(s.now_ms, 1000);
+    EXPECT_EQ(s.models, (std::vector<ServedModel>{{"feed/3", ModelRole::kChampion}}));
+    EXPECT_EQ(s.experiments, (std::vector<ServedExperiment>{{"", "blue", false}})) << "of Event::variant";
+    EXPECT_EQ(s.feature_fingerprint, 77u);
+    ASSERT_EQ(s.columns.size(), 2u);
+    EXPECT_EQ(s.kept, AllItems(3));
+    EXPECT_EQ(s.columns[1].values, (std::vector<float>{2, 4, 6}));
+    EXPECT_EQ(s.Find("pctr")->values, (std::vector<float>{0.5f, 0.25f, 0.125f}));
+    EXPECT_EQ(s.Find("pcvr")->values, (std::vector<float>{0.1f, 0.2f, 0.3f}));
+    EXPECT_EQ(s.value, (std::vector<float>{3, 2, 1}));
+    EXPECT_EQ(s.propensity, (std::vector<float>{1, 0.5f, 1}));
+    EXPECT_EQ(s.Find("pctr")->at_shown.size(), format >= 3 ? 3u : 0u);
+    EXPECT_EQ(s.swaps.size(), format >= 4 ? 1u : 0u);
+    std::string again;
+    EncodeEvent(e, &again);
+    EXPECT_EQ(DecodeEvent(again).value().served.columns[1].values, s.columns[1].values) << "written again as format 5";
+    if (format == 5) {
+      EXPECT_EQ(again, bytes);
+    }
+  }
 }
 
-TEST(EventCodec, ReadsVersion1WhichKnewNoVectors) {
-  Event e{.id = "1", .user_id = "u", .context = {{.name = "a", .text = "b"}, {.name = "n", .number = 2}}};
+// One of every field of format 5, and one that no version knows yet.
+TEST(EventCodec, ReadsEveryFieldOfFormat5ForEver) {
+  const std::string bytes =
+      PosixFileSystem().ReadAll(std::string(GFR_SOURCE_DIR) + "/tests/corpus/event_codec/all_fields5.bin").value();
+  const auto decoded = DecodeEvent(bytes);
+  ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+  const Event& e = decoded.value();
+  ASSERT_EQ(e.items.size(), 4u);
+  EXPECT_EQ(e.items[3].item_id, "item-d");
+  EXPECT_EQ(e.items[2].index, 0);
+  EXPECT_EQ(e.items[1].index, 1);
+  EXPECT_EQ(e.items[3].index, -1);
+  EXPECT_EQ(e.items[0].channel, "exploit");
+  EXPECT_EQ(e.items[3].channel, "explore");
+  EXPECT_EQ(e.items[0].price, 9.5);
+  EXPECT_EQ(e.items[3].quantity, 2);
+  EXPECT_EQ(e.items[1].properties[1].text, "red");
+  const ServedSlate& s = e.served;
+  EXPECT_EQ(s.positions, (std::vector<LogPosition>{{0, 41}, {3, 7}}));
+  EXPECT_EQ(s.now_ms, 1000);
+  EXPECT_EQ(s.epoch_end_ms, 900);
+  EXPECT_EQ(s.lists_epoch_end_ms, 840);
+  EXPECT_EQ(s.indexes, (std::vector<ServedIndex>{{"als", "4"}}));
+  EXPECT_EQ(s.configuration, 12345u);
+  EXPECT_EQ(s.feed, "home");
+  EXPECT_EQ(s.unit, "u");
+  EXPECT_EQ(s.unit_kind, UnitKind::kLogin);
+  EXPECT_EQ(s.experiments, (std::vector<ServedExperiment>{{"button", "b", true}, {"ranker", "a", false}}));
+  EXPECT_EQ(s.models, (std::vector<ServedModel>{{"feed/3", ModelRole::kChampion}, {"feed/4", ModelRole::kShadow}}));
+  EXPECT_EQ(s.feature_fingerprint, 77u);
+  EXPECT_EQ(s.kept, (std::vector<std::uint32_t>{1, 2}));
+  ASSERT_EQ(s.columns.size(), 3u);
+  EXPECT_EQ(s.columns[1].fingerprint, 2u);
+  EXPECT_EQ(s.columns[0].values, (std::vector<float>{0.25f, 0.125f}));
+  EXPECT_EQ(s.columns[1].values, (std::vector<float>{300, 9}));
+  EXPECT_EQ(s.columns[2].values, (std::vector<float>{1, 1}));
+  const std::vector<float> all{7, 300, 9, 8};
+  EXPECT_EQ(s.columns[1].crc, Crc32c(all.data(), all.size() * sizeof(float)));
+  EXPECT_EQ(s.scored, (std::vector<std::uint32_t>{1, 2, 3}));
+  EXPECT_EQ(s.Find("pctr")->values[3], 0.3f);
+  EXPECT_TRUE(std::isnan(s.Find("pctr")->values[0]));
+  EXPECT_EQ(s.Find("pctr")->at_shown[2], 0.22f);
+  EXPECT_EQ(s.Find("margin", 1)->values[1], 4);
+  EXPECT_TRUE(s.Find("margin", 1)->at_shown.empty());
+  EXPECT_EQ(s.value[3], 3);
+  EXPECT_EQ(s.propensity, (std::vector<float>{1, 0.5f, 1, 1}));
+  EXPECT_EQ(s.draws, (std::vector<ServedDraw>{{1, {1, 3}, {0.75f, 0.25f}}, {0, {1, 2, 3}, {}}}));
+  EXPECT_EQ(s.policy, "settings/2");
+  EXPECT_EQ(s.duals, (std::vector<ServedDual>{{"floor", 0.125}}));
+  EXPECT_EQ(s.swaps, (std::vector<std::int32_t>{0}));
+  EXPECT_EQ(s.cursor, "c2");
+  EXPECT_EQ(s.first_request, "r0");
+  EXPECT_EQ(s.took_ms, 1.5f);
+  EXPECT_EQ(s.unknown, std::string("\x4d\x02hi", 4));
+  std::string again;
+  EncodeEvent(e, &again);
+  EXPECT_EQ(again, bytes);
+}
+
+TEST(EventCodec, TellsANewerFormatFromBytesThatAreNoEvent) {
+  std::string bytes;
+  EncodeEvent({.id = "1", .user_id = "u"}, &bytes);
+  bytes[0] = 6;
+  EXPECT_EQ(DecodeEvent(bytes).error().code, ErrorCode::kNeedsNewer);
+  EXPECT_THAT(DecodeEvent(bytes).error().message, testing::HasSubstr("needs a newer gfr"));
+  bytes[0] = 5;
+  bytes[1] = 99;
+  EXPECT_EQ(DecodeEvent(bytes).error().code, ErrorCode::kNeedsNewer) << "a type of a later version";
+  bytes[0] = 0;
+  EXPECT_EQ(DecodeEvent(bytes).error().code, ErrorCode::kCorrupt);
+  bytes[0] = 4;
+  EXPECT_EQ(DecodeEvent(bytes).error().code, ErrorCode::kCorrupt) << "format 4 had no such type";
+}
+
+TEST(EventCodec, KeepsFieldsOfASlateThatItDoesNotKnowWhenARecordIsWrittenAgain) {
+  Event e{.id = "1", .type = EventType::kFeedRequest, .items = {{.item_id = "a"}}};
+  e.served.positions = {{0, 3}};
   std::string bytes, again;
   EncodeEvent(e, &bytes);
-  ASSERT_EQ(bytes[0], 4);
-  bytes[0] = 1;
+  const std::string later = {77, 2, 'h', 'i', static_cast<char>(200), 1, 0};  // Field 77 of 2 bytes, field 200 of none.
+  bytes += later;
   const auto decoded = DecodeEvent(bytes);
-  ASSERT_TRUE(decoded.ok());
+  ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+  EXPECT_EQ(decoded.value().served.unknown, later);
+  EXPECT_EQ(decoded.value().served.as_of(), 3);
   EncodeEvent(decoded.value(), &again);
-  bytes[0] = 4;
   EXPECT_EQ(again, bytes);
-  bytes[0] = 5;
-  EXPECT_THAT(DecodeEvent(bytes).error().message, testing::HasSubstr("versions 1 to 4"));
+  EXPECT_FALSE(DecodeEvent(bytes + later).ok()) << "each field once, in order";
+}
+
+// A slate that somebody posted to a server of 0.1: the record stays readable, without what does not fit.
+TEST(EventCodec, ListsOfFormat4ThatDoNotFitTheItemsAreLeftOut) {
+  std::string bytes =
+      PosixFileSystem().ReadAll(std::string(GFR_SOURCE_DIR) + "/tests/corpus/event_codec/short_lists4.bin").value();
+  const auto decoded = DecodeEvent(bytes);
+  ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+  EXPECT_EQ(decoded.value().items.size(), 3u);
+  EXPECT_TRUE(decoded.value().served.exists());
+  EXPECT_TRUE(decoded.value().served.columns.empty());
+  EXPECT_EQ(decoded.value().served.Find("pctr"), nullptr);
+  EXPECT_EQ(decoded.value().served.propensity, (std::vector<float>{1, 1, 1}));
+}
+
+TEST(EventCodec, AFewBytesDoNotFillTheMemory) {
+  Event e{.id = "1", .type = EventType::kFeedRequest};
+  e.items.resize(200'000);  // Of one byte each, and 100 columns of one number.
+  e.served.positions = {{0, 3}};
+  e.served.kept = AllItems(e.items.size());
+  e.served.columns.resize(100);
+  for (ServedColumn& c : e.served.columns) c.values.assign(e.items.size(), 1.0f);
+  std::string bytes;
+  EncodeEvent(e, &bytes);
+  EXPECT_LT(bytes.size(), 300'000u);
+  EXPECT_EQ(DecodeEvent(bytes).error().code, ErrorCode::kCorrupt) << "20 million numbers";
+  EXPECT_FALSE(DecodeEvent(bytes, 1000).ok()) << "too many items";
 }
 
 TEST(EventCodec, SurvivesAnyBytes) {
@@ -122,6 +295,22 @@ ParsedEvents Parse(std::string_view body, BodyFormat format = BodyFormat::kJson)
 constexpr std::string_view kGood =
     R"({"specversion":"1.0","id":"1","source":"app","type":"feed.click","time":"2026-01-01T00:00:00Z",
   "data":{"user_id":"u","session_id":"s","request_id":"r","items":[{"item_id":"i","index":3,"price":9.5,"properties":{"brand":"b","rating":4}}],"context":{"geography":"berlin"}}})";
+
+TEST(EventJson, WhatOnlyTheServerKnowsIsTakenFromAnImporterAndRefusedFromAClient) {
+  for (const std::string type : {"feed.request", "feed.shadow"}) {
+    std::string body(kGood);
+    body.replace(body.find("feed.click"), 10, type);
+    EXPECT_EQ(Parse(body).events.size(), 1u);
+    for (const BodyFormat format : {BodyFormat::kJson, BodyFormat::kNdjson}) {
+      body.erase(std::remove(body.begin(), body.end(), '\n'), body.end());
+      const ParsedEvents parsed = ParseEvents(body, format, {.from_client = true});
+      ASSERT_EQ(parsed.rejected.size(), 1u);
+      EXPECT_EQ(parsed.rejected[0].code, "server_only");
+      EXPECT_TRUE(parsed.events.empty());
+    }
+  }
+  EXPECT_EQ(ParseEvents(kGood, BodyFormat::kJson, {.from_client = true}).events.size(), 1u);
+}
 
 TEST(EventJson, ReadsWhatItWrites) {
   const ParsedEvents parsed = Parse(kGood);

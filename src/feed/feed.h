@@ -1,8 +1,7 @@
 // Feed: the answer to a FeedRequest: the slate, and the feed.request event that explains it.
 #pragma once
 
-#include <cstddef>
-#include <limits>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,10 +11,8 @@ namespace gfr {
 
 struct FeedItem {
   std::string item_id, channel;
-  float pctr, pcvr, value, propensity;
-  // ServedSlate; NaN: there are none.
-  float pctr_shown = std::numeric_limits<float>::quiet_NaN(), pcvr_shown = std::numeric_limits<float>::quiet_NaN();
-  std::size_t row;  // In the event's served.features.
+  float value, propensity;
+  std::uint32_t item;  // Index of the event's item; its scores and features are in the event's `served`.
 };
 
 struct Feed {

@@ -16,6 +16,7 @@ struct FeedConfig {
   // [feed.swap] share: of so many requests, nothing is drawn, and pairs of neighbouring places (0 and 1, 2 and 3, ...
   // or 1 and 2, ...) are put in order by a coin each.
   double swap_share = 0;
+  double full_share = 0.001;  // [log] full_share: of the requests' records, how many are kept whole (slate_record.h).
 };
 
 }  // namespace gfr

@@ -141,7 +141,7 @@ Result<ErasedRecords> EraseRecords(FileSystem& fs, const std::string& log_folder
     if (out.records++ == 0) out.first_ms = r.arrival_ms;
     out.last_ms = r.arrival_ms;
     ++out.by_type[static_cast<std::size_t>(r.event.type)];
-    out.slates += r.event.served.columns > 0;
+    out.slates += r.event.served.exists();
     // The last segment whose name is not behind it.
     const auto behind = std::ranges::upper_bound(segments, SegmentName(r.offset));
     if (behind != segments.begin() && (out.segments.empty() || out.segments.back() != *(behind - 1)))

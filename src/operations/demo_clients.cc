@@ -54,7 +54,7 @@ Result<std::deque<Call>> CallsOfLog(const Workspace& workspace) {
     GFR_ASSIGN(const bool more, reader->Next(&record));
     if (!more) return calls;
     const Event& e = record.event;
-    if (e.type == EventType::kFeedRequest && e.served.columns == 0) {
+    if (e.type == EventType::kFeedRequest && !e.served.exists()) {
       calls.push_back(CallFor(e));
       if (calls.size() > kFeeds) calls.pop_front();
     } else if (!calls.empty() && (e.type == EventType::kFeedImpression || e.type == EventType::kFeedClick) &&

@@ -19,6 +19,9 @@ Result<FeedConfig> ReadFeedTable(Config& project) {
   feed.swap_share = swap.Number("share", 0, 0, 1);
   GFR_TRY(swap.Finish());
   GFR_TRY(table.Finish());
+  Config log = project.Table("log");
+  feed.full_share = log.Number("full_share", feed.full_share, 0, 1);
+  GFR_TRY(log.Finish());
   feed.value = std::move(value).value();
   GFR_ASSIGN(feed.channels, ReadChannels(project));
   return feed;

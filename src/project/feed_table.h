@@ -1,4 +1,5 @@
-// Reads the tables of gfr.toml that say what a feed is: [feed], [feed.swap] and [[channel]].
+// Reads the tables of gfr.toml that say what a feed is: [feed], [feed.swap] and [[channel]]; and of [log] what its
+// record keeps.
 #pragma once
 
 #include "base/config.h"

@@ -42,6 +42,7 @@ struct Draft {
   std::vector<float> propensity;
 
   std::vector<std::size_t> slate;             // Candidates by position.
+  std::vector<ServedDraw> draws;              // What was drawn, in order.
   std::vector<std::int32_t> swaps;            // Upper positions of the pairs that a coin put in order.
   std::vector<float> pctr_shown, pcvr_shown;  // By candidate, where it is shown; empty: the model reads no position.
 };

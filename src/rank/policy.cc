@@ -24,6 +24,10 @@ void Explore(const std::vector<std::size_t>& order, std::size_t size, Draft* dra
     if (draft->slate.size() % kExploreEvery == kExploreEvery - 1 && !pool.empty()) {
       pick = pool[draft->rng.Below(pool.size())];
       draft->propensity[pick] = 1.0f / static_cast<float>(pool.size());
+      ServedDraw draw{.position = static_cast<std::int32_t>(draft->slate.size()), .pool = {}, .probability = {}};
+      for (const std::size_t i : pool) draw.pool.push_back(static_cast<std::uint32_t>(i));
+      std::ranges::sort(draw.pool);
+      draft->draws.push_back(std::move(draw));
     } else {
       while (used[order[next]]) ++next;
       pick = order[next];

@@ -9,7 +9,7 @@
 
 namespace gfr {
 
-// Fills slate, swaps and propensity. REQUIRES: ComputeValues.
+// Fills slate, draws, swaps and propensity. REQUIRES: ComputeValues.
 void ChooseSlate(const RankInput& in, Draft* draft);
 
 }  // namespace gfr

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/hash.h"
 #include "base/time.h"
 #include "rank/ranker.h"
 #include "retrieve/list_maker.h"
@@ -88,7 +89,7 @@ TEST_F(RankTest, AnswersWithoutAModelAndSaysSo) {
   EXPECT_THAT(answer.degraded, testing::ElementsAre("model"));
   EXPECT_EQ(answer.items.size(), 20u);
   EXPECT_EQ(answer.event.type, EventType::kFeedRequest);
-  EXPECT_EQ(answer.event.served.as_of, static_cast<std::int64_t>(next) - 1);
+  EXPECT_EQ(answer.event.served.as_of(), static_cast<std::int64_t>(next) - 1);
 }
 
 TEST_F(RankTest, WithoutListsAFeedOfChannelsIsEmptyAndSaysSo) {
@@ -150,8 +151,8 @@ TEST_F(RankTest, BySoftmaxTheItemsShownShareOneClickAndAnItemAloneHasIt) {
       request.candidates.push_back({.item_id = "c" + std::to_string(i), .price = i % 3 ? 30.0f : 10.0f});
     Share();
     double shares = 0;
-    for (const FeedItem& item : Rank(*store, reader->features(), model.get(), feed, request, nullptr).items)
-      shares += item.pctr;
+    const Feed answer = Rank(*store, reader->features(), model.get(), feed, request, nullptr);
+    for (const FeedItem& item : answer.items) shares += answer.event.served.Find("pctr")->values[item.item];
     return shares;
   };
   EXPECT_NEAR(sum(7, 20), 1, 1e-5);
@@ -197,14 +198,16 @@ TEST_F(RankTest, AModelThatReadsThePlaceRanksAtItsReferenceAndSaysItsProbabiliti
                             .now_ms = now},
                            nullptr);
   ASSERT_EQ(answer.items.size(), 2u);
-  EXPECT_EQ(answer.items[0].pctr, 0.5f);
-  EXPECT_EQ(answer.items[1].pctr, 0.5f) << "at the reference, as if it came first";
-  EXPECT_EQ(answer.items[0].pctr_shown, 0.5f);
-  EXPECT_NEAR(answer.items[1].pctr_shown, 1 / (1 + std::exp(1.0)), 1e-6);
   const ServedSlate& served = answer.event.served;
-  EXPECT_EQ(served.features, (std::vector<float>{0, 0, 0})) << "what a replay reads";
-  EXPECT_EQ(served.pctr_shown[1], answer.items[1].pctr_shown);
-  EXPECT_TRUE(std::isnan(served.pctr_shown[2])) << "not shown";
+  const ServedScores& pctr = *served.Find("pctr");
+  EXPECT_EQ(pctr.values[0], 0.5f);
+  EXPECT_EQ(pctr.values[1], 0.5f) << "at the reference, as if it came first";
+  EXPECT_EQ(pctr.at_shown[0], 0.5f);
+  EXPECT_NEAR(pctr.at_shown[1], 1 / (1 + std::exp(1.0)), 1e-6);
+  EXPECT_TRUE(std::isnan(pctr.at_shown[2])) << "not shown";
+  EXPECT_EQ(served.columns[0].values, (std::vector<float>{0, 0})) << "what a replay reads, of what was shown";
+  const std::vector<float> all{0, 0, 0};
+  EXPECT_EQ(served.columns[0].crc, Crc32c(all.data(), sizeof(float) * all.size()));
 }
 
 TEST_F(RankTest, OnTheShareOfRequestsACoinPutsPairsInOrderAndNothingIsDrawn) {
@@ -246,13 +249,25 @@ TEST_F(RankTest, OnTheShareOfRequestsACoinPutsPairsInOrderAndNothingIsDrawn) {
 
 TEST_F(RankTest, ThePropensityOfADrawnItemIsOneOverItsPool) {
   const Feed answer = Ask({.request_id = "r", .user_id = "ann"});
-  int drawn = 0;
-  for (const FeedItem& i : answer.items) {
+  std::size_t drawn = 0;
+  const std::vector<ServedDraw>& draws = answer.event.served.draws;
+  for (std::size_t p = 0; p < answer.items.size(); ++p) {
+    const FeedItem& i = answer.items[p];
     if (i.propensity == 1.0f) continue;
-    ++drawn;
     EXPECT_EQ(i.channel, "explore");
+    ASSERT_LT(drawn, draws.size());
+    const ServedDraw& draw = draws[drawn++];
+    EXPECT_EQ(draw.position, static_cast<std::int32_t>(p));
+    EXPECT_EQ(i.propensity, 1.0f / static_cast<float>(draw.pool.size()));
+    EXPECT_TRUE(std::ranges::binary_search(draw.pool, i.item));
+    for (const std::uint32_t k : draw.pool) {
+      const EventItem& could = answer.event.items[k];
+      EXPECT_TRUE(could.channel == "explore" && (could.index < 0 || could.index >= draw.position));
+      EXPECT_TRUE(answer.event.served.IsScored(k));
+    }
   }
-  EXPECT_EQ(drawn, 3) << "every sixth of 20 places";
+  EXPECT_EQ(drawn, 3u) << "every sixth of 20 places";
+  EXPECT_EQ(draws.size(), 3u);
 }
 
 }  // namespace

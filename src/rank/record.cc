@@ -3,7 +3,37 @@
 #include <string>
 #include <utility>
 
+#include "feature/served_columns.h"
+#include "feed/slate_record.h"
+
 namespace gfr {
+namespace {
+
+ServedSlate MakeSlate(const RankInput& in, const std::vector<EventItem>& items, bool full, Draft draft) {
+  ServedSlate slate;
+  const std::size_t n = draft.items.size();
+  slate.positions = {{.partition = 0, .offset = draft.lease.as_of()}};
+  slate.now_ms = in.request.now_ms;
+  slate.epoch_end_ms = draft.lease.epoch_end_ms();
+  if (!in.request.has_candidates && in.lists) slate.lists_epoch_end_ms = in.lists->epoch_end_ms();
+  slate.feature_fingerprint = in.store.features().fingerprint;
+  SetColumns(ColumnFingerprints(in.store.features()), draft.features, n, full ? AllItems(n) : ShownItems(items),
+             &slate);
+  slate.scored = AllItems(n);
+  if (in.model) {
+    const Model& model = in.model->model();
+    slate.models = {{.name = model.name + "/" + model.version, .role = ModelRole::kChampion}};
+    slate.scores.push_back({0, "pctr", std::move(draft.pctr), std::move(draft.pctr_shown)});
+    slate.scores.push_back({0, "pcvr", std::move(draft.pcvr), std::move(draft.pcvr_shown)});
+  }
+  slate.value = std::move(draft.value);
+  slate.propensity = std::move(draft.propensity);
+  slate.draws = std::move(draft.draws);
+  slate.swaps = std::move(draft.swaps);
+  return slate;
+}
+
+}  // namespace
 
 Feed MakeFeed(const RankInput& in, Draft draft) {
   Feed feed;
@@ -28,28 +58,15 @@ Feed MakeFeed(const RankInput& in, Draft draft) {
            .items = draft.items,
            .context = request.context};
   for (EventItem& item : event.items) item.index = -1;
-  const bool shown = !draft.pctr_shown.empty();
   for (std::size_t p = 0; p < draft.slate.size(); ++p) {
     const std::size_t i = draft.slate[p];
     event.items[i].index = static_cast<std::int32_t>(p);
-    feed.items.push_back({draft.items[i].item_id, draft.items[i].channel, draft.pctr[i], draft.pcvr[i], draft.value[i],
-                          draft.propensity[i], shown ? draft.pctr_shown[i] : kMissing,
-                          shown ? draft.pcvr_shown[i] : kMissing, i});
+    feed.items.push_back({draft.items[i].item_id, draft.items[i].channel, draft.value[i], draft.propensity[i],
+                          static_cast<std::uint32_t>(i)});
   }
-  event.served = {.as_of = draft.lease.as_of(),
-                  .now_ms = request.now_ms,
-                  .epoch_end_ms = draft.lease.epoch_end_ms(),
-                  .model = in.model ? feed.model_name + "/" + feed.model_version : "",
-                  .feature_fingerprint = in.store.features().fingerprint,
-                  .columns = static_cast<std::uint32_t>(in.store.features().columns()),
-                  .features = std::move(draft.features),
-                  .pctr = std::move(draft.pctr),
-                  .pcvr = std::move(draft.pcvr),
-                  .value = std::move(draft.value),
-                  .propensity = std::move(draft.propensity),
-                  .pctr_shown = std::move(draft.pctr_shown),
-                  .pcvr_shown = std::move(draft.pcvr_shown),
-                  .swaps = std::move(draft.swaps)};
+  const bool full = KeepsFullRecord(request.request_id, in.config.full_share);
+  event.served = MakeSlate(in, event.items, full, std::move(draft));
+  if (!full) Prune(&event);
   return feed;
 }
 

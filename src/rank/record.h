@@ -1,7 +1,7 @@
 // Stage 6 of the pipeline: the reply, and the feed.request event that explains it.
 //
 // The event keeps every candidate in the order they were read (a slate feature sees them all); `index` is the position
-// shown, -1 not shown.
+// shown, -1 not shown. What it keeps of each: feed/slate_record.h.
 #pragma once
 
 #include "feed/feed.h"

@@ -1,10 +1,13 @@
 #include "serve/explain.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/time.h"
+#include "bound/bound_model.h"
 #include "event/event_json.h"
+#include "feature/served_columns.h"
 #include "log/event_log.h"
 
 namespace gfr {
@@ -14,31 +17,100 @@ using Json = nlohmann::ordered_json;
 
 Json Number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
 
+std::string ModelOf(const ServedSlate& s) { return s.models.empty() ? "" : s.models[0].name; }
+
+// What the record keeps of candidate `i`.
+Json CandidateJson(const Event& e, std::size_t i, const FeatureSet& features, const std::vector<int>& columns) {
+  const ServedSlate& s = e.served;
+  const auto item = static_cast<std::uint32_t>(i);
+  Json c{{"item_id", e.items[i].item_id},
+         {"channel", e.items[i].channel},
+         {"position", e.items[i].index >= 0 ? Json(e.items[i].index) : Json(nullptr)},
+         {"scores", Json::object()},
+         {"propensity", i < s.propensity.size() ? Number(s.propensity[i]) : Json(nullptr)}};
+  if (s.IsScored(item)) {
+    for (const ServedScores& of : s.scores) {
+      c["scores"][of.objective] = Number(of.values[i]);
+      if (!of.at_shown.empty() && e.items[i].index >= 0) c["scores_at_shown"][of.objective] = Number(of.at_shown[i]);
+    }
+    if (i < s.value.size()) c["scores"]["value"] = Number(s.value[i]);
+  }
+  const std::int64_t row = s.RowOf(item);
+  for (std::size_t k = 0; k < columns.size() && row >= 0; ++k) {
+    if (columns[k] < 0) continue;
+    c["features"][features.features[k].view->spec().name] =
+        Number(s.columns[static_cast<std::size_t>(columns[k])].values[static_cast<std::size_t>(row)]);
+  }
+  return c;
+}
+
+Json Explain(const LogRecord& record, const FeatureSet& features) {
+  const ServedSlate& s = record.event.served;
+  const std::vector<int> columns = FindServedColumns(s, features);
+  Json json = Json::parse(EventToJson(record.event));
+  json["served"] = {{"as_of", s.as_of()},  {"now", FormatTime(s.now_ms)},    {"epoch_end", FormatTime(s.epoch_end_ms)},
+                    {"model", ModelOf(s)}, {"complete", IsComplete(record)}, {"candidates", Json::array()}};
+  if (!s.swaps.empty()) json["served"]["swaps"] = s.swaps;
+  for (const ServedDraw& draw : s.draws)
+    json["served"]["draws"].push_back({{"position", draw.position}, {"pool", draw.pool.size()}});
+  for (std::size_t i = 0; i < record.event.items.size() && s.exists(); ++i)
+    json["served"]["candidates"].push_back(CandidateJson(record.event, i, features, columns));
+  return json;
+}
+
+// The scores of all candidates by the model of the record; none when it is gone, or does not fit the features.
+std::vector<ServedScores> ScoreAgain(const Project& project, const Event& e, const std::vector<float>& rows) {
+  std::vector<ServedScores> scores;
+  const std::string model = ModelOf(e.served);
+  const std::size_t slash = model.rfind('/');
+  if (slash == std::string::npos) return scores;
+  auto loaded = project.LoadModel(model.substr(slash + 1));
+  if (!loaded.ok()) return scores;
+  const auto bound = BoundModel::Make(std::move(loaded).value(), *project.features());
+  if (!bound.ok()) return scores;
+  const auto shown =
+      static_cast<std::size_t>(std::ranges::count_if(e.items, [](const EventItem& item) { return item.index >= 0; }));
+  for (const ServedScores& of : e.served.scores) {
+    ServedScores again{.model = of.model, .objective = of.objective, .values = {}, .at_shown = {}};
+    again.values.assign(e.items.size(), kMissing);
+    bound.value()->Predict({{again.objective, &again.values}}, rows.data(), e.items.size(), shown);
+    scores.push_back(std::move(again));
+  }
+  return scores;
+}
+
 }  // namespace
 
+bool IsComplete(const LogRecord& record) {
+  return record.event.served.kept.size() == record.event.items.size() &&
+         record.event.served.scored.size() == record.event.items.size();
+}
+
 std::string ExplainJson(const LogRecord& record, const FeatureSet& features) {
-  const ServedSlate& s = record.event.served;
-  Json json = Json::parse(EventToJson(record.event));
-  json["served"] = {{"as_of", s.as_of},
-                    {"now", FormatTime(s.now_ms)},
-                    {"epoch_end", FormatTime(s.epoch_end_ms)},
-                    {"model", s.model},
-                    {"candidates", Json::array()}};
-  if (!s.swaps.empty()) json["served"]["swaps"] = s.swaps;
-  for (std::size_t i = 0; i < s.pctr.size() && i < record.event.items.size(); ++i) {
-    const EventItem& item = record.event.items[i];
-    Json c{{"item_id", item.item_id},
-           {"channel", item.channel},
-           {"position", item.index >= 0 ? Json(item.index) : Json(nullptr)},
-           {"scores", {{"pctr", Number(s.pctr[i])}, {"pcvr", Number(s.pcvr[i])}, {"value", Number(s.value[i])}}},
-           {"propensity", Number(s.propensity[i])}};
-    if (i < s.pctr_shown.size() && i < s.pcvr_shown.size() && item.index >= 0)
-      c["scores_at_shown"] = {{"pctr", Number(s.pctr_shown[i])}, {"pcvr", Number(s.pcvr_shown[i])}};
-    if (features.HasRowsOf(s.feature_fingerprint)) {
-      for (std::size_t k = 0; k < s.columns; ++k)
-        c["features"][features.features[k].view->spec().name] = Number(s.features[i * s.columns + k]);
+  return Explain(record, features).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<std::string> ExplainAll(const Project& project, const LogRecord& record, const std::stop_token& stop) {
+  const FeatureSet& set = *project.features();
+  if (IsComplete(record)) return ExplainJson(record, set);
+  GFR_ASSIGN(const ReplayedSlate slate, ReplaySlate(PosixFileSystem(), project.log_folder(), project.features(), record,
+                                                    {project.snapshot_path()}, stop));
+  const std::vector<ServedScores> scores = ScoreAgain(project, record.event, slate.features);
+  Json json = Explain(record, set);
+  json["served"]["replayed"] = {{"from", slate.from},
+                                {"records", slate.records},
+                                {"different", slate.different},
+                                {"served_without", slate.unknown},
+                                {"scores", !scores.empty()}};
+  for (std::size_t i = 0; i < record.event.items.size(); ++i) {
+    Json& c = json["served"]["candidates"][i];
+    if (record.event.served.RowOf(static_cast<std::uint32_t>(i)) < 0) {
+      for (std::size_t k = 0; k < set.columns(); ++k)
+        c["features"][set.features[k].view->spec().name] = Number(slate.features[i * set.columns() + k]);
     }
-    json["served"]["candidates"].push_back(std::move(c));
+    for (const ServedScores& of : scores) {
+      if (!c["scores"].contains(of.objective)) c["scores"][of.objective] = Number(of.values[i]);
+    }
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -1,15 +1,25 @@
 // Explain: what lies behind a served feed, from its feed.request in the log. Thread safety: pure functions.
 #pragma once
 
+#include <stop_token>
 #include <string>
 
+#include "dataset/replay_slate.h"
 #include "project/project.h"
 
 namespace gfr {
 
-// The event with every candidate: channel, position, scores, propensity, and its features when they are of the
-// definitions in use.
+// Whether the record keeps features and scores of every candidate.
+bool IsComplete(const LogRecord& record);
+
+// The event with every candidate: channel, position, propensity, and where the record keeps them scores, and features
+// that are of the definitions in use. "complete": IsComplete.
 std::string ExplainJson(const LogRecord& record, const FeatureSet& features);
+
+// The same with the features of every candidate, replayed from the log where the record does not keep them, and their
+// scores, if the model's version is still there. "replayed" says from where, and which features came out otherwise
+// than they were served. Reads the log up to the request: minutes, of a long one. Errors: those of ReplaySlate.
+Result<std::string> ExplainAll(const Project& project, const LogRecord& record, const std::stop_token& stop = {});
 
 // Looks for the request in the log; also beside a running server. kNotFound when it is not there.
 Result<LogRecord> FindRequest(const Project& project, const std::string& request_id);

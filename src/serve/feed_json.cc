@@ -96,21 +96,26 @@ std::size_t UndeclaredNames(const FeedRequest& request, const PropertySchema& sc
 }
 
 Json FeedJson(const Feed& feed, const FeedRequest& request, const FeatureSet* features, bool explain) {
-  const std::size_t columns = features->columns();
+  const ServedSlate& served = feed.event.served;
   Json items = Json::array();
   for (std::size_t p = 0; p < feed.items.size(); ++p) {
     const FeedItem& item = feed.items[p];
     Json json{{"item_id", item.item_id},
               {"position", p},
               {"channel", item.channel},
-              {"scores", {{"pctr", Number(item.pctr)}, {"pcvr", Number(item.pcvr)}, {"value", Number(item.value)}}},
+              {"scores", Json::object()},
               {"propensity", item.propensity}};
-    if (!feed.event.served.pctr_shown.empty())
-      json["scores_at_shown"] = {{"pctr", Number(item.pctr_shown)}, {"pcvr", Number(item.pcvr_shown)}};
-    if (request.explain || explain) {
-      for (std::size_t k = 0; k < columns; ++k)
+    for (const ServedScores& s : served.scores) {
+      if (s.model != 0) continue;
+      json["scores"][s.objective] = Number(s.values[item.item]);
+      if (!s.at_shown.empty()) json["scores_at_shown"][s.objective] = Number(s.at_shown[item.item]);
+    }
+    json["scores"]["value"] = Number(item.value);
+    const std::int64_t row = served.RowOf(item.item);
+    if ((request.explain || explain) && row >= 0) {
+      for (std::size_t k = 0; k < served.columns.size(); ++k)
         json["features"][features->features[k].view->spec().name] =
-            Number(feed.event.served.features[item.row * columns + k]);
+            Number(served.columns[k].values[static_cast<std::size_t>(row)]);
     }
     items.push_back(std::move(json));
   }

@@ -99,7 +99,7 @@ struct ReaderService::State {
     const std::shared_ptr<const BoundModel> bound = models.champion();
     Feed feed = Rank(layout, rows.features(), bound.get(), project.feed(), request, nullptr);
     if (no_channels) feed.degraded.push_back("channels");
-    as_of = feed.event.served.as_of;
+    as_of = feed.event.served.as_of();
     epoch_end_ms = feed.event.served.epoch_end_ms;
     std::vector<Event> events{feed.event};
     if (project.feed().impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
@@ -152,6 +152,7 @@ std::vector<Route> ReaderService::RoutesOf(State& s) {
       {"POST", "/v1/feed", AccessScope::kOpen, [&s](const auto& r, const auto&) { return s.FeedFor(r); }},
       {"POST", "/v1/events", AccessScope::kOpen, forward},
       {"GET", "/v1/explain/", AccessScope::kAdmin, forward},
+      {"GET", "/v1/jobs/", AccessScope::kAdmin, forward},
       {"*", "/v1/models", AccessScope::kOpen, not_here},
       {"*", "/v1/models/", AccessScope::kOpen, not_here},
       {"GET", "/livez", AccessScope::kOpen, [](const auto&, const auto&) { return GetLivez(); }},

@@ -21,6 +21,7 @@
 #include "project/project.h"
 #include "retrieve/list_maker.h"
 #include "serve/http_server.h"
+#include "serve/jobs.h"
 #include "serve/model_pool.h"
 #include "serve/request_index.h"
 #include "serve/serve_config.h"
@@ -93,6 +94,7 @@ struct ServiceState {
   void SealEpochs();
   void VerifySample();
 
+  Jobs jobs;
   std::jthread watcher, publisher, verifier;  // The last members: they use the others until they have ended.
 };
 

@@ -5,6 +5,12 @@
 #include "event/event_codec.h"
 
 namespace gfr {
+namespace {
+
+// A feed takes at most 10,000 candidates.
+constexpr std::size_t kMaxSlateItems = 20'000;
+
+}  // namespace
 
 std::string EncodeSlates(const std::vector<Event>& events) {
   std::string body, bytes;
@@ -26,13 +32,11 @@ Result<std::vector<Event>> DecodeSlates(std::string_view body) {
     std::memcpy(&size, body.data(), sizeof size);
     body.remove_prefix(sizeof size);
     if (size > body.size()) return Error{ErrorCode::kCorrupt, "the body ends within an event"};
-    GFR_ASSIGN(Event e, DecodeEvent(body.substr(0, size)));
+    GFR_ASSIGN(Event e, DecodeEvent(body.substr(0, size), kMaxSlateItems));
     body.remove_prefix(size);
-    const bool slate = e.type == EventType::kFeedRequest && e.served.columns > 0;
+    const bool slate = e.type == EventType::kFeedRequest && e.served.exists();
     if (!slate && e.type != EventType::kFeedImpression)
       return Error{ErrorCode::kCorrupt, "'" + std::string(EventTypeName(e.type)) + "' is not a slate that was served"};
-    if (slate && e.served.features.size() != e.items.size() * e.served.columns)
-      return Error{ErrorCode::kCorrupt, "a slate has not one row of features an item"};
     events.push_back(std::move(e));
   }
   if (events.empty()) return Error{ErrorCode::kCorrupt, "the body is empty"};

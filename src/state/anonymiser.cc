@@ -58,8 +58,7 @@ Event Anonymiser::Of(const LogRecord& record) {
     last_item = RowLayout::Session(row).last_item;
   people_.Fold(record);
 
-  if (e.type == EventType::kFeedRequest || e.type == EventType::kUserAlias || e.type == EventType::kUserDelete)
-    return left;
+  if (IsServerOnly(e.type) || e.type == EventType::kUserAlias || e.type == EventType::kUserDelete) return left;
   left.items = e.items;
   if (e.type == EventType::kItemUpdate) return left;  // The catalogue's.
   left.surface = e.surface;

@@ -136,6 +136,7 @@ void OnlineStore::Fold(const LogRecord& record) {
   AdvanceTo(EpochEndAt(record.arrival_ms));
   switch (event.type) {
     case EventType::kFeedRequest:
+    case EventType::kFeedShadow:
       return;
     case EventType::kItemUpdate:
       if (parts_.catalogue) FoldCatalogueOf(record);

@@ -12,7 +12,9 @@ namespace gfr {
 HttpResponse PostEvents(ServiceState& s, const HttpRequest& request);
 HttpResponse PostFeed(ServiceState& s, const HttpRequest& request);
 HttpResponse PostServed(ServiceState& s, const HttpRequest& request);
-HttpResponse GetExplain(ServiceState& s, const std::string& request_id);
+HttpResponse GetExplain(ServiceState& s, const HttpRequest& request, const std::string& request_id);
+HttpResponse GetJob(ServiceState& s, const std::string& job_id);
+HttpResponse JobStarted(const std::string& job_id);  // 202, and where its answer will be.
 HttpResponse GetModels(ServiceState& s);
 HttpResponse PostPromote(ServiceState& s, const HttpRequest& request);
 HttpResponse PostRollback(ServiceState& s);

@@ -40,7 +40,7 @@ HttpResponse PostEvents(ServiceState& s, const HttpRequest& request) {
                            "the states take more than [store] memory lets them; nothing was taken",
                            /*retry_after_s=*/60);
   }
-  ParsedEvents parsed = ParseEvents(request.body, format, {});
+  ParsedEvents parsed = ParseEvents(request.body, format, {.from_client = true});
   if (parsed.rejected.size() == 1 && parsed.events.empty() && parsed.rejected[0].code == "too_large") {
     return ProblemResponse(413, "Content Too Large", "too_large: " + parsed.rejected[0].message);
   }

@@ -1,7 +1,11 @@
 // POST /v1/served.
+#include <algorithm>
+
+#include "feature/served_columns.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
 #include "serve/slates.h"
+#include "state/slate_check.h"
 
 namespace gfr {
 
@@ -10,12 +14,14 @@ HttpResponse PostServed(ServiceState& s, const HttpRequest& request) {
   auto slates = DecodeSlates(request.body);
   if (!slates.ok()) return ProblemResponse(400, "Bad Request", slates.error().message);
   for (const Event& e : slates.value()) {
-    if (e.type == EventType::kFeedRequest && (e.served.columns != s.project.features()->columns() ||
-                                              !s.project.features()->HasRowsOf(e.served.feature_fingerprint)))
+    if (e.type == EventType::kFeedRequest && !HasAllColumns(e.served, *s.project.features()))
       return ProblemResponse(409, "Conflict", "the slate was served with other feature definitions than this server's");
-    // What a row is as of was in this s.log before it was published.
-    if (e.served.as_of >= s.next_offset)
-      return ProblemResponse(409, "Conflict", "the slate was read as of a record that this server does not have");
+    // What a row is as of was in this log before it was published, and so was its epoch.
+    if (const std::string problem = SlateProblem(e, static_cast<std::uint64_t>(s.next_offset.load()),
+                                                 std::max(s.clock.now_ms(), s.last_arrival_ms.load()));
+        !problem.empty())
+      return ProblemResponse(409, "Conflict",
+                             "request " + e.request_id.substr(0, 200) + " cannot be logged: " + problem);
   }
   auto appended = s.log->Append(std::move(slates).value());
   if (!appended.ok()) return s.LogFailed(appended.error());
