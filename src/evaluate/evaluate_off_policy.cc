@@ -1,19 +1,14 @@
-#include "train/judge_choices.h"
+#include "evaluate/evaluate_off_policy.h"
 
 #include <algorithm>
 
+#include "evaluate/replicates.h"
 #include "model/encode.h"
 #include "score/scorer.h"
 
 namespace gfr {
-namespace {
 
-constexpr int kReplicates = 200;
-constexpr std::uint64_t kSeed = 20260101;
-
-}  // namespace
-
-OffPolicyReport JudgeChoices(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms) {
+OffPolicyReport EvaluateOffPolicy(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms) {
   const auto named = std::ranges::find(model.objectives, "pctr", &ObjectiveModel::name);
   const ObjectiveModel& objective = named == model.objectives.end() ? model.objectives[0] : *named;
   const auto scorer = Scorer::Make(objective.forest);

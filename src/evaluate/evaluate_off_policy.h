@@ -1,4 +1,4 @@
-// JudgeChoices: what a model would have earned at the places of slates that the server filled by chance.
+// EvaluateOffPolicy: what a model would have earned at the places of slates that the server filled by chance.
 //
 // The ranker draws every sixth place from the explore channel, with probability 1 / pool. There, and only there, the
 // log says what another choice would have earned: the model's own is the item of the pool to which its pctr (else its
@@ -14,6 +14,6 @@
 namespace gfr {
 
 // REQUIRES: `data` was built with DatasetOptions::choices, of the model's features. Of choices seen in [from, to).
-OffPolicyReport JudgeChoices(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms);
+OffPolicyReport EvaluateOffPolicy(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms);
 
 }  // namespace gfr

@@ -1,0 +1,35 @@
+#include "evaluate/predict.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "score/scorer.h"
+
+namespace gfr {
+
+constexpr std::size_t kScoredRows = 4096;
+
+std::vector<float> Margins(const Forest& forest, const SelectedRows& rows, bool at_reference) {
+  std::vector<float> margins(rows.size());
+  const auto scorer = Scorer::Make(forest);
+  std::vector<float> batch;
+  for (std::size_t done = 0; scorer.ok() && done < rows.size(); done += kScoredRows) {
+    const std::size_t count = std::min(kScoredRows, rows.size() - done);
+    rows.Read(done, count, batch, at_reference);
+    scorer.value()->Margins(batch.data(), count, rows.columns, margins.data() + done);
+  }
+  if (rows.groups) ApplySoftmaxLink(*rows.groups, margins);
+  return margins;
+}
+
+std::vector<float> Probabilities(const ObjectiveModel& objective, const SelectedRows& rows, bool at_reference) {
+  std::vector<float> probability = Margins(objective.forest, rows, at_reference);
+  for (std::size_t i = 0; i < probability.size(); ++i) {
+    const float code =
+        objective.slice_column < 0 ? std::nanf("") : rows.Value(i, static_cast<std::size_t>(objective.slice_column));
+    probability[i] = static_cast<float>(objective.Whole(objective.CalibratorFor(code).Apply(probability[i])));
+  }
+  return probability;
+}
+
+}  // namespace gfr
