@@ -56,12 +56,13 @@ std::vector<FeatureImportance> Importance(const Model& model, const ObjectiveMod
 }
 
 // `all` are of `first`; what they led to is known where they are old enough.
-EntireSpaceReport EntireSpace(const ObjectiveModel& first, const ObjectiveModel& then, const Model& model,
-                              const ObjectiveRows& all, TimeRange range) {
+Result<EntireSpaceReport> EntireSpace(const ObjectiveModel& first, const ObjectiveModel& then, const Model& model,
+                                      const ObjectiveRows& all, TimeRange range) {
   EntireSpaceReport report{.first = first.name, .then = then.name};
   const SelectedRows rows = SelectRows(all, first.softmax, model, range.from_ms, range.to_ms),
                      conditional = SelectRows(all, then.softmax, model, range.from_ms, range.to_ms);
-  const std::vector<float> p = Probabilities(first, rows), q = Probabilities(then, conditional, true);
+  GFR_ASSIGN(const std::vector<float> p, Probabilities(first, rows));
+  GFR_ASSIGN(const std::vector<float> q, Probabilities(then, conditional, true));
   std::vector<float> product, led_on;
   std::vector<Key> users;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -79,25 +80,25 @@ EntireSpaceReport EntireSpace(const ObjectiveModel& first, const ObjectiveModel&
 
 // What `rows`, predicted by another model, are better or worse than by `against`; empty when that has no such
 // objective.
-BinaryMetrics Difference(const Model& against, const std::string& objective, const ObjectiveRows& all, TimeRange range,
-                         const BinaryRows& rows) {
+Result<BinaryMetrics> Difference(const Model& against, const std::string& objective, const ObjectiveRows& all,
+                                 TimeRange range, const BinaryRows& rows) {
   for (const ObjectiveModel& other : against.objectives) {
     if (other.name != objective) continue;
     const SelectedRows selected = SelectWholeWindow(all, other.softmax, against, range.from_ms, range.to_ms);
-    const std::vector<float> probability = Probabilities(other, selected);
+    GFR_ASSIGN(const std::vector<float> probability, Probabilities(other, selected));
     return CompareBinary({probability, rows.label, rows.user}, rows.probability, kReplicates, kSeed);
   }
-  return {};
+  return BinaryMetrics{};
 }
 
 // The objective `at` of `objectives`, as `objective` of the model predicts it.
-ObjectiveReport EvaluateObjective(const Model& model, const ObjectiveModel& objective, const Dataset& data,
-                                  const std::vector<ObjectiveConfig>& objectives, std::size_t at, TimeRange range,
-                                  const EvaluateModelOptions& options) {
+Result<ObjectiveReport> EvaluateObjective(const Model& model, const ObjectiveModel& objective, const Dataset& data,
+                                          const std::vector<ObjectiveConfig>& objectives, std::size_t at,
+                                          TimeRange range, const EvaluateModelOptions& options) {
   const ObjectiveConfig& config = objectives[at];
   const ObjectiveRows& all = data.objectives[at];
   const SelectedRows selected = SelectWholeWindow(all, objective.softmax, model, range.from_ms, range.to_ms);
-  const std::vector<float> probability = Probabilities(objective, selected);
+  GFR_ASSIGN(const std::vector<float> probability, Probabilities(objective, selected));
   const BinaryRows rows{probability, selected.labels, selected.users};
   ObjectiveReport entry;
   entry.name = objective.name;
@@ -109,13 +110,15 @@ ObjectiveReport EvaluateObjective(const Model& model, const ObjectiveModel& obje
   entry.pr = PrCurve(rows, 200);
   entry.reliability = Reliability(rows, 15);
   // What ranks is judged as it ranks: at the reference, where the model reads the position shown.
-  const std::vector<float> at_reference =
-      model.position_column >= 0 ? Probabilities(objective, selected, true) : probability;
+  std::vector<float> at_reference = probability;
+  if (model.position_column >= 0) {
+    GFR_ASSIGN(at_reference, Probabilities(objective, selected, true));
+  }
   const BinaryRows ranked{at_reference, selected.labels, selected.users};
   entry.by_request = MeasureByGroup(ranked, selected.requests, kReportedRanks, kReplicates, kSeed);
   entry.by_user = MeasureByGroup(ranked, selected.users, kReportedRanks, kReplicates, kSeed);
   entry.lift = Lift(rows, 10);
-  entry.slices = MeasureSlices(model, data, objective, selected, probability);
+  GFR_ASSIGN(entry.slices, MeasureSlices(model, data, objective, selected, probability));
   SortWorstFirst(entry.slices);
   if (options.position_bias && config.population == EventType::kFeedImpression)
     entry.position_bias = MeasurePositionBias(ranked, selected.positions, kMostPositions, kReplicates, kSeed);
@@ -125,13 +128,15 @@ ObjectiveReport EvaluateObjective(const Model& model, const ObjectiveModel& obje
   if (!entry.position_bias.places.empty() && at == static_cast<std::size_t>(first_of_impressions))
     entry.swapped_bias = MeasureSwappedPositionBias(SwappedIn(data, range), kMostPositions, kReplicates, kSeed);
   if (options.explain) entry.importance = Importance(model, objective, selected, options.explain);
-  if (options.against) entry.difference = Difference(*options.against, objective.name, all, range, rows);
+  if (options.against) {
+    GFR_ASSIGN(entry.difference, Difference(*options.against, objective.name, all, range, rows));
+  }
   return entry;
 }
 
 // Of each objective that starts where another ends (pcvr after pctr), the product of both.
-void AddEntireSpace(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
-                    const std::vector<TimeRange>& ranges, EvaluationReport& report) {
+Status AddEntireSpace(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
+                      const std::vector<TimeRange>& ranges, EvaluationReport& report) {
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     const std::size_t next = NextObjective(objectives, o);
     if (next == objectives.size()) continue;
@@ -140,27 +145,29 @@ void AddEntireSpace(const Model& model, const Dataset& data, const std::vector<O
     if (first == model.objectives.end() || then == model.objectives.end()) continue;
     const TimeRange both{std::max(ranges[o].from_ms, ranges[next].from_ms),
                          std::min(ranges[o].to_ms, ranges[next].to_ms)};
-    EntireSpaceReport product = EntireSpace(*first, *then, model, data.objectives[o], both);
+    GFR_ASSIGN(EntireSpaceReport product, EntireSpace(*first, *then, model, data.objectives[o], both));
     if (product.metrics.rows > 0) report.entire_space.push_back(std::move(product));
   }
+  return {};
 }
 
-void AddRanking(const Model& model, const Dataset& data, TimeRange range, const Model* against,
-                EvaluationReport& report) {
-  const RankedSlates ranked = RankSlates(model, data, range.from_ms, range.to_ms);
+Status AddRanking(const Model& model, const Dataset& data, TimeRange range, const Model* against,
+                  EvaluationReport& report) {
+  GFR_ASSIGN(const RankedSlates ranked, RankSlates(model, data, range.from_ms, range.to_ms));
   const auto measure = [&](const std::vector<std::vector<float>>& scores) {
     return MeasureRanking(ranked.requests, Spans(scores), kReplicates, kSeed);
   };
   report.ranking = measure(ranked.model);
   if (against) {
     report.against = against->name + "/" + against->version;
-    const RankedSlates other = RankSlates(*against, data, range.from_ms, range.to_ms);
+    GFR_ASSIGN(const RankedSlates other, RankSlates(*against, data, range.from_ms, range.to_ms));
     report.mrr_difference =
         PairedMrrDifference(ranked.requests, Spans(ranked.model), Spans(other.model), kReplicates, kSeed);
   }
   report.baselines = {{"order_shown", measure(ranked.order_shown)},
                       {"popularity", measure(ranked.popularity)},
                       {"most_recent_interaction", measure(ranked.most_recent)}};
+  return {};
 }
 
 }  // namespace
@@ -173,8 +180,9 @@ TimeRange TestRange(const Model& model, const std::string& objective) {
   return {card(".test_from_ms"), card(".test_to_ms")};
 }
 
-EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
-                               const std::vector<TimeRange>& ranges, const EvaluateModelOptions& options) {
+Result<EvaluationReport> EvaluateModel(const Model& model, const Dataset& data,
+                                       const std::vector<ObjectiveConfig>& objectives,
+                                       const std::vector<TimeRange>& ranges, const EvaluateModelOptions& options) {
   EvaluationReport report;
   const TimeRange slates = ranges[RankingObjective(objectives)];
   report.model = model.name + "/" + model.version;
@@ -184,12 +192,13 @@ EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const st
   if (model.position_column >= 0) report.position_reference = static_cast<int>(model.position_reference);
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     for (const ObjectiveModel& objective : model.objectives) {
-      if (objective.name == objectives[o].name)
-        report.objectives.push_back(EvaluateObjective(model, objective, data, objectives, o, ranges[o], options));
+      if (objective.name != objectives[o].name) continue;
+      GFR_ASSIGN(ObjectiveReport entry, EvaluateObjective(model, objective, data, objectives, o, ranges[o], options));
+      report.objectives.push_back(std::move(entry));
     }
   }
-  AddEntireSpace(model, data, objectives, ranges, report);
-  AddRanking(model, data, slates, options.against, report);
+  GFR_TRY(AddEntireSpace(model, data, objectives, ranges, report));
+  GFR_TRY(AddRanking(model, data, slates, options.against, report));
   return report;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "dataset/dataset.h"
 #include "evaluate/forest_importance.h"
 #include "evaluate/report.h"
@@ -24,10 +25,12 @@ struct EvaluateModelOptions {
 };
 
 // Judges `model` on the rows of `ranges` (one an objective) and the slates of the range of "pctr" (else of the first),
-// ranked by it. Of a model that reads the position shown (a feature of type position), probabilities are judged at the
-// position shown; order (ranking, by_request, by_user) and position bias at its reference.
-EvaluationReport EvaluateModel(const Model& model, const Dataset& data, const std::vector<ObjectiveConfig>& objectives,
-                               const std::vector<TimeRange>& ranges, const EvaluateModelOptions& options = {});
+// ranked by it. kInvalidArgument: the model has no objective, or a forest cannot score the rows. Of a model that reads
+// the position shown (a feature of type position), probabilities are judged at the position shown; order (ranking,
+// by_request, by_user) and position bias at its reference.
+Result<EvaluationReport> EvaluateModel(const Model& model, const Dataset& data,
+                                       const std::vector<ObjectiveConfig>& objectives,
+                                       const std::vector<TimeRange>& ranges, const EvaluateModelOptions& options = {});
 
 // Where the training part left off: the test range of an objective, from the model's card.
 TimeRange TestRange(const Model& model, const std::string& objective);

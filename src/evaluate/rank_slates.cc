@@ -3,18 +3,20 @@
 #include <algorithm>
 #include <map>
 
+#include "evaluate/predict.h"
 #include "model/encode.h"
-#include "score/scorer.h"
 
 namespace gfr {
 
-RankedSlates RankSlates(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms) {
+Result<RankedSlates> RankSlates(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms) {
   RankedSlates ranked;
+  if (model.objectives.empty())
+    return Error{ErrorCode::kInvalidArgument, "model " + model.version + " has no objective to rank slates by"};
   const ObjectiveModel* pctr = nullptr;
   for (const ObjectiveModel& o : model.objectives) {
     if (o.name == "pctr" || !pctr) pctr = &o;
   }
-  const auto scorer = Scorer::Make(pctr->forest);
+  GFR_ASSIGN(const auto scorer, ScorerOf(pctr->forest, data.columns));
   std::map<std::pair<Key, Key>, std::size_t> last;
   for (const SlateRow& slate : data.slates) {
     if (slate.arrival_ms < from_ms || slate.arrival_ms >= to_ms) continue;
@@ -22,7 +24,7 @@ RankedSlates RankSlates(const Model& model, const Dataset& data, std::int64_t fr
     const float* first = data.slate_features.data() + slate.first * data.columns;
     std::vector<float> rows(first, first + items * data.columns), margins(items), shown(items);
     EncodeCategories(model, rows.data(), items);
-    if (scorer.ok()) scorer.value()->Margins(rows.data(), items, data.columns, margins.data());
+    scorer->Margins(rows.data(), items, data.columns, margins.data());
     for (std::size_t i = 0; i < items; ++i)
       margins[i] = static_cast<float>(pctr->Score(margins[i], rows.data() + i * data.columns));
     for (std::size_t i = 0; i < shown.size(); ++i) shown[i] = -static_cast<float>(i);

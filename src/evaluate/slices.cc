@@ -60,12 +60,12 @@ std::string CategoryName(const Dataset& data, float raw, float code) {
   return name == data.category_names.end() ? "code " + std::to_string(static_cast<int>(code)) : name->second;
 }
 
-std::vector<SliceReport> MeasureSlices(const Model& model, const Dataset& data, const ObjectiveModel& objective,
-                                       const SelectedRows& rows, const std::vector<float>& probability) {
+Result<std::vector<SliceReport>> MeasureSlices(const Model& model, const Dataset& data, const ObjectiveModel& objective,
+                                               const SelectedRows& rows, const std::vector<float>& probability) {
   std::vector<SliceReport> slices;
   std::vector<float> pooled;  // With calibrators of slices: what that of all rows would give.
   if (objective.slice_column >= 0) {
-    pooled = Margins(objective.forest, rows);
+    GFR_ASSIGN(pooled, Margins(objective.forest, rows));
     for (float& p : pooled) p = static_cast<float>(objective.Whole(objective.calibrator.Apply(p)));
   }
   for (std::size_t k = 0; k < model.columns.size(); ++k) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "evaluate/report.h"
 #include "evaluate/selected_rows.h"
 
@@ -12,8 +13,8 @@ namespace gfr {
 
 // By every category column (its eight most frequent values) and, in quarters, by price, supplied_rank and the position
 // shown. Slices of fewer than 50 rows are left out. `probability`: of the objective, one a row.
-std::vector<SliceReport> MeasureSlices(const Model& model, const Dataset& data, const ObjectiveModel& objective,
-                                       const SelectedRows& rows, const std::vector<float>& probability);
+Result<std::vector<SliceReport>> MeasureSlices(const Model& model, const Dataset& data, const ObjectiveModel& objective,
+                                               const SelectedRows& rows, const std::vector<float>& probability);
 
 // The text of a category, from its raw value; "code N" where the dataset does not know it.
 std::string CategoryName(const Dataset& data, float raw, float code);

@@ -10,19 +10,20 @@
 
 namespace gfr {
 
-void Calibrate(const ObjectiveConfig& config, const SelectedRows& rows, const Forest& forest,
-               ObjectiveModel* objective) {
-  const std::vector<float> margins = Margins(forest, rows);
+Status Calibrate(const ObjectiveConfig& config, const SelectedRows& rows, const Forest& forest,
+                 ObjectiveModel* objective) {
+  GFR_ASSIGN(const std::vector<float> margins, Margins(forest, rows));
   objective->calibrator = FitCalibrator(margins, rows.labels, rows.users);
   objective->slice_column = -1;
   objective->slice_calibrators.clear();
   const auto column = std::ranges::find(rows.model->columns, config.calibrate_by);
-  if (config.calibrate_by.empty() || column == rows.model->columns.end()) return;
+  if (config.calibrate_by.empty() || column == rows.model->columns.end()) return {};
   const auto k = static_cast<std::size_t>(column - rows.model->columns.begin());
   std::vector<float> codes(rows.size());
   for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = rows.Value(i, k);
   objective->slice_calibrators = FitSliceCalibrators(objective->calibrator, margins, rows.labels, rows.users, codes);
   if (!objective->slice_calibrators.empty()) objective->slice_column = static_cast<int>(k);
+  return {};
 }
 
 std::string DescribeCalibration(const Model& model, const Dataset& data, const ObjectiveModel& objective) {

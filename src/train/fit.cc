@@ -46,11 +46,11 @@ Result<Fitted> FitBy(Loss loss, const ObjectiveRows& rows, const ObjectiveConfig
   Fitted fitted{.objective = {.name = config.name, .softmax = softmax}, .rounds = trained.rounds, .loss = loss};
   GFR_ASSIGN(fitted.objective.forest, ParseForest(trained.bytes));
   fitted.objective.forest_bytes = std::move(trained.bytes);
-  Calibrate(config, calibrate, fitted.objective.forest, &fitted.objective);
+  GFR_TRY(Calibrate(config, calibrate, fitted.objective.forest, &fitted.objective));
   fitted.objective.early_window_ms = config.early_window_ms;
   GFR_ASSIGN(fitted.objective.maturation, Maturation(rows, config, b.begin, b.test - config.window_ms));
   if (judged) {
-    const std::vector<float> margins = Margins(fitted.objective.forest, calibrate);
+    GFR_ASSIGN(const std::vector<float> margins, Margins(fitted.objective.forest, calibrate));
     *judged = {.loss = LossName(loss),
                .rounds = trained.rounds,
                .log_loss = CrossFitLogLoss(margins, calibrate.labels, calibrate.users),

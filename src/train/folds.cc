@@ -35,7 +35,7 @@ Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<
                  Refit(data.objectives[o], fitted.value().loss, dictionary, b.begin,
                        b.test - objectives[o].horizon_ms(), fitted.value().rounds, train, engine, nullptr));
     }
-    const RankedSlates ranked = RankSlates(model, data, b.test, b.end);
+    GFR_ASSIGN(const RankedSlates ranked, RankSlates(model, data, b.test, b.end));
     const auto mine = Spans(ranked.model), recent = Spans(ranked.most_recent), shown = Spans(ranked.order_shown);
     EvaluationReport::Fold fold;
     fold.name = std::to_string(k + 1);

@@ -34,11 +34,12 @@ Result<TrainedModel> Recalibrate(const Model& model, const Dataset& data,
       const auto first = std::ranges::lower_bound(rows.arrival_ms, from_ms) - rows.arrival_ms.begin();
       later[o].from_ms = rows.arrival_ms[(static_cast<std::size_t>(first) + rows.size()) / 2];
       const SelectedRows early = SelectRows(rows, objective.softmax, model, from_ms, later[o].from_ms);
-      Calibrate(objectives[o], early, objective.forest, &half.objectives[m]);
-      Calibrate(objectives[o], fresh, objective.forest, &made.model.objectives[m]);
+      GFR_TRY(Calibrate(objectives[o], early, objective.forest, &half.objectives[m]));
+      GFR_TRY(Calibrate(objectives[o], fresh, objective.forest, &made.model.objectives[m]));
     }
   }
-  made.report = EvaluateModel(half, data, objectives, later, {.explain = Explainer(engine), .against = &model});
+  GFR_ASSIGN(made.report,
+             EvaluateModel(half, data, objectives, later, {.explain = Explainer(engine), .against = &model}));
   made.report.note =
       "Calibrators of the first half of the rows that the model had not learnt from, judged on the second.";
   for (const ObjectiveModel& o : made.model.objectives)

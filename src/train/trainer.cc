@@ -45,7 +45,7 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
     model.card[objectives[o].name + ".rounds"] = std::to_string(fitted.back().rounds);
     if (!fitted.back().tried.empty()) model.card[objectives[o].name + ".learnt"] = LossName(fitted.back().loss);
   }
-  trained.report = EvaluateModel(model, data, objectives, test, {.explain = Explainer(engine)});
+  GFR_ASSIGN(trained.report, EvaluateModel(model, data, objectives, test, {.explain = Explainer(engine)}));
   for (std::size_t o = 0; o < objectives.size(); ++o) trained.report.objectives[o].tried = fitted[o].tried;
   std::uint64_t judged = 0;
   for (const ObjectiveReport& o : trained.report.objectives) judged += o.metrics.rows;
@@ -59,7 +59,7 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
     for (std::size_t o = 0; o < objectives.size(); ++o) {
       const SelectedRows late =
           SelectRows(data.objectives[o], fitted[o].objective.softmax, model, parts[o].calibration, INT64_MAX);
-      Calibrate(objectives[o], late, fitted[o].objective.forest, &model.objectives[o]);
+      GFR_TRY(Calibrate(objectives[o], late, fitted[o].objective.forest, &model.objectives[o]));
       GFR_ASSIGN(model.objectives[o].maturation,
                  Maturation(data.objectives[o], objectives[o], parts[o].begin, INT64_MAX));
       GFR_ASSIGN(model.objectives[o].forest,

@@ -37,7 +37,7 @@ Result<std::vector<Trials::Outcome>> Trials::Run(int fold, const TrainConfig& co
     const Boundaries b = Split(data_, rows, objectives_[o], split_, end_share);
     GFR_ASSIGN(const Fitted fitted, Fit(rows, objectives_[o], dictionary, b, config, engine, /*quiet=*/true));
     const SelectedRows part = SelectWholeWindow(rows, fitted.objective.softmax, dictionary, b.test, b.end);
-    const std::vector<float> probability = Probabilities(fitted.objective, part);
+    GFR_ASSIGN(const std::vector<float> probability, Probabilities(fitted.objective, part));
     const BinaryMetrics metrics = MeasureBinary({probability, part.labels, part.users}, 0, kSeed);
     if (!std::isfinite(metrics.normalised_entropy.value))
       return Error{ErrorCode::kInvalidArgument, "objective '" + objectives_[o].name + "' has " +
