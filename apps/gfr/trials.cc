@@ -1,9 +1,10 @@
 // trials: what [train] could be, judged by time-ordered folds; asked by lines of JSON on stdin, for a tuner beside it.
+#include "train/trials.h"
+
 #include <cstdio>
 
 #include "base/clock.h"
 #include "commands.h"
-#include "train/trainer.h"
 
 namespace gfr {
 namespace {

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
+#include "evaluate/evaluate_model.h"
+#include "evaluate/evaluate_off_policy.h"
 #include "operations/load_model.h"
 #include "runtime/logger.h"
-#include "train/judge_choices.h"
-#include "train/trainer.h"
+#include "train/forest_trainer.h"
 
 namespace gfr {
 namespace {
@@ -41,11 +42,15 @@ Result<EvaluationReport> EvaluateVersion(const Workspace& workspace, const Evalu
   // The engine only measures the importance of features; without its library the report has none.
   const auto engine = LoadForestTrainer(EngineOf(model));
   if (!engine.ok()) LogWarning("evaluate", "no importance of features", {{"error", engine.error().message}});
-  EvaluationReport report = EvaluateModel(model, data, objectives, ranges, engine.ok() ? engine.value().get() : nullptr,
-                                          options.against.empty() ? nullptr : &other, options.position_bias);
+  GFR_ASSIGN(EvaluationReport report,
+             EvaluateModel(model, data, objectives, ranges,
+                           {.explain = engine.ok() ? Explainer(*engine.value()) : ExplainForest(),
+                            .against = options.against.empty() ? nullptr : &other,
+                            .position_bias = options.position_bias}));
   for (const Model* judged : {&model, static_cast<const Model*>(&other)}) {
-    if (options.off_policy && !judged->objectives.empty())
-      report.off_policy.push_back({judged->name + "/" + judged->version, JudgeChoices(*judged, data, from_ms, to_ms)});
+    if (!options.off_policy || judged->objectives.empty()) continue;
+    GFR_ASSIGN(OffPolicyReport off, EvaluateOffPolicy(*judged, data, from_ms, to_ms));
+    report.off_policy.push_back({judged->name + "/" + judged->version, std::move(off)});
   }
   if (TrainedOn(model, from_ms) || (!options.against.empty() && TrainedOn(other, from_ms))) {
     report.note =

@@ -6,6 +6,7 @@
 #include "feature/definitions.h"
 #include "operations/load_model.h"
 #include "train/distributed_trainer.h"
+#include "train/recalibrate.h"
 #include "train/resuming_trainer.h"
 #include "train/xgboost_api.h"
 

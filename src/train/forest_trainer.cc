@@ -68,6 +68,12 @@ Status RefuseRanking(const TrainMatrix& train, const char* who) {
                                                 ", which XGBoost learns in one process, and " + who + " does not"};
 }
 
+ExplainForest Explainer(const ForestTrainer& engine) {
+  return [&engine](const std::string& forest, const float* rows, std::size_t count, std::size_t columns) {
+    return engine.Explain(forest, rows, count, columns);
+  };
+}
+
 Result<std::unique_ptr<ForestTrainer>> LoadForestTrainer(Forest::Maker engine) {
   if (engine == Forest::Maker::kLightgbm) {
     GFR_ASSIGN(auto trainer, LightgbmTrainer::Load(FindLightgbmLibrary()));

@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "dataset/loss.h"
+#include "evaluate/forest_importance.h"
 #include "model/forest.h"
 #include "model/softmax_link.h"
 
@@ -129,14 +130,14 @@ class ForestTrainer {
                                       const ForestParams& params,
                                       const std::function<void(int round, double log_loss)>& progress) const = 0;
 
-  // What a forest's columns do: their total gain in training, and over these rows the mean of their SHAP values' sizes
-  // (exact, path-dependent: Lundberg, Erion and Lee 2018), in margins before any link.
-  struct Importance {
-    std::vector<double> gain, mean_abs_shap;  // One a column.
-  };
+  // Over these rows, of a forest as its engine wrote it.
+  using Importance = ForestImportance;
   virtual Result<Importance> Explain(const std::string& forest, const float* rows, std::size_t count,
                                      std::size_t columns) const = 0;
 };
+
+// The engine's Explain, as an evaluation asks for it. REQUIRES: `engine` outlives it.
+ExplainForest Explainer(const ForestTrainer& engine);
 
 // Those of this process. Errors: kNotFound, the maker's library is not there.
 Result<std::unique_ptr<ForestTrainer>> LoadForestTrainer(Forest::Maker engine);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/rng.h"
+#include "evaluate/evaluate_model.h"
 #include "train/trainer.h"
 #include "train/xgboost_api.h"
 #include "train/xgboost_trainer.h"
@@ -61,7 +62,9 @@ ObjectiveReport Judge(const std::string& features, int reference) {
   EXPECT_TRUE(trained.ok()) << trained.error().message;
   EXPECT_EQ(trained.value().report.position_reference, reference);
   const Model& model = trained.value().model;
-  return EvaluateModel(model, data, objectives, {TestRange(model, "pctr")}, nullptr, nullptr, true).objectives[0];
+  return EvaluateModel(model, data, objectives, {TestRange(model, "pctr")}, {.position_bias = true})
+      .value()
+      .objectives[0];
 }
 
 TEST(PositionFeature, ProbabilitiesAreJudgedAtThePlaceShownAndOrderAtTheReference) {

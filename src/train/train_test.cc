@@ -161,7 +161,7 @@ TEST(Select, PutsTheRowsOfARequestTogetherToRank) {
   const Part part = Select(all, Loss::kRankNdcg, model, INT64_MIN, INT64_MAX, {.half_life_ms = 1000});
   EXPECT_THAT(part.requests, testing::ElementsAre(7, 7, 7, 3, 3, 5));
   EXPECT_THAT(part.users, testing::ElementsAre(107, 107, 107, 103, 103, 105));
-  EXPECT_THAT(part.places, testing::ElementsAre(0, 2, 5, 1, 4, 3));
+  EXPECT_THAT(part.indices, testing::ElementsAre(0, 2, 5, 1, 4, 3));
   EXPECT_THAT(part.positions, testing::ElementsAre(0, 2, 5, 1, 4, 3));
   EXPECT_THAT(part.labels, testing::ElementsAre(0, 1, 0, 0, 0, 0));
   EXPECT_THAT(part.weights, testing::ElementsAre(0.03125f, 0.125f, 1, 0.0625f, 0.5f, 0.25f));

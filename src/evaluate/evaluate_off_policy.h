@@ -1,4 +1,4 @@
-// JudgeChoices: what a model would have earned at the places of slates that the server filled by chance.
+// EvaluateOffPolicy: what a model would have earned at the places of slates that the server filled by chance.
 //
 // The ranker draws every sixth place from the explore channel, with probability 1 / pool. There, and only there, the
 // log says what another choice would have earned: the model's own is the item of the pool to which its pctr (else its
@@ -7,13 +7,16 @@
 // those of a softmax link are of a whole slate. Thread safety: a pure function.
 #pragma once
 
+#include "base/result.h"
 #include "dataset/dataset.h"
 #include "metric/off_policy.h"
 #include "model/model.h"
 
 namespace gfr {
 
-// REQUIRES: `data` was built with DatasetOptions::choices, of the model's features. Of choices seen in [from, to).
-OffPolicyReport JudgeChoices(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms);
+// REQUIRES: `data` was built with DatasetOptions::choices, of the model's features. Of draws seen in [from_ms, to_ms).
+// kInvalidArgument: the model has no objective, or its forest cannot score the rows.
+Result<OffPolicyReport> EvaluateOffPolicy(const Model& model, const Dataset& data, std::int64_t from_ms,
+                                          std::int64_t to_ms);
 
 }  // namespace gfr

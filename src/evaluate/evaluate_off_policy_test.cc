@@ -1,4 +1,4 @@
-#include "train/judge_choices.h"
+#include "evaluate/evaluate_off_policy.h"
 
 #include <gtest/gtest.h>
 
@@ -57,10 +57,10 @@ Dataset Drawn(int places, float propensity, double* value) {
   return data;
 }
 
-TEST(JudgeChoices, RecoversWhatTheModelsChoicesWouldEarn) {
+TEST(EvaluateOffPolicy, RecoversWhatTheModelsChoicesWouldEarn) {
   double value = 0;
   const Dataset data = Drawn(20000, 0.2f, &value);
-  const OffPolicyReport r = JudgeChoices(PicksHigh(), data, INT64_MIN, INT64_MAX);
+  const OffPolicyReport r = EvaluateOffPolicy(PicksHigh(), data, INT64_MIN, INT64_MAX).value();
   EXPECT_TRUE(r.evidence()) << r.refusals[0];
   EXPECT_EQ(r.rows, 20000u);
   for (const Estimate& e : {r.ipw, r.snipw, r.clipped, r.doubly_robust}) {
@@ -69,21 +69,32 @@ TEST(JudgeChoices, RecoversWhatTheModelsChoicesWouldEarn) {
     EXPECT_GT(e.interval.high, value);
   }
   EXPECT_GT(r.ipw.interval.low, r.logged.interval.high) << "it picks better than chance, and the log shows it";
-  EXPECT_EQ(JudgeChoices(PicksHigh(), data, 100, 300).rows, 200u) << "of a range";
+  EXPECT_EQ(EvaluateOffPolicy(PicksHigh(), data, 100, 300).value().rows, 200u) << "of a range";
 }
 
-TEST(JudgeChoices, IsNoEvidenceWhereTheLoggedProbabilitiesAreWrongOrPlacesAreFew) {
+TEST(EvaluateOffPolicy, IsNoEvidenceWhereTheLoggedProbabilitiesAreWrongOrPlacesAreFew) {
   double value = 0;
-  EXPECT_FALSE(JudgeChoices(PicksHigh(), Drawn(20000, 0.25f, &value), INT64_MIN, INT64_MAX).evidence());
-  EXPECT_FALSE(JudgeChoices(PicksHigh(), Drawn(100, 0.2f, &value), INT64_MIN, INT64_MAX).evidence());
-  EXPECT_FALSE(JudgeChoices(PicksHigh(), Dataset{.columns = 1}, INT64_MIN, INT64_MAX).evidence());
+  EXPECT_FALSE(EvaluateOffPolicy(PicksHigh(), Drawn(20000, 0.25f, &value), INT64_MIN, INT64_MAX).value().evidence());
+  EXPECT_FALSE(EvaluateOffPolicy(PicksHigh(), Drawn(100, 0.2f, &value), INT64_MIN, INT64_MAX).value().evidence());
+  EXPECT_FALSE(EvaluateOffPolicy(PicksHigh(), Dataset{.columns = 1}, INT64_MIN, INT64_MAX).value().evidence());
 }
 
-TEST(JudgeChoices, HasNoDoublyRobustEstimateOfSharesOfASlate) {
+TEST(EvaluateOffPolicy, OfAForestThatCannotScoreTheRowsIsAnError) {
+  double value = 0;
+  Model model = PicksHigh();
+  model.objectives[0].forest.columns = 2;
+  const auto judged = EvaluateOffPolicy(model, Drawn(2000, 0.2f, &value), INT64_MIN, INT64_MAX);
+  ASSERT_FALSE(judged.ok());
+  EXPECT_EQ(judged.error().code, ErrorCode::kInvalidArgument);
+  model.objectives.clear();
+  EXPECT_FALSE(EvaluateOffPolicy(model, Drawn(2000, 0.2f, &value), INT64_MIN, INT64_MAX).ok());
+}
+
+TEST(EvaluateOffPolicy, HasNoDoublyRobustEstimateOfSharesOfASlate) {
   double value = 0;
   Model model = PicksHigh();
   model.objectives[0].softmax = true;
-  const OffPolicyReport r = JudgeChoices(model, Drawn(2000, 0.2f, &value), INT64_MIN, INT64_MAX);
+  const OffPolicyReport r = EvaluateOffPolicy(model, Drawn(2000, 0.2f, &value), INT64_MIN, INT64_MAX).value();
   EXPECT_TRUE(std::isnan(r.doubly_robust.value));
   EXPECT_GT(r.ipw.value, 0);
 }

@@ -1,22 +1,20 @@
-#include "train/judge_choices.h"
+#include "evaluate/evaluate_off_policy.h"
 
 #include <algorithm>
 
+#include "evaluate/predict.h"
+#include "evaluate/replicates.h"
 #include "model/encode.h"
-#include "score/scorer.h"
 
 namespace gfr {
-namespace {
 
-constexpr int kReplicates = 200;
-constexpr std::uint64_t kSeed = 20260101;
-
-}  // namespace
-
-OffPolicyReport JudgeChoices(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms) {
+Result<OffPolicyReport> EvaluateOffPolicy(const Model& model, const Dataset& data, std::int64_t from_ms,
+                                          std::int64_t to_ms) {
+  if (model.objectives.empty())
+    return Error{ErrorCode::kInvalidArgument, "model " + model.version + " has no objective to judge draws by"};
   const auto named = std::ranges::find(model.objectives, "pctr", &ObjectiveModel::name);
   const ObjectiveModel& objective = named == model.objectives.end() ? model.objectives[0] : *named;
-  const auto scorer = Scorer::Make(objective.forest);
+  GFR_ASSIGN(const auto scorer, ScorerOf(objective.forest, data.columns));
   std::vector<double> reward, logged, target, of_shown, of_target;
   std::vector<std::uint64_t> user;
   std::vector<float> rows, margins, scores;
@@ -28,7 +26,7 @@ OffPolicyReport JudgeChoices(const Model& model, const Dataset& data, std::int64
     rows.assign(first, first + pool * data.columns);
     EncodeCategories(model, rows.data(), pool);
     margins.assign(pool, 0.0f);
-    if (scorer.ok()) scorer.value()->Margins(rows.data(), pool, data.columns, margins.data());
+    scorer->Margins(rows.data(), pool, data.columns, margins.data());
     scores.resize(pool);
     for (std::size_t i = 0; i < pool; ++i) scores[i] = static_cast<float>(objective.Score(margins[i], row(i)));
     const auto best = static_cast<std::size_t>(std::ranges::max_element(scores) - scores.begin()),
@@ -36,7 +34,7 @@ OffPolicyReport JudgeChoices(const Model& model, const Dataset& data, std::int64
     if (model.position_column >= 0) {  // Chosen at the reference, earned at the place.
       for (std::size_t i = 0; i < pool; ++i)
         rows[i * data.columns + static_cast<std::size_t>(model.position_column)] = static_cast<float>(choice.position);
-      if (scorer.ok()) scorer.value()->Margins(rows.data(), pool, data.columns, margins.data());
+      scorer->Margins(rows.data(), pool, data.columns, margins.data());
     }
     user.push_back(choice.user);
     reward.push_back(choice.clicked);

@@ -1,0 +1,22 @@
+// Where the parts of an objective's rows begin and end, by arrival time: warm-up | train | gap | validation A (early
+// stopping) then B (calibration) | gap | test. The gap is the objective's label window (the early one, where it has
+// one), so that no part's labels reach into the next.
+#pragma once
+
+#include <cstdint>
+
+#include "dataset/dataset.h"
+#include "train/train_config.h"
+
+namespace gfr {
+
+struct Boundaries {
+  std::int64_t begin, validation, calibration, calibration_end, test, end;
+};
+
+// The parts of the first `end_share` of an objective's rows; the gaps before validation and test are taken from the
+// parts before them.
+Boundaries Split(const Dataset& data, const ObjectiveRows& rows, const ObjectiveConfig& config,
+                 const SplitConfig& split, double end_share);
+
+}  // namespace gfr
