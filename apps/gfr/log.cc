@@ -12,10 +12,11 @@ namespace {
 int DumpLog(const Common& common) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto reader = LogReader::Open(PosixFileSystem(), project.value()->log_folder());
+  LocalLog log(PosixFileSystem(), project.value()->log_folder());
+  const auto reader = log.OpenAll();
   if (!reader.ok()) return Fail(reader.error());
   for (LogRecord record;;) {
-    const auto more = reader.value()->Next(&record);
+    const auto more = reader.value()->More(&record);
     if (!more.ok()) return Fail(more.error());
     if (!more.value()) return 0;
     std::printf("%s\n", EventToJson(record.event).c_str());

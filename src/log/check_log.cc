@@ -3,15 +3,16 @@
 
 namespace gfr {
 
-Result<LogCheck> CheckLog(FileSystem& fs, const std::string& folder, bool repair) {
+Result<LogCheck> CheckLog(LocalLog& log, bool repair) {
+  FileSystem& fs = log.fs();
+  const std::string& folder = log.folder();
   std::unique_ptr<FileLock> lock;
   if (repair) {
     GFR_ASSIGN(lock, fs.Lock(JoinPath(folder, "LOCK")));
   }
   LogCheck check;
-  GFR_ASSIGN(const auto names, fs.List(folder));
-  for (const std::string& name : names) {
-    if (!name.ends_with(".log")) continue;
+  GFR_ASSIGN(const auto segments, log.Segments());
+  for (const std::string& name : segments) {
     const std::string path = JoinPath(folder, name), cut = path + ".cut";
     GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
     std::uint64_t first = 0;

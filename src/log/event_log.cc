@@ -1,47 +1,23 @@
 #include "log/event_log.h"
 
 #include <algorithm>
-#include <deque>
 #include <numeric>
 #include <optional>
-#include <unordered_set>
 
 #include "base/sync.h"
+#include "log/duplicate_keys.h"
 #include "log/segment.h"
 
 namespace gfr {
-namespace {
-
-constexpr std::int64_t kHorizonMs = 24 * 3600 * 1000;
-constexpr std::size_t kMaxKeys = 20'000'000;
-
-Key DuplicateKey(const Event& e) { return PairKey(KeyOf(e.source), KeyOf(e.id)); }
-
-// The keys of the last 24 h of arrival.
-class DuplicateKeys {
- public:
-  bool Insert(Key key, std::int64_t arrival_ms) {
-    while (!order_.empty() && (order_.front().first < arrival_ms - kHorizonMs || order_.size() >= kMaxKeys)) {
-      keys_.erase(order_.front().second);
-      order_.pop_front();
-    }
-    if (!keys_.insert(key).second) return false;
-    order_.push_back({arrival_ms, key});
-    return true;
-  }
-
- private:
-  std::unordered_set<Key> keys_;
-  std::deque<std::pair<std::int64_t, Key>> order_;
-};
-
-}  // namespace
 
 struct EventLog::State {
-  State(FileSystem& f, const Clock& c, EventLogOptions o) : fs(f), clock(c), options(std::move(o)) {}
+  State(FileSystem& f, const Clock& c, EventLogOptions o)
+      : fs(f), clock(c), options(std::move(o)), source(f, options.folder, durable) {}
   FileSystem& fs;
   const Clock& clock;
   const EventLogOptions options;
+  const std::shared_ptr<DurableEnd> durable = std::make_shared<DurableEnd>(0);
+  LocalLog source;
   std::unique_ptr<FileLock> lock;
 
   struct Batch {
@@ -144,17 +120,18 @@ Status EventLog::State::Recover() {
     if (head.size() < kSegmentHeaderBytes + kRecordHeaderBytes) continue;
     const std::int64_t arrival_ms = RecordArrival(std::string_view(head).substr(kSegmentHeaderBytes));
     newest_ms = std::max(newest_ms, arrival_ms);
-    if (arrival_ms < newest_ms - kHorizonMs) break;
+    if (arrival_ms < newest_ms - DuplicateKeys::kHorizonMs) break;
   }
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, options.folder, from));
+  GFR_ASSIGN(const auto reader, LocalLog(fs, options.folder).Open({from}));
   for (;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
+    GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) break;
-    keys.Insert(DuplicateKey(record.event), record.arrival_ms);
+    keys.Insert(DuplicateKeys::Of(record.event), record.arrival_ms);
     next_offset = record.offset + 1;
     last_arrival_ms = record.arrival_ms;
   }
   pending_from = next_offset;
+  durable->Set(next_offset);
   return {};
 }
 
@@ -173,7 +150,7 @@ Status EventLog::State::WriteAndSync(const std::string& bytes, std::uint64_t fir
 
 AppendResult EventLog::State::Accept(Event& event, std::int64_t arrival_ms, Appended* appended) {
   if (event.time_ms > arrival_ms + options.max_future_ms) return AppendResult::kFutureTime;
-  if (!keys.Insert(DuplicateKey(event), arrival_ms)) return AppendResult::kDuplicate;
+  if (!keys.Insert(DuplicateKeys::Of(event), arrival_ms)) return AppendResult::kDuplicate;
   last_arrival_ms = arrival_ms;
   AppendRecord(next_offset, arrival_ms, event, &pending);
   if (appended) appended->records.push_back({next_offset, arrival_ms, std::move(event)});
@@ -212,8 +189,8 @@ void EventLog::State::RunWriter() {
     taken.swap(batches);
     bytes.clear();
     bytes.swap(pending);
-    const std::uint64_t first = pending_from;
-    pending_from = next_offset;
+    const std::uint64_t first = pending_from, end = next_offset;
+    pending_from = end;
     writing_bytes = bytes.size();
     writing = true;
     Status status = failed ? Status(*failed) : Status();
@@ -228,6 +205,7 @@ void EventLog::State::RunWriter() {
     writing_bytes = 0;
     if (!status.ok()) failed = status.error();
     lock.Unlock();
+    if (status.ok()) durable->Set(end);
     for (Batch& batch : taken) {
       if (status.ok())
         batch.done(std::move(batch.appended));
@@ -273,12 +251,15 @@ Status EventLog::AppendImported(std::vector<Event> events, const std::function<v
         return status;
       }
       s.pending_from = s.next_offset;
+      if (done == order.size()) s.durable->Set(s.next_offset);
       progress(done);
     }
   }
   if (order.empty() || s.file->size() <= kSegmentHeaderBytes) return {};
   return s.NewSegment(s.next_offset);  // What was imported is closed, and can be sealed.
 }
+
+LocalLog& EventLog::source() { return state_->source; }
 
 std::uint64_t EventLog::next_offset() const {
   const MutexLock lock(state_->mutex);

@@ -4,19 +4,19 @@
 // every later append gives kUnavailable, until the process is started anew. Recovery cuts a torn tail of the last
 // segment only; a bad record followed by good ones is kCorrupt. (source, id) is deduplicated over the last 24 h of
 // arrival, at most 20M keys. The destructor writes what is queued, and returns when every Done has. Thread safety: all
-// calls from any thread. LogReader: one thread; it may read while another process or thread appends.
+// calls, from any thread.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "event/event.h"
 #include "log/event_sink.h"
+#include "log/local_log.h"
 
 namespace gfr {
 
@@ -39,6 +39,7 @@ class EventLog final : public EventSink {
   Status AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress,
                         std::uint64_t* duplicates);
 
+  LocalLog& source();                    // To be read up to what is on disk.
   std::uint64_t next_offset() const;     // Also behind what is not on disk yet.
   std::int64_t last_arrival_ms() const;  // INT64_MIN when empty.
 
@@ -55,27 +56,6 @@ struct LogCheck {
 };
 // Reads the whole log. `repair` cuts it behind its last good record; the rest is kept beside it (*.cut). kUnavailable
 // when a server has it.
-Result<LogCheck> CheckLog(FileSystem& fs, const std::string& folder, bool repair);
-
-class LogReader {
- public:
-  static Result<std::unique_ptr<LogReader>> Open(FileSystem& fs, const std::string& folder,
-                                                 std::uint64_t from_offset = 0);
-  ~LogReader();
-  // False at the last whole record. Records whose type is not in `types` (bit t: EventType t) are passed over,
-  // undecoded.
-  Result<bool> Next(LogRecord* record, std::uint32_t types = ~0u);
-  // The bytes of the record that Next gave, as in the segment (segment.h); until the next call.
-  std::string_view raw() const;
-
- private:
-  struct State;
-  explicit LogReader(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
-};
-
-// Gives every whole record whose type is in `types` to `each`, in log order, until that returns an error.
-Status ForEachRecord(FileSystem& fs, const std::string& folder, std::uint32_t types,
-                     const std::function<Status(const LogRecord&)>& each);
+Result<LogCheck> CheckLog(LocalLog& log, bool repair);
 
 }  // namespace gfr

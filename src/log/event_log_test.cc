@@ -31,8 +31,9 @@ Event MakeEvent(const std::string& id, std::int64_t time_ms = 1000) {
 
 std::vector<LogRecord> ReadLog(FileSystem& fs, const std::string& folder) {
   std::vector<LogRecord> records;
-  auto reader = LogReader::Open(fs, folder);
-  for (LogRecord r; reader.value()->Next(&r).value();) records.push_back(r);
+  LocalLog log(fs, folder);
+  const auto reader = log.OpenAll();
+  for (LogRecord r; reader.value()->More(&r).value();) records.push_back(r);
   return records;
 }
 
@@ -125,8 +126,9 @@ TEST(EventLog, RefusesABadRecordThatGoodOnesFollowAndRepairCutsThere) {
   const auto refused = EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()});
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::kCorrupt);
-  EXPECT_FALSE(CheckLog(PosixFileSystem(), folder.path(), /*repair=*/false).value().bad_at.empty());
-  const auto repaired = CheckLog(PosixFileSystem(), folder.path(), /*repair=*/true);
+  LocalLog log(PosixFileSystem(), folder.path());
+  EXPECT_FALSE(CheckLog(log, /*repair=*/false).value().bad_at.empty());
+  const auto repaired = CheckLog(log, /*repair=*/true);
   EXPECT_EQ(repaired.value().records, 1u);
   EXPECT_EQ(PosixFileSystem().ReadAll(path + ".cut").value(), bytes.substr(kSegmentHeaderBytes + record))
       << "nothing is thrown away";
@@ -345,8 +347,9 @@ TEST(EventLog, SealsClosedSegmentsOnceAsParquetByHour) {
                         std::move(events), [](std::uint64_t) {}, &duplicates)
                     .ok());
   }
-  EXPECT_EQ(SealSegments(PosixFileSystem(), folder / "log", lake).value(), 1);
-  EXPECT_EQ(SealSegments(PosixFileSystem(), folder / "log", lake).value(), 0) << "what is sealed stays sealed";
+  LocalLog source(PosixFileSystem(), folder / "log");
+  EXPECT_EQ(SealSegments(source, lake).value(), 1);
+  EXPECT_EQ(SealSegments(source, lake).value(), 0) << "what is sealed stays sealed";
   const TestFolder scripts;
   EXPECT_EQ(
       RunPython(scripts, "import pyarrow.dataset as ds\nt = ds.dataset('" + lake +

@@ -40,10 +40,10 @@ bool ReadSegmentHeader(std::string_view bytes, std::uint64_t* first_offset) {
   return Load<std::uint32_t>(bytes.data() + 16) == Crc32c(bytes.data(), 16);
 }
 
-void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& event, std::string* out) {
-  const std::size_t at = out->size();
-  out->append(kRecordHeaderBytes, '\0');
-  EncodeEvent(event, out);
+namespace {
+
+// Fills the header of the record that was appended from `at` on.
+void FillHeader(std::uint64_t offset, std::int64_t arrival_ms, std::size_t at, std::string* out) {
   char* p = out->data() + at;
   const auto length = static_cast<std::uint32_t>(out->size() - at - kRecordHeaderBytes);
   std::memcpy(p, &length, 4);
@@ -51,6 +51,22 @@ void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& ev
   std::memcpy(p + 16, &arrival_ms, 8);
   const std::uint32_t crc = Crc32c(p + 8, 16 + length);
   std::memcpy(p + 4, &crc, 4);
+}
+
+}  // namespace
+
+void AppendEncoded(std::uint64_t offset, std::int64_t arrival_ms, std::string_view event, std::string* out) {
+  const std::size_t at = out->size();
+  out->append(kRecordHeaderBytes, '\0');
+  out->append(event);
+  FillHeader(offset, arrival_ms, at, out);
+}
+
+void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& event, std::string* out) {
+  const std::size_t at = out->size();
+  out->append(kRecordHeaderBytes, '\0');
+  EncodeEvent(event, out);
+  FillHeader(offset, arrival_ms, at, out);
 }
 
 std::int64_t RecordArrival(std::string_view header) { return Load<std::int64_t>(header.data() + 16); }

@@ -16,6 +16,7 @@ inline constexpr std::size_t kSegmentHeaderBytes = 24, kRecordHeaderBytes = 24, 
 std::string SegmentName(std::uint64_t first_offset);  // "00000000000000000042.log"
 std::string SegmentHeader(std::uint64_t first_offset);
 bool ReadSegmentHeader(std::string_view bytes, std::uint64_t* first_offset);
+void AppendEncoded(std::uint64_t offset, std::int64_t arrival_ms, std::string_view event, std::string* out);
 void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& event, std::string* out);
 
 // REQUIRES: a whole record header.
