@@ -29,6 +29,14 @@ class DuplicateKeys {
     return true;
   }
 
+  // Forgets the keys of the last `count` Inserts that gave true: they were not written after all. REQUIRES: as many.
+  void RemoveNewest(std::uint64_t count) {
+    for (; count > 0 && !order_.empty(); --count) {
+      keys_.erase(order_.back().second);
+      order_.pop_back();
+    }
+  }
+
  private:
   std::unordered_set<Key> keys_;
   std::deque<std::pair<std::int64_t, Key>> order_;

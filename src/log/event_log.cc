@@ -1,9 +1,11 @@
 #include "log/event_log.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/sync.h"
 #include "log/duplicate_keys.h"
 #include "log/segment.h"
@@ -37,6 +39,9 @@ struct EventLog::State {
   bool writing = false, stopping = false;
   std::optional<Error> failed;
 
+  std::string segment;                 // Name of the one that `file` writes, or wrote when it failed.
+  std::uint64_t segment_first = 0;     // Its first offset.
+  std::uint64_t synced_bytes = 0;      // Of it.
   std::unique_ptr<WritableFile> file;  // Used by the writer's thread; by others only while it is idle.
   Thread writer;                       // Last: it uses the others until it has ended.
 
@@ -45,6 +50,9 @@ struct EventLog::State {
   Status WriteAndSync(const std::string& bytes, std::uint64_t first_offset);
   AppendResult Accept(Event& event, std::int64_t arrival_ms, Appended* appended);
   void RunWriter();
+  void Forget(std::uint64_t from_offset, std::vector<Batch>* taken);
+  Status CutToSynced();
+  void Reopen(MutexLock& lock);
 };
 
 EventLog::EventLog(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -91,6 +99,7 @@ Status EventLog::State::Recover() {
   GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
   GFR_ASSIGN(file, fs.OpenForWrite(path, /*append=*/true));
   (void)ReadSegmentHeader(bytes, &next_offset);
+  segment_first = next_offset;
   std::size_t at = kSegmentHeaderBytes, size = 0;
   LogRecord record;
   while (at < bytes.size() && ReadRecord(std::string_view(bytes).substr(at), &record, &size) == RecordState::kOk)
@@ -130,22 +139,71 @@ Status EventLog::State::Recover() {
     next_offset = record.offset + 1;
     last_arrival_ms = record.arrival_ms;
   }
+  segment = segments.back();
+  synced_bytes = at;
   pending_from = next_offset;
   durable->Set(next_offset);
   return {};
 }
 
 Status EventLog::State::NewSegment(std::uint64_t first_offset) {
-  GFR_ASSIGN(file, fs.OpenForWrite(JoinPath(options.folder, SegmentName(first_offset)), /*append=*/false));
+  segment = SegmentName(first_offset);
+  segment_first = first_offset;
+  synced_bytes = 0;
+  GFR_ASSIGN(file, fs.OpenForWrite(JoinPath(options.folder, segment), /*append=*/false));
   GFR_TRY(file->Append(SegmentHeader(first_offset)));
   GFR_TRY(file->Sync());
-  return fs.SyncDirectory(options.folder);
+  GFR_TRY(fs.SyncDirectory(options.folder));
+  synced_bytes = kSegmentHeaderBytes;
+  return {};
 }
 
 Status EventLog::State::WriteAndSync(const std::string& bytes, std::uint64_t first_offset) {
   if (!file || file->size() >= options.segment_bytes) GFR_TRY(NewSegment(first_offset));
   GFR_TRY(file->Append(bytes));
-  return file->Sync();
+  GFR_TRY(file->Sync());
+  synced_bytes = file->size();
+  return {};
+}
+
+// After a failed write: no record from `from_offset` on will be in the log. Their batches, also those that were queued
+// meanwhile, are added to `taken`, to be refused.
+void EventLog::State::Forget(std::uint64_t from_offset, std::vector<Batch>* taken) {
+  std::ranges::move(batches, std::back_inserter(*taken));
+  batches.clear();
+  pending.clear();
+  keys.RemoveNewest(next_offset - from_offset);
+  next_offset = pending_from = from_offset;
+}
+
+// What a failed write or sync left of the segment's end is unknown, and a later sync could leave out pages that this
+// one failed to write: so the file is cut to what a sync vouched for, and not written to again.
+Status EventLog::State::CutToSynced() {
+  file.reset();
+  const std::string path = JoinPath(options.folder, segment);
+  if (pending_from == segment_first) {  // No record of it is on disk; the next segment has its name.
+    GFR_TRY(fs.Remove(path));
+    return fs.SyncDirectory(options.folder);
+  }
+  GFR_ASSIGN(const auto cut, fs.OpenForWrite(path, /*append=*/true));
+  GFR_TRY(cut->Truncate(synced_bytes));
+  return cut->Sync();
+}
+
+void EventLog::State::Reopen(MutexLock& lock) {
+  for (std::int64_t wait_ms = options.min_retry_ms;; wait_ms = std::min(2 * wait_ms, options.max_retry_ms)) {
+    lock.Unlock();
+    const Status status = CutToSynced();
+    lock.Lock();
+    if (status.ok()) {
+      failed.reset();
+      return;
+    }
+    failed->message =
+        "the log cannot be written, and its segment not be cut to what is on disk, which is tried again: " +
+        status.error().message;
+    if (queued.WaitUntil(lock, MonotonicMs() + wait_ms, [&] { return stopping; })) return;
+  }
 }
 
 AppendResult EventLog::State::Accept(Event& event, std::int64_t arrival_ms, Appended* appended) {
@@ -193,30 +251,35 @@ void EventLog::State::RunWriter() {
     pending_from = end;
     writing_bytes = bytes.size();
     writing = true;
-    Status status = failed ? Status(*failed) : Status();
     lock.Unlock();
-    if (status.ok() && !bytes.empty()) {
-      status = WriteAndSync(bytes, first);
-      if (!status.ok())
-        status = Error{ErrorCode::kUnavailable,
-                       "the log cannot be written, and stays closed until a restart: " + status.error().message};
-    }
-    lock.Lock();  // Before the first answer: whoever gets one finds the log closed, or the queue as short as it is.
+    const Status status = bytes.empty() ? Status() : WriteAndSync(bytes, first);
+    lock.Lock();  // Before the first answer: whoever gets one finds the log as it is from now on.
     writing_bytes = 0;
-    if (!status.ok()) failed = status.error();
+    if (status.ok()) {
+      durable->Set(end);
+    } else {
+      failed = Error{ErrorCode::kUnavailable, "the log cannot be written: " + status.error().message};
+      Forget(first, &taken);
+    }
+    const std::optional<Error> refused = failed;
     lock.Unlock();
-    if (status.ok()) durable->Set(end);
     for (Batch& batch : taken) {
-      if (status.ok())
-        batch.done(std::move(batch.appended));
+      if (refused)
+        batch.done(*refused);
       else
-        batch.done(status.error());
+        batch.done(std::move(batch.appended));
     }
     taken.clear();
     lock.Lock();
+    if (failed) Reopen(lock);
     writing = false;
     if (batches.empty()) idle.NotifyAll();
   }
+}
+
+bool EventLog::healthy() const {
+  const MutexLock lock(state_->mutex);
+  return !state_->failed;
 }
 
 Status EventLog::AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress,
@@ -246,7 +309,7 @@ Status EventLog::AppendImported(std::vector<Event> events, const std::function<v
       }
       if (status.ok()) status = s.file->Append(bytes);
       if (status.ok() && done == order.size()) status = s.file->Sync();
-      if (!status.ok()) {
+      if (!status.ok()) {  // Whoever imports starts anew: what is whole of it is in the log, and is then a duplicate.
         s.failed = status.error();
         return status;
       }

@@ -1,7 +1,10 @@
 // EventLog: the durable, append-only log of a project, one writer process at a time. docs/formats/log.md has the bytes.
 //
-// Its own thread writes: one fdatasync takes all that arrived while the last one ran. A failed write or sync is final:
-// every later append gives kUnavailable, until the process is started anew. Recovery cuts a torn tail of the last
+// Its own thread writes: one fdatasync takes all that arrived while the last one ran. Batches are acknowledged in the
+// order of their offsets. After a failed write or sync nothing more is written to that segment. It is cut to what was
+// synced before, and the log goes on in a new segment; until the cut is on disk, which is tried again and again,
+// appends give kUnavailable. The events of a failed batch are not in the log: sent again, they are accepted.
+// Recovery cuts a torn tail of the last
 // segment only; a bad record followed by good ones is kCorrupt. (source, id) is deduplicated over the last 24 h of
 // arrival, at most 20M keys. The destructor writes what is queued, and returns when every Done has. Thread safety: all
 // calls, from any thread.
@@ -24,7 +27,8 @@ struct EventLogOptions {
   std::string folder;
   std::uint64_t segment_bytes = 64u << 20;
   std::int64_t max_future_ms = 5 * 60 * 1000;
-  std::size_t max_queued_bytes = 64u << 20;  // Not yet on disk; once they are reached, appends are refused.
+  std::int64_t min_retry_ms = 50, max_retry_ms = 5000;  // After a failed write: the wait between attempts doubles.
+  std::size_t max_queued_bytes = 64u << 20;             // Not yet on disk; once they are reached, appends are refused.
 };
 
 class EventLog final : public EventSink {
@@ -33,6 +37,7 @@ class EventLog final : public EventSink {
   ~EventLog() override;
 
   void AppendAsync(std::vector<Event> events, Done done) override;
+  bool healthy() const override;
 
   // A historic log: event time becomes arrival time, sorted by it and then by the order given. kInvalidArgument when it
   // begins before what is there ends.

@@ -33,6 +33,9 @@ class EventSink {
   using Done = std::function<void(Result<Appended>)>;
   virtual void AppendAsync(std::vector<Event> events, Done done) = 0;
 
+  // False after a failed write, until the sink takes appends again; meanwhile they give kUnavailable at once.
+  virtual bool healthy() const = 0;
+
   // AppendAsync, and waits for it. Must not be called by a Done.
   Result<Appended> Append(std::vector<Event> events);
 };

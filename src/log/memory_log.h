@@ -26,6 +26,7 @@ class MemoryLog final : public EventSource, public EventSink {
   explicit MemoryLog(const Clock& clock, MemoryLogOptions options = {});
 
   void AppendAsync(std::vector<Event> events, Done done) override;
+  bool healthy() const override { return true; }
   // The next `batches` appends fail with kUnavailable. `kept`: their events are in the log all the same, which is what
   // a failed sync may leave.
   void FailNext(int batches, bool kept);
