@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
-#include "log/segment.h"
+#include "event/event_codec.h"
+#include "log/frame.h"
+#include "log/rewrite_lock.h"
 
 namespace gfr {
 namespace {
@@ -49,9 +51,29 @@ void Close(const std::vector<Alias>& aliases, ErasedPerson& person) {
   }
 }
 
+Status RewriteFramed(const std::string& path, const std::string& bytes,
+                     const std::unordered_map<std::uint64_t, Event>& residues, std::string* out) {
+  std::uint64_t first = 0;
+  (void)ReadSegmentHeader(bytes, &first);
+  FramedSegment segment(first);
+  std::string residue;
+  const FramedWalk walk = WalkFramed(bytes, [&](std::uint64_t offset, std::int64_t arrival_ms, std::string_view event) {
+    const auto found = residues.find(offset);
+    residue.clear();
+    if (found != residues.end()) EncodeEvent(found->second, &residue);
+    segment.Add(arrival_ms, found != residues.end() ? residue : event);
+  });
+  if (!walk.whole)
+    return Error{ErrorCode::kCorrupt, "the frame at byte " + std::to_string(walk.good_bytes) + " of '" + path +
+                                          "' is not whole; see `gfr log repair`"};
+  *out = segment.Finish();
+  return {};
+}
+
 // The segment with `residues` in the place of their records.
 Status Rewrite(const std::string& path, const std::string& bytes,
                const std::unordered_map<std::uint64_t, Event>& residues, std::string* out) {
+  if (IsFramedSegment(bytes)) return RewriteFramed(path, bytes, residues, out);
   out->assign(bytes, 0, kSegmentHeaderBytes);
   LogRecord record;
   for (std::size_t at = kSegmentHeaderBytes, size = 0; at < bytes.size(); at += size) {
@@ -114,8 +136,9 @@ Result<ErasedRecords> EraseRecords(LocalLog& log, const Erasure& erasure, bool d
                                    const std::function<Event(const LogRecord&)>& residue_of,
                                    const std::function<Status(const std::string&)>& before_rewrite) {
   FileSystem& fs = log.fs();
-  std::unique_ptr<FileLock> lock;
+  std::unique_ptr<FileLock> lock, rewrite;
   if (!dry_run) {
+    GFR_ASSIGN(rewrite, LockRewriting(log));
     auto held = fs.Lock(JoinPath(log.folder(), "LOCK"));
     if (!held.ok())
       return Error{held.error().code, "the log is in use; stop the server (or wait for the import) and erase then: " +

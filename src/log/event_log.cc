@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/sync.h"
 #include "log/duplicate_keys.h"
-#include "log/segment.h"
+#include "log/frame.h"
 
 namespace gfr {
 
@@ -46,6 +46,8 @@ struct EventLog::State {
   Thread writer;                       // Last: it uses the others until it has ended.
 
   Status Recover();
+  Status CutTornTail(const std::string& name, const std::string& bytes);
+  Status ReadKeys(const std::vector<std::string>& segments);
   Status NewSegment(std::uint64_t first_offset);
   Status WriteAndSync(const std::string& bytes, std::uint64_t first_offset);
   AppendResult Accept(Event& event, std::int64_t arrival_ms, Appended* appended);
@@ -97,9 +99,22 @@ Status EventLog::State::Recover() {
   if (segments.empty()) return {};
   const std::string path = JoinPath(options.folder, segments.back());
   GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
-  GFR_ASSIGN(file, fs.OpenForWrite(path, /*append=*/true));
   (void)ReadSegmentHeader(bytes, &next_offset);
-  segment_first = next_offset;
+  if (!IsFramedSegment(bytes)) GFR_TRY(CutTornTail(segments.back(), bytes));
+  // What a killed process wrote may be in the system's cache alone, and counts as durable from here on: it is answered
+  // "duplicate" when it is sent again, and later segments follow it. The file's name likewise.
+  if (file) GFR_TRY(file->Sync());
+  GFR_TRY(fs.SyncDirectory(options.folder));
+  GFR_TRY(ReadKeys(segments));
+  pending_from = next_offset;
+  durable->Set(next_offset);
+  return {};
+}
+
+// Of the last segment, which is still written to: what is behind the last good record.
+Status EventLog::State::CutTornTail(const std::string& name, const std::string& bytes) {
+  const std::string path = JoinPath(options.folder, name);
+  GFR_ASSIGN(file, fs.OpenForWrite(path, /*append=*/true));
   std::size_t at = kSegmentHeaderBytes, size = 0;
   LogRecord record;
   while (at < bytes.size() && ReadRecord(std::string_view(bytes).substr(at), &record, &size) == RecordState::kOk)
@@ -111,39 +126,34 @@ Status EventLog::State::Recover() {
     }
   }
   if (at < bytes.size()) GFR_TRY(file->Truncate(at));
-  // What a killed process wrote may be in the system's cache alone, and counts as durable from here on: it is answered
-  // "duplicate" when it is sent again, and later segments follow it. The file's name likewise.
-  GFR_TRY(file->Sync());
-  GFR_TRY(fs.SyncDirectory(options.folder));
-  // Arrival and duplicate keys from the log itself: of the last 24 h, so from the last segment that began before them.
+  segment = name;
+  segment_first = next_offset;
+  synced_bytes = at;
+  return {};
+}
+
+// Arrival and duplicate keys from the log itself: of the last 24 h, so from the last segment that began before them.
+Status EventLog::State::ReadKeys(const std::vector<std::string>& segments) {
+  LocalLog files(fs, options.folder);
+  LogRecord record;
   std::int64_t newest_ms = INT64_MIN;
   std::uint64_t from = next_offset;
   for (std::size_t i = segments.size(); i > 0; --i) {
-    GFR_ASSIGN(const auto segment, fs.OpenForRead(JoinPath(options.folder, segments[i - 1])));
-    GFR_ASSIGN(const std::string head, segment->Read(0, kSegmentHeaderBytes + kRecordHeaderBytes));
-    std::uint64_t first = 0;
-    if (!ReadSegmentHeader(head, &first))
-      return Error{ErrorCode::kCorrupt,
-                   "the header of '" + segments[i - 1] + "' is not what was written; see `gfr log repair`"};
-    from = first;
-    if (head.size() < kSegmentHeaderBytes + kRecordHeaderBytes) continue;
-    const std::int64_t arrival_ms = RecordArrival(std::string_view(head).substr(kSegmentHeaderBytes));
-    newest_ms = std::max(newest_ms, arrival_ms);
-    if (arrival_ms < newest_ms - DuplicateKeys::kHorizonMs) break;
+    from = std::stoull(segments[i - 1]);
+    GFR_ASSIGN(const auto first, files.Open({from}));
+    GFR_ASSIGN(const bool any, first->More(&record));
+    if (!any) continue;
+    newest_ms = std::max(newest_ms, record.arrival_ms);
+    if (record.arrival_ms < newest_ms - DuplicateKeys::kHorizonMs) break;
   }
-  GFR_ASSIGN(const auto reader, LocalLog(fs, options.folder).Open({from}));
+  GFR_ASSIGN(const auto reader, files.Open({from}));
   for (;;) {
     GFR_ASSIGN(const bool more, reader->More(&record));
-    if (!more) break;
+    if (!more) return {};
     keys.Insert(DuplicateKeys::Of(record.event), record.arrival_ms);
     next_offset = record.offset + 1;
     last_arrival_ms = record.arrival_ms;
   }
-  segment = segments.back();
-  synced_bytes = at;
-  pending_from = next_offset;
-  durable->Set(next_offset);
-  return {};
 }
 
 Status EventLog::State::NewSegment(std::uint64_t first_offset) {

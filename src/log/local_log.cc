@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
-#include "log/segment.h"
+#include "log/frame.h"
 
 namespace gfr {
 namespace {
@@ -24,7 +24,7 @@ class LocalReader final : public EventReader {
   Result<ReadState> Next(LogRecord* record) override {
     for (;;) {
       if (std::max(expected_, from_) >= until_) return ReadState::kEnd;
-      if (durable_ && expected_ >= durable_end_) {
+      if (durable_ && expected_ >= durable_end_ && !framed_) {
         // What was read ahead was not on disk: its write may have failed, and another record have its offset.
         position_ += used_;
         buffer_.clear();
@@ -38,11 +38,13 @@ class LocalReader final : public EventReader {
         continue;
       }
       std::size_t size = 0;
+      const std::string_view left = std::string_view(buffer_).substr(used_);
+      const std::uint32_t types = expected_ < from_ ? 0 : types_;
       const RecordState state =
-          ReadRecord(std::string_view(buffer_).substr(used_), record, &size, expected_ < from_ ? 0 : types_);
+          framed_ ? ReadFramedRecord(left, expected_, record, &size, types) : ReadRecord(left, record, &size, types);
       if (state == RecordState::kBad) return Corrupt("is not what was written");
       if (state == RecordState::kShort) {
-        GFR_ASSIGN(const bool more, ReadOn());
+        GFR_ASSIGN(const bool more, framed_ ? NextFrame() : ReadOn());
         if (!more) return ReadState::kNotYet;
         continue;
       }
@@ -68,13 +70,15 @@ class LocalReader final : public EventReader {
 
   int partition() const override { return 0; }
   std::string_view encoded() const override {
-    return std::string_view(buffer_).substr(used_ - last_size_ + kRecordHeaderBytes, last_size_ - kRecordHeaderBytes);
+    const std::size_t header = framed_ ? kFramedHeaderBytes : kRecordHeaderBytes;
+    return std::string_view(buffer_).substr(used_ - last_size_ + header, last_size_ - header);
   }
 
  private:
   Error Corrupt(const std::string& what) const {
-    return {ErrorCode::kCorrupt, "the record at byte " + std::to_string(position_ + used_) + " of '" +
-                                     JoinPath(log_.folder(), segment_) + "' " + what +
+    const std::string where = framed_ ? "the frame before byte " + std::to_string(position_)
+                                      : "the record at byte " + std::to_string(position_ + used_);
+    return {ErrorCode::kCorrupt, where + " of '" + JoinPath(log_.folder(), segment_) + "' " + what +
                                      "; `gfr log repair` can cut the log there"};
   }
 
@@ -109,6 +113,45 @@ class LocalReader final : public EventReader {
     position_ = kSegmentHeaderBytes;
     buffer_.clear();
     used_ = last_size_ = 0;
+    framed_ = IsFramedSegment(header);
+    if (framed_) GFR_TRY(FindFrame());
+    return true;
+  }
+
+  // In a segment just opened goes to the frame that has `from_`.
+  Status FindFrame() {
+    GFR_ASSIGN(const std::uint64_t size, file_->size());
+    GFR_ASSIGN(const std::string tail, file_->Read(size - std::min<std::uint64_t>(size, 16), 16));
+    const std::uint64_t bytes = std::min(FooterBytes(tail), size);
+    GFR_ASSIGN(const std::string footer, file_->Read(size - bytes, bytes));
+    if (!ReadFooter(footer, size, &footer_)) return Corrupt("has no footer behind it");
+    for (std::size_t k = 0; k + 1 < footer_.index.size() && footer_.index[k] <= from_; k += 2) {
+      expected_ = footer_.index[k];
+      position_ = footer_.index[k + 1];
+    }
+    return {};
+  }
+
+  // The records of the next frame become visible; behind the last one the segment is left. Always true.
+  Result<bool> NextFrame() {
+    if (used_ < buffer_.size()) return Corrupt("ends within a record");
+    buffer_.clear();
+    used_ = last_size_ = 0;
+    if (position_ >= footer_.position) {
+      if (position_ != footer_.position || expected_ != footer_.end_offset)
+        return Corrupt("was to end at offset " + std::to_string(footer_.end_offset));
+      file_.reset();
+      framed_ = false;
+      return true;
+    }
+    GFR_ASSIGN(const std::string bytes, file_->Read(position_, kFrameHeadBytes));
+    FrameHead head;
+    const bool good = ReadFrameHead(bytes, &head);
+    position_ += kFrameHeadBytes + (good ? head.length : 0);
+    if (!good || head.first_offset != expected_ || position_ > footer_.position)
+      return Corrupt("is not what was written");
+    GFR_ASSIGN(const std::string stored, file_->Read(position_ - head.length, head.length));
+    if (!ReadFrame(head, stored, &buffer_)) return Corrupt("is not what was written");
     return true;
   }
 
@@ -153,7 +196,9 @@ class LocalReader final : public EventReader {
   bool next_known_ = false;
   std::uint64_t expected_ = 0;  // Offset of the next record.
   std::unique_ptr<RandomAccessFile> file_;
-  std::uint64_t position_ = 0;  // Of `buffer_` in the file.
+  bool framed_ = false;         // It is of format 2: `buffer_` has the records of one frame.
+  Footer footer_;               // If so.
+  std::uint64_t position_ = 0;  // Of `buffer_` in the file; of the next frame.
   std::string buffer_;
   std::size_t used_ = 0, last_size_ = 0;  // The record that Next gave ends at `used_`.
 };

@@ -9,7 +9,7 @@
 namespace gfr {
 namespace {
 
-constexpr char kMagic[] = "GFRLOG1\n";
+constexpr char kMagic[] = "GFRLOG1\n", kFramedMagic[] = "GFRLOG2\n";
 
 template <typename T>
 T Load(const char* p) {
@@ -35,7 +35,8 @@ std::string SegmentHeader(std::uint64_t first_offset) {
 }
 
 bool ReadSegmentHeader(std::string_view bytes, std::uint64_t* first_offset) {
-  if (bytes.size() < kSegmentHeaderBytes || std::memcmp(bytes.data(), kMagic, 8) != 0) return false;
+  if (bytes.size() < kSegmentHeaderBytes) return false;
+  if (std::memcmp(bytes.data(), kMagic, 8) != 0 && std::memcmp(bytes.data(), kFramedMagic, 8) != 0) return false;
   *first_offset = Load<std::uint64_t>(bytes.data() + 8);
   return Load<std::uint32_t>(bytes.data() + 16) == Crc32c(bytes.data(), 16);
 }
@@ -80,7 +81,10 @@ RecordState ReadRecord(std::string_view bytes, LogRecord* record, std::size_t* s
   record->offset = Load<std::uint64_t>(bytes.data() + 8);
   record->arrival_ms = Load<std::int64_t>(bytes.data() + 16);
   *size = kRecordHeaderBytes + length;
-  const std::string_view payload = bytes.substr(kRecordHeaderBytes, length);
+  return ReadPayload(bytes.substr(kRecordHeaderBytes, length), record, types);
+}
+
+RecordState ReadPayload(std::string_view payload, LogRecord* record, std::uint32_t types) {
   if (const EventType type = PeekEventType(payload);
       types != kAllTypes && !(types >> static_cast<unsigned>(type) & 1u)) {
     record->event.type = type;
