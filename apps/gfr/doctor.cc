@@ -5,6 +5,7 @@
 
 #include "base/time.h"
 #include "commands.h"
+#include "log/local_log.h"
 
 namespace gfr {
 namespace {
@@ -57,7 +58,8 @@ void AddDoctor(CLI::App& app, Command& run) {
     run = [] {
       auto project = OpenProject(common.project);
       if (!project.ok()) return Fail(project.error());
-      const auto report = Diagnose(PosixFileSystem(), project.value()->log_folder(), {.memory_bytes = memory_mb << 20});
+      LocalLog log(PosixFileSystem(), project.value()->log_folder());
+      const auto report = Diagnose(log, {.memory_bytes = memory_mb << 20});
       if (!report.ok()) return Fail(report.error());
       if (common.json)
         fmt::print("{}\n", DoctorToJson(report.value()));

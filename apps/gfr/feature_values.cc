@@ -7,6 +7,7 @@
 #include "dataset/join_rows.h"
 #include "event/import_map.h"
 #include "feature/describe.h"
+#include "log/local_log.h"
 #include "operations/check_log.h"
 #include "table/parquet_rows.h"
 
@@ -90,7 +91,8 @@ int RunJoin(const Project& project, const JoinFlags& flags, const Common& common
   const auto table = ReadJoinTable(*rows.value(), path, features, flags.options);
   if (!table.ok()) return Fail(table.error());
   FileSystem& fs = PosixFileSystem();
-  const auto joined = JoinFeatures(fs, project.log_folder(), project.features(), table.value());
+  LocalLog log(fs, project.log_folder());
+  const auto joined = JoinFeatures(log, project.features(), table.value());
   if (!joined.ok()) return Fail(joined.error());
   const Joined& j = joined.value();
   if (flags.out.empty()) {

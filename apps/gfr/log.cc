@@ -1,8 +1,10 @@
-// log: check, repair, dump.
+// log: check, repair, compact, dump.
 #include <cstdio>
 
+#include "base/progress.h"
 #include "commands.h"
 #include "event/event_json.h"
+#include "log/compact_log.h"
 #include "log/event_log.h"
 #include "operations/check_log.h"
 
@@ -12,10 +14,11 @@ namespace {
 int DumpLog(const Common& common) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto reader = LogReader::Open(PosixFileSystem(), project.value()->log_folder());
+  LocalLog log(PosixFileSystem(), project.value()->log_folder());
+  const auto reader = log.OpenAll();
   if (!reader.ok()) return Fail(reader.error());
   for (LogRecord record;;) {
-    const auto more = reader.value()->Next(&record);
+    const auto more = reader.value()->More(&record);
     if (!more.ok()) return Fail(more.error());
     if (!more.value()) return 0;
     std::printf("%s\n", EventToJson(record.event).c_str());
@@ -37,10 +40,33 @@ int CheckLog(bool repair, const Common& common) {
   return log.bad_at.empty() || repair ? 0 : 1;
 }
 
+int CompactLog(const Common& common) {
+  const auto project = OpenProject(common.project);
+  if (!project.ok()) return Fail(project.error());
+  LocalLog log(PosixFileSystem(), project.value()->log_folder());
+  const auto total = log.SizeBytes();
+  if (!total.ok()) return Fail(total.error());
+  Progress progress("compact", total.value(), "bytes");
+  const auto compacted = gfr::CompactLog(log, [&](std::uint64_t done) { progress.Update(done); });
+  if (!compacted.ok()) return Fail(compacted.error());
+  const Compacted& c = compacted.value();
+  if (common.json)
+    PrintJson({{"segments", c.segments},
+               {"records", c.records},
+               {"bytes_before", c.bytes_before},
+               {"bytes_after", c.bytes_after}});
+  else
+    std::printf("%d segments with %llu records compacted: %llu bytes became %llu\n", c.segments,
+                static_cast<unsigned long long>(c.records), static_cast<unsigned long long>(c.bytes_before),
+                static_cast<unsigned long long>(c.bytes_after));
+  return 0;
+}
+
 }  // namespace
 
 void AddLog(CLI::App& app, Command& run) {
-  CLI::App* log = AddGroup(app, "log", "Check, repair or print the event log", "gfr log repair --project demo");
+  CLI::App* log =
+      AddGroup(app, "log", "Check, repair, compact or print the event log", "gfr log repair --project demo");
   static Common common;
   AddCommand(*log, "check", "Read every record; exit code 1 and the place if one is bad",
              "gfr log check --project demo", common)
@@ -49,6 +75,10 @@ void AddLog(CLI::App& app, Command& run) {
   AddCommand(*log, "repair", "Cut the log at its first bad record; what follows is moved to a file that ends in .cut",
              "gfr log repair --project demo", common)
       ->callback([&run] { run = [] { return CheckLog(/*repair=*/true, common); }; });
+  AddCommand(*log, "compact",
+             "Compress the closed segments of the log; nothing is lost, and a server may run meanwhile",
+             "gfr log compact --project demo", common)
+      ->callback([&run] { run = [] { return CompactLog(common); }; });
   AddCommand(*log, "dump", "Print the log's events, one line of JSON each", "gfr log dump --project demo", common)
       ->callback([&run] { run = [] { return DumpLog(common); }; });
 }

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "dataset/offline_store.h"
 #include "feature/describe.h"
+#include "log/local_log.h"
 
 namespace gfr {
 namespace {
@@ -20,15 +21,17 @@ int RunMaterialize(const Project& project, const MaterializeFlags& flags, const 
   const auto from_ms = ParseTime(flags.from), to_ms = ParseTime(flags.to);
   if (!from_ms.ok()) return Fail(from_ms.error());
   if (!to_ms.ok()) return Fail(to_ms.error());
-  const MaterializeOptions options{
-      .from_ms = from_ms.value(),
-      .to_ms = to_ms.value(),
-      .views = flags.views,
-      .served = flags.served,
-      .replay = {.workers = flags.replay.workers, .memory_bytes = flags.replay.memory_bytes}};
+  const MaterializeOptions options{.from_ms = from_ms.value(),
+                                   .to_ms = to_ms.value(),
+                                   .views = flags.views,
+                                   .served = flags.served,
+                                   .replay = {.workers = flags.replay.workers,
+                                              .memory_bytes = flags.replay.memory_bytes,
+                                              .scratch_folder = project.log_folder() + ".scratch"}};
   FileSystem& fs = PosixFileSystem();
-  const auto plan = PlanMaterialize(fs, project.log_folder(), project.offline_folder(), project.features(),
-                                    project.objectives(), options);
+  LocalLog log(fs, project.log_folder());
+  const auto plan =
+      PlanMaterialize(fs, log, project.offline_folder(), project.features(), project.objectives(), options);
   if (!plan.ok()) return Fail(plan.error());
   const MaterializePlan& p = plan.value();
   std::fprintf(stderr,
@@ -38,8 +41,8 @@ int RunMaterialize(const Project& project, const MaterializeFlags& flags, const 
                Grouped(p.events).c_str(), Grouped(p.log_bytes).c_str(), p.seconds);
   Materialized made;
   if (!flags.dry_run) {
-    const auto done = Materialize(fs, project.log_folder(), project.offline_folder(), project.features(),
-                                  project.objectives(), options, p);
+    const auto done =
+        Materialize(fs, log, project.offline_folder(), project.features(), project.objectives(), options, p);
     if (!done.ok()) return Fail(done.error());
     made = done.value();
   }

@@ -1,12 +1,15 @@
 // FaultFileSystem: a disk in memory that forgets what was not synced and fails when told to. For tests only.
 //
-// Every Append, Sync, Truncate, Rename, Remove and SyncDirectory counts as one operation; operation `fail_at` (from 0)
-// fails, an Append after keeping only a part of its bytes. Crash() and PowerCut() take the power away: a file keeps
-// what was synced, and of the rest what each of them says; a name is what its folder synced. Kill() is the end of a
-// process: nothing is lost but its locks. In a simulated thread (simulation.h) each of these operations is a step at
-// which another thread may run, or the process be killed, and Sync takes up to 5 ms. Thread safety: all calls.
+// Every Append, Sync, Truncate, Rename, Remove and SyncDirectory counts as one operation; `fail_count` of them fail
+// from operation `fail_at` (from 0) on, an Append after keeping only a part of its bytes. So does one that finds the
+// disk full. Crash() and PowerCut() take the power away: a file keeps what was synced, and of the rest what each of
+// them says; a name is what its folder synced. Kill() is the end of a process: nothing is lost but its locks. In a
+// simulated thread (simulation.h) each of these operations is a step at which another thread may run, or the process be
+// killed, and Sync takes up to 5 ms. Thread safety: all calls.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,8 +28,10 @@ class FaultFileSystem final : public FileSystem {
  public:
   explicit FaultFileSystem(std::uint64_t seed) : rng_(seed) {}
 
-  std::int64_t fail_at = -1;
-  bool syncs_lie = false;             // Sync says that all is well and does nothing, as some disks do.
+  std::atomic<std::int64_t> fail_at = -1, fail_count = 1;
+  std::atomic<std::size_t> capacity_bytes = SIZE_MAX;  // Of all files together.
+  std::atomic<int> appends_after_failure = 0;          // To files of which an Append or Sync had failed.
+  bool syncs_lie = false;                              // Sync says that all is well and does nothing, as some disks do.
   std::function<void()> before_sync;  // Called by each Sync of a file, without a lock: a test may hold the disk up.
   std::int64_t operations() const {
     const std::lock_guard lock(mutex_);
@@ -139,6 +144,7 @@ class FaultFileSystem final : public FileSystem {
     std::string bytes;
     std::size_t synced = 0;
     std::vector<std::size_t> ends;  // Of each Append behind `synced`.
+    bool failed = false;            // One of its writes or syncs.
   };
   // A name and its file (null: none any more); a rename has two, which come together.
   using NameChange = std::vector<std::pair<std::string, std::shared_ptr<File>>>;
@@ -159,8 +165,15 @@ class FaultFileSystem final : public FileSystem {
     Status Append(std::string_view data) override {
       Step("disk append");
       const std::lock_guard lock(fs.mutex_);
-      const Status status = fs.Count();
-      file->bytes += status.ok() ? data : data.substr(0, fs.rng_.Below(data.size() + 1));
+      Status status = fs.Count();
+      std::size_t kept = status.ok() ? data.size() : fs.rng_.Below(data.size() + 1);
+      if (const std::size_t left = fs.Left(); kept > left) {
+        kept = left;
+        if (status.ok()) status = Error{ErrorCode::kUnavailable, "no space left on device"};
+      }
+      file->bytes += data.substr(0, kept);
+      fs.appends_after_failure += file->failed;
+      file->failed = file->failed || !status.ok();
       file->ends.push_back(file->bytes.size());
       return status;
     }
@@ -169,7 +182,10 @@ class FaultFileSystem final : public FileSystem {
       const std::size_t size_before = size();
       fs.SpendSyncTime();
       const std::lock_guard lock(fs.mutex_);
-      GFR_TRY(fs.Count());
+      if (Status status = fs.Count(); !status.ok()) {
+        file->failed = true;
+        return status;
+      }
       if (fs.syncs_lie) return {};
       file->synced = std::min(size_before, file->bytes.size());
       std::erase_if(file->ends, [&](std::size_t end) { return end <= file->synced; });
@@ -269,8 +285,17 @@ class FaultFileSystem final : public FileSystem {
   }
 
   Status Count() {
-    if (operations_++ == fail_at) return Error{ErrorCode::kUnavailable, "injected fault"};
+    const std::int64_t operation = operations_++;
+    if (fail_at >= 0 && operation >= fail_at && operation - fail_at < fail_count)
+      return Error{ErrorCode::kUnavailable, "injected fault"};
     return {};
+  }
+
+  std::size_t Left() const {
+    std::size_t used = 0;
+    const std::size_t capacity = capacity_bytes;
+    for (const auto& [path, file] : now_) used += file->bytes.size();
+    return capacity - std::min(used, capacity);
   }
 
   mutable std::mutex mutex_;

@@ -7,7 +7,6 @@
 #include "dataset/left_out.h"
 #include "dataset/partitioned_replay.h"
 #include "dataset/row_builder.h"
-#include "log/event_log.h"
 
 namespace gfr {
 namespace {
@@ -75,21 +74,21 @@ class DatasetSink final : public RowSink {
 };
 
 // One partition, without files.
-Status ReplayAll(FileSystem& fs, const std::string& log_folder, const std::vector<ObjectiveConfig>& objectives,
-                 const DatasetOptions& options, OnlineStore& store, RowSink& sink, Dataset& about) {
-  GFR_ASSIGN(const AliasMap people, AliasMap::Of(fs, log_folder));
+Status ReplayAll(EventSource& log, const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
+                 OnlineStore& store, RowSink& sink, Dataset& about) {
+  GFR_ASSIGN(const AliasMap people, AliasMap::Of(log));
   RowBuilder builder(objectives, options, people, store, sink);
-  GFR_TRY(ForEachRecord(fs, log_folder, builder.awaited_types(), [&](const LogRecord& r) {
+  GFR_TRY(ForEachRecord(log, builder.awaited_types(), [&](const LogRecord& r) {
     builder.Await(r);
     return Status();
   }));
   Overview overview;
   for (const bool replay : {false, true}) {
-    GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
+    GFR_ASSIGN(const auto reader, log.OpenAll());
     Progress progress(replay ? "replay" : "index", replay ? about.records : 0, "events");
     LogRecord record;
     for (std::uint64_t done = 0;;) {
-      GFR_ASSIGN(const bool more, reader->Next(&record));
+      GFR_ASSIGN(const bool more, reader->More(&record));
       if (!more || (replay && done == about.records)) break;
       if (replay) {
         builder.Replay(record, about.last_arrival_ms);
@@ -107,28 +106,28 @@ Status ReplayAll(FileSystem& fs, const std::string& log_folder, const std::vecto
 
 }  // namespace
 
-Result<Dataset> BuildRows(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
+Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
                           const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& asked, RowSink& sink) {
   Dataset about;
   DatasetOptions options = asked;
-  GFR_ASSIGN(options.left_out, LeftOut::Find(fs, log_folder, options.leave_out));
-  GFR_ASSIGN(const int partitions, PartitionsFor(fs, log_folder, *features, objectives, options));
+  GFR_ASSIGN(options.left_out, LeftOut::Find(log, options.leave_out));
+  GFR_ASSIGN(const int partitions, PartitionsFor(log, *features, objectives, options));
   if (partitions == 1) {
     OnlineStore store(std::move(features));
-    GFR_TRY(ReplayAll(fs, log_folder, objectives, options, store, sink, about));
+    GFR_TRY(ReplayAll(log, objectives, options, store, sink, about));
     return about;
   }
   Overview overview;
   GFR_TRY(ReplayPartitions(
-      fs, log_folder, std::move(features), objectives, options, partitions,
+      fs, log, std::move(features), objectives, options, partitions,
       [&](const LogRecord& record) { overview.Add(record, about); }, sink));
   return about;
 }
 
-Result<Dataset> BuildDataset(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
+Result<Dataset> BuildDataset(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
                              const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options) {
   DatasetSink sink(objectives.size(), features->columns());
-  GFR_ASSIGN(Dataset about, BuildRows(fs, log_folder, std::move(features), objectives, options, sink));
+  GFR_ASSIGN(Dataset about, BuildRows(fs, log, std::move(features), objectives, options, sink));
   Dataset data = sink.Take();
   data.first_arrival_ms = about.first_arrival_ms;
   data.last_arrival_ms = about.last_arrival_ms;

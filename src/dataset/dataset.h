@@ -14,6 +14,7 @@
 
 #include "base/file_system.h"
 #include "dataset/objective_config.h"
+#include "log/event_source.h"
 #include "state/online_store.h"
 
 namespace gfr {
@@ -128,14 +129,14 @@ struct DatasetOptions {
   std::uint64_t memory_bytes = 4ull << 30;
   LeaveOutConfig leave_out = {};
   std::shared_ptr<const LeftOut> left_out = nullptr;  // Made of `leave_out` by BuildRows.
-  std::string scratch_folder = {};                    // For those files, made and removed; empty: beside the log.
+  std::string scratch_folder = {};                    // For those files, made and removed. REQUIRED for partitions.
 };
 
-Result<Dataset> BuildDataset(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
+Result<Dataset> BuildDataset(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
                              const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options);
 // The same rows, given to `sink` in log order and not kept; with it goes what of Dataset is not rows.
 class RowSink;
-Result<Dataset> BuildRows(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
+Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
                           const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, RowSink& sink);
 
 }  // namespace gfr

@@ -62,16 +62,20 @@ class DatasetTest : public testing::Test {
   Dataset Build(DatasetOptions options = {}) {
     const TestFolder folder;
     MakeLog(folder);
-    auto data = BuildDataset(PosixFileSystem(), folder.path(), features, objectives, options);
+    LocalLog log(PosixFileSystem(), folder.path());
+    options.scratch_folder = folder / "scratch";
+    auto data = BuildDataset(PosixFileSystem(), log, features, objectives, options);
     EXPECT_TRUE(data.ok()) << data.error().message;
     return std::move(data).value();
   }
-  Json Sheet(const DatasetOptions& options) {
+  Json Sheet(DatasetOptions options) {
     const TestFolder folder;
     MakeLog(folder);
     const std::string rows = folder.path() + "/rows";
     auto sink = DatasetExport::Open(PosixFileSystem(), rows, *features, objectives).value();
-    const auto about = BuildRows(PosixFileSystem(), folder.path(), features, objectives, options, *sink);
+    LocalLog log(PosixFileSystem(), folder.path());
+    options.scratch_folder = folder / "scratch";
+    const auto about = BuildRows(PosixFileSystem(), log, features, objectives, options, *sink);
     EXPECT_TRUE(about.ok() && sink->Finish(about.value()).ok());
     return Json::parse(PosixFileSystem().ReadAll(rows + "/datasheet.json").value());
   }

@@ -9,7 +9,6 @@
 
 #include "base/progress.h"
 #include "base/time.h"
-#include "log/event_log.h"
 #include "table/parquet_writer.h"
 
 namespace gfr {
@@ -291,8 +290,7 @@ Result<JoinTable> ReadJoinTable(RowSource& rows, const std::string& path, const 
   return TableReader(rows, path, features, options).Read();
 }
 
-Result<Joined> JoinFeatures(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
-                            const JoinTable& table) {
+Result<Joined> JoinFeatures(EventSource& log, std::shared_ptr<const FeatureSet> features, const JoinTable& table) {
   Joined joined;
   joined.values.assign(table.features.size(), std::vector<float>(table.rows.size()));
   std::vector<std::size_t> order(table.slates.size());
@@ -305,10 +303,10 @@ Result<Joined> JoinFeatures(FileSystem& fs, const std::string& log_folder, std::
     for (; next != order.end() && table.slates[*next].time_ms <= arrival_ms; ++next)
       ReadSlate(store, table, table.slates[*next], values, joined);
   };
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
+  GFR_ASSIGN(const auto reader, log.OpenAll());
   Progress progress("join", 0, "events");
   for (LogRecord record; next != order.end();) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
+    GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) break;
     read_until(record.arrival_ms);  // Strictly before: a record of the row's own time is not seen.
     store.Fold(record);

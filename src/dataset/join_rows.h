@@ -12,6 +12,7 @@
 
 #include "base/file_system.h"
 #include "base/row_source.h"
+#include "log/event_source.h"
 #include "state/online_store.h"
 
 namespace gfr {
@@ -61,8 +62,7 @@ struct Joined {
   std::uint64_t events = 0;
 };
 // Folds the log up to the last row's time, on one thread, in the memory of the states.
-Result<Joined> JoinFeatures(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
-                            const JoinTable& table);
+Result<Joined> JoinFeatures(EventSource& log, std::shared_ptr<const FeatureSet> features, const JoinTable& table);
 
 // The table's columns as they were, then the features; missing is null, in CSV an empty cell. As Parquet when `path`
 // ends in .parquet, else as CSV (RFC 4180; numbers in the fewest digits that give the same bits). Written beside and

@@ -109,7 +109,8 @@ Result<JoinTable> Read(const TestFolder& folder, const std::string& csv, const J
 }
 
 Joined Join(const TestFolder& folder, const JoinTable& table) {
-  return JoinFeatures(PosixFileSystem(), folder.path() + "/log", Features(), table).value();
+  LocalLog log(PosixFileSystem(), folder.path() + "/log");
+  return JoinFeatures(log, Features(), table).value();
 }
 
 void ExpectSameBits(const std::vector<std::vector<float>>& a, const std::vector<std::vector<float>>& b) {
@@ -138,9 +139,8 @@ TEST(JoinRowsTest, TheRequestsThemselvesHaveTheBitsOfTheTrainingRows) {
   ASSERT_TRUE(table.ok()) << table.error().ToString();
   const Joined joined = Join(folder, table.value());
 
-  const Dataset data =
-      BuildDataset(PosixFileSystem(), folder.path() + "/log", Features(), kObjectives, {.drop_immature = false})
-          .value();
+  LocalLog log(PosixFileSystem(), folder.path() + "/log");
+  const Dataset data = BuildDataset(PosixFileSystem(), log, Features(), kObjectives, {.drop_immature = false}).value();
   const ObjectiveRows& rows = data.objectives[0];
   ASSERT_EQ(rows.size(), table.value().rows.size());
   std::size_t known = 0;
@@ -174,10 +174,11 @@ TEST(JoinRowsTest, RowsInAnyOrderHaveTheValuesOfALogThatEndsBeforeThem) {
     const JoinTable::Row& row = table.value().rows[i];
     const std::string &item = table.value().cells[2][i], &user = table.value().cells[3][i];
     OnlineStore store(Features());
-    const auto reader = LogReader::Open(PosixFileSystem(), folder.path() + "/log").value();
+    LocalLog log(PosixFileSystem(), folder.path() + "/log");
+    const auto reader = log.OpenAll().value();
     LogRecord r;
     bool more = false;
-    while ((more = reader->Next(&r).value()) && r.arrival_ms < row.time_ms) store.Fold(r);
+    while ((more = reader->More(&r).value()) && r.arrival_ms < row.time_ms) store.Fold(r);
     store.AdvanceTo(EpochEndAt(row.time_ms));
     std::vector<float> values(Features()->columns());
     const std::vector<EventItem> items{{.item_id = item}};

@@ -2,18 +2,16 @@
 
 #include "dataset/row_builder.h"
 #include "event/activity.h"
-#include "log/event_log.h"
 
 namespace gfr {
 
-Result<std::shared_ptr<const LeftOut>> LeftOut::Find(FileSystem& fs, const std::string& log_folder,
-                                                     const LeaveOutConfig& config) {
+Result<std::shared_ptr<const LeftOut>> LeftOut::Find(EventSource& log, const LeaveOutConfig& config) {
   if (!config.robots && config.users.empty()) return std::shared_ptr<const LeftOut>();
-  GFR_ASSIGN(const AliasMap people, AliasMap::Of(fs, log_folder));
+  GFR_ASSIGN(const AliasMap people, AliasMap::Of(log));
   auto made = std::make_shared<LeftOut>();
   if (config.robots) {
     std::unordered_map<Key, Activity> activity;
-    GFR_TRY(ForEachRecord(fs, log_folder, ~0u, [&](const LogRecord& r) {
+    GFR_TRY(ForEachRecord(log, kEveryType, [&](const LogRecord& r) {
       if (const Key person = people.PersonOf(r.event); person != 0) activity[person].Add(r.event.type, r.arrival_ms);
       return Status();
     }));

@@ -14,8 +14,7 @@ namespace gfr {
 class LeftOut {
  public:
   // Null when nobody is to be left out.
-  static Result<std::shared_ptr<const LeftOut>> Find(FileSystem& fs, const std::string& log_folder,
-                                                     const LeaveOutConfig& config);
+  static Result<std::shared_ptr<const LeftOut>> Find(EventSource& log, const LeaveOutConfig& config);
   // Null: not left out. `person` as AliasMap::PersonOf says.
   const DropReason* Why(Key person) const {
     const auto at = people_.find(person);

@@ -8,7 +8,6 @@
 #include "base/time.h"
 #include "dataset/row_builder.h"
 #include "feature/served_columns.h"
-#include "log/event_log.h"
 #include "state/slate_check.h"
 #include "table/parquet_writer.h"
 
@@ -178,13 +177,13 @@ bool IsWhole(FileSystem& fs, const std::string& folder) {
 }
 
 // Rows of the requests that servers answered, as they were read then.
-Result<std::int64_t> AddServed(FileSystem& fs, const std::string& log_folder, const FeatureSet& features,
-                               Writers& writers, std::uint64_t* other_definitions) {
+Result<std::int64_t> AddServed(EventSource& log, const FeatureSet& features, Writers& writers,
+                               std::uint64_t* other_definitions) {
   std::int64_t end_ms = INT64_MIN;
   std::vector<float> values;
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
+  GFR_ASSIGN(const auto reader, log.OpenAll());
   for (LogRecord r;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&r));
+    GFR_ASSIGN(const bool more, reader->More(&r));
     if (!more) return end_ms;
     end_ms = r.arrival_ms;
     const ServedSlate& s = r.event.served;
@@ -269,7 +268,7 @@ Result<std::vector<OfflineDates>> ListOffline(FileSystem& fs, const std::string&
   return all;
 }
 
-Result<MaterializePlan> PlanMaterialize(FileSystem& fs, const std::string& log_folder, const std::string& root,
+Result<MaterializePlan> PlanMaterialize(FileSystem& fs, EventSource& log, const std::string& root,
                                         std::shared_ptr<const FeatureSet> features,
                                         const std::vector<ObjectiveConfig>& objectives,
                                         const MaterializeOptions& options) {
@@ -287,12 +286,12 @@ Result<MaterializePlan> PlanMaterialize(FileSystem& fs, const std::string& log_f
   double measured_s = 0;
   std::uint64_t measured = 0;
   std::vector<float> values;
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
+  GFR_ASSIGN(const auto reader, log.OpenAll());
   for (LogRecord r;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&r));
+    GFR_ASSIGN(const bool more, reader->More(&r));
     if (!more) break;
     ++plan.events;
-    plan.log_bytes += reader->raw().size();
+    plan.log_bytes += reader->encoded().size();
     std::uint64_t lines = 0;
     if (options.served) {
       if (r.event.type == EventType::kFeedRequest && HasAllColumns(r.event.served, *features))
@@ -332,7 +331,7 @@ Result<MaterializePlan> PlanMaterialize(FileSystem& fs, const std::string& log_f
   return plan;
 }
 
-Result<Materialized> Materialize(FileSystem& fs, const std::string& log_folder, const std::string& root,
+Result<Materialized> Materialize(FileSystem& fs, EventSource& log, const std::string& root,
                                  std::shared_ptr<const FeatureSet> features,
                                  const std::vector<ObjectiveConfig>& objectives, const MaterializeOptions& options,
                                  const MaterializePlan& plan) {
@@ -346,7 +345,7 @@ Result<Materialized> Materialize(FileSystem& fs, const std::string& log_folder, 
   Writers writers(fs, SourceFolder(root, options), *features, views, names, plan);
   if (options.served) {
     std::uint64_t other_definitions = 0;
-    GFR_ASSIGN(const std::int64_t end_ms, AddServed(fs, log_folder, *features, writers, &other_definitions));
+    GFR_ASSIGN(const std::int64_t end_ms, AddServed(log, *features, writers, &other_definitions));
     GFR_ASSIGN(Materialized made, writers.Finish(end_ms));
     made.other_definitions = other_definitions;
     return made;
@@ -356,7 +355,7 @@ Result<Materialized> Materialize(FileSystem& fs, const std::string& log_folder, 
   replay.to_ms = plan.dates.back() + kDayMs;
   replay.drop_immature = false;  // Values have no labels to wait for.
   replay.slates = false;
-  GFR_ASSIGN(const Dataset about, BuildRows(fs, log_folder, features, objectives, replay, writers));
+  GFR_ASSIGN(const Dataset about, BuildRows(fs, log, features, objectives, replay, writers));
   return writers.Finish(about.last_arrival_ms);
 }
 

@@ -48,7 +48,7 @@ struct MaterializePlan {
   double seconds = 0;       // By the rate of folding and reading the first 20,000 events, measured now.
   std::uint64_t bytes = 0;  // Before compression.
 };
-Result<MaterializePlan> PlanMaterialize(FileSystem& fs, const std::string& log_folder, const std::string& root,
+Result<MaterializePlan> PlanMaterialize(FileSystem& fs, EventSource& log, const std::string& root,
                                         std::shared_ptr<const FeatureSet> features,
                                         const std::vector<ObjectiveConfig>& objectives,
                                         const MaterializeOptions& options);
@@ -56,7 +56,7 @@ Result<MaterializePlan> PlanMaterialize(FileSystem& fs, const std::string& log_f
 struct Materialized {
   std::uint64_t rows = 0, files = 0, other_definitions = 0;  // Served requests of other definitions are left out.
 };
-Result<Materialized> Materialize(FileSystem& fs, const std::string& log_folder, const std::string& root,
+Result<Materialized> Materialize(FileSystem& fs, EventSource& log, const std::string& root,
                                  std::shared_ptr<const FeatureSet> features,
                                  const std::vector<ObjectiveConfig>& objectives, const MaterializeOptions& options,
                                  const MaterializePlan& plan);

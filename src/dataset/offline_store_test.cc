@@ -69,10 +69,11 @@ void FillLog(FileSystem& fs, const std::string& log) {
 Result<Materialized> Make(FileSystem& fs, const std::string& folder, const std::shared_ptr<const FeatureSet>& features,
                           MaterializePlan* plan = nullptr, std::vector<std::string> views = {}) {
   const MaterializeOptions options{.from_ms = kDay, .to_ms = kDay + 3 * kDayMs, .views = std::move(views)};
+  LocalLog log(fs, folder + "/log");
   GFR_ASSIGN(const MaterializePlan made,
-             PlanMaterialize(fs, folder + "/log", folder + "/features", features, kObjectives, options));
+             PlanMaterialize(fs, log, folder + "/features", features, kObjectives, options));
   if (plan) *plan = made;
-  return Materialize(fs, folder + "/log", folder + "/features", features, kObjectives, options, made);
+  return Materialize(fs, log, folder + "/features", features, kObjectives, options, made);
 }
 
 std::string DateFolder(const std::string& folder, const FeatureSet& features, std::size_t view, int day) {
@@ -94,8 +95,8 @@ TEST(OfflineStoreTest, AViewHoldsTheValuesOfTheTrainingRowsAtTheirPlaces) {
   EXPECT_EQ(plan.rows, 288u);
   EXPECT_EQ(made.value().rows, 288u);
   EXPECT_GT(plan.seconds, 0);
-  const Dataset data =
-      BuildDataset(PosixFileSystem(), folder.path() + "/log", features, kObjectives, {.drop_immature = false}).value();
+  LocalLog log(PosixFileSystem(), folder.path() + "/log");
+  const Dataset data = BuildDataset(PosixFileSystem(), log, features, kObjectives, {.drop_immature = false}).value();
   std::size_t nonzero = 0;
   for (std::size_t view = 0; view < 2; ++view) {
     std::size_t i = 0;
@@ -174,7 +175,8 @@ TEST(OfflineStoreTest, SaysWhichViewsThereAreAndThatDatesAreWhole) {
   const auto wrong = Make(PosixFileSystem(), folder.path(), Features("2d"), nullptr, {"users"});
   ASSERT_FALSE(wrong.ok());
   EXPECT_EQ(wrong.error().message, "there is no view 'users'; valid are user, item");
-  EXPECT_FALSE(PlanMaterialize(PosixFileSystem(), folder.path() + "/log", folder.path(), Features("2d"), kObjectives,
+  LocalLog log(PosixFileSystem(), folder.path() + "/log");
+  EXPECT_FALSE(PlanMaterialize(PosixFileSystem(), log, folder.path(), Features("2d"), kObjectives,
                                {.from_ms = kDay, .to_ms = kDay + kHourMs})
                    .ok());
 }

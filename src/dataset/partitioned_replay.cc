@@ -10,7 +10,6 @@
 #include "base/progress.h"
 #include "base/sync.h"
 #include "base/time.h"
-#include "log/event_log.h"
 #include "log/segment.h"
 #include "runtime/logger.h"
 
@@ -273,8 +272,8 @@ class Replay {
     }
   }
 
-  Status Run(const std::string& log_folder, const std::function<void(const LogRecord&)>& each, RowSink& sink) {
-    GFR_TRY(Route(log_folder, each));
+  Status Run(EventSource& log, const std::function<void(const LogRecord&)>& each, RowSink& sink) {
+    GFR_TRY(Route(log, each));
     const int workers = std::clamp(options_.workers, 1, partitions_);
     LogInfo("replay", "users' lines", {{"partitions", partitions_}, {"workers", workers}});
     GFR_TRY(InParallel(workers, partitions_, [&](int p) { return Lines(p); }));
@@ -285,15 +284,15 @@ class Replay {
   }
 
  private:
-  Status Route(const std::string& log_folder, const std::function<void(const LogRecord&)>& each) {
-    GFR_ASSIGN(people_, AliasMap::Of(fs_, log_folder));
+  Status Route(EventSource& log, const std::function<void(const LogRecord&)>& each) {
+    GFR_ASSIGN(people_, AliasMap::Of(log));
     LogRecord record;
-    GFR_ASSIGN(const auto reader, LogReader::Open(fs_, log_folder));
+    GFR_ASSIGN(const auto reader, log.OpenAll());
     Progress progress("route", 0, "events");
     // Only the catalogue is folded here: its epochs, which the lines of all partitions need.
     OnlineStore catalogue(features_, {.user_views = false, .shared_lines = false, .catalogue = true});
     for (std::uint64_t done = 0;;) {
-      GFR_ASSIGN(const bool more, reader->Next(&record));
+      GFR_ASSIGN(const bool more, reader->More(&record));
       if (!more) break;
       each(record);
       end_ms_ = record.arrival_ms;
@@ -301,7 +300,7 @@ class Replay {
       if (const Key person = people_.PersonOf(record.event);
           person != 0 || record.event.type != EventType::kItemUpdate) {
         Spill& out = *records_[person % static_cast<std::uint64_t>(partitions_)];
-        out.buffer.append(reader->raw());
+        AppendEncoded(record.offset, record.arrival_ms, reader->encoded(), &out.buffer);
         GFR_TRY(out.Flush());
       }
       catalogue.FoldCatalogueOf(record);
@@ -506,8 +505,8 @@ class DistinctKeys {
 constexpr std::size_t kEntityBytes = 64;  // Of a row's header, key and places in indexes.
 
 // Bytes that the users, sessions, labels and open requests of a whole log take, by one pass over it.
-Result<double> UserBytes(FileSystem& fs, const std::string& log_folder, const FeatureSet& features,
-                         const DatasetOptions& options, const std::vector<ObjectiveConfig>& objectives) {
+Result<double> UserBytes(EventSource& log, const FeatureSet& features, const DatasetOptions& options,
+                         const std::vector<ObjectiveConfig>& objectives) {
   Progress progress("measure", 0, "events");
   DistinctKeys users, all_sessions, sessions;
   double labels = 0, requests = 0, most_sessions = 0, most_requests = 0;
@@ -517,7 +516,7 @@ Result<double> UserBytes(FileSystem& fs, const std::string& log_folder, const Fe
     most_requests = std::max(most_requests, std::exchange(requests, 0));
   };
   std::uint64_t done = 0;
-  GFR_TRY(ForEachRecord(fs, log_folder, kAllTypes, [&](const LogRecord& r) {
+  GFR_TRY(ForEachRecord(log, kAllTypes, [&](const LogRecord& r) {
     if (r.arrival_ms / kDayMs != day) end_day();
     day = r.arrival_ms / kDayMs;
     const Key user = KeyOf(r.event.user_id);
@@ -543,38 +542,33 @@ Result<double> UserBytes(FileSystem& fs, const std::string& log_folder, const Fe
 
 }  // namespace
 
-Result<int> PartitionsFor(FileSystem& fs, const std::string& log_folder, const FeatureSet& features,
-                          const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options) {
+Result<int> PartitionsFor(EventSource& log, const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
+                          const DatasetOptions& options) {
   if (options.partitions > 0) return options.partitions;
-  std::uint64_t bytes = 0;
-  GFR_ASSIGN(const auto names, fs.List(log_folder));
-  for (const std::string& name : names) {
-    if (!name.ends_with(".log")) continue;
-    GFR_ASSIGN(const auto file, fs.OpenForRead(JoinPath(log_folder, name)));
-    GFR_ASSIGN(const std::uint64_t size, file->size());
-    bytes += size;
-  }
+  GFR_ASSIGN(const std::uint64_t bytes, log.SizeBytes());
   // A third is for the state that all users share, which every worker has, and for the program.
   const double budget = 0.65 * static_cast<double>(options.memory_bytes);
   // At the least a record has 64 bytes, and makes a user and a session.
   const double most = static_cast<double>(bytes) / 64 *
                       static_cast<double>(features.user_row_bytes + features.session_row_bytes + kEntityBytes * 2);
   if (most <= budget) return 1;
-  GFR_ASSIGN(const double needed, UserBytes(fs, log_folder, features, options, objectives));
+  GFR_ASSIGN(const double needed, UserBytes(log, features, options, objectives));
   if (needed <= budget) return 1;
   return std::clamp(static_cast<int>(needed * options.workers / budget) + 1, 2, 1024);
 }
 
-Status ReplayPartitions(FileSystem& fs, const std::string& log_folder, std::shared_ptr<const FeatureSet> features,
+Status ReplayPartitions(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
                         const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, int partitions,
                         const std::function<void(const LogRecord&)>& each, RowSink& sink) {
-  const std::string folder = options.scratch_folder.empty() ? log_folder + ".scratch" : options.scratch_folder;
+  const std::string& folder = options.scratch_folder;
+  if (folder.empty())
+    return Error{ErrorCode::kInvalidArgument, "a replay by partitions needs a folder for its scratch files"};
   GFR_TRY(fs.RemoveTree(folder));
   GFR_TRY(fs.MakeFolders(folder));
   Status status;
   {
     Replay replay(fs, folder, std::move(features), objectives, options, partitions);
-    status = replay.Run(log_folder, each, sink);
+    status = replay.Run(log, each, sink);
   }
   const Status removed = fs.RemoveTree(folder);
   return status.ok() ? removed : status;

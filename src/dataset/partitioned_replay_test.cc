@@ -185,12 +185,13 @@ TEST(PartitionedReplayTest, AnySplitByUserOverAnyNumberOfWorkersGivesEqualBytes)
     const std::string log = folder.path() + "/log";
     const FixedClock clock(0);
     std::uint64_t duplicates = 0;
+    LocalLog source(PosixFileSystem(), log);
     ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = log})
                     .value()
                     ->AppendImported(
                         RandomEvents(seed), [](std::uint64_t) {}, &duplicates)
                     .ok());
-    const auto whole = BuildDataset(PosixFileSystem(), log, features, objectives, {.partitions = 1});
+    const auto whole = BuildDataset(PosixFileSystem(), source, features, objectives, {.partitions = 1});
     ASSERT_TRUE(whole.ok()) << whole.error().message;
     EXPECT_GT(whole.value().objectives[0].size(), 3000u);
     EXPECT_GT(whole.value().objectives[1].size(), 100u);
@@ -198,7 +199,8 @@ TEST(PartitionedReplayTest, AnySplitByUserOverAnyNumberOfWorkersGivesEqualBytes)
     for (const int partitions : {2, 7}) {
       for (const int workers : {1, 2, 7}) {
         const auto split =
-            BuildDataset(PosixFileSystem(), log, features, objectives, {.workers = workers, .partitions = partitions});
+            BuildDataset(PosixFileSystem(), source, features, objectives,
+                         {.workers = workers, .partitions = partitions, .scratch_folder = log + ".scratch"});
         ASSERT_TRUE(split.ok()) << split.error().ToString();
         ExpectSame(whole.value(), split.value());
       }
@@ -214,15 +216,19 @@ TEST(PartitionedReplayTest, LeavesNoScratchFilesAndAsksForMorePartitionsWhenMemo
   const std::string log = folder.path() + "/log";
   const FixedClock clock(0);
   std::uint64_t duplicates = 0;
+  LocalLog source(PosixFileSystem(), log);
+  const std::string scratch = log + ".scratch";
   ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = log})
                   .value()
                   ->AppendImported(
                       RandomEvents(4), [](std::uint64_t) {}, &duplicates)
                   .ok());
-  EXPECT_EQ(PartitionsFor(PosixFileSystem(), log, *features, objectives, {}).value(), 1);
-  EXPECT_GT(PartitionsFor(PosixFileSystem(), log, *features, objectives, {.memory_bytes = 20'000}).value(), 4);
-  ASSERT_TRUE(BuildDataset(PosixFileSystem(), log, features, objectives, {.memory_bytes = 20'000}).ok());
-  EXPECT_FALSE(PosixFileSystem().Exists(log + ".scratch"));
+  EXPECT_EQ(PartitionsFor(source, *features, objectives, {}).value(), 1);
+  EXPECT_GT(PartitionsFor(source, *features, objectives, {.memory_bytes = 20'000}).value(), 4);
+  ASSERT_TRUE(
+      BuildDataset(PosixFileSystem(), source, features, objectives, {.memory_bytes = 20'000, .scratch_folder = scratch})
+          .ok());
+  EXPECT_FALSE(PosixFileSystem().Exists(scratch));
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include "base/time.h"
 #include "dataset/left_out.h"
 #include "event/alias.h"
-#include "log/event_log.h"
 #include "state/slate_check.h"
 
 namespace gfr {
@@ -71,9 +70,9 @@ struct NextOf {
 
 Key AliasMap::Resolve(Key user) const { return ResolveAlias(user, NextOf{to_}); }
 
-Result<AliasMap> AliasMap::Of(FileSystem& fs, const std::string& log_folder) {
+Result<AliasMap> AliasMap::Of(EventSource& log) {
   AliasMap people;
-  GFR_TRY(ForEachRecord(fs, log_folder, 1u << static_cast<unsigned>(EventType::kUserAlias), [&](const LogRecord& r) {
+  GFR_TRY(ForEachRecord(log, TypeBit(EventType::kUserAlias), [&](const LogRecord& r) {
     people.Join(r.event);
     return Status();
   }));

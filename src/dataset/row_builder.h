@@ -20,7 +20,7 @@ namespace gfr {
 // Who is one person after all user.alias events of a log, in its order (the rule of OnlineStore).
 class AliasMap {
  public:
-  static Result<AliasMap> Of(FileSystem& fs, const std::string& log_folder);
+  static Result<AliasMap> Of(EventSource& log);
   void Join(const Event& alias);
   Key PersonOf(const Event& event) const;  // The user after all aliases, else the session; 0: nobody.
 

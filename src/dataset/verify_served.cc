@@ -8,7 +8,6 @@
 #include "base/progress.h"
 #include "dataset/replay_slate.h"
 #include "feature/served_columns.h"
-#include "log/event_log.h"
 #include "state/slate_check.h"
 #include "store/snapshot.h"
 
@@ -55,8 +54,8 @@ void Compare(OnlineStore& store, const Event& e, ServedCheck& check) {
 
 }  // namespace
 
-Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder,
-                                 std::shared_ptr<const FeatureSet> features, const VerifyOptions& options) {
+Result<ServedCheck> VerifyServed(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
+                                 const VerifyOptions& options) {
   ServedCheck check;
   auto store = std::make_unique<OnlineStore>(features);
   std::string extra;
@@ -67,9 +66,9 @@ Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder,
   std::multimap<std::int64_t, Event> served;
   std::uint64_t total = from;
   {
-    GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder, from));
+    GFR_ASSIGN(const auto reader, log.Open({from}));
     for (LogRecord record;;) {
-      GFR_ASSIGN(const bool more, reader->Next(&record));
+      GFR_ASSIGN(const bool more, reader->More(&record));
       if (!more) break;
       total = record.offset + 1;
       const ServedSlate& s = record.event.served;
@@ -88,14 +87,14 @@ Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder,
       std::erase_if(served, [&](const auto&) { return keep = !keep; });
     }
   }
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder, from));
+  GFR_ASSIGN(const auto reader, log.Open({from}));
   Progress progress("verify", total, "events");
   const auto compare = [&](std::int64_t as_of) {
     for (auto [at, end] = served.equal_range(as_of); at != end; ++at) Compare(*store, at->second, check);
   };
   compare(static_cast<std::int64_t>(from) - 1);
   for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
+    GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more || record.offset >= total) break;  // What arrived meanwhile is another time's.
     progress.Update(record.offset + 1);
     store->Fold(record);

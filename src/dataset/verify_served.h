@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/file_system.h"
+#include "log/event_source.h"
 #include "state/online_store.h"
 
 namespace gfr {
@@ -21,7 +22,7 @@ struct VerifyOptions {
   std::uint64_t max_requests = 0;  // Check at most so many, spread evenly; 0: all.
 };
 
-Result<ServedCheck> VerifyServed(FileSystem& fs, const std::string& log_folder,
-                                 std::shared_ptr<const FeatureSet> features, const VerifyOptions& options = {});
+Result<ServedCheck> VerifyServed(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
+                                 const VerifyOptions& options = {});
 
 }  // namespace gfr

@@ -79,7 +79,8 @@ class VerifyServedTest : public testing::Test {
     }
   }
   ServedCheck Check(const VerifyOptions& options = {}) {
-    const auto check = VerifyServed(PosixFileSystem(), folder.path() + "/log", features, options);
+    LocalLog log(PosixFileSystem(), folder.path() + "/log");
+    const auto check = VerifyServed(PosixFileSystem(), log, features, options);
     EXPECT_TRUE(check.ok()) << check.error().message;
     return check.value();
   }

@@ -14,7 +14,6 @@
 #include "event/activity.h"
 #include "event/anonymised_record.h"
 #include "log/erase_user.h"
-#include "log/event_log.h"
 #include "stats/descriptive.h"
 
 namespace gfr {
@@ -620,13 +619,13 @@ DoctorReport Doctor::Finish() const {
   return report;
 }
 
-Result<DoctorReport> Diagnose(FileSystem& fs, const std::string& log_folder, const DoctorOptions& options) {
+Result<DoctorReport> Diagnose(EventSource& log, const DoctorOptions& options) {
   Doctor doctor(options);
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
+  GFR_ASSIGN(const auto reader, log.OpenAll());
   Progress progress("doctor", 0, "events");
   std::uint64_t done = 0;
   for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
+    GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) return doctor.Finish();
     doctor.Add(record);
     progress.Update(++done);

@@ -14,6 +14,7 @@
 
 #include "base/file_system.h"
 #include "event/event.h"
+#include "log/event_source.h"
 #include "stats/interval.h"
 
 namespace gfr {
@@ -63,7 +64,7 @@ class Doctor {
 };
 
 // The whole log of a folder.
-Result<DoctorReport> Diagnose(FileSystem& fs, const std::string& log_folder, const DoctorOptions& options);
+Result<DoctorReport> Diagnose(EventSource& log, const DoctorOptions& options);
 
 std::string DoctorToJson(const DoctorReport& report);  // One object.
 

@@ -1,22 +1,39 @@
+#include "event/event_codec.h"
 #include "log/event_log.h"
-#include "log/segment.h"
+#include "log/frame.h"
+#include "log/rewrite_lock.h"
 
 namespace gfr {
 
-Result<LogCheck> CheckLog(FileSystem& fs, const std::string& folder, bool repair) {
-  std::unique_ptr<FileLock> lock;
+Result<LogCheck> CheckLog(LocalLog& log, bool repair) {
+  FileSystem& fs = log.fs();
+  const std::string& folder = log.folder();
+  std::unique_ptr<FileLock> lock, rewrite;
   if (repair) {
+    GFR_ASSIGN(rewrite, LockRewriting(log));
     GFR_ASSIGN(lock, fs.Lock(JoinPath(folder, "LOCK")));
   }
   LogCheck check;
-  GFR_ASSIGN(const auto names, fs.List(folder));
-  for (const std::string& name : names) {
-    if (!name.ends_with(".log")) continue;
+  GFR_ASSIGN(const auto segments, log.Segments());
+  for (const std::string& name : segments) {
     const std::string path = JoinPath(folder, name), cut = path + ".cut";
     GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
     std::uint64_t first = 0;
     std::size_t at = 0;
-    if (check.bad_at.empty() && ReadSegmentHeader(bytes, &first) && first == check.records) {
+    std::string good;  // Of a segment of format 2: what stays, as bytes.
+    const bool follows = check.bad_at.empty() && ReadSegmentHeader(bytes, &first) && first == check.records;
+    if (follows && IsFramedSegment(bytes)) {
+      FramedSegment kept(first);
+      bool decodes = true;
+      const FramedWalk walk = WalkFramed(bytes, [&](std::uint64_t, std::int64_t arrival_ms, std::string_view event) {
+        decodes = decodes && DecodeEvent(event).ok();
+        kept.Add(arrival_ms, event);
+      });
+      check.records = walk.end_offset;
+      if (walk.whole && decodes) continue;
+      at = walk.good_bytes;
+      good = kept.Finish();
+    } else if (follows) {
       at = kSegmentHeaderBytes;
       LogRecord record;
       std::size_t size = 0;
@@ -32,7 +49,9 @@ Result<LogCheck> CheckLog(FileSystem& fs, const std::string& folder, bool repair
     // Segments behind the first bad record go whole: their offsets would leave a gap.
     GFR_TRY(PublishFile(fs, cut, std::string_view(bytes).substr(at)));
     check.cut += (check.cut.empty() ? "" : ", ") + cut;
-    if (at <= kSegmentHeaderBytes) {
+    if (at > kSegmentHeaderBytes && !good.empty()) {
+      GFR_TRY(PublishFile(fs, path, good));
+    } else if (at <= kSegmentHeaderBytes) {
       GFR_TRY(fs.Remove(path));
       GFR_TRY(fs.SyncDirectory(folder));
     } else {

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
-#include "log/event_log.h"
-#include "log/segment.h"
+#include "event/event_codec.h"
+#include "log/frame.h"
+#include "log/rewrite_lock.h"
 
 namespace gfr {
 namespace {
-
-constexpr std::uint32_t Bit(EventType type) { return 1u << static_cast<unsigned>(type); }
 
 struct Alias {
   std::uint64_t offset;
@@ -21,11 +20,10 @@ struct Deleted {
   std::string user;
 };
 
-Status ReadJoins(FileSystem& fs, const std::string& folder, std::vector<Alias>* aliases,
-                 std::vector<Deleted>* deleted) {
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, folder));
+Status ReadJoins(EventSource& log, std::vector<Alias>* aliases, std::vector<Deleted>* deleted) {
+  GFR_ASSIGN(const auto reader, log.OpenAll(TypeBit(EventType::kUserAlias) | TypeBit(EventType::kUserDelete)));
   for (LogRecord r;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&r, Bit(EventType::kUserAlias) | Bit(EventType::kUserDelete)));
+    GFR_ASSIGN(const bool more, reader->More(&r));
     if (!more) return {};
     if (r.event.user_id.empty()) continue;  // A residue.
     if (r.event.type == EventType::kUserDelete)
@@ -53,9 +51,29 @@ void Close(const std::vector<Alias>& aliases, ErasedPerson& person) {
   }
 }
 
+Status RewriteFramed(const std::string& path, const std::string& bytes,
+                     const std::unordered_map<std::uint64_t, Event>& residues, std::string* out) {
+  std::uint64_t first = 0;
+  (void)ReadSegmentHeader(bytes, &first);
+  FramedSegment segment(first);
+  std::string residue;
+  const FramedWalk walk = WalkFramed(bytes, [&](std::uint64_t offset, std::int64_t arrival_ms, std::string_view event) {
+    const auto found = residues.find(offset);
+    residue.clear();
+    if (found != residues.end()) EncodeEvent(found->second, &residue);
+    segment.Add(arrival_ms, found != residues.end() ? residue : event);
+  });
+  if (!walk.whole)
+    return Error{ErrorCode::kCorrupt, "the frame at byte " + std::to_string(walk.good_bytes) + " of '" + path +
+                                          "' is not whole; see `gfr log repair`"};
+  *out = segment.Finish();
+  return {};
+}
+
 // The segment with `residues` in the place of their records.
 Status Rewrite(const std::string& path, const std::string& bytes,
                const std::unordered_map<std::uint64_t, Event>& residues, std::string* out) {
+  if (IsFramedSegment(bytes)) return RewriteFramed(path, bytes, residues, out);
   out->assign(bytes, 0, kSegmentHeaderBytes);
   LogRecord record;
   for (std::size_t at = kSegmentHeaderBytes, size = 0; at < bytes.size(); at += size) {
@@ -87,11 +105,10 @@ bool Erasure::Takes(const LogRecord& r) const {
   return takes(r.event.user_id) || (r.event.type == EventType::kUserAlias && takes(r.event.kind));
 }
 
-Result<ErasedPerson> FindPerson(FileSystem& fs, const std::string& log_folder, const std::string& user,
-                                const std::vector<Key>& known) {
+Result<ErasedPerson> FindPerson(EventSource& log, const std::string& user, const std::vector<Key>& known) {
   std::vector<Alias> aliases;
   std::vector<Deleted> deleted;
-  GFR_TRY(ReadJoins(fs, log_folder, &aliases, &deleted));
+  GFR_TRY(ReadJoins(log, &aliases, &deleted));
   ErasedPerson person{.id = user};
   person.ids[KeyOf(user)] = user;
   for (const Key key : known) person.ids.try_emplace(key);
@@ -99,10 +116,10 @@ Result<ErasedPerson> FindPerson(FileSystem& fs, const std::string& log_folder, c
   return person;
 }
 
-Result<std::vector<ErasedPerson>> FindDeleted(FileSystem& fs, const std::string& log_folder) {
+Result<std::vector<ErasedPerson>> FindDeleted(EventSource& log) {
   std::vector<Alias> aliases;
   std::vector<Deleted> deleted;
-  GFR_TRY(ReadJoins(fs, log_folder, &aliases, &deleted));
+  GFR_TRY(ReadJoins(log, &aliases, &deleted));
   std::map<std::string, ErasedPerson> people;
   for (const Deleted& d : deleted)
     people[d.user] = {.id = d.user, .before_offset = d.offset + 1, .before_ms = d.arrival_ms};
@@ -115,27 +132,25 @@ Result<std::vector<ErasedPerson>> FindDeleted(FileSystem& fs, const std::string&
   return list;
 }
 
-Result<ErasedRecords> EraseRecords(FileSystem& fs, const std::string& log_folder, const Erasure& erasure, bool dry_run,
+Result<ErasedRecords> EraseRecords(LocalLog& log, const Erasure& erasure, bool dry_run,
                                    const std::function<Event(const LogRecord&)>& residue_of,
                                    const std::function<Status(const std::string&)>& before_rewrite) {
-  std::unique_ptr<FileLock> lock;
+  FileSystem& fs = log.fs();
+  std::unique_ptr<FileLock> lock, rewrite;
   if (!dry_run) {
-    auto held = fs.Lock(JoinPath(log_folder, "LOCK"));
+    GFR_ASSIGN(rewrite, LockRewriting(log));
+    auto held = fs.Lock(JoinPath(log.folder(), "LOCK"));
     if (!held.ok())
       return Error{held.error().code, "the log is in use; stop the server (or wait for the import) and erase then: " +
                                           held.error().message};
     lock = std::move(held).value();
   }
-  GFR_ASSIGN(const auto names, fs.List(log_folder));
-  std::vector<std::string> segments;
-  for (const std::string& name : names) {
-    if (name.ends_with(".log")) segments.push_back(name);
-  }
+  GFR_ASSIGN(const auto segments, log.Segments());
   ErasedRecords out;
   std::unordered_map<std::uint64_t, Event> residues;
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
+  GFR_ASSIGN(const auto reader, log.OpenAll());
   for (LogRecord r;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&r));
+    GFR_ASSIGN(const bool more, reader->More(&r));
     if (!more) break;
     if (!erasure.Takes(r)) continue;
     if (out.records++ == 0) out.first_ms = r.arrival_ms;
@@ -150,7 +165,7 @@ Result<ErasedRecords> EraseRecords(FileSystem& fs, const std::string& log_folder
   }
   if (dry_run) return out;
   for (auto name = out.segments.rbegin(); name != out.segments.rend(); ++name) {
-    const std::string path = JoinPath(log_folder, *name);
+    const std::string path = JoinPath(log.folder(), *name);
     GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
     std::string rewritten;
     GFR_TRY(Rewrite(path, bytes, residues, &rewritten));

@@ -21,8 +21,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/file_system.h"
 #include "event/event.h"
+#include "log/local_log.h"
 
 namespace gfr {
 
@@ -45,10 +45,9 @@ struct ErasedPerson {
 };
 
 // The person of `user`, by the whole log; `known`: keys joined to it earlier (ErasedIds).
-Result<ErasedPerson> FindPerson(FileSystem& fs, const std::string& log_folder, const std::string& user,
-                                const std::vector<Key>& known);
+Result<ErasedPerson> FindPerson(EventSource& log, const std::string& user, const std::vector<Key>& known);
 // The people that a user.delete names, up to the last one of each.
-Result<std::vector<ErasedPerson>> FindDeleted(FileSystem& fs, const std::string& log_folder);
+Result<std::vector<ErasedPerson>> FindDeleted(EventSource& log);
 
 struct ErasedRecords {
   std::array<std::uint64_t, kEventTypes> by_type{};
@@ -60,7 +59,7 @@ struct ErasedRecords {
 // `residue_of` is given each record that goes, in log order, and says what stays of it. `before_rewrite` is called with
 // the name of each segment before it changes. A dry run only counts. Errors: kUnavailable while a server or an import
 // has the log; kCorrupt.
-Result<ErasedRecords> EraseRecords(FileSystem& fs, const std::string& log_folder, const Erasure& erasure, bool dry_run,
+Result<ErasedRecords> EraseRecords(LocalLog& log, const Erasure& erasure, bool dry_run,
                                    const std::function<Event(const LogRecord&)>& residue_of,
                                    const std::function<Status(const std::string&)>& before_rewrite);
 

@@ -33,9 +33,9 @@ void WriteLog(FileSystem& fs, std::vector<Event> events) {
 
 std::vector<LogRecord> ReadLog(FileSystem& fs) {
   std::vector<LogRecord> records;
-  const auto reader = LogReader::Open(fs, kFolder);
+  const auto reader = LocalLog(fs, kFolder).OpenAll();
   for (LogRecord r;;) {
-    const auto more = reader.value()->Next(&r);
+    const auto more = reader.value()->More(&r);
     EXPECT_TRUE(more.ok()) << more.error().message;
     if (!more.ok() || !more.value()) return records;
     records.push_back(r);
@@ -56,8 +56,9 @@ Erasure OfPerson(const ErasedPerson& person) {
 }
 
 Result<ErasedRecords> Erase(FileSystem& fs, const std::string& user, std::vector<std::string>* rewritten = nullptr) {
-  GFR_ASSIGN(const ErasedPerson person, FindPerson(fs, kFolder, user, {}));
-  return EraseRecords(fs, kFolder, OfPerson(person), false, ResidueOf, [&](const std::string& name) -> Status {
+  LocalLog log(fs, kFolder);
+  GFR_ASSIGN(const ErasedPerson person, FindPerson(log, user, {}));
+  return EraseRecords(log, OfPerson(person), false, ResidueOf, [&](const std::string& name) -> Status {
     if (rewritten) rewritten->push_back(name);
     return {};
   });
@@ -112,9 +113,10 @@ TEST(EraseUser, JoinsIdsThroughAnyChainOfAliases) {
   FaultFileSystem fs(1);
   WriteLog(fs, {EventOf("b", EventType::kUserAlias, "a"), EventOf("d", EventType::kUserAlias, "c"),
                 EventOf("c", EventType::kUserAlias, "b"), EventOf("y", EventType::kUserAlias, "x")});
+  LocalLog log(fs, kFolder);
   for (const char* user : {"a", "b", "c", "d"}) {
     std::vector<std::string> ids;
-    const auto person = FindPerson(fs, kFolder, user, {});
+    const auto person = FindPerson(log, user, {});
     for (const auto& [key, id] : person.value().ids) ids.push_back(id);
     EXPECT_THAT(ids, testing::UnorderedElementsAre("a", "b", "c", "d")) << user;
   }
@@ -123,24 +125,26 @@ TEST(EraseUser, JoinsIdsThroughAnyChainOfAliases) {
 TEST(EraseUser, ADeletedUserGoesUpToTheDeleteAndWhatComesLaterStays) {
   FaultFileSystem fs(1);
   WriteLog(fs, {EventOf("u"), EventOf("v"), EventOf("u", EventType::kUserDelete), EventOf("u"), EventOf("v")});
-  const auto deleted = FindDeleted(fs, kFolder);
+  LocalLog log(fs, kFolder);
+  const auto deleted = FindDeleted(log);
   ASSERT_EQ(deleted.value().size(), 1u);
   EXPECT_EQ(deleted.value()[0].before_ms, 5000);
-  ASSERT_TRUE(EraseRecords(fs, kFolder, OfPerson(deleted.value()[0]), false, ResidueOf, [](const std::string&) {
+  ASSERT_TRUE(EraseRecords(log, OfPerson(deleted.value()[0]), false, ResidueOf, [](const std::string&) {
                 return Status();
               }).ok());
   std::vector<std::string> users;
   for (const LogRecord& r : ReadLog(fs)) users.push_back(r.event.user_id);
   EXPECT_THAT(users, testing::ElementsAre("", "v", "", "u", "v"));
-  EXPECT_TRUE(FindDeleted(fs, kFolder).value().empty());
+  EXPECT_TRUE(FindDeleted(log).value().empty());
 }
 
 TEST(EraseUser, ADryRunCountsAndChangesNothing) {
   FaultFileSystem fs(1);
   WriteLog(fs, TwoPeople());
   const std::string before = AllBytes(fs);
-  const auto person = FindPerson(fs, kFolder, "login-1", {});
-  const auto counted = EraseRecords(fs, kFolder, OfPerson(person.value()), true, ResidueOf, nullptr);
+  LocalLog log(fs, kFolder);
+  const auto person = FindPerson(log, "login-1", {});
+  const auto counted = EraseRecords(log, OfPerson(person.value()), true, ResidueOf, nullptr);
   EXPECT_EQ(AllBytes(fs), before);
   EXPECT_EQ(counted.value().records, Erase(fs, "login-1").value().records);
 }
@@ -160,9 +164,11 @@ TEST(EraseUser, AfterAFaultOrAPowerCutAnywhereEachRecordIsWholeOrErasedAndTheNex
   FaultFileSystem whole(1);
   WriteLog(whole, TwoPeople());
   const auto original = ReadLog(whole);
-  const auto person = FindPerson(whole, kFolder, "login-1", {}).value();
+  LocalLog whole_log(whole, kFolder);
+  const auto person = FindPerson(whole_log, "login-1", {}).value();
   const auto erase = [&](FileSystem& fs) {
-    return EraseRecords(fs, kFolder, OfPerson(person), false, ResidueOf, [](const std::string&) { return Status(); });
+    LocalLog log(fs, kFolder);
+    return EraseRecords(log, OfPerson(person), false, ResidueOf, [](const std::string&) { return Status(); });
   };
   const std::int64_t begin = whole.operations();
   ASSERT_TRUE(erase(whole).ok());
@@ -187,7 +193,9 @@ TEST(EraseUser, AfterAFaultOrAPowerCutAnywhereEachRecordIsWholeOrErasedAndTheNex
       ASSERT_TRUE(erase(fs).ok());
       const auto names = fs.List(kFolder);
       for (const std::string& name : names.value()) {
-        if (!name.ends_with(".log")) ASSERT_TRUE(fs.Remove(JoinPath(kFolder, name)).ok());  // Of the run that failed.
+        if (!name.ends_with(".log")) {  // Of the run that failed.
+          ASSERT_TRUE(fs.Remove(JoinPath(kFolder, name)).ok());
+        }
       }
       EXPECT_TRUE(AllBytes(fs) == expected);
     }

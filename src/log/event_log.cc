@@ -1,47 +1,25 @@
 #include "log/event_log.h"
 
 #include <algorithm>
-#include <deque>
+#include <iterator>
 #include <numeric>
 #include <optional>
-#include <unordered_set>
 
+#include "base/clock.h"
 #include "base/sync.h"
-#include "log/segment.h"
+#include "log/duplicate_keys.h"
+#include "log/frame.h"
 
 namespace gfr {
-namespace {
-
-constexpr std::int64_t kHorizonMs = 24 * 3600 * 1000;
-constexpr std::size_t kMaxKeys = 20'000'000;
-
-Key DuplicateKey(const Event& e) { return PairKey(KeyOf(e.source), KeyOf(e.id)); }
-
-// The keys of the last 24 h of arrival.
-class DuplicateKeys {
- public:
-  bool Insert(Key key, std::int64_t arrival_ms) {
-    while (!order_.empty() && (order_.front().first < arrival_ms - kHorizonMs || order_.size() >= kMaxKeys)) {
-      keys_.erase(order_.front().second);
-      order_.pop_front();
-    }
-    if (!keys_.insert(key).second) return false;
-    order_.push_back({arrival_ms, key});
-    return true;
-  }
-
- private:
-  std::unordered_set<Key> keys_;
-  std::deque<std::pair<std::int64_t, Key>> order_;
-};
-
-}  // namespace
 
 struct EventLog::State {
-  State(FileSystem& f, const Clock& c, EventLogOptions o) : fs(f), clock(c), options(std::move(o)) {}
+  State(FileSystem& f, const Clock& c, EventLogOptions o)
+      : fs(f), clock(c), options(std::move(o)), source(f, options.folder, durable) {}
   FileSystem& fs;
   const Clock& clock;
   const EventLogOptions options;
+  const std::shared_ptr<DurableEnd> durable = std::make_shared<DurableEnd>(0);
+  LocalLog source;
   std::unique_ptr<FileLock> lock;
 
   struct Batch {
@@ -61,14 +39,22 @@ struct EventLog::State {
   bool writing = false, stopping = false;
   std::optional<Error> failed;
 
+  std::string segment;                 // Name of the one that `file` writes, or wrote when it failed.
+  std::uint64_t segment_first = 0;     // Its first offset.
+  std::uint64_t synced_bytes = 0;      // Of it.
   std::unique_ptr<WritableFile> file;  // Used by the writer's thread; by others only while it is idle.
   Thread writer;                       // Last: it uses the others until it has ended.
 
   Status Recover();
+  Status CutTornTail(const std::string& name, const std::string& bytes);
+  Status ReadKeys(const std::vector<std::string>& segments);
   Status NewSegment(std::uint64_t first_offset);
   Status WriteAndSync(const std::string& bytes, std::uint64_t first_offset);
   AppendResult Accept(Event& event, std::int64_t arrival_ms, Appended* appended);
   void RunWriter();
+  void Forget(std::uint64_t from_offset, std::vector<Batch>* taken);
+  Status CutToSynced();
+  void Reopen(MutexLock& lock);
 };
 
 EventLog::EventLog(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -113,8 +99,22 @@ Status EventLog::State::Recover() {
   if (segments.empty()) return {};
   const std::string path = JoinPath(options.folder, segments.back());
   GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
-  GFR_ASSIGN(file, fs.OpenForWrite(path, /*append=*/true));
   (void)ReadSegmentHeader(bytes, &next_offset);
+  if (!IsFramedSegment(bytes)) GFR_TRY(CutTornTail(segments.back(), bytes));
+  // What a killed process wrote may be in the system's cache alone, and counts as durable from here on: it is answered
+  // "duplicate" when it is sent again, and later segments follow it. The file's name likewise.
+  if (file) GFR_TRY(file->Sync());
+  GFR_TRY(fs.SyncDirectory(options.folder));
+  GFR_TRY(ReadKeys(segments));
+  pending_from = next_offset;
+  durable->Set(next_offset);
+  return {};
+}
+
+// Of the last segment, which is still written to: what is behind the last good record.
+Status EventLog::State::CutTornTail(const std::string& name, const std::string& bytes) {
+  const std::string path = JoinPath(options.folder, name);
+  GFR_ASSIGN(file, fs.OpenForWrite(path, /*append=*/true));
   std::size_t at = kSegmentHeaderBytes, size = 0;
   LogRecord record;
   while (at < bytes.size() && ReadRecord(std::string_view(bytes).substr(at), &record, &size) == RecordState::kOk)
@@ -126,54 +126,99 @@ Status EventLog::State::Recover() {
     }
   }
   if (at < bytes.size()) GFR_TRY(file->Truncate(at));
-  // What a killed process wrote may be in the system's cache alone, and counts as durable from here on: it is answered
-  // "duplicate" when it is sent again, and later segments follow it. The file's name likewise.
-  GFR_TRY(file->Sync());
-  GFR_TRY(fs.SyncDirectory(options.folder));
-  // Arrival and duplicate keys from the log itself: of the last 24 h, so from the last segment that began before them.
-  std::int64_t newest_ms = INT64_MIN;
-  std::uint64_t from = next_offset;
-  for (std::size_t i = segments.size(); i > 0; --i) {
-    GFR_ASSIGN(const auto segment, fs.OpenForRead(JoinPath(options.folder, segments[i - 1])));
-    GFR_ASSIGN(const std::string head, segment->Read(0, kSegmentHeaderBytes + kRecordHeaderBytes));
-    std::uint64_t first = 0;
-    if (!ReadSegmentHeader(head, &first))
-      return Error{ErrorCode::kCorrupt,
-                   "the header of '" + segments[i - 1] + "' is not what was written; see `gfr log repair`"};
-    from = first;
-    if (head.size() < kSegmentHeaderBytes + kRecordHeaderBytes) continue;
-    const std::int64_t arrival_ms = RecordArrival(std::string_view(head).substr(kSegmentHeaderBytes));
-    newest_ms = std::max(newest_ms, arrival_ms);
-    if (arrival_ms < newest_ms - kHorizonMs) break;
-  }
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, options.folder, from));
-  for (;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
-    if (!more) break;
-    keys.Insert(DuplicateKey(record.event), record.arrival_ms);
-    next_offset = record.offset + 1;
-    last_arrival_ms = record.arrival_ms;
-  }
-  pending_from = next_offset;
+  segment = name;
+  segment_first = next_offset;
+  synced_bytes = at;
   return {};
 }
 
+// Arrival and duplicate keys from the log itself: of the last 24 h, so from the last segment that began before them.
+Status EventLog::State::ReadKeys(const std::vector<std::string>& segments) {
+  LocalLog files(fs, options.folder);
+  LogRecord record;
+  std::int64_t newest_ms = INT64_MIN;
+  std::uint64_t from = next_offset;
+  for (std::size_t i = segments.size(); i > 0; --i) {
+    from = std::stoull(segments[i - 1]);
+    GFR_ASSIGN(const auto first, files.Open({from}));
+    GFR_ASSIGN(const bool any, first->More(&record));
+    if (!any) continue;
+    newest_ms = std::max(newest_ms, record.arrival_ms);
+    if (record.arrival_ms < newest_ms - DuplicateKeys::kHorizonMs) break;
+  }
+  GFR_ASSIGN(const auto reader, files.Open({from}));
+  for (;;) {
+    GFR_ASSIGN(const bool more, reader->More(&record));
+    if (!more) return {};
+    keys.Insert(DuplicateKeys::Of(record.event), record.arrival_ms);
+    next_offset = record.offset + 1;
+    last_arrival_ms = record.arrival_ms;
+  }
+}
+
 Status EventLog::State::NewSegment(std::uint64_t first_offset) {
-  GFR_ASSIGN(file, fs.OpenForWrite(JoinPath(options.folder, SegmentName(first_offset)), /*append=*/false));
+  segment = SegmentName(first_offset);
+  segment_first = first_offset;
+  synced_bytes = 0;
+  GFR_ASSIGN(file, fs.OpenForWrite(JoinPath(options.folder, segment), /*append=*/false));
   GFR_TRY(file->Append(SegmentHeader(first_offset)));
   GFR_TRY(file->Sync());
-  return fs.SyncDirectory(options.folder);
+  GFR_TRY(fs.SyncDirectory(options.folder));
+  synced_bytes = kSegmentHeaderBytes;
+  return {};
 }
 
 Status EventLog::State::WriteAndSync(const std::string& bytes, std::uint64_t first_offset) {
   if (!file || file->size() >= options.segment_bytes) GFR_TRY(NewSegment(first_offset));
   GFR_TRY(file->Append(bytes));
-  return file->Sync();
+  GFR_TRY(file->Sync());
+  synced_bytes = file->size();
+  return {};
+}
+
+// After a failed write: no record from `from_offset` on will be in the log. Their batches, also those that were queued
+// meanwhile, are added to `taken`, to be refused.
+void EventLog::State::Forget(std::uint64_t from_offset, std::vector<Batch>* taken) {
+  std::ranges::move(batches, std::back_inserter(*taken));
+  batches.clear();
+  pending.clear();
+  keys.RemoveNewest(next_offset - from_offset);
+  next_offset = pending_from = from_offset;
+}
+
+// What a failed write or sync left of the segment's end is unknown, and a later sync could leave out pages that this
+// one failed to write: so the file is cut to what a sync vouched for, and not written to again.
+Status EventLog::State::CutToSynced() {
+  file.reset();
+  const std::string path = JoinPath(options.folder, segment);
+  if (pending_from == segment_first) {  // No record of it is on disk; the next segment has its name.
+    GFR_TRY(fs.Remove(path));
+    return fs.SyncDirectory(options.folder);
+  }
+  GFR_ASSIGN(const auto cut, fs.OpenForWrite(path, /*append=*/true));
+  GFR_TRY(cut->Truncate(synced_bytes));
+  return cut->Sync();
+}
+
+void EventLog::State::Reopen(MutexLock& lock) {
+  for (std::int64_t wait_ms = options.min_retry_ms;; wait_ms = std::min(2 * wait_ms, options.max_retry_ms)) {
+    lock.Unlock();
+    const Status status = CutToSynced();
+    lock.Lock();
+    if (status.ok()) {
+      failed.reset();
+      return;
+    }
+    failed->message =
+        "the log cannot be written, and its segment not be cut to what is on disk, which is tried again: " +
+        status.error().message;
+    if (queued.WaitUntil(lock, MonotonicMs() + wait_ms, [&] { return stopping; })) return;
+  }
 }
 
 AppendResult EventLog::State::Accept(Event& event, std::int64_t arrival_ms, Appended* appended) {
   if (event.time_ms > arrival_ms + options.max_future_ms) return AppendResult::kFutureTime;
-  if (!keys.Insert(DuplicateKey(event), arrival_ms)) return AppendResult::kDuplicate;
+  if (!keys.Insert(DuplicateKeys::Of(event), arrival_ms)) return AppendResult::kDuplicate;
   last_arrival_ms = arrival_ms;
   AppendRecord(next_offset, arrival_ms, event, &pending);
   if (appended) appended->records.push_back({next_offset, arrival_ms, std::move(event)});
@@ -212,33 +257,39 @@ void EventLog::State::RunWriter() {
     taken.swap(batches);
     bytes.clear();
     bytes.swap(pending);
-    const std::uint64_t first = pending_from;
-    pending_from = next_offset;
+    const std::uint64_t first = pending_from, end = next_offset;
+    pending_from = end;
     writing_bytes = bytes.size();
     writing = true;
-    Status status = failed ? Status(*failed) : Status();
     lock.Unlock();
-    if (status.ok() && !bytes.empty()) {
-      status = WriteAndSync(bytes, first);
-      if (!status.ok())
-        status = Error{ErrorCode::kUnavailable,
-                       "the log cannot be written, and stays closed until a restart: " + status.error().message};
-    }
-    lock.Lock();  // Before the first answer: whoever gets one finds the log closed, or the queue as short as it is.
+    const Status status = bytes.empty() ? Status() : WriteAndSync(bytes, first);
+    lock.Lock();  // Before the first answer: whoever gets one finds the log as it is from now on.
     writing_bytes = 0;
-    if (!status.ok()) failed = status.error();
+    if (status.ok()) {
+      durable->Set(end);
+    } else {
+      failed = Error{ErrorCode::kUnavailable, "the log cannot be written: " + status.error().message};
+      Forget(first, &taken);
+    }
+    const std::optional<Error> refused = failed;
     lock.Unlock();
     for (Batch& batch : taken) {
-      if (status.ok())
-        batch.done(std::move(batch.appended));
+      if (refused)
+        batch.done(*refused);
       else
-        batch.done(status.error());
+        batch.done(std::move(batch.appended));
     }
     taken.clear();
     lock.Lock();
+    if (failed) Reopen(lock);
     writing = false;
     if (batches.empty()) idle.NotifyAll();
   }
+}
+
+bool EventLog::healthy() const {
+  const MutexLock lock(state_->mutex);
+  return !state_->failed;
 }
 
 Status EventLog::AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress,
@@ -268,17 +319,20 @@ Status EventLog::AppendImported(std::vector<Event> events, const std::function<v
       }
       if (status.ok()) status = s.file->Append(bytes);
       if (status.ok() && done == order.size()) status = s.file->Sync();
-      if (!status.ok()) {
+      if (!status.ok()) {  // Whoever imports starts anew: what is whole of it is in the log, and is then a duplicate.
         s.failed = status.error();
         return status;
       }
       s.pending_from = s.next_offset;
+      if (done == order.size()) s.durable->Set(s.next_offset);
       progress(done);
     }
   }
   if (order.empty() || s.file->size() <= kSegmentHeaderBytes) return {};
   return s.NewSegment(s.next_offset);  // What was imported is closed, and can be sealed.
 }
+
+LocalLog& EventLog::source() { return state_->source; }
 
 std::uint64_t EventLog::next_offset() const {
   const MutexLock lock(state_->mutex);

@@ -1,22 +1,25 @@
 // EventLog: the durable, append-only log of a project, one writer process at a time. docs/formats/log.md has the bytes.
 //
-// Its own thread writes: one fdatasync takes all that arrived while the last one ran. A failed write or sync is final:
-// every later append gives kUnavailable, until the process is started anew. Recovery cuts a torn tail of the last
+// Its own thread writes: one fdatasync takes all that arrived while the last one ran. Batches are acknowledged in the
+// order of their offsets. After a failed write or sync nothing more is written to that segment. It is cut to what was
+// synced before, and the log goes on in a new segment; until the cut is on disk, which is tried again and again,
+// appends give kUnavailable. The events of a failed batch are not in the log: sent again, they are accepted.
+// Recovery cuts a torn tail of the last
 // segment only; a bad record followed by good ones is kCorrupt. (source, id) is deduplicated over the last 24 h of
 // arrival, at most 20M keys. The destructor writes what is queued, and returns when every Done has. Thread safety: all
-// calls from any thread. LogReader: one thread; it may read while another process or thread appends.
+// calls, from any thread.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "event/event.h"
 #include "log/event_sink.h"
+#include "log/local_log.h"
 
 namespace gfr {
 
@@ -24,7 +27,8 @@ struct EventLogOptions {
   std::string folder;
   std::uint64_t segment_bytes = 64u << 20;
   std::int64_t max_future_ms = 5 * 60 * 1000;
-  std::size_t max_queued_bytes = 64u << 20;  // Not yet on disk; once they are reached, appends are refused.
+  std::int64_t min_retry_ms = 50, max_retry_ms = 5000;  // After a failed write: the wait between attempts doubles.
+  std::size_t max_queued_bytes = 64u << 20;             // Not yet on disk; once they are reached, appends are refused.
 };
 
 class EventLog final : public EventSink {
@@ -33,12 +37,14 @@ class EventLog final : public EventSink {
   ~EventLog() override;
 
   void AppendAsync(std::vector<Event> events, Done done) override;
+  bool healthy() const override;
 
   // A historic log: event time becomes arrival time, sorted by it and then by the order given. kInvalidArgument when it
   // begins before what is there ends.
   Status AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress,
                         std::uint64_t* duplicates);
 
+  LocalLog& source();                    // To be read up to what is on disk.
   std::uint64_t next_offset() const;     // Also behind what is not on disk yet.
   std::int64_t last_arrival_ms() const;  // INT64_MIN when empty.
 
@@ -55,27 +61,6 @@ struct LogCheck {
 };
 // Reads the whole log. `repair` cuts it behind its last good record; the rest is kept beside it (*.cut). kUnavailable
 // when a server has it.
-Result<LogCheck> CheckLog(FileSystem& fs, const std::string& folder, bool repair);
-
-class LogReader {
- public:
-  static Result<std::unique_ptr<LogReader>> Open(FileSystem& fs, const std::string& folder,
-                                                 std::uint64_t from_offset = 0);
-  ~LogReader();
-  // False at the last whole record. Records whose type is not in `types` (bit t: EventType t) are passed over,
-  // undecoded.
-  Result<bool> Next(LogRecord* record, std::uint32_t types = ~0u);
-  // The bytes of the record that Next gave, as in the segment (segment.h); until the next call.
-  std::string_view raw() const;
-
- private:
-  struct State;
-  explicit LogReader(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
-};
-
-// Gives every whole record whose type is in `types` to `each`, in log order, until that returns an error.
-Status ForEachRecord(FileSystem& fs, const std::string& folder, std::uint32_t types,
-                     const std::function<Status(const LogRecord&)>& each);
+Result<LogCheck> CheckLog(LocalLog& log, bool repair);
 
 }  // namespace gfr

@@ -4,7 +4,6 @@
 
 #include "base/time.h"
 #include "event/event_json.h"
-#include "log/event_log.h"
 #include "log/segment.h"
 #include "table/parquet_writer.h"
 
@@ -50,23 +49,20 @@ Status Write(FileSystem& fs, const std::string& folder, const std::string& name,
 
 }  // namespace
 
-Result<int> SealSegments(FileSystem& fs, const std::string& log_folder, const std::string& lake_folder) {
-  GFR_ASSIGN(const auto names, fs.List(log_folder));
-  std::vector<std::string> segments;
-  for (const std::string& name : names) {
-    if (name.ends_with(".log")) segments.push_back(name);
-  }
+Result<int> SealSegments(LocalLog& log, const std::string& lake_folder) {
+  FileSystem& fs = log.fs();
+  GFR_ASSIGN(const auto segments, log.Segments());
   int sealed = 0;
   for (std::size_t s = 0; s + 1 < segments.size(); ++s) {
     const std::string stem = segments[s].substr(0, segments[s].size() - 4),
                       marker = JoinPath(JoinPath(lake_folder, "_sealed"), stem);
     if (fs.Exists(marker)) continue;
     const std::uint64_t first = std::stoull(stem), end = std::stoull(segments[s + 1]);
-    GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder, first));
+    GFR_ASSIGN(const auto reader, log.Open({first}, {.until = Positions{end}}));
     std::map<std::int64_t, Hour> hours;
     for (LogRecord record;;) {
-      GFR_ASSIGN(const bool more, reader->Next(&record));
-      if (!more || record.offset >= end) break;
+      GFR_ASSIGN(const bool more, reader->More(&record));
+      if (!more) break;
       const std::int64_t hour = record.arrival_ms / kHourMs;
       // Arrival only rises, so an hour that has passed is whole.
       if (!hours.empty() && hours.begin()->first < hour) {

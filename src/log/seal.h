@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "base/file_system.h"
+#include "log/local_log.h"
 
 namespace gfr {
 
 // Seals every segment but the last that is not sealed yet; gives how many. Safe to run again after a crash, and beside
 // a writer.
-Result<int> SealSegments(FileSystem& fs, const std::string& log_folder, const std::string& lake_folder);
+Result<int> SealSegments(LocalLog& log, const std::string& lake_folder);
 
 // Takes the Parquet files of a segment ("00000000000000000042.log") out of the lake, so that it is sealed again; gives
 // their paths. A dry run only lists them.

@@ -9,7 +9,7 @@
 namespace gfr {
 namespace {
 
-constexpr char kMagic[] = "GFRLOG1\n";
+constexpr char kMagic[] = "GFRLOG1\n", kFramedMagic[] = "GFRLOG2\n";
 
 template <typename T>
 T Load(const char* p) {
@@ -35,15 +35,16 @@ std::string SegmentHeader(std::uint64_t first_offset) {
 }
 
 bool ReadSegmentHeader(std::string_view bytes, std::uint64_t* first_offset) {
-  if (bytes.size() < kSegmentHeaderBytes || std::memcmp(bytes.data(), kMagic, 8) != 0) return false;
+  if (bytes.size() < kSegmentHeaderBytes) return false;
+  if (std::memcmp(bytes.data(), kMagic, 8) != 0 && std::memcmp(bytes.data(), kFramedMagic, 8) != 0) return false;
   *first_offset = Load<std::uint64_t>(bytes.data() + 8);
   return Load<std::uint32_t>(bytes.data() + 16) == Crc32c(bytes.data(), 16);
 }
 
-void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& event, std::string* out) {
-  const std::size_t at = out->size();
-  out->append(kRecordHeaderBytes, '\0');
-  EncodeEvent(event, out);
+namespace {
+
+// Fills the header of the record that was appended from `at` on.
+void FillHeader(std::uint64_t offset, std::int64_t arrival_ms, std::size_t at, std::string* out) {
   char* p = out->data() + at;
   const auto length = static_cast<std::uint32_t>(out->size() - at - kRecordHeaderBytes);
   std::memcpy(p, &length, 4);
@@ -51,6 +52,22 @@ void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& ev
   std::memcpy(p + 16, &arrival_ms, 8);
   const std::uint32_t crc = Crc32c(p + 8, 16 + length);
   std::memcpy(p + 4, &crc, 4);
+}
+
+}  // namespace
+
+void AppendEncoded(std::uint64_t offset, std::int64_t arrival_ms, std::string_view event, std::string* out) {
+  const std::size_t at = out->size();
+  out->append(kRecordHeaderBytes, '\0');
+  out->append(event);
+  FillHeader(offset, arrival_ms, at, out);
+}
+
+void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& event, std::string* out) {
+  const std::size_t at = out->size();
+  out->append(kRecordHeaderBytes, '\0');
+  EncodeEvent(event, out);
+  FillHeader(offset, arrival_ms, at, out);
 }
 
 std::int64_t RecordArrival(std::string_view header) { return Load<std::int64_t>(header.data() + 16); }
@@ -64,7 +81,10 @@ RecordState ReadRecord(std::string_view bytes, LogRecord* record, std::size_t* s
   record->offset = Load<std::uint64_t>(bytes.data() + 8);
   record->arrival_ms = Load<std::int64_t>(bytes.data() + 16);
   *size = kRecordHeaderBytes + length;
-  const std::string_view payload = bytes.substr(kRecordHeaderBytes, length);
+  return ReadPayload(bytes.substr(kRecordHeaderBytes, length), record, types);
+}
+
+RecordState ReadPayload(std::string_view payload, LogRecord* record, std::uint32_t types) {
   if (const EventType type = PeekEventType(payload);
       types != kAllTypes && !(types >> static_cast<unsigned>(type) & 1u)) {
     record->event.type = type;

@@ -15,7 +15,9 @@ inline constexpr std::size_t kSegmentHeaderBytes = 24, kRecordHeaderBytes = 24, 
 
 std::string SegmentName(std::uint64_t first_offset);  // "00000000000000000042.log"
 std::string SegmentHeader(std::uint64_t first_offset);
+// Of format 1 or 2 (frame.h).
 bool ReadSegmentHeader(std::string_view bytes, std::uint64_t* first_offset);
+void AppendEncoded(std::uint64_t offset, std::int64_t arrival_ms, std::string_view event, std::string* out);
 void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& event, std::string* out);
 
 // REQUIRES: a whole record header.
@@ -25,6 +27,7 @@ enum class RecordState { kOk, kShort, kBad };
 // Reads the record at the start of `bytes`; kShort: it goes on behind their end. Of an event whose type is not in
 // `types` (bit t: EventType t) only the type is read.
 inline constexpr std::uint32_t kAllTypes = ~0u;
+RecordState ReadPayload(std::string_view payload, LogRecord* record, std::uint32_t types);  // The event alone.
 RecordState ReadRecord(std::string_view bytes, LogRecord* record, std::size_t* size, std::uint32_t types = kAllTypes);
 
 }  // namespace gfr

@@ -4,19 +4,22 @@ namespace gfr {
 
 Result<LogCheck> CheckProjectLog(const Workspace& workspace, bool repair) {
   if (repair) GFR_TRY(workspace.fs().Remove(workspace.snapshot_path()));
-  return CheckLog(workspace.fs(), workspace.log_folder(), repair);
+  LocalLog log(workspace.fs(), workspace.log_folder());
+  return CheckLog(log, repair);
 }
 
 Result<ServedCheck> VerifyServedValues(const Workspace& workspace, std::shared_ptr<const FeatureSet> features) {
-  return VerifyServed(workspace.fs(), workspace.log_folder(), std::move(features));
+  LocalLog log(workspace.fs(), workspace.log_folder());
+  return VerifyServed(workspace.fs(), log, std::move(features));
 }
 
 Result<std::unique_ptr<OnlineStore>> FoldLog(const Workspace& workspace, std::shared_ptr<const FeatureSet> features,
                                              std::int64_t until_ms) {
   auto store = std::make_unique<OnlineStore>(std::move(features));
-  GFR_ASSIGN(const auto reader, LogReader::Open(workspace.fs(), workspace.log_folder()));
+  LocalLog log(workspace.fs(), workspace.log_folder());
+  GFR_ASSIGN(const auto reader, log.OpenAll());
   for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
+    GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more || record.arrival_ms >= until_ms) return store;
     store->Fold(record);
   }

@@ -49,9 +49,10 @@ Call CallFor(const Event& e) {
 // The last slates of an imported log, to be asked for again, each with the impressions and clicks that it got.
 Result<std::deque<Call>> CallsOfLog(const Workspace& workspace) {
   std::deque<Call> calls;
-  GFR_ASSIGN(const auto reader, LogReader::Open(workspace.fs(), workspace.log_folder()));
+  LocalLog log(workspace.fs(), workspace.log_folder());
+  GFR_ASSIGN(const auto reader, log.OpenAll());
   for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
+    GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) return calls;
     const Event& e = record.event;
     if (e.type == EventType::kFeedRequest && !e.served.exists()) {

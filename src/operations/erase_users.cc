@@ -77,13 +77,13 @@ Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const
           log.error().code,
           "the log cannot be taken; stop the server (or wait for the import) and erase then: " + log.error().message};
   }
+  LocalLog log(fs, workspace.log_folder());
   GFR_ASSIGN(ErasedIds erased, ErasedIds::Load(fs, workspace.erased_path()));
   EraseReport report;
   if (options.deleted) {
-    GFR_ASSIGN(report.people, FindDeleted(fs, workspace.log_folder()));
+    GFR_ASSIGN(report.people, FindDeleted(log));
   } else {
-    GFR_ASSIGN(ErasedPerson person,
-               FindPerson(fs, workspace.log_folder(), options.user, erased.TogetherWith(KeyOf(options.user))));
+    GFR_ASSIGN(ErasedPerson person, FindPerson(log, options.user, erased.TogetherWith(KeyOf(options.user))));
     person.before_ms = now_ms;
     report.people.push_back(std::move(person));
   }
@@ -106,15 +106,15 @@ Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const
   };
   if (!options.dry_run) GFR_TRY(erased.Save(fs, workspace.erased_path()));
   Anonymiser residues(std::move(features), now_ms);
-  GFR_ASSIGN(report.log, EraseRecords(
-                             fs, workspace.log_folder(), erasure, options.dry_run,
-                             [&](const LogRecord& record) { return residues.Of(record); }, unseal));
+  GFR_ASSIGN(report.log,
+             EraseRecords(
+                 log, erasure, options.dry_run, [&](const LogRecord& record) { return residues.Of(record); }, unseal));
   for (const std::string& segment : options.dry_run ? report.log.segments : std::vector<std::string>())
     GFR_TRY(unseal(segment));
   GFR_TRY(EraseRows(workspace, keys, options.dry_run, &report));
   GFR_TRY(EraseCopies(workspace, options.dry_run, &report));
   if (!options.dry_run) {
-    const auto sealed = SealSegments(fs, workspace.log_folder(), workspace.lake_folder());
+    const auto sealed = SealSegments(log, workspace.lake_folder());
     if (!sealed.ok()) return sealed.error();
   }
   return report;

@@ -26,10 +26,10 @@ Status RebuildLog(const Workspace& workspace, std::vector<Event> events, Importe
                     old = JoinPath(workspace.data_folder(), "log.old");
   GFR_ASSIGN(const auto held, EventLog::Open(fs, workspace.clock(),
                                              {.folder = workspace.log_folder()}));  // No server may write meanwhile.
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, workspace.log_folder()));
+  GFR_ASSIGN(const auto reader, held->source().OpenAll());
   std::vector<Event> all;
   for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
+    GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) break;
     record.event.served = {};  // Its as_of names a place in the old log.
     all.push_back(std::move(record.event));
@@ -48,7 +48,8 @@ Status RebuildLog(const Workspace& workspace, std::vector<Event> events, Importe
   GFR_TRY(fs.Rename(workspace.log_folder(), old));
   GFR_TRY(fs.Rename(fresh, workspace.log_folder()));
   GFR_TRY(fs.SyncDirectory(workspace.data_folder()));
-  const auto sealed = SealSegments(fs, workspace.log_folder(), workspace.lake_folder());
+  LocalLog remade(fs, workspace.log_folder());
+  const auto sealed = SealSegments(remade, workspace.lake_folder());
   return sealed.ok() ? Status() : sealed.error();
 }
 
@@ -78,7 +79,7 @@ Status AppendHistory(const Workspace& workspace, std::vector<Event> events, Impo
   GFR_TRY(log->AppendImported(
       std::move(events), [&](std::uint64_t done) { progress.Update(done); }, &imported->duplicates));
   imported->log_events = log->next_offset();
-  const auto sealed = SealSegments(workspace.fs(), workspace.log_folder(), workspace.lake_folder());
+  const auto sealed = SealSegments(log->source(), workspace.lake_folder());
   return sealed.ok() ? Status() : sealed.error();
 }
 

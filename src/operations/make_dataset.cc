@@ -2,14 +2,23 @@
 
 #include "dataset/export_dataset.h"
 #include "dataset/row_builder.h"
+#include "log/local_log.h"
 
 namespace gfr {
+namespace {
+
+// Of a replay by partitions, made and removed.
+std::string ScratchFolder(const Workspace& workspace) { return workspace.log_folder() + ".scratch"; }
+
+}  // namespace
 
 Result<Dataset> MakeDataset(const Workspace& workspace, const DatasetSettings& settings,
                             const DatasetOptions& options) {
   DatasetOptions with = options;
   with.leave_out = settings.leave_out;
-  return BuildDataset(workspace.fs(), workspace.log_folder(), settings.features, settings.objectives, with);
+  with.scratch_folder = ScratchFolder(workspace);
+  LocalLog log(workspace.fs(), workspace.log_folder());
+  return BuildDataset(workspace.fs(), log, settings.features, settings.objectives, with);
 }
 
 Result<ExportedDataset> ExportDataset(const Workspace& workspace, const DatasetSettings& settings,
@@ -17,8 +26,9 @@ Result<ExportedDataset> ExportDataset(const Workspace& workspace, const DatasetS
   GFR_ASSIGN(const auto sink, DatasetExport::Open(workspace.fs(), folder, *settings.features, settings.objectives));
   DatasetOptions with = options;
   with.leave_out = settings.leave_out;
-  GFR_ASSIGN(const Dataset about,
-             BuildRows(workspace.fs(), workspace.log_folder(), settings.features, settings.objectives, with, *sink));
+  with.scratch_folder = ScratchFolder(workspace);
+  LocalLog log(workspace.fs(), workspace.log_folder());
+  GFR_ASSIGN(const Dataset about, BuildRows(workspace.fs(), log, settings.features, settings.objectives, with, *sink));
   GFR_TRY(sink->Finish(about));
   ExportedDataset out{
       .events = about.records, .slates = sink->slates(), .columns = settings.features->columns(), .objectives = {}};

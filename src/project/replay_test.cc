@@ -141,8 +141,9 @@ TEST_P(ReplayTest, AnySplitByUserAndOfLinesGivesEqualStatesInTheEnd) {
   const auto project = Project::Open(folder.path() + "/p").value();
   FillLog(*project, 2);
   std::vector<LogRecord> records;
-  const auto reader = LogReader::Open(PosixFileSystem(), project->log_folder()).value();
-  for (LogRecord record; reader->Next(&record).value();) records.push_back(record);
+  LocalLog log(PosixFileSystem(), project->log_folder());
+  const auto reader = log.OpenAll().value();
+  for (LogRecord record; reader->More(&record).value();) records.push_back(record);
   const std::int64_t now_ms = records.back().arrival_ms + kHourMs, end_ms = EpochEndAt(now_ms);
 
   AliasMap people;

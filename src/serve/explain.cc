@@ -8,7 +8,7 @@
 #include "bound/bound_model.h"
 #include "event/event_json.h"
 #include "feature/served_columns.h"
-#include "log/event_log.h"
+#include "log/local_log.h"
 
 namespace gfr {
 namespace {
@@ -116,11 +116,12 @@ Result<std::string> ExplainAll(const Project& project, const LogRecord& record, 
 }
 
 Result<LogRecord> FindRequest(const Project& project, const std::string& request_id) {
-  GFR_ASSIGN(const auto reader, LogReader::Open(PosixFileSystem(), project.log_folder()));
+  LocalLog log(PosixFileSystem(), project.log_folder());
+  GFR_ASSIGN(const auto reader, log.OpenAll(TypeBit(EventType::kFeedRequest)));
   for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
+    GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) return Error{ErrorCode::kNotFound, "no request '" + request_id.substr(0, 200) + "' is in the log"};
-    if (record.event.type == EventType::kFeedRequest && record.event.request_id == request_id) return record;
+    if (record.event.request_id == request_id) return record;
   }
 }
 

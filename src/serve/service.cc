@@ -59,11 +59,10 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
   GFR_ASSIGN(s.erased, ErasedIds::Load(PosixFileSystem(), project.erased_path()));
   s.LoadSnapshot();
   const std::int64_t from = s.store->next_offset();
-  GFR_ASSIGN(const auto reader,
-             LogReader::Open(PosixFileSystem(), project.log_folder(), static_cast<std::uint64_t>(from)));
+  GFR_ASSIGN(const auto reader, s.log->source().Open({static_cast<std::uint64_t>(from)}));
   Progress progress("read the log", s.log->next_offset(), "events");
   for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
+    GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) break;
     s.store->Fold(record);
     s.Note(record);

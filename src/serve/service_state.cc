@@ -93,7 +93,6 @@ void ServiceState::SaveSnapshot() {
 }
 
 HttpResponse ServiceState::LogFailed(const Error& error) {
-  log_failed = true;
   return ProblemResponse(503, "Service Unavailable", error.message);
 }
 

@@ -47,7 +47,6 @@ struct ServiceState {
   const ServeConfig& config;
   ServiceClock clock;
   std::unique_ptr<EventLog> log;
-  std::atomic<bool> log_failed = false;
   std::atomic<std::size_t> bytes_in_flight = 0;
   ErasedIds erased;  // As of the start: nobody is erased while a server has the log.
 

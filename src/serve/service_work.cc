@@ -42,7 +42,7 @@ void ServiceState::SealEpochs() {
 
 // A sample of what was served since the last snapshot, against a replay from it.
 void ServiceState::VerifySample() {
-  const auto check = VerifyServed(PosixFileSystem(), project.log_folder(), project.features(),
+  const auto check = VerifyServed(PosixFileSystem(), log->source(), project.features(),
                                   {.snapshot = project.snapshot_path(), .max_requests = 1000});
   if (!check.ok()) {
     std::fprintf(stderr, "gfr serve: served values cannot be verified: %s\n", check.error().ToString().c_str());
@@ -75,8 +75,7 @@ void ServiceState::Watch(const std::stop_token& stop) {
     if (MonotonicMs() >= next_snapshot_ms) {
       next_snapshot_ms = MonotonicMs() + kSnapshotMs;
       SaveSnapshot();
-      if (const auto sealed = SealSegments(PosixFileSystem(), project.log_folder(), project.lake_folder());
-          !sealed.ok()) {
+      if (const auto sealed = SealSegments(log->source(), project.lake_folder()); !sealed.ok()) {
         std::fprintf(stderr, "gfr serve: a segment cannot be sealed: %s\n", sealed.error().ToString().c_str());
       }
     }

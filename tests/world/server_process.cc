@@ -76,10 +76,9 @@ Status ServerProcess::Start() {
     s_.broken("the snapshot is of offset " + std::to_string(store_->next_offset()) + ", the log ends at " +
               std::to_string(log_->next_offset()));
   s_.note("starts from offset " + std::to_string(store_->next_offset()));
-  GFR_ASSIGN(const auto reader,
-             LogReader::Open(s_.disk, kLogFolder, static_cast<std::uint64_t>(store_->next_offset())));
+  GFR_ASSIGN(const auto reader, log_->source().Open({static_cast<std::uint64_t>(store_->next_offset())}));
   for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
+    GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) break;
     store_->Fold(record);
   }
@@ -90,7 +89,7 @@ Status ServerProcess::Start() {
 
 void ServerProcess::CompareWithReplay() {
   OnlineStore replayed(Features());
-  const Status read = ForEachRecord(s_.disk, kLogFolder, ~0u, [&](const LogRecord& record) {
+  const Status read = ForEachRecord(log_->source(), kEveryType, [&](const LogRecord& record) {
     replayed.Fold(record);
     return Status();
   });

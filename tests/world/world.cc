@@ -166,7 +166,8 @@ void World::CheckLog() {
   std::map<std::string, int> times;
   std::int64_t last_ms = INT64_MIN;
   bool in_order = true;
-  const Status read = ForEachRecord(disk_, kLogFolder, ~0u, [&](const LogRecord& record) {
+  LocalLog log(disk_, kLogFolder);
+  const Status read = ForEachRecord(log, kEveryType, [&](const LogRecord& record) {
     if (record.offset != report_.records++ && in_order)
       Broken("offset " + std::to_string(record.offset) + " is not the one behind its predecessor's");
     in_order &= record.offset + 1 == report_.records;

@@ -16,9 +16,9 @@ HttpResponse GetExplain(ServiceState& s, const HttpRequest& request, const std::
     offset = *at;
   }
   LogRecord record;
-  const auto reader = LogReader::Open(PosixFileSystem(), s.project.log_folder(), offset);
+  const auto reader = s.log->source().Open({offset});
   if (!reader.ok()) return ProblemResponse(503, "Service Unavailable", reader.error().message);
-  const auto read = reader.value()->Next(&record);
+  const auto read = reader.value()->More(&record);
   if (!read.ok() || !read.value()) return ProblemResponse(503, "Service Unavailable", "the log cannot be read");
   const bool all = request.query == "all=true" || request.query.starts_with("all=true&");
   if (!all || IsComplete(record)) return {.status = 200, .body = ExplainJson(record, s.store->features()) + "\n"};

@@ -7,8 +7,8 @@ namespace gfr {
 HttpResponse GetLivez() { return JsonResponse(200, {{"status", "ok"}}); }
 
 HttpResponse GetReadyz(const ServiceState& s) {
-  return s.log_failed ? ProblemResponse(503, "Service Unavailable", "the log cannot be written")
-                      : ReadyResponse(s.models);
+  return !s.log->healthy() ? ProblemResponse(503, "Service Unavailable", "the log cannot be written")
+                           : ReadyResponse(s.models);
 }
 
 HttpResponse ReadyResponse(const ModelPool& models) {

@@ -1,0 +1,244 @@
+#include "log/local_log.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "log/frame.h"
+
+namespace gfr {
+namespace {
+
+constexpr std::int64_t kLookAgainMs = 20;
+
+// Reads the segments one after the other, in pieces. A segment is left for the next one only when it was read to its
+// end after the next one was seen: its writer was done with it by then.
+class LocalReader final : public EventReader {
+ public:
+  LocalReader(const LocalLog& log, std::shared_ptr<DurableEnd> durable, std::uint64_t from, ReadOptions options)
+      : log_(log.fs(), log.folder()),
+        durable_(std::move(durable)),
+        types_(options.types),
+        until_(options.until ? (*options.until)[0] : UINT64_MAX),
+        from_(from) {}
+
+  Result<ReadState> Next(LogRecord* record) override {
+    for (;;) {
+      if (std::max(expected_, from_) >= until_) return ReadState::kEnd;
+      if (durable_ && expected_ >= durable_end_ && !framed_) {
+        // What was read ahead was not on disk: its write may have failed, and another record have its offset.
+        position_ += used_;
+        buffer_.clear();
+        used_ = last_size_ = 0;
+        durable_end_ = durable_->offset();
+        if (expected_ >= durable_end_) return ReadState::kNotYet;
+      }
+      if (!file_) {
+        GFR_ASSIGN(const bool there, OpenSegment());
+        if (!there) return ReadState::kNotYet;
+        continue;
+      }
+      std::size_t size = 0;
+      const std::string_view left = std::string_view(buffer_).substr(used_);
+      const std::uint32_t types = expected_ < from_ ? 0 : types_;
+      const RecordState state =
+          framed_ ? ReadFramedRecord(left, expected_, record, &size, types) : ReadRecord(left, record, &size, types);
+      if (state == RecordState::kBad) return Corrupt("is not what was written");
+      if (state == RecordState::kShort) {
+        GFR_ASSIGN(const bool more, framed_ ? NextFrame() : ReadOn());
+        if (!more) return ReadState::kNotYet;
+        continue;
+      }
+      if (record->offset != expected_)
+        return Corrupt("has offset " + std::to_string(record->offset) + ", which was to be " +
+                       std::to_string(expected_));
+      used_ += size;
+      last_size_ = size;
+      ++expected_;
+      if (record->offset >= from_ && types_ >> static_cast<unsigned>(record->event.type) & 1u)
+        return ReadState::kRecord;
+    }
+  }
+
+  bool WaitFor(std::int64_t deadline_ms) override {
+    if (durable_) return durable_->WaitBeyond(started_ ? expected_ : from_, deadline_ms);
+    while (!Grown()) {
+      if (MonotonicMs() >= deadline_ms) return false;
+      WaitUntil(std::min(deadline_ms, MonotonicMs() + kLookAgainMs));
+    }
+    return true;
+  }
+
+  int partition() const override { return 0; }
+  std::string_view encoded() const override {
+    const std::size_t header = framed_ ? kFramedHeaderBytes : kRecordHeaderBytes;
+    return std::string_view(buffer_).substr(used_ - last_size_ + header, last_size_ - header);
+  }
+
+ private:
+  Error Corrupt(const std::string& what) const {
+    const std::string where = framed_ ? "the frame before byte " + std::to_string(position_)
+                                      : "the record at byte " + std::to_string(position_ + used_);
+    return {ErrorCode::kCorrupt, where + " of '" + JoinPath(log_.folder(), segment_) + "' " + what +
+                                     "; `gfr log repair` can cut the log there"};
+  }
+
+  // Opens the segment behind the one that was read, at first the one that has `from_`. False: there is none yet.
+  Result<bool> OpenSegment() {
+    GFR_ASSIGN(const auto segments, log_.Segments());
+    auto next = started_ ? std::ranges::upper_bound(segments, segment_)
+                         : std::ranges::upper_bound(segments, SegmentName(from_));
+    if (!started_ && next != segments.begin()) --next;
+    if (next == segments.end()) return false;
+    GFR_ASSIGN(file_, log_.fs().OpenForRead(JoinPath(log_.folder(), *next)));
+    GFR_ASSIGN(const std::string header, file_->Read(0, kSegmentHeaderBytes));
+    std::uint64_t first = 0;
+    if (header.size() < kSegmentHeaderBytes && next + 1 == segments.end()) {  // Just being made.
+      file_.reset();
+      return false;
+    }
+    const std::string path = JoinPath(log_.folder(), *next);
+    if (!ReadSegmentHeader(header, &first))
+      return Error{ErrorCode::kCorrupt, "the header of '" + path + "' is not what was written; see `gfr log repair`"};
+    if (first != (started_ ? expected_ : first) || SegmentName(first) != *next)
+      return Error{ErrorCode::kCorrupt, "'" + path + "' begins at offset " + std::to_string(first) + ", and '" +
+                                            segment_ + "' ends before offset " + std::to_string(expected_) +
+                                            "; see `gfr log repair`"};
+    if (!started_ && first > from_)
+      return Error{ErrorCode::kCorrupt, "the log begins at offset " + std::to_string(first) + " with '" + path +
+                                            "'; records from offset " + std::to_string(from_) + " on were to be there"};
+    segment_ = *next;
+    next_known_ = next + 1 != segments.end();
+    started_ = true;
+    expected_ = first;
+    position_ = kSegmentHeaderBytes;
+    buffer_.clear();
+    used_ = last_size_ = 0;
+    framed_ = IsFramedSegment(header);
+    if (framed_) GFR_TRY(FindFrame());
+    return true;
+  }
+
+  // In a segment just opened goes to the frame that has `from_`.
+  Status FindFrame() {
+    GFR_ASSIGN(const std::uint64_t size, file_->size());
+    GFR_ASSIGN(const std::string tail, file_->Read(size - std::min<std::uint64_t>(size, 16), 16));
+    const std::uint64_t bytes = std::min(FooterBytes(tail), size);
+    GFR_ASSIGN(const std::string footer, file_->Read(size - bytes, bytes));
+    if (!ReadFooter(footer, size, &footer_)) return Corrupt("has no footer behind it");
+    for (std::size_t k = 0; k + 1 < footer_.index.size() && footer_.index[k] <= from_; k += 2) {
+      expected_ = footer_.index[k];
+      position_ = footer_.index[k + 1];
+    }
+    return {};
+  }
+
+  // The records of the next frame become visible; behind the last one the segment is left. Always true.
+  Result<bool> NextFrame() {
+    if (used_ < buffer_.size()) return Corrupt("ends within a record");
+    buffer_.clear();
+    used_ = last_size_ = 0;
+    if (position_ >= footer_.position) {
+      if (position_ != footer_.position || expected_ != footer_.end_offset)
+        return Corrupt("was to end at offset " + std::to_string(footer_.end_offset));
+      file_.reset();
+      framed_ = false;
+      return true;
+    }
+    GFR_ASSIGN(const std::string bytes, file_->Read(position_, kFrameHeadBytes));
+    FrameHead head;
+    const bool good = ReadFrameHead(bytes, &head);
+    position_ += kFrameHeadBytes + (good ? head.length : 0);
+    if (!good || head.first_offset != expected_ || position_ > footer_.position)
+      return Corrupt("is not what was written");
+    GFR_ASSIGN(const std::string stored, file_->Read(position_ - head.length, head.length));
+    if (!ReadFrame(head, stored, &buffer_)) return Corrupt("is not what was written");
+    return true;
+  }
+
+  // Makes more bytes visible, at least as many again as are held, or moves on to the next segment. False: there are
+  // none now.
+  Result<bool> ReadOn() {
+    buffer_.erase(0, used_);
+    position_ += used_;
+    used_ = last_size_ = 0;
+    GFR_ASSIGN(const std::string more,
+               file_->Read(position_ + buffer_.size(), std::max<std::size_t>(1u << 20, buffer_.size())));
+    buffer_ += more;
+    if (!more.empty()) return true;
+    if (!next_known_) {
+      GFR_ASSIGN(const auto segments, log_.Segments());
+      next_known_ = !segments.empty() && segments.back() > segment_;
+      return next_known_;  // If so, this one is looked at once more.
+    }
+    if (!buffer_.empty()) return Corrupt("is cut off");
+    file_.reset();
+    return true;
+  }
+
+  bool Grown() {
+    if (!file_) {
+      const auto segments = log_.Segments();
+      return !segments.ok() || !segments.value().empty();
+    }
+    const auto size = file_->size();
+    if (!size.ok() || size.value() > position_ + buffer_.size()) return true;  // An error is Next's to say.
+    const auto segments = log_.Segments();
+    return !segments.ok() || segments.value().back() > segment_;
+  }
+
+  LocalLog log_;
+  const std::shared_ptr<DurableEnd> durable_;
+  const std::uint32_t types_;
+  const std::uint64_t until_, from_;
+  std::uint64_t durable_end_ = 0;  // As last seen.
+  bool started_ = false;           // A segment was opened: `segment_` and `expected_` are set.
+  std::string segment_;
+  bool next_known_ = false;
+  std::uint64_t expected_ = 0;  // Offset of the next record.
+  std::unique_ptr<RandomAccessFile> file_;
+  bool framed_ = false;         // It is of format 2: `buffer_` has the records of one frame.
+  Footer footer_;               // If so.
+  std::uint64_t position_ = 0;  // Of `buffer_` in the file; of the next frame.
+  std::string buffer_;
+  std::size_t used_ = 0, last_size_ = 0;  // The record that Next gave ends at `used_`.
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> LocalLog::Segments() const {
+  GFR_ASSIGN(auto names, fs_.List(folder_));
+  std::erase_if(names, [](const std::string& name) { return !name.ends_with(".log"); });
+  return names;
+}
+
+Result<Positions> LocalLog::Begin() { return Positions{0}; }
+
+Result<Positions> LocalLog::End() {
+  if (durable_) return Positions{durable_->offset()};
+  GFR_ASSIGN(const auto segments, Segments());
+  if (segments.empty()) return Positions{0};
+  // The last one is read; one whose header is not whole yet holds nothing.
+  std::uint64_t end = std::stoull(segments.back());
+  GFR_ASSIGN(const auto reader, Open({end}, {.types = kEveryType}));
+  for (LogRecord record;; ++end) {
+    GFR_ASSIGN(const bool more, reader->More(&record));
+    if (!more) return Positions{end};
+  }
+}
+
+Result<std::uint64_t> LocalLog::SizeBytes() {
+  GFR_ASSIGN(const auto segments, Segments());
+  std::uint64_t bytes = 0;
+  for (const std::string& name : segments) {
+    GFR_ASSIGN(const auto file, fs_.OpenForRead(JoinPath(folder_, name)));
+    GFR_ASSIGN(const std::uint64_t size, file->size());
+    bytes += size;
+  }
+  return bytes;
+}
+
+Result<std::unique_ptr<EventReader>> LocalLog::Open(const Positions& from, ReadOptions options) {
+  return std::unique_ptr<EventReader>(std::make_unique<LocalReader>(*this, durable_, from[0], std::move(options)));
+}
+
+}  // namespace gfr

@@ -1,0 +1,41 @@
+// LocalLog: the log of a project as files of a folder (docs/formats/log.md), to be read: an EventSource of one
+// partition. It holds no file open and no lock. EventLog (event_log.h) is the one that writes.
+//
+// It may be read while a process writes. A LocalLog that the writer itself gives (EventLog::source) ends at what is on
+// disk; any other one ends at the last whole record, which its writer may not have synced yet, and WaitFor looks at the
+// files now and then. Operations that rewrite segments (erase, repair, compact) take a LocalLog. Thread safety: all
+// calls.
+#pragma once
+
+#include <string>
+
+#include "base/file_system.h"
+#include "log/durable_end.h"
+#include "log/event_source.h"
+
+namespace gfr {
+
+class LocalLog final : public EventSource {
+ public:
+  LocalLog(FileSystem& fs, std::string folder, std::shared_ptr<DurableEnd> durable = nullptr)
+      : fs_(fs), folder_(std::move(folder)), durable_(std::move(durable)) {}
+
+  int partitions() const override { return 1; }
+  Result<Positions> Begin() override;
+  Result<Positions> End() override;
+  Result<std::uint64_t> SizeBytes() override;
+  using EventSource::Open;
+  Result<std::unique_ptr<EventReader>> Open(const Positions& from, ReadOptions options) override;
+
+  FileSystem& fs() const { return fs_; }
+  const std::string& folder() const { return folder_; }
+  // Names of the segments ("00000000000000000042.log"), in log order; the last one may still be written.
+  Result<std::vector<std::string>> Segments() const;
+
+ private:
+  FileSystem& fs_;
+  const std::string folder_;
+  const std::shared_ptr<DurableEnd> durable_;
+};
+
+}  // namespace gfr
