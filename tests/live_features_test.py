@@ -1,6 +1,7 @@
 """Features added to a live project: the champion goes on serving with equal bits, whatever format it is of; one that it reads is missed by name."""
 import hashlib
 import json
+import signal
 import unittest
 
 from gfr_process import Folder, Server, run, run_json
@@ -34,6 +35,14 @@ def scores(server, name):
     return values, degraded
 
 
+def stop(server):
+    """Ends the server; gives what it said on stderr."""
+    server.process.send_signal(signal.SIGTERM)
+    said = server.process.communicate(timeout=60)[1]
+    assert server.process.returncode == 0, said
+    return said
+
+
 def as_format_4(project, version):
     """Writes the version's model.json as gfr 0.1 did: one fingerprint, of the definitions in order."""
     folder = project / "data/models/feed" / version
@@ -58,7 +67,7 @@ class LiveFeatures(unittest.TestCase):
         cls.folder = Folder()
         cls.project = cls.folder.__enter__() / "p"
         run("init", cls.project)
-        run("simulate", "--project", cls.project, "--users", 300, "--items", 100, "--days", 30, "--seed", 3)
+        run("simulate", "--project", cls.project, "--users", 300, "--items", 100, "--days", 42, "--seed", 3)
         run("train", "--project", cls.project)
         cls.toml = cls.project / "gfr.toml"
         cls.before = cls.toml.read_text()
@@ -93,7 +102,13 @@ class LiveFeatures(unittest.TestCase):
                 now, degraded = scores(server, "format" + form.replace(" ", "-"))
                 self.assertEqual(degraded, set())
                 self.assertEqual(now, was)
-                server.stop()
+                said = stop(server)
+                self.assertNotIn("the whole log is read", said)
+                # One of the two features keeps a state: for it alone the log is read, and only once.
+                filled = [line for line in said.splitlines() if "filled from the log" in line]
+                self.assertEqual(len(filled), 1 if form == "5" else 0, said)
+                if filled:
+                    self.assertIn("states=1 ", filled[0])
 
         trained = run_json("train", "--project", self.project)
         self.assertEqual(trained["version"], "2")

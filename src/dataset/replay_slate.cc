@@ -3,7 +3,6 @@
 #include "base/hash.h"
 #include "base/progress.h"
 #include "feature/served_columns.h"
-#include "log/event_log.h"
 #include "state/slate_check.h"
 #include "store/snapshot.h"
 
@@ -62,9 +61,9 @@ std::vector<float> ReadServed(OnlineStore& store, const Event& request) {
   return values;
 }
 
-Result<ReplayedSlate> ReplaySlate(FileSystem& fs, const std::string& log_folder,
-                                  const std::shared_ptr<const FeatureSet>& features, const LogRecord& request,
-                                  const std::vector<std::string>& snapshots, const std::stop_token& stop) {
+Result<ReplayedSlate> ReplaySlate(FileSystem& fs, EventSource& log, const std::shared_ptr<const FeatureSet>& features,
+                                  const LogRecord& request, const std::vector<std::string>& snapshots,
+                                  const std::stop_token& stop) {
   const ServedSlate& served = request.event.served;
   if (!served.exists())
     return Error{ErrorCode::kInvalidArgument,
@@ -76,12 +75,12 @@ Result<ReplayedSlate> ReplaySlate(FileSystem& fs, const std::string& log_folder,
   const auto store = StateBefore(fs, features, served, snapshots);
   ReplayedSlate slate;
   slate.from = static_cast<std::uint64_t>(store->next_offset());
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder, slate.from));
+  GFR_ASSIGN(const auto reader, log.Open({slate.from}));
   Progress progress("replay the log", static_cast<std::uint64_t>(as_of + 1), "events");
   LogRecord record;
   while (store->next_offset() <= as_of) {
     if (stop.stop_requested()) return Error{ErrorCode::kUnavailable, "the replay was stopped"};
-    GFR_ASSIGN(const bool more, reader->Next(&record));
+    GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) return Error{ErrorCode::kCorrupt, "the log ends before record " + std::to_string(as_of)};
     store->Fold(record);
     ++slate.records;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/file_system.h"
+#include "log/event_source.h"
 #include "state/online_store.h"
 
 namespace gfr {
@@ -28,8 +29,8 @@ struct ReplayedSlate {
 // Goes on from the newest of `snapshots` (paths; those that cannot be used are passed over) that is not behind the
 // request, else from the start of the log. kInvalidArgument: the record is no slate that was served, or says what
 // cannot have been; kUnavailable: a stop was requested.
-Result<ReplayedSlate> ReplaySlate(FileSystem& fs, const std::string& log_folder,
-                                  const std::shared_ptr<const FeatureSet>& features, const LogRecord& request,
-                                  const std::vector<std::string>& snapshots, const std::stop_token& stop);
+Result<ReplayedSlate> ReplaySlate(FileSystem& fs, EventSource& log, const std::shared_ptr<const FeatureSet>& features,
+                                  const LogRecord& request, const std::vector<std::string>& snapshots,
+                                  const std::stop_token& stop);
 
 }  // namespace gfr

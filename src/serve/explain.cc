@@ -93,8 +93,9 @@ std::string ExplainJson(const LogRecord& record, const FeatureSet& features) {
 Result<std::string> ExplainAll(const Project& project, const LogRecord& record, const std::stop_token& stop) {
   const FeatureSet& set = *project.features();
   if (IsComplete(record)) return ExplainJson(record, set);
-  GFR_ASSIGN(const ReplayedSlate slate, ReplaySlate(PosixFileSystem(), project.log_folder(), project.features(), record,
-                                                    {project.snapshot_path()}, stop));
+  LocalLog log(PosixFileSystem(), project.log_folder());
+  GFR_ASSIGN(const ReplayedSlate slate,
+             ReplaySlate(PosixFileSystem(), log, project.features(), record, {project.snapshot_path()}, stop));
   const std::vector<ServedScores> scores = ScoreAgain(project, record.event, slate.features);
   Json json = Explain(record, set);
   json["served"]["replayed"] = {{"from", slate.from},

@@ -4,6 +4,7 @@
 
 #include "base/progress.h"
 #include "base/time.h"
+#include "runtime/logger.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
 #include "serve/router.h"
@@ -101,7 +102,7 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
   s.last_arrival_ms = std::max<std::int64_t>(s.store->last_arrival_ms(), 0);
   s.next_offset = s.store->next_offset();
   if (const Status written = project.WriteDefinitions(); !written.ok())
-    std::fprintf(stderr, "gfr serve: the feature definitions are not kept: %s\n", written.error().ToString().c_str());
+    LogWarning("models", "the feature definitions are not kept", {{"error", written.error().ToString()}});
   s.models.LookNow();
   s.watcher = std::jthread([&s](const std::stop_token& stop) { s.Watch(stop); });
   s.verifier = std::jthread([&s](const std::stop_token& stop) { s.Verify(stop); });

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <optional>
 
+#include "runtime/logger.h"
+#include "serve/restore_store.h"
 #include "store/memory_budget.h"
 #include "store/snapshot.h"
 
@@ -59,21 +61,27 @@ Status ServiceState::CheckMemoryAtStart() const {
 }
 
 void ServiceState::LoadSnapshot() {
-  std::string extra;
-  const Status status = ReadSnapshot(PosixFileSystem(), project.snapshot_path(), store.get(), &extra);
-  if (status.ok() && extra.size() % 16 == 0 && store->next_offset() <= static_cast<std::int64_t>(log->next_offset())) {
+  auto restored = RestoreStore(PosixFileSystem(), project.snapshot_path(), project.log_folder(), log->next_offset(),
+                               project.features());
+  if (restored.ok() && restored.value().extra.size() % 16 == 0) {
+    const std::string& extra = restored.value().extra;
     for (std::size_t i = 0; i < extra.size(); i += 16) {
       std::uint64_t pair[2];
       std::memcpy(pair, extra.data() + i, 16);
       requests.Add(pair[0], pair[1]);
     }
-    snapshot_at = store->next_offset();
+    store = std::move(restored.value().store);
+    const bool filled = restored.value().read > 0;
+    snapshot_at = filled ? -1 : store->next_offset();  // The states that were filled are worth a snapshot.
+    if (filled)
+      LogInfo("store", "states that the snapshot did not have were filled from the log",
+              {{"states", restored.value().filled}, {"records", restored.value().read}});
     return;
   }
   if (PosixFileSystem().Exists(project.snapshot_path()))
-    std::fprintf(stderr, "gfr serve: the snapshot is not used (%s); the whole log is read\n",
-                 status.ok() ? "it is not of this log" : status.error().message.c_str());
-  store = std::make_unique<OnlineStore>(project.features());
+    LogWarning(
+        "store", "the snapshot is not used; the whole log is read",
+        {{"reason", restored.ok() ? std::string("its list of requests cannot be read") : restored.error().ToString()}});
 }
 
 void ServiceState::SaveSnapshot() {

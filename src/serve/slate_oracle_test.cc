@@ -13,6 +13,7 @@
 #include "dataset/verify_served.h"
 #include "feed/slate_record.h"
 #include "log/event_log.h"
+#include "log/local_log.h"
 #include "rank/ranker.h"
 #include "retrieve/list_maker.h"
 #include "retrieve/sources.h"
@@ -136,7 +137,8 @@ class SlateOracleTest : public testing::Test {
   }
   std::vector<LogRecord> Slates(const std::string& log) {
     std::vector<LogRecord> slates;
-    EXPECT_TRUE(ForEachRecord(PosixFileSystem(), folder / log, ~0u, [&](const LogRecord& r) {
+    LocalLog source(PosixFileSystem(), folder / log);
+    EXPECT_TRUE(ForEachRecord(source, kEveryType, [&](const LogRecord& r) {
                   if (r.event.served.exists()) slates.push_back(r);
                   return Status();
                 }).ok());
@@ -149,7 +151,8 @@ class SlateOracleTest : public testing::Test {
          .label = EventType::kFeedClick,
          .window_ms = 30 * kMinuteMs},
         {.name = "pcvr", .population = EventType::kFeedClick, .label = EventType::kPurchase, .window_ms = 7 * kDayMs}};
-    auto rows = BuildDataset(PosixFileSystem(), folder / log, features, objectives, {.choices = true});
+    LocalLog source(PosixFileSystem(), folder / log);
+    auto rows = BuildDataset(PosixFileSystem(), source, features, objectives, {.choices = true});
     EXPECT_TRUE(rows.ok()) << rows.error().message;
     return std::move(rows).value();
   }
@@ -191,7 +194,8 @@ TEST_F(SlateOracleTest, TrainingRowsAndOffPolicyEstimatesAreThoseOfFullRecords) 
 
 TEST_F(SlateOracleTest, VerifyFindsEqualValuesInBothAndAsMany) {
   for (const char* log : {"full", "pruned"}) {
-    const auto check = VerifyServed(PosixFileSystem(), folder / log, features);
+    LocalLog source(PosixFileSystem(), folder / log);
+    const auto check = VerifyServed(PosixFileSystem(), source, features);
     ASSERT_TRUE(check.ok()) << check.error().message;
     EXPECT_EQ(check.value().requests, 250u);
     EXPECT_EQ(check.value().different, 0u) << check.value().first_difference;
@@ -216,8 +220,8 @@ TEST_F(SlateOracleTest, WhatWasShownIsExplainedEquallyAndAReplayGivesTheRestBitF
       ++shown;
     }
     EXPECT_EQ(shown, 20u);
-    const auto again =
-        ReplaySlate(PosixFileSystem(), folder / "pruned", features, pruned[r], {folder / "snapshot", "none"}, {});
+    LocalLog source(PosixFileSystem(), folder / "pruned");
+    const auto again = ReplaySlate(PosixFileSystem(), source, features, pruned[r], {folder / "snapshot", "none"}, {});
     ASSERT_TRUE(again.ok()) << again.error().message;
     EXPECT_EQ(again.value().from > 0, r >= 100) << "from the snapshot when it is not behind the request";
     EXPECT_TRUE(again.value().different.empty()) << again.value().different[0];

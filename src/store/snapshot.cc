@@ -1,12 +1,18 @@
 #include "store/snapshot.h"
 
+#include <cassert>
+#include <new>
+#include <utility>
+
 #include "base/byte_reader.h"
+#include "store/state_layout.h"
 
 namespace gfr {
 namespace {
 
-constexpr char kMagic[] = "GFRSNAP4";
-constexpr std::size_t kHeaderBytes = 28;  // Magic, shape, bytes of the head, its checksum.
+constexpr char kMagic[] = "GFRSNAP5", kMagicOf01[] = "GFRSNAP4";
+constexpr std::size_t kHeaderBytes = 32;      // Magic; bytes and checksum of the layout, and of the head.
+constexpr std::size_t kHeaderBytesOf01 = 28;  // Magic, shape, bytes of the head, its checksum.
 constexpr std::size_t kMaxHeadBytes = 1u << 30;
 
 template <typename T>
@@ -18,7 +24,7 @@ void PutText(std::string_view text, std::string* out) {
   out->append(text);
 }
 
-// Of everything that the bytes depend on.
+// Of everything that the bytes of a snapshot of gfr 0.1 depend on.
 std::uint64_t Shape(const FeatureSet& set) {
   const PropertySchema& schema = set.schema;
   std::string text = std::to_string(set.old_fingerprint) + ";" + std::to_string(schema.price_from_impressions);
@@ -30,6 +36,12 @@ std::uint64_t Shape(const FeatureSet& set) {
     text += ";" + schema.vector_names[v] + std::to_string(schema.vector_sizes[v]);
   return Hash64(text.data(), text.size());
 }
+
+// How rows of a snapshot of other definitions are read.
+struct Plan {
+  StateLayout from, to;
+  bool items;  // Of the catalogue; else it comes with the missing states.
+};
 
 }  // namespace
 
@@ -49,7 +61,8 @@ class SnapshotCodec {
     }
     return head;
   }
-  static Status ReadHead(std::string_view bytes, OnlineStore& s, std::string* extra) {
+  // `plan`: how the snapshot's rows become the store's; null: they are alike.
+  static Status ReadHead(std::string_view bytes, const Plan* plan, OnlineStore& s, std::string* extra) {
     ByteReader r{bytes};
     s.last_arrival_ms_ = r.Number<std::int64_t>();
     s.next_offset_ = r.Number<std::int64_t>();
@@ -57,11 +70,16 @@ class SnapshotCodec {
     for (auto open = r.Number<std::uint64_t>(); open > 0 && !r.bad; --open) {
       const auto end_ms = r.Number<std::int64_t>();
       const std::string_view delta = r.Text();
-      if (!r.bad) GFR_TRY(s.shared_.AddDelta(end_ms, delta));
+      if (!r.bad) GFR_TRY(AddDelta(end_ms, delta, plan, s));
     }
     *extra = r.Text();
     if (r.bad || !r.left.empty()) return Error{ErrorCode::kCorrupt, "the snapshot's head cannot be read"};
     return {};
+  }
+  static Status AddDelta(std::int64_t end_ms, std::string_view delta, const Plan* plan, OnlineStore& s) {
+    if (!plan) return s.shared_.AddDelta(end_ms, delta);
+    GFR_ASSIGN(const std::string mapped, MapDelta(delta, plan->from, plan->to, plan->items));
+    return s.shared_.AddDelta(end_ms, mapped);
   }
   static Status SaveTables(const OnlineStore& s, const Pin& users, const Pin& shared, const ByteSink& sink) {
     for (const VersionedTable* table : s.user_tables()) GFR_TRY(table->Save(users, sink));
@@ -83,6 +101,97 @@ class SnapshotCodec {
       GFR_TRY(table->Restore(source));
     for (const auto& table : s.shared_.entities_) GFR_TRY(table->Restore(source));
     s.QueueSessions();
+    return RestoreTexts(source, /*keep=*/true, s);
+  }
+  // Likewise, of a snapshot of other definitions.
+  static Status RestoreMapped(ByteSource& source, const Plan& plan, OnlineStore& s) {
+    const StateLayout& from = plan.from;
+    const StateLayout& to = plan.to;
+    const std::int64_t stamp = s.next_offset_, epoch_ms = s.shared_.epoch_end_ms_;
+    const RowMap users = UserRowMap(from, to), sessions = SessionRowMap(from, to), items = ItemRowMap(from, to);
+    GFR_TRY(EachRow(source, from.user_row_bytes(), [&](Key key, const std::byte* row) {
+      std::byte* into = s.users_.Write(key, stamp);
+      for (PropertyValue& value : s.layout_.UserProperties(into)) new (&value) PropertyValue();
+      CopyRow(users, row, into);
+    }));
+    GFR_TRY(EachRow(source, from.session_row_bytes(),
+                    [&](Key key, const std::byte* row) { CopyRow(sessions, row, s.sessions_.Write(key, stamp)); }));
+    GFR_TRY(s.aliases_.Restore(source));
+    GFR_TRY(EachRow(source, from.item_row_bytes(), [&](Key key, const std::byte* row) {
+      if (plan.items) CopyRow(items, row, s.shared_.items_.Write(key, epoch_ms));
+    }));
+    GFR_TRY(RestoreStates(source, from.shop_bytes, StatesMap(from.shop, to.shop), epoch_ms,
+                          to.shop_bytes > 0 ? &s.shared_.shop_ : nullptr));
+    for (const StateLayout::Entity& entity : from.entities) {
+      const StateLayout::Entity* there = to.Find(entity.name);
+      VersionedTable* table =
+          there ? s.shared_.entities_[static_cast<std::size_t>(there - to.entities.data())].get() : nullptr;
+      GFR_TRY(RestoreStates(source, entity.bytes, there ? StatesMap(entity.states, there->states) : RowMap(), epoch_ms,
+                            table));
+    }
+    s.QueueSessions();
+    return RestoreTexts(source, plan.items, s);
+  }
+  // The states of `f`'s rows over those of `s`, of the same instant.
+  static Status AddStates(OnlineStore& f, OnlineStore& s) {
+    const Plan plan{StateLayout::Of(f.features()), StateLayout::Of(s.features()), /*items=*/true};
+    const std::int64_t stamp = s.next_offset_, epoch_ms = s.shared_.epoch_end_ms_;
+    const RowMap users = UserRowMap(plan.from, plan.to), sessions = SessionRowMap(plan.from, plan.to);
+    Each(f.users_, [&](Key key, const std::byte* row) { CopyRow(users, row, s.users_.Write(key, stamp)); });
+    Each(f.sessions_, [&](Key key, const std::byte* row) {
+      // A session that is over may have been dropped from one of them.
+      if (s.sessions_.Find(key)) CopyRow(sessions, row, s.sessions_.Write(key, stamp));
+    });
+    const RowMap items = ItemRowMap(plan.from, plan.to);
+    Each(f.shared_.items_, [&](Key key, const std::byte* row) {
+      CopyRow(items, row, s.shared_.items_.Write(key, epoch_ms));
+      s.shared_.texts_.Set(s.shared_.items_.IdOf(key), f.shared_.ItemId(key));
+    });
+    const RowMap shop = StatesMap(plan.from.shop, plan.to.shop);
+    Each(f.shared_.shop_, [&](Key key, const std::byte* row) {
+      if (!shop.empty()) CopyRow(shop, row, s.shared_.shop_.Write(key, epoch_ms));
+    });
+    for (std::size_t e = 0; e < plan.from.entities.size(); ++e) {
+      const StateLayout::Entity* there = plan.to.Find(plan.from.entities[e].name);
+      const RowMap states = StatesMap(plan.from.entities[e].states, there->states);
+      VersionedTable& table = *s.shared_.entities_[static_cast<std::size_t>(there - plan.to.entities.data())];
+      Each(*f.shared_.entities_[e],
+           [&](Key key, const std::byte* row) { CopyRow(states, row, table.Write(key, epoch_ms)); });
+    }
+    for (const std::int64_t end_ms : f.shared_.OpenEpochs())
+      GFR_TRY(AddDelta(end_ms, f.shared_.EncodeDelta(end_ms), &plan, s));
+    return {};
+  }
+
+ private:
+  template <typename Row>
+  static void Each(const VersionedTable& table, Row&& each) {
+    for (std::uint32_t id = 0; id < table.size(); ++id) {
+      if (const std::byte* row = table.At(id)) each(table.KeyAt(id), row);
+    }
+  }
+  // The rows of a table of other definitions, by a table of its own.
+  template <typename Row>
+  static Status EachRow(ByteSource& source, std::size_t row_bytes, Row&& each) {
+    Timeline timeline;
+    timeline.SetExclusive(true);
+    VersionedTable table(timeline, static_cast<std::uint32_t>(row_bytes));
+    GFR_TRY(table.Restore(source));
+    Each(table, each);
+    return {};
+  }
+  // Rows of states alone; those without a state that `into` has are left out. Null: all are.
+  static Status RestoreStates(ByteSource& source, std::size_t row_bytes, const RowMap& map, std::int64_t stamp,
+                              VersionedTable* into) {
+    return EachRow(source, row_bytes, [&](Key key, const std::byte* row) {
+      bool any = false;
+      for (const RowMove& move : map) {
+        for (std::size_t at = 0; at < move.bytes && !any; ++at) any = row[move.from + at] != std::byte{0};
+      }
+      if (any && into) CopyRow(map, row, into->Write(key, stamp));
+    });
+  }
+  static Status RestoreTexts(ByteSource& source, bool keep, OnlineStore& s) {
     GFR_ASSIGN(const std::string_view head, source.Next(12));
     ByteReader h{head};
     const auto size = h.Number<std::uint64_t>();
@@ -96,6 +205,7 @@ class SnapshotCodec {
       const auto key = r.Number<Key>();
       const std::string_view text = r.Text();
       const std::uint32_t id = r.bad ? VersionedTable::kNoId : s.shared_.items_.IdOf(key);
+      if (!keep) continue;
       if (id == VersionedTable::kNoId) return Error{ErrorCode::kCorrupt, "the snapshot names an item that it has not"};
       s.shared_.texts_.Set(id, text);
     }
@@ -109,13 +219,16 @@ Status Snapshot::Write(FileSystem& fs, const std::string& path, std::string_view
   const std::string beside = path + ".tmp", folder = path.substr(0, path.rfind('/'));
   {
     GFR_ASSIGN(const auto file, fs.OpenForWrite(beside, /*append=*/false));
+    const std::string layout = StateLayout::Of(store_.features()).ToJson();
     std::string header(kMagic, 8);
-    Put(Shape(store_.features()), &header);
     std::string head = head_;
     PutText(extra, &head);
-    Put(std::uint64_t{head.size()}, &header);
-    Put(Crc32c(head.data(), head.size()), &header);
+    for (const std::string* part : {&layout, static_cast<const std::string*>(&head)}) {
+      Put(std::uint64_t{part->size()}, &header);
+      Put(Crc32c(part->data(), part->size()), &header);
+    }
     GFR_TRY(file->Append(header));
+    GFR_TRY(file->Append(layout));
     GFR_TRY(file->Append(head));
     GFR_TRY(SnapshotCodec::SaveTables(store_, users_, shared_, [&](std::string_view b) { return file->Append(b); }));
     GFR_TRY(file->Sync());
@@ -124,25 +237,81 @@ Status Snapshot::Write(FileSystem& fs, const std::string& path, std::string_view
   return fs.SyncDirectory(folder);
 }
 
-Status ReadSnapshot(FileSystem& fs, const std::string& path, OnlineStore* store, std::string* extra) {
+namespace {
+
+Result<std::string> ReadPart(ByteSource& source, std::uint64_t bytes, std::uint32_t crc, const std::string& path) {
+  if (bytes > kMaxHeadBytes || bytes > source.remaining())
+    return Error{ErrorCode::kCorrupt, "the snapshot's head has no end", {path, 0}};
+  GFR_ASSIGN(const std::string_view part, source.Next(bytes));
+  if (crc != Crc32c(part.data(), part.size()))
+    return Error{ErrorCode::kCorrupt, "the snapshot's bytes are not what was written", {path, 0}};
+  return std::string(part);
+}
+
+// Of gfr 0.1: of the very definitions, or of no use.
+Result<Restored> RestoreOf01(ByteSource& source, ByteReader header, const std::string& path, OnlineStore* store) {
+  if (header.Number<std::uint64_t>() != Shape(store->features()))
+    return Error{ErrorCode::kNotFound, "the snapshot is of other definitions", {path, 0}};
+  const auto bytes = header.Number<std::uint64_t>();
+  GFR_ASSIGN(const std::string head, ReadPart(source, bytes, header.Number<std::uint32_t>(), path));
+  Restored restored;
+  GFR_TRY(SnapshotCodec::ReadHead(head, nullptr, *store, &restored.extra));
+  GFR_TRY(SnapshotCodec::RestoreTables(source, *store));
+  return restored;
+}
+
+}  // namespace
+
+Result<Restored> RestoreSnapshot(FileSystem& fs, const std::string& path, OnlineStore* store) {
   GFR_ASSIGN(const auto file, fs.OpenForRead(path));
   GFR_ASSIGN(const std::uint64_t size, file->size());
   FileSource source(*file, 0, size);
-  const auto header = source.Next(kHeaderBytes);
-  if (!header.ok() || header.value().compare(0, 8, kMagic, 8) != 0)
+  const auto first = source.Next(kHeaderBytesOf01);
+  if (!first.ok()) return Error{ErrorCode::kCorrupt, "not a snapshot of this version", {path, 0}};
+  std::string header(first.value());
+  if (header.compare(0, 8, kMagicOf01, 8) == 0)
+    return RestoreOf01(source, {std::string_view(header).substr(8)}, path, store);
+  const auto rest = source.Next(kHeaderBytes - kHeaderBytesOf01);
+  if (!rest.ok() || header.compare(0, 8, kMagic, 8) != 0)
     return Error{ErrorCode::kCorrupt, "not a snapshot of this version", {path, 0}};
-  ByteReader h{header.value().substr(8)};
-  if (h.Number<std::uint64_t>() != Shape(store->features()))
-    return Error{ErrorCode::kNotFound, "the snapshot is of other definitions", {path, 0}};
+  header.append(rest.value());
+  ByteReader h{std::string_view(header).substr(8)};
+  const auto layout_bytes = h.Number<std::uint64_t>();
+  const auto layout_crc = h.Number<std::uint32_t>();
+  GFR_ASSIGN(const std::string layout, ReadPart(source, layout_bytes, layout_crc, path));
   const auto head_bytes = h.Number<std::uint64_t>();
-  const auto crc = h.Number<std::uint32_t>();
-  if (head_bytes > kMaxHeadBytes || head_bytes > source.remaining())
-    return Error{ErrorCode::kCorrupt, "the snapshot's head has no end", {path, 0}};
-  GFR_ASSIGN(const std::string_view head, source.Next(head_bytes));
-  if (crc != Crc32c(head.data(), head.size()))
-    return Error{ErrorCode::kCorrupt, "the snapshot's bytes are not what was written", {path, 0}};
-  GFR_TRY(SnapshotCodec::ReadHead(head, *store, extra));
-  return SnapshotCodec::RestoreTables(source, *store);
+  const auto head_crc = h.Number<std::uint32_t>();
+  GFR_ASSIGN(const std::string head, ReadPart(source, head_bytes, head_crc, path));
+
+  Restored restored;
+  Plan plan{{}, StateLayout::Of(store->features()), true};
+  if (layout == plan.to.ToJson()) {  // As a rule.
+    GFR_TRY(SnapshotCodec::ReadHead(head, nullptr, *store, &restored.extra));
+    GFR_TRY(SnapshotCodec::RestoreTables(source, *store));
+    return restored;
+  }
+  GFR_ASSIGN(plan.from, StateLayout::FromJson(layout));
+  const LackingStates lacking = FindLacking(plan.from, store->features());
+  plan.items = !lacking.any();
+  GFR_TRY(SnapshotCodec::ReadHead(head, &plan, *store, &restored.extra));
+  GFR_TRY(SnapshotCodec::RestoreMapped(source, plan, *store));
+  if (!lacking.any()) return restored;
+  restored.lacking = store->features().Subset(lacking.features, lacking.parents);
+  restored.states = lacking.features.size() + lacking.parents.size();
+  return restored;
+}
+
+Status AddStates(OnlineStore& from, OnlineStore* into) {
+  assert(from.next_offset() == into->next_offset());
+  from.AdvanceTo(into->epoch_end_ms());
+  return SnapshotCodec::AddStates(from, *into);
+}
+
+Status ReadSnapshot(FileSystem& fs, const std::string& path, OnlineStore* store, std::string* extra) {
+  GFR_ASSIGN(Restored restored, RestoreSnapshot(fs, path, store));
+  if (restored.lacking) return Error{ErrorCode::kNotFound, "the snapshot is of other definitions", {path, 0}};
+  *extra = std::move(restored.extra);
+  return {};
 }
 
 }  // namespace gfr

@@ -1,10 +1,14 @@
 // Snapshot: an OnlineStore as one file, so that a start need not read the whole log. docs/formats/snapshot.md has the
 // bytes.
 //
-// A snapshot is of one set of definitions (its fingerprint and properties): another's is not used, and the states are
-// folded from the log anew. It is written beside the writer, which is held up only while Take copies the open epochs.
+// A snapshot names each state's fingerprint and place (state_layout.h). A store of other definitions takes the states
+// that it shares with the snapshot, wherever they lie in its own rows; what it lacks is folded from the log up to the
+// snapshot's offset, by a store of those states alone, and added (AddStates). The result equals a replay of the whole
+// log, value for value. A snapshot is written beside the writer, which is held up only while Take copies the open
+// epochs.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/file_system.h"
@@ -32,8 +36,22 @@ class Snapshot {
   Pin users_, shared_;
 };
 
-// Fills `store`, which must be new. kNotFound: no file, or of other definitions; kCorrupt: not what was written. A
-// store that was not filled is not to be used.
+struct Restored {
+  std::string extra;  // Snapshot::Write's.
+  // What the snapshot does not have: fold the records below the store's next_offset() into a new store of these
+  // definitions, and give it to AddStates; until then the store is not to be used. Null: nothing is missing.
+  std::shared_ptr<const FeatureSet> lacking;
+  std::size_t states = 0;  // How many are missing; 0 with `lacking`: only properties of the catalogue are.
+};
+
+// Fills `store`, which must be new. kNotFound: no file, or of gfr 0.1 and of other definitions; kCorrupt: not what was
+// written. After an error the store is not to be used.
+Result<Restored> RestoreSnapshot(FileSystem& fs, const std::string& path, OnlineStore* store);
+// The states of `from`, a store of Restored::lacking. REQUIRES: both have folded the same records, and `into` is not
+// shared yet.
+Status AddStates(OnlineStore& from, OnlineStore* into);
+
+// RestoreSnapshot for those who take all or nothing: kNotFound also when a state is missing.
 Status ReadSnapshot(FileSystem& fs, const std::string& path, OnlineStore* store, std::string* extra);
 
 }  // namespace gfr

@@ -1,0 +1,36 @@
+#include "serve/restore_store.h"
+
+#include <utility>
+
+#include "base/progress.h"
+#include "log/event_log.h"
+#include "store/snapshot.h"
+
+namespace gfr {
+
+Result<RestoredStore> RestoreStore(FileSystem& fs, const std::string& snapshot, const std::string& log_folder,
+                                   std::uint64_t log_end, std::shared_ptr<const FeatureSet> features) {
+  RestoredStore made{.store = std::make_unique<OnlineStore>(std::move(features))};
+  GFR_ASSIGN(Restored restored, RestoreSnapshot(fs, snapshot, made.store.get()));
+  const auto end = static_cast<std::uint64_t>(made.store->next_offset());
+  if (end > log_end) return Error{ErrorCode::kNotFound, "the snapshot is not of this log", {snapshot, 0}};
+  made.extra = std::move(restored.extra);
+  if (!restored.lacking) return made;
+
+  made.filled = restored.states;
+  OnlineStore lacking(restored.lacking);
+  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
+  Progress progress("fill " + std::to_string(restored.states) + " new states", end, "events");
+  for (LogRecord record; made.read < end; ++made.read) {
+    GFR_ASSIGN(const bool more, reader->Next(&record));
+    if (!more || record.offset >= end) break;
+    lacking.Fold(record);
+    progress.Update(record.offset + 1);
+  }
+  if (lacking.next_offset() != made.store->next_offset())
+    return Error{ErrorCode::kNotFound, "the log does not begin at its first record", {snapshot, 0}};
+  GFR_TRY(AddStates(lacking, made.store.get()));
+  return made;
+}
+
+}  // namespace gfr
