@@ -6,22 +6,25 @@
 namespace gfr {
 
 // Slates that readers served, as EncodeSlates made them: into the log, like this server's own.
-HttpResponse PostServed(ServiceState& s, const HttpRequest& request) {
+void PostServed(ServiceState& s, const HttpRequest& request, HttpReply reply) {
   auto slates = DecodeSlates(request.body);
-  if (!slates.ok()) return ProblemResponse(400, "Bad Request", slates.error().message);
+  if (!slates.ok()) return reply(ProblemResponse(400, "Bad Request", slates.error().message));
   for (const Event& e : slates.value()) {
     if (e.type == EventType::kFeedRequest && (e.served.columns != s.project.features()->columns() ||
                                               !s.project.features()->HasRowsOf(e.served.feature_fingerprint)))
-      return ProblemResponse(409, "Conflict", "the slate was served with other feature definitions than this server's");
-    // What a row is as of was in this s.log before it was published.
+      return reply(
+          ProblemResponse(409, "Conflict", "the slate was served with other feature definitions than this server's"));
+    // What a row is as of was in this log before it was published.
     if (e.served.as_of >= s.next_offset)
-      return ProblemResponse(409, "Conflict", "the slate was read as of a record that this server does not have");
+      return reply(
+          ProblemResponse(409, "Conflict", "the slate was read as of a record that this server does not have"));
   }
-  auto appended = s.log->Append(std::move(slates).value());
-  if (!appended.ok()) return s.LogFailed(appended.error());
-  const std::size_t accepted = appended.value().records.size();
-  s.FoldDurable(std::move(appended.value().records));
-  return JsonResponse(202, {{"accepted", accepted}});
+  s.Append(
+      std::move(slates).value(), reply,
+      [reply](const Appended& appended) -> ServiceState::Folded {
+        return [reply, accepted = appended.records.size()] { reply(JsonResponse(202, {{"accepted", accepted}})); };
+      },
+      /*urgent=*/true);
 }
 
 }  // namespace gfr
