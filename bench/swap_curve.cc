@@ -65,7 +65,7 @@ std::string SwappingShop() {
 
 Json Post(Service& service, const std::string& path, const std::string& body, int expected) {
   const HttpResponse response =
-      service.Handle({.method = "POST", .path = path, .content_type = "application/json", .body = body});
+      Call(service, {.method = "POST", .path = path, .headers = {{"content-type", "application/json"}}, .body = body});
   if (response.status == expected) return Json::parse(response.body);
   std::fprintf(stderr, "%s answered %d: %s\n", path.c_str(), response.status, response.body.c_str());
   std::exit(1);
@@ -74,7 +74,8 @@ Json Post(Service& service, const std::string& path, const std::string& body, in
 // `feeds` visits, all at one instant.
 void Visit(const Project& project, Market& market, std::int64_t from_ms, int feeds) {
   const ServeConfig config;
-  auto service = OrExit(Service::Open(project, config, "fixed:" + FormatTime(from_ms)));
+  const auto access = OrExit(Access::Open(PosixFileSystem(), {.folder = project.workspace().Resolve("data/tokens")}));
+  auto service = OrExit(Service::Open(project, config, "fixed:" + FormatTime(from_ms), *access));
   for (int i = 0; i < feeds; ++i) {
     const auto visit = market.Arrive(from_ms);
     Json request{{"request_id", "live-" + std::to_string(i)},

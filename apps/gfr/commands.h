@@ -53,6 +53,7 @@ void AddCompletion(CLI::App& app, Command& run);
 void AddManual(CLI::App& app, Command& run);
 // server.cc
 void AddServe(CLI::App& app, Command& run);
+void AddToken(CLI::App& app, Command& run);
 void AddExplain(CLI::App& app, Command& run);
 // trials.cc
 void AddTrials(CLI::App& app, Command& run);

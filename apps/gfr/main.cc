@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
   gfr::Command run;
   for (const auto add :
        {gfr::AddInit, gfr::AddSimulate, gfr::AddImport, gfr::AddLog, gfr::AddFeatures, gfr::AddDataset, gfr::AddTrain,
-        gfr::AddTrials, gfr::AddEvaluate, gfr::AddModels, gfr::AddDoctor, gfr::AddErase, gfr::AddServe, gfr::AddExplain,
+        gfr::AddTrials, gfr::AddEvaluate, gfr::AddModels, gfr::AddDoctor, gfr::AddErase, gfr::AddServe, gfr::AddToken, gfr::AddExplain,
         gfr::AddPredict, gfr::AddScore, gfr::AddDemo, gfr::AddCompletion, gfr::AddManual}) {
     add(app, run);
   }

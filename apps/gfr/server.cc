@@ -6,7 +6,9 @@
 #include <cstdio>
 
 #include "commands.h"
+#include "serve/access.h"
 #include "serve/explain.h"
+#include "serve/http_server.h"
 #include "serve/reader_service.h"
 #include "serve/service.h"
 
@@ -29,7 +31,19 @@ Result<HttpServerOptions> ParseListen(const std::string& listen) {
   return options;
 }
 
-int RunServe(const std::string& listen, const std::string& clock, const std::string& owner, const Common& common) {
+void SetLimits(const ServeConfig& config, HttpServerOptions* options) {
+  options->max_connections = config.max_connections;
+  options->connections_by_address = config.connections_by_address;
+  options->trusted_proxies = config.trusted_proxies;
+  options->header_timeout_ms = static_cast<int>(config.header_timeout_ms);
+  options->body_timeout_ms = static_cast<int>(config.body_timeout_ms);
+  options->handler_timeout_ms = static_cast<int>(config.handler_timeout_ms);
+  options->write_timeout_ms = static_cast<int>(config.write_timeout_ms);
+  options->idle_timeout_ms = static_cast<int>(config.idle_timeout_ms);
+}
+
+int RunServe(const std::string& listen, const std::string& clock, const std::string& owner, bool open,
+             const Common& common) {
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGINT);
@@ -41,23 +55,45 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   if (!project.ok()) return Fail(project.error());
   auto options = ParseListen(listen.empty() ? config.listen : listen);
   if (!options.ok()) return Fail(options.error());
-  options.value().max_connections = config.max_connections;
+  SetLimits(config, &options.value());
   const std::string &owned_by = owner.empty() ? config.owner : owner, &of_clock = clock.empty() ? config.clock : clock;
+  const auto access = Access::Open(PosixFileSystem(), {.folder = project.value()->workspace().Resolve("data/tokens"),
+                                                       .tokens = config.tokens,
+                                                       .open = open,
+                                                       .hosts = config.hosts});
+  if (!access.ok()) return Fail(access.error());
+  if (const Status status = access.value()->CheckListen(options.value().address); !status.ok())
+    return Fail(status.error());
+  if (owned_by.empty()) {
+    const auto made = access.value()->MakeMissing();
+    if (!made.ok()) return Fail(made.error());
+    for (const std::string& path : made.value())
+      std::fprintf(stderr, "gfr serve: made the token of scope %s: %s\n", path.substr(path.rfind('/') + 1).c_str(),
+                   path.c_str());
+  } else if (access.value()->Token("reader").empty()) {
+    std::fprintf(stderr,
+                 "gfr serve: no reader token: the owner takes no slates of this server until its "
+                 "data/tokens/reader is here too\n");
+  }
   std::unique_ptr<Service> service;       // Of its own log,
   std::unique_ptr<ReaderService> reader;  // or beside the one that has it.
   if (owned_by.empty()) {
-    auto opened = Service::Open(*project.value(), config, of_clock);
+    auto opened = Service::Open(*project.value(), config, of_clock, *access.value());
     if (!opened.ok()) return Fail(opened.error());
     service = std::move(opened).value();
   } else {
-    auto opened = ReaderService::Open(*project.value(), config, owned_by, of_clock);
+    auto opened = ReaderService::Open(*project.value(), config, owned_by, of_clock, *access.value());
     if (!opened.ok()) return Fail(opened.error());
     reader = std::move(opened).value();
   }
-  const auto server = HttpServer::Start(options.value(), [&](const HttpRequest& request) {
-    return service ? service->Handle(request) : reader->Handle(request);
-  });
+  HttpHandler& handler = service ? static_cast<HttpHandler&>(*service) : *reader;
+  const auto server = HttpServer::Start(options.value(), handler);
   if (!server.ok()) return Fail(server.error());
+  if (const int fit = server.value()->max_connections(); fit < config.max_connections)
+    std::fprintf(stderr,
+                 "gfr serve: at most %d connections instead of [serve] max_connections = %d: the process may not "
+                 "have more descriptors (ulimit -n)\n",
+                 fit, config.max_connections);
   const bool v6 = options.value().address.find(':') != std::string::npos;
   const std::string url = "http://" + (v6 ? "[" + options.value().address + "]" : options.value().address) + ":" +
                           std::to_string(server.value()->port());
@@ -66,10 +102,14 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   else
     std::printf("listening on %s\n", url.c_str());
   std::fflush(stdout);
-  int signal = 0;
-  sigwait(&stop, &signal);
+  // Tokens are read again every second: a rotated one is good at once, without a restart.
+  const timespec second{.tv_sec = 1, .tv_nsec = 0};
+  while (sigtimedwait(&stop, nullptr, &second) < 0) {
+    if (const Status status = access.value()->Reload(); !status.ok())
+      std::fprintf(stderr, "gfr serve: %s; the tokens read before stay\n", status.error().message.c_str());
+  }
   std::fprintf(stderr, "gfr serve: stopping\n");
-  server.value()->Stop();
+  server.value()->Stop(static_cast<int>(config.drain_ms));
   return 0;
 }
 
@@ -121,6 +161,7 @@ int RunExplain(const std::string& request_id, bool all, const Common& common) {
 void AddServe(CLI::App& app, Command& run) {
   static Common common;
   static std::string listen, clock, owner;
+  static bool open = false;
   CLI::App* c = AddCommand(app, "serve", "Serve feeds and take events over HTTP, until SIGTERM or SIGINT",
                            "gfr serve --project demo --listen 127.0.0.1:8080\n"
                            "         gfr serve --project demo --listen 127.0.0.1:8081 --owner 127.0.0.1:8080",
@@ -131,7 +172,38 @@ void AddServe(CLI::App& app, Command& run) {
   c->add_option("--owner", owner,
                 "HOST:PORT of the server that has the log: this one only reads its rows in a Redis; default: [serve] "
                 "owner");
-  c->callback([&run] { run = [] { return RunServe(listen, clock, owner, common); }; });
+  c->add_flag("--open", open,
+              "Events and feeds need no token, also on addresses that others reach; admin calls always do");
+  c->callback([&run] { run = [] { return RunServe(listen, clock, owner, open, common); }; });
+}
+
+void AddToken(CLI::App& app, Command& run) {
+  static Common common;
+  static std::string scope = "admin";
+  CLI::App* token = AddGroup(app, "token", "The tokens of a server's calls, one a scope (docs/http.md)",
+                             "gfr token rotate admin --project demo");
+  CLI::App* c =
+      AddCommand(*token, "rotate", "Make a new token; a running server takes it, and no older one, within a second",
+                 "gfr token rotate admin --project demo", common);
+  c->add_option("SCOPE", scope, "events, feed, reader or admin")->capture_default_str();
+  c->callback([&run] {
+    run = [] {
+      ServeConfig config;
+      const auto project = OpenProject(common.project, &config);
+      if (!project.ok()) return Fail(project.error());
+      const auto& configured = config.tokens;
+      if (const auto at = configured.find(scope); at != configured.end() && !at->second.empty())
+        return Fail(
+            Error{ErrorCode::kInvalidArgument, "the token of " + scope + " stands in gfr.toml; change it there"});
+      const auto path = RotateToken(PosixFileSystem(), project.value()->workspace().Resolve("data/tokens"), scope);
+      if (!path.ok()) return Fail(path.error());
+      if (common.json)
+        PrintJson({{"scope", scope}, {"path", path.value()}});
+      else
+        std::printf("the token of scope %s is in %s\n", scope.c_str(), path.value().c_str());
+      return 0;
+    };
+  });
 }
 
 void AddExplain(CLI::App& app, Command& run) {

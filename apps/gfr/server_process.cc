@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "serve/http_server.h"
+#include "serve/http_client.h"
 
 extern char** environ;
 

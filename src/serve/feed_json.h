@@ -7,7 +7,7 @@
 #include "feature/feature_set.h"
 #include "feed/feed.h"
 #include "feed/feed_request.h"
-#include "serve/http_server.h"
+#include "serve/http_message.h"
 #include "serve/router.h"
 
 namespace gfr {

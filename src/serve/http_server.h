@@ -1,69 +1,62 @@
-// HttpServer: HTTP/1.1 with keep-alive, a thread a connection (at most max_connections), bounded headers and bodies.
+// HttpServer: HTTP/1.1 with keep-alive for any number of clients, on one I/O thread that never waits for a handler.
 //
-// A body over the limit is answered 413 from its Content-Length, before it is read; bad HTTP 400; too many connections
-// 503 with Retry-After. The handler is called from many threads at once and may block. Stop() lets requests in flight
-// end.
+// What a client can hold is bounded in time and in bytes:
+//   header     from the first byte of a request (of a connection: from its start) to the end of its header
+//   body       must bring body_min_rate over each span of body_timeout; so must a client that reads a response
+//   handler    503 with Retry-After when it does not reply in time; what it has begun goes on, its reply is dropped
+//   idle       a kept connection without a request
+//   bytes      of all bodies that are being read or handled, from their first byte: 503 with Retry-After. Small bodies
+//              (64 KiB) have a budget of their own, as large as the other: large ones cannot shut them out.
+// At max_connections the connection that has been longest without a whole request is closed to make room; if every one
+// is being handled, new ones get 503, except for the probes GET /livez and /readyz. Framing that could be read in two
+// ways is refused (http_head.h). Thread safety: all calls; a handler's replies from any thread, also after Stop().
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "serve/http_message.h"
 
 namespace gfr {
-
-struct HttpRequest {
-  std::string method, path, query, content_type, authorization, body;
-  bool from_loopback = false;
-};
-
-struct HttpResponse {
-  int status = 200;
-  std::string content_type = "application/json";
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;
-};
-
-// RFC 9457. `retry_after_s`: the call is worth another try then; 0 does not say so.
-HttpResponse ProblemResponse(int status, const std::string& title, const std::string& detail, int retry_after_s = 0);
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1";
   int port = 0;  // 0: a free one.
-  std::size_t body_limit = 16u << 20;
-  int max_connections = 512;
+  std::size_t header_limit = 16u << 10, body_limit = 16u << 20;
+  std::size_t body_budget = 128u << 20;      // Bytes of bodies in flight.
+  int max_connections = 16384;               // Less when the process may not have so many descriptors.
+  int connections_by_address = 0;            // 0: no limit. Loopback and trusted proxies never count.
+  std::vector<std::string> trusted_proxies;  // Addresses or networks, whose Forwarded address counts instead.
+  int header_timeout_ms = 10'000, body_timeout_ms = 10'000, handler_timeout_ms = 30'000, write_timeout_ms = 20'000,
+      idle_timeout_ms = 60'000;
+  std::size_t body_min_rate = 16u << 10;  // Bytes a second.
 };
 
 class HttpServer {
  public:
-  using Handler = std::function<HttpResponse(const HttpRequest&)>;
-  static Result<std::unique_ptr<HttpServer>> Start(HttpServerOptions options,
-                                                   Handler handler);  // Listening when it returns.
-  ~HttpServer();
+  // Listens when it returns. `handler` must outlive the server. Raises RLIMIT_NOFILE as far as it may. Errors:
+  // kInvalidArgument (an address), kUnavailable (the port is taken, ...).
+  static Result<std::unique_ptr<HttpServer>> Start(HttpServerOptions options, HttpHandler& handler);
+  ~HttpServer();  // Stop(0).
   int port() const;
-  void Stop();
+  int max_connections() const;  // As the descriptors allow.
+
+  // Closes the listener and idle connections, lets requests that have begun end for `drain_ms`, then closes all.
+  void Stop(int drain_ms);
+
+  // Since the start, and now; for /metrics and tests.
+  struct Figures {
+    std::uint64_t accepted = 0, evicted = 0, timed_out = 0, refused = 0;
+    int connections = 0;
+    std::size_t body_bytes = 0;
+  };
+  Figures figures() const;
 
  private:
   struct State;
-  explicit HttpServer(std::shared_ptr<State> state);
-  std::shared_ptr<State> state_;
-};
-
-// A blocking keep-alive client. Thread safety: none.
-class HttpClient {
- public:
-  // `timeout_s`: of connecting, sending and each piece of the answer.
-  HttpClient(std::string host, int port, int timeout_s = 60);
-  ~HttpClient();
-  Result<HttpResponse> Send(const std::string& method, const std::string& path, const std::string& body = "",
-                            const std::string& content_type = "application/json",
-                            const std::string& authorization = "");
-
- private:
-  struct State;
+  explicit HttpServer(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

@@ -5,19 +5,16 @@
 namespace gfr {
 namespace {
 
-constexpr int kTimeoutS = 5;
+constexpr int kTimeoutMs = 5000;
 constexpr std::int64_t kAwayMs = 1000;
 
 }  // namespace
 
-OwnerClient::OwnerClient(std::string host, int port, std::string token)
-    : host_(std::move(host)),
-      address_(host_ + ":" + std::to_string(port)),
-      token_(token.empty() ? "" : "Bearer " + token),
-      port_(port) {}
+OwnerClient::OwnerClient(std::string host, int port)
+    : host_(std::move(host)), address_(host_ + ":" + std::to_string(port)), port_(port) {}
 
 Result<HttpResponse> OwnerClient::Send(const std::string& method, const std::string& path, const std::string& body,
-                                       const std::string& content_type) {
+                                       const std::string& content_type, const std::string& authorization) {
   const Error away{ErrorCode::kUnavailable, "the owner of the log at " + address_ + " does not answer"};
   if (MonotonicMs() < away_until_ms_) return away;
   std::unique_ptr<HttpClient> client;
@@ -28,8 +25,8 @@ Result<HttpResponse> OwnerClient::Send(const std::string& method, const std::str
       idle_.pop_back();
     }
   }
-  if (client == nullptr) client = std::make_unique<HttpClient>(host_, port_, kTimeoutS);
-  auto answer = client->Send(method, path, body, content_type, token_);
+  if (client == nullptr) client = std::make_unique<HttpClient>(host_, port_, kTimeoutMs);
+  auto answer = client->Send(method, path, body, content_type, authorization);
   if (!answer.ok()) {
     away_until_ms_ = MonotonicMs() + kAwayMs;
     return away;

@@ -9,21 +9,21 @@
 #include <string>
 #include <vector>
 
-#include "serve/http_server.h"
+#include "serve/http_client.h"
 
 namespace gfr {
 
 class OwnerClient {
  public:
-  // `token`: the owner's [serve] admin_token; empty: it has none.
-  OwnerClient(std::string host, int port, std::string token);
+  OwnerClient(std::string host, int port);
   // kUnavailable: nobody answered.
   Result<HttpResponse> Send(const std::string& method, const std::string& path, const std::string& body = "",
-                            const std::string& content_type = "application/json");
+                            const std::string& content_type = "application/json",
+                            const std::string& authorization = "");
   const std::string& address() const { return address_; }
 
  private:
-  const std::string host_, address_, token_;
+  const std::string host_, address_;
   const int port_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<HttpClient>> idle_;

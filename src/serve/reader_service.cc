@@ -22,7 +22,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Result<std::unique_ptr<OwnerClient>> ClientOf(const std::string& owner, const std::string& token) {
+Result<std::unique_ptr<OwnerClient>> ClientOf(const std::string& owner) {
   const std::size_t colon = owner.rfind(':');
   const std::string text = colon == std::string::npos ? "" : owner.substr(colon + 1);
   int port = 0;
@@ -32,15 +32,16 @@ Result<std::unique_ptr<OwnerClient>> ClientOf(const std::string& owner, const st
                  "owner is '" + owner + "'; valid is HOST:PORT of the server that has the log"};
   std::string host = owner.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return std::make_unique<OwnerClient>(std::move(host), port, token);
+  return std::make_unique<OwnerClient>(std::move(host), port);
 }
 
 }  // namespace
 
 struct ReaderService::State {
-  State(const Project& p, const ServeConfig& c, std::unique_ptr<OwnerClient> to)
+  State(const Project& p, const ServeConfig& c, std::unique_ptr<OwnerClient> to, const Access& a)
       : project(p),
         config(c),
+        access(a),
         owner(std::move(to)),
         layout(p.features()),
         rows(p.configuration().store.online.redis, layout),
@@ -50,6 +51,7 @@ struct ReaderService::State {
 
   const Project& project;
   const ServeConfig& config;
+  const Access& access;
   std::unique_ptr<Clock> clock;
   const std::unique_ptr<OwnerClient> owner;
   const OnlineStore layout;  // Holds nothing: how rows lie.
@@ -71,10 +73,13 @@ struct ReaderService::State {
     }
   }
 
+  std::string OwnToken() const { return "Bearer " + access.Token("reader"); }
+
   // The call as it came, at the owner.
-  HttpResponse Forward(const HttpRequest& request) {
+  HttpResponse Forward(const HttpRequest& request, const std::string& authorization) {
     const std::string path = request.query.empty() ? request.path : request.path + "?" + request.query;
-    auto answer = owner->Send(request.method, path, request.body, request.content_type);
+    auto answer =
+        owner->Send(request.method, path, request.body, std::string(request.Header("content-type")), authorization);
     if (answer.ok()) {
       ++forwarded;
       return std::move(answer).value();
@@ -88,7 +93,7 @@ struct ReaderService::State {
   HttpResponse FeedFor(const HttpRequest& http) {
     FeedRequest request = ParseFeedRequest(http.body);
     if (!request.has_candidates) {
-      HttpResponse answer = Forward(http);
+      HttpResponse answer = Forward(http, OwnToken());
       if (answer.status != 503) return answer;
     }
     const bool no_channels = !request.has_candidates;
@@ -103,7 +108,7 @@ struct ReaderService::State {
     epoch_end_ms = feed.event.served.epoch_end_ms;
     std::vector<Event> events{feed.event};
     if (project.feed().impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
-    const auto logged = owner->Send("POST", "/v1/served", EncodeSlates(events), "application/octet-stream");
+    const auto logged = owner->Send("POST", "/v1/served", EncodeSlates(events), "application/octet-stream", OwnToken());
     if (!logged.ok() || logged.value().status != 202) {
       feed.degraded.push_back("log");
       ++unlogged;
@@ -139,40 +144,51 @@ struct ReaderService::State {
     return {.content_type = "text/plain; version=0.0.4", .body = text};
   }
 
-  std::jthread watcher;  // The last member: it uses the others until it has ended.
+  Lanes lanes{HardwareThreads(), /*blocking=*/32};  // The last members: they use the others until they have ended.
+  std::jthread watcher;
 };
 
 std::vector<Route> ReaderService::RoutesOf(State& s) {
-  const auto not_here = [&s](const HttpRequest&, const std::string&) {
+  using enum AccessScope;
+  const auto not_here = Sync([&s](const HttpRequest&) {
     return ProblemResponse(404, "Not Found",
                            "this server only reads; models are changed at the owner, " + s.owner->address());
-  };
-  const auto forward = [&s](const HttpRequest& request, const std::string&) { return s.Forward(request); };
+  });
+  const auto forward = Sync([&s](const HttpRequest& request) { return s.Forward(request, s.OwnToken()); });
   return {
-      {"POST", "/v1/feed", AccessScope::kOpen, [&s](const auto& r, const auto&) { return s.FeedFor(r); }},
-      {"POST", "/v1/events", AccessScope::kOpen, forward},
-      {"GET", "/v1/explain/", AccessScope::kAdmin, forward},
-      {"GET", "/v1/jobs/", AccessScope::kAdmin, forward},
-      {"*", "/v1/models", AccessScope::kOpen, not_here},
-      {"*", "/v1/models/", AccessScope::kOpen, not_here},
-      {"GET", "/livez", AccessScope::kOpen, [](const auto&, const auto&) { return GetLivez(); }},
-      {"GET", "/readyz", AccessScope::kOpen, [&s](const auto&, const auto&) { return s.Readyz(); }},
-      {"GET", "/metrics", AccessScope::kOpen, [&s](const auto&, const auto&) { return s.Metrics(); }},
+      {"POST",
+       "/v1/feed",
+       kFeed,
+       Lane::kBlocking,
+       Sync([&s](const auto& r) { return s.FeedFor(r); }),
+       {"application/json"}},
+      {"POST", "/v1/events", kEvents, Lane::kBlocking, forward, EventContentTypes()},
+      // The owner judges the client's token.
+      {"GET", "/v1/explain/", kOpen, Lane::kBlocking,
+       Sync([&s](const auto& r) { return s.Forward(r, std::string(r.Header("authorization"))); })},
+      {"GET", "/v1/jobs/", kOpen, Lane::kBlocking,
+       Sync([&s](const auto& r) { return s.Forward(r, std::string(r.Header("authorization"))); })},
+      {"*", "/v1/models", kOpen, Lane::kInline, not_here},
+      {"*", "/v1/models/", kOpen, Lane::kInline, not_here},
+      {"GET", "/livez", kOpen, Lane::kInline, Sync([](const auto&) { return GetLivez(); }), {}, /*probe=*/true},
+      {"GET", "/readyz", kOpen, Lane::kInline, Sync([&s](const auto&) { return s.Readyz(); }), {}, /*probe=*/true},
+      {"GET", "/metrics", kOpen, Lane::kInline, Sync([&s](const auto&) { return s.Metrics(); })},
   };
 }
 
 ReaderService::ReaderService(std::unique_ptr<State> state)
-    : state_(std::move(state)), router_(RoutesOf(*state_), state_->config.admin_token) {}
-ReaderService::~ReaderService() = default;
+    : state_(std::move(state)), router_(RoutesOf(*state_), state_->lanes, state_->access) {}
+ReaderService::~ReaderService() { state_->lanes.Drain(); }
 
 Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& project, const ServeConfig& config,
-                                                           const std::string& owner, const std::string& clock) {
+                                                           const std::string& owner, const std::string& clock,
+                                                           const Access& access) {
   if (project.configuration().store.online.embedded)
     return Error{ErrorCode::kInvalidArgument,
                  "a server with an owner reads the owner's rows in a Redis; valid is [store] online = \"redis://...\", "
                  "the same at both"};
-  GFR_ASSIGN(auto client, ClientOf(owner, config.admin_token));
-  auto state = std::make_unique<State>(project, config, std::move(client));
+  GFR_ASSIGN(auto client, ClientOf(owner));
+  auto state = std::make_unique<State>(project, config, std::move(client), access);
   State& s = *state;
   if (clock == "wall") {
     s.clock = std::make_unique<WallClock>();
@@ -188,7 +204,5 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
   s.watcher = std::jthread([&s](const std::stop_token& stop) { s.Watch(stop); });
   return std::unique_ptr<ReaderService>(new ReaderService(std::move(state)));
 }
-
-HttpResponse ReaderService::Handle(const HttpRequest& request) { return router_.Handle(request); }
 
 }  // namespace gfr

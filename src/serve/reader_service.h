@@ -8,27 +8,29 @@
 //   events, explain         go on to the owner. The owner away: 503 with Retry-After; nothing was taken.
 // Without the Redis feeds have no values and say `degraded: ["store"]`. Any number of readers may run beside one owner,
 // on any machine that has the project's gfr.toml and its registry; they write nothing but leases of the model. Thread
-// safety: Handle from any thread.
+// safety: all calls, from any thread.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "project/project.h"
-#include "serve/http_server.h"
+#include "serve/http_message.h"
 #include "serve/router.h"
 #include "serve/serve_config.h"
 
 namespace gfr {
 
-class ReaderService {
+class ReaderService final : public HttpHandler {
  public:
   // `owner`: its HOST:PORT. `clock`: wall or fixed:T (RFC 3339). kInvalidArgument: another clock, an owner that is no
   // address, or [store] online = "embedded".
   static Result<std::unique_ptr<ReaderService>> Open(const Project& project, const ServeConfig& config,
-                                                     const std::string& owner, const std::string& clock);
-  ~ReaderService();
-  HttpResponse Handle(const HttpRequest& request);
+                                                     const std::string& owner, const std::string& clock,
+                                                     const Access& access);
+  ~ReaderService() override;
+  std::optional<HttpResponse> Admit(const HttpRequest& head) override { return router_.Admit(head); }
+  void Handle(HttpRequest request, HttpReply reply) override { router_.Handle(std::move(request), std::move(reply)); }
 
  private:
   struct State;

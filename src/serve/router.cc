@@ -1,20 +1,25 @@
 #include "serve/router.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
+#include <memory>
 
 namespace gfr {
 namespace {
 
-bool IsAdmin(const HttpRequest& request, const std::string& token) {
-  return token.empty() ? request.from_loopback : request.authorization == "Bearer " + token;
-}
-
-HttpResponse Denied() {
-  HttpResponse denied = ProblemResponse(401, "Unauthorized",
-                                        "this call needs the token of [serve] admin_token as a bearer token; without "
-                                        "one it works from this machine only");
-  denied.headers = {{"WWW-Authenticate", "Bearer"}};
-  return denied;
+// 415, with what is valid. Types that a page may send to another origin without asking are in no list.
+std::optional<HttpResponse> CheckContentType(const Route& route, const HttpRequest& head) {
+  if (route.content_types.empty()) return std::nullopt;
+  const std::string_view sent = head.Header("content-type");
+  std::string type(sent.substr(0, sent.find(';')));
+  while (type.ends_with(' ')) type.pop_back();
+  for (char& c : type) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (std::ranges::find(route.content_types, type) != route.content_types.end()) return std::nullopt;
+  std::string valid;
+  for (const std::string& t : route.content_types) valid += (valid.empty() ? "" : ", ") + t;
+  return ProblemResponse(415, "Unsupported Media Type",
+                         "content type is '" + type.substr(0, 100) + "'; valid is " + valid);
 }
 
 }  // namespace
@@ -34,23 +39,49 @@ std::string UrlDecode(std::string_view text) {
   return out;
 }
 
-Router::Router(std::vector<Route> routes, std::string admin_token)
-    : routes_(std::move(routes)), admin_token_(std::move(admin_token)) {}
+Router::Router(std::vector<Route> routes, Lanes& lanes, const Access& access)
+    : routes_(std::move(routes)), lanes_(lanes), access_(access) {}
 
-HttpResponse Router::Handle(const HttpRequest& request) const try {
-  bool known = false;
+const Route* Router::Find(const HttpRequest& head, bool* known) const {
   for (const Route& route : routes_) {
     const bool below = route.path.ends_with('/');
-    if (below ? !request.path.starts_with(route.path) : request.path != route.path) continue;
-    known = true;
-    if (route.method != "*" && route.method != request.method) continue;
-    if (route.scope == AccessScope::kAdmin && !IsAdmin(request, admin_token_)) return Denied();
-    return route.call(request, below ? UrlDecode(request.path.substr(route.path.size())) : "");
+    if (below ? !head.path.starts_with(route.path) : head.path != route.path) continue;
+    *known = true;
+    if (route.method == "*" || route.method == head.method) return &route;
   }
-  if (known) return ProblemResponse(405, "Method Not Allowed", request.method + " is not for " + request.path);
-  return ProblemResponse(404, "Not Found", "there is nothing at " + request.path.substr(0, 200));
-} catch (const BadRequest& bad) {
-  return ProblemResponse(400, "Bad Request", bad.why);
+  return nullptr;
+}
+
+std::optional<HttpResponse> Router::Admit(const HttpRequest& head) const {
+  bool known = false;
+  const Route* route = Find(head, &known);
+  if (route == nullptr && known)
+    return ProblemResponse(405, "Method Not Allowed", head.method + " is not for " + head.path.substr(0, 200));
+  if (route == nullptr) return ProblemResponse(404, "Not Found", "there is nothing at " + head.path.substr(0, 200));
+  if (!route->probe) {
+    if (auto refused = access_.CheckSite(head)) return refused;
+  }
+  if (auto refused = access_.CheckToken(route->scope, head)) return refused;
+  return CheckContentType(*route, head);
+}
+
+void Router::Handle(HttpRequest request, HttpReply reply) const {
+  bool known = false;
+  const Route* route = Find(request, &known);
+  if (route == nullptr) return reply(ProblemResponse(404, "Not Found", "there is nothing there"));
+  if (route->path.ends_with('/')) request.parameter = UrlDecode(request.path.substr(route->path.size()));
+  const auto run = [route, r = std::make_shared<HttpRequest>(std::move(request)), reply] {
+    try {
+      route->call(std::move(*r), reply);
+    } catch (const BadRequest& bad) {
+      reply(ProblemResponse(400, "Bad Request", bad.why));
+    } catch (const std::exception& e) {
+      reply(ProblemResponse(503, "Service Unavailable", e.what(), /*retry_after_s=*/1));
+    }
+  };
+  if (const Status posted = lanes_.Post(route->lane, run); !posted.ok())
+    reply(ProblemResponse(503, "Service Unavailable", "more calls wait than the server holds; send it again later",
+                          /*retry_after_s=*/1));
 }
 
 }  // namespace gfr

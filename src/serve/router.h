@@ -4,11 +4,14 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "serve/http_server.h"
+#include "serve/access.h"
+#include "serve/http_message.h"
+#include "serve/lanes.h"
 
 namespace gfr {
 
@@ -16,27 +19,37 @@ struct BadRequest {  // Thrown by a handler; the call is answered 400.
   std::string why;
 };
 
-enum class AccessScope {
-  kOpen,   // Anyone.
-  kAdmin,  // Needs the admin token; without one configured, a client on this machine.
-};
-
 struct Route {
   std::string method;  // GET, POST, or "*": any.
-  std::string path;    // One that ends in '/' stands for everything below it: the rest is the parameter.
+  std::string path;    // One that ends in '/' stands for everything below it: the rest is the request's parameter.
   AccessScope scope;
-  std::function<HttpResponse(const HttpRequest&, const std::string& parameter)> call;
+  Lane lane;
+  std::function<void(HttpRequest, HttpReply)> call;  // Runs in `lane`; may throw BadRequest before it replies.
+  std::vector<std::string> content_types = {};       // That it takes; empty: any, or none.
+  bool probe = false;                                // Answered whatever the Host: a probe calls an address of its own.
 };
+
+// A call that replies when it returns.
+template <typename Function>
+std::function<void(HttpRequest, HttpReply)> Sync(Function function) {
+  return [function](HttpRequest request, const HttpReply& reply) { reply(function(request)); };
+}
 
 class Router {
  public:
-  Router(std::vector<Route> routes, std::string admin_token);
-  // 404: no route has the path; 405: none has the path and the method; 401: outside the scope; 400: BadRequest.
-  HttpResponse Handle(const HttpRequest& request) const;
+  // `lanes` and `access` must outlive it.
+  Router(std::vector<Route> routes, Lanes& lanes, const Access& access);
+  // 404: no route has the path; 405: none has the path and the method; 401, 403, 421: access.h; 415: a content type.
+  std::optional<HttpResponse> Admit(const HttpRequest& head) const;
+  // REQUIRES: Admit let it pass. 400: BadRequest; 503: the lane is full, or the call threw.
+  void Handle(HttpRequest request, HttpReply reply) const;
 
  private:
+  // Null: none. `known`: there is one of another method.
+  const Route* Find(const HttpRequest& head, bool* known) const;
   std::vector<Route> routes_;
-  std::string admin_token_;
+  Lanes& lanes_;
+  const Access& access_;
 };
 
 std::string UrlDecode(std::string_view text);  // "a%2Fb" to "a/b"; what is not two hex digits stays as it is.

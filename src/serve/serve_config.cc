@@ -1,15 +1,46 @@
 #include "serve/serve_config.h"
 
 namespace gfr {
+namespace {
+
+Status ReadAccess(Config& table, ServeConfig* to) {
+  to->hosts = table.Strings("hosts", {});
+  to->tokens["admin"] = table.String("admin_token", "");  // As 0.1 has it.
+  Config tokens = table.Table("tokens");
+  for (const char* scope : {"events", "feed", "reader", "admin"}) {
+    if (!tokens.Has(scope)) continue;
+    to->tokens[scope] = tokens.String(scope, "");
+    if (to->tokens[scope].size() < 16) tokens.Fail(scope, "is shorter than 16 characters, and can be guessed");
+  }
+  return tokens.Finish();
+}
+
+void ReadLimits(Config& table, ServeConfig* to) {
+  to->max_connections = static_cast<int>(table.Integer("max_connections", to->max_connections, 1, 1'000'000));
+  to->connections_by_address =
+      static_cast<int>(table.Integer("connections_by_address", to->connections_by_address, 0, 1'000'000));
+  to->trusted_proxies = table.Strings("trusted_proxies", {});
+  to->drain_ms = table.DurationMs("drain", to->drain_ms);
+  if (to->drain_ms > kHourMs) table.Fail("drain", "is more than 1h");
+  for (const auto& [key, ms] :
+       {std::pair{"header_timeout", &to->header_timeout_ms}, std::pair{"body_timeout", &to->body_timeout_ms},
+        std::pair{"handler_timeout", &to->handler_timeout_ms}, std::pair{"write_timeout", &to->write_timeout_ms},
+        std::pair{"idle_timeout", &to->idle_timeout_ms}}) {
+    *ms = table.DurationMs(key, *ms);
+    if (*ms < 1 || *ms > kHourMs) table.Fail(key, "is not from 1ms to 1h");
+  }
+}
+
+}  // namespace
 
 Result<ServeConfig> ServeConfig::Read(Config& project) {
   Config table = project.Table("serve");
   ServeConfig serve;
   serve.listen = table.String("listen", serve.listen);
   serve.clock = table.String("clock", serve.clock);
-  serve.admin_token = table.String("admin_token", "");
+  GFR_TRY(ReadAccess(table, &serve));
   serve.owner = table.String("owner", "");
-  serve.max_connections = static_cast<int>(table.Integer("max_connections", serve.max_connections, 1, 65536));
+  ReadLimits(table, &serve);
   serve.verify_ms = table.DurationMs("verify", serve.verify_ms);
   GFR_TRY(table.Finish());
   return serve;

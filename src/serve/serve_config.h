@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "base/config.h"
 #include "base/time.h"
@@ -13,9 +15,15 @@ namespace gfr {
 struct ServeConfig {
   std::string listen = "127.0.0.1:8080";
   std::string clock = "wall";  // wall | log
-  std::string admin_token;
   std::string owner;  // HOST:PORT of the server that has the log; empty: this one. With one, a server only reads.
-  int max_connections = 512;                // Beyond these a client is answered 503.
+  std::map<std::string, std::string> tokens;  // [serve.tokens] by scope; admin_token is its "admin".
+  std::vector<std::string> hosts;             // Names that clients call the server by (access.h).
+  // How clients are held to bounds: http_server.h.
+  int max_connections = 16384, connections_by_address = 0;
+  std::vector<std::string> trusted_proxies;
+  std::int64_t header_timeout_ms = 10'000, body_timeout_ms = 10'000, handler_timeout_ms = 30'000,
+               write_timeout_ms = 20'000, idle_timeout_ms = 60'000;
+  std::int64_t drain_ms = 25'000;           // How long requests that have begun may go on at a stop.
   std::int64_t verify_ms = 10 * kMinuteMs;  // Served values are checked against a replay so often; 0: never.
 
   // kInvalidArgument names the line.

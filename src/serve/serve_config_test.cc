@@ -35,6 +35,24 @@ TEST(ServeConfig, IsReadBesideTheTablesOfTheModulesBelow) {
   EXPECT_EQ(serve.value().listen, ServeConfig().listen);
 }
 
+TEST(ServeConfig, ReadsTokensByScopeAndTheAdminTokenOfEarlierReleases) {
+  auto file = Config::Parse(
+                  "[serve]\nadmin_token = \"old\"\nidle_timeout = \"1s\"\n[serve.tokens]\n"
+                  "feed = \"0123456789abcdef\"\n",
+                  "gfr.toml")
+                  .value();
+  const auto serve = ServeConfig::Read(file);
+  ASSERT_TRUE(serve.ok()) << serve.error().ToString();
+  EXPECT_EQ(serve.value().tokens.at("admin"), "old");
+  EXPECT_EQ(serve.value().tokens.at("feed"), "0123456789abcdef");
+  EXPECT_EQ(serve.value().idle_timeout_ms, 1000);
+  for (const char* bad : {"[serve.tokens]\nfeed = \"short\"\n", "[serve.tokens]\nroot = \"0123456789abcdef\"\n",
+                          "[serve]\nidle_timeout = \"2h\"\n", "[serve]\nmax_connections = 0\n"}) {
+    auto wrong = Config::Parse(bad, "gfr.toml").value();
+    EXPECT_FALSE(ServeConfig::Read(wrong).ok()) << bad;
+  }
+}
+
 TEST(ServeConfig, AMistakeInItIsRefusedWhenTheProjectIsOpenedWithItsReader) {
   const TestFolder folder;
   std::string text = TemplateText("shop").value();

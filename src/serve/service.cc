@@ -14,49 +14,54 @@ namespace gfr {
 namespace {
 
 std::vector<Route> RoutesOf(ServiceState& s) {
-  const auto parameterless = [](auto call) {
-    return [call](const HttpRequest& request, const std::string&) { return call(request); };
-  };
+  using enum AccessScope;
+  // Rows in a Redis are waited for.
+  const Lane feeds = s.project.configuration().store.online.embedded ? Lane::kCompute : Lane::kBlocking;
   return {
-      {"POST", "/v1/events", AccessScope::kOpen, parameterless([&s](const auto& r) { return PostEvents(s, r); })},
-      {"POST", "/v1/feed", AccessScope::kOpen, parameterless([&s](const auto& r) { return PostFeed(s, r); })},
-      {"POST", "/v1/served", AccessScope::kAdmin, parameterless([&s](const auto& r) { return PostServed(s, r); })},
-      {"GET", "/v1/explain/", AccessScope::kAdmin,
-       [&s](const auto& r, const auto& id) { return GetExplain(s, r, id); }},
-      {"GET", "/v1/jobs/", AccessScope::kAdmin, [&s](const auto&, const auto& id) { return GetJob(s, id); }},
-      {"GET", "/v1/models", AccessScope::kOpen, parameterless([&s](const auto&) { return GetModels(s); })},
-      {"POST", "/v1/models/promote", AccessScope::kAdmin,
-       parameterless([&s](const auto& r) { return PostPromote(s, r); })},
-      {"POST", "/v1/models/rollback", AccessScope::kAdmin,
-       parameterless([&s](const auto&) { return PostRollback(s); })},
-      {"GET", "/livez", AccessScope::kOpen, parameterless([](const auto&) { return GetLivez(); })},
-      {"GET", "/readyz", AccessScope::kOpen, parameterless([&s](const auto&) { return GetReadyz(s); })},
-      {"GET", "/metrics", AccessScope::kOpen, parameterless([&s](const auto&) { return GetMetrics(s); })},
+      {"POST", "/v1/events", kEvents, Lane::kIngest, [&s](auto r, auto reply) { PostEvents(s, r, std::move(reply)); },
+       EventContentTypes()},
+      {"POST",
+       "/v1/feed",
+       kFeed,
+       feeds,
+       [&s](auto r, auto reply) { PostFeed(s, r, std::move(reply)); },
+       {"application/json"}},
+      {"POST", "/v1/served", kReader, Lane::kIngest, [&s](auto r, auto reply) { PostServed(s, r, std::move(reply)); }},
+      {"GET", "/v1/explain/", kAdmin, Lane::kBlocking, Sync([&s](const auto& r) { return GetExplain(s, r); })},
+      {"GET", "/v1/jobs/", kAdmin, Lane::kInline, Sync([&s](const auto& r) { return GetJob(s, r.parameter); })},
+      {"GET", "/v1/models", kOpen, Lane::kBlocking, Sync([&s](const auto&) { return GetModels(s); })},
+      {"POST", "/v1/models/promote", kAdmin, Lane::kBlocking, Sync([&s](const auto& r) { return PostPromote(s, r); })},
+      {"POST", "/v1/models/rollback", kAdmin, Lane::kBlocking, Sync([&s](const auto&) { return PostRollback(s); })},
+      {"GET", "/livez", kOpen, Lane::kInline, Sync([](const auto&) { return GetLivez(); }), {}, /*probe=*/true},
+      {"GET", "/readyz", kOpen, Lane::kInline, Sync([&s](const auto&) { return GetReadyz(s); }), {}, /*probe=*/true},
+      {"GET", "/metrics", kOpen, Lane::kInline, Sync([&s](const auto&) { return GetMetrics(s); })},
   };
 }
 
 }  // namespace
 
-Service::Service(std::unique_ptr<ServiceState> state)
-    : state_(std::move(state)), router_(RoutesOf(*state_), state_->config.admin_token) {}
+Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
+    : state_(std::move(state)), router_(RoutesOf(*state_), state_->lanes, access) {}
 Service::~Service() {
-  if (state_->publisher.joinable()) {
-    state_->publisher.request_stop();
-    state_->publisher.join();
+  ServiceState& s = *state_;
+  s.lanes.Drain();
+  for (std::jthread* work : {&s.publisher, &s.verifier, &s.watcher}) {
+    work->request_stop();
+    if (work->joinable()) work->join();
   }
-  if (!state_->watcher.joinable()) return;
-  state_->verifier.request_stop();
-  state_->watcher.request_stop();
-  state_->watcher.join();
-  state_->SaveSnapshot();
+  s.log.reset();  // Writes what is queued, and hands it over to be folded.
+  if (!s.folder.joinable()) return;
+  s.folder.RequestStop();
+  s.folder.Join();
+  s.SaveSnapshot();
 }
 
 Result<std::unique_ptr<Service>> Service::Open(const Project& project, const ServeConfig& config,
-                                               const std::string& clock) {
+                                               const std::string& clock, const Access& access, FileSystem& log_files) {
   auto state = std::make_unique<ServiceState>(project, config);
   ServiceState& s = *state;
   // The log first: it cuts a torn tail, and keeps other processes out.
-  GFR_ASSIGN(s.log, EventLog::Open(PosixFileSystem(), s.clock, {.folder = project.log_folder()}));
+  GFR_ASSIGN(s.log, EventLog::Open(log_files, s.clock, {.folder = project.log_folder()}));
   GFR_ASSIGN(s.erased, ErasedIds::Load(PosixFileSystem(), project.erased_path()));
   s.LoadSnapshot();
   const std::int64_t from = s.store->next_offset();
@@ -104,11 +109,10 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
   if (const Status written = project.WriteDefinitions(); !written.ok())
     LogWarning("models", "the feature definitions are not kept", {{"error", written.error().ToString()}});
   s.models.LookNow();
+  s.folder = Thread("fold", [&s](const std::stop_token& stop) { s.RunFolds(stop); });
   s.watcher = std::jthread([&s](const std::stop_token& stop) { s.Watch(stop); });
   s.verifier = std::jthread([&s](const std::stop_token& stop) { s.Verify(stop); });
-  return std::unique_ptr<Service>(new Service(std::move(state)));
+  return std::unique_ptr<Service>(new Service(std::move(state), access));
 }
-
-HttpResponse Service::Handle(const HttpRequest& request) { return router_.Handle(request); }
 
 }  // namespace gfr

@@ -10,6 +10,11 @@
 #include "store/snapshot.h"
 
 namespace gfr {
+namespace {
+
+constexpr std::size_t kUrgentBacklog = 1000;  // Records: some milliseconds of folding.
+
+}  // namespace
 
 ServiceState::ServiceState(const Project& p, const ServeConfig& c)
     : project(p),
@@ -22,24 +27,20 @@ void ServiceState::Note(const LogRecord& r) {
   if (r.event.type == EventType::kFeedRequest) requests.Add(KeyOf(r.event.request_id), r.offset);
 }
 
-void ServiceState::FoldDurable(std::vector<LogRecord> records) {
-  if (records.empty()) return;
-  const auto last = static_cast<std::int64_t>(records.back().offset);
-  std::unique_lock lock(mutex);
-  for (LogRecord& r : records) waiting.emplace(r.offset, std::move(r));
-  while (!waiting.empty() && static_cast<std::int64_t>(waiting.begin()->first) == store->next_offset()) {
-    store->Fold(waiting.begin()->second);
-    Note(waiting.begin()->second);
-    waiting.erase(waiting.begin());
-  }
-  store->Publish();
-  NoteMemory();
-  last_arrival_ms = store->last_arrival_ms();
-  next_offset = store->next_offset();
-  ++publishable;
-  changed.notify_all();
-  folded.notify_all();
-  folded.wait(lock, [&] { return store->next_offset() > last; });
+void ServiceState::Append(std::vector<Event> events, const HttpReply& reply,
+                          std::function<Folded(const Appended&)> durable, bool urgent) {
+  log->AppendAsync(std::move(events), [this, reply, durable = std::move(durable), urgent](Result<Appended> appended) {
+    if (!appended.ok()) return reply(LogFailed(appended.error()));
+    Folded done = durable(appended.value());
+    std::vector<LogRecord> records = std::move(appended.value().records);
+    if (records.empty()) return done();
+    const bool waits = !urgent || unfolded < kUrgentBacklog;
+    if (!waits) done();
+    unfolded += records.size();
+    const MutexLock lock(folding_mutex);
+    folding.push_back({.records = std::move(records), .done = waits ? std::move(done) : Folded([] {})});
+    folding_changed.NotifyOne();
+  });
 }
 
 void ServiceState::NoteMemory() {
@@ -101,6 +102,8 @@ void ServiceState::SaveSnapshot() {
 }
 
 HttpResponse ServiceState::LogFailed(const Error& error) {
+  if (error.code == ErrorCode::kResourceExhausted)
+    return ProblemResponse(429, "Too Many Requests", error.message, /*retry_after_s=*/1);
   return ProblemResponse(503, "Service Unavailable", error.message);
 }
 

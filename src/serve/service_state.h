@@ -6,7 +6,8 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <map>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -15,13 +16,15 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/sync.h"
 #include "event/event_json.h"
 #include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "project/project.h"
 #include "retrieve/list_maker.h"
-#include "serve/http_server.h"
+#include "serve/http_message.h"
 #include "serve/jobs.h"
+#include "serve/lanes.h"
 #include "serve/model_pool.h"
 #include "serve/request_index.h"
 #include "serve/serve_config.h"
@@ -43,15 +46,14 @@ struct ServiceState {
     std::atomic<std::uint64_t> accepted = 0, duplicates = 0, rejected = 0, feeds = 0, undeclared = 0, degraded = 0;
     std::atomic<std::uint64_t> verified = 0, different = 0;  // Served values that a replay gave again, or not.
   };
+  using Folded = std::function<void()>;
   const Project& project;
   const ServeConfig& config;
   ServiceClock clock;
   std::unique_ptr<EventLog> log;
-  std::atomic<std::size_t> bytes_in_flight = 0;
   ErasedIds erased;  // As of the start: nobody is erased while a server has the log.
 
   std::mutex mutex;  // Of those that fold: the store's writer, and what it notes.
-  std::condition_variable folded;
   std::condition_variable_any stopping, changed;
   std::unique_ptr<OnlineStore> store;
   std::unique_ptr<const StoreReader> reader;  // Feeds read beside the writer.
@@ -59,20 +61,33 @@ struct ServiceState {
   std::unique_ptr<RedisStore> redis;          // [store] online: or there. Null: embedded.
   std::atomic<bool> redis_lost = false;
   std::atomic<std::int64_t> last_arrival_ms = 0, next_offset = 0;
-  std::map<std::uint64_t, LogRecord> waiting;  // Durable, but an earlier record is not folded yet.
   RequestIndex requests;
   std::atomic<std::uint64_t> memory_bytes = 0;
   std::atomic<bool> memory_full = false;
   std::uint64_t publishable = 0;  // Goes up with each change that readers of a Redis have not seen.
   std::int64_t snapshot_at = 0;
 
+  // Durable records on their way to the fold: in log order, as the log acknowledges in it.
+  struct Folding {
+    std::vector<LogRecord> records;
+    std::size_t next = 0;
+    Folded done;
+  };
+  Mutex folding_mutex;
+  CondVar folding_changed;
+  std::deque<Folding> folding;
+  std::atomic<std::size_t> unfolded = 0;  // Records.
+
   ModelPool models;
   std::atomic<std::uint64_t> generated = 0;
   Counters counters;
 
   void Note(const LogRecord& r);
-  // Folds `records` in log order with those of other threads, and returns when all of them are in.
-  void FoldDurable(std::vector<LogRecord> records);
+  // Appends `events`; `durable` says what became of them, on a thread that must not wait, and gives what to do when the
+  // accepted ones are folded too. When the log refuses, `reply` says so and `durable` is not called. `urgent`: what is
+  // to be done does not wait for the fold while thousands of records are before it.
+  void Append(std::vector<Event> events, const HttpReply& reply, std::function<Folded(const Appended&)> durable,
+              bool urgent);
   // Events are refused while the states take more than they may: nothing is forgotten instead. Feeds go on.
   void NoteMemory();
   Status CheckMemoryAtStart() const;
@@ -86,15 +101,19 @@ struct ServiceState {
   void LeaveOutErased(ParsedEvents* parsed) const;
 
   // Beside the calls (service_work.cc), each until `stop`:
+  void RunFolds(const std::stop_token& stop);  // Folds what is durable, in log order; at the stop, all of it.
   void Watch(
       const std::stop_token& stop);  // Seals epochs, makes their lists, looks for other models, writes snapshots.
   void PublishRows(const std::stop_token& stop);  // Brings to the Redis what was folded and sealed, as soon as it was.
   void Verify(const std::stop_token& stop);       // The skew monitor.
+  void FoldSlice(std::deque<Folding>* taken, std::vector<Folded>* done);  // REQUIRES: `mutex` is held.
   void SealEpochs();
   void VerifySample();
 
   Jobs jobs;
-  std::jthread watcher, publisher, verifier;  // The last members: they use the others until they have ended.
+  Lanes lanes;  // The last members: they use the others until they have ended.
+  Thread folder;
+  std::jthread watcher, publisher, verifier;
 };
 
 }  // namespace gfr

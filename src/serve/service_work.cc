@@ -8,9 +8,55 @@
 namespace gfr {
 namespace {
 
+constexpr std::int64_t kFoldSliceMs = 5;
 constexpr std::int64_t kSnapshotMs = 10 * kMinuteMs;
 
 }  // namespace
+
+// Lets go of the writer's lock after each slice: whoever else needs it never waits for a long batch.
+void ServiceState::RunFolds(const std::stop_token& stop) {
+  for (;;) {
+    std::deque<Folding> taken;
+    {
+      MutexLock lock(folding_mutex);
+      folding_changed.Wait(lock, stop, [&] { return !folding.empty(); });
+      if (folding.empty()) return;
+      taken.swap(folding);
+    }
+    while (!taken.empty()) {
+      std::vector<Folded> done;
+      {
+        const std::lock_guard lock(mutex);
+        FoldSlice(&taken, &done);
+      }
+      for (const Folded& f : done) f();
+    }
+  }
+}
+
+// Folds for a few milliseconds from the front of `taken`; `done` gets what is to be called for the batches that ended.
+void ServiceState::FoldSlice(std::deque<Folding>* taken, std::vector<Folded>* done) {
+  const std::int64_t end_ms = MonotonicMs() + kFoldSliceMs;
+  std::size_t count = 0;
+  do {
+    Folding& batch = taken->front();
+    for (int n = 0; n < 64 && batch.next < batch.records.size(); ++n, ++count) {
+      const LogRecord& record = batch.records[batch.next++];
+      store->Fold(record);
+      Note(record);
+    }
+    if (batch.next < batch.records.size()) continue;
+    done->push_back(std::move(batch.done));
+    taken->pop_front();
+  } while (!taken->empty() && MonotonicMs() < end_ms);
+  store->Publish();
+  NoteMemory();
+  last_arrival_ms = store->last_arrival_ms();
+  next_offset = store->next_offset();
+  ++publishable;
+  changed.notify_all();
+  unfolded -= count;
+}
 
 void ServiceState::PublishRows(const std::stop_token& stop) {
   std::uint64_t done = 0;

@@ -1,18 +1,21 @@
 // The calls of an owner, one file each. Scopes and paths stand in Service's table of routes.
-// Each may throw BadRequest, which the router answers 400. Thread safety: from any thread.
+// Each may throw BadRequest, which the router answers 400. Those that append reply once it is on disk and folded, from
+// another thread. Thread safety: from any thread.
 #pragma once
 
 #include <string>
+#include <vector>
 
-#include "serve/http_server.h"
+#include "serve/http_message.h"
 #include "serve/service_state.h"
 
 namespace gfr {
 
-HttpResponse PostEvents(ServiceState& s, const HttpRequest& request);
-HttpResponse PostFeed(ServiceState& s, const HttpRequest& request);
-HttpResponse PostServed(ServiceState& s, const HttpRequest& request);
-HttpResponse GetExplain(ServiceState& s, const HttpRequest& request, const std::string& request_id);
+std::vector<std::string> EventContentTypes();  // That POST /v1/events takes.
+void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply);
+void PostFeed(ServiceState& s, const HttpRequest& request, HttpReply reply);
+void PostServed(ServiceState& s, const HttpRequest& request, HttpReply reply);
+HttpResponse GetExplain(ServiceState& s, const HttpRequest& request);  // Its parameter: the request's id.
 HttpResponse GetJob(ServiceState& s, const std::string& job_id);
 HttpResponse JobStarted(const std::string& job_id);  // 202, and where its answer will be.
 HttpResponse GetModels(ServiceState& s);

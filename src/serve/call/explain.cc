@@ -6,7 +6,8 @@
 
 namespace gfr {
 
-HttpResponse GetExplain(ServiceState& s, const HttpRequest& request, const std::string& request_id) {
+HttpResponse GetExplain(ServiceState& s, const HttpRequest& request) {
+  const std::string& request_id = request.parameter;
   std::uint64_t offset = 0;
   {
     const std::lock_guard lock(s.mutex);

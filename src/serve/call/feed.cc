@@ -7,7 +7,7 @@
 
 namespace gfr {
 
-HttpResponse PostFeed(ServiceState& s, const HttpRequest& http) {
+void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
   FeedRequest request = ParseFeedRequest(http.body);
   request.now_ms = std::max(s.clock.now_ms(), s.last_arrival_ms.load());
   if (request.request_id.empty())
@@ -22,10 +22,12 @@ HttpResponse PostFeed(ServiceState& s, const HttpRequest& http) {
   const auto json = FeedJson(feed, request, s.project.features().get(), http.query == "explain=true");
   std::vector<Event> events{std::move(feed.event)};
   if (s.project.feed().impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
-  auto appended = s.log->Append(std::move(events));
-  if (!appended.ok()) return s.LogFailed(appended.error());
-  s.FoldDurable(std::move(appended.value().records));
-  return JsonResponse(200, json);
+  s.Append(
+      std::move(events), reply,
+      [reply, response = JsonResponse(200, json)](const Appended&) -> ServiceState::Folded {
+        return [reply, response] { reply(response); };
+      },
+      /*urgent=*/true);
 }
 
 }  // namespace gfr

@@ -10,24 +10,26 @@
 namespace gfr {
 
 // Slates that readers served, as EncodeSlates made them: into the log, like this server's own.
-HttpResponse PostServed(ServiceState& s, const HttpRequest& request) {
+void PostServed(ServiceState& s, const HttpRequest& request, HttpReply reply) {
   auto slates = DecodeSlates(request.body);
-  if (!slates.ok()) return ProblemResponse(400, "Bad Request", slates.error().message);
+  if (!slates.ok()) return reply(ProblemResponse(400, "Bad Request", slates.error().message));
   for (const Event& e : slates.value()) {
     if (e.type == EventType::kFeedRequest && !HasAllColumns(e.served, *s.project.features()))
-      return ProblemResponse(409, "Conflict", "the slate was served with other feature definitions than this server's");
+      return reply(
+          ProblemResponse(409, "Conflict", "the slate was served with other feature definitions than this server's"));
     // What a row is as of was in this log before it was published, and so was its epoch.
     if (const std::string problem = SlateProblem(e, static_cast<std::uint64_t>(s.next_offset.load()),
                                                  std::max(s.clock.now_ms(), s.last_arrival_ms.load()));
         !problem.empty())
-      return ProblemResponse(409, "Conflict",
-                             "request " + e.request_id.substr(0, 200) + " cannot be logged: " + problem);
+      return reply(
+          ProblemResponse(409, "Conflict", "request " + e.request_id.substr(0, 200) + " cannot be logged: " + problem));
   }
-  auto appended = s.log->Append(std::move(slates).value());
-  if (!appended.ok()) return s.LogFailed(appended.error());
-  const std::size_t accepted = appended.value().records.size();
-  s.FoldDurable(std::move(appended.value().records));
-  return JsonResponse(202, {{"accepted", accepted}});
+  s.Append(
+      std::move(slates).value(), reply,
+      [reply](const Appended& appended) -> ServiceState::Folded {
+        return [reply, accepted = appended.records.size()] { reply(JsonResponse(202, {{"accepted", accepted}})); };
+      },
+      /*urgent=*/true);
 }
 
 }  // namespace gfr

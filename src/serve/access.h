@@ -1,0 +1,67 @@
+// Access: who may call what. Each call of a server has a scope; a token opens scopes. Tokens stand in [serve.tokens] of
+// gfr.toml or, one a scope, in files of the project's data/tokens, which `gfr token rotate` replaces.
+//
+//   token    opens
+//   events   POST /v1/events
+//   feed     POST /v1/feed
+//   reader   POST /v1/served, and what a reader forwards: events and feeds
+//   admin    everything
+// Events and feeds are open as long as they have no token; the others never are. A page of another origin can do
+// nothing: Host must be a loopback name, an address or a declared name, Origin must be this server. Tokens are compared
+// in constant time and are in no message. Thread safety: all calls.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file_system.h"
+#include "base/result.h"
+#include "base/sync.h"
+#include "serve/http_message.h"
+
+namespace gfr {
+
+enum class AccessScope { kOpen, kEvents, kFeed, kReader, kAdmin };
+constexpr std::string_view kTokenNames[] = {"events", "feed", "reader", "admin"};
+
+struct AccessOptions {
+  std::string folder;                         // Of token files; made when it is needed.
+  std::map<std::string, std::string> tokens;  // By name, from the configuration: before those of files.
+  bool open = false;                          // Events and feeds need no token even where they have one.
+  std::vector<std::string> hosts;             // Names that clients call this server by.
+};
+
+class Access {
+ public:
+  // Reads the tokens. kCorrupt: an empty token file.
+  static Result<std::unique_ptr<Access>> Open(FileSystem& fs, AccessOptions options);
+  // Makes the tokens of admin and reader where there are none; gives the paths of those made.
+  Result<std::vector<std::string>> MakeMissing();
+  // Reads the files again. After an error the tokens read last stay.
+  Status Reload();
+
+  // A response refuses the call: 401 no token or a wrong one.
+  std::optional<HttpResponse> CheckToken(AccessScope scope, const HttpRequest& head) const;
+  // 421 an unknown Host, 403 another Origin.
+  std::optional<HttpResponse> CheckSite(const HttpRequest& head) const;
+  // kInvalidArgument: an address that others reach needs tokens for events and feeds too, or `open`.
+  Status CheckListen(const std::string& address) const;
+  std::string Token(std::string_view name) const;  // Empty: none.
+
+ private:
+  Access(FileSystem& fs, AccessOptions options) : fs_(fs), options_(std::move(options)) {}
+  bool Opens(std::string_view authorization, std::initializer_list<std::string_view> names) const;
+  FileSystem& fs_;
+  const AccessOptions options_;
+  mutable Mutex mutex_;
+  std::map<std::string, std::string, std::less<>> tokens_;
+};
+
+// A new token for `name` in the file of `folder`; gives its path. kInvalidArgument: no such token.
+Result<std::string> RotateToken(FileSystem& fs, const std::string& folder, const std::string& name);
+
+}  // namespace gfr

@@ -1,0 +1,54 @@
+// Lanes: where a server's calls run, off the I/O thread. Each has threads and a bounded queue of its own, so that what
+// waits in one does not hold up another.
+//
+// Thread safety: all calls.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+
+#include "base/executor.h"
+
+namespace gfr {
+
+enum class Lane {
+  kInline,    // On the caller's thread: answers from memory, without a lock that is held for long.
+  kCompute,   // Feeds: as many threads as cores.
+  kIngest,    // Parsing events: half as many, so that feeds run beside any mass of events.
+  kBlocking,  // What waits for files, a registry, a Redis or the owner.
+};
+
+class Lanes {
+ public:
+  explicit Lanes(int cores = HardwareThreads(), int blocking = 16)
+      : compute_({.name = "compute", .threads = cores, .max_queued = 2048}),
+        ingest_({.name = "ingest", .threads = std::max(1, cores / 2), .max_queued = 16384}),
+        blocking_({.name = "blocking", .threads = blocking, .max_queued = 1024}) {}
+
+  // Runs `task` in `lane`. kResourceExhausted: too much waits there already; kUnavailable: after Drain.
+  Status Post(Lane lane, std::function<void()> task) {
+    switch (lane) {
+      case Lane::kInline:
+        task();
+        return {};
+      case Lane::kCompute:
+        return compute_.Post(std::move(task));
+      case Lane::kIngest:
+        return ingest_.Post(std::move(task));
+      case Lane::kBlocking:
+        return blocking_.Post(std::move(task));
+    }
+    return {};
+  }
+  // Takes no more, and returns once all has run.
+  void Drain() {
+    compute_.Drain();
+    ingest_.Drain();
+    blocking_.Drain();
+  }
+
+ private:
+  Executor compute_, ingest_, blocking_;
+};
+
+}  // namespace gfr
