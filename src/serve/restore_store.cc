@@ -3,13 +3,12 @@
 #include <utility>
 
 #include "base/progress.h"
-#include "log/event_log.h"
 #include "store/snapshot.h"
 
 namespace gfr {
 
-Result<RestoredStore> RestoreStore(FileSystem& fs, const std::string& snapshot, const std::string& log_folder,
-                                   std::uint64_t log_end, std::shared_ptr<const FeatureSet> features) {
+Result<RestoredStore> RestoreStore(FileSystem& fs, const std::string& snapshot, EventSource& log, std::uint64_t log_end,
+                                   std::shared_ptr<const FeatureSet> features) {
   RestoredStore made{.store = std::make_unique<OnlineStore>(std::move(features))};
   GFR_ASSIGN(Restored restored, RestoreSnapshot(fs, snapshot, made.store.get()));
   const auto end = static_cast<std::uint64_t>(made.store->next_offset());
@@ -19,10 +18,10 @@ Result<RestoredStore> RestoreStore(FileSystem& fs, const std::string& snapshot, 
 
   made.filled = restored.states;
   OnlineStore lacking(restored.lacking);
-  GFR_ASSIGN(const auto reader, LogReader::Open(fs, log_folder));
+  GFR_ASSIGN(const auto reader, log.OpenAll());
   Progress progress("fill " + std::to_string(restored.states) + " new states", end, "events");
   for (LogRecord record; made.read < end; ++made.read) {
-    GFR_ASSIGN(const bool more, reader->Next(&record));
+    GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more || record.offset >= end) break;
     lacking.Fold(record);
     progress.Update(record.offset + 1);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/file_system.h"
+#include "log/event_source.h"
 #include "state/online_store.h"
 
 namespace gfr {
@@ -20,7 +21,7 @@ struct RestoredStore {
 // The snapshot for `features`: states that it has are taken as they are, wherever gfr.toml changed elsewhere; for new
 // or changed ones alone the log is read up to the snapshot's offset, with progress. `log_end`: the log's next offset.
 // kNotFound: no snapshot, or not one of this log; kCorrupt: not what was written.
-Result<RestoredStore> RestoreStore(FileSystem& fs, const std::string& snapshot, const std::string& log_folder,
-                                   std::uint64_t log_end, std::shared_ptr<const FeatureSet> features);
+Result<RestoredStore> RestoreStore(FileSystem& fs, const std::string& snapshot, EventSource& log, std::uint64_t log_end,
+                                   std::shared_ptr<const FeatureSet> features);
 
 }  // namespace gfr

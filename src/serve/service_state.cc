@@ -62,8 +62,8 @@ Status ServiceState::CheckMemoryAtStart() const {
 }
 
 void ServiceState::LoadSnapshot() {
-  auto restored = RestoreStore(PosixFileSystem(), project.snapshot_path(), project.log_folder(), log->next_offset(),
-                               project.features());
+  auto restored =
+      RestoreStore(PosixFileSystem(), project.snapshot_path(), log->source(), log->next_offset(), project.features());
   if (restored.ok() && restored.value().extra.size() % 16 == 0) {
     const std::string& extra = restored.value().extra;
     for (std::size_t i = 0; i < extra.size(); i += 16) {

@@ -11,6 +11,7 @@
 #include "dataset/dataset.h"
 #include "dataset/replay_slate.h"
 #include "dataset/verify_served.h"
+#include "evaluate/evaluate_off_policy.h"
 #include "feed/slate_record.h"
 #include "log/event_log.h"
 #include "log/local_log.h"
@@ -20,7 +21,6 @@
 #include "serve/explain.h"
 #include "simulate/market.h"
 #include "store/snapshot.h"
-#include "train/judge_choices.h"
 
 namespace gfr {
 namespace {
@@ -180,8 +180,8 @@ TEST_F(SlateOracleTest, TrainingRowsAndOffPolicyEstimatesAreThoseOfFullRecords) 
     EXPECT_EQ(a.choices[i].propensity, b.choices[i].propensity);
     EXPECT_EQ(a.choices[i].clicked, b.choices[i].clicked);
   }
-  const OffPolicyReport x = JudgeChoices(MakeModel(), a, INT64_MIN, INT64_MAX),
-                        y = JudgeChoices(MakeModel(), b, INT64_MIN, INT64_MAX);
+  const OffPolicyReport x = EvaluateOffPolicy(MakeModel(), a, INT64_MIN, INT64_MAX).value(),
+                        y = EvaluateOffPolicy(MakeModel(), b, INT64_MIN, INT64_MAX).value();
   EXPECT_EQ(x.rows, y.rows);
   for (const auto estimate : {&OffPolicyReport::logged, &OffPolicyReport::ipw, &OffPolicyReport::snipw,
                               &OffPolicyReport::doubly_robust, &OffPolicyReport::mean_weight}) {
