@@ -124,7 +124,7 @@ void World::LiveOnce(bool last) {
   // Now and then it lives for a moment only: killed while it starts.
   const std::int64_t lives_ms = static_cast<std::int64_t>(rng_.Chance(0.2) ? rng_.Below(20) : rng_.Below(4000));
   WaitUntil(MonotonicMs() + lives_ms);
-  if (!last && rng_.Chance(0.3)) {  // A write fails; the log stays closed for the rest of this life.
+  if (!last && rng_.Chance(0.3)) {  // A write fails; the log cuts it away and goes on.
     disk_.fail_at = disk_.operations() + static_cast<std::int64_t>(rng_.Below(20));
     ++report_.failed_writes;
     WaitUntil(MonotonicMs() + 1000);
