@@ -85,6 +85,8 @@ Result<Config> Config::Parse(std::string_view text, const std::string& file) try
 
 bool Config::Has(std::string_view key) const { return state_->table && state_->table->contains(key); }
 
+bool Config::HasTable(std::string_view key) const { return Has(key) && (*state_->table)[key].is_table(); }
+
 std::string Config::String(std::string_view key, std::string_view otherwise) {
   const toml::node* node = state_->Find(key);
   if (!node) return std::string(otherwise);

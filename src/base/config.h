@@ -23,6 +23,7 @@ class Config {
   Config();  // An empty table: every getter gives its default.
 
   bool Has(std::string_view key) const;
+  bool HasTable(std::string_view key) const;  // It is a [key], and not a [[key]].
   std::string String(std::string_view key, std::string_view otherwise);
   std::int64_t Integer(std::string_view key, std::int64_t otherwise, std::int64_t low, std::int64_t high);
   double Number(std::string_view key, double otherwise, double low, double high);

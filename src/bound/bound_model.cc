@@ -21,7 +21,7 @@ Result<std::shared_ptr<const BoundModel>> BoundModel::Make(Model model, const Fe
   return std::shared_ptr<const BoundModel>(std::move(bound));
 }
 
-void BoundModel::Predict(std::initializer_list<Wanted> wanted, const float* rows, std::size_t count,
+void BoundModel::Predict(std::span<const Wanted> wanted, const float* rows, std::size_t count,
                          std::size_t slate_size) const {
   const std::size_t columns = model_.columns.size();
   std::vector<float> encoded(rows, rows + count * columns), margins(count);

@@ -5,6 +5,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -28,8 +29,11 @@ class BoundModel {
     std::string_view objective;
     std::vector<float>* out;
   };
+  void Predict(std::span<const Wanted> wanted, const float* rows, std::size_t count, std::size_t slate_size) const;
   void Predict(std::initializer_list<Wanted> wanted, const float* rows, std::size_t count,
-               std::size_t slate_size) const;
+               std::size_t slate_size) const {
+    Predict(std::span(wanted.begin(), wanted.size()), rows, count, slate_size);
+  }
 
  private:
   Model model_;

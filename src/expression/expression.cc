@@ -1,6 +1,7 @@
 #include "expression/expression.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace gfr {
 namespace {
@@ -57,6 +58,10 @@ double Applied(Kind kind, double a, double b) {
 }  // namespace
 
 void Expression::Evaluate(std::span<const Column> columns, std::span<double> out) const noexcept {
+  if (steps_.empty()) {
+    std::ranges::fill(out, std::numeric_limits<double>::quiet_NaN());
+    return;
+  }
   double stack[kMaxDepth][kBlock];
   for (std::size_t begin = 0; begin < out.size(); begin += kBlock) {
     const std::size_t n = std::min(kBlock, out.size() - begin);

@@ -70,7 +70,8 @@ class Expression {
   // `and`, `or`, `not` or `in`; of two equal ones the first is meant.
   static Result<Expression> Parse(std::string_view text, Type type, const std::vector<Name>& names);
 
-  // out[i] of row i: the number, or 1 and 0 for a condition. REQUIRES: `columns` has one of every name in used().
+  // An Expression that Parse did not make gives NaN. out[i] of row i: the number, or 1 and 0 for a condition. REQUIRES:
+  // `columns` has one of every name in used().
   void Evaluate(std::span<const Column> columns, std::span<double> out) const noexcept;
 
   const std::string& text() const { return text_; }

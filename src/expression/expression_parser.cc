@@ -228,7 +228,7 @@ class ExpressionParser {
   std::string Valid() const {
     std::string valid = "numbers, parentheses";
     for (const Expression::Name& name : names_) {
-      if (name.type == Type::kNumber || name.type == Type::kCategory) valid += ", " + name.name;
+      if (!name.name.empty() && std::ranges::all_of(name.name, InWord)) valid += ", " + name.name;
     }
     return valid;
   }

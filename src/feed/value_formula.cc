@@ -1,117 +1,96 @@
 #include "feed/value_formula.h"
 
-#include <cstdlib>
+#include <algorithm>
+#include <set>
+#include <utility>
 
 namespace gfr {
+namespace {
 
-// Recursive descent; the depth is bounded so that a hostile formula cannot exhaust the stack.
-class FormulaParser {
- public:
-  explicit FormulaParser(std::string_view text) : text_(text), left_(text_) {}
+using Kind = Expression::Step::Kind;
+constexpr std::size_t kMaxProducts = 256;
 
-  Result<ValueFormula> Parse() {
-    formula_.text_ = text_;
-    if (!Sum(0) || Peek() != 0 || formula_.ops_.size() > 60) {
-      return Error{ErrorCode::kInvalidArgument, "value formula '" + text_ + "' is not understood at '" +
-                                                    std::string(left_.substr(0, 20)) +
-                                                    "'; valid are numbers, pctr, pcvr, price, + - * / and parentheses"};
-    }
-    return std::move(formula_);
-  }
-
- private:
-  char Peek() {
-    while (!left_.empty() && left_[0] == ' ') left_.remove_prefix(1);
-    return left_.empty() ? 0 : left_[0];
-  }
-  bool Sum(int depth) {
-    if (depth > 15 || !Product(depth)) return false;
-    for (char c = Peek(); c == '+' || c == '-'; c = Peek()) {
-      left_.remove_prefix(1);
-      if (!Product(depth)) return false;
-      formula_.ops_.push_back({c, 0});
-    }
-    return true;
-  }
-  bool Product(int depth) {
-    if (!Atom(depth)) return false;
-    for (char c = Peek(); c == '*' || c == '/'; c = Peek()) {
-      left_.remove_prefix(1);
-      if (!Atom(depth)) return false;
-      formula_.ops_.push_back({c, 0});
-    }
-    return true;
-  }
-  bool Atom(int depth) {
-    const char c = Peek();
-    if (c == '(') {
-      left_.remove_prefix(1);
-      if (!Sum(depth + 1) || Peek() != ')') return false;
-      left_.remove_prefix(1);
-      return true;
-    }
-    if ((c >= '0' && c <= '9') || c == '.') {
-      const std::string rest(left_);
-      char* end = nullptr;
-      formula_.ops_.push_back({'n', std::strtod(rest.c_str(), &end)});
-      left_.remove_prefix(static_cast<std::size_t>(end - rest.c_str()));
-      return end != rest.c_str();
-    }
-    for (const auto& [name, kind] : {std::pair{"pctr", 'c'}, {"pcvr", 'v'}, {"price", 'p'}}) {
-      if (left_.starts_with(name)) {
-        left_.remove_prefix(std::string_view(name).size());
-        formula_.ops_.push_back({kind, 0});
-        return true;
+// The products of objectives that a formula adds up, each as a bit an objective (of `bits`, by name; 0: none).
+Result<std::set<std::uint64_t>> ProductsOf(const Expression& formula, const std::vector<std::uint64_t>& bits) {
+  std::vector<std::set<std::uint64_t>> stack;
+  for (const Expression::Step& step : formula.steps()) {
+    if (step.kind == Kind::kNumber || step.kind == Kind::kName) {
+      stack.push_back({step.kind == Kind::kName ? bits[step.name] : 0});
+    } else if (step.kind != Kind::kNegate) {
+      const std::set<std::uint64_t> right = std::move(stack.back());
+      stack.pop_back();
+      std::set<std::uint64_t>& left = stack.back();
+      if (step.kind == Kind::kAdd || step.kind == Kind::kSubtract) {
+        left.insert(right.begin(), right.end());
+      } else {
+        std::set<std::uint64_t> products;
+        for (const std::uint64_t a : left) {
+          for (const std::uint64_t b : right) products.insert(a | b);
+        }
+        left = std::move(products);
       }
-    }
-    return false;
-  }
-
-  const std::string text_;
-  std::string_view left_;
-  ValueFormula formula_;
-};
-
-Result<ValueFormula> ValueFormula::Parse(std::string_view text) { return FormulaParser(text).Parse(); }
-
-bool ValueFormula::Uses(std::string_view name) const { return text_.find(name) != std::string::npos; }
-
-double ValueFormula::Evaluate(double pctr, double pcvr, double price) const noexcept {
-  double stack[64];
-  int top = 0;
-  for (const Op& op : ops_) {
-    switch (op.kind) {
-      case 'n':
-        stack[top++] = op.number;
-        break;
-      case 'c':
-        stack[top++] = pctr;
-        break;
-      case 'v':
-        stack[top++] = pcvr;
-        break;
-      case 'p':
-        stack[top++] = price;
-        break;
-      case '+':
-        --top;
-        stack[top - 1] += stack[top];
-        break;
-      case '-':
-        --top;
-        stack[top - 1] -= stack[top];
-        break;
-      case '*':
-        --top;
-        stack[top - 1] *= stack[top];
-        break;
-      default:
-        --top;
-        stack[top - 1] /= stack[top];
-        break;
+      if (left.size() > kMaxProducts)
+        return Error{ErrorCode::kInvalidArgument, "'" + formula.text() + "' multiplies too many objectives"};
     }
   }
-  return stack[0];
+  return stack.back();
+}
+
+// Whether the objectives can be put in an order in which the population of each is the label of the one before.
+bool IsChain(std::vector<const ValueNames::Objective*> of) {
+  std::ranges::sort(of);
+  do {
+    bool chain = true;
+    for (std::size_t i = 1; chain && i < of.size(); ++i) chain = of[i]->population == of[i - 1]->label;
+    if (chain) return true;
+  } while (std::ranges::next_permutation(of).found);
+  return false;
+}
+
+Status CheckProducts(const Expression& formula, const ValueNames& names, const std::vector<std::uint32_t>& used) {
+  std::vector<std::uint64_t> bits(names.objectives.size() + names.properties.size());
+  if (used.size() > 64)
+    return Error{ErrorCode::kInvalidArgument, "'" + formula.text() + "' has more than 64 objectives"};
+  for (std::size_t i = 0; i < used.size(); ++i) bits[used[i]] = std::uint64_t{1} << i;
+  GFR_ASSIGN(const auto products, ProductsOf(formula, bits));
+  for (const std::uint64_t product : products) {
+    std::vector<const ValueNames::Objective*> of;
+    std::string list;
+    for (std::size_t i = 0; i < used.size(); ++i) {
+      if ((product >> i & 1) == 0) continue;
+      of.push_back(&names.objectives[used[i]]);
+      list += (list.empty() ? "" : " and ") + of.back()->name;
+    }
+    if (of.size() < 2 || (of.size() <= 6 && IsChain(of))) continue;
+    std::string message = "multiplies " + list + ", but ";
+    message += of.size() == 2
+                   ? of[1]->name + "'s population is not " + of[0]->name + "'s label event"
+                   : "they are no chain, in which the population of each is the label event of the one before";
+    return Error{ErrorCode::kInvalidArgument, message};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ValueFormula> ValueFormula::Parse(std::string_view text, const ValueNames& names) {
+  std::vector<Expression::Name> bound;
+  for (const auto& objective : names.objectives) bound.push_back({objective.name, Expression::Type::kNumber});
+  for (const std::string& property : names.properties) bound.push_back({property, Expression::Type::kNumber});
+  ValueFormula formula;
+  GFR_ASSIGN(const Expression all, Expression::Parse(text, Expression::Type::kNumber, bound));
+  const auto objectives = static_cast<std::uint32_t>(names.objectives.size());
+  std::vector<Expression::Name> used;
+  for (const std::uint32_t name : all.used()) {
+    used.push_back(bound[name]);
+    if (name < objectives)
+      formula.objectives_.push_back(name);
+    else
+      formula.properties_.push_back(name - objectives);
+  }
+  GFR_TRY(CheckProducts(all, names, formula.objectives_));
+  GFR_ASSIGN(formula.expression_, Expression::Parse(text, Expression::Type::kNumber, used));  // Columns of these alone.
+  return formula;
 }
 
 }  // namespace gfr

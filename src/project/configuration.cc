@@ -1,6 +1,5 @@
 #include "project/configuration.h"
 
-#include "project/cross_checks.h"
 #include "project/feed_table.h"
 
 namespace gfr {
@@ -14,8 +13,7 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   GFR_ASSIGN(c.objectives, ObjectiveConfig::ReadAll(project, *c.features));
   GFR_ASSIGN(c.split, SplitConfig::Read(project));
   GFR_ASSIGN(c.train, TrainConfig::Read(project));
-  GFR_ASSIGN(c.feed, ReadFeedTable(project));
-  GFR_TRY(CheckValueFormula(project, c.feed, c.objectives));
+  GFR_ASSIGN(c.feeds, ReadFeeds(project, c.objectives, c.features->schema));
   if (upper)
     GFR_TRY(upper(project));
   else

@@ -1,7 +1,7 @@
 // Configuration: gfr.toml as one value that never changes, put together from the tables that each module reads itself.
 //
 // A module reads its table with a function of its own (ObjectiveConfig::ReadAll, TrainConfig::Read, ...), which checks
-// all that it can see. What takes two tables is checked here (project/cross_checks.h). A key or a table that nobody
+// all that it can see. What takes two tables is read with both (project/feed_table.h). A key or a table that nobody
 // reads is refused. docs/configuration.md has every key. Thread safety: any thread may read it.
 #pragma once
 
@@ -24,7 +24,7 @@ struct Configuration {
   std::vector<ObjectiveConfig> objectives;
   SplitConfig split;
   TrainConfig train;
-  FeedConfig feed;
+  Feeds feeds;
   StoreConfig store;
   RegistryConfig registry;
   std::string model_text;  // What a model version keeps of gfr.toml: features, items, objectives and feeds.

@@ -18,20 +18,20 @@ Result<std::shared_ptr<const Configuration>> ReadShop(const std::string& from, c
 
 TEST(Configuration, IsPutTogetherFromTheTablesOfAllModules) {
   const auto read =
-      ReadShop("[feed]\n", "[store]\nmemory = \"1GiB\"\n[registry]\nlocation = \"/srv/models\"\n[feed]\n");
+      ReadShop("[[feed]]\n", "[store]\nmemory = \"1GiB\"\n[registry]\nlocation = \"/srv/models\"\n[[feed]]\n");
   ASSERT_TRUE(read.ok()) << read.error().ToString();
   const Configuration& c = *read.value();
   EXPECT_EQ(c.objectives.size(), 2u);
   EXPECT_EQ(c.split.test, 0.15);
   EXPECT_EQ(c.train.params.depth, 5);
-  EXPECT_EQ(c.feed.size, 20);
+  EXPECT_EQ(c.feeds.all[0].size, 20);
   EXPECT_EQ(c.store.memory_bytes, 1u << 30);
   EXPECT_EQ(c.registry.folder, "/srv/models");
   EXPECT_EQ(c.features->features.size(), c.features->columns());
 }
 
 TEST(Configuration, RefusesATableThatNobodyReads) {
-  const auto read = ReadShop("[feed]\n", "[feeed]\nsize = 1\n[feed]\n");
+  const auto read = ReadShop("[[feed]]\n", "[feeed]\nsize = 1\n[[feed]]\n");
   ASSERT_FALSE(read.ok());
   EXPECT_NE(read.error().message.find("feeed"), std::string::npos);
 }

@@ -1,13 +1,19 @@
-// Reads the tables of gfr.toml that say what a feed is: [feed], [feed.swap] and [[channel]]; and of [log] what its
-// record keeps.
+// Reads the tables of gfr.toml that say what feeds there are: [[feed]] with [feed.swap] and [[feed.channel]], and the
+// [[channel]] of those that have none of their own. [feed], the form of 0.1, is the one feed "home". Of [log] it
+// reads what the records of slates keep.
 #pragma once
 
+#include <vector>
+
 #include "base/config.h"
+#include "dataset/objective_config.h"
+#include "feature/feature_set.h"
 #include "feed/feed_config.h"
 
 namespace gfr {
 
-// kInvalidArgument names file, line and key. What must fit other tables is checked in project/cross_checks.h.
-Result<FeedConfig> ReadFeedTable(Config& project);
+// kInvalidArgument names file, line and key. `objectives` and the numeric properties of `schema` are what value
+// formulas may name.
+Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& objectives, const PropertySchema& schema);
 
 }  // namespace gfr

@@ -42,7 +42,7 @@ class Project {
   std::string offline_folder() const { return workspace_.offline_folder(); }
   std::shared_ptr<const FeatureSet> features() const { return configuration_->features; }
   const std::vector<ObjectiveConfig>& objectives() const { return configuration_->objectives; }
-  const FeedConfig& feed() const { return configuration_->feed; }
+  const Feeds& feeds() const { return configuration_->feeds; }
 
   // An empty version is the champion (operations/load_model.h).
   Result<Model> LoadModel(const std::string& version) const;

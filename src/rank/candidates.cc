@@ -11,7 +11,6 @@
 namespace gfr {
 
 void FindCandidates(const RankInput& in, Draft* draft) {
-  in.reader.FindUser(in.user, in.session, &draft->lease);
   std::unordered_set<Key> excluded;
   for (const std::string& id : in.request.exclude) excluded.insert(KeyOf(id));
   if (in.request.has_candidates) {

@@ -5,7 +5,7 @@
 
 namespace gfr {
 
-// Fills `items`, without what the request excludes; finds the user, whose instant all later reads are at.
+// Fills `items`, without what the request excludes. REQUIRES: the lease has found the user.
 void FindCandidates(const RankInput& in, Draft* draft);
 
 }  // namespace gfr

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "bound/bound_model.h"
 #include "event/event.h"
+#include "experiment/assignment.h"
 #include "feed/feed_config.h"
 #include "feed/feed_request.h"
 #include "retrieve/list_maker.h"
@@ -34,17 +35,18 @@ struct Draft {
   explicit Draft(const FeedRequest& request) : rng(KeyOf(request.request_id)) {}
   Rng rng;          // All draws of the request, in the order of the stages.
   ReadLease lease;  // The instant that everything is read at.
+  Unit unit;        // Whom the request is answered for: decided before any stage.
 
-  std::vector<EventItem> items;   // Candidates, in the order they are read.
-  std::vector<float> features;    // items x columns.
-  std::vector<float> pctr, pcvr;  // By candidate.
+  std::vector<EventItem> items;            // Candidates, in the order they are read.
+  std::vector<float> features;             // items x columns.
+  std::vector<std::vector<float>> scores;  // By objective of the configuration, by candidate.
   std::vector<float> value;
   std::vector<float> propensity;
 
-  std::vector<std::size_t> slate;             // Candidates by position.
-  std::vector<ServedDraw> draws;              // What was drawn, in order.
-  std::vector<std::int32_t> swaps;            // Upper positions of the pairs that a coin put in order.
-  std::vector<float> pctr_shown, pcvr_shown;  // By candidate, where it is shown; empty: the model reads no position.
+  std::vector<std::size_t> slate;                // Candidates by position.
+  std::vector<ServedDraw> draws;                 // What was drawn, in order.
+  std::vector<std::int32_t> swaps;               // Upper positions of the pairs that a coin put in order.
+  std::vector<std::vector<float>> scores_shown;  // The same where an item is shown; empty: the model reads no position.
 };
 
 }  // namespace gfr

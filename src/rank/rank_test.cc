@@ -20,24 +20,17 @@ type = "property"
 property = "price"
 )";
 
-TEST(ValueFormula, FollowsTheUsualPrecedence) {
-  const auto value = [](const std::string& text) { return ValueFormula::Parse(text).value().Evaluate(0.5, 0.25, 8); };
-  EXPECT_EQ(value("pctr"), 0.5);
-  EXPECT_EQ(value("pctr * (1 + 5 * pcvr)"), 0.5 * (1 + 5 * 0.25));
-  EXPECT_EQ(value("1 + 2 * 3 - 8 / 4"), 5);
-  EXPECT_EQ(value("pctr * pcvr * price"), 1);
-  for (const char* bad : {"", "pctr +", "(pctr", "pctr pcvr", "rating", "1..2", "pctr)"})
-    EXPECT_FALSE(ValueFormula::Parse(bad).ok()) << bad;
-  EXPECT_FALSE(ValueFormula::Parse(std::string(1000, '(') + "1").ok());
-  EXPECT_TRUE(std::isnan(ValueFormula::Parse("price").value().Evaluate(1, 1, std::nan(""))));
-}
+const ValueNames kNames{.objectives = {{"pctr", EventType::kFeedImpression, EventType::kFeedClick},
+                                       {"pcvr", EventType::kFeedClick, EventType::kPurchase}},
+                        .properties = {"price", "", "released"}};
 
 class RankTest : public testing::Test {
  protected:
   RankTest() {
     auto config = Config::Parse(kConfig, "gfr.toml");
     store = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());
-    feed.value = ValueFormula::Parse("pctr").value();
+    feed.objectives = {"pctr", "pcvr"};
+    feed.value = ValueFormula::Parse("pctr", kNames).value();
     feed.channels = ReadChannels(config.value()).value();
     // Item k: category k / 20, price 10; the older the number the earlier released; items 0 to 9 clicked most.
     for (int k = 0; k < 100; ++k) {
@@ -83,6 +76,19 @@ class RankTest : public testing::Test {
   std::uint64_t next = 0;
   std::int64_t now = 28'000'000 * kMinuteMs;
 };
+
+TEST_F(RankTest, TheRecordSaysForWhomTheRequestWasAnsweredAfterAnAlias) {
+  const std::string ann = Ask({.request_id = "r", .user_id = "ann"}).event.served.unit;
+  EXPECT_EQ(ann.size(), 16u);
+  const Feed before = Ask({.request_id = "r", .user_id = "anonymous", .session_id = "s"});
+  EXPECT_EQ(before.event.served.unit_kind, UnitKind::kUser);
+  EXPECT_NE(before.event.served.unit, ann);
+  Fold({.type = EventType::kUserAlias, .time_ms = now, .user_id = "ann", .kind = "anonymous"});
+  const Feed after = Ask({.request_id = "r", .user_id = "anonymous", .session_id = "s"});
+  EXPECT_EQ(after.event.served.unit_kind, UnitKind::kLogin);
+  EXPECT_EQ(after.event.served.unit, ann);
+  EXPECT_EQ(Ask({.request_id = "r", .session_id = "s"}).event.served.unit_kind, UnitKind::kSession);
+}
 
 TEST_F(RankTest, AnswersWithoutAModelAndSaysSo) {
   const Feed answer = Ask({.request_id = "r", .user_id = "ann"});
@@ -208,6 +214,38 @@ TEST_F(RankTest, AModelThatReadsThePlaceRanksAtItsReferenceAndSaysItsProbabiliti
   EXPECT_EQ(served.columns[0].values, (std::vector<float>{0, 0})) << "what a replay reads, of what was shown";
   const std::vector<float> all{0, 0, 0};
   EXPECT_EQ(served.columns[0].crc, Crc32c(all.data(), sizeof(float) * all.size()));
+}
+
+TEST_F(RankTest, AValueFormulaReadsPropertiesAsTheCallerAndTheCatalogueSayThem) {
+  Model made;
+  made.feature_fingerprint = store->features().fingerprint;
+  made.columns = {"price"};
+  made.categorical = {0};
+  made.categories.resize(1);
+  made.objectives.push_back({.name = "pctr", .forest = Step(0, 0)});
+  const auto model = BoundModel::Make(std::move(made), store->features()).value();
+  ASSERT_EQ(store->features().schema.item_names, (std::vector<std::string>{"price", "category", "released"}));
+  feed.value = ValueFormula::Parse("pctr * price + released", kNames).value();
+  Share();
+  const Feed answer = Rank(*store, reader->features(), model.get(), feed,
+                           {.request_id = "r",
+                            .user_id = "x",
+                            .candidates = {{.item_id = "i7"},
+                                           {.item_id = "i8", .price = 100},
+                                           {.item_id = "i9", .properties = {{.name = "released", .number = 500}}},
+                                           {.item_id = "unknown", .price = 3}},
+                            .has_candidates = true,
+                            .now_ms = now},
+                           nullptr);
+  ASSERT_EQ(answer.items.size(), 4u);
+  EXPECT_EQ(answer.items[0].item_id, "i9");
+  EXPECT_EQ(answer.items[0].value, 505);
+  EXPECT_EQ(answer.items[1].item_id, "i8");
+  EXPECT_EQ(answer.items[1].value, 58);
+  EXPECT_EQ(answer.items[2].value, 12) << "as the catalogue says";
+  EXPECT_TRUE(std::isnan(answer.items[3].value)) << "it was released never, and ranks last";
+  EXPECT_EQ(answer.event.served.scores.size(), 2u) << "each objective of the configuration";
+  EXPECT_EQ(answer.event.served.feed, "home");
 }
 
 TEST_F(RankTest, OnTheShareOfRequestsACoinPutsPairsInOrderAndNothingIsDrawn) {

@@ -24,6 +24,8 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundMode
                      .session = KeyOf(request.session_id),
                      .size = static_cast<std::size_t>(request.size > 0 ? request.size : config.size)};
   Draft draft(request);
+  reader.FindUser(in.user, in.session, &draft.lease);  // At the instant of all later reads.
+  draft.unit = UnitOf(in.user, draft.lease.user, in.session);
   FindCandidates(in, &draft);
   ReadFeatures(in, &draft);
   PredictScores(in, &draft);

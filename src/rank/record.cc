@@ -16,6 +16,9 @@ ServedSlate MakeSlate(const RankInput& in, const std::vector<EventItem>& items, 
   slate.now_ms = in.request.now_ms;
   slate.epoch_end_ms = draft.lease.epoch_end_ms();
   if (!in.request.has_candidates && in.lists) slate.lists_epoch_end_ms = in.lists->epoch_end_ms();
+  slate.feed = in.config.name;
+  slate.unit = std::move(draft.unit.id);
+  slate.unit_kind = draft.unit.kind;
   slate.feature_fingerprint = in.store.features().fingerprint;
   SetColumns(ColumnFingerprints(in.store.features()), draft.features, n, full ? AllItems(n) : ShownItems(items),
              &slate);
@@ -23,8 +26,10 @@ ServedSlate MakeSlate(const RankInput& in, const std::vector<EventItem>& items, 
   if (in.model) {
     const Model& model = in.model->model();
     slate.models = {{.name = model.name + "/" + model.version, .role = ModelRole::kChampion}};
-    slate.scores.push_back({0, "pctr", std::move(draft.pctr), std::move(draft.pctr_shown)});
-    slate.scores.push_back({0, "pcvr", std::move(draft.pcvr), std::move(draft.pcvr_shown)});
+    for (std::size_t o = 0; o < draft.scores.size(); ++o) {
+      slate.scores.push_back({0, in.config.objectives[o], std::move(draft.scores[o]), {}});
+      if (!draft.scores_shown.empty()) slate.scores.back().at_shown = std::move(draft.scores_shown[o]);
+    }
   }
   slate.value = std::move(draft.value);
   slate.propensity = std::move(draft.propensity);

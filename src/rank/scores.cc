@@ -1,30 +1,43 @@
 #include "rank/scores.h"
 
+#include <span>
+#include <string>
+#include <vector>
+
 namespace gfr {
+namespace {
+
+// What the model says of each objective of the configuration, `count` rows each; NaN of those that it does not have.
+std::vector<std::vector<float>> Predict(const RankInput& in, const float* rows, std::size_t count,
+                                        std::size_t slate_size) {
+  const std::vector<std::string>& objectives = in.config.objectives;
+  std::vector<std::vector<float>> scores(objectives.size(), std::vector<float>(count, kMissing));
+  std::vector<BoundModel::Wanted> wanted;
+  for (std::size_t o = 0; o < objectives.size(); ++o) wanted.push_back({objectives[o], &scores[o]});
+  if (in.model) in.model->Predict(std::span<const BoundModel::Wanted>(wanted), rows, count, slate_size);
+  return scores;
+}
+
+}  // namespace
 
 void PredictScores(const RankInput& in, Draft* draft) {
-  const std::size_t n = draft->items.size();
-  draft->pctr.assign(n, kMissing);
-  draft->pcvr.assign(n, kMissing);
-  if (in.model) in.model->Predict({{"pctr", &draft->pctr}, {"pcvr", &draft->pcvr}}, draft->features.data(), n, in.size);
+  draft->scores = Predict(in, draft->features.data(), draft->items.size(), in.size);
 }
 
 void PredictShown(const RankInput& in, Draft* draft) {
   if (!in.model || in.model->model().position_column < 0 || draft->slate.empty()) return;
   const std::size_t columns = in.model->model().columns.size(), n = draft->slate.size();
   const auto position = static_cast<std::size_t>(in.model->model().position_column);
-  std::vector<float> rows, clicked(n, kMissing), bought(n, kMissing);
+  std::vector<float> rows;
   for (std::size_t p = 0; p < n; ++p) {
     const float* values = draft->features.data() + draft->slate[p] * columns;
     rows.insert(rows.end(), values, values + columns);
     rows[p * columns + position] = static_cast<float>(p);
   }
-  in.model->Predict({{"pctr", &clicked}, {"pcvr", &bought}}, rows.data(), n, n);
-  draft->pctr_shown.assign(draft->items.size(), kMissing);
-  draft->pcvr_shown.assign(draft->items.size(), kMissing);
-  for (std::size_t p = 0; p < n; ++p) {
-    draft->pctr_shown[draft->slate[p]] = clicked[p];
-    draft->pcvr_shown[draft->slate[p]] = bought[p];
+  const auto shown = Predict(in, rows.data(), n, n);
+  draft->scores_shown.assign(shown.size(), std::vector<float>(draft->items.size(), kMissing));
+  for (std::size_t o = 0; o < shown.size(); ++o) {
+    for (std::size_t p = 0; p < n; ++p) draft->scores_shown[o][draft->slate[p]] = shown[o][p];
   }
 }
 

@@ -25,7 +25,11 @@ class Shop {
   Shop() {
     auto text = PosixFileSystem().ReadAll(GFR_SOURCE_DIR "/src/project/templates/shop.toml");
     auto config = Config::Parse(text.value(), "shop.toml");
-    feed_.value = ValueFormula::Parse("pctr").value();
+    const ValueNames names{.objectives = {{"pctr", EventType::kFeedImpression, EventType::kFeedClick},
+                                          {"pcvr", EventType::kFeedClick, EventType::kPurchase}},
+                           .properties = {}};
+    feed_.objectives = {"pctr", "pcvr"};
+    feed_.value = ValueFormula::Parse("pctr", names).value();
     feed_.full_share = 1;
     feed_.channels = ReadChannels(config.value()).value();
     feed_.channels[0].quota += 10;  // Some items come by two channels: 110 candidates are left.

@@ -3,20 +3,53 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
+#include <utility>
+
+#include "state/state_rows.h"
 
 namespace gfr {
+namespace {
+
+// The item properties that the formula reads, a column each: the catalogue's, with what the caller said of the item
+// over them.
+std::vector<std::vector<double>> ReadProperties(const RankInput& in, const Draft& draft,
+                                                const std::vector<std::uint32_t>& wanted) {
+  std::vector<std::vector<double>> columns(wanted.size(), std::vector<double>(draft.items.size()));
+  if (wanted.empty()) return columns;
+  const PropertySchema& schema = in.store.features().schema;
+  std::vector<PropertyValue> values(schema.item_names.size());
+  for (std::size_t i = 0; i < draft.items.size(); ++i) {
+    const std::byte* item = draft.lease.items[i];
+    std::ranges::fill(values, PropertyValue{});
+    if (item) std::ranges::copy(in.store.shared().Properties(item), values.begin());
+    OverrideItem(draft.items[i], schema, values);
+    for (std::size_t c = 0; c < wanted.size(); ++c) columns[c][i] = values[wanted[c]].number;
+  }
+  return columns;
+}
+
+void ByFormula(const RankInput& in, Draft* draft) {
+  const ValueFormula& formula = in.config.value;
+  std::vector<std::vector<double>> numbers;
+  for (const std::uint32_t o : formula.objectives())
+    numbers.emplace_back(draft->scores[o].begin(), draft->scores[o].end());
+  for (auto& column : ReadProperties(in, *draft, formula.properties())) numbers.push_back(std::move(column));
+  std::vector<Expression::Column> columns;
+  for (const auto& column : numbers) columns.push_back({.numbers = column.data()});
+  std::vector<double> out(draft->items.size());
+  formula.Evaluate(columns, out);
+  for (std::size_t i = 0; i < out.size(); ++i) draft->value[i] = RowValue(out[i]);
+}
+
+}  // namespace
 
 void ComputeValues(const RankInput& in, Draft* draft) {
-  const SharedState& shared = in.store.shared();
   draft->value.assign(draft->items.size(), kMissing);
+  if (in.model) return ByFormula(in, draft);
   for (std::size_t i = 0; i < draft->items.size(); ++i) {
     const std::byte* item = draft->lease.items[i];
-    const double price = !std::isnan(draft->items[i].price) ? draft->items[i].price
-                         : item                             ? shared.Properties(item)[0].number
-                                                            : kMissing;
-    draft->value[i] = in.model ? RowValue(in.config.value.Evaluate(draft->pctr[i], draft->pcvr[i], price))
-                      : item   ? RowValue(SharedState::Summary(item).popularity)
-                               : 0.0f;
+    draft->value[i] = item ? RowValue(SharedState::Summary(item).popularity) : 0.0f;
   }
 }
 

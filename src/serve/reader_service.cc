@@ -102,12 +102,13 @@ struct ReaderService::State {
     if (request.request_id.empty())
       request.request_id = "r-" + name + "-" + std::to_string(request.now_ms) + "-" + std::to_string(++generated);
     const std::shared_ptr<const BoundModel> bound = models.champion();
-    Feed feed = Rank(layout, rows.features(), bound.get(), project.feed(), request, nullptr);
+    const Feeds::Choice chosen = project.feeds().ForSurface(request.surface);
+    Feed feed = Rank(layout, rows.features(), bound.get(), *chosen.feed, request, nullptr);
     if (no_channels) feed.degraded.push_back("channels");
     as_of = feed.event.served.as_of();
     epoch_end_ms = feed.event.served.epoch_end_ms;
     std::vector<Event> events{feed.event};
-    if (project.feed().impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
+    if (chosen.feed->impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
     const auto logged = owner->Send("POST", "/v1/served", EncodeSlates(events), "application/octet-stream", OwnToken());
     if (!logged.ok() || logged.value().status != 202) {
       feed.degraded.push_back("log");

@@ -90,8 +90,12 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
   s.store->AdvanceTo(EpochEndAt(s.clock.now_ms()));
   s.store->Share();
   s.reader = std::make_unique<const StoreReader>(*s.store);
-  s.lists = std::make_unique<ListMaker>(s.store->shared(), s.store->features().schema,
-                                        std::vector<std::vector<ChannelConfig>>{s.project.feed().channels});
+  if (project.feeds().old_form)
+    LogInfo("configuration",
+            "[feed] is read as the one [[feed]] named home; write [[feed]] with name = \"home\" instead");
+  std::vector<std::vector<ChannelConfig>> channels;
+  for (const FeedConfig& feed : project.feeds().all) channels.push_back(feed.channels);
+  s.lists = std::make_unique<ListMaker>(s.store->shared(), s.store->features().schema, channels);
   s.lists->Update();  // A server that listens has lists.
   if (const OnlineAddress& online = project.configuration().store.online; !online.embedded) {
     s.store->Track();

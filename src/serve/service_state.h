@@ -44,6 +44,7 @@ struct ServiceState {
   // How many of what, since the start; read by /metrics.
   struct Counters {
     std::atomic<std::uint64_t> accepted = 0, duplicates = 0, rejected = 0, feeds = 0, undeclared = 0, degraded = 0;
+    std::atomic<std::uint64_t> unknown_surfaces = 0;         // Of feeds that no [[feed]] is named after.
     std::atomic<std::uint64_t> verified = 0, different = 0;  // Served values that a replay gave again, or not.
   };
   using Folded = std::function<void()>;

@@ -55,7 +55,11 @@ class SlateOracleTest : public testing::Test {
     auto config = Config::Parse(text.value(), "shop.toml");
     features = FeatureSet::Make(config.value()).value();
     feed.full_share = 1;
-    feed.value = ValueFormula::Parse("pctr").value();
+    const ValueNames names{.objectives = {{"pctr", EventType::kFeedImpression, EventType::kFeedClick},
+                                          {"pcvr", EventType::kFeedClick, EventType::kPurchase}},
+                           .properties = {}};
+    feed.objectives = {"pctr", "pcvr"};
+    feed.value = ValueFormula::Parse("pctr", names).value();
     feed.channels = ReadChannels(config.value()).value();
     Serve();
   }

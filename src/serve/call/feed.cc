@@ -15,13 +15,15 @@ void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
                          std::to_string(++s.generated);
   const std::shared_ptr<const BoundModel> bound = s.models.champion();
   const std::shared_ptr<const CandidateLists> lists = s.lists->lists();
-  Feed feed = Rank(*s.store, s.rows(), bound.get(), s.project.feed(), request, lists.get());
+  const Feeds::Choice chosen = s.project.feeds().ForSurface(request.surface);
+  Feed feed = Rank(*s.store, s.rows(), bound.get(), *chosen.feed, request, lists.get());
   ++s.counters.feeds;
+  s.counters.unknown_surfaces += !chosen.declared;
   s.counters.degraded += !feed.degraded.empty();
   s.counters.undeclared += UndeclaredNames(request, s.store->features().schema);
   const auto json = FeedJson(feed, request, s.project.features().get(), http.query == "explain=true");
   std::vector<Event> events{std::move(feed.event)};
-  if (s.project.feed().impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
+  if (chosen.feed->impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
   s.Append(
       std::move(events), reply,
       [reply, response = JsonResponse(200, json)](const Appended&) -> ServiceState::Folded {

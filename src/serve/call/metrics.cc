@@ -7,10 +7,15 @@ namespace gfr {
 
 HttpResponse GetMetrics(const ServiceState& s) {
   const std::pair<const char*, std::uint64_t> since_start[] = {
-      {"gfr_events_accepted_total", s.counters.accepted}, {"gfr_events_duplicate_total", s.counters.duplicates},
-      {"gfr_events_rejected_total", s.counters.rejected}, {"gfr_feeds_total", s.counters.feeds},
-      {"gfr_feeds_degraded_total", s.counters.degraded},  {"gfr_undeclared_names_total", s.counters.undeclared},
-      {"gfr_skew_values_total", s.counters.verified},     {"gfr_skew_different_total", s.counters.different}};
+      {"gfr_events_accepted_total", s.counters.accepted},
+      {"gfr_events_duplicate_total", s.counters.duplicates},
+      {"gfr_events_rejected_total", s.counters.rejected},
+      {"gfr_feeds_total", s.counters.feeds},
+      {"gfr_feeds_degraded_total", s.counters.degraded},
+      {"gfr_undeclared_names_total", s.counters.undeclared},
+      {"gfr_unknown_surfaces_total", s.counters.unknown_surfaces},
+      {"gfr_skew_values_total", s.counters.verified},
+      {"gfr_skew_different_total", s.counters.different}};
   std::string text;
   for (const auto& [name, count] : since_start) {
     text += std::string("# HELP ") + name + " Since the server started.\n# TYPE " + name + " counter\n" + name + " " +

@@ -1,0 +1,98 @@
+#include "project/feed_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace gfr {
+namespace {
+
+const std::vector<ObjectiveConfig> kObjectives{
+    {.name = "pctr"}, {.name = "pcvr", .population = EventType::kFeedClick, .label = EventType::kPurchase}};
+
+Result<Feeds> Read(const std::string& text) {
+  PropertySchema schema;
+  schema.item_names = {"price", "brand", "margin"};
+  schema.item_categorical = {false, true, false};
+  auto config = Config::Parse(text, "gfr.toml");
+  return ReadFeeds(config.value(), kObjectives, schema);
+}
+std::string Refused(const std::string& text) {
+  const auto feeds = Read(text);
+  EXPECT_FALSE(feeds.ok()) << text;
+  return feeds.ok() ? "" : feeds.error().ToString();
+}
+
+TEST(ReadFeeds, AFeedTableOf01IsTheFeedHome) {
+  const Feeds feeds = Read(R"(
+[feed]
+size = 7
+value = "pctr * pcvr * price"
+impressions = "on_serve"
+[feed.swap]
+share = 0.25
+[[channel]]
+name = "recent"
+quota = 3
+)")
+                          .value();
+  EXPECT_TRUE(feeds.old_form);
+  ASSERT_EQ(feeds.all.size(), 1u);
+  const FeedConfig& feed = feeds.all[0];
+  EXPECT_EQ(feed.name, "home");
+  EXPECT_EQ(feed.size, 7);
+  EXPECT_TRUE(feed.impressions_on_serve);
+  EXPECT_EQ(feed.swap_share, 0.25);
+  ASSERT_EQ(feed.channels.size(), 1u);
+  EXPECT_EQ(feed.channels[0].quota, 3);
+  EXPECT_EQ(feed.value.text(), "pctr * pcvr * price");
+}
+
+TEST(ReadFeeds, EachFeedHasItsOwnSettingsAndSharesTheChannelsOfTheProject) {
+  const Feeds feeds = Read(R"(
+[[channel]]
+name = "popularity"
+[[feed]]
+name = "home"
+size = 30
+[[feed]]
+name = "basket"
+value = "pctr * margin"
+[feed.swap]
+share = 0.5
+[[feed.channel]]
+name = "exploit"
+quota = 50
+)")
+                          .value();
+  EXPECT_FALSE(feeds.old_form);
+  ASSERT_EQ(feeds.all.size(), 2u);
+  EXPECT_EQ(feeds.all[0].size, 30);
+  EXPECT_EQ(feeds.all[0].value.text(), "pctr");
+  EXPECT_EQ(feeds.all[0].swap_share, 0);
+  EXPECT_EQ(feeds.all[0].channels[0].name, "popularity");
+  EXPECT_EQ(feeds.all[1].size, 20);
+  EXPECT_EQ(feeds.all[1].swap_share, 0.5);
+  EXPECT_EQ(feeds.all[1].channels[0].name, "exploit");
+  EXPECT_EQ(feeds.all[1].objectives, (std::vector<std::string>{"pctr", "pcvr"}));
+}
+
+TEST(ReadFeeds, WithoutAnyThereIsOneOfDefaults) {
+  const Feeds feeds = Read("").value();
+  ASSERT_EQ(feeds.all.size(), 1u);
+  EXPECT_FALSE(feeds.old_form);
+  EXPECT_EQ(feeds.all[0].name, "home");
+  EXPECT_EQ(feeds.all[0].channels.size(), 4u);
+}
+
+TEST(ReadFeeds, WhatIsWrongIsRefusedAtItsLine) {
+  EXPECT_THAT(Refused("[[feed]]\nname = \"a\"\n[[feed]]\nname = \"a\"\n"),
+              testing::HasSubstr("as of a [[feed]] before"));
+  EXPECT_THAT(Refused("[[feed]]\nname = \"a\"\n[[feed]]\nsize = 3\n"), testing::HasSubstr("each of several"));
+  EXPECT_THAT(Refused("[[feed]]\nvalue = \"pctr * brand\"\n"),
+              testing::AllOf(testing::HasSubstr("gfr.toml:2"), testing::HasSubstr("pctr, pcvr, price, margin")));
+  EXPECT_THAT(Refused("[[feed]]\nsiez = 3\n"), testing::HasSubstr("siez"));
+  EXPECT_THAT(Refused("feed = []\n"), testing::HasSubstr("empty"));
+}
+
+}  // namespace
+}  // namespace gfr
