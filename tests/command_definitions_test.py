@@ -57,9 +57,9 @@ class Definitions(unittest.TestCase):
 
     def test_bash_completes_by_what_is_begun_and_by_what_an_option_takes(self):
         offered = complete(["fea"], ["features", "l"], ["models", "promote", "2", "--alias", "ch"], ["import", "p"], ["completion", ""],
-                           ["train", "--project", "worker", "--exch"], ["train", "worker", "--track"], ["train", "--project", ""], ["demo", "--format", ""])
+                           ["train", "--project", "worker", "--exch"], ["train", "worker", "--track"], ["train", "--project", ""], ["demo", "--format", ""], ["init", "shop", "--template", ""])
         self.assertEqual(offered, [["features"], ["list"], ["champion", "challenger"], ["parquet"], ["bash", "zsh", "fish"], ["--exchange"], ["--tracker"], [],
-                                   ["trivago", "ndjson"]])
+                                   ["trivago", "ndjson"], ["shop", "trivago"]])
 
     def test_the_manual_page_has_every_subcommand_and_option(self):
         page = run("man")[0]

@@ -11,6 +11,7 @@
 #include "operations/simulate_events.h"
 #include "operations/train_version.h"
 #include "print_report.h"
+#include "project/templates.h"
 #include "train/caller_trainer.h"
 #include "train/train_worker.h"
 #include "train/xgboost_api.h"
@@ -65,7 +66,11 @@ void AddInit(CLI::App& app, Command& run) {
   static bool json = false;
   CLI::App* c = app.add_subcommand("init", "Make a project folder with a gfr.toml");
   c->add_option("DIR", folder, "The folder to make")->required();
-  c->add_option("--template", name, "shop or trivago")->capture_default_str();
+  std::vector<std::string> names;
+  for (const ProjectTemplate& t : ProjectTemplates()) names.emplace_back(t.name);
+  c->add_option("--template", name, "The template of gfr.toml: " + CLI::detail::join(names, ", "))
+      ->capture_default_str()
+      ->check(CLI::IsMember(names));
   c->add_flag("--json", json, "One JSON object on stdout");
   c->footer("Example: gfr init myshop --template shop");
   c->callback([&run] {
