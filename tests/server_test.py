@@ -217,9 +217,9 @@ class Feed(unittest.TestCase):
             self.assertFalse(json.loads(reply)["served"]["complete"])
             status, started = server.get("/v1/explain/why/1?all=true")
             self.assertEqual(status, 202)
-            job = json.loads(started)
+            at = json.loads(started)["at"]
             while True:
-                status, body = server.get(job["at"])
+                status, body = server.get(at)
                 self.assertEqual(status, 200)
                 job = json.loads(body)
                 if job["state"] in ("done", "failed"):
