@@ -91,6 +91,7 @@ class LiveFeatures(unittest.TestCase):
         self.assertNotIn("[serve]", configuration)
 
         self.add_features()
+        self.assertEqual(run_json("check", "--project", self.project)["models"], [{"role": "champion", "version": "1", "usable": True}])
         for form in ("5", "4", "4, and no definition file"):
             if form == "4":
                 as_format_4(self.project, "1")
@@ -119,6 +120,7 @@ class LiveFeatures(unittest.TestCase):
         # Without a feature that the champion reads: it is not served, and the server says which.
         at = self.before.index('[[feature]]\nname = "price"')
         self.toml.write_text(self.before[:at] + self.before[self.before.index("[[feature]]", at + 1):])
+        self.assertIn("gone (price)", run("check", "--project", self.project, expect=2)[1])
         with Server(self.project, *CLOCK) as server:
             ready = json.loads(server.get("/readyz")[1])
             self.assertEqual(ready["status"], "degraded")

@@ -34,6 +34,8 @@ void AddImport(CLI::App& app, Command& run);
 void AddDataset(CLI::App& app, Command& run);
 void AddTrain(CLI::App& app, Command& run);
 void AddEvaluate(CLI::App& app, Command& run);
+// check.cc
+void AddCheck(CLI::App& app, Command& run);
 // log.cc
 void AddLog(CLI::App& app, Command& run);
 // models.cc
