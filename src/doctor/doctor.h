@@ -51,6 +51,8 @@ struct DoctorReport {
   Severity worst() const;
 };
 
+struct Observations;
+
 class Doctor {
  public:
   explicit Doctor(const DoctorOptions& options);
@@ -59,8 +61,7 @@ class Doctor {
   DoctorReport Finish() const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<Observations> observations_;
 };
 
 // The whole log of a folder.
