@@ -245,6 +245,30 @@ std::vector<std::string> Strings(const Value* list, std::size_t count) {
   return strings;
 }
 
+// Where each round's trees end among `all` of them.
+Result<std::vector<std::size_t>> RoundEnds(const Place& model, const Place& trees, std::size_t all, int classes) {
+  std::vector<std::size_t> ends;
+  if (const Value* indptr = model.value->Find("iteration_indptr"); indptr && indptr->numbers.size() > 1) {
+    for (std::size_t i = 1; i < indptr->numbers.size(); ++i) {
+      const double end = indptr->numbers[i];
+      if (!(end >= (ends.empty() ? 0.0 : static_cast<double>(ends.back())) && end <= static_cast<double>(all)))
+        return Bad(model.path + ".iteration_indptr[" + std::to_string(i) + "]", "not a rising index of trees");
+      ends.push_back(static_cast<std::size_t>(end));
+    }
+  } else if (all > 0) {
+    GFR_ASSIGN(const Place gbtree, model.At("gbtree_model_param", Type::kObject));
+    std::int64_t parallel = 1;
+    if (gbtree.value->Find("num_parallel_tree")) {
+      GFR_ASSIGN(parallel, gbtree.Integer("num_parallel_tree", 0, 1 << 20));
+    }
+    const std::size_t layer =
+        static_cast<std::size_t>(std::max<std::int64_t>(parallel, 1)) * static_cast<std::size_t>(classes);
+    for (std::size_t end = layer; end <= all; end += layer) ends.push_back(end);
+    if (ends.empty() || ends.back() != all) return Bad(trees.path, "not a whole number of rounds");
+  }
+  return ends;
+}
+
 Result<Forest> Import(const Value& document, const ImportOptions& options) {
   const Place top{&document, ""};
   if (document.type != Type::kObject) return Bad("top level", "not an object");
@@ -287,26 +311,7 @@ Result<Forest> Import(const Value& document, const ImportOptions& options) {
   if (tree_info.value->numbers.size() != all || (weights && weights->size() != all))
     return Bad(tree_info.path, "tree_info, weight_drop and trees differ in length");
 
-  // Where each round's trees end.
-  std::vector<std::size_t> ends;
-  if (const Value* indptr = model.value->Find("iteration_indptr"); indptr && indptr->numbers.size() > 1) {
-    for (std::size_t i = 1; i < indptr->numbers.size(); ++i) {
-      const double end = indptr->numbers[i];
-      if (!(end >= (ends.empty() ? 0.0 : static_cast<double>(ends.back())) && end <= static_cast<double>(all)))
-        return Bad(model.path + ".iteration_indptr[" + std::to_string(i) + "]", "not a rising index of trees");
-      ends.push_back(static_cast<std::size_t>(end));
-    }
-  } else if (all > 0) {
-    GFR_ASSIGN(const Place gbtree, model.At("gbtree_model_param", Type::kObject));
-    std::int64_t parallel = 1;
-    if (gbtree.value->Find("num_parallel_tree")) {
-      GFR_ASSIGN(parallel, gbtree.Integer("num_parallel_tree", 0, 1 << 20));
-    }
-    const std::size_t layer =
-        static_cast<std::size_t>(std::max<std::int64_t>(parallel, 1)) * static_cast<std::size_t>(forest.classes);
-    for (std::size_t end = layer; end <= all; end += layer) ends.push_back(end);
-    if (ends.empty() || ends.back() != all) return Bad(trees.path, "not a whole number of rounds");
-  }
+  GFR_ASSIGN(const std::vector<std::size_t> ends, RoundEnds(model, trees, all, forest.classes));
   if (const Value* attributes = learner.value->Find("attributes")) {
     if (attributes->Find("best_iteration")) {
       GFR_ASSIGN(const std::int64_t best,
