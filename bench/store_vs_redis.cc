@@ -211,35 +211,38 @@ void Read(Timeline& timeline, const VersionedTable& table, double seconds, Rng& 
   Require(sum != 0, "the rows are empty");
 }
 
+// Builds a table of so many entities and saves it to `path`; the file's size comes back.
+std::size_t BuildAndSave(FileSystem& fs, const std::string& path, std::uint32_t entities) {
+  const std::size_t before = ResidentBytes();
+  Timeline timeline;
+  VersionedTable table(timeline, kRowBytes);
+  timeline.SetExclusive(true);
+  const double start = Micros(), start_cpu = CpuSeconds();
+  for (std::uint64_t i = 0; i < entities; ++i) Fill(table.Write(Hash64(&i, 8) | 1, 1), i + 1);
+  const double built = Micros(), built_cpu = CpuSeconds();
+  timeline.SetExclusive(false);
+  std::printf(
+      "%u entities of %u bytes\n  %.1f bytes an entity (%.1f over its row), %.1f resident; built in %.2f s (%.2f s "
+      "of CPU)\n",
+      table.size(), kRowBytes, static_cast<double>(table.memory_bytes()) / table.size(),
+      static_cast<double>(table.memory_bytes()) / table.size() - kRowBytes,
+      static_cast<double>(ResidentBytes() - before) / table.size(), (built - start) / 1e6, built_cpu - start_cpu);
+  auto file = fs.OpenForWrite(path, false);
+  Require(file.ok(), "the snapshot's file cannot be made");
+  const double save = Micros(), save_cpu = CpuSeconds();
+  const Pin pin = timeline.Hold();
+  const ByteSink sink = [&](std::string_view piece) { return file.value()->Append(piece); };
+  Require(table.Save(pin, sink).ok() && file.value()->Sync().ok(), "the table cannot be saved");
+  const std::size_t bytes = file.value()->size();
+  std::printf("  saved in %.2f s (%.2f s of CPU), synced: %.0f MB\n", (Micros() - save) / 1e6, CpuSeconds() - save_cpu,
+              static_cast<double>(bytes) / 1e6);
+  return bytes;
+}
+
 void Large(std::uint32_t entities, double seconds) {
   TestFolder folder;
   FileSystem& fs = PosixFileSystem();
-  std::size_t bytes = 0;
-  {
-    const std::size_t before = ResidentBytes();
-    Timeline timeline;
-    VersionedTable table(timeline, kRowBytes);
-    timeline.SetExclusive(true);
-    const double start = Micros(), start_cpu = CpuSeconds();
-    for (std::uint64_t i = 0; i < entities; ++i) Fill(table.Write(Hash64(&i, 8) | 1, 1), i + 1);
-    const double built = Micros(), built_cpu = CpuSeconds();
-    timeline.SetExclusive(false);
-    std::printf(
-        "%u entities of %u bytes\n  %.1f bytes an entity (%.1f over its row), %.1f resident; built in %.2f s (%.2f s "
-        "of CPU)\n",
-        table.size(), kRowBytes, static_cast<double>(table.memory_bytes()) / table.size(),
-        static_cast<double>(table.memory_bytes()) / table.size() - kRowBytes,
-        static_cast<double>(ResidentBytes() - before) / table.size(), (built - start) / 1e6, built_cpu - start_cpu);
-    auto file = fs.OpenForWrite(folder / "table", false);
-    Require(file.ok(), "the snapshot's file cannot be made");
-    const double save = Micros(), save_cpu = CpuSeconds();
-    const Pin pin = timeline.Hold();
-    const ByteSink sink = [&](std::string_view piece) { return file.value()->Append(piece); };
-    Require(table.Save(pin, sink).ok() && file.value()->Sync().ok(), "the table cannot be saved");
-    bytes = file.value()->size();
-    std::printf("  saved in %.2f s (%.2f s of CPU), synced: %.0f MB\n", (Micros() - save) / 1e6,
-                CpuSeconds() - save_cpu, static_cast<double>(bytes) / 1e6);
-  }
+  const std::size_t bytes = BuildAndSave(fs, folder / "table", entities);
   Timeline timeline;
   VersionedTable table(timeline, kRowBytes);
   timeline.SetExclusive(true);
