@@ -135,6 +135,45 @@ std::vector<float> AllValues(OnlineStore& store, const std::vector<std::pair<Key
   return all;
 }
 
+// Adds up the epochs of one part of the users, which knows the catalogue and its own people's properties.
+struct PartialEpochs final : EpochSource {
+  SharedState& sum;
+  const std::vector<LogRecord>& records;
+  OnlineStore catalogue;
+  std::size_t at = 0;
+  PartialEpochs(SharedState& s, const std::vector<LogRecord>& r, std::shared_ptr<const FeatureSet> f)
+      : sum(s), records(r), catalogue(std::move(f), {.user_views = false, .shared_lines = false}) {}
+  Status Before(std::int64_t epoch_end_ms, SharedState& shared) override {
+    for (const std::int64_t end_ms : shared.OpenEpochs()) {
+      if (end_ms > epoch_end_ms) break;
+      GFR_TRY(sum.AddDelta(end_ms, shared.TakeDelta(end_ms)));
+    }
+    while (at < records.size() && EpochOf(records[at].arrival_ms) <= epoch_end_ms)
+      catalogue.FoldCatalogueOf(records[at++]);
+    for (const std::int64_t end_ms : catalogue.shared().OpenEpochs()) {
+      if (end_ms <= epoch_end_ms) GFR_TRY(shared.AddDelta(end_ms, catalogue.shared().TakeDelta(end_ms)));
+    }
+    return {};
+  }
+};
+
+// Shared state from the merged epochs of all parts.
+struct MergedEpochs final : EpochSource {
+  const std::vector<std::pair<std::int64_t, std::string>>& lines;
+  OnlineStore catalogue;
+  std::size_t at = 0;
+  explicit MergedEpochs(const std::vector<std::pair<std::int64_t, std::string>>& l, std::shared_ptr<const FeatureSet> f)
+      : lines(l), catalogue(std::move(f), {.user_views = false, .shared_lines = false}) {}
+  Status Before(std::int64_t epoch_end_ms, SharedState& shared) override {
+    for (; at < lines.size() && lines[at].first <= epoch_end_ms; ++at)
+      GFR_TRY(shared.AddDelta(lines[at].first, lines[at].second));
+    for (const std::int64_t end_ms : catalogue.shared().OpenEpochs()) {
+      if (end_ms <= epoch_end_ms) GFR_TRY(shared.AddDelta(end_ms, catalogue.shared().TakeDelta(end_ms)));
+    }
+    return {};
+  }
+};
+
 TEST_P(ReplayTest, AnySplitByUserAndOfLinesGivesEqualStatesInTheEnd) {
   const TestFolder folder;
   ASSERT_TRUE(Project::Init(folder.path() + "/p", GetParam()).ok());
@@ -164,26 +203,7 @@ TEST_P(ReplayTest, AnySplitByUserAndOfLinesGivesEqualStatesInTheEnd) {
     SharedState sum(project->features());
     // Lines are split by person; each part needs the catalogue and knows its own people's properties.
     for (std::size_t part = 0; part < parts; ++part) {
-      struct Collect final : EpochSource {
-        SharedState& sum;
-        const std::vector<LogRecord>& records;
-        OnlineStore catalogue;
-        std::size_t at = 0;
-        Collect(SharedState& s, const std::vector<LogRecord>& r, std::shared_ptr<const FeatureSet> f)
-            : sum(s), records(r), catalogue(std::move(f), {.user_views = false, .shared_lines = false}) {}
-        Status Before(std::int64_t epoch_end_ms, SharedState& shared) override {
-          for (const std::int64_t end_ms : shared.OpenEpochs()) {
-            if (end_ms > epoch_end_ms) break;
-            GFR_TRY(sum.AddDelta(end_ms, shared.TakeDelta(end_ms)));
-          }
-          while (at < records.size() && EpochOf(records[at].arrival_ms) <= epoch_end_ms)
-            catalogue.FoldCatalogueOf(records[at++]);
-          for (const std::int64_t end_ms : catalogue.shared().OpenEpochs()) {
-            if (end_ms <= epoch_end_ms) GFR_TRY(shared.AddDelta(end_ms, catalogue.shared().TakeDelta(end_ms)));
-          }
-          return {};
-        }
-      } collect(sum, records, project->features());
+      PartialEpochs collect(sum, records, project->features());
       OnlineStore store(project->features(), {.user_views = false, .shared_lines = true, .catalogue = false}, &collect);
       for (const LogRecord& r : records) {
         const Key person = people.PersonOf(r.event);
@@ -205,26 +225,11 @@ TEST_P(ReplayTest, AnySplitByUserAndOfLinesGivesEqualStatesInTheEnd) {
   whole.AdvanceTo(end_ms);
   const std::vector<std::pair<Key, Key>> all(everybody.begin(), everybody.end());
   const std::vector<float> expected = AllValues(whole, all, items, now_ms);
-  struct Given final : EpochSource {
-    const std::vector<std::pair<std::int64_t, std::string>>& lines;
-    OnlineStore catalogue;
-    std::size_t at = 0;
-    explicit Given(const std::vector<std::pair<std::int64_t, std::string>>& l, std::shared_ptr<const FeatureSet> f)
-        : lines(l), catalogue(std::move(f), {.user_views = false, .shared_lines = false}) {}
-    Status Before(std::int64_t epoch_end_ms, SharedState& shared) override {
-      for (; at < lines.size() && lines[at].first <= epoch_end_ms; ++at)
-        GFR_TRY(shared.AddDelta(lines[at].first, lines[at].second));
-      for (const std::int64_t end_ms : catalogue.shared().OpenEpochs()) {
-        if (end_ms <= epoch_end_ms) GFR_TRY(shared.AddDelta(end_ms, catalogue.shared().TakeDelta(end_ms)));
-      }
-      return {};
-    }
-  };
   constexpr std::size_t kParts = 7;
-  std::vector<std::unique_ptr<Given>> given;
+  std::vector<std::unique_ptr<MergedEpochs>> given;
   std::vector<std::unique_ptr<OnlineStore>> stores;
   for (std::size_t part = 0; part < kParts; ++part) {
-    given.push_back(std::make_unique<Given>(one, project->features()));
+    given.push_back(std::make_unique<MergedEpochs>(one, project->features()));
     for (const LogRecord& r : records) given.back()->catalogue.FoldCatalogueOf(r);
     stores.push_back(std::make_unique<OnlineStore>(
         project->features(), FoldParts{.user_views = true, .shared_lines = false, .catalogue = false},
