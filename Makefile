@@ -6,6 +6,7 @@ JOBS ?= $(shell nproc)
 PYTHON := build/venv/bin/python
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
+export CCACHE_SLOPPINESS := pch_defines,time_macros
 
 .PHONY: help setup build demo test bench lint format install clean sanitize fuzz soak
 
@@ -57,7 +58,7 @@ fuzz: build/.setup  ## Fuzz the parsers for FUZZ_SECONDS each (default 60).
 	@tools/fuzz $(or $(FUZZ_SECONDS),60)
 
 lint: $(BUILD)/build.ninja  ## clang-format, clang-tidy and the dependency check.
-	@tools/lint $(BUILD)
+	@tools/lint
 
 format:  ## Format the sources in place.
 	@tools/setup clang-format-16

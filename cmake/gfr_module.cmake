@@ -1,4 +1,4 @@
-# gfr_module(NAME [DEPENDS module...] [TEST_DEPENDS module...] [LINKS library...] [OPTIONS flag...] [UNITY_TESTS])
+# gfr_module(NAME [DEPENDS module...] [TEST_DEPENDS module...] [LINKS library...] [UNITY_TESTS])
 #
 # Makes of src/NAME/ and its subfolders:
 #   gfr_NAME       the static library of *.cc;
@@ -7,15 +7,33 @@
 #   NAME_bench     of *_bench.cc, run by CTest in a tiny mode, so that none rots;
 #   X_fuzz         of each X_fuzz.cc: with GFR_FUZZ (clang) a libFuzzer, else CTest replays tests/corpus/X through it.
 # DEPENDS are the only modules that it may include; its tests, benchmarks and fuzz targets may include TEST_DEPENDS too.
+#
+# GFR_PCH compiles the headers that nearly every file reads once: cmake/library_pch.h for libraries, cmake/test_pch.h for
+# tests. A file that forgets an include of its own is found with GFR_PCH=OFF.
 include(GoogleTest)
+option(GFR_PCH "Precompile the headers that nearly every file reads" ON)
 option(GFR_UNITY "Compile the files of gfr, and of tests marked UNITY_TESTS, several at once" ON)
 
+# A precompiled header holds for one set of flags: libraries are position independent, programs are not.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/empty.cc CONTENT "")
+if(GFR_PCH)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-fpch-preprocess)  # For ccache.
+  endif()
+  add_library(gfr_library_pch OBJECT ${CMAKE_BINARY_DIR}/empty.cc)
+  target_precompile_headers(gfr_library_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/library_pch.h)
+  add_library(gfr_test_pch OBJECT ${CMAKE_BINARY_DIR}/empty.cc)
+  set_target_properties(gfr_test_pch PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(gfr_test_pch PRIVATE -fPIE -O1)
+  target_link_libraries(gfr_test_pch PRIVATE GTest::gmock)
+  target_precompile_headers(gfr_test_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/test_pch.h)
+endif()
 if(NOT GFR_FUZZ)
   add_library(gfr_fuzz_replay OBJECT ${CMAKE_SOURCE_DIR}/cmake/fuzz_replay.cc)
 endif()
 
 function(gfr_module name)
-  cmake_parse_arguments(ARG "UNITY_TESTS" "" "DEPENDS;TEST_DEPENDS;LINKS;OPTIONS" ${ARGN})
+  cmake_parse_arguments(ARG "UNITY_TESTS" "" "DEPENDS;TEST_DEPENDS;LINKS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc ${dir}/*/*.cc)
   set(tests ${sources})
@@ -33,8 +51,8 @@ function(gfr_module name)
     set(scope INTERFACE)
   endif()
   target_include_directories(gfr_${name} ${scope} ${CMAKE_SOURCE_DIR}/src)
-  if(ARG_OPTIONS AND sources)
-    target_compile_options(gfr_${name} PRIVATE ${ARG_OPTIONS})
+  if(GFR_PCH AND sources)
+    target_precompile_headers(gfr_${name} REUSE_FROM gfr_library_pch)
   endif()
   foreach(d IN LISTS ARG_DEPENDS)
     target_link_libraries(gfr_${name} ${scope} gfr_${d})
@@ -57,7 +75,10 @@ function(gfr_module name)
     add_executable(gfr_${name}_test ${tests})
     list(TRANSFORM ARG_TEST_DEPENDS PREPEND gfr_ OUTPUT_VARIABLE test_depends)
     target_link_libraries(gfr_${name}_test PRIVATE gfr_${name} ${test_depends} GTest::gmock GTest::gtest_main)
-    target_compile_options(gfr_${name}_test PRIVATE -O1 ${ARG_OPTIONS})
+    target_compile_options(gfr_${name}_test PRIVATE -O1)
+    if(GFR_PCH)
+      target_precompile_headers(gfr_${name}_test REUSE_FROM gfr_test_pch)
+    endif()
     if(ARG_UNITY_TESTS AND GFR_UNITY)
       set_target_properties(gfr_${name}_test PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     endif()

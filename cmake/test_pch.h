@@ -1,0 +1,5 @@
+// What nearly every test reads.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "library_pch.h"
