@@ -141,7 +141,7 @@ TEST(CompactLog, AfterAFaultOrAPowerCutAnywhereTheLogIsWholeAndTheNextRunGoesOn)
     for (const bool crash : {false, true}) {
       SCOPED_TRACE("operation " + std::to_string(at) + (crash ? ", power cut" : ""));
       FaultFileSystem fs(static_cast<std::uint64_t>(at) + 1);
-      Fill(fs, 60, 1500);
+      Fill(fs, 120, 1500);
       const auto before = Read(fs).value();
       fs.fail_at = fs.operations() + at;
       const bool done = Compact(fs).ok();
