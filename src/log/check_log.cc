@@ -4,6 +4,14 @@
 #include "log/rewrite_lock.h"
 
 namespace gfr {
+namespace {
+
+Error NeedsNewer(const std::string& path) {
+  return {ErrorCode::kNeedsNewer,
+          "'" + path + "' has records that a newer gfr wrote, which is needed to check or repair the log"};
+}
+
+}  // namespace
 
 Result<LogCheck> CheckLog(LocalLog& log, bool repair) {
   FileSystem& fs = log.fs();
@@ -24,11 +32,14 @@ Result<LogCheck> CheckLog(LocalLog& log, bool repair) {
     const bool follows = check.bad_at.empty() && ReadSegmentHeader(bytes, &first) && first == check.records;
     if (follows && IsFramedSegment(bytes)) {
       FramedSegment kept(first);
-      bool decodes = true;
+      bool decodes = true, newer = false;
       const FramedWalk walk = WalkFramed(bytes, [&](std::uint64_t, std::int64_t arrival_ms, std::string_view event) {
-        decodes = decodes && DecodeEvent(event).ok();
+        const auto decoded = DecodeEvent(event);
+        decodes = decodes && decoded.ok();
+        newer = newer || (!decoded.ok() && decoded.error().code == ErrorCode::kNeedsNewer);
         kept.Add(arrival_ms, event);
       });
+      if (newer) return NeedsNewer(path);
       check.records = walk.end_offset;
       if (walk.whole && decodes) continue;
       at = walk.good_bytes;
@@ -37,11 +48,14 @@ Result<LogCheck> CheckLog(LocalLog& log, bool repair) {
       at = kSegmentHeaderBytes;
       LogRecord record;
       std::size_t size = 0;
-      while (at < bytes.size() && ReadRecord(std::string_view(bytes).substr(at), &record, &size) == RecordState::kOk &&
+      RecordState state = RecordState::kOk;
+      while (at < bytes.size() &&
+             (state = ReadRecord(std::string_view(bytes).substr(at), &record, &size)) == RecordState::kOk &&
              record.offset == check.records) {
         at += size;
         ++check.records;
       }
+      if (state == RecordState::kNeedsNewer) return NeedsNewer(path);
       if (at == bytes.size()) continue;
     }
     if (check.bad_at.empty()) check.bad_at = path + ", byte " + std::to_string(at);

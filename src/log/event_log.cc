@@ -117,10 +117,13 @@ Status EventLog::State::CutTornTail(const std::string& name, const std::string& 
   GFR_ASSIGN(file, fs.OpenForWrite(path, /*append=*/true));
   std::size_t at = kSegmentHeaderBytes, size = 0;
   LogRecord record;
-  while (at < bytes.size() && ReadRecord(std::string_view(bytes).substr(at), &record, &size) == RecordState::kOk)
-    at += size;
+  // By their checksums alone: a whole record that this version cannot decode is not torn, and is not cut.
+  const auto is_whole = [&](std::size_t from) {
+    return ReadRecord(std::string_view(bytes).substr(from), &record, &size, /*types=*/0) == RecordState::kOk;
+  };
+  while (at < bytes.size() && is_whole(at)) at += size;
   for (std::size_t behind = at + 1; behind < bytes.size(); ++behind) {
-    if (ReadRecord(std::string_view(bytes).substr(behind), &record, &size) == RecordState::kOk) {
+    if (is_whole(behind)) {
       return Error{ErrorCode::kCorrupt, "the record at byte " + std::to_string(at) + " of '" + path +
                                             "' is bad and good ones follow; `gfr log repair` can cut the log there"};
     }

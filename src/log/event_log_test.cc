@@ -12,8 +12,9 @@
 #include "base/fault_file_system.h"
 #include "base/test_folder.h"
 #include "base/test_python.h"
+#include "event/event_codec.h"
+#include "log/frame.h"
 #include "log/seal.h"
-#include "log/segment.h"
 
 namespace gfr {
 namespace {
@@ -133,6 +134,37 @@ TEST(EventLog, RefusesABadRecordThatGoodOnesFollowAndRepairCutsThere) {
   EXPECT_EQ(PosixFileSystem().ReadAll(path + ".cut").value(), bytes.substr(kSegmentHeaderBytes + record))
       << "nothing is thrown away";
   EXPECT_EQ(EventLog::Open(PosixFileSystem(), clock, {.folder = folder.path()}).value()->next_offset(), 1u);
+}
+
+// A whole record of a later event format is the log's last one: an older gfr may not take it for a torn tail.
+TEST(EventLog, NeverCutsARecordThatANewerVersionWrote) {
+  const FixedClock clock(0);
+  FaultFileSystem fs(1);
+  {
+    const auto log = EventLog::Open(fs, clock, {.folder = "log"});
+    ASSERT_TRUE(log.value()->Append({MakeEvent("a")}).ok());
+  }
+  const std::string path = JoinPath("log", SegmentName(0));
+  std::string event;
+  EncodeEvent(MakeEvent("b"), &event);
+  event[0] = 99;
+  std::string bytes = fs.ReadAll(path).value();
+  AppendEncoded(1, 0, event, &bytes);
+  ASSERT_TRUE(PublishFile(fs, path, bytes).ok());
+  LocalLog log(fs, "log");
+  const auto opened = EventLog::Open(fs, clock, {.folder = "log"});
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, ErrorCode::kNeedsNewer);
+  EXPECT_THAT(opened.error().message, testing::HasSubstr("newer gfr"));
+  EXPECT_EQ(CheckLog(log, /*repair=*/true).error().code, ErrorCode::kNeedsNewer);
+  EXPECT_EQ(fs.ReadAll(path).value(), bytes);
+  // Also in a compacted segment.
+  FramedSegment framed(0);
+  framed.Add(0, event);
+  ASSERT_TRUE(PublishFile(fs, path, framed.Finish()).ok());
+  EXPECT_EQ(EventLog::Open(fs, clock, {.folder = "log"}).error().code, ErrorCode::kNeedsNewer);
+  EXPECT_EQ(CheckLog(log, /*repair=*/true).error().code, ErrorCode::kNeedsNewer);
+  EXPECT_TRUE(fs.Exists(path));
 }
 
 // Fails every write and sync in turn, then cuts the power: what was acknowledged is there, once, in order.

@@ -131,7 +131,7 @@ FramedWalk WalkFramed(std::string_view bytes,
     std::string_view rest = records;
     std::vector<std::string_view> framed;
     for (std::size_t size = 0; !rest.empty(); rest.remove_prefix(size)) {
-      if (ReadFramedRecord(rest, 0, &record, &size) != RecordState::kOk) return walk;
+      if (ReadFramedRecord(rest, 0, &record, &size, /*types=*/0) != RecordState::kOk) return walk;
       framed.push_back(rest.substr(0, size));
     }
     if (framed.size() != head.count) return walk;

@@ -43,6 +43,7 @@ class LocalReader final : public EventReader {
       const RecordState state =
           framed_ ? ReadFramedRecord(left, expected_, record, &size, types) : ReadRecord(left, record, &size, types);
       if (state == RecordState::kBad) return Corrupt("is not what was written");
+      if (state == RecordState::kNeedsNewer) return NeedsNewer();
       if (state == RecordState::kShort) {
         GFR_ASSIGN(const bool more, framed_ ? NextFrame() : ReadOn());
         if (!more) return ReadState::kNotYet;
@@ -80,6 +81,12 @@ class LocalReader final : public EventReader {
                                       : "the record at byte " + std::to_string(position_ + used_);
     return {ErrorCode::kCorrupt, where + " of '" + JoinPath(log_.folder(), segment_) + "' " + what +
                                      "; `gfr log repair` can cut the log there"};
+  }
+
+  Error NeedsNewer() const {
+    return {ErrorCode::kNeedsNewer, "the record of offset " + std::to_string(expected_) + " in '" +
+                                        JoinPath(log_.folder(), segment_) +
+                                        "' was written by a newer gfr, which is needed to read it"};
   }
 
   // Opens the segment behind the one that was read, at first the one that has `from_`. False: there is none yet.

@@ -91,7 +91,7 @@ RecordState ReadPayload(std::string_view payload, LogRecord* record, std::uint32
     return RecordState::kOk;
   }
   auto event = DecodeEvent(payload);
-  if (!event.ok()) return RecordState::kBad;
+  if (!event.ok()) return event.error().code == ErrorCode::kNeedsNewer ? RecordState::kNeedsNewer : RecordState::kBad;
   record->event = std::move(event).value();
   return RecordState::kOk;
 }

@@ -23,7 +23,8 @@ void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& ev
 // REQUIRES: a whole record header.
 std::int64_t RecordArrival(std::string_view header);
 
-enum class RecordState { kOk, kShort, kBad };
+// kNeedsNewer: whole, but its event is of a later format or type than this version knows. It is never cut away.
+enum class RecordState { kOk, kShort, kBad, kNeedsNewer };
 // Reads the record at the start of `bytes`; kShort: it goes on behind their end. Of an event whose type is not in
 // `types` (bit t: EventType t) only the type is read.
 inline constexpr std::uint32_t kAllTypes = ~0u;
