@@ -15,7 +15,8 @@ void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
                          std::to_string(++s.generated);
   const std::shared_ptr<const BoundModel> bound = s.models.champion();
   const std::shared_ptr<const CandidateLists> lists = s.lists->lists();
-  Feed feed = Rank(*s.store, s.rows(), bound.get(), s.project.feed(), request, lists.get());
+  Feed feed = Rank(*s.store, s.rows(), bound.get(), s.project.feed(), request, lists.get(),
+                   [&s](std::string_view stage, double seconds) { s.counters.Ranked(stage, seconds); });
   ++s.counters.feeds;
   s.counters.degraded += !feed.degraded.empty();
   s.counters.undeclared += UndeclaredNames(request, s.store->features().schema);
