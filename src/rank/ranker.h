@@ -7,6 +7,9 @@
 // at its place too. Thread safety: Rank from any thread, beside the store's writer.
 #pragma once
 
+#include <functional>
+#include <string_view>
+
 #include "bound/bound_model.h"
 #include "feed/feed.h"
 #include "feed/feed_config.h"
@@ -17,9 +20,12 @@
 
 namespace gfr {
 
+// Told how long each stage took: "candidates", "features", "scores", "values", "policy" and "record".
+using StageObserver = std::function<void(std::string_view stage, double seconds)>;
+
 // `reader` reads features of `store`, whose items are the candidates; `request.now_ms` is when. `lists`: where
 // candidates come from when the request has none; null: there are none yet, which `degraded` says ("channels").
 Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundModel* model, const FeedConfig& config,
-          const FeedRequest& request, const CandidateLists* lists);
+          const FeedRequest& request, const CandidateLists* lists, const StageObserver& observe = {});
 
 }  // namespace gfr

@@ -78,15 +78,15 @@ std::vector<std::string> Scheduler::Stop(std::int64_t wait_ms) {
 }
 
 void Scheduler::RunJob(State* state, const std::stop_token& stop) {
-  std::int64_t next_ms = MonotonicMs();
+  std::int64_t next_ms = MonotonicMs() + state->job.first_after_ms;
   MutexLock lock(mutex_);
   for (;;) {
     (void)changed_.WaitUntil(lock, next_ms, stop, [&] { return stopping_ || state->asked; });
     if (stopping_) return;
     state->asked = false;
     // The periods follow a grid; those that are past by now are one run.
-    const std::int64_t now_ms = MonotonicMs();
-    while (next_ms <= now_ms) next_ms += state->job.period_ms;
+    if (const std::int64_t now_ms = MonotonicMs(); next_ms <= now_ms)
+      next_ms += ((now_ms - next_ms) / state->job.period_ms + 1) * state->job.period_ms;
     RunOnce(state, &lock, stop);
     if (const std::int64_t missed_ms = MonotonicMs(); next_ms <= missed_ms) {
       const std::int64_t periods = (missed_ms - next_ms) / state->job.period_ms;

@@ -1,9 +1,9 @@
 // Scheduler: runs a process's background jobs: each has a name, a period, a deadline and metrics.
 //
-// A job runs when its period begins, the first time at once, on a thread of its own: a slow job delays no other. It
-// gets a stop token and its remaining time, which it hands to every I/O call. Periods missed while it ran are made up
-// by one run. A run over its deadline is counted and logged once; it goes on, and the job is not started again until it
-// has returned. An error is logged when it is new and when it is over, not each period.
+// A job runs when its period begins (the first time at once, or after `first_after_ms`), on a thread of its own: a slow
+// job delays no other. It gets a stop token and its remaining time, which it hands to every I/O call. Periods missed
+// while it ran are made up by one run. A run over its deadline is counted and logged once; it goes on, and the job is
+// not started again until it has returned. An error is logged when it is new and when it is over, not each period.
 //
 // Metrics: gfr_job_duration_seconds {job, status=ok|failed}, gfr_job_overdue_total {job},
 // gfr_job_last_success_timestamp_seconds {job}. Thread safety: all calls.
@@ -36,6 +36,7 @@ class Scheduler {
     std::int64_t period_ms = 0;    // From one start to the next.
     std::int64_t deadline_ms = 0;  // Of one run, from its start.
     std::function<Status(const JobRun&)> run;
+    std::int64_t first_after_ms = 0;  // Before the first run.
   };
 
   // Both must outlive it; `clock` is for the time of day of the last success.

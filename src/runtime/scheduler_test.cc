@@ -50,6 +50,17 @@ TEST(SchedulerTest, EachJobRunsAtOnceAndThenEveryPeriod) {
   });
 }
 
+TEST(SchedulerTest, AFirstRunMayBeLaterThanTheStart) {
+  InVirtualTime([](Telemetry&, Scheduler& scheduler) {
+    int runs = 0;
+    scheduler.Add({"later", 100, 1000, [&](const JobRun&) { return ++runs, Status(); }, 1000});
+    SleepMs(950);
+    EXPECT_EQ(runs, 0);
+    SleepMs(100);
+    EXPECT_EQ(runs, 1);
+  });
+}
+
 TEST(SchedulerTest, MissedPeriodsAreMadeUpByOneRun) {
   InVirtualTime([](Telemetry&, Scheduler& scheduler) {
     std::vector<std::int64_t> starts_ms;

@@ -36,6 +36,8 @@ struct Label {
 class Counter {
  public:
   void Add(std::uint64_t by = 1) { value_.fetch_add(by, std::memory_order_relaxed); }
+  void operator++() { Add(); }
+  void operator+=(std::uint64_t by) { Add(by); }
   std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
 
  private:

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <memory>
 
+#include "base/clock.h"
+
 namespace gfr {
 namespace {
 
@@ -39,8 +41,8 @@ std::string UrlDecode(std::string_view text) {
   return out;
 }
 
-Router::Router(std::vector<Route> routes, Lanes& lanes, const Access& access)
-    : routes_(std::move(routes)), lanes_(lanes), access_(access) {}
+Router::Router(std::vector<Route> routes, Lanes& lanes, const Access& access, Answered answered)
+    : routes_(std::move(routes)), lanes_(lanes), access_(access), answered_(std::move(answered)) {}
 
 const Route* Router::Find(const HttpRequest& head, bool* known) const {
   for (const Route& route : routes_) {
@@ -55,6 +57,12 @@ const Route* Router::Find(const HttpRequest& head, bool* known) const {
 std::optional<HttpResponse> Router::Admit(const HttpRequest& head) const {
   bool known = false;
   const Route* route = Find(head, &known);
+  std::optional<HttpResponse> refused = Refusal(head, route, known);
+  if (refused && answered_) answered_(route != nullptr ? route->path : "", refused->status, 0);
+  return refused;
+}
+
+std::optional<HttpResponse> Router::Refusal(const HttpRequest& head, const Route* route, bool known) const {
   if (route == nullptr && known)
     return ProblemResponse(405, "Method Not Allowed", head.method + " is not for " + head.path.substr(0, 200));
   if (route == nullptr) return ProblemResponse(404, "Not Found", "there is nothing at " + head.path.substr(0, 200));
@@ -70,6 +78,12 @@ void Router::Handle(HttpRequest request, HttpReply reply) const {
   const Route* route = Find(request, &known);
   if (route == nullptr) return reply(ProblemResponse(404, "Not Found", "there is nothing there"));
   if (route->path.ends_with('/')) request.parameter = UrlDecode(request.path.substr(route->path.size()));
+  if (answered_) {
+    reply = [this, route, begin_s = MonotonicSeconds(), next = std::move(reply)](HttpResponse response) {
+      answered_(route->path, response.status, MonotonicSeconds() - begin_s);
+      next(std::move(response));
+    };
+  }
   const auto run = [route, r = std::make_shared<HttpRequest>(std::move(request)), reply] {
     try {
       route->call(std::move(*r), reply);

@@ -37,8 +37,10 @@ std::function<void(HttpRequest, HttpReply)> Sync(Function function) {
 
 class Router {
  public:
-  // `lanes` and `access` must outlive it.
-  Router(std::vector<Route> routes, Lanes& lanes, const Access& access);
+  // `lanes`, `access` and what `answered` uses must outlive it. `answered` is told each answer: the route's path
+  // (empty: there is none), the status, and the time since the request was whole; a refusal by its head took none.
+  using Answered = std::function<void(std::string_view endpoint, int status, double seconds)>;
+  Router(std::vector<Route> routes, Lanes& lanes, const Access& access, Answered answered = {});
   // 404: no route has the path; 405: none has the path and the method; 401, 403, 421: access.h; 415: a content type.
   std::optional<HttpResponse> Admit(const HttpRequest& head) const;
   // REQUIRES: Admit let it pass. 400: BadRequest; 503: the lane is full, or the call threw.
@@ -47,9 +49,11 @@ class Router {
  private:
   // Null: none. `known`: there is one of another method.
   const Route* Find(const HttpRequest& head, bool* known) const;
+  std::optional<HttpResponse> Refusal(const HttpRequest& head, const Route* route, bool known) const;
   std::vector<Route> routes_;
   Lanes& lanes_;
   const Access& access_;
+  const Answered answered_;
 };
 
 std::string UrlDecode(std::string_view text);  // "a%2Fb" to "a/b"; what is not two hex digits stays as it is.

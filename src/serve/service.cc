@@ -1,6 +1,7 @@
 #include "serve/service.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/progress.h"
 #include "base/time.h"
@@ -41,19 +42,30 @@ std::vector<Route> RoutesOf(ServiceState& s) {
 }  // namespace
 
 Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
-    : state_(std::move(state)), router_(RoutesOf(*state_), state_->lanes, access) {}
+    : state_(std::move(state)),
+      router_(RoutesOf(*state_), state_->lanes, access, [this](std::string_view endpoint, int status, double seconds) {
+        state_->counters.Answered(endpoint, status, seconds);
+      }) {}
 Service::~Service() {
   ServiceState& s = *state_;
   s.lanes.Drain();
-  for (std::jthread* work : {&s.publisher, &s.verifier, &s.watcher}) {
-    work->request_stop();
-    if (work->joinable()) work->join();
+  const std::vector<std::string> stuck = s.background.Stop();
+  if (s.publisher.joinable()) {
+    s.publisher.RequestStop();
+    s.publisher.Join();
   }
   s.log.reset();  // Writes what is queued, and hands it over to be folded.
-  if (!s.folder.joinable()) return;
-  s.folder.RequestStop();
-  s.folder.Join();
-  s.SaveSnapshot();
+  if (s.folder.joinable()) {
+    s.folder.RequestStop();
+    s.folder.Join();
+    const bool saving = std::ranges::find(stuck, "save-snapshot") != stuck.end();
+    if (const Status saved = saving ? Status() : s.SaveSnapshot(); !saved.ok())
+      LogError("serve", "the snapshot cannot be written", {{"error", saved.error().ToString()}});
+  }
+  if (stuck.empty()) return;
+  // Log and snapshot are safe: the process does not wait for what does not return.
+  for (const std::string& job : stuck) LogError("serve", "ends without waiting for a job", {{"job", job}});
+  std::_Exit(1);
 }
 
 Result<std::unique_ptr<Service>> Service::Open(const Project& project, const ServeConfig& config,
@@ -102,10 +114,10 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
     const WallClock started;
     s.redis = std::make_unique<RedisStore>(online.redis, *s.store, ProcessName(), started.now_ms());
     if (const Status status = s.redis->Publish(s.mutex); !status.ok()) {
-      std::fprintf(stderr, "gfr serve: rows are not published: %s\n", status.error().message.c_str());
+      LogWarning("serve", "rows are not published", {{"error", status.error().message}});
       s.redis_lost = true;
     }
-    s.publisher = std::jthread([&s](const std::stop_token& stop) { s.PublishRows(stop); });
+    s.publisher = Thread("publish-rows", [&s](const std::stop_token& stop) { s.PublishRows(stop); });
   }
   s.NoteMemory();
   s.last_arrival_ms = std::max<std::int64_t>(s.store->last_arrival_ms(), 0);
@@ -114,8 +126,7 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
     LogWarning("models", "the feature definitions are not kept", {{"error", written.error().ToString()}});
   s.models.LookNow();
   s.folder = Thread("fold", [&s](const std::stop_token& stop) { s.RunFolds(stop); });
-  s.watcher = std::jthread([&s](const std::stop_token& stop) { s.Watch(stop); });
-  s.verifier = std::jthread([&s](const std::stop_token& stop) { s.Verify(stop); });
+  s.AddJobs();
   return std::unique_ptr<Service>(new Service(std::move(state), access));
 }
 

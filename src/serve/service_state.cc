@@ -1,6 +1,5 @@
 #include "serve/service_state.h"
 
-#include <cstdio>
 #include <cstring>
 #include <optional>
 
@@ -48,8 +47,7 @@ void ServiceState::NoteMemory() {
   const std::uint64_t limit = project.configuration().store.memory_bytes;
   const bool full = limit > 0 && memory_bytes > limit;
   if (full && !memory_full)
-    std::fprintf(stderr, "gfr serve: ALERT: events are refused: %s\n",
-                 CheckMemory(*store, limit).error().message.c_str());
+    LogError("serve", "ALERT: events are refused", {{"error", CheckMemory(*store, limit).error().message}});
   memory_full = full;
 }
 
@@ -85,20 +83,19 @@ void ServiceState::LoadSnapshot() {
         {{"reason", restored.ok() ? std::string("its list of requests cannot be read") : restored.error().ToString()}});
 }
 
-void ServiceState::SaveSnapshot() {
+Status ServiceState::SaveSnapshot() {
   std::optional<Snapshot> snapshot;
   std::optional<RequestIndex::Frozen> frozen;
   {
     const std::lock_guard lock(mutex);
-    if (store->next_offset() == snapshot_at) return;
+    if (store->next_offset() == snapshot_at) return {};
     frozen = requests.Freeze();
     snapshot.emplace(Snapshot::Take(*store));
-    snapshot_at = store->next_offset();
   }
-  Status status = PosixFileSystem().MakeFolders(JoinPath(project.folder(), "data/store"));
-  if (status.ok()) status = snapshot->Write(PosixFileSystem(), project.snapshot_path(), frozen->Bytes());
-  if (!status.ok())
-    std::fprintf(stderr, "gfr serve: the snapshot cannot be written: %s\n", status.error().ToString().c_str());
+  GFR_TRY(PosixFileSystem().MakeFolders(JoinPath(project.folder(), "data/store")));
+  GFR_TRY(snapshot->Write(PosixFileSystem(), project.snapshot_path(), frozen->Bytes()));
+  snapshot_at = snapshot->next_offset();  // Not before: one that could not be written is written at the next try.
+  return {};
 }
 
 HttpResponse ServiceState::LogFailed(const Error& error) {

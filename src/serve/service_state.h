@@ -12,7 +12,6 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -22,12 +21,14 @@
 #include "log/event_log.h"
 #include "project/project.h"
 #include "retrieve/list_maker.h"
+#include "runtime/scheduler.h"
 #include "serve/http_message.h"
 #include "serve/jobs.h"
 #include "serve/lanes.h"
 #include "serve/model_pool.h"
 #include "serve/request_index.h"
 #include "serve/serve_config.h"
+#include "serve/service_metrics.h"
 #include "store/redis_store.h"
 
 namespace gfr {
@@ -41,12 +42,6 @@ struct ServiceClock final : Clock {
 struct ServiceState {
   ServiceState(const Project& p, const ServeConfig& c);
 
-  // How many of what, since the start; read by /metrics.
-  struct Counters {
-    std::atomic<std::uint64_t> accepted = 0, duplicates = 0, rejected = 0, feeds = 0, undeclared = 0, degraded = 0;
-    std::atomic<std::uint64_t> unknown_surfaces = 0;         // Of feeds that no [[feed]] is named after.
-    std::atomic<std::uint64_t> verified = 0, different = 0;  // Served values that a replay gave again, or not.
-  };
   using Folded = std::function<void()>;
   const Project& project;
   const ServeConfig& config;
@@ -55,7 +50,7 @@ struct ServiceState {
   ErasedIds erased;  // As of the start: nobody is erased while a server has the log.
 
   std::mutex mutex;  // Of those that fold: the store's writer, and what it notes.
-  std::condition_variable_any stopping, changed;
+  std::condition_variable_any changed;
   std::unique_ptr<OnlineStore> store;
   std::unique_ptr<const StoreReader> reader;  // Feeds read beside the writer.
   std::unique_ptr<ListMaker> lists;           // What feeds without candidates choose from.
@@ -66,7 +61,7 @@ struct ServiceState {
   std::atomic<std::uint64_t> memory_bytes = 0;
   std::atomic<bool> memory_full = false;
   std::uint64_t publishable = 0;  // Goes up with each change that readers of a Redis have not seen.
-  std::int64_t snapshot_at = 0;
+  std::int64_t snapshot_at = 0;   // The offset of the last one; used by whoever saves one, one at a time.
 
   // Durable records on their way to the fold: in log order, as the log acknowledges in it.
   struct Folding {
@@ -81,7 +76,7 @@ struct ServiceState {
 
   ModelPool models;
   std::atomic<std::uint64_t> generated = 0;
-  Counters counters;
+  ServiceMetrics counters;
 
   void Note(const LogRecord& r);
   // Appends `events`; `durable` says what became of them, on a thread that must not wait, and gives what to do when the
@@ -96,25 +91,24 @@ struct ServiceState {
   const FeatureReader& rows() const { return redis && !redis->fenced() ? redis->features() : reader->features(); }
   // Goes on from the last snapshot; without a usable one from the start of the log.
   void LoadSnapshot();
-  void SaveSnapshot();
+  Status SaveSnapshot();
   HttpResponse LogFailed(const Error& error);
   // Events of erased users from before their erasure: late ones, or sent again.
   void LeaveOutErased(ParsedEvents* parsed) const;
 
-  // Beside the calls (service_work.cc), each until `stop`:
-  void RunFolds(const std::stop_token& stop);  // Folds what is durable, in log order; at the stop, all of it.
-  void Watch(
-      const std::stop_token& stop);  // Seals epochs, makes their lists, looks for other models, writes snapshots.
+  // Beside the calls (service_work.cc).
+  void AddJobs();  // Epochs, lists, models, snapshots, export and the skew monitor: each a job with its own period.
+  void RunFolds(const std::stop_token& stop);     // Folds what is durable, in log order; at the stop, all of it.
   void PublishRows(const std::stop_token& stop);  // Brings to the Redis what was folded and sealed, as soon as it was.
-  void Verify(const std::stop_token& stop);       // The skew monitor.
   void FoldSlice(std::deque<Folding>* taken, std::vector<Folded>* done);  // REQUIRES: `mutex` is held.
   void SealEpochs();
-  void VerifySample();
+  Status ExportSegments();
+  Status VerifySample();
 
   Jobs jobs;
   Lanes lanes;  // The last members: they use the others until they have ended.
-  Thread folder;
-  std::jthread watcher, publisher, verifier;
+  Thread folder, publisher;
+  Scheduler background{counters.telemetry(), clock};
 };
 
 }  // namespace gfr

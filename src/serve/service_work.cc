@@ -1,8 +1,7 @@
 // What goes on beside the calls of an owner.
-#include <cstdio>
-
 #include "dataset/verify_served.h"
 #include "log/seal.h"
+#include "runtime/logger.h"
 #include "serve/service_state.h"
 
 namespace gfr {
@@ -68,8 +67,7 @@ void ServiceState::PublishRows(const std::stop_token& stop) {
       done = publishable;
     }
     const Status status = redis->Publish(mutex);
-    if (!status.ok() && !redis_lost)
-      std::fprintf(stderr, "gfr serve: rows are not published: %s\n", status.error().message.c_str());
+    if (!status.ok() && !redis_lost) LogWarning("serve", "rows are not published", {{"error", status.error().message}});
     redis_lost = !status.ok();
   }
 }
@@ -87,47 +85,36 @@ void ServiceState::SealEpochs() {
 }
 
 // A sample of what was served since the last snapshot, against a replay from it.
-void ServiceState::VerifySample() {
-  const auto check = VerifyServed(PosixFileSystem(), log->source(), project.features(),
-                                  {.snapshot = project.snapshot_path(), .max_requests = 1000});
-  if (!check.ok()) {
-    std::fprintf(stderr, "gfr serve: served values cannot be verified: %s\n", check.error().ToString().c_str());
-    return;
-  }
-  counters.verified += check.value().values;
-  counters.different += check.value().different;
-  if (check.value().different > 0)
-    std::fprintf(stderr, "gfr serve: ALERT: served values differ from the replay: %s\n",
-                 check.value().first_difference.c_str());
+Status ServiceState::VerifySample() {
+  GFR_ASSIGN(const auto check, VerifyServed(PosixFileSystem(), log->source(), project.features(),
+                                            {.snapshot = project.snapshot_path(), .max_requests = 1000}));
+  counters.verified += check.values;
+  counters.different += check.different;
+  if (check.different > 0)
+    LogError("serve", "ALERT: served values differ from the replay",
+             {{"different", check.different}, {"first", check.first_difference}});
+  return {};
 }
 
-void ServiceState::Verify(const std::stop_token& stop) {
-  const std::int64_t every_ms = config.verify_ms;
-  while (every_ms > 0 && !stop.stop_requested()) {
-    {
-      std::unique_lock lock(mutex);
-      stopping.wait_for(lock, stop, std::chrono::milliseconds(every_ms), [] { return false; });
-    }
-    if (!stop.stop_requested()) VerifySample();
-  }
+Status ServiceState::ExportSegments() {
+  const auto exported = SealSegments(log->source(), project.lake_folder());
+  return exported.ok() ? Status() : Status(exported.error());
 }
 
-void ServiceState::Watch(const std::stop_token& stop) {
-  std::int64_t next_snapshot_ms = MonotonicMs() + kSnapshotMs;
-  while (!stop.stop_requested()) {
-    SealEpochs();
-    lists->Update();
-    models.Look();
-    if (MonotonicMs() >= next_snapshot_ms) {
-      next_snapshot_ms = MonotonicMs() + kSnapshotMs;
-      SaveSnapshot();
-      if (const auto sealed = SealSegments(log->source(), project.lake_folder()); !sealed.ok()) {
-        std::fprintf(stderr, "gfr serve: a segment cannot be sealed: %s\n", sealed.error().ToString().c_str());
-      }
-    }
-    std::unique_lock lock(mutex);
-    stopping.wait_for(lock, stop, std::chrono::milliseconds(100), [] { return false; });
-  }
+// None of them waits for another: a registry that hangs holds up neither epochs nor snapshots.
+void ServiceState::AddJobs() {
+  background.Add({"seal-epochs", 100, kSecondMs, [this](const JobRun&) { return SealEpochs(), Status(); }});
+  background.Add({"make-lists", 100, 5 * kSecondMs, [this](const JobRun&) { return lists->Update(), Status(); }});
+  background.Add({"look-at-models", ModelPool::kFirstRetryMs, kMinuteMs, [this](const JobRun&) {
+                    models.Look();
+                    return Status();
+                  }});
+  background.Add(
+      {"save-snapshot", kSnapshotMs, kSnapshotMs, [this](const JobRun&) { return SaveSnapshot(); }, kSnapshotMs});
+  background.Add(
+      {"export-segments", kSnapshotMs, kSnapshotMs, [this](const JobRun&) { return ExportSegments(); }, kSnapshotMs});
+  if (const std::int64_t every_ms = config.verify_ms; every_ms > 0)
+    background.Add({"verify-served", every_ms, every_ms, [this](const JobRun&) { return VerifySample(); }, every_ms});
 }
 
 }  // namespace gfr

@@ -25,6 +25,6 @@ HttpResponse GetReadyz(const ServiceState& s);
 HttpResponse GetLivez();
 // Of a server that can serve: "ok", or "degraded" with what is not as the registry says.
 HttpResponse ReadyResponse(const ModelPool& models);
-HttpResponse GetMetrics(const ServiceState& s);
+HttpResponse GetMetrics(ServiceState& s);
 
 }  // namespace gfr

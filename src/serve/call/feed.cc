@@ -16,7 +16,8 @@ void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
   const std::shared_ptr<const BoundModel> bound = s.models.champion();
   const std::shared_ptr<const CandidateLists> lists = s.lists->lists();
   const Feeds::Choice chosen = s.project.feeds().ForSurface(request.surface);
-  Feed feed = Rank(*s.store, s.rows(), bound.get(), *chosen.feed, request, lists.get());
+  Feed feed = Rank(*s.store, s.rows(), bound.get(), *chosen.feed, request, lists.get(),
+                   [&s](std::string_view stage, double seconds) { s.counters.Ranked(stage, seconds); });
   ++s.counters.feeds;
   s.counters.unknown_surfaces += !chosen.declared;
   s.counters.degraded += !feed.degraded.empty();

@@ -1,0 +1,52 @@
+// ServiceMetrics: what a server counts and times, and GET /metrics gives. Labels have the values named here; any other
+// is "other", so that no client can make a series.
+//
+// Thread safety: all.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "runtime/telemetry.h"
+
+namespace gfr {
+
+class ServiceMetrics {
+ public:
+  ServiceMetrics();
+  ServiceMetrics(const ServiceMetrics&) = delete;
+
+  // A call that was answered. `endpoint`: its route's path.
+  void Answered(std::string_view endpoint, int status, double seconds);
+  // A stage of ranking: "candidates", "features", "scores", "values", "policy", "record".
+  void Ranked(std::string_view stage, double seconds);
+
+  std::string Text() const { return telemetry_.Text(); }
+  Telemetry& telemetry() { return telemetry_; }
+
+ private:
+  Telemetry telemetry_;
+  Counter& Count(const char* name, const char* help) { return *telemetry_.AddCounter(name, help); }
+  Family<Histogram>& requests_;
+  Family<Histogram>& stages_;
+
+ public:
+  Counter& accepted = Count("gfr_events_accepted_total", "Events taken into the log.");
+  Counter& duplicates = Count("gfr_events_duplicate_total", "Events that were in the log already.");
+  Counter& rejected = Count("gfr_events_rejected_total", "Events that were refused, each with its reason.");
+  Counter& feeds = Count("gfr_feeds_total", "Feeds served.");
+  Counter& degraded = Count("gfr_feeds_degraded_total", "Feeds served with something missing, which they name.");
+  Counter& undeclared = Count("gfr_undeclared_names_total", "Properties in requests that gfr.toml does not declare.");
+  Counter& unknown_surfaces =
+      Count("gfr_unknown_surfaces_total", "Feeds of a surface that no [[feed]] is named after.");
+  Counter& verified = Count("gfr_skew_values_total", "Served values compared with those of a replay.");
+  Counter& different = Count("gfr_skew_different_total", "Served values that a replay did not give again.");
+  Gauge& log_records = *telemetry_.AddGauge("gfr_log_records", "Records in the log.");
+  Gauge& state_bytes = *telemetry_.AddGauge("gfr_state_bytes", "What the states take in memory.");
+  Gauge& lists_bytes = *telemetry_.AddGauge("gfr_lists_bytes", "What the lists of candidates take in memory.");
+  Gauge& lists_epoch_end =
+      *telemetry_.AddGauge("gfr_lists_epoch_end_seconds", "End of the epoch of the newest lists of candidates.");
+};
+
+}  // namespace gfr

@@ -1,0 +1,42 @@
+#include "serve/service_metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/test_prometheus.h"
+
+namespace gfr {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(ServiceMetricsTest, CallsAndStagesAreTimedByEndpointStatusAndStage) {
+  ServiceMetrics metrics;
+  ++metrics.feeds;
+  metrics.accepted += 3;
+  metrics.Answered("/v1/feed", 200, 0.002);
+  metrics.Answered("/v1/explain/", 404, 0.001);
+  metrics.Ranked("scores", 0.0003);
+  metrics.log_records.Set(7);
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, HasSubstr("\ngfr_feeds_total 1\n"));
+  EXPECT_THAT(text, HasSubstr("\ngfr_events_accepted_total 3\n"));
+  EXPECT_THAT(text, HasSubstr("gfr_request_duration_seconds_count{endpoint=\"/v1/feed\",status=\"200\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("gfr_request_duration_seconds_count{endpoint=\"/v1/explain/\",status=\"404\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("gfr_rank_stage_duration_seconds_count{stage=\"scores\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("\ngfr_log_records 7\n"));
+  EXPECT_THAT(PrometheusFaults(text), ElementsAre());
+}
+
+TEST(ServiceMetricsTest, WhatAClientMakesUpIsOneSeries) {
+  ServiceMetrics metrics;
+  for (int i = 0; i < 1000; ++i) metrics.Answered("/made/up/" + std::to_string(i), 600 + i, 0.001);
+  EXPECT_THAT(metrics.Text(),
+              HasSubstr("gfr_request_duration_seconds_count{endpoint=\"other\",status=\"other\"} 1000\n"));
+  EXPECT_THAT(metrics.Text(), Not(HasSubstr("made")));
+}
+
+}  // namespace
+}  // namespace gfr
