@@ -43,6 +43,8 @@ class ServiceMetrics {
   Counter& verified = Count("gfr_skew_values_total", "Served values compared with those of a replay.");
   Counter& different = Count("gfr_skew_different_total", "Served values that a replay did not give again.");
   Gauge& log_records = *telemetry_.AddGauge("gfr_log_records", "Records in the log.");
+  Gauge& log_waiting =
+      *telemetry_.AddGauge("gfr_log_waiting_records", "Records that are not on disk or not folded yet.");
   Gauge& state_bytes = *telemetry_.AddGauge("gfr_state_bytes", "What the states take in memory.");
   Gauge& lists_bytes = *telemetry_.AddGauge("gfr_lists_bytes", "What the lists of candidates take in memory.");
   Gauge& lists_epoch_end =

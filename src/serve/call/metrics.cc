@@ -7,6 +7,8 @@ namespace gfr {
 
 HttpResponse GetMetrics(ServiceState& s) {
   s.counters.log_records.Set(static_cast<double>(s.next_offset.load()));
+  s.counters.log_waiting.Set(
+      static_cast<double>(s.log->next_offset() - static_cast<std::uint64_t>(s.next_offset.load())));
   s.counters.state_bytes.Set(static_cast<double>(s.memory_bytes.load()));
   s.counters.lists_bytes.Set(static_cast<double>(s.lists->memory_bytes()));
   s.counters.lists_epoch_end.Set(static_cast<double>(std::max<std::int64_t>(s.lists->lists()->epoch_end_ms(), 0)) /
