@@ -7,32 +7,88 @@ namespace gfr {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using Input = nlohmann::json;  // Sorted: an ordered one takes quadratic time over names.
 
 Json Number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
 
-std::vector<Property> PropertiesOf(const Json& object, const char* key) {
+// Bounds of a feed request: no request may cost more than its share (docs/http.md).
+constexpr std::size_t kMaxIdBytes = 1024;    // Of an id, a name or a surface.
+constexpr std::size_t kMaxTextBytes = 8192;  // Of a property's text.
+constexpr std::size_t kMaxNames = 256;       // In a context, or in the properties of a candidate.
+constexpr std::size_t kMaxExcluded = 10'000;
+constexpr std::size_t kMaxBodyBytes = 2u << 20;
+
+void CheckId(const std::string& id, const char* what) {
+  if (id.size() > kMaxIdBytes)
+    throw BadRequest{std::string(what) + " is longer than " + std::to_string(kMaxIdBytes) + " bytes"};
+}
+
+// A member by name; null if it is not there, which is what a null says too.
+const Input& Member(const Input& object, const char* key) {
+  static const Input kNull;
+  const auto at = object.find(key);
+  return at == object.end() ? kNull : *at;
+}
+
+void RefuseUnknown(const Input& object, std::initializer_list<std::string_view> known, const std::string& what) {
+  std::string unknown;
+  int more = 0;
+  for (const auto& [name, value] : object.items()) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    if (more++ < 5) unknown += (unknown.empty() ? "'" : ", '") + name.substr(0, 100) + "'";
+  }
+  if (more == 0) return;
+  std::string valid;
+  for (const std::string_view name : known) valid += (valid.empty() ? "" : ", ") + std::string(name);
+  throw BadRequest{what + " has unknown members: " + unknown + (more > 5 ? " and more" : "") + "; valid are " + valid};
+}
+
+std::vector<Property> PropertiesOf(const Input& object, const char* key) {
   std::vector<Property> list;
-  if (!object.contains(key)) return list;
-  if (!object[key].is_object()) throw BadRequest{std::string(key) + " is not an object"};
-  for (const auto& [name, value] : object[key].items()) {
-    if (value.is_string())
+  const Input& properties = Member(object, key);
+  if (properties.is_null()) return list;
+  if (!properties.is_object()) throw BadRequest{std::string(key) + " is not an object"};
+  if (properties.size() > kMaxNames)
+    throw BadRequest{std::string(key) + " has more than " + std::to_string(kMaxNames) + " names"};
+  for (const auto& [name, value] : properties.items()) {
+    CheckId(name, key);
+    if (value.is_string()) {
       list.push_back({.name = name, .text = value.get<std::string>()});
-    else if (value.is_number())
+      if (list.back().text.size() > kMaxTextBytes)
+        throw BadRequest{std::string(key) + "." + name + " is longer than " + std::to_string(kMaxTextBytes) + " bytes"};
+    } else if (value.is_boolean()) {
+      list.push_back({.name = name, .text = value.get<bool>() ? "true" : "false"});
+    } else if (value.is_number()) {
       list.push_back({.name = name, .number = value.get<double>()});
-    else if (value.is_array() && !value.empty() && value.size() <= kMaxVectorSize &&
-             std::ranges::all_of(value, [](const Json& x) { return x.is_number(); }))
+    } else if (value.is_array() && !value.empty() && value.size() <= kMaxVectorSize &&
+               std::ranges::all_of(value, [](const Input& x) { return x.is_number(); })) {
       list.push_back({.name = name, .vector = value.get<std::vector<float>>()});
-    else
+    } else if (!value.is_null()) {
       throw BadRequest{std::string(key) + "." + name + " is neither a string nor a number nor a list of at most " +
                        std::to_string(kMaxVectorSize) + " numbers"};
+    }
   }
   return list;
 }
 
-EventItem CandidateOf(const Json& json) {
-  if (json.is_string()) return {.item_id = json.get<std::string>()};
+std::string IdOf(const Input& object, const char* key) {
+  const Input& value = Member(object, key);
+  if (value.is_null()) return "";
+  if (!value.is_string()) throw BadRequest{std::string(key) + " is not a string"};
+  std::string id = value.get<std::string>();
+  CheckId(id, key);
+  return id;
+}
+
+EventItem CandidateOf(const Input& json) {
+  if (json.is_string()) {
+    EventItem item{.item_id = json.get<std::string>()};
+    CheckId(item.item_id, "the id of a candidate");
+    return item;
+  }
   if (!json.is_object()) throw BadRequest{"a candidate is neither an id nor an object"};
-  EventItem item{.item_id = TextOf(json, "item_id")};
+  RefuseUnknown(json, {"item_id", "properties"}, "a candidate");
+  EventItem item{.item_id = IdOf(json, "item_id")};
   if (item.item_id.empty()) throw BadRequest{"a candidate has no item_id"};
   item.properties = PropertiesOf(json, "properties");
   for (const Property& p : item.properties) {
@@ -54,36 +110,47 @@ std::string TextOf(const Json& object, const char* key) {
   return object[key].get<std::string>();
 }
 
-FeedRequest ParseFeedRequest(const std::string& body) {
-  const Json json = Json::parse(body, nullptr, false);
+std::size_t MaxCandidates(std::size_t columns) {
+  constexpr std::size_t kMaxValues = 400'000;
+  return std::clamp<std::size_t>(kMaxValues / std::max<std::size_t>(columns, 1), 1000, 10'000);
+}
+
+FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates) {
+  if (body.size() > kMaxBodyBytes) throw BadRequest{"the body is larger than 2 MiB"};
+  const Input json = Input::parse(body, nullptr, false);
   if (!json.is_object()) throw BadRequest{"the body is not a JSON object"};
-  FeedRequest r{.request_id = TextOf(json, "request_id"),
-                .user_id = TextOf(json, "user_id"),
-                .session_id = TextOf(json, "session_id"),
-                .surface = TextOf(json, "surface"),
+  RefuseUnknown(
+      json, {"request_id", "user_id", "session_id", "surface", "context", "size", "exclude", "explain", "candidates"},
+      "the request");
+  FeedRequest r{.request_id = IdOf(json, "request_id"),
+                .user_id = IdOf(json, "user_id"),
+                .session_id = IdOf(json, "session_id"),
+                .surface = IdOf(json, "surface"),
                 .context = PropertiesOf(json, "context")};
   if (r.user_id.empty() && r.session_id.empty()) throw BadRequest{"user_id or session_id is missing"};
-  if (json.contains("size")) {
-    if (!json["size"].is_number_integer() || json["size"] < 1 || json["size"] > 1000)
+  if (const Input& size = Member(json, "size"); !size.is_null()) {
+    if (!size.is_number_integer() || size < 1 || size > 1000)
       throw BadRequest{"size is not a whole number from 1 to 1000"};
-    r.size = json["size"];
+    r.size = size;
   }
-  if (json.contains("explain")) {
-    if (!json["explain"].is_boolean()) throw BadRequest{"explain is neither true nor false"};
-    r.explain = json["explain"];
+  if (const Input& explain = Member(json, "explain"); !explain.is_null()) {
+    if (!explain.is_boolean()) throw BadRequest{"explain is neither true nor false"};
+    r.explain = explain;
   }
-  if (json.contains("exclude")) {
-    if (!json["exclude"].is_array()) throw BadRequest{"exclude is not a list"};
-    for (const Json& id : json["exclude"]) {
+  if (const Input& exclude = Member(json, "exclude"); !exclude.is_null()) {
+    if (!exclude.is_array() || exclude.size() > kMaxExcluded)
+      throw BadRequest{"exclude is not a list of at most " + std::to_string(kMaxExcluded)};
+    for (const Input& id : exclude) {
       if (!id.is_string()) throw BadRequest{"exclude holds what is not an id"};
       r.exclude.push_back(id);
+      CheckId(r.exclude.back(), "an id of exclude");
     }
   }
-  if (json.contains("candidates")) {
-    if (!json["candidates"].is_array() || json["candidates"].size() > 10000)
-      throw BadRequest{"candidates is not a list of at most 10000"};
+  if (const Input& candidates = Member(json, "candidates"); !candidates.is_null()) {
+    if (!candidates.is_array() || candidates.size() > max_candidates)
+      throw BadRequest{"candidates is not a list of at most " + std::to_string(max_candidates)};
     r.has_candidates = true;
-    for (const Json& c : json["candidates"]) r.candidates.push_back(CandidateOf(c));
+    for (const Input& c : candidates) r.candidates.push_back(CandidateOf(c));
   }
   return r;
 }

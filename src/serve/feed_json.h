@@ -15,8 +15,10 @@ namespace gfr {
 HttpResponse JsonResponse(int status, const nlohmann::ordered_json& json);
 // A member that is not there, or null, is empty. Throws BadRequest.
 std::string TextOf(const nlohmann::ordered_json& object, const char* key);
-// Throws BadRequest.
-FeedRequest ParseFeedRequest(const std::string& body);
+// How many candidates a request may name, with so many columns of features: 1,000 to 10,000.
+std::size_t MaxCandidates(std::size_t columns);
+// Ids, names and lists are bounded, unknown members refused, a null is absent. Throws BadRequest.
+FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates = 10'000);
 // Names that a request gives and no table declares: nobody reads them.
 std::size_t UndeclaredNames(const FeedRequest& request, const PropertySchema& schema);
 // `explain`: every feature, also when the request does not ask for it.

@@ -91,7 +91,7 @@ struct ReaderService::State {
   }
 
   HttpResponse FeedFor(const HttpRequest& http) {
-    FeedRequest request = ParseFeedRequest(http.body);
+    FeedRequest request = ParseFeedRequest(http.body, MaxCandidates(layout.features().columns()));
     if (!request.has_candidates) {
       HttpResponse answer = Forward(http, OwnToken());
       if (answer.status != 503) return answer;

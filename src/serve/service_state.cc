@@ -43,6 +43,22 @@ void ServiceState::Append(std::vector<Event> events, const HttpReply& reply,
   });
 }
 
+Result<LogRecord> ServiceState::FindRequest(const std::string& request_id) {
+  std::uint64_t offset = 0;
+  {
+    const std::lock_guard lock(mutex);
+    const std::uint64_t* at = requests.Find(KeyOf(request_id));
+    if (at == nullptr)
+      return Error{ErrorCode::kNotFound, "no request '" + request_id.substr(0, 200) + "' is in the log"};
+    offset = *at;
+  }
+  GFR_ASSIGN(const auto found, log->source().Open({offset}));
+  LogRecord record;
+  GFR_ASSIGN(const bool read, found->More(&record));
+  if (!read) return Error{ErrorCode::kUnavailable, "the log cannot be read"};
+  return record;
+}
+
 void ServiceState::NoteMemory() {
   memory_bytes = MemoryBytes(*store);
   const std::uint64_t limit = project.configuration().store.memory_bytes;

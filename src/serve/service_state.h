@@ -89,6 +89,8 @@ struct ServiceState {
   // to be done does not wait for the fold while thousands of records are before it.
   void Append(std::vector<Event> events, const HttpReply& reply, std::function<Folded(const Appended&)> durable,
               bool urgent);
+  // The slate of a request, from the log. kNotFound: none is folded; else the log cannot be read. Waits for the disk.
+  Result<LogRecord> FindRequest(const std::string& request_id);
   // Events are refused while the states take more than they may: nothing is forgotten instead. Feeds go on.
   void NoteMemory();
   Status CheckMemoryAtStart() const;

@@ -1,5 +1,7 @@
 // POST /v1/events.
+#include <algorithm>
 #include <cctype>
+#include <initializer_list>
 
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
@@ -9,13 +11,39 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::size_t kMaxRejectionsShown = 100;
+constexpr std::size_t kMaxIdBytes = 1024;
 constexpr char kNdjsonType[] = "application/x-ndjson";
+
+// Takes out events whose ids are too long.
+void RejectLongIds(ParsedEvents* parsed) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < parsed->events.size(); ++i) {
+    const Event& e = parsed->events[i];
+    const bool long_id =
+        std::ranges::any_of(
+            std::initializer_list<const std::string*>{&e.id, &e.source, &e.user_id, &e.session_id, &e.request_id},
+            [](const std::string* id) { return id->size() > kMaxIdBytes; }) ||
+        std::ranges::any_of(e.items, [](const EventItem& item) { return item.item_id.size() > kMaxIdBytes; });
+    if (long_id) {
+      parsed->rejected.push_back({parsed->indexes[i], "too_large", "an id is longer than 1024 bytes"});
+      continue;
+    }
+    if (kept != i) parsed->events[kept] = std::move(parsed->events[i]);
+    parsed->indexes[kept++] = parsed->indexes[i];
+  }
+  parsed->events.resize(kept);
+  parsed->indexes.resize(kept);
+}
 
 HttpResponse Answer(ServiceState& s, std::uint64_t accepted, std::uint64_t duplicates,
                     const std::vector<Rejection>& rejected) {
   Json json{{"accepted", accepted}, {"duplicates", duplicates}, {"rejected", Json::array()}};
-  for (const Rejection& r : rejected)
-    json["rejected"].push_back({{"index", r.index}, {"code", r.code}, {"message", r.message}});
+  for (std::size_t i = 0; i < std::min(rejected.size(), kMaxRejectionsShown); ++i) {
+    const Rejection& r = rejected[i];
+    json["rejected"].push_back({{"index", r.index}, {"code", r.code}, {"message", r.message.substr(0, 500)}});
+  }
+  if (rejected.size() > kMaxRejectionsShown) json["rejected_count"] = rejected.size();
   s.counters.accepted += accepted;
   s.counters.duplicates += duplicates;
   s.counters.rejected += rejected.size();
@@ -41,6 +69,7 @@ void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply) {
   if (parsed.rejected.size() == 1 && parsed.events.empty() && parsed.rejected[0].code == "too_large") {
     return reply(ProblemResponse(413, "Content Too Large", "too_large: " + parsed.rejected[0].message));
   }
+  RejectLongIds(&parsed);
   s.LeaveOutErased(&parsed);
   if (parsed.events.empty()) return reply(Answer(s, 0, 0, parsed.rejected));
   std::vector<Event> events = std::move(parsed.events);

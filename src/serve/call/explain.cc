@@ -8,19 +8,11 @@ namespace gfr {
 
 HttpResponse GetExplain(ServiceState& s, const HttpRequest& request) {
   const std::string& request_id = request.parameter;
-  std::uint64_t offset = 0;
-  {
-    const std::lock_guard lock(s.mutex);
-    const std::uint64_t* at = s.requests.Find(KeyOf(request_id));
-    if (at == nullptr)
-      return ProblemResponse(404, "Not Found", "no request '" + request_id.substr(0, 200) + "' is in the log");
-    offset = *at;
-  }
-  LogRecord record;
-  const auto reader = s.log->source().Open({offset});
-  if (!reader.ok()) return ProblemResponse(503, "Service Unavailable", reader.error().message);
-  const auto read = reader.value()->More(&record);
-  if (!read.ok() || !read.value()) return ProblemResponse(503, "Service Unavailable", "the log cannot be read");
+  const auto found = s.FindRequest(request_id);
+  if (!found.ok() && found.error().code == ErrorCode::kNotFound)
+    return ProblemResponse(404, "Not Found", found.error().message);
+  if (!found.ok()) return ProblemResponse(503, "Service Unavailable", found.error().message);
+  const LogRecord& record = found.value();
   const bool all = request.query == "all=true" || request.query.starts_with("all=true&");
   if (!all || IsComplete(record)) return {.status = 200, .body = ExplainJson(record, s.store->features()) + "\n"};
   const auto job = s.jobs.Start("explain " + request_id, [&s, record](const std::stop_token& stop) {

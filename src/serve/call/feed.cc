@@ -6,9 +6,24 @@
 #include "serve/feed_json.h"
 
 namespace gfr {
+namespace {
+
+// The request's id is in the log already, so that this slate is not: the same user has asked again and gets an answer,
+// another one's slate would be served without a record.
+HttpResponse AnswerAgain(ServiceState& s, const FeedRequest& request, const HttpResponse& response) {
+  const auto first = s.FindRequest(request.request_id);
+  if (first.ok() && first.value().event.user_id == request.user_id &&
+      first.value().event.session_id == request.session_id)
+    return response;
+  return ProblemResponse(409, "Conflict",
+                         "request_id '" + request.request_id.substr(0, 200) +
+                             "' is that of another feed; valid is one that was not used in 24 h");
+}
+
+}  // namespace
 
 void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
-  FeedRequest request = ParseFeedRequest(http.body);
+  FeedRequest request = ParseFeedRequest(http.body, MaxCandidates(s.store->features().columns()));
   request.now_ms = std::max(s.clock.now_ms(), s.last_arrival_ms.load());
   if (request.request_id.empty())
     request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(s.next_offset.load()) + "-" +
@@ -26,8 +41,14 @@ void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
   if (chosen.feed->impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
   s.Append(
       std::move(events), reply,
-      [reply, response = JsonResponse(200, json)](const Appended&) -> ServiceState::Folded {
-        return [reply, response] { reply(response); };
+      [&s, reply, request = std::move(request),
+       response = JsonResponse(200, json)](const Appended& appended) -> ServiceState::Folded {
+        if (appended.results.at(0) == AppendResult::kAccepted) return [reply, response] { reply(response); };
+        return [&s, reply, request, response] {
+          const Status posted = s.lanes.Post(
+              Lane::kBlocking, [&s, reply, request, response] { reply(AnswerAgain(s, request, response)); });
+          if (!posted.ok()) reply(ProblemResponse(503, "Service Unavailable", posted.error().message, 1));
+        };
       },
       /*urgent=*/true);
 }

@@ -23,6 +23,10 @@ HttpResponse GetMetrics(const ServiceState& s) {
   }
   text += "# HELP gfr_log_records Records in the log.\n# TYPE gfr_log_records gauge\ngfr_log_records " +
           std::to_string(s.next_offset.load()) + "\n";
+  text +=
+      "# HELP gfr_log_waiting_records Records that are not on disk or not folded yet.\n# TYPE gfr_log_waiting_records "
+      "gauge\ngfr_log_waiting_records " +
+      std::to_string(s.log->next_offset() - static_cast<std::uint64_t>(s.next_offset.load())) + "\n";
   text += "# HELP gfr_state_bytes What the states take in memory.\n# TYPE gfr_state_bytes gauge\ngfr_state_bytes " +
           std::to_string(s.memory_bytes.load()) + "\n";
   text += "# HELP gfr_lists_bytes What the lists of candidates take in memory.\n# TYPE gfr_lists_bytes gauge\n";

@@ -1,0 +1,281 @@
+#include "serve/service.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <nlohmann/json.hpp>
+
+#include "base/test_folder.h"
+#include "log/local_log.h"
+#include "serve/slates.h"
+
+namespace gfr {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr char kAdmin[] = "the admin's token";
+constexpr char kClock[] = "fixed:2026-01-01T12:00:00Z";
+
+// The real file system, whose syncs a test holds up, counts, or lets fail.
+class SlowDisk final : public FileSystem {
+ public:
+  void Close() {
+    const MutexLock lock(mutex_);
+    open_ = false;
+  }
+  void Open() {
+    const MutexLock lock(mutex_);
+    open_ = true;
+    changed_.NotifyAll();
+  }
+  std::atomic<int> syncs = 0;
+  std::atomic<bool> fails = false;
+
+  Result<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path, bool append) override {
+    GFR_ASSIGN(auto file, real_.OpenForWrite(path, append));
+    return std::unique_ptr<WritableFile>(new File(*this, std::move(file)));
+  }
+  Result<std::unique_ptr<RandomAccessFile>> OpenForRead(const std::string& path) override {
+    return real_.OpenForRead(path);
+  }
+  Result<std::string> ReadAll(const std::string& path) override { return real_.ReadAll(path); }
+  Result<std::vector<std::string>> List(const std::string& folder) override { return real_.List(folder); }
+  bool Exists(const std::string& path) override { return real_.Exists(path); }
+  Status MakeFolders(const std::string& folder) override { return real_.MakeFolders(folder); }
+  Status Rename(const std::string& from, const std::string& to) override { return real_.Rename(from, to); }
+  Status Remove(const std::string& path) override { return real_.Remove(path); }
+  Status RemoveTree(const std::string& folder) override { return real_.RemoveTree(folder); }
+  Status SyncDirectory(const std::string& folder) override { return real_.SyncDirectory(folder); }
+  Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override { return real_.Lock(path); }
+
+ private:
+  struct File final : WritableFile {
+    File(SlowDisk& d, std::unique_ptr<WritableFile> r) : disk(d), real(std::move(r)) {}
+    Status Append(std::string_view data) override { return real->Append(data); }
+    Status Sync() override {
+      ++disk.syncs;
+      MutexLock lock(disk.mutex_);
+      disk.changed_.Wait(lock, [&] { return disk.open_; });
+      if (disk.fails) return Error{ErrorCode::kUnavailable, "the disk has failed"};
+      return real->Sync();
+    }
+    Status Truncate(std::uint64_t size) override { return real->Truncate(size); }
+    std::uint64_t size() const override { return real->size(); }
+    SlowDisk& disk;
+    const std::unique_ptr<WritableFile> real;
+  };
+  FileSystem& real_ = PosixFileSystem();
+  Mutex mutex_;
+  CondVar changed_;
+  bool open_ = true;
+};
+
+std::string EventText(const std::string& id, const std::string& more = "") {
+  return R"({"specversion":"1.0","id":")" + id + R"(","source":"t","type":"item.view","time":"2026-01-01T11:00:00Z",)" +
+         R"("data":{"user_id":"u1","items":[{"item_id":"i1"}])" + more + "}}";
+}
+
+class ServiceTest : public testing::Test {
+ protected:
+  ServiceTest() {
+    EXPECT_TRUE(Project::Init(folder_ / "p", "shop").ok());
+    project_ = Project::Open(folder_ / "p", ServeConfig::Reader(&config_)).value();
+    config_.verify_ms = 0;
+    access_ = Access::Open(PosixFileSystem(), {.tokens = {{"admin", kAdmin}}}).value();
+    service_ = Service::Open(*project_, config_, kClock, *access_, disk_).value();
+  }
+  static HttpRequest Request(const std::string& method, const std::string& path, const std::string& body = "",
+                             const std::string& type = "application/json", const std::string& token = kAdmin) {
+    return {.method = method,
+            .path = path,
+            .headers = {{"host", "localhost"}, {"content-type", type}, {"authorization", "Bearer " + token}},
+            .body = body,
+            .client = "127.0.0.1"};
+  }
+  HttpResponse Post(const std::string& path, const std::string& body, const std::string& type = "application/json",
+                    const std::string& token = kAdmin) {
+    return Call(*service_, Request("POST", path, body, type, token));
+  }
+  HttpResponse Get(const std::string& path, const std::string& token = kAdmin) {
+    return Call(*service_, Request("GET", path, "", "", token));
+  }
+  std::uint64_t Metric(const std::string& name) {
+    const std::string text = Get("/metrics").body;
+    const std::size_t at = text.find("\n" + name + " ");
+    return at == std::string::npos ? UINT64_MAX : std::stoull(text.substr(at + name.size() + 2));
+  }
+  // The slates in the log.
+  std::vector<Event> Slates() {
+    std::vector<Event> slates;
+    LocalLog log(PosixFileSystem(), project_->log_folder());
+    EXPECT_TRUE(ForEachRecord(log, kEveryType, [&](const LogRecord& record) -> Status {
+                  if (record.event.type == EventType::kFeedRequest) slates.push_back(record.event);
+                  return {};
+                }).ok());
+    return slates;
+  }
+
+  const TestFolder folder_;
+  SlowDisk disk_;
+  ServeConfig config_;
+  std::unique_ptr<Project> project_;
+  std::unique_ptr<Access> access_;
+  std::unique_ptr<Service> service_;
+};
+
+TEST_F(ServiceTest, EventsAreTakenOnceAndBadOnesAreNamed) {
+  const Json good = Json::parse(Post("/v1/events", EventText("a")).body);
+  EXPECT_EQ(good, Json::parse(R"({"accepted":1,"duplicates":0,"rejected":[]})"));
+  EXPECT_EQ(Json::parse(Post("/v1/events", EventText("a")).body)["duplicates"], 1);
+  const HttpResponse mixed = Post("/v1/events", EventText("b") + "\n{\n", "application/x-ndjson; charset=utf-8");
+  EXPECT_EQ(mixed.status, 202);
+  EXPECT_EQ(Json::parse(mixed.body)["rejected"][0]["code"], "bad_json");
+  EXPECT_EQ(Post("/v1/events", "[1]").status, 400);
+  for (const char* type : {"text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""})
+    EXPECT_EQ(Post("/v1/events", EventText("c"), type).status, 415) << type;
+}
+
+TEST_F(ServiceTest, AFeedIsAnsweredLoggedAndExplained) {
+  const HttpResponse feed = Post("/v1/feed", R"({"user_id":"u1","request_id":"r/1","candidates":["i1","i2"]})");
+  ASSERT_EQ(feed.status, 200) << feed.body;
+  EXPECT_EQ(Json::parse(feed.body)["items"].size(), 2u);
+  EXPECT_EQ(Json::parse(feed.body)["request_id"], "r/1");
+  ASSERT_EQ(Slates().size(), 1u);
+  for (const char* path : {"/v1/explain/r/1", "/v1/explain/r%2F1"}) EXPECT_EQ(Get(path).status, 200) << path;
+  EXPECT_EQ(Get("/v1/explain/r/2").status, 404);
+  EXPECT_EQ(Get("/v1/explain/r/1", "wrong").status, 401);
+  for (const char* bad : {"", "{", "[]", "{}", R"({"user_id":7})", R"({"user_id":"u","size":0})",
+                          R"({"user_id":"u","candidates":[{}]})", R"({"user_id":"u","exclude":"i1"})"})
+    EXPECT_EQ(Post("/v1/feed", bad).status, 400) << bad;
+  EXPECT_EQ(Post("/v1/feed", R"({"user_id":"u1"})", "text/plain").status, 415);
+  EXPECT_EQ(Metric("gfr_feeds_total"), 1u);
+}
+
+TEST_F(ServiceTest, NoFeedIsServedUnderTheRequestIdOfAnother) {
+  const std::string ask = R"({"user_id":"u1","request_id":"r","candidates":["i1","i2"]})";
+  const HttpResponse first = Post("/v1/feed", ask);
+  ASSERT_EQ(first.status, 200);
+  const HttpResponse again = Post("/v1/feed", ask);
+  EXPECT_EQ(again.status, 200) << "the same user asks again";
+  EXPECT_EQ(Post("/v1/feed", R"({"user_id":"u2","request_id":"r","candidates":["i1"]})").status, 409);
+  EXPECT_EQ(Slates().size(), 1u);
+}
+
+TEST_F(ServiceTest, NothingAFeedNamesIsWithoutABound) {
+  Json many{{"user_id", "u"}, {"candidates", {"i1"}}};
+  for (int n = 0; n < 300; ++n) many["context"]["name" + std::to_string(n)] = n;
+  EXPECT_EQ(Post("/v1/feed", many.dump()).status, 400);
+  const std::string id(1025, 'x');
+  for (const Json& bad :
+       {Json{{"user_id", id}}, Json{{"user_id", "u"}, {"request_id", id}}, Json{{"user_id", "u"}, {"candidates", {id}}},
+        Json{{"user_id", "u"}, {"exclude", {id}}}, Json{{"user_id", "u"}, {"candidates", Json::array_t(10'001, "i")}},
+        Json{{"user_id", "u"}, {"context", {{"long", std::string(9000, 'x')}}}}})
+    EXPECT_EQ(Post("/v1/feed", bad.dump()).status, 400) << bad.dump().substr(0, 100);
+  const HttpResponse unknown = Post("/v1/feed", R"({"user_id":"u","candidates":["i1"],"sise":3})");
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_NE(unknown.body.find("'sise'"), std::string::npos) << unknown.body;
+  EXPECT_EQ(Post("/v1/feed", R"({"user_id":"u","candidates":["i1"],"size":null,"context":null,"exclude":null})").status,
+            200);
+}
+
+TEST_F(ServiceTest, ClientsCannotSendSlatesAndARejectionIsShownAHundredTimes) {
+  std::string slate = EventText("forged");
+  slate.replace(slate.find("item.view"), 9, "feed.request");
+  const HttpResponse forged = Post("/v1/events", slate);
+  EXPECT_EQ(forged.status, 400);
+  EXPECT_NE(forged.body.find("server_only"), std::string::npos) << forged.body;
+  EXPECT_TRUE(Slates().empty());
+  EXPECT_EQ(Post("/v1/events", EventText(std::string(1025, 'x'))).status, 400);
+  std::string lines;
+  for (int n = 0; n < 5000; ++n) lines += "{\n";
+  const Json reply = Json::parse(Post("/v1/events", lines, "application/x-ndjson").body);
+  EXPECT_EQ(reply["rejected"].size(), 100u);
+  EXPECT_EQ(reply["rejected_count"], 5000);
+}
+
+TEST_F(ServiceTest, SlatesOfReadersAreTakenWithATokenAndFromThisLogOnly) {
+  ASSERT_EQ(Post("/v1/feed", R"({"user_id":"u1","request_id":"own","candidates":["i1"]})").status, 200);
+  std::vector<Event> slates = Slates();
+  ASSERT_EQ(slates.size(), 1u);
+  slates[0].id = slates[0].request_id = "reader's";
+  const std::string body = EncodeSlates(slates);
+  const std::string type = "application/octet-stream";
+  EXPECT_EQ(Post("/v1/served", body, type, "").status, 401);
+  EXPECT_EQ(Post("/v1/served", body.substr(1), type).status, 400);
+  EXPECT_EQ(Json::parse(Post("/v1/served", body, type).body)["accepted"], 1);
+  EXPECT_EQ(Get("/v1/explain/reader's").status, 200);
+  slates[0].id = "ahead";
+  slates[0].served.positions = {{0, 1000}};
+  EXPECT_EQ(Post("/v1/served", EncodeSlates(slates), type).status, 409);
+}
+
+TEST_F(ServiceTest, ModelsAreListedAndChangedByAdminsOnly) {
+  EXPECT_EQ(Get("/v1/models", "").body, "{\"models\":[]}\n");
+  EXPECT_EQ(Post("/v1/models/promote", R"({"version":"7"})").status, 404);
+  EXPECT_EQ(Post("/v1/models/promote", "7").status, 400);
+  EXPECT_EQ(Post("/v1/models/promote", R"({"version":"7"})", "application/json", "").status, 401);
+  EXPECT_EQ(Post("/v1/models/rollback", "").status, 409);
+  EXPECT_EQ(Post("/v1/models/rollback", "", "application/json", "wrong").status, 401);
+}
+
+TEST_F(ServiceTest, ProbesAnswerUnderAnyNameAndOtherCallsOnlyUnderTheirOwn) {
+  for (const char* path : {"/livez", "/readyz", "/metrics"}) EXPECT_EQ(Get(path, "").status, 200) << path;
+  HttpRequest probe{.method = "GET", .path = "/livez", .headers = {{"host", "pod-7"}}};
+  EXPECT_EQ(Call(*service_, probe).status, 200);
+  probe.path = "/metrics";
+  EXPECT_EQ(Call(*service_, probe).status, 421);
+  EXPECT_EQ(Get("/v1/nothing").status, 404);
+  EXPECT_EQ(Get("/v1/events").status, 405);
+  EXPECT_EQ(Post("/v1/explain/r", "").status, 405);
+}
+
+TEST_F(ServiceTest, ALogThatCannotBeWrittenIsSaidByEveryCallThatNeedsIt) {
+  disk_.fails = true;
+  EXPECT_EQ(Post("/v1/events", EventText("a")).status, 503);
+  EXPECT_EQ(Post("/v1/feed", R"({"user_id":"u1","candidates":["i1"]})").status, 503);
+  EXPECT_EQ(Get("/readyz").status, 503);
+  EXPECT_EQ(Get("/livez").status, 200);
+}
+
+TEST_F(ServiceTest, AThousandClientsOfSingleEventsShareOneSyncWhileProbesAnswer) {
+  ASSERT_EQ(Post("/v1/events", EventText("makes the segment")).status, 202);
+  disk_.Close();
+  const int before = disk_.syncs;
+  std::atomic<int> accepted = 0, answered = 0;
+  const auto send = [&](int n) {
+    service_->Handle(Request("POST", "/v1/events", EventText(std::to_string(n))), [&](const HttpResponse& response) {
+      accepted += response.status == 202;
+      ++answered;
+    });
+  };
+  send(0);
+  while (disk_.syncs == before) ::usleep(1000);
+  for (int n = 1; n <= 1000; ++n) send(n);
+  while (Metric("gfr_log_waiting_records") != 1001) ::usleep(1000);
+  EXPECT_EQ(Get("/livez").status, 200);
+  EXPECT_EQ(Get("/v1/models").status, 200);
+  EXPECT_EQ(answered, 0);
+  disk_.Open();
+  while (answered < 1001) ::usleep(1000);
+  EXPECT_EQ(accepted, 1001);
+  EXPECT_EQ(disk_.syncs, before + 2) << "one of the first event, one of all the others";
+}
+
+TEST_F(ServiceTest, WhatWasBegunEndsBeforeAServiceDoes) {
+  disk_.Close();
+  std::atomic<int> accepted = 0;
+  for (int n = 0; n < 100; ++n)
+    service_->Handle(Request("POST", "/v1/events", EventText(std::to_string(n))),
+                     [&](const HttpResponse& response) { accepted += response.status == 202; });
+  disk_.Open();
+  service_.reset();
+  EXPECT_EQ(accepted, 100);
+  service_ = Service::Open(*project_, config_, kClock, *access_, disk_).value();
+  EXPECT_EQ(Metric("gfr_log_records"), 100u);
+}
+
+}  // namespace
+}  // namespace gfr
