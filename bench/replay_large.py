@@ -31,7 +31,7 @@ def replay(gfr, project, memory, workers, since):
         if process.returncode != 0:
             sys.exit(f"{' '.join(command)}: exit code {process.returncode}\n{log}")
         counts = json.load(out)
-    partitions = re.search(r"replay: (\d+) partitions", log)
+    partitions = re.search(r"replay: .*\bpartitions=(\d+)", log)
     return {"counts": counts, "partitions": int(partitions[1]) if partitions else 1, "seconds": time.monotonic() - start,
             "cpu_seconds": usage.ru_utime + usage.ru_stime, "rss": usage.ru_maxrss * 1024}
 
