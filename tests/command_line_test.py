@@ -1,6 +1,7 @@
 """The command line: exit codes, --json, help, and the road on a small simulated market."""
 import gzip
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -29,6 +30,22 @@ class CommandLine(unittest.TestCase):
         with Folder() as folder:
             _, err = run("init", folder / "p", "--template", "bakery", expect=2)
             self.assertIn("trivago", err)
+
+    def test_the_environment_sets_format_and_level_of_the_programs_log(self):
+        for name, value, valid in (("GFR_LOG_FORMAT", "xml", "json"), ("GFR_LOG_LEVEL", "loud", "warning")):
+            done = subprocess.run([GFR, "init", "/nonexistent/p"], capture_output=True, text=True, env={**os.environ, name: value})
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(value, done.stderr)
+            self.assertIn(valid, done.stderr)
+        with Folder() as folder:
+            run("init", folder / "p")
+            run("simulate", "--project", folder / "p", "--users", 200, "--items", 60, "--days", 4)
+            lines = [subprocess.run([GFR, "dataset", "--project", folder / "p", "--memory", "1MiB"], capture_output=True, text=True,
+                                    env={**os.environ, "GFR_LOG_FORMAT": "json", "GFR_LOG_LEVEL": level}).stderr.splitlines()
+                     for level in ("info", "error")]
+            objects = [json.loads(line) for line in lines[0] if line.startswith("{")]
+            self.assertTrue(any("partitions" in o for o in objects), lines[0])
+            self.assertFalse([line for line in lines[1] if line.startswith("{")])
 
     def test_a_mistake_in_the_configuration_is_named_with_its_line(self):
         with Folder() as folder:

@@ -153,7 +153,7 @@ class Readers(unittest.TestCase):
                         self.assertEqual(server.stop(), 0)
                 old.process.terminate()
                 _, err = old.process.communicate(timeout=60)
-                self.assertRegex(err, r"rows are not published: redis: .* owns the rows of .* now; this process's .* is stale and wrote nothing")
+                self.assertRegex(err, r"rows are not published error=.redis: .* owns the rows of .* now; this process's .* is stale and wrote nothing")
             for p in (project, folder / "q"):
                 self.assertEqual(run_json("features", "verify", "--project", p)["different"], 0, p)
 

@@ -1,6 +1,8 @@
 #include <cstdio>
+#include <cstdlib>
 
 #include "commands.h"
+#include "runtime/logger.h"
 
 namespace gfr {
 
@@ -44,6 +46,15 @@ int Fail(const Error& error) {
   return error.code == ErrorCode::kInvalidArgument ? 2 : 1;
 }
 
+// GFR_LOG_FORMAT and GFR_LOG_LEVEL (docs/operations.md). kInvalidArgument: not one of their values.
+Status ConfigureLogOfEnvironment() {
+  const char *format = std::getenv("GFR_LOG_FORMAT"), *level = std::getenv("GFR_LOG_LEVEL");
+  GFR_ASSIGN(const LogFormat parsed_format, ParseLogFormat(format ? format : "text"));
+  GFR_ASSIGN(const LogLevel parsed_level, ParseLogLevel(level ? level : "info"));
+  ConfigureLog(parsed_format, parsed_level);
+  return {};
+}
+
 }  // namespace gfr
 
 int main(int argc, char** argv) {
@@ -63,5 +74,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
+  if (const gfr::Status configured = gfr::ConfigureLogOfEnvironment(); !configured.ok())
+    return gfr::Fail(configured.error());
   return run();
 }
