@@ -102,7 +102,7 @@ class DistributedTraining(unittest.TestCase):
         with Folder() as folder:
             project = market(folder, **ENDLESS)
             with Training(project, "--workers", "2") as training:
-                training.await_text("round 0")
+                training.await_text("round=0 ")
                 victim, other = training.workers()
                 os.kill(victim, signal.SIGKILL)
                 code, seconds = training.end(60)
@@ -115,7 +115,7 @@ class DistributedTraining(unittest.TestCase):
         with Folder() as folder:
             project = market(folder, **ENDLESS)
             with Training(project, "--workers", "2") as training:
-                training.await_text("round 0")
+                training.await_text("round=0 ")
                 victim = training.workers()[1]
                 os.kill(victim, signal.SIGSTOP)
                 code, seconds = training.end(60)
@@ -153,7 +153,7 @@ class DistributedTraining(unittest.TestCase):
         with Folder() as folder:
             project = market(folder, **ENDLESS)
             with Training(project, "--workers", "2") as training:
-                training.await_text("round 0")
+                training.await_text("round=0 ")
                 workers = training.workers()
                 training.process.kill()
                 training.process.wait()
