@@ -55,7 +55,7 @@ def client_traffic(server, client, life, errors):
                 named = {"request_id": request} if kind.startswith("feed.") else {}
                 return event(f"{request}/{suffix}", kind, when, user, items, session_id=session, **named)
             events = [make("i", "feed.impression", shown)]
-            for suffix, kind, share in (("c", "feed.click", 0.5), ("v", "item.view", 0.4), ("a", "cart.add", 0.2), ("b", "purchase", 0.2), ("u", "item.update", 0.1)):
+            for suffix, kind, share in (("c", "feed.click", 0.9), ("v", "item.view", 0.4), ("a", "cart.add", 0.2), ("b", "purchase", 0.2), ("u", "item.update", 0.1)):
                 if rng.random() < share:
                     events.append(make(suffix, kind, [rng.choice(shown[:8])]))
             again = [e for e in sent[-20:] if rng.random() < 0.02]
