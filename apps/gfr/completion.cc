@@ -52,6 +52,17 @@ Patterns PatternsOf(const std::vector<CommandInfo>& commands) {
   return patterns;
 }
 
+// Gives `each` every option that takes one of a list of values, as "command --option", and that list.
+template <typename Each>
+void ForEachChoice(const std::vector<CommandInfo>& commands, Each&& each) {
+  for (const CommandInfo& command : commands) {
+    for (const OptionInfo& option : command.options) {
+      if (option.positional || option.values.empty()) continue;
+      for (const std::string& name : option.names) each(command.path + " " + name, option.values);
+    }
+  }
+}
+
 std::string Bash(const std::vector<CommandInfo>& commands) {
   const Patterns patterns = PatternsOf(commands);
   std::string script =
@@ -68,14 +79,10 @@ std::string Bash(const std::vector<CommandInfo>& commands) {
       ") i=$((i + 1)) ;;\n"
       "    esac\n  done\n"
       "  case \"$at $prev\" in\n";
-  for (const CommandInfo& command : commands) {
-    for (const OptionInfo& option : command.options) {
-      if (option.positional || option.values.empty()) continue;
-      for (const std::string& name : option.names)
-        script += "    " + Quoted(command.path + " " + name) + ") COMPREPLY=($(compgen -W " +
-                  Quoted(Words(option.values)) + " -- \"$cur\")); return ;;\n";
-    }
-  }
+  ForEachChoice(commands, [&](const std::string& at, const std::vector<std::string>& values) {
+    script +=
+        "    " + Quoted(at) + ") COMPREPLY=($(compgen -W " + Quoted(Words(values)) + " -- \"$cur\")); return ;;\n";
+  });
   script += "    " + patterns.valued + ") return ;;\n  esac\n  case \"$at\" in\n";
   for (const CommandInfo& command : commands) {
     std::vector<std::string> words = command.subcommands;
@@ -114,14 +121,9 @@ std::string Zsh(const std::vector<CommandInfo>& commands) {
       ") i=$((i + 1)) ;;\n"
       "    esac\n  done\n"
       "  case \"$at $words[CURRENT-1]\" in\n";
-  for (const CommandInfo& command : commands) {
-    for (const OptionInfo& option : command.options) {
-      if (option.positional || option.values.empty()) continue;
-      for (const std::string& name : option.names)
-        script +=
-            "    (" + Quoted(command.path + " " + name) + ") compadd -- " + Words(option.values) + "; return ;;\n";
-    }
-  }
+  ForEachChoice(commands, [&](const std::string& at, const std::vector<std::string>& values) {
+    script += "    (" + Quoted(at) + ") compadd -- " + Words(values) + "; return ;;\n";
+  });
   script += "    (" + patterns.valued + ") _files; return ;;\n  esac\n  case \"$at\" in\n";
   for (const CommandInfo& command : commands) {
     script += "    (" + Quoted(command.path) + ")\n      options=('--help:Print the help'";
