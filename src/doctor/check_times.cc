@@ -51,7 +51,7 @@ void CheckDays(const Observations& o, std::vector<Finding>& out) {
                .meaning = "A day with less than a third or more than three times the usual events of a type.",
                .action = "See what was released or run that day: double sending, a campaign, robots, a lost client."};
   for (int t = 1; t < kEventTypes; ++t) {
-    if (t == static_cast<int>(EventType::kItemUpdate) || t == static_cast<int>(EventType::kUserUpdate)) continue;
+    if (IsCatalogue(static_cast<EventType>(t)) || t == static_cast<int>(EventType::kUserUpdate)) continue;
     std::vector<std::uint64_t> counts;  // Of whole days: the first and the last are not.
     for (std::int64_t d = first + 1; d < last; ++d) {
       const auto day = o.days.find(d);

@@ -111,7 +111,7 @@ void Observations::JoinItems(const Event& e) {
   for (const EventItem& line : e.items) {
     ItemEntry* item = line.item_id.empty() ? nullptr : items.Touch(KeyOf(line.item_id));
     if (!item) continue;
-    if (e.type == EventType::kItemUpdate) {
+    if (IsCatalogue(e.type)) {
       item->in_catalogue = true;
       item->id.clear();
     } else {

@@ -75,7 +75,7 @@ struct SourceClock {
   std::uint64_t events = 0, late_hour = 0, ahead = 0;
 };
 
-inline bool NeedsUser(EventType type) { return type != EventType::kItemUpdate; }
+inline bool NeedsUser(EventType type) { return !IsCatalogue(type); }
 inline bool NeedsItem(EventType type) {
   return type == EventType::kFeedImpression || type == EventType::kFeedClick || type == EventType::kItemView ||
          type == EventType::kCartAdd || type == EventType::kPurchase;

@@ -25,7 +25,8 @@ constexpr std::array<std::string_view, kEventTypes> kNames = {"",
                                                               "user.update",
                                                               "user.alias",
                                                               "user.delete",
-                                                              "feed.shadow"};
+                                                              "feed.shadow",
+                                                              "item.delete"};
 
 }  // namespace
 

@@ -38,13 +38,19 @@ enum class EventType : std::uint8_t {
   kUserAlias = 18,
   kUserDelete = 19,
   kFeedShadow = 20,  // What a shadow model says of a feed.request; from the server, and changes no feature.
+  kItemDelete = 21,  // Catalogue: takes the items off sale, until an item.update.
 };
-inline constexpr int kEventTypes = 21;  // Highest value + 1.
+inline constexpr int kEventTypes = 22;  // Highest value + 1.
 
 // Whether only the server makes events of the type: a client's are refused.
 constexpr bool IsServerOnly(EventType type) {
   return type == EventType::kFeedRequest || type == EventType::kFeedShadow;
 }
+
+// Whether an event of the type is about items alone: it changes the catalogue and needs no user.
+constexpr bool IsCatalogue(EventType type) { return type == EventType::kItemUpdate || type == EventType::kItemDelete; }
+// Whether an event of the type must name items.
+constexpr bool NeedsItems(EventType type) { return type <= EventType::kPurchaseReturn || IsCatalogue(type); }
 
 std::string_view EventTypeName(EventType type);           // "feed.click"
 Result<EventType> ParseEventType(std::string_view name);  // kInvalidArgument names the valid ones.

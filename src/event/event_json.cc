@@ -42,10 +42,9 @@ class Reader {
       return Fail("bad_type", "data is not an object");
     ReadData(data, e);
     if (failed()) return false;
-    if (e->type != EventType::kItemUpdate && e->user_id.empty() && e->session_id.empty())
+    if (!IsCatalogue(e->type) && e->user_id.empty() && e->session_id.empty())
       return Fail("missing_field", "data.user_id or data.session_id is missing");
-    const bool of_items = e->type <= EventType::kPurchaseReturn || e->type == EventType::kItemUpdate;
-    if (of_items && e->items.empty()) return Fail("missing_field", "data.items is missing or empty");
+    if (NeedsItems(e->type) && e->items.empty()) return Fail("missing_field", "data.items is missing or empty");
     if (e->type == EventType::kUserAlias && (e->user_id.empty() || e->kind.empty()))
       return Fail("missing_field", e->user_id.empty() ? "data.user_id is missing" : "data.anonymous_id is missing");
     return true;

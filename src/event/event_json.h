@@ -1,9 +1,9 @@
 // The native JSON of events: CloudEvents 1.0 with our data. Bounded: nothing that is sent can cost more than its size
 // allows.
 //
-// Required: id, source, type, time (RFC 3339); user_id or session_id, except for item.update; items for events of
-// items; of user.alias user_id (the login) and anonymous_id (or kind), which is Event::kind. Unknown fields are
-// ignored. Thread safety: pure functions.
+// Required: id, source, type, time (RFC 3339); user_id or session_id, except for item.update and item.delete; items for
+// events of items; of user.alias user_id (the login) and anonymous_id (or kind), which is Event::kind. Unknown fields
+// are ignored. Thread safety: pure functions.
 #pragma once
 
 #include <string>

@@ -327,6 +327,20 @@ TEST(EventJson, ReadsWhatItWrites) {
   EXPECT_EQ(a, b);
 }
 
+TEST(EventJson, AnItemIsTakenOffSaleByItsIdAloneAndNeedsNoUser) {
+  const std::string body =
+      R"([{"specversion":"1.0","id":"1","source":"erp","type":"item.delete","time":"2026-01-01T10:00:00Z",)"
+      R"("data":{"items":[{"item_id":"gone"}]}},)"
+      R"({"specversion":"1.0","id":"2","source":"erp","type":"item.delete","time":"2026-01-01T10:00:00Z","data":{}}])";
+  const ParsedEvents parsed = ParseEvents(body, BodyFormat::kJson, {});
+  ASSERT_EQ(parsed.events.size(), 1u);
+  EXPECT_EQ(parsed.events[0].type, EventType::kItemDelete);
+  EXPECT_EQ(static_cast<int>(EventType::kItemDelete), 21) << "numbers on disk are never changed";
+  EXPECT_EQ(parsed.events[0].items[0].item_id, "gone");
+  ASSERT_EQ(parsed.rejected.size(), 1u);
+  EXPECT_EQ(parsed.rejected[0].message, "data.items is missing or empty");
+}
+
 TEST(EventJson, AnAliasNamesTheAnonymousIdAndTheLogin) {
   const auto alias = [](const std::string& data) {
     return Parse(R"({"id":"1","source":"s","type":"user.alias","time":"2026-01-01T00:00:00Z","data":{)" + data + "}}");

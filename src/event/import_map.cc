@@ -190,10 +190,9 @@ class Mapper {
       } else if (!one.item_id.empty()) {
         event.items.push_back(one);
       }
-      if (event.user_id.empty() && event.session_id.empty() && t != EventType::kItemUpdate)
+      if (event.user_id.empty() && event.session_id.empty() && !IsCatalogue(t))
         return "user_id and session_id are missing";
-      const bool of_items = t <= EventType::kPurchaseReturn || t == EventType::kItemUpdate;
-      if (of_items && event.items.empty()) return "item_id is missing";
+      if (NeedsItems(t) && event.items.empty()) return "item_id is missing";
       events->push_back(std::move(event));
     }
     return "";

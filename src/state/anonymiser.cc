@@ -60,7 +60,7 @@ Event Anonymiser::Of(const LogRecord& record) {
 
   if (IsServerOnly(e.type) || e.type == EventType::kUserAlias || e.type == EventType::kUserDelete) return left;
   left.items = e.items;
-  if (e.type == EventType::kItemUpdate) return left;  // The catalogue's.
+  if (IsCatalogue(e.type)) return left;  // The catalogue's.
   left.surface = e.surface;
   left.value = e.value;
   if (KeepsKind(e)) left.kind = e.kind;
