@@ -296,9 +296,8 @@ class Replay {
       if (!more) break;
       each(record);
       end_ms_ = record.arrival_ms;
-      // Nobody's: an item.update alone, or the residue of an erased user, whose lines count.
-      if (const Key person = people_.PersonOf(record.event);
-          person != 0 || record.event.type != EventType::kItemUpdate) {
+      // Nobody's: a change of the catalogue alone, or the residue of an erased user, whose lines count.
+      if (const Key person = people_.PersonOf(record.event); person != 0 || !IsCatalogue(record.event.type)) {
         Spill& out = *records_[person % static_cast<std::uint64_t>(partitions_)];
         AppendEncoded(record.offset, record.arrival_ms, reader->encoded(), &out.buffer);
         GFR_TRY(out.Flush());

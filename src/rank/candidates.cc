@@ -13,6 +13,9 @@ namespace gfr {
 void FindCandidates(const RankInput& in, Draft* draft) {
   std::unordered_set<Key> excluded;
   for (const std::string& id : in.request.exclude) excluded.insert(KeyOf(id));
+  for (const Key item : draft->lease.hidden_items(in.request.now_ms)) {
+    if (item != 0) excluded.insert(item);
+  }
   if (in.request.has_candidates) {
     for (const EventItem& item : in.request.candidates) {
       if (!excluded.contains(KeyOf(item.item_id))) draft->items.push_back(item);

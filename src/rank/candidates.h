@@ -5,7 +5,7 @@
 
 namespace gfr {
 
-// Fills `items`, without what the request excludes. REQUIRES: the lease has found the user.
+// Fills `items`, without what the request excludes and what the user hid. REQUIRES: the lease has found the user.
 void FindCandidates(const RankInput& in, Draft* draft);
 
 }  // namespace gfr

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/hash.h"
 #include "base/time.h"
 #include "rank/ranker.h"
@@ -127,6 +129,35 @@ TEST_F(RankTest, KeepsTheCallersOrderOfEqualsAndLeavesOutWhatIsExcluded) {
   EXPECT_EQ(answer.items[1].item_id, "new2");
   EXPECT_EQ(answer.items[0].channel, "supplied");
   EXPECT_TRUE(Ask({.request_id = "r", .user_id = "x", .has_candidates = true}).items.empty());
+}
+
+TEST_F(RankTest, WhatIsOffSaleOrHiddenByTheUserIsInNoFeedNotEvenNamed) {
+  const auto ids = [&](FeedRequest request) {
+    std::set<std::string> set;
+    for (const FeedItem& item : Ask(std::move(request)).items) set.insert(item.item_id);
+    return set;
+  };
+  const std::vector<EventItem> named{{.item_id = "i1"}, {.item_id = "i2"}, {.item_id = "i3"}, {.item_id = "new"}};
+  Fold({.type = EventType::kItemDelete, .time_ms = now, .items = {{.item_id = "i1"}}});
+  Fold({.type = EventType::kItemHide, .time_ms = now, .user_id = "ann", .items = {{.item_id = "i2"}}});
+  Fold({.type = EventType::kItemHide, .time_ms = now, .session_id = "s", .items = {{.item_id = "i3"}}});
+  EXPECT_EQ(ids({.request_id = "r", .user_id = "ann", .candidates = named, .has_candidates = true}),
+            (std::set<std::string>{"i1", "i3", "new"}))
+      << "hidden at once; on sale to the end of the epoch";
+  now += 2 * kMinuteMs;
+  EXPECT_EQ(ids({.request_id = "r", .user_id = "ann", .candidates = named, .has_candidates = true}),
+            (std::set<std::string>{"i3", "new"}));
+  EXPECT_EQ(ids({.request_id = "r", .user_id = "bob", .candidates = named, .has_candidates = true}),
+            (std::set<std::string>{"i2", "i3", "new"}));
+  EXPECT_EQ(ids({.request_id = "r", .session_id = "s", .candidates = named, .has_candidates = true}),
+            (std::set<std::string>{"i2", "new"}));
+  feed.size = 100;
+  for (auto& channel : feed.channels) channel.quota = 100;
+  const auto all = ids({.request_id = "r", .user_id = "ann"});
+  EXPECT_EQ(all.size(), 98u);
+  EXPECT_FALSE(all.contains("i1") || all.contains("i2"));
+  const Feed answer = Ask({.request_id = "r", .user_id = "bob", .candidates = named, .has_candidates = true});
+  EXPECT_EQ(answer.event.items.size(), 3u) << "the record has what was ranked, so that a replay reads the same";
 }
 
 TEST_F(RankTest, BySoftmaxTheItemsShownShareOneClickAndAnItemAloneHasIt) {

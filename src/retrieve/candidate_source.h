@@ -39,13 +39,16 @@ struct CatalogueChanges {
   void ForEachChanged(F&& each) const {  // each(id, key, row)
     ForEach(changed, each);
   }
-  // Of the whole catalogue. When lists are first made, and when one ran out of items.
+  // Of the whole catalogue, what is on sale. When lists are first made, and when one ran out of items.
   template <typename F>
   void ForEachItem(F&& each) const {
     for (std::uint32_t id = 0, end = shared.item_count(); id < end; ++id) {
-      if (const std::byte* row = shared.item_row(id, pin)) each(id, shared.item_key(id), row);
+      const std::byte* row = shared.item_row(id, pin);
+      if (row != nullptr && IsOnSale(row)) each(id, shared.item_key(id), row);
     }
   }
+  // A changed item that is not leaves every list.
+  bool IsOnSale(const std::byte* row) const { return shared.IsOnSale(row); }
 
  private:
   template <typename F>

@@ -59,6 +59,7 @@ std::shared_ptr<const CategoryLists> CategoryLists::Update(const CatalogueChange
   std::vector<bool> changed(changes.shared.item_count());
   changes.ForEachChanged([&](std::uint32_t id, Key, const std::byte* row) {
     changed[id] = true;
+    if (!changes.IsOnSale(row)) return;
     lists.clear();
     ListsOf(changes.schema, changes.shared.Properties(row), &lists);
     for (const Key list : lists) added.push_back({list, {static_cast<float>(PopularityRank(row)), id}});

@@ -110,9 +110,10 @@ Class Merge(const Class& old, const std::vector<Shown>& changed, const std::vect
 
 std::shared_ptr<const SourceLists> ExploreSource::Update(std::shared_ptr<const SourceLists> before,
                                                          const CatalogueChanges& changes) const {
-  std::vector<Shown> changed;
+  std::vector<Shown> changed, on_sale;
   const auto note = [&](std::uint32_t, Key key, const std::byte* row) {
     changed.push_back({key, SharedState::Summary(row).impressions});
+    if (changes.IsOnSale(row)) on_sale.push_back(changed.back());
   };
   if (before)
     changes.ForEachChanged(note);
@@ -120,8 +121,9 @@ std::shared_ptr<const SourceLists> ExploreSource::Update(std::shared_ptr<const S
     changes.ForEachItem(note);
   if (before && changed.empty()) return before;
   std::ranges::sort(changed);
+  std::ranges::sort(on_sale);
   std::array<std::vector<Shown>, kClasses> added;
-  for (const Shown& item : changed) added[ClassOf(item.second)].push_back(item);
+  for (const Shown& item : on_sale) added[ClassOf(item.second)].push_back(item);
   static const std::array<Class, kClasses> kNone;
   const auto& old = before ? static_cast<const ExploreLists&>(*before).classes() : kNone;
   std::array<Class, kClasses> classes;

@@ -15,6 +15,7 @@ std::shared_ptr<const RankedList> RankedList::Update(std::shared_ptr<const Sourc
     const Entry* last = old->whole_ || old->entries_.empty() ? nullptr : &old->entries_.back();
     changes.ForEachChanged([&](std::uint32_t, Key key, const std::byte* row) {
       keys.push_back(key);
+      if (!changes.IsOnSale(row)) return;
       const Entry entry{score_of(changes, row), key};
       if (last == nullptr || !(*last < entry)) fresh.push_back(entry);
     });

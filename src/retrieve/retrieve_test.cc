@@ -27,9 +27,9 @@ released = "number"
 class Shop {
  public:
   explicit Shop(const std::string& config = kCatalogue, std::vector<ChannelConfig> used = {{"exploit", 20},
-                                                                                    {"popularity", 20},
-                                                                                    {"explore", 20},
-                                                                                    {"recent", 20}})
+                                                                                           {"popularity", 20},
+                                                                                           {"explore", 20},
+                                                                                           {"recent", 20}})
       : channels(std::move(used)) {
     auto parsed = Config::Parse(config + kFeature, "gfr.toml");
     store = std::make_unique<OnlineStore>(FeatureSet::Make(parsed.value()).value());
@@ -87,11 +87,14 @@ class Shop {
 
 std::string Item(std::uint64_t n) { return "i" + std::to_string(n); }
 
-// Random changes of an epoch: new items, items that move to other categories, prices and releases, and traffic.
+// Random changes of an epoch: new items, items that move to other categories, prices and releases, that are taken off
+// sale and brought back, and traffic.
 void Change(Shop& shop, Rng& rng, std::uint64_t items, std::uint64_t categories, int changes) {
   for (int n = 0; n < changes; ++n) {
     const std::string item = Item(rng.Below(items));
-    if (rng.Chance(0.5)) {
+    if (rng.Chance(0.1)) {
+      shop.Note(EventType::kItemDelete, item);
+    } else if (rng.Chance(0.5)) {
       std::vector<Property> said;
       if (rng.Chance(0.8)) said.push_back({.name = "category", .text = "c" + std::to_string(rng.Below(categories))});
       if (rng.Chance(0.5)) said.push_back({.name = "brand", .text = "b" + std::to_string(rng.Below(categories))});
@@ -209,6 +212,33 @@ TEST(Retrieve, ExploreFollowsImpressionsAndDrawsTheSameWhateverTheTablesOrder) {
   }
   EXPECT_LT(often_shown, 20) << "of 1500; about 4 are expected";
   EXPECT_EQ(shop.Find({{"explore", 1000}}).size(), 200u) << "all that there are";
+}
+
+TEST(Retrieve, NoChannelHasAnItemThatIsOffSaleAndAllHaveItAgainAfterAnUpdate) {
+  Shop shop;
+  shop.Put("seed", {{.name = "category", .text = "mug"}});
+  shop.Put("gone", {{.name = "category", .text = "mug"}});
+  shop.Note(EventType::kFeedClick, "gone", 9);
+  shop.Seal();
+  const std::vector<Key> recent{KeyOf("seed")};
+  const auto channels_with_gone = [&] {
+    int count = 0;
+    for (const char* channel : {"exploit", "popularity", "explore", "recent"}) {
+      const auto found = shop.Find({{channel, 20}}, recent);
+      count += std::ranges::count(found, std::string(channel) + " gone");
+    }
+    return count;
+  };
+  EXPECT_EQ(channels_with_gone(), 4);
+  shop.Note(EventType::kItemDelete, "gone");
+  shop.Seal();
+  EXPECT_EQ(channels_with_gone(), 0);
+  shop.Note(EventType::kFeedClick, "gone");
+  shop.Seal();
+  EXPECT_EQ(channels_with_gone(), 0) << "a click changes its lists, and does not bring it back";
+  shop.Put("gone", {});
+  shop.Seal();
+  EXPECT_EQ(channels_with_gone(), 4);
 }
 
 TEST(Retrieve, AListThatLostItsItemsIsMadeFromTheCatalogueAgain) {

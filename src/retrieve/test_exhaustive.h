@@ -21,11 +21,12 @@ struct Scored {
   }
 };
 
-// Every item that the pin sees.
+// Every item on sale that the pin sees.
 template <typename F>
 void ForEachItem(const SourceQuery& q, F&& each) {
   for (std::uint32_t id = 0; id < q.shared.item_count(); ++id) {
-    if (const std::byte* row = q.shared.item_row(id, q.pin)) each(q.shared.item_key(id), row);
+    const std::byte* row = q.shared.item_row(id, q.pin);
+    if (row != nullptr && q.shared.IsOnSale(row)) each(q.shared.item_key(id), row);
   }
 }
 

@@ -50,12 +50,13 @@ FeatureReader::FeatureReader(std::shared_ptr<const FeatureSet> features, RowRead
 
 void FeatureReader::FindUser(Key user, Key session, ReadLease* lease) const {
   const std::byte* alias = nullptr;
-  lease->user_row = lease->session_row = nullptr;
+  lease->user_row = lease->session_row = lease->hidden_row = nullptr;
   for (bool first = true;; first = false) {
     const std::array<Key, 1> users{user}, sessions{SessionKey(user, session)};
-    const std::array<RowQuery, 3> queries{RowQuery{kUsers, users, {&lease->user_row, 1}},
-                                          RowQuery{kSessions, sessions, {&lease->session_row, 1}},
-                                          RowQuery{kAliases, users, {&alias, 1}}};
+    const std::array<Key, 1> owners{user != 0 ? user : sessions[0]};
+    const std::array<RowQuery, 4> queries{
+        RowQuery{kUsers, users, {&lease->user_row, 1}}, RowQuery{kSessions, sessions, {&lease->session_row, 1}},
+        RowQuery{kAliases, users, {&alias, 1}}, RowQuery{kHidden, owners, {&lease->hidden_row, 1}}};
     if (first)
       users_.Fetch(queries, &lease->users);
     else

@@ -37,11 +37,17 @@ struct ReadLease {
   // Offset of the last record in the users' rows, and the epoch; of a degraded read those of before the log.
   std::int64_t as_of() const { return degraded() || users.bound() == Timeline::kNothing ? -1 : users.bound() - 1; }
   std::int64_t epoch_end_ms() const { return degraded() ? Timeline::kNothing : shared.bound(); }
+  // What the user hid (0: no more), as of `now_ms`: sessions of nobody end.
+  std::span<const Key> hidden_items(std::int64_t now_ms) const {
+    if (hidden_row == nullptr || degraded()) return {};
+    if (user == 0 && (session_row == nullptr || RowLayout::SessionIsOver(session_row, now_ms))) return {};
+    return reinterpret_cast<const HiddenItems*>(hidden_row)->items;
+  }
   bool degraded() const { return users.degraded() || shared.degraded(); }
 
  private:
   friend class FeatureReader;
-  const std::byte *session_row = nullptr, *shop = nullptr;
+  const std::byte *session_row = nullptr, *hidden_row = nullptr, *shop = nullptr;
   std::vector<Key> keys, entity_keys;
   std::vector<const std::byte*> entity_rows, rows, parents;
   std::vector<PropertyValue> item_properties, user_properties, request_properties, request_item_properties;
@@ -59,7 +65,7 @@ struct ReadLease {
 class FeatureReader {
  public:
   // Tables of users' rows by number, as their RowReader knows them.
-  static constexpr std::uint32_t kUsers = 0, kSessions = 1, kAliases = 2;
+  static constexpr std::uint32_t kUsers = 0, kSessions = 1, kAliases = 2, kHidden = 3;
   // `prepared_bytes`: what an epoch's prepared columns of items may take; 0: none are. REQUIRES: the readers and
   // `shared` outlive it. With prepared_bytes `rows` are an EmbeddedRowReader's of `shared`; else only its layout is
   // used.

@@ -69,6 +69,7 @@ OnlineStore::OnlineStore(std::shared_ptr<const FeatureSet> features, FoldParts p
       sessions_(*timeline_,
                 static_cast<std::uint32_t>(parts.user_views ? layout_.session_bytes : RowLayout::session_views_at)),
       aliases_(*timeline_, sizeof(Key)),
+      hidden_(*timeline_, sizeof(HiddenItems)),
       shared_(features_),
       user_rows_(user_tables()),
       shared_rows_(shared_.tables()),
@@ -95,15 +96,23 @@ bool OnlineStore::KnowsUser(Key user) const {
   return row && RowLayout::User(row).known != 0;
 }
 
+std::vector<Key> OnlineStore::HiddenItemsOf(Key user) const {
+  user = Resolve(user);
+  const std::byte* row = user ? hidden_.Find(user) : nullptr;
+  if (row == nullptr) return {};
+  const auto& hidden = reinterpret_cast<const HiddenItems*>(row)->items;
+  return {hidden.begin(), hidden.end()};
+}
+
 std::byte* OnlineStore::Write(std::uint32_t table, Key key) {
   if (tracks_) user_changes_.push_back({table, key});
-  VersionedTable* const tables[] = {&users_, &sessions_, &aliases_};
+  VersionedTable* const tables[] = {&users_, &sessions_, &aliases_, &hidden_};
   return tables[table]->Write(key, stamp());
 }
 
 void OnlineStore::Erase(std::uint32_t table, Key key) {
   if (tracks_) user_changes_.push_back({table, key, /*erased=*/true});
-  VersionedTable* const tables[] = {&users_, &sessions_, &aliases_};
+  VersionedTable* const tables[] = {&users_, &sessions_, &aliases_, &hidden_};
   tables[table]->Erase(key, stamp());
 }
 
@@ -122,8 +131,10 @@ std::byte* OnlineStore::SessionRow(Key session, Key user, std::int64_t arrival_m
   std::byte* row = Write(FeatureReader::kSessions, session);
   SessionHeader& header = RowLayout::Session(row);
   if (header.last_arrival_ms == 0) idle_.push_back({arrival_ms, session});
-  if (header.last_arrival_ms != 0 && RowLayout::SessionIsOver(row, arrival_ms))
+  if (header.last_arrival_ms != 0 && RowLayout::SessionIsOver(row, arrival_ms)) {
     std::memset(row, 0, sessions_.row_bytes());
+    if (user == 0) EraseHidden(session);
+  }
   header.user = user;
   header.last_arrival_ms = std::max<std::int64_t>(arrival_ms, 1);
   return row;
@@ -139,6 +150,7 @@ void OnlineStore::Fold(const LogRecord& record) {
     case EventType::kFeedShadow:
       return;
     case EventType::kItemUpdate:
+    case EventType::kItemDelete:
       if (parts_.catalogue) FoldCatalogueOf(record);
       return;
     case EventType::kUserAlias:
@@ -153,6 +165,7 @@ void OnlineStore::Fold(const LogRecord& record) {
   const Key user = Resolve(KeyOf(event.user_id)), session = SessionKey(user, KeyOf(event.session_id));
   std::byte* user_row = UserRow(user);
   std::byte* session_row = SessionRow(session, user, record.arrival_ms);
+  if (event.type == EventType::kItemHide) Hide(user ? user : session, event.items);
   std::vector<PropertyValue> user_properties(features_->schema.user_names.size());
   if (user_row) std::ranges::copy(layout_.UserProperties(user_row), user_properties.begin());
   OverrideUser(event.context, features_->schema, user_properties);
@@ -210,13 +223,17 @@ void OnlineStore::AdvanceTo(std::int64_t epoch_end_ms) {
 
 void OnlineStore::FoldCatalogueOf(const LogRecord& record) {
   const PropertySchema& schema = features_->schema;
-  const bool update = record.event.type == EventType::kItemUpdate;
+  const bool update = IsCatalogue(record.event.type);
   if (!update && !(schema.price_from_impressions && record.event.type == EventType::kFeedImpression)) return;
   for (const EventItem& item : record.event.items) {
     CatalogueUpdate change;
     if (!update && std::isnan(item.price)) continue;
     change.properties.resize(schema.item_names.size());
-    if (update) {
+    if (record.event.type == EventType::kItemDelete) {
+      change.properties.clear();
+      change.sale = CatalogueUpdate::Sale::kOff;
+    } else if (update) {
+      change.sale = CatalogueUpdate::Sale::kOn;
       OverrideItem(item, schema, change.properties);
       change.vectors.assign(schema.vector_width, kMissing);
       if (!schema.ReadVectors(item.properties, change.vectors.data())) change.vectors.clear();
@@ -271,6 +288,13 @@ void OnlineStore::Join(const Event& event, std::int64_t arrival_ms) {
     merge(Scope::kUser, source + layout_.user_views_at, into + layout_.user_views_at);
     Erase(FeatureReader::kUsers, from);
   }
+  if (const std::byte* row = hidden_.Find(from)) {
+    HiddenItems both = *reinterpret_cast<const HiddenItems*>(row);
+    std::byte* into = Write(FeatureReader::kHidden, to);
+    auto& mine = *reinterpret_cast<HiddenItems*>(into);
+    for (std::size_t i = both.items.size(); i > 0; --i) mine.Add(both.items[i - 1]);
+    EraseHidden(from);
+  }
   if (const Key session = KeyOf(event.session_id); session != 0) {
     const Key of_from = SessionKey(from, session);
     const std::byte* source = sessions_.Find(of_from);
@@ -288,10 +312,21 @@ void OnlineStore::Join(const Event& event, std::int64_t arrival_ms) {
 void OnlineStore::Forget(Key user) {
   if (user == 0) return;
   if (users_.Find(user)) Erase(FeatureReader::kUsers, user);
+  EraseHidden(user);
   for (std::uint32_t id = 0; id < sessions_.size(); ++id) {
     const std::byte* row = sessions_.At(id);
     if (row && RowLayout::Session(row).user == user) Erase(FeatureReader::kSessions, sessions_.KeyAt(id));
   }
+}
+
+void OnlineStore::Hide(Key owner, const std::vector<EventItem>& items) {
+  if (owner == 0 || !parts_.user_views) return;
+  auto& hidden = *reinterpret_cast<HiddenItems*>(Write(FeatureReader::kHidden, owner));
+  for (const EventItem& item : items) hidden.Add(KeyOf(item.item_id));
+}
+
+void OnlineStore::EraseHidden(Key owner) {
+  if (hidden_.size() > 0 && hidden_.Find(owner)) Erase(FeatureReader::kHidden, owner);
 }
 
 // Sessions that are over for every read from now on give their memory back.
@@ -303,10 +338,12 @@ void OnlineStore::DropIdleSessions() {
     idle_.pop_front();
     const std::byte* row = sessions_.Find(session);
     if (row == nullptr) continue;
-    if (const std::int64_t newer_ms = RowLayout::Session(row).last_arrival_ms; !over(newer_ms))
+    if (const std::int64_t newer_ms = RowLayout::Session(row).last_arrival_ms; !over(newer_ms)) {
       idle_.push_back({newer_ms, session});
-    else
+    } else {
       Erase(FeatureReader::kSessions, session);
+      EraseHidden(session);
+    }
   }
 }
 

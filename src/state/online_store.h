@@ -8,6 +8,8 @@
 //   of the anonymous id are the login's. user.delete forgets the user and its sessions, and changes no shared state. A
 //   session belongs to its user, or to nobody. The residue of an erased event (log/erase_user.h) changes shared state
 //   alone. After 24 h of arrival without an event it is new again.
+//   item.hide keeps the item from its user: the newest kHiddenItems of each, by log order; of an event without a user
+//   they are the session's and end with it. user.alias merges them. Nothing shows a hidden item again but time.
 // Users' rows lie in VersionedTables of one timeline, stamped with the offset behind the record that changed them;
 // shared state in those of another (shared_state.h). Thread safety: one thread folds, advances and publishes; Find* and
 // Read are its own too; other threads read by a FeatureReader over `users()` and `shared()`.
@@ -75,11 +77,13 @@ class OnlineStore {
   SharedState& shared() { return shared_; }
   const SharedState& shared() const { return shared_; }
   Timeline& users() const { return *timeline_; }
-  std::vector<const VersionedTable*> user_tables() const { return {&users_, &sessions_, &aliases_}; }
+  std::vector<const VersionedTable*> user_tables() const { return {&users_, &sessions_, &aliases_, &hidden_}; }
 
   // The id that events of `user` count for: another one after user.alias.
   Key Resolve(Key user) const;
   bool KnowsUser(Key user) const;
+  // What the user (not: a session of nobody) hid, newest first; 0: no more.
+  std::vector<Key> HiddenItemsOf(Key user) const;
 
  private:
   friend class SnapshotCodec;
@@ -92,6 +96,8 @@ class OnlineStore {
   void Forget(Key user);
   void DropIdleSessions();
   void QueueSessions();  // After a restore.
+  void Hide(Key owner, const std::vector<EventItem>& items);
+  void EraseHidden(Key owner);
   void FoldLine(const EventLine& line, std::byte* user_row, std::byte* session_row) const;
 
   const std::shared_ptr<const FeatureSet> features_;
@@ -102,6 +108,7 @@ class OnlineStore {
   std::vector<std::vector<std::uint32_t>> user_features_, session_features_;  // By event type.
   std::unique_ptr<Timeline> timeline_;
   VersionedTable users_, sessions_, aliases_;  // aliases_: the Key of the login.
+  VersionedTable hidden_;                      // HiddenItems of users, and of sessions of nobody.
   bool tracks_ = false;
   std::vector<RowChange> user_changes_;
   SharedState shared_;

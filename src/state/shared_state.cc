@@ -1,6 +1,7 @@
 #include "state/shared_state.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <new>
@@ -16,6 +17,8 @@ constexpr double kPopularityHalfLifeMs = 24.0 * 3600 * 1000;
 
 struct ItemDelta {
   std::uint32_t impressions, clicks, touches, popularity;
+  std::int64_t
+      sale;  // What the latest item.update or item.delete says: twice its stamp, and 1 of a delete; 0: nothing.
 };
 struct Stamped {
   PropertyValue value;
@@ -38,6 +41,27 @@ bool IsPopular(EventType type) {
   return type == EventType::kFeedClick || type == EventType::kPurchase || type == EventType::kItemView;
 }
 
+// What `availability` says of an item that cannot be had: Google Merchant's, schema.org's and plain words.
+bool IsUnavailable(const PropertyValue& value) {
+  static const std::array<Key, 16> kWords{KeyOf("out_of_stock"),
+                                          KeyOf("out of stock"),
+                                          KeyOf("out-of-stock"),
+                                          KeyOf("OutOfStock"),
+                                          KeyOf("sold_out"),
+                                          KeyOf("sold out"),
+                                          KeyOf("SoldOut"),
+                                          KeyOf("discontinued"),
+                                          KeyOf("Discontinued"),
+                                          KeyOf("unavailable"),
+                                          KeyOf("off_sale"),
+                                          KeyOf("no"),
+                                          KeyOf("false"),
+                                          KeyOf("0"),
+                                          KeyOf("http://schema.org/OutOfStock"),
+                                          KeyOf("https://schema.org/OutOfStock")};
+  return value.category != 0 ? std::ranges::find(kWords, value.category) != kWords.end() : value.number == 0;
+}
+
 std::vector<std::size_t> IdsByKey(const StateTable& table) {
   std::vector<std::size_t> ids(table.size());
   for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = i;
@@ -58,6 +82,7 @@ SharedState::SharedState(std::shared_ptr<const FeatureSet> features)
       vectors_at_(sizeof(ItemSummary) + properties_ * sizeof(PropertyValue)),
       stamps_at_(sizeof(ItemDelta) + properties_ * sizeof(Stamped)),
       item_delta_bytes_(stamps_at_ + features_->schema.vector_names.size() * 8 + width_ * sizeof(float)),
+      availability_(features_->schema.FindItem("availability")),
       by_entity_(features_->entities.size()),
       timeline_(std::make_unique<Timeline>()),
       items_(*timeline_, RowBytes(vectors_at_ + width_ * sizeof(float))),
@@ -143,6 +168,10 @@ void SharedState::FoldUpdate(std::int64_t arrival_ms, Key item, std::string_view
   Open& open = OpenAt(EpochOf(arrival_ms));
   if (items_.IdOf(item) == VersionedTable::kNoId) open.ids.try_emplace(item, id);
   std::byte* row = open.items.Get(item);
+  if (update.sale != CatalogueUpdate::Sale::kUnsaid) {
+    std::int64_t& sale = At<ItemDelta>(row, 0)->sale;
+    sale = std::max(sale, 2 * stamp + (update.sale == CatalogueUpdate::Sale::kOff));
+  }
   for (std::size_t p = 0; p < update.properties.size(); ++p) {
     const PropertyValue& value = update.properties[p];
     Stamped& slot = At<Stamped>(row, sizeof(ItemDelta))[p];
@@ -226,6 +255,7 @@ void SharedState::SealItem(std::int64_t epoch_end_ms, const std::byte* delta, st
   item.impressions += d.impressions;
   item.clicks += d.clicks;
   item.touches += d.touches;
+  if (d.sale != 0) item.off_sale = d.sale & 1;
   if (d.popularity > 0) {
     const double age = static_cast<double>(epoch_end_ms - item.popularity_ms);
     item.popularity = (item.popularity > 0 ? item.popularity * Exp2(-age / kPopularityHalfLifeMs) : 0.0) + d.popularity;
@@ -244,7 +274,8 @@ void SharedState::SealItem(std::int64_t epoch_end_ms, const std::byte* delta, st
 void SharedState::MergeItem(const std::byte* from, std::byte* into) const {
   const ItemDelta& f = *At<ItemDelta>(from, 0);
   ItemDelta& t = *At<ItemDelta>(into, 0);
-  t = {t.impressions + f.impressions, t.clicks + f.clicks, t.touches + f.touches, t.popularity + f.popularity};
+  t = {t.impressions + f.impressions, t.clicks + f.clicks, t.touches + f.touches, t.popularity + f.popularity,
+       std::max(t.sale, f.sale)};
   for (std::size_t p = 0; p < properties_; ++p) {
     const Stamped& said = At<Stamped>(from, sizeof(ItemDelta))[p];
     Stamped& slot = At<Stamped>(into, sizeof(ItemDelta))[p];
@@ -252,6 +283,11 @@ void SharedState::MergeItem(const std::byte* from, std::byte* into) const {
   }
   TakeVectors(
       DeltaVectors(from), [&](std::size_t v) { return At<std::int64_t>(from, stamps_at_)[v]; }, into);
+}
+
+bool SharedState::IsOnSale(const std::byte* row) const noexcept {
+  return Summary(row).off_sale == 0 &&
+         (availability_ < 0 || !IsUnavailable(Properties(row)[static_cast<std::size_t>(availability_)]));
 }
 
 const float* SharedState::Vectors(const std::byte* row) const {

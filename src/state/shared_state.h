@@ -35,8 +35,9 @@ inline std::int64_t EpochOf(std::int64_t arrival_ms) { return arrival_ms / kEpoc
 // What the channels and the baselines need of an item, as of the epoch; plain, zero when new.
 struct ItemSummary {
   std::int64_t first_seen_ms;  // End of the first epoch that named it.
-  std::uint32_t impressions, clicks, touches, reserved;
-  double popularity;  // Clicks, views and purchases, decayed with a half-life of a day, as of popularity_ms.
+  std::uint32_t impressions, clicks, touches;
+  std::uint32_t off_sale;  // 1: an item.delete took it off sale, and no item.update came since.
+  double popularity;       // Clicks, views and purchases, decayed with a half-life of a day, as of popularity_ms.
   std::int64_t popularity_ms;
 };
 
@@ -44,6 +45,7 @@ struct ItemSummary {
 struct CatalogueUpdate {
   std::vector<PropertyValue> properties;  // In the schema's order, or empty.
   std::vector<float> vectors;             // PropertySchema::vector_width, NaN where a vector is not given; or empty.
+  enum class Sale : std::uint8_t { kUnsaid, kOn, kOff } sale = Sale::kUnsaid;
 };
 
 class SharedState {
@@ -82,12 +84,16 @@ class SharedState {
   void SetExclusive(bool exclusive);
 
   // Of an item's bytes in an open epoch: its head, then so many for each property, 8 for each vector, the vectors.
-  static constexpr std::size_t kItemDeltaBytes = 16, kStampedBytes = 24;
+  static constexpr std::size_t kItemDeltaBytes = 24, kStampedBytes = 24;
+  static constexpr std::size_t kItemCountsBytes = 16;  // The part of the head that snapshots up to GFRSNAP5 have.
   // How an item's row, and the shop's, are read.
   static const ItemSummary& Summary(const std::byte* row) { return *reinterpret_cast<const ItemSummary*>(row); }
   std::span<const PropertyValue> Properties(const std::byte* row) const {
     return {reinterpret_cast<const PropertyValue*>(row + sizeof(ItemSummary)), properties_};
   }
+  // Whether the item can be shown: no item.delete took it off sale, and its property `availability`, where gfr.toml
+  // declares one, does not say that it is not to be had (docs/configuration.md lists the words).
+  bool IsOnSale(const std::byte* row) const noexcept;
   const float* Vectors(const std::byte* row) const;  // NaN where one was not given; null: none was.
   std::uint32_t ShopOffset(std::size_t feature) const { return shop_at_[feature]; }  // Of a shared feature's state.
 
@@ -133,6 +139,7 @@ class SharedState {
 
   const std::shared_ptr<const FeatureSet> features_;
   const std::size_t properties_, width_, vectors_at_, stamps_at_, item_delta_bytes_;
+  const int availability_;  // Among the items' properties; -1: not declared.
   struct Folded {
     const BoundFeature* feature;
     std::uint32_t shop_at;  // Of its state in the shop's row; kNoShop: it keeps none there.

@@ -2,6 +2,7 @@
 // Plain bytes, zero when new.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +17,18 @@ inline constexpr std::int64_t kSessionIdleMs = 24 * 3600 * 1000;
 struct UserHeader {
   std::uint64_t known;         // 0: the row is new.
   std::array<Key, 16> recent;  // Items touched last, newest first; 0: none.
+};
+inline constexpr std::size_t kHiddenItems = 128;
+// The items that a user hid, newest first; 0: none. The oldest leaves when there is no room.
+struct HiddenItems {
+  std::array<Key, kHiddenItems> items;
+  void Add(Key item) {
+    if (item == 0) return;
+    auto at = std::find(items.begin(), items.end(), item);
+    if (at == items.end()) --at;
+    std::move_backward(items.begin(), at, at + 1);
+    items[0] = item;
+  }
 };
 struct SessionHeader {
   Key user;  // Resolved; 0: nobody's.

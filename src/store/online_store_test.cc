@@ -81,6 +81,64 @@ TEST_F(OnlineStoreTest, TakesTheLatestCatalogueOfTheEpochAndTheRequestsOwnValueO
   EXPECT_EQ(Read(minute + 70 * kSecondMs, "u", {{.name = "price", .number = 9}})[2], 9);
 }
 
+TEST_F(OnlineStoreTest, AnItemIsOffSaleFromADeleteToTheNextUpdateByTheOrderOfTheLog) {
+  const auto on_sale = [&](std::int64_t now_ms) {
+    store->AdvanceTo(EpochEndAt(now_ms));
+    return store->shared().IsOnSale(store->shared().FindItem(KeyOf("i")));
+  };
+  Fold(EventType::kItemUpdate, minute, "", 10);
+  Fold(EventType::kItemDelete, minute + 1, "");
+  EXPECT_FALSE(on_sale(minute + 70 * kSecondMs)) << "of one epoch the later record says it";
+  Fold(EventType::kItemView, minute + 71 * kSecondMs);
+  EXPECT_FALSE(on_sale(minute + 130 * kSecondMs)) << "a view changes no catalogue";
+  EXPECT_EQ(Read(minute + 130 * kSecondMs)[2], 10) << "its properties stay";
+  Fold(EventType::kItemDelete, minute + 131 * kSecondMs, "");
+  Fold(EventType::kItemUpdate, minute + 132 * kSecondMs, "", 11);
+  EXPECT_TRUE(on_sale(minute + 190 * kSecondMs));
+}
+
+TEST_F(OnlineStoreTest, AvailabilityTakesAnItemOffSaleWhereItIsDeclared) {
+  auto config = Config::Parse(
+      "[item]\navailability = \"category\"\n[[feature]]\nname = \"p\"\ntype = "
+      "\"property\"\nproperty = \"price\"\n",
+      "gfr.toml");
+  OnlineStore shop(FeatureSet::Make(config.value()).value());
+  std::uint64_t offset = 0;
+  const auto say = [&](const std::string& availability) {
+    const std::int64_t now = minute + static_cast<std::int64_t>(offset) * kMinuteMs;
+    Event e{.type = EventType::kItemUpdate, .time_ms = now, .items = {{.item_id = "i"}}};
+    if (!availability.empty()) e.items[0].properties = {{.name = "availability", .text = availability}};
+    shop.Fold({offset++, now, e});
+    shop.AdvanceTo(EpochOf(now));
+    return shop.shared().IsOnSale(shop.shared().FindItem(KeyOf("i")));
+  };
+  EXPECT_TRUE(say(""));
+  EXPECT_FALSE(say("out_of_stock"));
+  EXPECT_FALSE(say("")) << "an update that does not say it leaves it as it was";
+  EXPECT_TRUE(say("in_stock"));
+  EXPECT_TRUE(say("preorder"));
+  EXPECT_FALSE(say("OutOfStock"));
+}
+
+TEST_F(OnlineStoreTest, RemembersTheNewestItemsThatAUserHidAndJoinsThemAtALogin) {
+  const auto hide = [&](const std::string& user, const std::string& item) {
+    store->Fold({next++, minute, {.type = EventType::kItemHide, .user_id = user, .items = {{.item_id = item}}}});
+  };
+  for (std::size_t n = 0; n < kHiddenItems + 5; ++n) hide("u", "h" + std::to_string(n));
+  hide("u", "h100");  // It stands first now, once.
+  const std::vector<Key> hidden = store->HiddenItemsOf(KeyOf("u"));
+  ASSERT_EQ(hidden.size(), kHiddenItems);
+  EXPECT_EQ(hidden[0], KeyOf("h100"));
+  EXPECT_EQ(hidden[1], KeyOf("h" + std::to_string(kHiddenItems + 4)));
+  EXPECT_EQ(hidden.back(), KeyOf("h5")) << "the oldest five made room";
+  hide("anonymous", "x");
+  store->Fold({next++, minute, {.type = EventType::kUserAlias, .user_id = "u", .kind = "anonymous"}});
+  EXPECT_EQ(store->HiddenItemsOf(KeyOf("anonymous"))[0], KeyOf("x"));
+  EXPECT_EQ(store->HiddenItemsOf(KeyOf("u"))[1], KeyOf("h100"));
+  store->Fold({next++, minute, {.type = EventType::kUserDelete, .user_id = "u"}});
+  EXPECT_TRUE(store->HiddenItemsOf(KeyOf("u")).empty());
+}
+
 TEST_F(OnlineStoreTest, DoesNotGoBackWhenAReadIsOfAnEarlierEpoch) {
   Fold(EventType::kFeedClick, minute);
   EXPECT_EQ(Read(minute + 70 * kSecondMs)[1], 1);
@@ -136,13 +194,13 @@ TEST_F(OnlineStoreTest, SaysWhatItsStatesTakeAndRefusesMoreThanTheyMay) {
   const std::uint64_t few = MemoryBytes(*store);
   for (int i = 0; i < 5000; ++i) Fold(EventType::kFeedClick, minute + i, "u" + std::to_string(i));
   const std::vector<TableMemory> tables = MemoryOf(*store);
-  ASSERT_EQ(tables.size(), 7u);
+  ASSERT_EQ(tables.size(), 8u);
   EXPECT_EQ(tables[0].name, "users");
   EXPECT_EQ(tables[0].entities, 5001u);
   EXPECT_GE(tables[0].bytes, tables[0].entities * (tables[0].row_bytes + 32));  // With key, stamp and their like.
   EXPECT_LE(tables[0].bytes, tables[0].entities * (tables[0].row_bytes + 32 + 32));
-  EXPECT_EQ(tables[5].name, "item");
-  EXPECT_EQ(tables[6].name, "user.city x item");
+  EXPECT_EQ(tables[6].name, "item");
+  EXPECT_EQ(tables[7].name, "user.city x item");
   std::uint64_t sum = 0;
   for (const TableMemory& t : tables) sum += t.bytes;
   EXPECT_EQ(MemoryBytes(*store), sum);

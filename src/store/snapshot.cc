@@ -1,6 +1,7 @@
 #include "store/snapshot.h"
 
 #include <cassert>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -10,7 +11,7 @@
 namespace gfr {
 namespace {
 
-constexpr char kMagic[] = "GFRSNAP5", kMagicOf01[] = "GFRSNAP4";
+constexpr char kMagic[] = "GFRSNAP6", kMagicOf5[] = "GFRSNAP5", kMagicOf01[] = "GFRSNAP4";
 constexpr std::size_t kHeaderBytes = 32;      // Magic; bytes and checksum of the layout, and of the head.
 constexpr std::size_t kHeaderBytesOf01 = 28;  // Magic, shape, bytes of the head, its checksum.
 constexpr std::size_t kMaxHeadBytes = 1u << 30;
@@ -97,7 +98,8 @@ class SnapshotCodec {
     return sink(texts);
   }
   static Status RestoreTables(ByteSource& source, OnlineStore& s) {
-    for (VersionedTable* table : {&s.users_, &s.sessions_, &s.aliases_, &s.shared_.items_, &s.shared_.shop_})
+    for (VersionedTable* table :
+         {&s.users_, &s.sessions_, &s.aliases_, &s.hidden_, &s.shared_.items_, &s.shared_.shop_})
       GFR_TRY(table->Restore(source));
     for (const auto& table : s.shared_.entities_) GFR_TRY(table->Restore(source));
     s.QueueSessions();
@@ -117,6 +119,7 @@ class SnapshotCodec {
     GFR_TRY(EachRow(source, from.session_row_bytes(),
                     [&](Key key, const std::byte* row) { CopyRow(sessions, row, s.sessions_.Write(key, stamp)); }));
     GFR_TRY(s.aliases_.Restore(source));
+    if (from.hidden_bytes > 0) GFR_TRY(s.hidden_.Restore(source));
     GFR_TRY(EachRow(source, from.item_row_bytes(), [&](Key key, const std::byte* row) {
       if (plan.items) CopyRow(items, row, s.shared_.items_.Write(key, epoch_ms));
     }));
@@ -141,6 +144,10 @@ class SnapshotCodec {
     Each(f.sessions_, [&](Key key, const std::byte* row) {
       // A session that is over may have been dropped from one of them.
       if (s.sessions_.Find(key)) CopyRow(sessions, row, s.sessions_.Write(key, stamp));
+    });
+    Each(f.hidden_, [&](Key key, const std::byte* row) {
+      if (s.users_.Find(key) || s.sessions_.Find(key))
+        std::memcpy(s.hidden_.Write(key, stamp), row, sizeof(HiddenItems));
     });
     const RowMap items = ItemRowMap(plan.from, plan.to);
     Each(f.shared_.items_, [&](Key key, const std::byte* row) {
@@ -255,8 +262,12 @@ Result<Restored> RestoreOf01(ByteSource& source, ByteReader header, const std::s
   const auto bytes = header.Number<std::uint64_t>();
   GFR_ASSIGN(const std::string head, ReadPart(source, bytes, header.Number<std::uint32_t>(), path));
   Restored restored;
-  GFR_TRY(SnapshotCodec::ReadHead(head, nullptr, *store, &restored.extra));
-  GFR_TRY(SnapshotCodec::RestoreTables(source, *store));
+  Plan plan{StateLayout::Of(store->features()), StateLayout::Of(store->features()), /*items=*/false};
+  plan.from.item_delta_head = SharedState::kItemCountsBytes;
+  plan.from.hidden_bytes = 0;
+  GFR_TRY(SnapshotCodec::ReadHead(head, &plan, *store, &restored.extra));
+  GFR_TRY(SnapshotCodec::RestoreMapped(source, plan, *store));
+  restored.lacking = store->features().Subset({}, {});  // The catalogue and the hidden items are read again.
   return restored;
 }
 
@@ -272,7 +283,7 @@ Result<Restored> RestoreSnapshot(FileSystem& fs, const std::string& path, Online
   if (header.compare(0, 8, kMagicOf01, 8) == 0)
     return RestoreOf01(source, {std::string_view(header).substr(8)}, path, store);
   const auto rest = source.Next(kHeaderBytes - kHeaderBytesOf01);
-  if (!rest.ok() || header.compare(0, 8, kMagic, 8) != 0)
+  if (!rest.ok() || (header.compare(0, 8, kMagic, 8) != 0 && header.compare(0, 8, kMagicOf5, 8) != 0))
     return Error{ErrorCode::kCorrupt, "not a snapshot of this version", {path, 0}};
   header.append(rest.value());
   ByteReader h{std::string_view(header).substr(8)};

@@ -72,8 +72,10 @@ std::vector<LogRecord> RandomLog(std::uint64_t seed, std::size_t count) {
     const std::uint64_t kind = rng.Below(100);
     e.type = kind < 40   ? EventType::kFeedImpression
              : kind < 60 ? EventType::kFeedClick
-             : kind < 85 ? EventType::kItemView
-             : kind < 95 ? EventType::kItemUpdate
+             : kind < 82 ? EventType::kItemView
+             : kind < 85 ? EventType::kItemHide
+             : kind < 92 ? EventType::kItemUpdate
+             : kind < 95 ? EventType::kItemDelete
              : kind < 98 ? EventType::kUserAlias
                          : EventType::kUserDelete;
     if (rng.Chance(0.5)) e.context = {{.name = "city", .text = rng.Chance(0.5) ? "rome" : "oslo"}};
@@ -84,8 +86,8 @@ std::vector<LogRecord> RandomLog(std::uint64_t seed, std::size_t count) {
       for (std::uint64_t i = rng.Below(3) + 1; i > 0; --i)
         e.items.push_back({.item_id = "i" + std::to_string(rng.Below(20)), .index = static_cast<std::int32_t>(i)});
     }
+    if (IsCatalogue(e.type)) e.user_id = e.session_id = "";
     if (e.type == EventType::kItemUpdate) {
-      e.user_id = e.session_id = "";
       e.items[0].price = static_cast<float>(rng.Below(100));
       e.items[0].properties = {{.name = "brand", .text = "b" + std::to_string(rng.Below(3))},
                                {.name = "stars", .number = static_cast<double>(rng.Below(6))},
@@ -96,15 +98,20 @@ std::vector<LogRecord> RandomLog(std::uint64_t seed, std::size_t count) {
   return log;
 }
 
-// Every user's values of every item.
+// Every user's values of every item, whether it is on sale, and what the user hid.
 std::vector<float> ValuesOf(OnlineStore& store, std::int64_t now_ms) {
   store.AdvanceTo(EpochEndAt(now_ms));
   std::vector<EventItem> items;
   for (int i = 0; i < 20; ++i) items.push_back({.item_id = "i" + std::to_string(i)});
   const std::vector<Property> context{{.name = "city", .text = "rome"}};
   std::vector<float> all, values(items.size() * store.features().columns());
+  for (const EventItem& item : items) {
+    const std::byte* row = store.shared().FindItem(KeyOf(item.item_id));
+    all.push_back(row != nullptr && store.shared().IsOnSale(row) ? 1.0f : 0.0f);
+  }
   for (int u = 0; u < 16; ++u) {
     const std::string user = u < 12 ? "u" + std::to_string(u) : "login" + std::to_string(u - 12);
+    for (const Key hidden : store.HiddenItemsOf(KeyOf(user))) all.push_back(static_cast<float>(hidden % 1000003));
     for (const char* session : {"s0", "s1", "s2"}) {
       store.Read({.now_ms = now_ms, .user = KeyOf(user), .session = KeyOf(session), .context = context, .items = items},
                  values.data());

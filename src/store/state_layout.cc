@@ -144,6 +144,8 @@ StateLayout StateLayout::Of(const FeatureSet& set) {
   for (std::size_t v = 0; v < set.schema.vector_names.size(); ++v)
     layout.vectors.push_back({set.schema.vector_names[v], "vector:" + std::to_string(set.schema.vector_sizes[v])});
   layout.price_from_impressions = set.schema.price_from_impressions;
+  layout.item_delta_head = SharedState::kItemDeltaBytes;
+  layout.hidden_bytes = sizeof(HiddenItems);
   layout.user_bytes = set.user_row_bytes;
   layout.session_bytes = set.session_row_bytes;
   for (const SharedEntity& entity : set.entities) layout.entities.push_back({entity.name, entity.row_bytes, {}});
@@ -169,6 +171,8 @@ std::string StateLayout::ToJson() const {
             {"vectors", gfr::ToJson(vectors)},
             {"user_properties", gfr::ToJson(user_properties)},
             {"price_from_impressions", price_from_impressions},
+            {"item_delta_head", item_delta_head},
+            {"hidden", hidden_bytes},
             {"users", {{"bytes", user_bytes}, {"states", gfr::ToJson(users)}}},
             {"sessions", {{"bytes", session_bytes}, {"states", gfr::ToJson(sessions)}}},
             {"shop", {{"bytes", shop_bytes}, {"states", gfr::ToJson(shop)}}},
@@ -185,6 +189,13 @@ Result<StateLayout> StateLayout::FromJson(std::string_view text) try {
   layout.vectors = PropertiesOf(json.at("vectors"));
   layout.user_properties = PropertiesOf(json.at("user_properties"));
   layout.price_from_impressions = json.at("price_from_impressions");
+  layout.item_delta_head = json.value("item_delta_head", layout.item_delta_head);
+  layout.hidden_bytes = json.value("hidden", layout.hidden_bytes);
+  const auto known = [](std::size_t bytes, std::size_t before, std::size_t now) {
+    if (bytes != before && bytes != now) throw std::runtime_error("a row of " + std::to_string(bytes) + " bytes");
+  };
+  known(layout.item_delta_head, SharedState::kItemCountsBytes, SharedState::kItemDeltaBytes);
+  known(layout.hidden_bytes, 0, sizeof(HiddenItems));
   const auto read = [](const Json& rows, std::uint32_t* bytes, std::vector<State>* states) {
     *bytes = rows.at("bytes");
     if (*bytes % 8 != 0) throw std::runtime_error("a row of " + std::to_string(*bytes) + " bytes");
@@ -217,8 +228,8 @@ std::size_t StateLayout::item_row_bytes() const {
                  Floats(vectors) * sizeof(float));
 }
 std::size_t StateLayout::item_delta_bytes() const {
-  return Rounded(SharedState::kItemDeltaBytes + item_properties.size() * SharedState::kStampedBytes +
-                 vectors.size() * 8 + Floats(vectors) * sizeof(float));
+  return Rounded(item_delta_head + item_properties.size() * SharedState::kStampedBytes + vectors.size() * 8 +
+                 Floats(vectors) * sizeof(float));
 }
 
 RowMap StatesMap(const std::vector<State>& from, const std::vector<State>& to, std::size_t from_at, std::size_t to_at) {
@@ -258,11 +269,11 @@ RowMap ItemRowMap(const StateLayout& from, const StateLayout& to) {
 }
 
 RowMap ItemDeltaMap(const StateLayout& from, const StateLayout& to) {
-  constexpr std::size_t kHead = SharedState::kItemDeltaBytes;
-  RowMap map{{0, 0, kHead}};
-  AddProperties(from.item_properties, to.item_properties, SharedState::kStampedBytes, kHead, kHead, &map);
+  RowMap map{{0, 0, std::min(from.item_delta_head, to.item_delta_head)}};
+  AddProperties(from.item_properties, to.item_properties, SharedState::kStampedBytes, from.item_delta_head,
+                to.item_delta_head, &map);
   const auto stamps_at = [](const StateLayout& l) {
-    return kHead + l.item_properties.size() * SharedState::kStampedBytes;
+    return l.item_delta_head + l.item_properties.size() * SharedState::kStampedBytes;
   };
   AddProperties(from.vectors, to.vectors, 8, stamps_at(from), stamps_at(to), &map);
   AddVectors(from.vectors, to.vectors, stamps_at(from) + from.vectors.size() * 8, stamps_at(to) + to.vectors.size() * 8,
@@ -279,7 +290,7 @@ LackingStates FindLacking(const StateLayout& from, const FeatureSet& set) {
   LackingStates lacking;
   lacking.catalogue = !HasAll(from.item_properties, to.item_properties) || !HasAll(from.vectors, to.vectors) ||
                       !HasAll(from.user_properties, to.user_properties) ||
-                      from.price_from_impressions != to.price_from_impressions;
+                      from.price_from_impressions != to.price_from_impressions || from.hidden_bytes == 0;
   const auto there = [&](const BoundFeature& f, bool column) {
     const std::uint64_t fingerprint = StateFingerprint(set, f);
     if (f.entity >= 0) {
