@@ -57,9 +57,9 @@ inline Key RequestOf(const RowPlace& place) {
 struct SlateRow {
   Key user, session;
   std::int64_t arrival_ms;
-  std::uint64_t offset;  // Of its impression.
-  std::uint64_t click_offset;
-  std::size_t first;  // Index of its first item in Dataset::slate_features, in rows.
+  std::uint64_t offset;        // Of its impression.
+  std::uint64_t click_offset;  // Of its first click; of its impression where that click stands before it.
+  std::size_t first;           // Index of its first item in Dataset::slate_features, in rows.
   int items;
   int clicked = -1;                            // Index of the first clicked item in the slate; -1: not in it.
   bool untouched;                              // None of its items was touched earlier in the session.

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/rng.h"
 #include "base/test_folder.h"
 #include "base/time.h"
 #include "dataset/export_dataset.h"
@@ -97,6 +99,92 @@ TEST_F(DatasetTest, LabelsTheImpressionOfTheClickedRequestOnly) {
   Add(EventType::kFeedClick, 6, "r2", {"b"});
   Add(EventType::kAppOpen, 500, "", {});
   EXPECT_EQ(Build().objectives[0].label, (Labels{0, 0, 0, 1}));
+}
+
+TEST_F(DatasetTest, AClickThatNamesItsRequestLabelsItsImpressionAlsoFromBeforeIt) {
+  Add(EventType::kFeedRequest, 0, "r1", {"a", "b"});
+  Add(EventType::kFeedClick, 0, "r1", {"b"});
+  Add(EventType::kFeedImpression, 0, "r1", {"a", "b"});
+  Add(EventType::kFeedRequest, 5, "r2", {"a", "b"});
+  Add(EventType::kFeedImpression, 5, "r2", {"a", "b"});
+  Add(EventType::kFeedClick, 10, "r3", {"a"});  // Before its request: who knows what it is.
+  Add(EventType::kFeedRequest, 10, "r3", {"a", "b"});
+  Add(EventType::kFeedImpression, 10, "r3", {"a", "b"});
+  Add(EventType::kAppOpen, 500, "", {});
+  const Dataset data = Build();
+  EXPECT_EQ(data.objectives[0].label, (Labels{0, 1, 0, 0, 0, 0}));
+  EXPECT_EQ(data.objectives[0].features, (Labels{0, 0, 1, 1, 1, 1})) << "none knows a click that names its own request";
+  ASSERT_EQ(data.slates.size(), 1u);
+  EXPECT_EQ(data.slates[0].clicked, 1);
+  EXPECT_TRUE(data.slates[0].untouched) << "its own click is no touch before it";
+}
+
+TEST_F(DatasetTest, AClickFromBeforeItsImpressionLedOnWhenItWasBought) {
+  Add(EventType::kFeedRequest, 0, "r1", {"a"});
+  Add(EventType::kFeedClick, 0, "r1", {"a"});
+  Add(EventType::kFeedImpression, 0, "r1", {"a"});
+  Add(EventType::kPurchase, 9, "", {"a"});
+  Add(EventType::kAppOpen, 500, "", {});
+  const Dataset data = Build();
+  EXPECT_EQ(data.objectives[0].led_on, (std::vector<float>{1}));
+  EXPECT_EQ(data.objectives[1].label, (Labels{1}));
+}
+
+// The label rule: what a row reads does not know its own label, however impressions and clicks lie behind the request.
+TEST_F(DatasetTest, NoFeatureChangesWhenTheLabelEventsOfItsOwnRequestAreTakenAway) {
+  auto config = Config::Parse(std::string(kConfig) +
+                                  "[[feature]]\nname = \"item_ctr\"\ntype = \"rate\"\nscope = \"item\"\nevents = "
+                                  "[\"feed.click\"]\ndenominator = [\"feed.impression\"]\n"
+                                  "[[feature]]\nname = \"clicked\"\ntype = \"interaction\"\nread = "
+                                  "\"count\"\nscope = \"user\"\nevents = [\"feed.click\"]\n"
+                                  "[[feature]]\nname = \"since\"\ntype = \"since\"\nscope = \"user\"\nevents = "
+                                  "[\"feed.click\"]\n",
+                              "gfr.toml");
+  features = FeatureSet::Make(config.value()).value();
+  objectives.resize(1);
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    Rng rng(seed);
+    events.clear();
+    std::vector<std::string> requests;
+    for (int n = 0; n < 40; ++n) {
+      const std::string request = "r" + std::to_string(n), user = "u" + std::to_string(rng.Below(3));
+      requests.push_back(request);
+      std::vector<std::string> items;
+      for (int k = 0; k < 3; ++k) items.push_back("i" + std::to_string(3 * rng.Below(4) + static_cast<unsigned>(k)));
+      const auto minute = static_cast<std::int64_t>(2 * n);
+      if (rng.Chance(0.1)) Add(EventType::kFeedImpression, minute, request, items, user);
+      Add(EventType::kFeedRequest, minute, request, items, user);
+      const bool click_first = rng.Chance(0.5), clicked = rng.Chance(0.6);
+      if (clicked && click_first) Add(EventType::kFeedClick, minute, request, {items[rng.Below(3)]}, user);
+      Add(EventType::kFeedImpression, minute, request, items, user);
+      if (clicked && !click_first)
+        Add(EventType::kFeedClick, minute + static_cast<std::int64_t>(rng.Below(4)), request, {items[rng.Below(3)]},
+            user);
+    }
+    Add(EventType::kAppOpen, 5000, "", {});
+    const std::vector<Event> all = events;
+    const auto rows_of = [&](const Dataset& data, const std::string& request) {
+      std::vector<float> rows;
+      const ObjectiveRows& o = data.objectives[0];
+      for (std::size_t i = 0; i < o.size(); ++i) {
+        if (o.request[i] != PairKey(o.user[i], KeyOf(request))) continue;
+        rows.insert(rows.end(), o.features.begin() + static_cast<std::ptrdiff_t>(i * data.columns),
+                    o.features.begin() + static_cast<std::ptrdiff_t>((i + 1) * data.columns));
+      }
+      return rows;
+    };
+    const Dataset data = Build();
+    EXPECT_GT(std::ranges::count(data.objectives[0].label, 1.0f), 10);
+    for (const std::string& request : requests) {
+      events = all;
+      std::erase_if(events, [&](const Event& e) { return e.type == EventType::kFeedClick && e.request_id == request; });
+      const std::vector<float> with = rows_of(data, request), without = rows_of(Build(), request);
+      ASSERT_FALSE(with.empty());
+      ASSERT_EQ(with.size(), without.size());
+      EXPECT_EQ(std::memcmp(with.data(), without.data(), with.size() * sizeof(float)), 0)
+          << request << " seed " << seed;
+    }
+  }
 }
 
 TEST_F(DatasetTest, RowsOfImpressionsHaveThePlaceShownAndAllElseTheReference) {

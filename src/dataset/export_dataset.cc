@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataset/dataset_fingerprint.h"
+
 namespace gfr {
 namespace {
 
@@ -31,6 +33,8 @@ Result<std::unique_ptr<DatasetExport>> DatasetExport::Open(FileSystem& fs, const
   made->fs_ = &fs;
   made->folder_ = folder;
   if (folder.empty()) return made;
+  ParquetMetadata metadata = DefinitionsOf(features);
+  metadata.emplace_back("gfr.dataset", std::to_string(DatasetFingerprint(features, objectives)));
   GFR_TRY(fs.MakeFolders(folder));
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     File& file = made->files_[o];
@@ -41,8 +45,8 @@ Result<std::unique_ptr<DatasetExport>> DatasetExport::Open(FileSystem& fs, const
     file.batch.push_back({"log_offset", std::vector<std::uint64_t>()});
     file.batch.push_back({"request", std::vector<std::uint64_t>()});
     if (objectives[o].early_window_ms > 0) file.batch.push_back({"whole_label", std::vector<float>()});
-    GFR_ASSIGN(file.writer, ParquetWriter::Open(fs, JoinPath(folder, objectives[o].name + ".parquet"), file.batch,
-                                                DefinitionsOf(features)));
+    GFR_ASSIGN(file.writer,
+               ParquetWriter::Open(fs, JoinPath(folder, objectives[o].name + ".parquet"), file.batch, metadata));
   }
   return made;
 }

@@ -115,6 +115,10 @@ std::vector<Event> RandomEvents(std::uint64_t seed) {
     } else if (dice == 2) {
       e.type = rng.Below(4) == 0 ? EventType::kUserDelete : EventType::kSearch;
       if (e.user_id.empty()) e.user_id = "u1";
+    } else if (dice == 3) {
+      e.type = rng.Below(2) == 0 ? EventType::kItemDelete : EventType::kItemHide;
+      if (e.user_id.empty()) e.user_id = "u1";
+      e.items = {{.item_id = id("i", 40)}};
     } else if (dice < 6) {
       e.type = EventType::kItemView;
       e.items = {{.item_id = id("i", 40)}};
@@ -131,6 +135,13 @@ std::vector<Event> RandomEvents(std::uint64_t seed) {
       e.type = EventType::kFeedImpression;
       events.push_back(e);
       if (rng.Below(2) == 0) continue;
+      if (rng.Below(4) == 0) {  // The click comes before its impression.
+        Event early = e;
+        early.id += "e";
+        early.type = EventType::kFeedClick;
+        early.items = {e.items[rng.Below(6)]};
+        events.insert(events.end() - 1, std::move(early));
+      }
       e.id += "c";
       e.type = EventType::kFeedClick;
       e.items = {e.items[rng.Below(6)]};

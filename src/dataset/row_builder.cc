@@ -137,7 +137,14 @@ void RowBuilder::Index(const LogRecord& r) {
       if (of) labels_[o].push_back({PairKey(of ^ kRequestSalt, key), r.offset, r.event.time_ms});
     }
   }
-  if (r.event.type == EventType::kFeedRequest && r.event.served.exists()) {
+  NoteRequest(r, request);
+}
+
+// Keeps the requests that are read elsewhere than at their own record: those that the server logged at what their
+// record says; an imported one that something named before it where that stands.
+void RowBuilder::NoteRequest(const LogRecord& r, Key request) {
+  const bool is_request = r.event.type == EventType::kFeedRequest;
+  if (is_request && r.event.served.exists()) {
     if (!SlateProblem(r).empty()) {
       bad_slates_.insert(request);
       return;
@@ -145,8 +152,25 @@ void RowBuilder::Index(const LogRecord& r) {
     LogRecord kept = r;
     kept.event.served.columns.clear();  // They are read again.
     kept.event.served.scores.clear();
-    served_.emplace(kept.event.served.as_of(), std::move(kept));
+    const ServedSlate& served = r.event.served;
+    waiting_.emplace(served.as_of(), Waiting{std::move(kept), served.as_of(), served.now_ms, served.epoch_end_ms});
+    return;
   }
+  if (request == 0 || !(is_request || r.event.type == EventType::kFeedImpression ||
+                        (awaited_types() >> static_cast<unsigned>(r.event.type) & 1u)))
+    return;
+  while (!named_since_.empty() && named_since_.front().first < r.arrival_ms - kOpenRequestMs) {
+    const auto [since_ms, key] = named_since_.front();
+    named_since_.pop_front();
+    if (const auto at = named_.find(key); at != named_.end() && at->second.arrival_ms == since_ms) named_.erase(at);
+  }
+  const auto [at, fresh] = named_.try_emplace(request, Named{r.offset, r.arrival_ms, is_request});
+  if (fresh) named_since_.emplace_back(r.arrival_ms, request);
+  Named& first = at->second;
+  if (!is_request || first.is_known) return;
+  first.is_known = true;
+  const auto as_of = static_cast<std::int64_t>(first.offset) - 1;
+  waiting_.emplace(as_of, Waiting{r, as_of, first.arrival_ms, EpochEndAt(first.arrival_ms)});
 }
 
 std::uint32_t RowBuilder::awaited_types() const {
@@ -166,6 +190,8 @@ void RowBuilder::SortLabels() {
     std::ranges::sort(labels, {}, [](const LabelPlace& l) { return std::pair(l.key, l.offset); });
   }
   latest_impression_.Clear();
+  named_.clear();
+  named_since_.clear();
   indexed_ = true;
 }
 
@@ -180,12 +206,11 @@ const RowBuilder::LabelPlace* RowBuilder::FindLabel(std::size_t objective, Key k
   return nullptr;
 }
 
-float RowBuilder::LedOn(std::size_t o, const LogRecord& r, Key item, std::int64_t end_ms) const {
+float RowBuilder::LedOn(std::size_t o, const LogRecord& r, Key item, std::uint64_t after, std::int64_t end_ms) const {
   const std::size_t next = NextObjective(objectives_, o);
   if (next == objectives_.size()) return kMissing;
   const std::int64_t until_ms = r.event.time_ms + objectives_[o].window_ms, window_ms = objectives_[next].window_ms;
   if (r.arrival_ms + objectives_[o].window_ms + window_ms > end_ms) return kMissing;
-  std::uint64_t after = r.offset;
   while (const LabelPlace* click = FindLabel(o, LabelKey(o, r.event, item), after, until_ms)) {
     if (IsLabelled(next, PairKey(PersonOf(r.event), item), click->offset, click->time_ms + window_ms)) return 1;
     after = click->offset;
@@ -193,17 +218,19 @@ float RowBuilder::LedOn(std::size_t o, const LogRecord& r, Key item, std::int64_
   return 0;
 }
 
+bool RowBuilder::IsLabelledByRequest(std::size_t o, const Event& event) const {
+  return objectives_[o].population == EventType::kFeedImpression && objectives_[o].label == EventType::kFeedClick &&
+         RequestOf(event) != 0;
+}
+
 Key RowBuilder::LabelKey(std::size_t o, const Event& event, Key item) const {
-  const Key request = RequestOf(event);
-  const bool by_request = objectives_[o].population == EventType::kFeedImpression &&
-                          objectives_[o].label == EventType::kFeedClick && request;
-  return PairKey(by_request ? request ^ kRequestSalt : PersonOf(event), item);
+  return PairKey(IsLabelledByRequest(o, event) ? RequestOf(event) ^ kRequestSalt : PersonOf(event), item);
 }
 
 void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
   const Event& e = r.event;
   if (!indexed_) SortLabels();
-  OpenServedBefore(r.offset);
+  OpenWaitingBefore(r.offset);
   ForgetBefore(r.arrival_ms - kOpenRequestMs);
   if (PersonOf(e) == 0) {
     store_.Fold(r);
@@ -217,7 +244,11 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
     store_.Fold(r);
     return;
   }
-  if (e.type == EventType::kFeedRequest && !e.served.exists()) Open(r, r.arrival_ms, EpochEndAt(r.arrival_ms));
+  if (e.type == EventType::kFeedRequest && !e.served.exists()) {
+    const auto open = open_.find(RequestOf(e));
+    if (open == open_.end() || open->second.offset != r.offset)
+      Open(r, static_cast<std::int64_t>(r.offset) - 1, r.arrival_ms, EpochEndAt(r.arrival_ms));
+  }
   if (e.type == EventType::kFeedImpression) Shown(r);
   if (e.type == EventType::kFeedImpression && options_.choices && in_range && seen_objective_ < objectives_.size() &&
       r.arrival_ms + objectives_[seen_objective_].window_ms <= end_ms) {
@@ -246,26 +277,24 @@ void RowBuilder::Touch(const LogRecord& r) {
   touched_swept_ = std::max<std::size_t>(1024, 2 * touched_.size());
 }
 
-void RowBuilder::Finish() { OpenServedBefore(UINT64_MAX); }
+void RowBuilder::Finish() { OpenWaitingBefore(UINT64_MAX); }
 
-// Reads the requests that the server served when the last record before `offset` was folded.
-void RowBuilder::OpenServedBefore(std::uint64_t offset) {
-  while (!served_.empty() &&
-         (served_.begin()->first < 0 || static_cast<std::uint64_t>(served_.begin()->first) < offset)) {
-    const auto request = served_.extract(served_.begin());
-    const LogRecord& r = request.mapped();
-    Open(r, r.event.served.now_ms, r.event.served.epoch_end_ms);
+// Reads the requests that were served, or were first named, when the last record before `offset` was folded.
+void RowBuilder::OpenWaitingBefore(std::uint64_t offset) {
+  while (!waiting_.empty() &&
+         (waiting_.begin()->first < 0 || static_cast<std::uint64_t>(waiting_.begin()->first) < offset)) {
+    const auto request = waiting_.extract(waiting_.begin());
+    const Waiting& w = request.mapped();
+    Open(w.record, w.as_of, w.now_ms, w.epoch_end_ms);
   }
 }
 
-void RowBuilder::Open(const LogRecord& r, std::int64_t now_ms, std::int64_t epoch_end_ms) {
+void RowBuilder::Open(const LogRecord& r, std::int64_t as_of, std::int64_t now_ms, std::int64_t epoch_end_ms) {
   store_.AdvanceTo(epoch_end_ms);
   // Its impressions and clicks come within kOpenRequestMs, if they are to find it.
   if (r.arrival_ms < options_.from_ms && options_.from_ms - r.arrival_ms > kOpenRequestMs) return;
   if (!r.event.served.exists() && r.arrival_ms >= options_.to_ms) return;
-  OpenRequest open{.arrival_ms = r.arrival_ms,
-                   .as_of = r.event.served.exists() ? r.event.served.as_of() : static_cast<std::int64_t>(r.offset) - 1,
-                   .now_ms = now_ms};
+  OpenRequest open{.offset = r.offset, .arrival_ms = r.arrival_ms, .as_of = as_of, .now_ms = now_ms};
   for (const EventItem& item : r.event.items) open.items.push_back(KeyOf(item.item_id));
   open.features.resize(open.items.size() * columns_);
   // Of a slate that the server made itself, the order is not the caller's.
@@ -282,6 +311,7 @@ void RowBuilder::Open(const LogRecord& r, std::int64_t now_ms, std::int64_t epoc
     const std::byte* row = store_.shared().FindItem(item);
     open.popularity.push_back(row ? static_cast<float>(SharedState::Summary(row).touches) : 0.0f);
   }
+  if (options_.slates) open.touched = TouchedBefore(r, open.items);
   if (options_.choices) open.drawn = DrawnPlaces<Drawn>(r.event);
   const Key key = RequestOf(r.event);
   open_[key] = std::move(open);
@@ -311,22 +341,30 @@ void RowBuilder::Shown(const LogRecord& r) {
                 .arrival_ms = open.arrival_ms,
                 .offset = r.offset,
                 .untouched = true};
-  const auto session = touched_.find(SessionKey(user, open.slate.session));
   for (const EventItem& shown : r.event.items) {
     const Key item = KeyOf(shown.item_id);
     const auto row = std::ranges::find(open.items, item);
     if (row == open.items.end()) continue;
     open.shown_rows.push_back(static_cast<std::size_t>(row - open.items.begin()));
-    std::uint64_t touch = 0;
-    if (session != touched_.end() && session->second.last_ms >= r.arrival_ms - kOpenRequestMs) {
-      if (const auto found = session->second.items.find(item); found != session->second.items.end())
-        touch = found->second;
-    }
+    const std::uint64_t touch = open.touched[open.shown_rows.back()];
     open.slate.untouched = open.slate.untouched && touch == 0;
     open.slate.most_recent.push_back(static_cast<float>(touch));
     open.slate.popularity.push_back(open.popularity[open.shown_rows.back()]);
   }
   open.slate.items = static_cast<int>(open.shown_rows.size());
+  if (open.early_click != 0) GiveSlate(open, open.early_click, r.offset);
+}
+
+// When the session touched each item last, as far as the request can know: its own clicks come later.
+std::vector<std::uint64_t> RowBuilder::TouchedBefore(const LogRecord& r, const std::vector<Key>& items) const {
+  std::vector<std::uint64_t> touched(items.size());
+  const auto session = touched_.find(SessionKey(PersonOf(r.event), KeyOf(r.event.session_id)));
+  if (session == touched_.end() || session->second.last_ms < r.arrival_ms - kOpenRequestMs) return touched;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto found = session->second.items.find(items[i]);
+    if (found != session->second.items.end()) touched[i] = found->second;
+  }
+  return touched;
 }
 
 // Each place once, when its item is first seen.
@@ -337,7 +375,8 @@ void RowBuilder::AddChoices(const LogRecord& r, OpenRequest& open) {
     const auto drawn = std::ranges::find(open.drawn, item, [&](const Drawn& d) { return open.items[d.row]; });
     if (drawn == open.drawn.end()) continue;
     const auto clicked = [&](Key of) {
-      return IsLabelled(seen_objective_, LabelKey(seen_objective_, r.event, of), r.offset,
+      const std::uint64_t after = IsLabelledByRequest(seen_objective_, r.event) ? open.offset : r.offset;
+      return IsLabelled(seen_objective_, LabelKey(seen_objective_, r.event, of), after,
                         r.event.time_ms + objectives_[seen_objective_].window_ms);
     };
     const Key below = drawn->swapped ? open.items[drawn->pool[1]] : 0;
@@ -368,15 +407,22 @@ void RowBuilder::AddChoices(const LogRecord& r, OpenRequest& open) {
 
 void RowBuilder::Clicked(const LogRecord& r) {
   const auto at = open_.find(RequestOf(r.event));
-  if (at == open_.end() || !at->second.shown || at->second.clicked || r.event.items.empty()) return;
+  if (at == open_.end() || at->second.clicked || r.event.items.empty() || r.offset < at->second.offset) return;
   OpenRequest& open = at->second;
-  open.clicked = true;
-  open.slate.click_offset = r.offset;
   const Key item = KeyOf(r.event.items[0].item_id);
+  if (open.shown)
+    GiveSlate(open, item, r.offset);
+  else if (open.early_click == 0)
+    open.early_click = item;
+}
+
+void RowBuilder::GiveSlate(OpenRequest& open, Key clicked, std::uint64_t offset) {
+  open.clicked = true;
+  open.slate.click_offset = offset;
   std::vector<float> features;
   for (std::size_t i = 0; i < open.shown_rows.size(); ++i) {
     const std::size_t row = open.shown_rows[i];
-    if (open.items[row] == item && open.slate.clicked < 0) open.slate.clicked = static_cast<int>(i);
+    if (open.items[row] == clicked && open.slate.clicked < 0) open.slate.clicked = static_cast<int>(i);
     const float* values = open.features.data() + row * columns_;
     features.insert(features.end(), values, values + columns_);
   }
@@ -416,12 +462,13 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms)
       values = open->second.features.data() + static_cast<std::size_t>(at - open->second.items.begin()) * columns_;
     }
     const Key key = LabelKey(o, r.event, item);
-    const bool label = IsLabelled(o, key, r.offset, r.event.time_ms + objective.horizon_ms());
+    const std::uint64_t after = open != open_.end() && IsLabelledByRequest(o, r.event) ? open->second.offset : r.offset;
+    const bool label = IsLabelled(o, key, after, r.event.time_ms + objective.horizon_ms());
     float whole = label ? 1.0f : 0.0f;
     if (objective.early_window_ms > 0)
-      whole = r.arrival_ms + objective.window_ms > end_ms                           ? kMissing
-              : IsLabelled(o, key, r.offset, r.event.time_ms + objective.window_ms) ? 1.0f
-                                                                                    : 0.0f;
+      whole = r.arrival_ms + objective.window_ms > end_ms                        ? kMissing
+              : IsLabelled(o, key, after, r.event.time_ms + objective.window_ms) ? 1.0f
+                                                                                 : 0.0f;
     const bool own = open == open_.end();
     const std::int32_t position = PositionOf(r.event, i);
     if (learns_place) {
@@ -440,7 +487,7 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms)
                .as_of = own ? static_cast<std::int64_t>(r.offset) - 1 : open->second.as_of,
                .now_ms = own ? r.arrival_ms : open->second.now_ms,
                .position = position,
-               .led_on = LedOn(o, r, item, end_ms),
+               .led_on = LedOn(o, r, item, after, end_ms),
                .whole = whole},
               label, {values, columns_});
   }

@@ -2,11 +2,14 @@
 //
 // Three passes over the same records in log order: Await() notes the label events that name no request, Index() finds
 // what labels what, Replay() folds the records into the store and reads each row strictly before its own event. Labels:
-// docs/ARCHITECTURE.md. REQUIRES: all records of a user (and of the ids joined to it) are given, and `people` knows all
-// aliases of the log: a purchase after a login labels the anonymous click before it. An event of nobody
-// (log/erase_user.h) is folded, and makes no row and no label. Thread safety: none.
+// docs/ARCHITECTURE.md. A click that names its request labels that request's impression from the request on, also when
+// it stands before the impression. So an imported request is read before itself and before every impression and label
+// event that names it: no feature knows the labels of its own request. REQUIRES: all records of a user (and of the ids
+// joined to it) are given, and `people` knows all aliases of the log: a purchase after a login labels the anonymous
+// click before it. An event of nobody (log/erase_user.h) is folded, and makes no row and no label. Thread safety: none.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -66,8 +69,11 @@ class RowBuilder {
   struct OpenRequest {
     std::vector<Key> items;
     std::vector<float> features, popularity;  // As of the request's epoch.
+    std::vector<std::uint64_t> touched;       // Offset + 1 of the session's last touch of each item; 0: none.
+    std::uint64_t offset;                     // Of the request: label events that name it stand behind.
     std::int64_t arrival_ms, as_of, now_ms;
     bool shown = false, clicked = false;
+    Key early_click = 0;  // The item of a first click that stands before the impression.
     SlateRow slate;
     std::vector<std::size_t> shown_rows;  // Indexes into items.
     std::vector<Drawn> drawn;             // With DatasetOptions::choices.
@@ -77,6 +83,17 @@ class RowBuilder {
     Key key;
     std::uint64_t offset;
     std::int64_t time_ms;
+  };
+  // A request that is read elsewhere than at its own record: after the record `as_of` was folded.
+  struct Waiting {
+    LogRecord record;
+    std::int64_t as_of, now_ms, epoch_end_ms;
+  };
+  // The first record of the last day that is of a request or names it.
+  struct Named {
+    std::uint64_t offset;
+    std::int64_t arrival_ms;
+    bool is_known;  // The request itself has come.
   };
   struct Impression {
     Key request;  // 0: none yet.
@@ -95,12 +112,17 @@ class RowBuilder {
     return FindLabel(objective, key, after_offset, until_ms) != nullptr;
   }
   // RowPlace::led_on of an impression of `item`, which `end_ms` says the age of.
-  float LedOn(std::size_t objective, const LogRecord& record, Key item, std::int64_t end_ms) const;
+  // `after`: the offset behind which the impression's labels stand.
+  float LedOn(std::size_t objective, const LogRecord& record, Key item, std::uint64_t after, std::int64_t end_ms) const;
+  bool IsLabelledByRequest(std::size_t objective, const Event& event) const;
+  void NoteRequest(const LogRecord& record, Key request);
   // Under which key labels_ knows what labels `item` of the population event `event`.
   Key LabelKey(std::size_t objective, const Event& event, Key item) const;
   void Touch(const LogRecord& record);
-  void OpenServedBefore(std::uint64_t offset);
-  void Open(const LogRecord& record, std::int64_t now_ms, std::int64_t epoch_end_ms);
+  void OpenWaitingBefore(std::uint64_t offset);
+  void Open(const LogRecord& record, std::int64_t as_of, std::int64_t now_ms, std::int64_t epoch_end_ms);
+  std::vector<std::uint64_t> TouchedBefore(const LogRecord& record, const std::vector<Key>& items) const;
+  void GiveSlate(OpenRequest& open, Key clicked, std::uint64_t offset);
   void Shown(const LogRecord& record);
   void AddChoices(const LogRecord& record, OpenRequest& open);
   void Clicked(const LogRecord& record);
@@ -122,9 +144,11 @@ class RowBuilder {
   std::vector<std::vector<LabelPlace>> labels_;  // Of each objective; sorted by key once Replay has begun.
   bool indexed_ = false;
   StateTable latest_impression_;  // An Impression of each user and item that a label event without a request names.
-  std::multimap<std::int64_t, LogRecord> served_;  // By as_of.
-  std::unordered_set<Key> bad_slates_;             // By RequestOf: they are not read.
-  std::unordered_map<Key, OpenRequest> open_;      // By RequestOf.
+  std::multimap<std::int64_t, Waiting> waiting_;  // By as_of.
+  std::unordered_map<Key, Named> named_;          // By RequestOf, while Index runs.
+  std::deque<std::pair<std::int64_t, Key>> named_since_;
+  std::unordered_set<Key> bad_slates_;         // By RequestOf: they are not read.
+  std::unordered_map<Key, OpenRequest> open_;  // By RequestOf.
   std::multimap<std::int64_t, Key> open_since_;
   std::unordered_map<Key, Touched> touched_;  // By session.
   std::size_t touched_swept_ = 1024;          // How many sessions the next sweep awaits.

@@ -11,8 +11,9 @@ struct RequestJoins {
   bool sampled;
   std::uint64_t logged, impressions, clicks;  // Events of the whole log; all else is of the ids followed.
   std::uint64_t known = 0, shown = 0, lost_impressions = 0, all_impressions = 0, lost_clicks = 0, all_clicks = 0;
+  std::uint64_t before_request = 0, before_impression = 0;
   std::uint64_t clicked_lines = 0, outside = 0, unseen = 0, reused = 0, lines_shown = 0;
-  std::vector<std::string> lost_impression_ids, lost_click_ids, reused_ids;
+  std::vector<std::string> lost_impression_ids, lost_click_ids, reused_ids, before_request_ids;
 };
 
 RequestJoins CountJoins(const Observations& o) {
@@ -36,6 +37,9 @@ RequestJoins CountJoins(const Observations& o) {
       continue;
     }
     ++j.known;
+    j.before_request += r.before_request;
+    if (r.before_request > 0) example(j.before_request_ids, r.id);
+    if (r.impressions > 0) j.before_impression += r.before_impression;
     j.shown += r.impressions > 0;
     if (r.requests > 1) {
       ++j.reused;
@@ -82,6 +86,19 @@ void AddNamed(const RequestJoins& j, std::vector<Finding>& out) {
                    "See that the click carries the request_id of the feed it was made in, unchanged.");
   f.examples = j.lost_click_ids;
   out.push_back(std::move(f));
+  f = ShareFinding("click.before_request", j.before_request, j.all_clicks, 0.001, 0.05, j.sampled,
+                   "clicks stand before their request in the log",
+                   "These clicks label nothing: whether their request caused them is not known.",
+                   "Import the log again with --rebuild, which orders events by arrival; see that the clocks of those "
+                   "who write requests and clicks agree.");
+  f.examples = j.before_request_ids;
+  out.push_back(std::move(f));
+  out.push_back(ShareFinding(
+      "click.before_impression", j.before_impression, j.all_clicks, 0.05, 2, j.sampled,
+      "clicks stand behind their request and before its impression",
+      "They label their impression all the same. The client's clock or the order of the files differs from what "
+      "happened.",
+      "Nothing for training. Times between impression and click are not to be trusted."));
   out.push_back(ShareFinding("click.not_in_slate", j.outside, j.clicked_lines, 0.01, 0.1, j.sampled,
                              "clicked items are not in the slate of their request",
                              "The click names the wrong request or another id of the item (a variant, a parent).",

@@ -111,6 +111,31 @@ TEST(Doctor, FindsClicksOutsideTheSlateOrNotShown) {
   EXPECT_EQ(Of(shop.Diagnosis(), "click.not_shown").severity, Severity::kBad);
 }
 
+TEST(Doctor, FindsClicksThatStandBeforeTheirImpressionOrTheirRequest) {
+  Shop shop;
+  EXPECT_EQ(Of(shop.Diagnosis(), "click.before_impression").count, 0u);
+  const auto swap_with_one_before = [&](EventType before) {
+    std::uint64_t swapped = 0;
+    for (std::size_t i = 1; i < shop.log.size(); ++i) {
+      if (shop.log[i].event.type != EventType::kFeedClick || shop.log[i - 1].event.type != before) continue;
+      std::swap(shop.log[i].event, shop.log[i - 1].event);
+      ++swapped;
+    }
+    return swapped;
+  };
+  const std::uint64_t early = swap_with_one_before(EventType::kFeedImpression);
+  Finding f = Of(shop.Diagnosis(), "click.before_impression");
+  EXPECT_GT(early, 500u);
+  EXPECT_EQ(f.count, early);
+  EXPECT_EQ(f.severity, Severity::kLook) << "they label";
+  EXPECT_EQ(Of(shop.Diagnosis(), "click.before_request").severity, Severity::kOk);
+  EXPECT_EQ(swap_with_one_before(EventType::kFeedRequest), early);
+  f = Of(shop.Diagnosis(), "click.before_request");
+  EXPECT_EQ(f.count, early);
+  EXPECT_EQ(f.severity, Severity::kBad) << "they do not";
+  EXPECT_FALSE(f.examples.empty());
+}
+
 TEST(Doctor, FindsAClientThatSendsNoImpressionsOrNoRequestIds) {
   Shop shop;
   std::erase_if(shop.log, [](const LogRecord& r) { return r.event.type == EventType::kFeedImpression; });

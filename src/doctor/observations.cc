@@ -69,10 +69,12 @@ void Observations::JoinRequest(const Event& e) {
   } else if (request || impression || click) {
     if (RequestEntry* entry = requests.Touch(KeyOf(e.request_id))) {
       const std::size_t before = entry->heap_bytes();
+      entry->before_request += click && entry->requests == 0;
+      entry->before_impression += click && entry->requests > 0 && entry->impressions == 0;
       entry->requests += request;
       entry->impressions += impression;
       entry->clicks += click;
-      if (entry->requests > 0 && entry->requests < 2) entry->id.clear(), entry->id.shrink_to_fit();
+      if (entry->requests == 1 && entry->before_request == 0) entry->id.clear(), entry->id.shrink_to_fit();
       if (entry->requests != 1) entry->id = e.request_id;
       std::vector<Key>& list = request ? entry->slate : impression ? entry->shown : entry->clicked;
       for (const EventItem& item : e.items) {

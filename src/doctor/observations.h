@@ -24,6 +24,8 @@ namespace gfr {
 struct RequestEntry {
   std::string id;  // Until a feed.request has it.
   std::uint32_t requests = 0, impressions = 0, clicks = 0;
+  // Clicks that stand in the log before any request of the id; of the others, those before any impression.
+  std::uint32_t before_request = 0, before_impression = 0;
   std::vector<Key> slate, shown, clicked;
   std::size_t heap_bytes() const {
     return id.capacity() + sizeof(Key) * (slate.capacity() + shown.capacity() + clicked.capacity());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bound/bind_columns.h"
+#include "dataset/dataset_fingerprint.h"
 #include "feature/definitions.h"
 #include "operations/load_model.h"
 #include "train/distributed_trainer.h"
@@ -34,6 +35,8 @@ Result<Trained> Keep(const Workspace& workspace, const TrainSettings& settings, 
   Trained out;
   Registry::Lineage lineage = trained.model.card;
   lineage["feature_fingerprint"] = std::to_string(trained.model.feature_fingerprint);
+  lineage["dataset_fingerprint"] =
+      std::to_string(DatasetFingerprint(*settings.dataset.features, settings.dataset.objectives));
   lineage["rows_from"] = std::to_string(data.first_arrival_ms);
   lineage["log_events"] = std::to_string(data.records);
   GFR_ASSIGN(out.version, registry.Register(kModelName, files, lineage));

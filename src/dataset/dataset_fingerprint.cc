@@ -1,0 +1,18 @@
+#include "dataset/dataset_fingerprint.h"
+
+#include <string>
+
+#include "base/hash.h"
+
+namespace gfr {
+
+std::uint64_t DatasetFingerprint(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives) {
+  std::string text = "features=" + std::to_string(features.fingerprint) + "\nlabels=" + std::to_string(kLabelRule);
+  for (const ObjectiveConfig& o : objectives)
+    text += "\n" + o.name + ": " + std::string(EventTypeName(o.population)) + " " +
+            std::string(EventTypeName(o.label)) + " " + std::to_string(o.window_ms) + " " +
+            std::to_string(o.early_window_ms);
+  return Hash64(text.data(), text.size());
+}
+
+}  // namespace gfr
