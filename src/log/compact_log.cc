@@ -6,14 +6,23 @@
 namespace gfr {
 namespace {
 
-// The segment `bytes` of format 1, which the one at offset `end` follows, as one of format 2.
+// The records of `bytes`, a segment of either format, in a segment that is made as a whole; one at offset `end`
+// follows.
 Result<std::string> Framed(const std::string& path, const std::string& bytes, std::uint64_t end) {
   std::uint64_t offset = 0;
-  if (!ReadSegmentHeader(bytes, &offset))
-    return Error{ErrorCode::kCorrupt, "the header of '" + path + "' is not what was written; see `gfr log repair`"};
+  (void)ReadSegmentHeader(bytes, &offset);
   FramedSegment segment(offset);
+  if (IsFramedSegment(bytes)) {
+    const FramedWalk walk = WalkFramed(
+        bytes, [&](std::uint64_t, std::int64_t arrival_ms, std::string_view event) { segment.Add(arrival_ms, event); });
+    if (!walk.whole)
+      return Error{ErrorCode::kCorrupt, "the frame at byte " + std::to_string(walk.good_bytes) + " of '" + path +
+                                            "' is not what was written; `gfr log repair` can cut the log there"};
+    offset = walk.end_offset;
+  }
   LogRecord record;
-  for (std::size_t at = kSegmentHeaderBytes, size = 0; at < bytes.size(); at += size, ++offset) {
+  for (std::size_t at = IsFramedSegment(bytes) ? bytes.size() : kSegmentHeaderBytes, size = 0; at < bytes.size();
+       at += size, ++offset) {
     const std::string_view left = std::string_view(bytes).substr(at);
     if (ReadRecord(left, &record, &size, /*types=*/0) != RecordState::kOk || record.offset != offset)
       return Error{ErrorCode::kCorrupt, "the record at byte " + std::to_string(at) + " of '" + path +
@@ -38,7 +47,10 @@ Result<Compacted> CompactLog(LocalLog& log, const std::function<void(std::uint64
     const std::string path = JoinPath(log.folder(), segments[s]);
     GFR_ASSIGN(const auto file, fs.OpenForRead(path));
     GFR_ASSIGN(const std::string header, file->Read(0, kSegmentHeaderBytes));
-    if (IsFramedSegment(header)) continue;
+    std::uint64_t first = 0;
+    if (!ReadSegmentHeader(header, &first))
+      return Error{ErrorCode::kCorrupt, "the header of '" + path + "' is not what was written; see `gfr log repair`"};
+    if (IsFramedSegment(header) && SegmentNonce(header) == 0) continue;  // It was made as a whole.
     GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
     GFR_ASSIGN(const std::string framed, Framed(path, bytes, std::stoull(segments[s + 1])));
     // What replaces the only copy is read once more before.

@@ -1,7 +1,7 @@
-// Compacting the log: closed segments of format 1 become ones of format 2 (frame.h), which are compressed and have a
-// footer. Nothing is lost: offsets, arrival times and the bytes of every event stay. Each segment is rewritten beside,
-// synced and renamed, so that a crash leaves the old one or the new one, and the next run goes on. Safe beside a
-// running server, which never touches a closed segment.
+// Compacting the log: closed segments, of format 1 or written frame by frame, are made anew as a whole (frame.h): in
+// large compressed frames. Nothing is lost: offsets, arrival times and the bytes of every event stay. Each segment is
+// rewritten beside, synced and renamed, so that a crash leaves the old one or the new one, and the next run goes on.
+// Safe beside a running server, which never touches a closed segment.
 #pragma once
 
 #include <functional>

@@ -1,14 +1,16 @@
 #include "log/event_log.h"
 
 #include <algorithm>
+#include <deque>
 #include <iterator>
 #include <numeric>
 #include <optional>
 
 #include "base/clock.h"
 #include "base/sync.h"
+#include "event/event_codec.h"
 #include "log/duplicate_keys.h"
-#include "log/frame.h"
+#include "log/recover_segment.h"
 
 namespace gfr {
 
@@ -21,10 +23,22 @@ struct EventLog::State {
   const std::shared_ptr<DurableEnd> durable = std::make_shared<DurableEnd>(0);
   LocalLog source;
   std::unique_ptr<FileLock> lock;
+  LogRecovery recovery;
 
   struct Batch {
     Appended appended;
     Done done;
+  };
+  struct Frame {
+    std::string records;
+    std::uint32_t count = 0;
+  };
+  // What is written and answered as one: one frame, or those of one batch that is larger.
+  struct Group {
+    std::uint64_t first = 0, end = 0;  // Offsets.
+    std::size_t bytes = 0;
+    std::vector<Frame> frames;
+    std::vector<Batch> batches;
   };
 
   mutable Mutex mutex;
@@ -32,25 +46,28 @@ struct EventLog::State {
   DuplicateKeys keys;
   std::uint64_t next_offset = 0;
   std::int64_t last_arrival_ms = INT64_MIN;
-  std::vector<Batch> batches;      // Whose bytes are in `pending`; not yet handed to the file.
-  std::string pending;             // Encoded records, from offset `pending_from` on.
-  std::uint64_t pending_from = 0;  // Equals next_offset when nothing is pending.
-  std::size_t writing_bytes = 0;   // Handed to the file, not yet on disk.
+  std::deque<Group> groups;       // Not yet handed to the file.
+  std::size_t queued_bytes = 0;   // Of `groups` and of what is being written.
+  std::string encoded;            // Of one batch.
+  std::vector<std::size_t> ends;  // Of its records in `encoded`.
+  std::uint64_t written_end = 0;  // Offset behind what was handed to the file.
   bool writing = false, stopping = false;
   std::optional<Error> failed;
 
-  std::string segment;                 // Name of the one that `file` writes, or wrote when it failed.
-  std::uint64_t segment_first = 0;     // Its first offset.
-  std::uint64_t synced_bytes = 0;      // Of it.
-  std::unique_ptr<WritableFile> file;  // Used by the writer's thread; by others only while it is idle.
-  Thread writer;                       // Last: it uses the others until it has ended.
+  std::string segment;                  // Name of the one that `file` writes, or wrote when it failed.
+  std::uint64_t segment_first = 0;      // Its first offset.
+  std::uint64_t synced_bytes = 0;       // Of it, before the group that is being written.
+  std::unique_ptr<SegmentWriter> file;  // Used by the writer's thread; by others only while it is idle.
+  Thread writer;                        // Last: it uses the others until it has ended.
 
   Status Recover();
-  Status CutTornTail(const std::string& name, const std::string& bytes);
   Status ReadKeys(const std::vector<std::string>& segments);
   Status NewSegment(std::uint64_t first_offset);
-  Status WriteAndSync(const std::string& bytes, std::uint64_t first_offset);
+  Status WriteAndSync(const Group& group);
+  Status WriteImported(const std::vector<Event>& events, const std::vector<std::size_t>& order,
+                       const std::function<void(std::uint64_t)>& progress, std::uint64_t* duplicates);
   AppendResult Accept(Event& event, std::int64_t arrival_ms, Appended* appended);
+  void Queue(Batch batch);
   void RunWriter();
   void Forget(std::uint64_t from_offset, std::vector<Batch>* taken);
   Status CutToSynced();
@@ -77,61 +94,19 @@ Result<std::unique_ptr<EventLog>> EventLog::Open(FileSystem& fs, const Clock& cl
   return std::unique_ptr<EventLog>(new EventLog(std::move(state)));
 }
 
-// Reads the last segment record by record; what is behind the last good one is cut when no good record follows it.
 Status EventLog::State::Recover() {
-  GFR_ASSIGN(const auto names, fs.List(options.folder));
-  std::vector<std::string> segments;
-  for (const std::string& name : names) {
-    if (name.ends_with(".log")) segments.push_back(name);
+  GFR_ASSIGN(RecoveredEnd end, RecoverEnd(fs, options.folder));
+  recovery = std::move(end.recovery);
+  next_offset = end.end_offset;
+  if (end.segments.empty()) return {};
+  if (end.writer) {
+    segment = end.segments.back();
+    segment_first = std::stoull(segment);
+    file = std::move(end.writer);
   }
-  // A segment whose header never reached the disk held nothing that was acknowledged.
-  while (!segments.empty()) {
-    GFR_ASSIGN(const std::string bytes, fs.ReadAll(JoinPath(options.folder, segments.back())));
-    std::uint64_t first = 0;
-    if (ReadSegmentHeader(bytes, &first)) break;
-    if (bytes.size() > kSegmentHeaderBytes) {
-      return Error{ErrorCode::kCorrupt,
-                   "the header of '" + segments.back() + "' is not what was written; see `gfr log repair`"};
-    }
-    GFR_TRY(fs.Remove(JoinPath(options.folder, segments.back())));
-    segments.pop_back();
-  }
-  if (segments.empty()) return {};
-  const std::string path = JoinPath(options.folder, segments.back());
-  GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
-  (void)ReadSegmentHeader(bytes, &next_offset);
-  if (!IsFramedSegment(bytes)) GFR_TRY(CutTornTail(segments.back(), bytes));
-  // What a killed process wrote may be in the system's cache alone, and counts as durable from here on: it is answered
-  // "duplicate" when it is sent again, and later segments follow it. The file's name likewise.
-  if (file) GFR_TRY(file->Sync());
-  GFR_TRY(fs.SyncDirectory(options.folder));
-  GFR_TRY(ReadKeys(segments));
-  pending_from = next_offset;
+  GFR_TRY(ReadKeys(end.segments));
+  written_end = next_offset;
   durable->Set(next_offset);
-  return {};
-}
-
-// Of the last segment, which is still written to: what is behind the last good record.
-Status EventLog::State::CutTornTail(const std::string& name, const std::string& bytes) {
-  const std::string path = JoinPath(options.folder, name);
-  GFR_ASSIGN(file, fs.OpenForWrite(path, /*append=*/true));
-  std::size_t at = kSegmentHeaderBytes, size = 0;
-  LogRecord record;
-  // By their checksums alone: a whole record that this version cannot decode is not torn, and is not cut.
-  const auto is_whole = [&](std::size_t from) {
-    return ReadRecord(std::string_view(bytes).substr(from), &record, &size, /*types=*/0) == RecordState::kOk;
-  };
-  while (at < bytes.size() && is_whole(at)) at += size;
-  for (std::size_t behind = at + 1; behind < bytes.size(); ++behind) {
-    if (is_whole(behind)) {
-      return Error{ErrorCode::kCorrupt, "the record at byte " + std::to_string(at) + " of '" + path +
-                                            "' is bad and good ones follow; `gfr log repair` can cut the log there"};
-    }
-  }
-  if (at < bytes.size()) GFR_TRY(file->Truncate(at));
-  segment = name;
-  segment_first = next_offset;
-  synced_bytes = at;
   return {};
 }
 
@@ -159,34 +134,33 @@ Status EventLog::State::ReadKeys(const std::vector<std::string>& segments) {
   }
 }
 
+// The one before gets its footer: it is closed.
 Status EventLog::State::NewSegment(std::uint64_t first_offset) {
+  if (file) GFR_TRY(file->Close());
+  file.reset();
   segment = SegmentName(first_offset);
   segment_first = first_offset;
   synced_bytes = 0;
-  GFR_ASSIGN(file, fs.OpenForWrite(JoinPath(options.folder, segment), /*append=*/false));
-  GFR_TRY(file->Append(SegmentHeader(first_offset)));
-  GFR_TRY(file->Sync());
-  GFR_TRY(fs.SyncDirectory(options.folder));
-  synced_bytes = kSegmentHeaderBytes;
+  GFR_ASSIGN(file, SegmentWriter::Make(fs, options.folder, first_offset));
   return {};
 }
 
-Status EventLog::State::WriteAndSync(const std::string& bytes, std::uint64_t first_offset) {
-  if (!file || file->size() >= options.segment_bytes) GFR_TRY(NewSegment(first_offset));
-  GFR_TRY(file->Append(bytes));
-  GFR_TRY(file->Sync());
-  synced_bytes = file->size();
+Status EventLog::State::WriteAndSync(const Group& group) {
+  if (file) synced_bytes = file->synced_bytes();
+  if (!file || file->raw_bytes() >= options.segment_bytes) GFR_TRY(NewSegment(group.first));
+  synced_bytes = file->synced_bytes();
+  for (const Frame& frame : group.frames) GFR_TRY(file->Append(frame.records, frame.count));
   return {};
 }
 
 // After a failed write: no record from `from_offset` on will be in the log. Their batches, also those that were queued
 // meanwhile, are added to `taken`, to be refused.
 void EventLog::State::Forget(std::uint64_t from_offset, std::vector<Batch>* taken) {
-  std::ranges::move(batches, std::back_inserter(*taken));
-  batches.clear();
-  pending.clear();
+  for (Group& group : groups) std::ranges::move(group.batches, std::back_inserter(*taken));
+  groups.clear();
+  queued_bytes = 0;
   keys.RemoveNewest(next_offset - from_offset);
-  next_offset = pending_from = from_offset;
+  next_offset = written_end = from_offset;
 }
 
 // What a failed write or sync left of the segment's end is unknown, and a later sync could leave out pages that this
@@ -194,7 +168,7 @@ void EventLog::State::Forget(std::uint64_t from_offset, std::vector<Batch>* take
 Status EventLog::State::CutToSynced() {
   file.reset();
   const std::string path = JoinPath(options.folder, segment);
-  if (pending_from == segment_first) {  // No record of it is on disk; the next segment has its name.
+  if (written_end == segment_first) {  // No record of it is on disk; the next segment has its name.
     GFR_TRY(fs.Remove(path));
     return fs.SyncDirectory(options.folder);
   }
@@ -223,17 +197,41 @@ AppendResult EventLog::State::Accept(Event& event, std::int64_t arrival_ms, Appe
   if (event.time_ms > arrival_ms + options.max_future_ms) return AppendResult::kFutureTime;
   if (!keys.Insert(DuplicateKeys::Of(event), arrival_ms)) return AppendResult::kDuplicate;
   last_arrival_ms = arrival_ms;
-  AppendRecord(next_offset, arrival_ms, event, &pending);
-  if (appended) appended->records.push_back({next_offset, arrival_ms, std::move(event)});
+  AppendFramedRecord(arrival_ms, event, &encoded);
+  ends.push_back(encoded.size());
+  appended->records.push_back({next_offset, arrival_ms, std::move(event)});
   ++next_offset;
   return AppendResult::kAccepted;
+}
+
+// The batch whose records are in `encoded` joins the last group where both fit one frame; a larger one is a group by
+// itself. So a batch is on disk whole or not at all, as far as it fits a frame.
+void EventLog::State::Queue(Batch batch) {
+  if (groups.empty() || groups.back().bytes + encoded.size() > kFrameBytes)
+    groups.push_back({.first = next_offset - ends.size(), .end = next_offset});
+  Group& group = groups.back();
+  if (group.frames.empty() && !ends.empty()) group.frames.emplace_back();
+  std::size_t begin = 0;
+  for (const std::size_t end : ends) {
+    if (!group.frames.back().records.empty() && group.frames.back().records.size() + end - begin > kFrameBytes)
+      group.frames.emplace_back();
+    group.frames.back().records.append(encoded, begin, end - begin);
+    ++group.frames.back().count;
+    begin = end;
+  }
+  group.end = next_offset;
+  group.bytes += encoded.size();
+  queued_bytes += encoded.size();
+  group.batches.push_back(std::move(batch));
+  encoded.clear();
+  ends.clear();
 }
 
 void EventLog::AppendAsync(std::vector<Event> events, Done done) {
   State& s = *state_;
   MutexLock lock(s.mutex);
   std::optional<Error> refused = s.failed;
-  if (const std::size_t bytes = s.pending.size() + s.writing_bytes; !refused && bytes >= s.options.max_queued_bytes)
+  if (!refused && s.queued_bytes >= s.options.max_queued_bytes)
     refused = Error{ErrorCode::kResourceExhausted,
                     "more events are waiting for the disk than the log holds; send them again later"};
   if (refused) {
@@ -244,50 +242,86 @@ void EventLog::AppendAsync(std::vector<Event> events, Done done) {
   const std::int64_t arrival_ms = std::max(s.clock.now_ms(), s.last_arrival_ms);
   for (Event& event : events) batch.appended.results.push_back(s.Accept(event, arrival_ms, &batch.appended));
   // Also a batch of duplicates alone is queued: what it repeats may not be on disk yet.
-  s.batches.push_back(std::move(batch));
+  s.Queue(std::move(batch));
   lock.Unlock();
   s.queued.NotifyOne();
 }
 
-// Group commit: writes and syncs at once all that was queued while the last write ran, then answers its batches.
+// Group commit: writes and syncs at once what was queued while the last write ran, a frame of it, then answers its
+// batches.
 void EventLog::State::RunWriter() {
-  std::string bytes;
   MutexLock lock(mutex);
   for (;;) {
-    queued.Wait(lock, [&] { return stopping || !batches.empty(); });
-    if (batches.empty()) return;
-    std::vector<Batch> taken;
-    taken.swap(batches);
-    bytes.clear();
-    bytes.swap(pending);
-    const std::uint64_t first = pending_from, end = next_offset;
-    pending_from = end;
-    writing_bytes = bytes.size();
+    queued.Wait(lock, [&] { return stopping || !groups.empty(); });
+    if (groups.empty()) return;
+    Group group = std::move(groups.front());
+    groups.pop_front();
+    written_end = group.end;
     writing = true;
     lock.Unlock();
-    const Status status = bytes.empty() ? Status() : WriteAndSync(bytes, first);
+    const Status status = group.frames.empty() ? Status() : WriteAndSync(group);
     lock.Lock();  // Before the first answer: whoever gets one finds the log as it is from now on.
-    writing_bytes = 0;
     if (status.ok()) {
-      durable->Set(end);
+      queued_bytes -= group.bytes;
+      durable->Set(group.end);
     } else {
       failed = Error{ErrorCode::kUnavailable, "the log cannot be written: " + status.error().message};
-      Forget(first, &taken);
+      Forget(group.first, &group.batches);
     }
     const std::optional<Error> refused = failed;
     lock.Unlock();
-    for (Batch& batch : taken) {
+    for (Batch& batch : group.batches) {
       if (refused)
         batch.done(*refused);
       else
         batch.done(std::move(batch.appended));
     }
-    taken.clear();
+    group = {};
     lock.Lock();
     if (failed) Reopen(lock);
     writing = false;
-    if (batches.empty()) idle.NotifyAll();
+    if (groups.empty()) idle.NotifyAll();
   }
+}
+
+// Segments that are made as a whole, each on disk under its name or not there.
+Status EventLog::State::WriteImported(const std::vector<Event>& events, const std::vector<std::size_t>& order,
+                                      const std::function<void(std::uint64_t)>& progress, std::uint64_t* duplicates) {
+  if (file) GFR_TRY(file->Close());
+  file.reset();
+  std::optional<FramedSegment> whole;
+  std::uint64_t first = next_offset;
+  std::size_t bytes = 0;
+  const auto publish = [&]() -> Status {
+    if (!whole) return {};
+    GFR_TRY(PublishFile(fs, JoinPath(options.folder, SegmentName(first)), whole->Finish()));
+    whole.reset();
+    bytes = 0;
+    durable->Set(next_offset);
+    return {};
+  };
+  std::uint64_t done = 0;
+  for (const std::size_t i : order) {
+    const Event& event = events[i];
+    if (++done % 4096 == 0) progress(done);
+    if (!keys.Insert(DuplicateKeys::Of(event), event.time_ms)) {
+      ++*duplicates;
+      continue;
+    }
+    last_arrival_ms = event.time_ms;
+    if (bytes >= options.segment_bytes) GFR_TRY(publish());
+    if (!whole) whole.emplace(first = next_offset);
+    encoded.clear();
+    EncodeEvent(event, &encoded);
+    whole->Add(event.time_ms, encoded);
+    bytes += encoded.size() + kFramedHeaderBytes;
+    ++next_offset;
+  }
+  encoded.clear();
+  GFR_TRY(publish());
+  progress(done);
+  written_end = next_offset;
+  return NewSegment(next_offset);  // What was imported is closed, and can be exported.
 }
 
 bool EventLog::healthy() const {
@@ -302,38 +336,20 @@ Status EventLog::AppendImported(std::vector<Event> events, const std::function<v
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return events[i].time_ms; });
   MutexLock lock(s.mutex);
-  s.idle.Wait(lock, [&] { return s.batches.empty() && !s.writing; });
+  s.idle.Wait(lock, [&] { return s.groups.empty() && !s.writing; });
   if (s.failed) return *s.failed;
-  if (!order.empty() && events[order[0]].time_ms < s.last_arrival_ms) {
+  if (order.empty()) return {};
+  if (events[order[0]].time_ms < s.last_arrival_ms) {
     return Error{ErrorCode::kInvalidArgument,
                  "the data begins before what the log already holds ends; import it with `--rebuild`, which makes the "
                  "log anew from both"};
   }
-  std::uint64_t done = 0;
-  for (const std::size_t i : order) {
-    if (s.Accept(events[i], events[i].time_ms, nullptr) == AppendResult::kDuplicate) ++*duplicates;
-    if (++done % 4096 == 0 || done == order.size()) {
-      std::string bytes;
-      bytes.swap(s.pending);
-      Status status;
-      if (!s.file || s.file->size() >= s.options.segment_bytes) {
-        if (s.file) status = s.file->Sync();
-        if (status.ok()) status = s.NewSegment(s.pending_from);
-      }
-      if (status.ok()) status = s.file->Append(bytes);
-      if (status.ok() && done == order.size()) status = s.file->Sync();
-      if (!status.ok()) {  // Whoever imports starts anew: what is whole of it is in the log, and is then a duplicate.
-        s.failed = status.error();
-        return status;
-      }
-      s.pending_from = s.next_offset;
-      if (done == order.size()) s.durable->Set(s.next_offset);
-      progress(done);
-    }
-  }
-  if (order.empty() || s.file->size() <= kSegmentHeaderBytes) return {};
-  return s.NewSegment(s.next_offset);  // What was imported is closed, and can be sealed.
+  const Status status = s.WriteImported(events, order, progress, duplicates);
+  if (!status.ok()) s.failed = status.error();  // Whoever imports starts anew: what is in the log is a duplicate then.
+  return status;
 }
+
+const LogRecovery& EventLog::recovery() const { return state_->recovery; }
 
 LocalLog& EventLog::source() { return state_->source; }
 

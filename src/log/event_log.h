@@ -4,10 +4,11 @@
 // order of their offsets. After a failed write or sync nothing more is written to that segment. It is cut to what was
 // synced before, and the log goes on in a new segment; until the cut is on disk, which is tried again and again,
 // appends give kUnavailable. The events of a failed batch are not in the log: sent again, they are accepted.
-// Recovery cuts a torn tail of the last
-// segment only; a bad record followed by good ones is kCorrupt. (source, id) is deduplicated over the last 24 h of
-// arrival, at most 20M keys. The destructor writes what is queued, and returns when every Done has. Thread safety: all
-// calls, from any thread.
+// Each write is one frame (frame.h) of at most 1 MiB. A start cuts a last frame that was not written whole, keeps it
+// beside (*.cut) and reports it; a bad frame that is not the last one is kCorrupt. A last segment of format 1 is read
+// by its own rule and never written to again. (source, id) is deduplicated over the last 24 h of arrival, at most 20M
+// keys. The destructor writes what is queued, and returns when every Done has. Thread safety: all calls, from any
+// thread.
 #pragma once
 
 #include <functional>
@@ -25,10 +26,16 @@ namespace gfr {
 
 struct EventLogOptions {
   std::string folder;
-  std::uint64_t segment_bytes = 64u << 20;
+  std::uint64_t segment_bytes = 64u << 20;  // Of records, uncompressed.
   std::int64_t max_future_ms = 5 * 60 * 1000;
   std::int64_t min_retry_ms = 50, max_retry_ms = 5000;  // After a failed write: the wait between attempts doubles.
   std::size_t max_queued_bytes = 64u << 20;             // Not yet on disk; once they are reached, appends are refused.
+};
+
+// What a start found at the end of the log that was never acknowledged.
+struct LogRecovery {
+  std::uint64_t torn_bytes = 0;  // 0: the log ended whole.
+  std::string cut;               // Where they are kept.
 };
 
 class EventLog final : public EventSink {
@@ -44,6 +51,7 @@ class EventLog final : public EventSink {
   Status AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress,
                         std::uint64_t* duplicates);
 
+  const LogRecovery& recovery() const;
   LocalLog& source();                    // To be read up to what is on disk.
   std::uint64_t next_offset() const;     // Also behind what is not on disk yet.
   std::int64_t last_arrival_ms() const;  // INT64_MIN when empty.

@@ -140,15 +140,11 @@ TEST(EventLog, RefusesABadRecordThatGoodOnesFollowAndRepairCutsThere) {
 TEST(EventLog, NeverCutsARecordThatANewerVersionWrote) {
   const FixedClock clock(0);
   FaultFileSystem fs(1);
-  {
-    const auto log = EventLog::Open(fs, clock, {.folder = "log"});
-    ASSERT_TRUE(log.value()->Append({MakeEvent("a")}).ok());
-  }
   const std::string path = JoinPath("log", SegmentName(0));
-  std::string event;
+  std::string event, bytes = SegmentHeader(0);
+  AppendRecord(0, 0, MakeEvent("a"), &bytes);
   EncodeEvent(MakeEvent("b"), &event);
   event[0] = 99;
-  std::string bytes = fs.ReadAll(path).value();
   AppendEncoded(1, 0, event, &bytes);
   ASSERT_TRUE(PublishFile(fs, path, bytes).ok());
   LocalLog log(fs, "log");

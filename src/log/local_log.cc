@@ -1,6 +1,7 @@
 #include "log/local_log.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/clock.h"
 #include "log/frame.h"
@@ -24,9 +25,10 @@ class LocalReader final : public EventReader {
   Result<ReadState> Next(LogRecord* record) override {
     for (;;) {
       if (std::max(expected_, from_) >= until_) return ReadState::kEnd;
-      if (durable_ && expected_ >= durable_end_ && !framed_) {
-        // What was read ahead was not on disk: its write may have failed, and another record have its offset.
-        position_ += used_;
+      if (durable_ && expected_ >= durable_end_) {
+        // What was read ahead was not on disk: its write may have failed, and another record have its offset. A frame
+        // is on disk as a whole.
+        if (!framed_) position_ += used_;
         buffer_.clear();
         used_ = last_size_ = 0;
         durable_end_ = durable_->offset();
@@ -77,7 +79,7 @@ class LocalReader final : public EventReader {
 
  private:
   Error Corrupt(const std::string& what) const {
-    const std::string where = framed_ ? "the frame before byte " + std::to_string(position_)
+    const std::string where = framed_ ? "the frame at or before byte " + std::to_string(position_)
                                       : "the record at byte " + std::to_string(position_ + used_);
     return {ErrorCode::kCorrupt, where + " of '" + JoinPath(log_.folder(), segment_) + "' " + what +
                                      "; `gfr log repair` can cut the log there"};
@@ -121,17 +123,19 @@ class LocalReader final : public EventReader {
     buffer_.clear();
     used_ = last_size_ = 0;
     framed_ = IsFramedSegment(header);
+    nonce_ = SegmentNonce(header);
     if (framed_) GFR_TRY(FindFrame());
     return true;
   }
 
   // In a segment just opened goes to the frame that has `from_`.
   Status FindFrame() {
-    GFR_ASSIGN(const std::uint64_t size, file_->size());
-    GFR_ASSIGN(const std::string tail, file_->Read(size - std::min<std::uint64_t>(size, 16), 16));
-    const std::uint64_t bytes = std::min(FooterBytes(tail), size);
-    GFR_ASSIGN(const std::string footer, file_->Read(size - bytes, bytes));
-    if (!ReadFooter(footer, size, &footer_)) return Corrupt("has no footer behind it");
+    footed_ = false;
+    GFR_ASSIGN(const bool footed, ReadFooterNow());
+    if (!footed) {
+      if (nonce_ == 0) return Corrupt("has no footer behind it");  // It was made as a whole.
+      return PassFrames();
+    }
     for (std::size_t k = 0; k + 1 < footer_.index.size() && footer_.index[k] <= from_; k += 2) {
       expected_ = footer_.index[k];
       position_ = footer_.index[k + 1];
@@ -139,27 +143,83 @@ class LocalReader final : public EventReader {
     return {};
   }
 
-  // The records of the next frame become visible; behind the last one the segment is left. Always true.
+  // Whether the segment is closed; if so, `footer_` is set.
+  Result<bool> ReadFooterNow() {
+    GFR_ASSIGN(const std::uint64_t size, file_->size());
+    GFR_ASSIGN(const std::string tail, file_->Read(size - std::min<std::uint64_t>(size, 16), 16));
+    const std::uint64_t bytes = std::min(FooterBytes(tail), size);
+    GFR_ASSIGN(const std::string footer, file_->Read(size - bytes, bytes));
+    return footed_ = ReadFooter(footer, size, nonce_, &footer_);
+  }
+
+  // Of a segment without a footer: by the frames' heads.
+  Status PassFrames() {
+    while (expected_ < from_ && !(durable_ && expected_ >= durable_end_)) {
+      GFR_ASSIGN(const std::string bytes, file_->Read(position_, kFrameHeadBytes));
+      FrameHead head;
+      if (!ReadFrameHead(bytes, nonce_, position_, &head) || head.first_offset != expected_ ||
+          expected_ + head.count > from_)
+        return {};  // NextFrame says what it is.
+      expected_ += head.count;
+      position_ += kFrameHeadBytes + head.length;
+    }
+    return {};
+  }
+
+  // The records of the next frame become visible; behind the last one the segment is left. False: there is none yet.
   Result<bool> NextFrame() {
     if (used_ < buffer_.size()) return Corrupt("ends within a record");
     buffer_.clear();
     used_ = last_size_ = 0;
-    if (position_ >= footer_.position) {
-      if (position_ != footer_.position || expected_ != footer_.end_offset)
-        return Corrupt("was to end at offset " + std::to_string(footer_.end_offset));
-      file_.reset();
-      framed_ = false;
-      return true;
-    }
+    if (footed_ && position_ >= footer_.position) return LeaveClosed();
     GFR_ASSIGN(const std::string bytes, file_->Read(position_, kFrameHeadBytes));
     FrameHead head;
-    const bool good = ReadFrameHead(bytes, &head);
-    position_ += kFrameHeadBytes + (good ? head.length : 0);
-    if (!good || head.first_offset != expected_ || position_ > footer_.position)
+    if (!ReadFrameHead(bytes, nonce_, position_, &head)) return NoFrame(bytes);
+    if (head.first_offset != expected_ || head.count == 0) return Corrupt("is not what was written");
+    GFR_ASSIGN(const std::string stored, file_->Read(position_ + kFrameHeadBytes, head.length));
+    if (stored.size() < head.length) return NoFrame(bytes);
+    position_ += kFrameHeadBytes + head.length;
+    if ((footed_ && position_ > footer_.position) || !ReadFrame(head, stored, &buffer_))
       return Corrupt("is not what was written");
-    GFR_ASSIGN(const std::string stored, file_->Read(position_ - head.length, head.length));
-    if (!ReadFrame(head, stored, &buffer_)) return Corrupt("is not what was written");
     return true;
+  }
+
+  Result<bool> LeaveClosed() {
+    if (position_ != footer_.position || expected_ != footer_.end_offset)
+      return Corrupt("was to end at offset " + std::to_string(footer_.end_offset));
+    file_.reset();
+    framed_ = false;
+    return true;
+  }
+
+  // Where no whole frame is, but the bytes `seen` of a head: the segment is closed, or it ends where its writer failed,
+  // or the frame (or the footer) is being written, or it is corrupt.
+  Result<bool> NoFrame(const std::string& seen) {
+    if (footed_) return Corrupt("is not what was written");
+    GFR_ASSIGN(const bool closed, ReadFooterNow());
+    if (closed) return position_ == footer_.position ? LeaveClosed() : Corrupt("is not what was written");
+    if (!next_known_) {
+      GFR_ASSIGN(seen_bytes_, file_->size());
+      GFR_ASSIGN(const auto segments, log_.Segments());
+      next_known_ = !segments.empty() && segments.back() > segment_;
+      if (next_known_) return true;  // Looked at once more: its writer was done with it by now.
+      FrameHead head;
+      const bool whole_head = seen.size() == kFrameHeadBytes;
+      if (whole_head && !ReadFrameHead(seen, nonce_, position_, &head) && !FooterBegins(seen))
+        return Corrupt("is not what was written");
+      return false;
+    }
+    if (!seen.empty()) return Corrupt("is cut off");
+    file_.reset();
+    framed_ = false;
+    return true;
+  }
+
+  // A footer's third number is where the first frame begins: as a frame's lengths, these would be of no records.
+  bool FooterBegins(std::string_view bytes) const {
+    std::uint64_t words[3];
+    std::memcpy(words, bytes.data(), sizeof words);
+    return words[0] == expected_ && words[2] == kSegmentHeaderBytes;
   }
 
   // Makes more bytes visible, at least as many again as are held, or moves on to the next segment. False: there are
@@ -188,7 +248,8 @@ class LocalReader final : public EventReader {
       return !segments.ok() || !segments.value().empty();
     }
     const auto size = file_->size();
-    if (!size.ok() || size.value() > position_ + buffer_.size()) return true;  // An error is Next's to say.
+    const std::uint64_t seen = framed_ ? seen_bytes_ : position_ + buffer_.size();
+    if (!size.ok() || size.value() > seen) return true;  // An error is Next's to say.
     const auto segments = log_.Segments();
     return !segments.ok() || segments.value().back() > segment_;
   }
@@ -203,8 +264,11 @@ class LocalReader final : public EventReader {
   bool next_known_ = false;
   std::uint64_t expected_ = 0;  // Offset of the next record.
   std::unique_ptr<RandomAccessFile> file_;
-  bool framed_ = false;         // It is of format 2: `buffer_` has the records of one frame.
-  Footer footer_;               // If so.
+  bool framed_ = false;           // It is of format 2: `buffer_` has the records of one frame.
+  std::uint32_t nonce_ = 0;       // If so.
+  bool footed_ = false;           // It is closed: `footer_` is set.
+  std::uint64_t seen_bytes_ = 0;  // The size of the file when there was no whole frame.
+  Footer footer_;
   std::uint64_t position_ = 0;  // Of `buffer_` in the file; of the next frame.
   std::string buffer_;
   std::size_t used_ = 0, last_size_ = 0;  // The record that Next gave ends at `used_`.

@@ -38,8 +38,12 @@ bool ReadSegmentHeader(std::string_view bytes, std::uint64_t* first_offset) {
   if (bytes.size() < kSegmentHeaderBytes) return false;
   if (std::memcmp(bytes.data(), kMagic, 8) != 0 && std::memcmp(bytes.data(), kFramedMagic, 8) != 0) return false;
   *first_offset = Load<std::uint64_t>(bytes.data() + 8);
-  return Load<std::uint32_t>(bytes.data() + 16) == Crc32c(bytes.data(), 16);
+  std::uint32_t crc = Crc32c(bytes.data(), 16);
+  if (SegmentNonce(bytes) != 0) crc = Crc32c(bytes.data() + 20, 4, crc);
+  return Load<std::uint32_t>(bytes.data() + 16) == crc;
 }
+
+std::uint32_t SegmentNonce(std::string_view header) { return Load<std::uint32_t>(header.data() + 20); }
 
 namespace {
 

@@ -17,6 +17,8 @@ std::string SegmentName(std::uint64_t first_offset);  // "00000000000000000042.l
 std::string SegmentHeader(std::uint64_t first_offset);
 // Of format 1 or 2 (frame.h).
 bool ReadSegmentHeader(std::string_view bytes, std::uint64_t* first_offset);
+// The header's last four bytes: 0 but in segments that were written frame by frame. REQUIRES: a good header.
+std::uint32_t SegmentNonce(std::string_view header);
 void AppendEncoded(std::uint64_t offset, std::int64_t arrival_ms, std::string_view event, std::string* out);
 void AppendRecord(std::uint64_t offset, std::int64_t arrival_ms, const Event& event, std::string* out);
 

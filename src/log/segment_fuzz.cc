@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)gfr::DecodeEvent(bytes);  // Behind the checksum, which a fuzzer does not guess.
   (void)gfr::ReadFramedRecord(bytes, 0, &record, &used);
   gfr::Footer footer;
-  (void)gfr::ReadFooter(bytes, size, &footer);
+  (void)gfr::ReadFooter(bytes, size, 0, &footer);
   (void)gfr::WalkFramed(bytes,
                         [](std::uint64_t, std::int64_t, std::string_view event) { (void)gfr::DecodeEvent(event); });
   std::string records;  // Behind the checksums of a frame.

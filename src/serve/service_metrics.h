@@ -42,6 +42,9 @@ class ServiceMetrics {
       Count("gfr_unknown_surfaces_total", "Feeds of a surface that no [[feed]] is named after.");
   Counter& verified = Count("gfr_skew_values_total", "Served values compared with those of a replay.");
   Counter& different = Count("gfr_skew_different_total", "Served values that a replay did not give again.");
+  Counter& torn_batches =
+      Count("gfr_log_torn_batches_total",
+            "Batches that were not written whole when the process ended, and were cut at the start.");
   Gauge& log_records = *telemetry_.AddGauge("gfr_log_records", "Records in the log.");
   Gauge& log_waiting =
       *telemetry_.AddGauge("gfr_log_waiting_records", "Records that are not on disk or not folded yet.");
