@@ -74,7 +74,7 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
   ServiceState& s = *state;
   // The log first: it cuts a torn tail, and keeps other processes out.
   GFR_ASSIGN(s.log, EventLog::Open(log_files, s.clock, {.folder = project.log_folder()}));
-  if (s.log->recovery().torn_bytes > 0) s.metrics.torn_batches.Add();
+  if (s.log->recovery().torn_bytes > 0) ++s.counters.torn_batches;
   GFR_ASSIGN(s.erased, ErasedIds::Load(PosixFileSystem(), project.erased_path()));
   s.LoadSnapshot();
   const std::int64_t from = s.store->next_offset();
