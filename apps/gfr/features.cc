@@ -136,6 +136,7 @@ int VerifyFeatures(const Project& project, const Common& common) {
                {"values", c.values},
                {"different", c.different},
                {"other_definitions", c.other_definitions},
+               {"before_drop", c.before_drop},
                {"bad_slates", c.bad_slates},
                {"first_bad_slate", c.first_bad},
                {"first_difference", c.first_difference}});
@@ -147,6 +148,9 @@ int VerifyFeatures(const Project& project, const Common& common) {
     if (c.other_definitions > 0)
       std::printf("%llu requests were served with other feature definitions and are not compared\n",
                   static_cast<unsigned long long>(c.other_definitions));
+    if (c.before_drop > 0)
+      std::printf("%llu requests were served before `gfr log drop` changed what they were read from\n",
+                  static_cast<unsigned long long>(c.before_drop));
   }
   if (c.bad_slates > 0)
     std::printf("%llu requests were logged with what cannot have been and are not compared; first: %s\n",

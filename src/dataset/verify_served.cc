@@ -73,6 +73,12 @@ Result<ServedCheck> VerifyServed(FileSystem& fs, EventSource& log, std::shared_p
       total = record.offset + 1;
       const ServedSlate& s = record.event.served;
       if (record.event.type != EventType::kFeedRequest || !s.exists()) continue;
+      if (std::ranges::any_of(options.drops, [&](const OffsetRange& range) {
+            return record.offset >= range.begin && record.offset < range.end;
+          })) {
+        ++check.before_drop;
+        continue;
+      }
       if (const std::string problem = SlateProblem(record); !problem.empty()) {
         if (check.bad_slates++ == 0) check.first_bad = "request " + record.event.request_id + ": " + problem;
         continue;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/file_system.h"
+#include "log/drop_records.h"
 #include "log/event_source.h"
 #include "state/online_store.h"
 
@@ -13,6 +14,7 @@ struct ServedCheck {
   std::uint64_t requests = 0, values = 0, different = 0;
   std::uint64_t bad_slates = 0;         // Whose record says what cannot have been (state/slate_check.h): not compared.
   std::uint64_t other_definitions = 0;  // Requests of which no column is defined as it was served: not compared.
+  std::uint64_t before_drop = 0;        // Read before records were dropped from the log: not compared.
   std::string first_bad;                // "request r-1: it was read as of ..."; empty: none.
   std::string first_difference;         // "request r-1, item i5, feature price: served 3, replayed 4"; empty: none.
 };
@@ -20,6 +22,7 @@ struct ServedCheck {
 struct VerifyOptions {
   std::string snapshot;            // Start from it when it can be used: only requests served behind it are checked.
   std::uint64_t max_requests = 0;  // Check at most so many, spread evenly; 0: all.
+  std::vector<OffsetRange> drops = {};  // ReadDrops: slates at these offsets are not compared.
 };
 
 Result<ServedCheck> VerifyServed(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,

@@ -10,7 +10,8 @@ Result<LogCheck> CheckProjectLog(const Workspace& workspace, bool repair) {
 
 Result<ServedCheck> VerifyServedValues(const Workspace& workspace, std::shared_ptr<const FeatureSet> features) {
   LocalLog log(workspace.fs(), workspace.log_folder());
-  return VerifyServed(workspace.fs(), log, std::move(features));
+  GFR_ASSIGN(auto drops, ReadDrops(log));
+  return VerifyServed(workspace.fs(), log, std::move(features), {.drops = std::move(drops)});
 }
 
 Result<std::unique_ptr<OnlineStore>> FoldLog(const Workspace& workspace, std::shared_ptr<const FeatureSet> features,

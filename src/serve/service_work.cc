@@ -86,8 +86,10 @@ void ServiceState::SealEpochs() {
 
 // A sample of what was served since the last snapshot, against a replay from it.
 Status ServiceState::VerifySample() {
-  GFR_ASSIGN(const auto check, VerifyServed(PosixFileSystem(), log->source(), project.features(),
-                                            {.snapshot = project.snapshot_path(), .max_requests = 1000}));
+  GFR_ASSIGN(auto drops, ReadDrops(log->source()));
+  GFR_ASSIGN(const auto check,
+             VerifyServed(PosixFileSystem(), log->source(), project.features(),
+                          {.snapshot = project.snapshot_path(), .max_requests = 1000, .drops = std::move(drops)}));
   counters.verified += check.values;
   counters.different += check.different;
   if (check.different > 0)
