@@ -99,6 +99,7 @@ struct ServiceState {
   void LeaveOutErased(ParsedEvents* parsed) const;
 
   // Beside the calls (service_work.cc).
+  void WatchClock(const WallClock& used);
   void AddJobs();  // Epochs, lists, models, snapshots, export and the skew monitor: each a job with its own period.
   void RunFolds(const std::stop_token& stop);     // Folds what is durable, in log order; at the stop, all of it.
   void PublishRows(const std::stop_token& stop);  // Brings to the Redis what was folded and sealed, as soon as it was.

@@ -1,6 +1,7 @@
 // What goes on beside the calls of an owner.
 #include "dataset/verify_served.h"
 #include "log/seal.h"
+#include "runtime/clock_watch.h"
 #include "runtime/logger.h"
 #include "serve/service_state.h"
 
@@ -103,6 +104,14 @@ Status ServiceState::ExportSegments() {
   return exported.ok() ? Status() : Status(exported.error());
 }
 
+void ServiceState::WatchClock(const WallClock& used) {
+  const auto watch = std::make_shared<ClockWatch>(used);
+  background.Add({"watch-clock", kSecondMs, kSecondMs, [this, watch](const JobRun&) {
+                    if (watch->Look()) ++counters.clock_jumps;
+                    return Status();
+                  }});
+}
+
 // None of them waits for another: a registry that hangs holds up neither epochs nor snapshots.
 void ServiceState::AddJobs() {
   background.Add({"seal-epochs", 100, kSecondMs, [this](const JobRun&) { return SealEpochs(), Status(); }});
@@ -115,6 +124,7 @@ void ServiceState::AddJobs() {
       {"save-snapshot", kSnapshotMs, kSnapshotMs, [this](const JobRun&) { return SaveSnapshot(); }, kSnapshotMs});
   background.Add(
       {"export-segments", kSnapshotMs, kSnapshotMs, [this](const JobRun&) { return ExportSegments(); }, kSnapshotMs});
+  if (const auto* used = dynamic_cast<const WallClock*>(clock.real.get())) WatchClock(*used);
   if (const std::int64_t every_ms = config.verify_ms; every_ms > 0)
     background.Add({"verify-served", every_ms, every_ms, [this](const JobRun&) { return VerifySample(); }, every_ms});
 }
