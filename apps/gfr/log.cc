@@ -101,8 +101,12 @@ Result<DropCriteria> ParseCriteria(const DropArguments& arguments) {
     GFR_ASSIGN(const EventType type, ParseEventType(name));
     criteria.types.push_back(type);
   }
-  if (!arguments.before.empty()) GFR_ASSIGN(criteria.before_ms, ParseTime(arguments.before));
-  if (!arguments.after.empty()) GFR_ASSIGN(criteria.after_ms, ParseTime(arguments.after));
+  if (!arguments.before.empty()) {
+    GFR_ASSIGN(criteria.before_ms, ParseTime(arguments.before));
+  }
+  if (!arguments.after.empty()) {
+    GFR_ASSIGN(criteria.after_ms, ParseTime(arguments.after));
+  }
   if (criteria.empty() && !arguments.ahead)
     return Error{ErrorCode::kInvalidArgument,
                  "nothing is named; valid are --offset, --before, --after, --type, --source, and --ahead, which "
