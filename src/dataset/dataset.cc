@@ -6,7 +6,6 @@
 #include "base/progress.h"
 #include "dataset/left_out.h"
 #include "dataset/partitioned_replay.h"
-#include "dataset/row_builder.h"
 
 namespace gfr {
 namespace {
@@ -75,13 +74,14 @@ class DatasetSink final : public RowSink {
 
 // One partition, without files.
 Status ReplayAll(EventSource& log, const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
-                 OnlineStore& store, RowSink& sink, Dataset& about) {
-  GFR_ASSIGN(const AliasMap people, AliasMap::Of(log));
-  RowBuilder builder(objectives, options, people, store, sink);
-  GFR_TRY(ForEachRecord(log, builder.awaited_types(), [&](const LogRecord& r) {
-    builder.Await(r);
-    return Status();
-  }));
+                 const LogSurvey& survey, OnlineStore& store, RowSink& sink, Dataset& about) {
+  RowBuilder builder(objectives, options, survey.people(), store, sink);
+  if (!survey.AwaitAll(builder)) {
+    GFR_TRY(ForEachRecord(log, builder.awaited_types(), [&](const LogRecord& r) {
+      builder.Await(r);
+      return Status();
+    }));
+  }
   Overview overview;
   for (const bool replay : {false, true}) {
     GFR_ASSIGN(const auto reader, log.OpenAll());
@@ -110,16 +110,16 @@ Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<cons
                           const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& asked, RowSink& sink) {
   Dataset about;
   DatasetOptions options = asked;
-  GFR_ASSIGN(options.left_out, LeftOut::Find(log, options.leave_out));
-  GFR_ASSIGN(const int partitions, PartitionsFor(log, *features, objectives, options));
-  if (partitions == 1) {
+  GFR_ASSIGN(const LogSurvey survey, LogSurvey::Of(log, *features, objectives, options));
+  GFR_ASSIGN(options.left_out, LeftOut::Find(log, survey.people(), options.leave_out));
+  if (survey.partitions() == 1) {
     OnlineStore store(std::move(features));
-    GFR_TRY(ReplayAll(log, objectives, options, store, sink, about));
+    GFR_TRY(ReplayAll(log, objectives, options, survey, store, sink, about));
     return about;
   }
   Overview overview;
   GFR_TRY(ReplayPartitions(
-      fs, log, std::move(features), objectives, options, partitions,
+      fs, log, std::move(features), objectives, options, survey,
       [&](const LogRecord& record) { overview.Add(record, about); }, sink));
   return about;
 }

@@ -1,13 +1,12 @@
 #include "dataset/left_out.h"
 
-#include "dataset/row_builder.h"
 #include "event/activity.h"
 
 namespace gfr {
 
-Result<std::shared_ptr<const LeftOut>> LeftOut::Find(EventSource& log, const LeaveOutConfig& config) {
+Result<std::shared_ptr<const LeftOut>> LeftOut::Find(EventSource& log, const AliasMap& people,
+                                                     const LeaveOutConfig& config) {
   if (!config.robots && config.users.empty()) return std::shared_ptr<const LeftOut>();
-  GFR_ASSIGN(const AliasMap people, AliasMap::Of(log));
   auto made = std::make_shared<LeftOut>();
   if (config.robots) {
     std::unordered_map<Key, Activity> activity;

@@ -7,14 +7,15 @@
 #include <memory>
 #include <unordered_map>
 
-#include "dataset/dataset.h"
+#include "dataset/row_builder.h"
 
 namespace gfr {
 
 class LeftOut {
  public:
-  // Null when nobody is to be left out.
-  static Result<std::shared_ptr<const LeftOut>> Find(EventSource& log, const LeaveOutConfig& config);
+  // Null when nobody is to be left out. `people`: after all aliases of the log.
+  static Result<std::shared_ptr<const LeftOut>> Find(EventSource& log, const AliasMap& people,
+                                                     const LeaveOutConfig& config);
   // Null: not left out. `person` as AliasMap::PersonOf says.
   const DropReason* Why(Key person) const {
     const auto at = people_.find(person);

@@ -5,11 +5,9 @@
 #include <cstring>
 #include <map>
 #include <optional>
-#include <set>
 
 #include "base/progress.h"
 #include "base/sync.h"
-#include "base/time.h"
 #include "log/segment.h"
 #include "runtime/logger.h"
 
@@ -255,16 +253,17 @@ class SpillSink final : public RowSink {
 class Replay {
  public:
   Replay(FileSystem& fs, std::string folder, std::shared_ptr<const FeatureSet> features,
-         const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, int partitions)
+         const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, const LogSurvey& survey)
       : fs_(fs),
         folder_(std::move(folder)),
         features_(std::move(features)),
         objectives_(objectives),
         options_(options),
-        partitions_(partitions),
+        partitions_(survey.partitions()),
+        people_(survey.people()),
         catalogue_(fs, JoinPath(folder_, "catalogue")),
         merged_(fs, JoinPath(folder_, "epochs")) {
-    for (int p = 0; p < partitions; ++p) {
+    for (int p = 0; p < partitions_; ++p) {
       records_.push_back(std::make_unique<Spill>(fs, JoinPath(folder_, "records." + std::to_string(p))));
       lines_.push_back(std::make_unique<Spill>(fs, JoinPath(folder_, "lines." + std::to_string(p))));
       rows_.push_back(
@@ -285,7 +284,6 @@ class Replay {
 
  private:
   Status Route(EventSource& log, const std::function<void(const LogRecord&)>& each) {
-    GFR_ASSIGN(people_, AliasMap::Of(log));
     LogRecord record;
     GFR_ASSIGN(const auto reader, log.OpenAll());
     Progress progress("route", 0, "events");
@@ -476,89 +474,18 @@ class Replay {
   const std::vector<ObjectiveConfig>& objectives_;
   const DatasetOptions options_;
   const int partitions_;
-  AliasMap people_;
+  const AliasMap& people_;
   std::int64_t end_ms_ = 0;
   Spill catalogue_, merged_;
   std::vector<std::unique_ptr<Spill>> records_, lines_;
   std::vector<std::unique_ptr<SpillSink>> rows_;
 };
 
-// How many distinct keys there were: from the 1,024 smallest (Bar-Yossef et al. 2002), to about 3 %.
-class DistinctKeys {
- public:
-  void Add(Key key) {
-    if (key == 0 || (smallest_.size() == kKept && key >= *smallest_.rbegin())) return;
-    smallest_.insert(key);
-    if (smallest_.size() > kKept) smallest_.erase(std::prev(smallest_.end()));
-  }
-  double Estimate() const {
-    if (smallest_.size() < kKept) return static_cast<double>(smallest_.size());
-    return static_cast<double>(kKept - 1) / (static_cast<double>(*smallest_.rbegin()) * 0x1.0p-64);
-  }
-
- private:
-  static constexpr std::size_t kKept = 1024;
-  std::set<Key> smallest_;
-};
-
-constexpr std::size_t kEntityBytes = 64;  // Of a row's header, key and places in indexes.
-
-// Bytes that the users, sessions, labels and open requests of a whole log take, by one pass over it.
-Result<double> UserBytes(EventSource& log, const FeatureSet& features, const DatasetOptions& options,
-                         const std::vector<ObjectiveConfig>& objectives) {
-  Progress progress("measure", 0, "events");
-  DistinctKeys users, all_sessions, sessions;
-  double labels = 0, requests = 0, most_sessions = 0, most_requests = 0;
-  std::int64_t day = INT64_MIN;
-  const auto end_day = [&] {
-    most_sessions = std::max(most_sessions, std::exchange(sessions, {}).Estimate());
-    most_requests = std::max(most_requests, std::exchange(requests, 0));
-  };
-  std::uint64_t done = 0;
-  GFR_TRY(ForEachRecord(log, kAllTypes, [&](const LogRecord& r) {
-    if (r.arrival_ms / kDayMs != day) end_day();
-    day = r.arrival_ms / kDayMs;
-    const Key user = KeyOf(r.event.user_id);
-    users.Add(user);
-    const Key session = SessionKey(user, KeyOf(r.event.session_id));
-    sessions.Add(session);
-    all_sessions.Add(session);
-    const auto items = static_cast<double>(r.event.items.size());
-    for (const ObjectiveConfig& o : objectives)
-      labels += o.label == r.event.type && r.arrival_ms >= options.from_ms ? items : 0;
-    if (r.event.type == EventType::kFeedRequest && r.arrival_ms < options.to_ms &&
-        (options.from_ms == INT64_MIN || r.arrival_ms >= options.from_ms - kDayMs))
-      requests += 512 + items * static_cast<double>(features.columns() * sizeof(float) + 32);
-    progress.Update(++done);
-    return Status();
-  }));
-  end_day();
-  // Sessions and requests live for a day; of sessions that are over an index's place stays.
-  return users.Estimate() * static_cast<double>(features.user_row_bytes + kEntityBytes) +
-         1.3 * most_sessions * static_cast<double>(features.session_row_bytes + 256) + all_sessions.Estimate() * 40 +
-         1.3 * most_requests + labels * 96;
-}
-
 }  // namespace
 
-Result<int> PartitionsFor(EventSource& log, const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
-                          const DatasetOptions& options) {
-  if (options.partitions > 0) return options.partitions;
-  GFR_ASSIGN(const std::uint64_t bytes, log.SizeBytes());
-  // A third is for the state that all users share, which every worker has, and for the program.
-  const double budget = 0.65 * static_cast<double>(options.memory_bytes);
-  // At the least a record has 64 bytes, and makes a user and a session.
-  const double most = static_cast<double>(bytes) / 64 *
-                      static_cast<double>(features.user_row_bytes + features.session_row_bytes + kEntityBytes * 2);
-  if (most <= budget) return 1;
-  GFR_ASSIGN(const double needed, UserBytes(log, features, options, objectives));
-  if (needed <= budget) return 1;
-  return std::clamp(static_cast<int>(needed * options.workers / budget) + 1, 2, 1024);
-}
-
 Status ReplayPartitions(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
-                        const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, int partitions,
-                        const std::function<void(const LogRecord&)>& each, RowSink& sink) {
+                        const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
+                        const LogSurvey& survey, const std::function<void(const LogRecord&)>& each, RowSink& sink) {
   const std::string& folder = options.scratch_folder;
   if (folder.empty())
     return Error{ErrorCode::kInvalidArgument, "a replay by partitions needs a folder for its scratch files"};
@@ -566,7 +493,7 @@ Status ReplayPartitions(FileSystem& fs, EventSource& log, std::shared_ptr<const 
   GFR_TRY(fs.MakeFolders(folder));
   Status status;
   {
-    Replay replay(fs, folder, std::move(features), objectives, options, partitions);
+    Replay replay(fs, folder, std::move(features), objectives, options, survey);
     status = replay.Run(log, each, sink);
   }
   const Status removed = fs.RemoveTree(folder);

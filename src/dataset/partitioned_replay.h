@@ -12,18 +12,14 @@
 #include <functional>
 
 #include "base/file_system.h"
-#include "dataset/row_builder.h"
+#include "dataset/log_survey.h"
 
 namespace gfr {
 
-// How many partitions `options` asks for: its own number; or 1 when the users' state fits into two thirds of its
-// memory, else as many as that takes. A log that could need more than that is read once to know.
-Result<int> PartitionsFor(EventSource& log, const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
-                          const DatasetOptions& options);
-
-// `each`: is given every record once, in log order. Errors: those of the log and of the scratch files.
+// As many partitions as `survey` says. `each`: is given every record once, in log order. Errors: those of the log and
+// of the scratch files.
 Status ReplayPartitions(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
-                        const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, int partitions,
-                        const std::function<void(const LogRecord&)>& each, RowSink& sink);
+                        const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
+                        const LogSurvey& survey, const std::function<void(const LogRecord&)>& each, RowSink& sink);
 
 }  // namespace gfr

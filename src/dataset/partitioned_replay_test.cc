@@ -234,12 +234,55 @@ TEST(PartitionedReplayTest, LeavesNoScratchFilesAndAsksForMorePartitionsWhenMemo
                   ->AppendImported(
                       RandomEvents(4), [](std::uint64_t) {}, &duplicates)
                   .ok());
-  EXPECT_EQ(PartitionsFor(source, *features, objectives, {}).value(), 1);
-  EXPECT_GT(PartitionsFor(source, *features, objectives, {.memory_bytes = 20'000}).value(), 4);
+  EXPECT_EQ(LogSurvey::Of(source, *features, objectives, {}).value().partitions(), 1);
+  EXPECT_GT(LogSurvey::Of(source, *features, objectives, {.memory_bytes = 20'000}).value().partitions(), 4);
   ASSERT_TRUE(
       BuildDataset(PosixFileSystem(), source, features, objectives, {.memory_bytes = 20'000, .scratch_folder = scratch})
           .ok());
   EXPECT_FALSE(PosixFileSystem().Exists(scratch));
+}
+
+// Counts how often a log is read.
+class CountedLog final : public EventSource {
+ public:
+  explicit CountedLog(EventSource& log) : log_(log) {}
+  int partitions() const override { return log_.partitions(); }
+  Result<Positions> Begin() override { return log_.Begin(); }
+  Result<Positions> End() override { return log_.End(); }
+  Result<std::uint64_t> SizeBytes() override { return log_.SizeBytes(); }
+  Result<std::unique_ptr<EventReader>> Open(const Positions& from, ReadOptions options) override {
+    ++reads;
+    return log_.Open(from, std::move(options));
+  }
+  int reads = 0;
+
+ private:
+  EventSource& log_;
+};
+
+// Before the survey: 4, 3 and 6 times.
+TEST(PartitionedReplayTest, ReadsTheLogOnceForAliasesLabelsAndMeasure) {
+  auto config = Config::Parse(kConfig, "gfr.toml");
+  const auto features = FeatureSet::Make(config.value()).value();
+  const std::vector<ObjectiveConfig> objectives{{.name = "pctr"}};
+  const TestFolder folder;
+  const FixedClock clock(0);
+  std::uint64_t duplicates = 0;
+  LocalLog source(PosixFileSystem(), folder / "log");
+  ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log"})
+                  .value()
+                  ->AppendImported(
+                      RandomEvents(4), [](std::uint64_t) {}, &duplicates)
+                  .ok());
+  const auto reads = [&](DatasetOptions options) {
+    CountedLog log(source);
+    options.scratch_folder = folder / "scratch";
+    EXPECT_TRUE(BuildDataset(PosixFileSystem(), log, features, objectives, options).ok());
+    return log.reads;
+  };
+  EXPECT_EQ(reads({}), 3) << "survey, index, replay";
+  EXPECT_EQ(reads({.memory_bytes = 20'000}), 2) << "survey, with the measure, and the files of the partitions";
+  EXPECT_EQ(reads({.leave_out = {.robots = true}}), 4) << "robots are known when everyone's aliases are";
 }
 
 }  // namespace

@@ -70,15 +70,6 @@ struct NextOf {
 
 Key AliasMap::Resolve(Key user) const { return ResolveAlias(user, NextOf{to_}); }
 
-Result<AliasMap> AliasMap::Of(EventSource& log) {
-  AliasMap people;
-  GFR_TRY(ForEachRecord(log, TypeBit(EventType::kUserAlias), [&](const LogRecord& r) {
-    people.Join(r.event);
-    return Status();
-  }));
-  return people;
-}
-
 Key AliasMap::PersonOf(const Event& event) const {
   return event.user_id.empty() ? SessionKey(0, KeyOf(event.session_id)) : Resolve(KeyOf(event.user_id));
 }
@@ -107,7 +98,7 @@ void RowBuilder::Await(const LogRecord& r) {
   if (user == 0 || !r.event.request_id.empty() || r.arrival_ms < options_.from_ms) return;
   for (const ObjectiveConfig& o : objectives_) {
     if (r.event.type != o.label) continue;
-    for (const EventItem& item : r.event.items) latest_impression_.Get(PairKey(user, KeyOf(item.item_id)));
+    for (const EventItem& item : r.event.items) Await(user, KeyOf(item.item_id));
   }
 }
 

@@ -1,12 +1,13 @@
 // RowBuilder: rows with labels, and slates, of the records of some users: all of the log's, or one partition's.
 //
-// Three passes over the same records in log order: Await() notes the label events that name no request, Index() finds
-// what labels what, Replay() folds the records into the store and reads each row strictly before its own event. Labels:
-// docs/ARCHITECTURE.md. A click that names its request labels that request's impression from the request on, also when
-// it stands before the impression. So an imported request is read before itself and before every impression and label
-// event that names it: no feature knows the labels of its own request. REQUIRES: all records of a user (and of the ids
-// joined to it) are given, and `people` knows all aliases of the log: a purchase after a login labels the anonymous
-// click before it. An event of nobody (log/erase_user.h) is folded, and makes no row and no label. Thread safety: none.
+// Await() is told of every label event that names no request, by record or by person and item. Then two passes over the
+// same records in log order: Index() finds what labels what, Replay() folds the records into the store and reads each
+// row strictly before its own event. Labels: docs/ARCHITECTURE.md. A click that names its request labels that request's
+// impression from the request on, also when it stands before the impression. So an imported request is read before
+// itself and before every impression and label event that names it: no feature knows the labels of its own request.
+// REQUIRES: all records of a user (and of the ids joined to it) are given, and `people` knows all aliases of the log: a
+// purchase after a login labels the anonymous click before it. An event of nobody (log/erase_user.h) is folded, and
+// makes no row and no label. Thread safety: none.
 #pragma once
 
 #include <deque>
@@ -23,12 +24,11 @@ namespace gfr {
 // Who is one person after all user.alias events of a log, in its order (the rule of OnlineStore).
 class AliasMap {
  public:
-  static Result<AliasMap> Of(EventSource& log);
   void Join(const Event& alias);
   Key PersonOf(const Event& event) const;  // The user after all aliases, else the session; 0: nobody.
+  Key Resolve(Key user) const;             // Likewise of a user's key.
 
  private:
-  Key Resolve(Key user) const;
   std::unordered_map<Key, Key> to_;
 };
 
@@ -49,6 +49,7 @@ class RowBuilder {
   RowBuilder(const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, const AliasMap& people,
              OnlineStore& store, RowSink& sink);
   void Await(const LogRecord& record);
+  void Await(Key person, Key item) { latest_impression_.Get(PairKey(person, item)); }
   void Index(const LogRecord& record);
   // `end_ms`: arrival of the log's last record, by which rows are mature or not.
   void Replay(const LogRecord& record, std::int64_t end_ms);

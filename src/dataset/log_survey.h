@@ -1,0 +1,38 @@
+// LogSurvey: what is to be known of a whole log before it is replayed, by one reading: who is whom after all aliases,
+// which label events name no request, and, of a log that might not fit into memory, how many partitions it takes.
+//
+// Memory: the aliases, and at most a sixteenth of DatasetOptions::memory_bytes for label events. Thread safety: const
+// calls from any thread.
+#pragma once
+
+#include <vector>
+
+#include "dataset/row_builder.h"
+
+namespace gfr {
+
+class LogSurvey {
+ public:
+  // Reads `log` once, and only the types that it has a use for.
+  static Result<LogSurvey> Of(EventSource& log, const FeatureSet& features,
+                              const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options);
+
+  const AliasMap& people() const { return people_; }
+  // The number that `options` asks for; or 1 when the users' state fits into two thirds of its memory, else as many as
+  // that takes.
+  int partitions() const { return partitions_; }
+  // Tells `builder` of the label events. False: they were too many to keep, and are to be read again.
+  bool AwaitAll(RowBuilder& builder) const;
+
+ private:
+  struct Awaited {
+    Key person, item;
+    bool is_user;  // `person` is a user before aliases; else it is the person.
+  };
+  AliasMap people_;
+  int partitions_ = 1;
+  std::vector<Awaited> awaited_;
+  bool has_all_awaited_ = true;
+};
+
+}  // namespace gfr
