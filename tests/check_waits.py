@@ -3,9 +3,8 @@
 Usage: check_waits.py SOURCE_FOLDER. Outside src/base no source names a mutex, a thread, a condition variable, a future
 or a chrono clock of the standard library, and none sleeps: the simulated world (docs/design/simulated-time.md) must see
 every wait. In src/ nothing prints on stderr but base's progress bar and the logger. Tests and benchmarks may have real
-threads: they are not simulated. EDGES and LATER are the exceptions; one that is not needed any more is an error.
+threads: they are not simulated. EDGES are the exceptions; one that is not needed any more is an error.
 """
-import fnmatch
 import pathlib
 import re
 import sys
@@ -14,8 +13,6 @@ import sys
 EDGES = {
     "src/runtime/logger.cc": "spdlog's sinks are templates over a mutex",
 }
-# Not converted yet (patterns); the list only ever gets shorter.
-LATER = {"src/serve/*", "src/store/redis_store.*"}
 
 WAITS = re.compile(
     r"\bstd::(mutex|recursive_mutex|timed_mutex|shared_mutex|shared_timed_mutex|lock_guard|unique_lock|scoped_lock|shared_lock"
@@ -45,14 +42,12 @@ def findings(root, waits=WAITS, prints=PRINTS):
 def main(root):
     errors, needed = [], set()
     for name, number, rule, text in findings(root):
-        allowed = {pattern for pattern in set(EDGES) | LATER if fnmatch.fnmatch(name, pattern)}
-        needed |= allowed
-        if not allowed:
+        if name in EDGES:
+            needed.add(name)
+        else:
             errors.append(f"{name}:{number}: {rule}: {text}")
     errors += [f"tests/check_waits.py: '{e}' needs no exception any more" for e in sorted(set(EDGES) - needed)]
     print("\n".join(errors) or f"every wait goes through base, but for {sorted(needed)}")
-    if LATER - needed:
-        print(f"converted, and to be taken off LATER: {sorted(LATER - needed)}")
     return 1 if errors else 0
 
 

@@ -19,7 +19,7 @@ Result<HttpResponse> OwnerClient::Send(const std::string& method, const std::str
   if (MonotonicMs() < away_until_ms_) return away;
   std::unique_ptr<HttpClient> client;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!idle_.empty()) {
       client = std::move(idle_.back());
       idle_.pop_back();
@@ -31,7 +31,7 @@ Result<HttpResponse> OwnerClient::Send(const std::string& method, const std::str
     away_until_ms_ = MonotonicMs() + kAwayMs;
     return away;
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   idle_.push_back(std::move(client));
   return answer;
 }

@@ -5,10 +5,10 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/sync.h"
 #include "serve/http_client.h"
 
 namespace gfr {
@@ -25,7 +25,7 @@ class OwnerClient {
  private:
   const std::string host_, address_;
   const int port_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::vector<std::unique_ptr<HttpClient>> idle_;
   std::atomic<std::int64_t> away_until_ms_ = 0;
 };

@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 
 #include "base/clock.h"
+#include "base/sync.h"
 #include "base/time.h"
 #include "rank/ranker.h"
 #include "serve/call/calls.h"
@@ -62,15 +60,10 @@ struct ReaderService::State {
                              unlogged = 0;
   std::atomic<std::int64_t> as_of = -1, epoch_end_ms = 0;  // Of the feed read last.
 
-  std::mutex mutex;
-  std::condition_variable_any stopping;
-
   void Watch(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
+    do {
       models.Look();
-      std::unique_lock lock(mutex);
-      stopping.wait_for(lock, stop, std::chrono::milliseconds(100), [] { return false; });
-    }
+    } while (WaitUntil(MonotonicMs() + 100, stop));
   }
 
   std::string OwnToken() const { return "Bearer " + access.Token("reader"); }
@@ -146,7 +139,7 @@ struct ReaderService::State {
   }
 
   Lanes lanes{HardwareThreads(), /*blocking=*/32};  // The last members: they use the others until they have ended.
-  std::jthread watcher;
+  Thread watcher;
 };
 
 std::vector<Route> ReaderService::RoutesOf(State& s) {
@@ -202,7 +195,7 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
         "clock is '" + clock + "'; a server with an owner has no log to go on from: valid are wall and fixed:TIME"};
   }
   s.models.LookNow();
-  s.watcher = std::jthread([&s](const std::stop_token& stop) { s.Watch(stop); });
+  s.watcher = Thread("look-at-models", [&s](const std::stop_token& stop) { s.Watch(stop); });
   return std::unique_ptr<ReaderService>(new ReaderService(std::move(state)));
 }
 

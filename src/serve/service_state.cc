@@ -45,7 +45,7 @@ void ServiceState::Append(std::vector<Event> events, const HttpReply& reply,
 Result<LogRecord> ServiceState::FindRequest(const std::string& request_id) {
   std::uint64_t offset = 0;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     const std::uint64_t* at = requests.Find(KeyOf(request_id));
     if (at == nullptr)
       return Error{ErrorCode::kNotFound, "no request '" + request_id.substr(0, 200) + "' is in the log"};
@@ -103,7 +103,7 @@ Status ServiceState::SaveSnapshot() {
   std::optional<Snapshot> snapshot;
   std::optional<RequestIndex::Frozen> frozen;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (store->next_offset() == snapshot_at) return {};
     frozen = requests.Freeze();
     snapshot.emplace(Snapshot::Take(*store));

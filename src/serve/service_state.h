@@ -5,11 +5,9 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -49,8 +47,8 @@ struct ServiceState {
   std::unique_ptr<EventLog> log;
   ErasedIds erased;  // As of the start: nobody is erased while a server has the log.
 
-  std::mutex mutex;  // Of those that fold: the store's writer, and what it notes.
-  std::condition_variable_any changed;
+  Mutex mutex;  // Of those that fold: the store's writer, and what it notes.
+  CondVar changed;
   std::unique_ptr<OnlineStore> store;
   std::unique_ptr<const StoreReader> reader;  // Feeds read beside the writer.
   std::unique_ptr<ListMaker> lists;           // What feeds without candidates choose from.

@@ -26,7 +26,7 @@ void ServiceState::RunFolds(const std::stop_token& stop) {
     while (!taken.empty()) {
       std::vector<Folded> done;
       {
-        const std::lock_guard lock(mutex);
+        const MutexLock lock(mutex);
         FoldSlice(&taken, &done);
       }
       for (const Folded& f : done) f();
@@ -54,7 +54,7 @@ void ServiceState::FoldSlice(std::deque<Folding>* taken, std::vector<Folded>* do
   last_arrival_ms = store->last_arrival_ms();
   next_offset = store->next_offset();
   ++publishable;
-  changed.notify_all();
+  changed.NotifyAll();
   unfolded -= count;
 }
 
@@ -62,9 +62,8 @@ void ServiceState::PublishRows(const std::stop_token& stop) {
   std::uint64_t done = 0;
   while (!stop.stop_requested()) {
     {
-      std::unique_lock lock(mutex);
-      changed.wait_for(lock, stop, std::chrono::milliseconds(redis_lost ? 200 : 1000),
-                       [&] { return publishable != done; });
+      MutexLock lock(mutex);
+      changed.WaitUntil(lock, MonotonicMs() + (redis_lost ? 200 : 1000), stop, [&] { return publishable != done; });
       done = publishable;
     }
     const Status status = redis->Publish(mutex);
@@ -77,12 +76,12 @@ void ServiceState::PublishRows(const std::stop_token& stop) {
 // an epoch that has ended since.
 void ServiceState::SealEpochs() {
   const std::int64_t now_ms = clock.now_ms();
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   const std::int64_t before_ms = store->epoch_end_ms();
   if (store->next_offset() == static_cast<std::int64_t>(log->next_offset())) store->AdvanceTo(EpochEndAt(now_ms));
   if (store->epoch_end_ms() == before_ms) return;
   ++publishable;
-  changed.notify_all();
+  changed.NotifyAll();
 }
 
 // A sample of what was served since the last snapshot, against a replay from it.

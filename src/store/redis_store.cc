@@ -36,12 +36,12 @@ Status RedisStore::Take() {
   return {};
 }
 
-Status RedisStore::Publish(std::mutex& writer) {
+Status RedisStore::Publish(Mutex& writer) {
   if (!taken_) GFR_TRY(Take());
   std::vector<RowChange> users, shared;
   std::optional<Pin> users_now, shared_now;
   {
-    const std::lock_guard lock(writer);
+    const MutexLock lock(writer);
     users = store_.TakeUserChanges();
     shared = store_.TakeSharedChanges();
     users_now.emplace(store_.users().Hold());

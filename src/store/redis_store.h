@@ -7,10 +7,9 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 
-#include "base/clock.h"
+#include "base/sync.h"
 #include "state/online_store.h"
 #include "store/online_address.h"
 #include "store/redis_rows.h"
@@ -39,7 +38,7 @@ class RedisStore {
   Status Take();  // Becomes the owner. kUnavailable: no server; Publish tries again.
   // Publishes what the writer published: takes `writer`, the lock of the store's writer, for a moment only. By one
   // thread. kUnavailable: the server is away, or another process is the owner now.
-  Status Publish(std::mutex& writer);
+  Status Publish(Mutex& writer);
   // Another process took over: what is there is not this one's any more. From any thread, known with the next Publish.
   bool fenced() const { return fenced_; }
   const FeatureReader& features() const { return reader_.features(); }  // From any thread.
