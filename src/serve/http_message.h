@@ -2,9 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -34,8 +36,19 @@ struct HttpResponse {
 // RFC 9457. `retry_after_s`: the call is worth another try then; 0 does not say so.
 HttpResponse ProblemResponse(int status, const std::string& title, const std::string& detail, int retry_after_s = 0);
 
-// Answers one request: called once, from any thread. A second call is ignored.
-using HttpReply = std::function<void(HttpResponse)>;
+// Answers one request: called once, from any thread. A second call is ignored. Copies are cheap, and share what they
+// call.
+class HttpReply {
+ public:
+  template <typename Function>
+    requires(!std::is_same_v<std::remove_cvref_t<Function>, HttpReply>)
+  HttpReply(Function&& call)  // NOLINT(google-explicit-constructor): a lambda is a reply.
+      : call_(std::make_shared<const std::function<void(HttpResponse)>>(std::forward<Function>(call))) {}
+  void operator()(HttpResponse response) const { (*call_)(std::move(response)); }
+
+ private:
+  std::shared_ptr<const std::function<void(HttpResponse)>> call_;
+};
 
 // What a server does with requests.
 class HttpHandler {

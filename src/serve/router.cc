@@ -84,6 +84,7 @@ void Router::Handle(HttpRequest request, HttpReply reply) const {
       next(std::move(response));
     };
   }
+  const Lane lane = route->is_short && route->is_short(request) ? Lane::kInline : route->lane;
   const auto run = [route, r = std::make_shared<HttpRequest>(std::move(request)), reply] {
     try {
       route->call(std::move(*r), reply);
@@ -93,7 +94,7 @@ void Router::Handle(HttpRequest request, HttpReply reply) const {
       reply(ProblemResponse(503, "Service Unavailable", e.what(), /*retry_after_s=*/1));
     }
   };
-  if (const Status posted = lanes_.Post(route->lane, run); !posted.ok())
+  if (const Status posted = lanes_.Post(lane, run); !posted.ok())
     reply(ProblemResponse(503, "Service Unavailable", "more calls wait than the server holds; send it again later",
                           /*retry_after_s=*/1));
 }

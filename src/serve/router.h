@@ -27,6 +27,9 @@ struct Route {
   std::function<void(HttpRequest, HttpReply)> call;  // Runs in `lane`; may throw BadRequest before it replies.
   std::vector<std::string> content_types = {};       // That it takes; empty: any, or none.
   bool probe = false;                                // Answered whatever the Host: a probe calls an address of its own.
+  // True: this request runs on the I/O thread instead of `lane`, as it takes less time than waking another thread. Such
+  // a call must not wait.
+  std::function<bool(const HttpRequest&)> is_short = {};
 };
 
 // A call that replies when it returns.

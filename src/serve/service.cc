@@ -14,13 +14,17 @@
 namespace gfr {
 namespace {
 
+constexpr std::size_t kShortEventsBytes = 4096;  // Of a body with one event, or a few.
+
 std::vector<Route> RoutesOf(ServiceState& s) {
   using enum AccessScope;
   // Rows in a Redis are waited for.
   const Lane feeds = s.project.configuration().store.online.embedded ? Lane::kCompute : Lane::kBlocking;
   return {
       {"POST", "/v1/events", kEvents, Lane::kIngest, [&s](auto r, auto reply) { PostEvents(s, r, std::move(reply)); },
-       EventContentTypes()},
+       EventContentTypes(), /*probe=*/false,
+       // The log's lock is held by others for a moment only, but while a large batch is encoded.
+       [&s](const auto& r) { return r.body.size() <= kShortEventsBytes && s.large_appends == 0; }},
       {"POST",
        "/v1/feed",
        kFeed,

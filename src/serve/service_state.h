@@ -70,15 +70,17 @@ struct ServiceState {
   Mutex folding_mutex;
   CondVar folding_changed;
   std::deque<Folding> folding;
-  std::atomic<std::size_t> unfolded = 0;  // Records.
+  std::atomic<std::size_t> unfolded = 0;  // Records that are durable, and not folded yet.
+  std::atomic<int> large_appends = 0;     // Batches that the log is encoding now, for milliseconds each.
 
   ModelPool models;
   std::atomic<std::uint64_t> generated = 0;
   ServiceMetrics counters;
 
   void Note(const LogRecord& r);
-  // Appends `events`; `durable` says what became of them, on a thread that must not wait, and gives what to do when the
-  // accepted ones are folded too. When the log refuses, `reply` says so and `durable` is not called. `urgent`: what is
+  // Appends `events`; `durable` says what became of them, on the log's thread, which must not wait, and gives what to
+  // do when the accepted ones are folded too: on that thread if they are few and nothing is before them, else on the
+  // fold's. When the log refuses, `reply` says so and `durable` is not called. `urgent`: what is
   // to be done does not wait for the fold while thousands of records are before it.
   void Append(std::vector<Event> events, const HttpReply& reply, std::function<Folded(const Appended&)> durable,
               bool urgent);
@@ -102,6 +104,8 @@ struct ServiceState {
   void RunFolds(const std::stop_token& stop);     // Folds what is durable, in log order; at the stop, all of it.
   void PublishRows(const std::stop_token& stop);  // Brings to the Redis what was folded and sealed, as soon as it was.
   void FoldSlice(std::deque<Folding>* taken, std::vector<Folded>* done);  // REQUIRES: `mutex` is held.
+  // Folds few records at once, on the log's thread. False: others are before them, or being folded.
+  bool FoldAtOnce(std::vector<LogRecord>* records);
   void SealEpochs();
   Status ExportSegments();
   Status VerifySample();

@@ -9,6 +9,7 @@ namespace gfr {
 namespace {
 
 constexpr std::int64_t kFoldSliceMs = 5;
+constexpr std::size_t kFoldAtOnce = 8;  // Records: less time than it takes to wake a thread and to come back.
 constexpr std::int64_t kSnapshotMs = 10 * kMinuteMs;
 
 }  // namespace
@@ -56,6 +57,18 @@ void ServiceState::FoldSlice(std::deque<Folding>* taken, std::vector<Folded>* do
   ++publishable;
   changed.NotifyAll();
   unfolded -= count;
+}
+
+// Only the log's thread adds what is to be folded, so that nothing comes before these in the meantime.
+bool ServiceState::FoldAtOnce(std::vector<LogRecord>* records) {
+  if (records->size() > kFoldAtOnce || unfolded != 0 || !mutex.TryLock()) return false;
+  std::deque<Folding> taken(1);
+  taken[0].records = std::move(*records);
+  unfolded += taken[0].records.size();
+  std::vector<Folded> none;
+  FoldSlice(&taken, &none);
+  mutex.Unlock();
+  return true;
 }
 
 void ServiceState::PublishRows(const std::stop_token& stop) {
