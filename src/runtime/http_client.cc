@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstring>
 
 #include "base/clock.h"
@@ -87,6 +88,7 @@ struct Transfer {
   const HttpCall& call;
   const std::stop_token& stop;
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};
   bool refused = false, too_large = false;
 
   static curl_socket_t Open(void* self, curlsocktype, curl_sockaddr* address) {
@@ -102,6 +104,20 @@ struct Transfer {
     t.too_large = t.body.size() + size * count > t.call.max_reply_bytes;
     if (t.too_large) return 0;
     t.body.append(data, size * count);
+    return size * count;
+  }
+  static std::size_t TakeHeader(const char* data, std::size_t size, std::size_t count, void* self) {
+    auto& t = *static_cast<Transfer*>(self);
+    std::string_view line(data, size * count);
+    while (line.ends_with('\n') || line.ends_with('\r') || line.ends_with(' ')) line.remove_suffix(1);
+    if (line.starts_with("HTTP/")) t.headers.clear();  // Another reply's begin, after 100 Continue.
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return size * count;
+    std::string name(line.substr(0, colon));
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    line.remove_prefix(colon + 1);
+    while (line.starts_with(' ')) line.remove_prefix(1);
+    t.headers.emplace_back(std::move(name), std::string(line));
     return size * count;
   }
   static int Goes(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -136,7 +152,7 @@ class CurlCaller final : public HttpCaller {
     curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
     const CURLcode code = curl_easy_perform(curl.get());
     if (code != CURLE_OK) return WhatFailed(code, transfer, server, unavailable);
-    HttpAnswer answer{.body = std::move(transfer.body)};
+    HttpAnswer answer{.body = std::move(transfer.body), .headers = std::move(transfer.headers)};
     long status = 0;
     const char* content_type = nullptr;
     curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -153,6 +169,7 @@ class CurlCaller final : public HttpCaller {
     set(CURLOPT_URL, call.url.c_str());
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_FOLLOWLOCATION, 0L);
+    set(CURLOPT_PATH_AS_IS, 1L);
     set(CURLOPT_PROXY, "");
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_SSL_VERIFYPEER, 1L);
@@ -166,6 +183,8 @@ class CurlCaller final : public HttpCaller {
     set(CURLOPT_OPENSOCKETDATA, transfer);
     set(CURLOPT_WRITEFUNCTION, &Transfer::Take);
     set(CURLOPT_WRITEDATA, transfer);
+    set(CURLOPT_HEADERFUNCTION, &Transfer::TakeHeader);
+    set(CURLOPT_HEADERDATA, transfer);
     set(CURLOPT_NOPROGRESS, 0L);
     set(CURLOPT_XFERINFOFUNCTION, &Transfer::Goes);
     set(CURLOPT_XFERINFODATA, transfer);
@@ -213,6 +232,11 @@ class CurlCaller final : public HttpCaller {
 };
 
 }  // namespace
+
+std::string_view HttpAnswer::Header(std::string_view name) const {
+  const auto at = std::ranges::find(headers, name, &std::pair<std::string, std::string>::first);
+  return at == headers.end() ? std::string_view() : std::string_view(at->second);
+}
 
 std::unique_ptr<HttpCaller> MakeHttpCaller(HttpCallerOptions options) {
   return std::make_unique<CurlCaller>(std::move(options));

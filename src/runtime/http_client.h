@@ -3,9 +3,10 @@
 //
 // The host's name is resolved once, and the address that is connected to is the one that was checked: unless the caller
 // allows it, none of a private, loopback, link-local or reserved network, so that a URL from a configuration cannot
-// reach what only this machine can. http and https only; certificates are verified; no redirect is followed, and no
-// proxy of the environment is used. A call has a deadline, a stop token and a bound on the reply. Connections are kept.
-// Messages name the server, never path, query, headers or credentials. Thread safety: all calls; they block.
+// reach what only this machine can. http and https only; certificates are verified; no redirect is followed, no proxy
+// of the environment is used, and the path is sent as it is given. A call has a deadline, a stop token and a bound on
+// the reply. Connections are kept. Messages name the server, never path, query, headers or credentials. Thread safety:
+// all calls; they block.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -38,6 +40,10 @@ struct HttpCall {
 struct HttpAnswer {
   int status = 0;
   std::string content_type, body;
+  std::vector<std::pair<std::string, std::string>> headers = {};  // As sent; names in lower case.
+
+  // The first one of this name (lower case); empty: there is none.
+  std::string_view Header(std::string_view name) const;
 };
 
 class HttpCaller {

@@ -58,6 +58,16 @@ TEST(HttpCallerTest, ARedirectIsGivenAndNotFollowed) {
   EXPECT_EQ(other.connections(), 0);
 }
 
+TEST(HttpCallerTest, APathIsSentAsItIsAndHeadersComeBack) {
+  TestHttpPeer peer("HTTP/1.1 503 Later\r\nRetry-After:  7 \r\nX-Twice: a\r\nX-Twice: b\r\nContent-Length: 0\r\n\r\n");
+  const auto answer = Local()->Send({.url = peer.url() + "/a/../b/%2e%2E/c?d=/../e"});
+  ASSERT_TRUE(answer.ok()) << answer.error().message;
+  EXPECT_THAT(peer.received(), HasSubstr("GET /a/../b/%2e%2E/c?d=/../e HTTP/1.1\r\n"));
+  EXPECT_EQ(answer.value().Header("retry-after"), "7");
+  EXPECT_EQ(answer.value().Header("x-twice"), "a");
+  EXPECT_EQ(answer.value().Header("absent"), "");
+}
+
 TEST(HttpCallerTest, AReplyOverTheLimitIsAnError) {
   TestHttpPeer peer(Answer("200 OK", std::string(5000, 'x')));
   EXPECT_TRUE(Local()->Send({.url = peer.url(), .max_reply_bytes = 5000}).ok());
