@@ -1,10 +1,11 @@
 // HttpServer: HTTP/1.1 with keep-alive for any number of clients, on one I/O thread that never waits for a handler.
 //
 // What a client can hold is bounded in time and in bytes:
-//   header     from the first byte of a request (of a connection: from its start) to the end of its header
+//   header     from the first byte of a request to the end of its header; a new connection has as long to begin
 //   body       must bring body_min_rate over each span of body_timeout; so must a client that reads a response
 //   handler    503 with Retry-After when it does not reply in time; what it has begun goes on, its reply is dropped
 //   idle       a kept connection without a request
+// Whose header or body is late is answered 408 before the connection is closed; a silent connection is just closed.
 //   bytes      of all bodies that are being read or handled, from their first byte: 503 with Retry-After. Small bodies
 //              (64 KiB) have a budget of their own, as large as the other: large ones cannot shut them out.
 // At max_connections the connection that has been longest without a whole request is closed to make room; if every one
@@ -21,6 +22,8 @@
 
 namespace gfr {
 
+class HttpServerMetrics;
+
 struct HttpServerOptions {
   std::string address = "127.0.0.1";
   int port = 0;  // 0: a free one.
@@ -32,6 +35,7 @@ struct HttpServerOptions {
   int header_timeout_ms = 10'000, body_timeout_ms = 10'000, handler_timeout_ms = 30'000, write_timeout_ms = 20'000,
       idle_timeout_ms = 60'000;
   std::size_t body_min_rate = 16u << 10;  // Bytes a second.
+  HttpServerMetrics* metrics = nullptr;   // What it counts, for GET /metrics; outlives it. Null: its own.
 };
 
 class HttpServer {
@@ -46,13 +50,7 @@ class HttpServer {
   // Closes the listener and idle connections, lets requests that have begun end for `drain_ms`, then closes all.
   void Stop(int drain_ms);
 
-  // Since the start, and now; for /metrics and tests.
-  struct Figures {
-    std::uint64_t accepted = 0, evicted = 0, timed_out = 0, refused = 0;
-    int connections = 0;
-    std::size_t body_bytes = 0;
-  };
-  Figures figures() const;
+  const HttpServerMetrics& metrics() const;  // Those of the options, or its own.
 
  private:
   struct State;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,7 +12,8 @@
 
 #include "base/clock.h"
 #include "base/sync.h"
-#include "serve/http_client.h"
+#include "runtime/http_client.h"
+#include "serve/http_server_metrics.h"
 
 namespace gfr {
 namespace {
@@ -60,9 +62,12 @@ class TestHandler final : public HttpHandler {
 // A client that sends bytes as they are given.
 class RawClient {
  public:
-  explicit RawClient(int port, int receive_buffer = 0) {
-    fd_ = ::socket(AF_INET, SOCK_STREAM, 0);
+  RawClient() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {}  // Connect comes later.
+  explicit RawClient(int port, int receive_buffer = 0) : RawClient() {
     if (receive_buffer > 0) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    Connect(port);
+  }
+  void Connect(int port) {
     sockaddr_in to{.sin_family = AF_INET, .sin_port = htons(static_cast<std::uint16_t>(port))};
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
     connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0;
@@ -92,13 +97,50 @@ class RawClient {
   bool connected_ = false;
 };
 
+// While it lives, this process can open no file and no socket.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit low = before_;
+    low.rlim_cur = 300;
+    ::setrlimit(RLIMIT_NOFILE, &low);
+    for (int fd; (fd = ::dup(0)) >= 0;) taken_.push_back(fd);
+  }
+  ~NoDescriptors() {
+    for (const int fd : taken_) ::close(fd);
+    ::setrlimit(RLIMIT_NOFILE, &before_);
+  }
+
+ private:
+  rlimit before_{};
+  std::vector<int> taken_;
+};
+
+// A client of whole calls over a kept connection.
+class CallClient {
+ public:
+  explicit CallClient(int port, const std::string& host = "127.0.0.1")
+      : url_("http://" + host + ":" + std::to_string(port)) {}
+  HttpAnswer Send(const std::string& method, const std::string& path, const std::string& body = "") const {
+    HttpCall call{.method = method, .url = url_ + path, .headers = {}, .body = body};
+    call.deadline_ms = MonotonicMs() + kPatienceMs;
+    auto answer = caller_->Send(call);
+    return answer.ok() ? std::move(answer).value() : HttpAnswer();
+  }
+
+ private:
+  const std::string url_;
+  const std::unique_ptr<HttpCaller> caller_ = MakeHttpCaller({.allow_private = true});
+};
+
 struct Running {
   explicit Running(HttpServerOptions options = {}) : server(HttpServer::Start(std::move(options), handler).value()) {}
-  // Until the figures are as `as` says.
+  // Until the metrics are as `as` says.
   template <typename Condition>
   bool Await(Condition as) const {
     const std::int64_t end_ms = MonotonicMs() + kPatienceMs;
-    while (!as(server->figures())) {
+    while (!as(server->metrics())) {
       if (MonotonicMs() > end_ms) return false;
       ::usleep(1000);
     }
@@ -109,11 +151,7 @@ struct Running {
     client.Send(bytes);
     return client.Read();
   }
-  int Get(const std::string& path) const {
-    HttpClient client("127.0.0.1", server->port());
-    const auto answer = client.Send("GET", path);
-    return answer.ok() ? answer.value().status : 0;
-  }
+  int Get(const std::string& path) const { return CallClient(server->port()).Send("GET", path).status; }
   TestHandler handler;
   std::unique_ptr<HttpServer> server;
 };
@@ -140,8 +178,7 @@ TEST(HttpServer, ListensOnIpv6) {
   TestHandler handler;
   const auto server = HttpServer::Start({.address = "::1"}, handler);
   if (!server.ok()) GTEST_SKIP() << server.error().message;
-  HttpClient client("::1", server.value()->port());
-  EXPECT_EQ(client.Send("POST", "/echo", "x").value().body, "x::1");
+  EXPECT_EQ(CallClient(server.value()->port(), "[::1]").Send("POST", "/echo", "x").body, "x::1");
 }
 
 TEST(HttpServer, RefusesWhatIsTooLargeOrNotHttpAndSaysSo) {
@@ -183,22 +220,28 @@ TEST(HttpServer, StreamsAReplyInChunks) {
   EXPECT_NE(r.Ask("POST /stream HTTP/1.0\r\n\r\n").find("\r\n\r\naaaaaaaaaaaa"), std::string::npos);
 }
 
-TEST(HttpServer, ClosesClientsThatSendNothingHalfAHeaderHalfABodyOrByteByByte) {
+TEST(HttpServer, ClosesSilentClientsAndAnswers408ToThoseWhoseHeaderOrBodyIsLate) {
   const Running r({.header_timeout_ms = 50, .body_timeout_ms = 50, .idle_timeout_ms = 50, .body_min_rate = 1000});
   const RawClient silent(r.server->port()), header(r.server->port()), body(r.server->port()), slow(r.server->port());
   header.Send("POST /echo HTTP/1.1\r\nHost: x\r\nX: ");
   body.Send(Head("/echo", "Content-Length: 1000\r\n") + "[");
   slow.Send(Head("/echo", "Content-Length: 10000\r\n"));
   EXPECT_EQ(silent.Read(), "");
-  EXPECT_EQ(header.Read(), "");
-  EXPECT_EQ(body.Read(), "");
+  for (const RawClient* late : {&header, &body}) {
+    const std::string got = late->Read();
+    EXPECT_TRUE(got.starts_with("HTTP/1.1 408 Request Timeout\r\n")) << got;
+    EXPECT_NE(got.find("Connection: close\r\n"), std::string::npos) << got;
+  }
   // Far below the rate it is closed however often a byte comes.
-  for (int i = 0; i < kPatienceMs && r.server->figures().connections > 0; ++i) {
+  const HttpServerMetrics& m = r.server->metrics();
+  for (int i = 0; i < kPatienceMs && m.body_timeouts.value() < 2; ++i) {
     slow.Send(" ");
     ::usleep(5000);
   }
-  EXPECT_EQ(r.server->figures().connections, 0);
-  EXPECT_EQ(r.server->figures().body_bytes, 0u);
+  EXPECT_EQ(m.body_timeouts.value(), 2u);
+  EXPECT_EQ(m.header_timeouts.value(), 1u);
+  EXPECT_EQ(m.idle_timeouts.value(), 1u);
+  EXPECT_TRUE(r.Await([](const auto& f) { return f.body_bytes.value() == 0; }));
 }
 
 TEST(HttpServer, ClosesAKeptConnectionThatIsIdle) {
@@ -210,19 +253,18 @@ TEST(HttpServer, ClosesClientsThatDoNotReadTheirReply) {
   const Running r({.write_timeout_ms = 50});
   const RawClient client(r.server->port(), /*receive_buffer=*/4096);
   client.Send(Head("/large"));
-  EXPECT_TRUE(r.Await([](const auto& f) { return f.timed_out > 0 && f.connections == 0; }));
+  EXPECT_TRUE(r.Await([](const auto& f) { return f.write_timeouts.value() > 0 && f.connections.value() == 0; }));
 }
 
 TEST(HttpServer, AnswersForAHandlerThatTakesTooLongAndDropsItsLateReply) {
   Running r({.handler_timeout_ms = 20});
-  HttpClient client("127.0.0.1", r.server->port());
-  const auto answer = client.Send("POST", "/held");
-  ASSERT_TRUE(answer.ok());
-  EXPECT_EQ(answer.value().status, 503);
-  EXPECT_EQ(answer.value().headers.at(0).first, "Retry-After");
+  const CallClient client(r.server->port());
+  const HttpAnswer answer = client.Send("POST", "/held");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.Header("retry-after"), "1");
   const HttpReply late = r.handler.Held();
   late({.body = "late"});
-  EXPECT_EQ(client.Send("POST", "/echo", "next").value().body, "next127.0.0.1");
+  EXPECT_EQ(client.Send("POST", "/echo", "next").body, "next127.0.0.1");
   r.server.reset();
   late({.body = "later than the server"});
 }
@@ -230,9 +272,9 @@ TEST(HttpServer, AnswersForAHandlerThatTakesTooLongAndDropsItsLateReply) {
 TEST(HttpServer, MakesRoomByClosingWhoHasBeenLongestWithoutAWholeRequest) {
   Running r({.max_connections = 3});
   const RawClient first(r.server->port());
-  ASSERT_TRUE(r.Await([](const auto& f) { return f.connections == 1; }));
+  ASSERT_TRUE(r.Await([](const auto& f) { return f.connections.value() == 1; }));
   const RawClient second(r.server->port());
-  ASSERT_TRUE(r.Await([](const auto& f) { return f.connections == 2; }));
+  ASSERT_TRUE(r.Await([](const auto& f) { return f.connections.value() == 2; }));
   const RawClient busy(r.server->port());
   busy.Send(LastHead("/held"));
   const HttpReply reply = r.handler.Held();
@@ -246,6 +288,30 @@ TEST(HttpServer, MakesRoomByClosingWhoHasBeenLongestWithoutAWholeRequest) {
   EXPECT_NE(busy.Read().find("busy was not closed"), std::string::npos);
 }
 
+TEST(HttpServer, AcceptsAgainOnceADescriptorIsFree) {
+  const Running r;
+  RawClient client;
+  {
+    const NoDescriptors none;
+    client.Connect(r.server->port());
+    ASSERT_TRUE(r.Await([](const auto& m) { return m.accept_failures.value() > 0; }));
+  }
+  client.Send(LastHead("/echo"));
+  EXPECT_NE(client.Read().find("HTTP/1.1 200"), std::string::npos);
+}
+
+TEST(HttpServer, WithoutAFreeDescriptorTheIdleMakeRoom) {
+  const Running r;
+  RawClient idle(r.server->port()), client;
+  ASSERT_TRUE(r.Await([](const auto& m) { return m.connections.value() == 1; }));
+  const NoDescriptors none;
+  client.Connect(r.server->port());
+  client.Send(LastHead("/echo"));
+  EXPECT_NE(client.Read().find("HTTP/1.1 200"), std::string::npos);
+  EXPECT_EQ(idle.Read(), "");
+  EXPECT_EQ(r.server->metrics().evicted.value(), 1u) << "and not whoever came";
+}
+
 TEST(HttpServer, AnswersProbesWhileEveryConnectionIsBeingHandled) {
   Running r({.max_connections = 2});
   const RawClient a(r.server->port()), b(r.server->port());
@@ -255,6 +321,7 @@ TEST(HttpServer, AnswersProbesWhileEveryConnectionIsBeingHandled) {
   EXPECT_EQ(r.Get("/livez"), 200);
   EXPECT_EQ(r.Get("/readyz"), 200);
   EXPECT_EQ(r.Get("/echo"), 503);
+  EXPECT_GT(r.server->metrics().over_connections.value(), 0u);
   first({});
   second({});
 }
@@ -263,14 +330,14 @@ TEST(HttpServer, HoldsNoMoreBodyBytesThanItsBudgetAndLetsSmallBodiesPass) {
   const Running r({.body_budget = 300'000});
   const RawClient holder(r.server->port());
   holder.Send(Head("/echo", "Content-Length: 200001\r\n") + std::string(200'000, ' '));
-  ASSERT_TRUE(r.Await([](const auto& f) { return f.body_bytes == 200'000; }));
+  ASSERT_TRUE(r.Await([](const auto& f) { return f.body_bytes.value() == 200'000; }));
   const std::string got = r.Ask(LastHead("/echo", "Content-Length: 200001\r\n") + std::string(200'000, ' '));
   EXPECT_NE(got.find("HTTP/1.1 503"), std::string::npos) << got.substr(0, 200);
   EXPECT_NE(got.find("Retry-After"), std::string::npos);
   EXPECT_NE(r.Ask(LastHead("/echo", "Content-Length: 5\r\n") + "small").find("small127"), std::string::npos);
   holder.Send(" ");
   EXPECT_NE(holder.Read("127.0.0.1").find("HTTP/1.1 200"), std::string::npos);
-  EXPECT_TRUE(r.Await([](const auto& f) { return f.body_bytes == 0; }));
+  EXPECT_TRUE(r.Await([](const auto& f) { return f.body_bytes.value() == 0; }));
 }
 
 TEST(HttpServer, CountsClientsBehindATrustedProxyByTheirOwnAddress) {
@@ -291,7 +358,7 @@ TEST(HttpServer, LetsWhatHasBegunEndWhenItStopsAndClosesTheIdle) {
   const RawClient idle(r.server->port()), busy(r.server->port());
   busy.Send(Head("/held"));
   const HttpReply reply = r.handler.Held();
-  ASSERT_TRUE(r.Await([](const auto& f) { return f.connections == 2; }));
+  ASSERT_TRUE(r.Await([](const auto& f) { return f.connections.value() == 2; }));
   Thread stop("stop", [&] { r.server->Stop(kPatienceMs); });
   EXPECT_EQ(idle.Read(), "");
   reply({.body = "the end"});
@@ -308,7 +375,7 @@ TEST(HttpServer, StopsInTimeBesideHandlersAndSlowBodiesThatDoNotEnd) {
   busy.Send(Head("/held"));
   half.Send(Head("/echo", "Content-Length: 1000\r\n") + "half");
   const HttpReply late = r.handler.Held();
-  ASSERT_TRUE(r.Await([](const auto& f) { return f.body_bytes == 4; }));
+  ASSERT_TRUE(r.Await([](const auto& f) { return f.body_bytes.value() == 4; }));
   r.server->Stop(10);
   EXPECT_EQ(busy.Read(), "");
   EXPECT_EQ(half.Read(), "");
@@ -325,12 +392,12 @@ TEST(HttpServer, ServesOthersBeside1200HostileClients) {
     if (i % 3 == 1) hostile.back().Send("POST /echo HTTP/1.1\r\nHost: x\r\nX: ");
     if (i % 3 == 2) hostile.back().Send(Head("/echo", "Content-Length: 1000\r\n") + "[");
   }
-  HttpClient kept("127.0.0.1", r.server->port());
+  const CallClient kept(r.server->port());
   for (int i = 0; i < 50; ++i) {
     EXPECT_EQ(r.Get("/echo"), 200);
-    EXPECT_EQ(kept.Send("POST", "/echo", "x").value().status, 200);
+    EXPECT_EQ(kept.Send("POST", "/echo", "x").status, 200);
   }
-  EXPECT_EQ(r.server->figures().evicted, 0u);
+  EXPECT_EQ(r.server->metrics().evicted.value(), 0u);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 namespace gfr {
 
 struct ServiceState;
+class HttpServerMetrics;
 
 class Service final : public HttpHandler {
  public:
@@ -24,7 +25,8 @@ class Service final : public HttpHandler {
   static Result<std::unique_ptr<Service>> Open(const Project& project, const ServeConfig& config,
                                                const std::string& clock, const Access& access,
                                                FileSystem& log_files = PosixFileSystem());
-  ~Service() override;  // Ends what was begun. REQUIRES: no call comes any more.
+  ~Service() override;                // Ends what was begun. REQUIRES: no call comes any more.
+  HttpServerMetrics& http_metrics();  // For the server that asks it.
   std::optional<HttpResponse> Admit(const HttpRequest& head) override { return router_.Admit(head); }
   void Handle(HttpRequest request, HttpReply reply) override { router_.Handle(std::move(request), std::move(reply)); }
 

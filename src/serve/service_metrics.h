@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "runtime/telemetry.h"
+#include "serve/http_server_metrics.h"
 
 namespace gfr {
 
@@ -32,11 +33,14 @@ class ServiceMetrics {
   Family<Histogram>& stages_;
 
  public:
+  HttpServerMetrics http{telemetry_};
   Counter& accepted = Count("gfr_events_accepted_total", "Events taken into the log.");
   Counter& duplicates = Count("gfr_events_duplicate_total", "Events that were in the log already.");
   Counter& rejected = Count("gfr_events_rejected_total", "Events that were refused, each with its reason.");
   Counter& feeds = Count("gfr_feeds_total", "Feeds served.");
   Counter& degraded = Count("gfr_feeds_degraded_total", "Feeds served with something missing, which they name.");
+  Counter& unlogged =
+      Count("gfr_unlogged_total", "Feeds answered before their record was in the log, which failed or was slow.");
   Counter& undeclared = Count("gfr_undeclared_names_total", "Properties in requests that gfr.toml does not declare.");
   Counter& unknown_surfaces =
       Count("gfr_unknown_surfaces_total", "Feeds of a surface that no [[feed]] is named after.");
