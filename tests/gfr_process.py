@@ -35,10 +35,19 @@ class Folder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-class Server:
-    """`gfr serve` on a port of 127.0.0.1, by default a free one; ended by its own process id."""
+# A busy machine's disk may take longer for a sync than a feed waits for its record.
+PATIENCE = 'serve.log_wait = "10m"\n'
 
-    def __init__(self, project, *arguments, port=0):
+
+class Server:
+    """`gfr serve` on a port of 127.0.0.1, by default a free one; ended by its own process id.
+
+    Feeds wait for their records however long a sync takes, unless they are not to be `patient` or gfr.toml says how long."""
+
+    def __init__(self, project, *arguments, port=0, patient=True):
+        config = pathlib.Path(project) / "gfr.toml"
+        if patient and config.exists() and "log_wait" not in config.read_text():
+            make_patient(config)
         self.process = subprocess.Popen([GFR, "serve", "--project", str(project), "--listen", f"127.0.0.1:{port}", *arguments], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
@@ -94,6 +103,13 @@ class Server:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.kill()
+
+
+def make_patient(config):
+    """Adds PATIENCE to [serve] of a gfr.toml that has one, or as the first line."""
+    text = config.read_text()
+    with_table = text.replace("[serve]\n", '[serve]\nlog_wait = "10m"\n', 1)
+    config.write_text(with_table if with_table != text else PATIENCE + text)
 
 
 def event(id, type="item.view", time="2026-01-01T00:00:00Z", user="u1", items=("i1",), **data):

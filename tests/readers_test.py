@@ -1,10 +1,11 @@
 """One server that has the log and readers beside it, over a real Redis: equal values, what happens without either, and a fenced owner."""
 import json
 import shutil
+import signal
 import time
 import unittest
 
-from gfr_process import Folder, Server, event, run, run_json
+from gfr_process import PATIENCE, Folder, Server, event, run, run_json
 from served_equals_replayed_test import redis_server
 
 NOW = "2026-03-02T12:00:00Z"
@@ -132,6 +133,28 @@ class Readers(unittest.TestCase):
                         again.stop()
                     reader.stop()
             self.assertEqual(run_json("features", "verify", "--project", project)["different"], 0)
+
+    def test_an_owner_that_hangs_holds_no_reader_up(self):
+        with Folder() as folder, redis_server(folder) as address:
+            project = self.make(folder, address)
+            with Server(project, "--clock", f"fixed:{NOW}") as owner, self.reader(project, owner) as reader:
+                eventually(self, lambda: "log" not in self.ask(reader, "u1", f"f{time.monotonic()}")["degraded"])
+                # Without the patience of the other tests: a feed waits a second for its owner.
+                config = (project / "gfr.toml").read_text()
+                (project / "gfr.toml").write_text(config.replace(PATIENCE, ""))
+                with Server(project, "--clock", f"fixed:{LATER}", "--owner", f"127.0.0.1:{owner.port}", patient=False) as hasty:
+                    eventually(self, lambda: hasty.get("/readyz")[0] == 200)
+                    owner.process.send_signal(signal.SIGSTOP)
+                    try:
+                        for n in range(20):  # Each would take five seconds, and now one a second takes one.
+                            self.assertIn("log", self.ask(hasty, "u1", f"h{n}")["degraded"])
+                        status, headers, _ = hasty.request("POST", "/v1/events", json.dumps([event("e", "feed.click", NOW)]), {"Content-Type": "application/json"})
+                        self.assertEqual((status, headers["Retry-After"]), (503, "1"))
+                        self.assertEqual(hasty.get("/livez")[0], 200)
+                        self.assertEqual(hasty.stop(), 0)
+                    finally:
+                        owner.process.send_signal(signal.SIGCONT)
+                    eventually(self, lambda: "log" not in self.ask(reader, "u1", f"g{time.monotonic()}")["degraded"])
 
     def test_an_owner_that_was_taken_over_changes_nothing_that_readers_see(self):
         with Folder() as folder, redis_server(folder) as address:

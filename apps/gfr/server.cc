@@ -87,6 +87,7 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
     reader = std::move(opened).value();
   }
   HttpHandler& handler = service ? static_cast<HttpHandler&>(*service) : *reader;
+  options.value().metrics = service ? &service->http_metrics() : &reader->http_metrics();
   const auto server = HttpServer::Start(options.value(), handler);
   if (!server.ok()) return Fail(server.error());
   if (const int fit = server.value()->max_connections(); fit < config.max_connections)

@@ -9,7 +9,8 @@
 #include <cstdlib>
 #include <vector>
 
-#include "serve/http_client.h"
+#include "base/clock.h"
+#include "runtime/http_client.h"
 
 extern char** environ;
 
@@ -18,13 +19,15 @@ namespace {
 
 class ServerProcess final : public DemoServer {
  public:
-  ServerProcess(pid_t pid, int port) : pid_(pid), client_("127.0.0.1", port) {}
+  ServerProcess(pid_t pid, int port) : pid_(pid), url_("http://127.0.0.1:" + std::to_string(port)) {}
   ~ServerProcess() override {
     ::kill(pid_, SIGTERM);
     ::waitpid(pid_, nullptr, 0);
   }
   Result<std::string> Post(const std::string& path, const std::string& body, int expected) override {
-    GFR_ASSIGN(const HttpResponse response, client_.Send("POST", path, body));
+    HttpCall call{.method = "POST", .url = url_ + path, .headers = {"Content-Type: application/json"}, .body = body};
+    call.deadline_ms = MonotonicMs() + kTimeoutMs;
+    GFR_ASSIGN(const HttpAnswer response, caller_->Send(call));
     if (response.status != expected)
       return Error{ErrorCode::kInternal,
                    path + " answered " + std::to_string(response.status) + ": " + response.body.substr(0, 300)};
@@ -32,8 +35,10 @@ class ServerProcess final : public DemoServer {
   }
 
  private:
+  static constexpr std::int64_t kTimeoutMs = 60'000;
   const pid_t pid_;
-  HttpClient client_;
+  const std::string url_;
+  const std::unique_ptr<HttpCaller> caller_ = MakeHttpCaller({.allow_private = true});
 };
 
 // Starts `gfr serve`; its standard output is the read end in `out`.

@@ -1,39 +1,56 @@
 #include "serve/owner_client.h"
 
 #include "base/clock.h"
+#include "runtime/host_port.h"
 
 namespace gfr {
 namespace {
 
-constexpr int kTimeoutMs = 5000;
-constexpr std::int64_t kAwayMs = 1000;
+// A '#' would end what a URL sends.
+std::string UrlOf(const std::string& address, const std::string& path) {
+  std::string url = "http://" + address;
+  for (const char c : path) url += c == '#' ? "%23" : std::string(1, c);
+  return url;
+}
 
 }  // namespace
 
-OwnerClient::OwnerClient(std::string host, int port)
-    : host_(std::move(host)), address_(host_ + ":" + std::to_string(port)), port_(port) {}
+OwnerClient::OwnerClient(std::string address, std::unique_ptr<HttpCaller> caller)
+    : address_(std::move(address)), caller_(std::move(caller)) {}
 
-Result<HttpResponse> OwnerClient::Send(const std::string& method, const std::string& path, const std::string& body,
-                                       const std::string& content_type, const std::string& authorization) {
-  const Error away{ErrorCode::kUnavailable, "the owner of the log at " + address_ + " does not answer"};
-  if (MonotonicMs() < away_until_ms_) return away;
-  std::unique_ptr<HttpClient> client;
-  {
-    const MutexLock lock(mutex_);
-    if (!idle_.empty()) {
-      client = std::move(idle_.back());
-      idle_.pop_back();
-    }
-  }
-  if (client == nullptr) client = std::make_unique<HttpClient>(host_, port_, kTimeoutMs);
-  auto answer = client->Send(method, path, body, content_type, authorization);
-  if (!answer.ok()) {
-    away_until_ms_ = MonotonicMs() + kAwayMs;
-    return away;
-  }
-  const MutexLock lock(mutex_);
-  idle_.push_back(std::move(client));
-  return answer;
+Result<std::unique_ptr<OwnerClient>> OwnerClient::Make(const std::string& owner, std::unique_ptr<HttpCaller> caller) {
+  const auto address = ParseHostPort(owner);
+  if (!address.ok())
+    return Error{ErrorCode::kInvalidArgument,
+                 "owner is '" + owner + "'; valid is HOST:PORT of the server that has the log"};
+  return std::unique_ptr<OwnerClient>(new OwnerClient(FormatHostPort(address.value()), std::move(caller)));
+}
+
+Result<HttpAnswer> OwnerClient::SendOnce(const OwnerCall& call, const std::stop_token& stop) {
+  HttpCall sent{.method = call.method, .url = UrlOf(address_, call.path), .headers = {}, .body = call.body};
+  sent.deadline_ms = MonotonicMs() + call.timeout_ms;
+  if (call.method != "GET") sent.headers.push_back("Content-Type: " + call.content_type);
+  if (!call.authorization.empty()) sent.headers.push_back("Authorization: " + call.authorization);
+  return caller_->Send(sent, stop);
+}
+
+Result<HttpResponse> OwnerClient::Send(const OwnerCall& call, const std::stop_token& stop) {
+  const Error nobody{ErrorCode::kUnavailable, "the owner of the log at " + address_ + " does not answer"};
+  const bool probes = away_;
+  if (probes && (MonotonicMs() < away_until_ms_ || probing_.exchange(true))) return nobody;
+  auto answer = SendOnce(call, stop);
+  const bool away = !answer.ok() && answer.error().code == ErrorCode::kUnavailable;
+  if (away) away_until_ms_ = MonotonicMs() + kAwayMs;
+  away_ = away;
+  if (probes) probing_ = false;
+  if (away) return nobody;
+  GFR_TRY(answer);
+  HttpResponse response{.status = answer.value().status,
+                        .content_type = std::move(answer.value().content_type),
+                        .body = std::move(answer.value().body)};
+  if (const std::string_view retry = answer.value().Header("retry-after"); !retry.empty())
+    response.headers = {{"Retry-After", std::string(retry)}};
+  return response;
 }
 
 }  // namespace gfr

@@ -1,33 +1,47 @@
-// OwnerClient: calls of a reader to its owner, over kept connections.
+// OwnerClient: calls of a reader to its owner, each with a deadline.
 //
-// After a call that found nobody the next ones fail at once for a second. Thread safety: Send from any thread.
+// A call that finds nobody says so, and the next ones fail at once for a second. Then one call finds out whether the
+// owner is back, while the others still fail at once: an owner that hangs holds up one call a second. Thread safety:
+// all calls.
 #pragma once
 
 #include <atomic>
 #include <memory>
+#include <stop_token>
 #include <string>
-#include <vector>
+#include <string_view>
 
-#include "base/sync.h"
-#include "serve/http_client.h"
+#include "runtime/http_client.h"
+#include "serve/http_message.h"
 
 namespace gfr {
 
+struct OwnerCall {
+  std::string method, path;  // With its query.
+  std::string_view body = {};
+  std::string content_type = "application/json", authorization = {};
+  std::int64_t timeout_ms = 5000;  // From now to the end of the answer.
+};
+
 class OwnerClient {
  public:
-  OwnerClient(std::string host, int port);
-  // kUnavailable: nobody answered.
-  Result<HttpResponse> Send(const std::string& method, const std::string& path, const std::string& body = "",
-                            const std::string& content_type = "application/json",
-                            const std::string& authorization = "");
+  static constexpr std::int64_t kAwayMs = 1000;
+
+  // `owner`: HOST:PORT. kInvalidArgument: it is none.
+  static Result<std::unique_ptr<OwnerClient>> Make(const std::string& owner, std::unique_ptr<HttpCaller> caller);
+  // What the owner answered, Retry-After included. kUnavailable: nobody answered in time, or a stop was requested.
+  Result<HttpResponse> Send(const OwnerCall& call, const std::stop_token& stop = {});
   const std::string& address() const { return address_; }
 
  private:
-  const std::string host_, address_;
-  const int port_;
-  Mutex mutex_;
-  std::vector<std::unique_ptr<HttpClient>> idle_;
+  OwnerClient(std::string address, std::unique_ptr<HttpCaller> caller);
+  Result<HttpAnswer> SendOnce(const OwnerCall& call, const std::stop_token& stop);
+
+  const std::string address_;
+  const std::unique_ptr<HttpCaller> caller_;
   std::atomic<std::int64_t> away_until_ms_ = 0;
+  std::atomic<bool> away_ = false;     // The last call found nobody.
+  std::atomic<bool> probing_ = false;  // A call finds out whether it still does.
 };
 
 }  // namespace gfr

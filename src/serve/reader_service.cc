@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 
 #include "base/clock.h"
 #include "base/sync.h"
@@ -10,6 +9,7 @@
 #include "rank/ranker.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
+#include "serve/http_server_metrics.h"
 #include "serve/model_pool.h"
 #include "serve/owner_client.h"
 #include "serve/slates.h"
@@ -20,18 +20,26 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Result<std::unique_ptr<OwnerClient>> ClientOf(const std::string& owner) {
-  const std::size_t colon = owner.rfind(':');
-  const std::string text = colon == std::string::npos ? "" : owner.substr(colon + 1);
-  int port = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (colon == 0 || text.empty() || code != std::errc{} || end != text.data() + text.size() || port < 1 || port > 65535)
-    return Error{ErrorCode::kInvalidArgument,
-                 "owner is '" + owner + "'; valid is HOST:PORT of the server that has the log"};
-  std::string host = owner.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return std::make_unique<OwnerClient>(std::move(host), port);
-}
+// A feed waits so long for the owner's log, or [serve] log_wait if that is more: one call that finds no owner keeps all
+// from it for a second, so that a slow sync should not be one.
+constexpr std::int64_t kServedTimeoutMs = 1000;
+
+struct ReaderMetrics {
+  Telemetry telemetry;
+  HttpServerMetrics http{telemetry};
+  Counter& Count(const char* name, const char* help) { return *telemetry.AddCounter(name, help); }
+  Counter& feeds = Count("gfr_feeds_total", "Feeds served.");
+  Counter& degraded = Count("gfr_feeds_degraded_total", "Feeds served with something missing, which they name.");
+  Counter& forwarded = Count("gfr_forwarded_total", "Calls that the owner answered.");
+  Counter& refused = Count("gfr_refused_total", "Calls that were refused since the owner did not answer.");
+  Counter& unlogged = Count("gfr_unlogged_total", "Feeds answered without the owner's word that they are in its log.");
+  Counter& undeclared = Count("gfr_undeclared_names_total", "Properties in requests that gfr.toml does not declare.");
+  Gauge& rows_up = *telemetry.AddGauge("gfr_rows_up", "1: the Redis answers.");
+  Gauge& as_of =
+      *telemetry.AddGauge("gfr_rows_as_of", "Offset of the last record in the users' rows of the last feed.");
+  Gauge& epoch_end =
+      *telemetry.AddGauge("gfr_rows_epoch_end_seconds", "End of the epoch of the last feed's shared rows.");
+};
 
 }  // namespace
 
@@ -56,9 +64,9 @@ struct ReaderService::State {
   const RedisFeatures rows;
   ModelPool models;
   const std::string name = ProcessName();
-  std::atomic<std::uint64_t> generated = 0, feeds = 0, degraded = 0, undeclared = 0, forwarded = 0, refused = 0,
-                             unlogged = 0;
-  std::atomic<std::int64_t> as_of = -1, epoch_end_ms = 0;  // Of the feed read last.
+  std::atomic<std::uint64_t> generated = 0;
+  ReaderMetrics metrics;
+  std::stop_source ending;  // Calls to the owner end with the service.
 
   void Watch(const std::stop_token& stop) {
     do {
@@ -70,14 +78,17 @@ struct ReaderService::State {
 
   // The call as it came, at the owner.
   HttpResponse Forward(const HttpRequest& request, const std::string& authorization) {
-    const std::string path = request.query.empty() ? request.path : request.path + "?" + request.query;
-    auto answer =
-        owner->Send(request.method, path, request.body, std::string(request.Header("content-type")), authorization);
+    auto answer = owner->Send({.method = request.method,
+                               .path = request.query.empty() ? request.path : request.path + "?" + request.query,
+                               .body = request.body,
+                               .content_type = std::string(request.Header("content-type")),
+                               .authorization = authorization},
+                              ending.get_token());
     if (answer.ok()) {
-      ++forwarded;
+      ++metrics.forwarded;
       return std::move(answer).value();
     }
-    ++refused;
+    ++metrics.refused;
     return ProblemResponse(503, "Service Unavailable",
                            answer.error().message + "; this server only reads. Nothing was taken: send it again later",
                            /*retry_after_s=*/1);
@@ -98,18 +109,25 @@ struct ReaderService::State {
     const Feeds::Choice chosen = project.feeds().ForSurface(request.surface);
     Feed feed = Rank(layout, rows.features(), bound.get(), *chosen.feed, request, nullptr);
     if (no_channels) feed.degraded.push_back("channels");
-    as_of = feed.event.served.as_of();
-    epoch_end_ms = feed.event.served.epoch_end_ms;
+    metrics.as_of.Set(static_cast<double>(feed.event.served.as_of()));
+    metrics.epoch_end.Set(static_cast<double>(std::max<std::int64_t>(feed.event.served.epoch_end_ms, 0)) / 1000);
     std::vector<Event> events{feed.event};
     if (chosen.feed->impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
-    const auto logged = owner->Send("POST", "/v1/served", EncodeSlates(events), "application/octet-stream", OwnToken());
+    const std::string slates = EncodeSlates(events);
+    const auto logged = owner->Send({.method = "POST",
+                                     .path = "/v1/served",
+                                     .body = slates,
+                                     .content_type = "application/octet-stream",
+                                     .authorization = OwnToken(),
+                                     .timeout_ms = std::max(kServedTimeoutMs, config.log_wait_ms)},
+                                    ending.get_token());
     if (!logged.ok() || logged.value().status != 202) {
       feed.degraded.push_back("log");
-      ++unlogged;
+      ++metrics.unlogged;
     }
-    ++feeds;
-    degraded += !feed.degraded.empty();
-    undeclared += UndeclaredNames(request, layout.features().schema);
+    ++metrics.feeds;
+    metrics.degraded += !feed.degraded.empty();
+    metrics.undeclared += UndeclaredNames(request, layout.features().schema);
     return JsonResponse(200, FeedJson(feed, request, project.features().get(), http.query == "explain=true"));
   }
 
@@ -118,24 +136,9 @@ struct ReaderService::State {
                      : ProblemResponse(503, "Service Unavailable", "the Redis of [store] online does not answer");
   }
 
-  HttpResponse Metrics() const {
-    std::string text;
-    const auto add = [&](const char* metric, const char* type, const char* help, const std::string& value) {
-      text += std::string("# HELP ") + metric + " " + help + "\n# TYPE " + metric + " " + type + "\n" + metric + " " +
-              value + "\n";
-    };
-    const std::pair<const char*, std::uint64_t> since_start[] = {
-        {"gfr_feeds_total", feeds},         {"gfr_feeds_degraded_total", degraded},
-        {"gfr_forwarded_total", forwarded}, {"gfr_refused_total", refused},
-        {"gfr_unlogged_total", unlogged},   {"gfr_undeclared_names_total", undeclared}};
-    for (const auto& [metric, count] : since_start)
-      add(metric, "counter", "Since the server started.", std::to_string(count));
-    add("gfr_rows_up", "gauge", "1: the Redis answers.", rows.up() ? "1" : "0");
-    add("gfr_rows_as_of", "gauge", "Offset of the last record in the users' rows of the last feed.",
-        std::to_string(as_of));
-    add("gfr_rows_epoch_end_seconds", "gauge", "End of the epoch of the last feed's shared rows.",
-        std::to_string(static_cast<double>(std::max<std::int64_t>(epoch_end_ms, 0)) / 1000));
-    return {.content_type = "text/plain; version=0.0.4", .body = text};
+  HttpResponse Metrics() {
+    metrics.rows_up.Set(rows.up());
+    return {.content_type = "text/plain; version=0.0.4", .body = metrics.telemetry.Text()};
   }
 
   Lanes lanes{HardwareThreads(), /*blocking=*/32};  // The last members: they use the others until they have ended.
@@ -172,16 +175,21 @@ std::vector<Route> ReaderService::RoutesOf(State& s) {
 
 ReaderService::ReaderService(std::unique_ptr<State> state)
     : state_(std::move(state)), router_(RoutesOf(*state_), state_->lanes, state_->access) {}
-ReaderService::~ReaderService() { state_->lanes.Drain(); }
+ReaderService::~ReaderService() {
+  state_->ending.request_stop();
+  state_->lanes.Drain();
+}
+HttpServerMetrics& ReaderService::http_metrics() { return state_->metrics.http; }
 
 Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& project, const ServeConfig& config,
                                                            const std::string& owner, const std::string& clock,
-                                                           const Access& access) {
+                                                           const Access& access, std::unique_ptr<HttpCaller> caller) {
   if (project.configuration().store.online.embedded)
     return Error{ErrorCode::kInvalidArgument,
                  "a server with an owner reads the owner's rows in a Redis; valid is [store] online = \"redis://...\", "
                  "the same at both"};
-  GFR_ASSIGN(auto client, ClientOf(owner));
+  if (caller == nullptr) caller = MakeHttpCaller({.allow_private = true, .connect_timeout_ms = kServedTimeoutMs});
+  GFR_ASSIGN(auto client, OwnerClient::Make(owner, std::move(caller)));
   auto state = std::make_unique<State>(project, config, std::move(client), access);
   State& s = *state;
   if (clock == "wall") {
@@ -194,6 +202,7 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
         ErrorCode::kInvalidArgument,
         "clock is '" + clock + "'; a server with an owner has no log to go on from: valid are wall and fixed:TIME"};
   }
+  s.metrics.as_of.Set(-1);  // No feed yet.
   s.models.LookNow();
   s.watcher = Thread("look-at-models", [&s](const std::stop_token& stop) { s.Watch(stop); });
   return std::unique_ptr<ReaderService>(new ReaderService(std::move(state)));

@@ -15,20 +15,25 @@
 #include <string>
 
 #include "project/project.h"
+#include "runtime/http_client.h"
 #include "serve/http_message.h"
 #include "serve/router.h"
 #include "serve/serve_config.h"
 
 namespace gfr {
 
+class HttpServerMetrics;
+
 class ReaderService final : public HttpHandler {
  public:
   // `owner`: its HOST:PORT. `clock`: wall or fixed:T (RFC 3339). kInvalidArgument: another clock, an owner that is no
-  // address, or [store] online = "embedded".
+  // address, or [store] online = "embedded". `caller` calls the owner; null: libcurl.
   static Result<std::unique_ptr<ReaderService>> Open(const Project& project, const ServeConfig& config,
                                                      const std::string& owner, const std::string& clock,
-                                                     const Access& access);
+                                                     const Access& access,
+                                                     std::unique_ptr<HttpCaller> caller = nullptr);
   ~ReaderService() override;
+  HttpServerMetrics& http_metrics();
   std::optional<HttpResponse> Admit(const HttpRequest& head) override { return router_.Admit(head); }
   void Handle(HttpRequest request, HttpReply reply) override { router_.Handle(std::move(request), std::move(reply)); }
 

@@ -50,6 +50,7 @@ Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
       router_(RoutesOf(*state_), state_->lanes, access, [this](std::string_view endpoint, int status, double seconds) {
         state_->counters.Answered(endpoint, status, seconds);
       }) {}
+HttpServerMetrics& Service::http_metrics() { return state_->counters.http; }
 Service::~Service() {
   ServiceState& s = *state_;
   s.lanes.Drain();

@@ -27,12 +27,13 @@ void ServiceState::Note(const LogRecord& r) {
   if (r.event.type == EventType::kFeedRequest) requests.Add(KeyOf(r.event.request_id), r.offset);
 }
 
-void ServiceState::Append(std::vector<Event> events, const HttpReply& reply,
+void ServiceState::Append(std::vector<Event> events, std::function<void(const Error&)> failed,
                           std::function<Folded(const Appended&)> durable, bool urgent) {
   const bool large = events.size() > kLargeAppend;
   large_appends += large;
-  log->AppendAsync(std::move(events), [this, reply, durable = std::move(durable), urgent](Result<Appended> appended) {
-    if (!appended.ok()) return reply(LogFailed(appended.error()));
+  log->AppendAsync(std::move(events), [this, failed = std::move(failed), durable = std::move(durable),
+                                       urgent](Result<Appended> appended) {
+    if (!appended.ok()) return failed(appended.error());
     Folded done = durable(appended.value());
     std::vector<LogRecord> records = std::move(appended.value().records);
     if (records.empty()) return done();
@@ -119,10 +120,12 @@ Status ServiceState::SaveSnapshot() {
   return {};
 }
 
-HttpResponse ServiceState::LogFailed(const Error& error) {
-  if (error.code == ErrorCode::kResourceExhausted)
-    return ProblemResponse(429, "Too Many Requests", error.message, /*retry_after_s=*/1);
-  return ProblemResponse(503, "Service Unavailable", error.message);
+std::function<void(const Error&)> ServiceState::ReplyLogFailed(HttpReply reply) {
+  return [reply = std::move(reply)](const Error& error) {
+    const bool full = error.code == ErrorCode::kResourceExhausted;
+    reply(ProblemResponse(full ? 429 : 503, full ? "Too Many Requests" : "Service Unavailable", error.message,
+                          /*retry_after_s=*/1));
+  };
 }
 
 void ServiceState::LeaveOutErased(ParsedEvents* parsed) const {

@@ -24,6 +24,7 @@
 #include "serve/jobs.h"
 #include "serve/lanes.h"
 #include "serve/model_pool.h"
+#include "serve/reply_deadlines.h"
 #include "serve/request_index.h"
 #include "serve/serve_config.h"
 #include "serve/service_metrics.h"
@@ -78,12 +79,14 @@ struct ServiceState {
   ServiceMetrics counters;
 
   void Note(const LogRecord& r);
-  // Appends `events`; `durable` says what became of them, on the log's thread, which must not wait, and gives what to
-  // do when the accepted ones are folded too: on that thread if they are few and nothing is before them, else on the
-  // fold's. When the log refuses, `reply` says so and `durable` is not called. `urgent`: what is
-  // to be done does not wait for the fold while thousands of records are before it.
-  void Append(std::vector<Event> events, const HttpReply& reply, std::function<Folded(const Appended&)> durable,
-              bool urgent);
+  // Appends `events`. `failed`: the log refuses or has failed, on this thread or on the log's. Else `durable` says what
+  // became of them, on the log's thread, which must not wait, and gives what to do when the accepted ones are folded
+  // too: on that thread if they are few and nothing is before them, else on the fold's. `urgent`: what is to be done
+  // does not wait for the fold while thousands of records are before it.
+  void Append(std::vector<Event> events, std::function<void(const Error&)> failed,
+              std::function<Folded(const Appended&)> durable, bool urgent);
+  // For calls that fail with the log: 429 or 503.
+  static std::function<void(const Error&)> ReplyLogFailed(HttpReply reply);
   // The slate of a request, from the log. kNotFound: none is folded; else the log cannot be read. Waits for the disk.
   Result<LogRecord> FindRequest(const std::string& request_id);
   // Events are refused while the states take more than they may: nothing is forgotten instead. Feeds go on.
@@ -94,7 +97,6 @@ struct ServiceState {
   // Goes on from the last snapshot; without a usable one from the start of the log.
   void LoadSnapshot();
   Status SaveSnapshot();
-  HttpResponse LogFailed(const Error& error);
   // Events of erased users from before their erasure: late ones, or sent again.
   void LeaveOutErased(ParsedEvents* parsed) const;
 
@@ -111,7 +113,8 @@ struct ServiceState {
   Status VerifySample();
 
   Jobs jobs;
-  Lanes lanes;  // The last members: they use the others until they have ended.
+  ReplyDeadlines late_feeds{config.log_wait_ms};  // Are answered without their record.
+  Lanes lanes;                                    // The last members: they use the others until they have ended.
   Thread folder, publisher;
   Scheduler background{counters.telemetry(), clock};
 };

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/test_folder.h"
+#include "base/time.h"
 #include "log/local_log.h"
 #include "serve/slates.h"
 
@@ -84,6 +85,7 @@ class ServiceTest : public testing::Test {
     EXPECT_TRUE(Project::Init(folder_ / "p", "shop").ok());
     project_ = Project::Open(folder_ / "p", ServeConfig::Reader(&config_)).value();
     config_.verify_ms = 0;
+    config_.log_wait_ms = kHourMs;
     access_ = Access::Open(PosixFileSystem(), {.tokens = {{"admin", kAdmin}}}).value();
     service_ = Service::Open(*project_, config_, kClock, *access_, disk_).value();
   }
@@ -212,6 +214,25 @@ TEST_F(ServiceTest, SlatesOfReadersAreTakenWithATokenAndFromThisLogOnly) {
   EXPECT_EQ(Post("/v1/served", EncodeSlates(slates), type).status, 409);
 }
 
+TEST_F(ServiceTest, SlatesOfAReaderWithOtherFeaturesAreTakenByColumn) {
+  ASSERT_EQ(Post("/v1/feed", R"({"user_id":"u1","request_id":"own","candidates":["i1"]})").status, 200);
+  std::vector<Event> slates = Slates();
+  ASSERT_GE(slates.at(0).served.columns.size(), 3u);
+  ServedSlate& served = slates[0].served;
+  const std::string type = "application/octet-stream";
+  slates[0].id = slates[0].request_id = "fewer";
+  served.columns.pop_back();
+  served.columns[0].fingerprint ^= 1;  // Of a feature that this server does not have.
+  EXPECT_EQ(Post("/v1/served", EncodeSlates(slates), type).status, 202);
+  const Json known = Json::parse(Get("/v1/explain/own").body)["served"]["candidates"][0]["features"];
+  const Json fewer = Json::parse(Get("/v1/explain/fewer").body)["served"]["candidates"][0]["features"];
+  EXPECT_EQ(fewer.size(), known.size() - 2);
+  for (const auto& [name, value] : fewer.items()) EXPECT_EQ(value, known[name]) << name;
+  slates[0].id = slates[0].request_id = "nameless";
+  served.columns[1].fingerprint = 0;
+  EXPECT_EQ(Post("/v1/served", EncodeSlates(slates), type).status, 409);
+}
+
 TEST_F(ServiceTest, ModelsAreListedAndChangedByAdminsOnly) {
   EXPECT_EQ(Get("/v1/models", "").body, "{\"models\":[]}\n");
   EXPECT_EQ(Post("/v1/models/promote", R"({"version":"7"})").status, 404);
@@ -232,12 +253,39 @@ TEST_F(ServiceTest, ProbesAnswerUnderAnyNameAndOtherCallsOnlyUnderTheirOwn) {
   EXPECT_EQ(Post("/v1/explain/r", "").status, 405);
 }
 
-TEST_F(ServiceTest, ALogThatCannotBeWrittenIsSaidByEveryCallThatNeedsIt) {
+TEST_F(ServiceTest, WhileTheLogFailsEventsAreRefusedAndFeedsGoOnWithoutIt) {
+  const std::string ask = R"({"user_id":"u1","candidates":["i1"]})";
+  ASSERT_EQ(Post("/v1/events", EventText("makes the segment")).status, 202);  // Which has to be cut, and that fails too.
   disk_.fails = true;
-  EXPECT_EQ(Post("/v1/events", EventText("a")).status, 503);
-  EXPECT_EQ(Post("/v1/feed", R"({"user_id":"u1","candidates":["i1"]})").status, 503);
+  const HttpResponse refused = Post("/v1/events", EventText("a"));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.headers.at(0).first, "Retry-After");
+  for (int i = 0; i < 2; ++i) {
+    const HttpResponse feed = Post("/v1/feed", ask);
+    ASSERT_EQ(feed.status, 200) << feed.body;
+    EXPECT_EQ(Json::parse(feed.body)["degraded"], Json::parse(R"(["model","log"])"));
+    EXPECT_EQ(Json::parse(feed.body)["items"].size(), 1u);
+  }
+  EXPECT_EQ(Metric("gfr_unlogged_total"), 2u);
   EXPECT_EQ(Get("/readyz").status, 503);
   EXPECT_EQ(Get("/livez").status, 200);
+  disk_.fails = false;
+  while (Get("/readyz").status != 200) ::usleep(1000);
+  EXPECT_EQ(Post("/v1/events", EventText("a")).status, 202);
+  EXPECT_EQ(Json::parse(Post("/v1/feed", ask).body)["degraded"], Json::parse(R"(["model"])"));
+  EXPECT_EQ(Slates().size(), 1u);
+}
+
+TEST_F(ServiceTest, AFeedWaitsForItsRecordNoLongerThanLogWait) {
+  config_.log_wait_ms = 1;
+  service_.reset();
+  service_ = Service::Open(*project_, config_, kClock, *access_, disk_).value();
+  disk_.Close();
+  const HttpResponse feed = Post("/v1/feed", R"({"user_id":"u1","request_id":"r","candidates":["i1"]})");
+  ASSERT_EQ(feed.status, 200) << feed.body;
+  EXPECT_EQ(Json::parse(feed.body)["degraded"], Json::parse(R"(["model","log"])"));
+  disk_.Open();
+  while (Get("/v1/explain/r").status != 200) ::usleep(1000);  // The record comes into the log later.
 }
 
 TEST_F(ServiceTest, AThousandClientsOfSingleEventsShareOneSyncWhileProbesAnswer) {

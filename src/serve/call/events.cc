@@ -38,16 +38,21 @@ void RejectLongIds(ParsedEvents* parsed) {
 
 HttpResponse Answer(ServiceState& s, std::uint64_t accepted, std::uint64_t duplicates,
                     const std::vector<Rejection>& rejected) {
+  s.counters.accepted += accepted;
+  s.counters.duplicates += duplicates;
+  s.counters.rejected += rejected.size();
+  if (rejected.empty()) {  // Nearly always; as the JSON below.
+    return {.status = 202,
+            .body = "{\"accepted\":" + std::to_string(accepted) + ",\"duplicates\":" + std::to_string(duplicates) +
+                    ",\"rejected\":[]}\n"};
+  }
   Json json{{"accepted", accepted}, {"duplicates", duplicates}, {"rejected", Json::array()}};
   for (std::size_t i = 0; i < std::min(rejected.size(), kMaxRejectionsShown); ++i) {
     const Rejection& r = rejected[i];
     json["rejected"].push_back({{"index", r.index}, {"code", r.code}, {"message", r.message.substr(0, 500)}});
   }
   if (rejected.size() > kMaxRejectionsShown) json["rejected_count"] = rejected.size();
-  s.counters.accepted += accepted;
-  s.counters.duplicates += duplicates;
-  s.counters.rejected += rejected.size();
-  return JsonResponse(accepted + duplicates > 0 || rejected.empty() ? 202 : 400, json);
+  return JsonResponse(accepted + duplicates > 0 ? 202 : 400, json);
 }
 
 }  // namespace
@@ -74,7 +79,7 @@ void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply) {
   if (parsed.events.empty()) return reply(Answer(s, 0, 0, parsed.rejected));
   std::vector<Event> events = std::move(parsed.events);
   s.Append(
-      std::move(events), reply,
+      std::move(events), ServiceState::ReplyLogFailed(reply),
       [&s, reply, parsed = std::move(parsed)](const Appended& appended) -> ServiceState::Folded {
         std::uint64_t accepted = 0, duplicates = 0;
         std::vector<Rejection> rejected = parsed.rejected;

@@ -1,5 +1,6 @@
 // POST /v1/feed.
 #include <algorithm>
+#include <atomic>
 
 #include "rank/ranker.h"
 #include "serve/call/calls.h"
@@ -8,16 +9,47 @@
 namespace gfr {
 namespace {
 
+// The answer of one feed: given once its record is durable and folded, or without it when the log fails or takes longer
+// than [serve] log_wait; whichever comes first. Thread safety: all calls.
+class FeedAnswer {
+ public:
+  FeedAnswer(ServiceState& s, HttpReply reply, nlohmann::ordered_json json)
+      : response(JsonResponse(200, json)), reply(std::move(reply)), s_(s), json_(std::move(json)) {}
+  // True for one caller, who replies.
+  bool Claim() { return !claimed_.exchange(true); }
+  void Reply() {
+    if (Claim()) reply(response);
+  }
+  // The record may be in the log all the same, or come into it later.
+  void ReplyUnlogged() {
+    if (!Claim()) return;
+    ++s_.counters.unlogged;
+    s_.counters.degraded += json_["degraded"].empty();
+    json_["degraded"].push_back("log");
+    reply(JsonResponse(200, json_));
+  }
+  const HttpResponse response;
+  const HttpReply reply;
+
+ private:
+  ServiceState& s_;
+  nlohmann::ordered_json json_;  // Of whoever has claimed.
+  std::atomic<bool> claimed_ = false;
+};
+
 // The request's id is in the log already, so that this slate is not: the same user has asked again and gets an answer,
-// another one's slate would be served without a record.
-HttpResponse AnswerAgain(ServiceState& s, const FeedRequest& request, const HttpResponse& response) {
-  const auto first = s.FindRequest(request.request_id);
-  if (first.ok() && first.value().event.user_id == request.user_id &&
-      first.value().event.session_id == request.session_id)
-    return response;
-  return ProblemResponse(409, "Conflict",
-                         "request_id '" + request.request_id.substr(0, 200) +
-                             "' is that of another feed; valid is one that was not used in 24 h");
+// another one's slate would be served without a record. REQUIRES: `answer` is claimed.
+void AnswerAgain(ServiceState& s, const FeedRequest& request, const std::shared_ptr<FeedAnswer>& answer) {
+  const Status posted = s.lanes.Post(Lane::kBlocking, [&s, request, answer] {
+    const auto first = s.FindRequest(request.request_id);
+    if (first.ok() && first.value().event.user_id == request.user_id &&
+        first.value().event.session_id == request.session_id)
+      return answer->reply(answer->response);
+    answer->reply(ProblemResponse(409, "Conflict",
+                                  "request_id '" + request.request_id.substr(0, 200) +
+                                      "' is that of another feed; valid is one that was not used in 24 h"));
+  });
+  if (!posted.ok()) answer->reply(ProblemResponse(503, "Service Unavailable", posted.error().message, 1));
 }
 
 }  // namespace
@@ -37,18 +69,17 @@ void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
   s.counters.unknown_surfaces += !chosen.declared;
   s.counters.degraded += !feed.degraded.empty();
   s.counters.undeclared += UndeclaredNames(request, s.store->features().schema);
-  const auto json = FeedJson(feed, request, s.project.features().get(), http.query == "explain=true");
+  const auto answer = std::make_shared<FeedAnswer>(
+      s, reply, FeedJson(feed, request, s.project.features().get(), http.query == "explain=true"));
   std::vector<Event> events{std::move(feed.event)};
   if (chosen.feed->impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
+  s.late_feeds.Add([answer] { answer->ReplyUnlogged(); });
   s.Append(
-      std::move(events), reply,
-      [&s, reply, request = std::move(request),
-       response = JsonResponse(200, json)](const Appended& appended) -> ServiceState::Folded {
-        if (appended.results.at(0) == AppendResult::kAccepted) return [reply, response] { reply(response); };
-        return [&s, reply, request, response] {
-          const Status posted = s.lanes.Post(
-              Lane::kBlocking, [&s, reply, request, response] { reply(AnswerAgain(s, request, response)); });
-          if (!posted.ok()) reply(ProblemResponse(503, "Service Unavailable", posted.error().message, 1));
+      std::move(events), [answer](const Error&) { answer->ReplyUnlogged(); },
+      [&s, answer, request = std::move(request)](const Appended& appended) -> ServiceState::Folded {
+        if (appended.results.at(0) == AppendResult::kAccepted) return [answer] { answer->Reply(); };
+        return [&s, answer, request] {
+          if (answer->Claim()) AnswerAgain(s, request, answer);
         };
       },
       /*urgent=*/true);

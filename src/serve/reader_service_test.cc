@@ -1,0 +1,167 @@
+#include "serve/reader_service.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/test_folder.h"
+#include "base/time.h"
+#include "serve/service.h"
+#include "store/test_redis.h"
+
+namespace gfr {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr char kAdmin[] = "the admin's token", kReader[] = "the reader's token";
+constexpr char kClock[] = "fixed:2026-01-01T12:00:00Z";
+constexpr char kToml[] = R"(
+[[feature]]
+name = "user_clicks"
+type = "count"
+scope = "user"
+events = ["feed.click"]
+[[objective]]
+name = "pctr"
+[store]
+online = "redis+unix://)";
+
+// Calls a Service of this process, which may be away.
+class OwnerHere final : public HttpCaller {
+ public:
+  explicit OwnerHere(std::unique_ptr<Service>& owner) : owner_(owner) {}
+  Result<HttpAnswer> Send(const HttpCall& call, const std::stop_token&) override {
+    if (owner_ == nullptr) return Error{ErrorCode::kUnavailable, "nobody"};
+    HttpRequest request{.method = call.method, .headers = {{"host", "localhost"}}, .body = std::string(call.body)};
+    request.path = call.url.substr(call.url.find('/', 7));
+    for (const std::string& header : call.headers) {
+      const std::size_t colon = header.find(": ");
+      std::string name = header.substr(0, colon);
+      for (char& c : name) c = static_cast<char>(std::tolower(c));
+      request.headers.emplace_back(name, header.substr(colon + 2));
+    }
+    HttpResponse response = Call(*owner_, std::move(request));
+    return HttpAnswer{.status = response.status, .content_type = response.content_type, .body = response.body};
+  }
+
+ private:
+  std::unique_ptr<Service>& owner_;
+};
+
+class ReaderServiceTest : public testing::Test {
+ protected:
+  ReaderServiceTest() {
+    EXPECT_TRUE(Project::Init(folder_ / "p", "shop").ok());
+    std::ofstream(folder_ / "p/gfr.toml") << kToml << redis_.address().path << "?prefix=test:\"\n";
+    project_ = Project::Open(folder_ / "p", ServeConfig::Reader(&config_)).value();
+    config_.verify_ms = 0;
+    config_.log_wait_ms = kHourMs;
+    access_ = Access::Open(PosixFileSystem(), {.tokens = {{"admin", kAdmin}, {"reader", kReader}}}).value();
+    owner_ = Service::Open(*project_, config_, kClock, *access_).value();
+    reader_ = ReaderService::Open(*project_, config_, "owner:1", kClock, *access_, std::make_unique<OwnerHere>(owner_))
+                  .value();
+  }
+  HttpResponse Ask(const std::string& method, const std::string& path, const std::string& body = "",
+                   const std::string& token = "") {
+    return Call(
+        *reader_,
+        {.method = method,
+         .path = path,
+         .headers = {{"host", "localhost"}, {"content-type", "application/json"}, {"authorization", "Bearer " + token}},
+         .body = body,
+         .client = "127.0.0.1"});
+  }
+  Json Feed(const std::string& body) {
+    const HttpResponse response = Ask("POST", "/v1/feed", body);
+    EXPECT_EQ(response.status, 200) << response.body;
+    return Json::parse(response.body);
+  }
+  bool HasMetric(const std::string& line) {
+    return Ask("GET", "/metrics").body.find("\n" + line + "\n") != std::string::npos;
+  }
+
+  const TestFolder folder_;
+  TestRedis redis_;
+  ServeConfig config_;
+  std::unique_ptr<Project> project_;
+  std::unique_ptr<Access> access_;
+  std::unique_ptr<Service> owner_;
+  std::unique_ptr<ReaderService> reader_;
+};
+
+constexpr char kEvent[] =
+    R"({"specversion":"1.0","id":"e","source":"t","type":"feed.click","time":"2026-01-01T11:00:00Z",)"
+    R"("data":{"user_id":"u1","items":[{"item_id":"i1"}]}})";
+
+TEST_F(ReaderServiceTest, AnEventGoesToTheOwnerAndComesBackInAFeedThatTheOwnerLogs) {
+  EXPECT_EQ(Ask("POST", "/v1/events", kEvent).status, 202);
+  Json feed;
+  do {
+    feed = Feed(R"({"user_id":"u1","explain":true,"candidates":["i1","i2"]})");
+  } while (feed["items"][0]["features"]["user_clicks"] != 1);  // Published as soon as it was folded.
+  EXPECT_EQ(feed["degraded"], Json::parse(R"(["model"])"));
+  const std::string path = "/v1/explain/" + feed["request_id"].get<std::string>();
+  EXPECT_EQ(Ask("GET", path, "", kAdmin).status, 200);
+  EXPECT_EQ(Ask("GET", path, "", "wrong").status, 401) << "the owner judges the client's token";
+  EXPECT_EQ(Ask("GET", "/readyz").status, 200);
+  EXPECT_TRUE(HasMetric("gfr_unlogged_total 0"));
+  EXPECT_TRUE(HasMetric("gfr_rows_up 1"));
+}
+
+TEST_F(ReaderServiceTest, RefusesBadInputLikeTheOwner) {
+  for (const char* bad : {"", "{", "[]", "{}", R"({"user_id":7})", R"({"user_id":"u","candidates":[{}]})"})
+    EXPECT_EQ(Ask("POST", "/v1/feed", bad).status, 400) << bad;
+  EXPECT_EQ(Ask("POST", "/v1/events", "[1]").status, 400) << "the owner's answer";
+  EXPECT_EQ(Ask("GET", "/v1/models").status, 404);
+  EXPECT_EQ(Ask("POST", "/v1/models/promote", "{}", kAdmin).status, 404);
+  EXPECT_EQ(Ask("GET", "/v1/nothing").status, 404);
+}
+
+TEST_F(ReaderServiceTest, WithoutAnOwnerFeedsSayThatTheyAreNotLoggedAndEventsAreRefused) {
+  owner_.reset();
+  Json feed = Feed(R"({"user_id":"u1","candidates":["i1","i2"]})");
+  EXPECT_EQ(feed["degraded"], Json::parse(R"(["model","log"])"));
+  EXPECT_EQ(feed["items"].size(), 2u);
+  feed = Feed(R"({"user_id":"u1"})");
+  EXPECT_EQ(feed["degraded"], Json::parse(R"(["model","channels","log"])"));
+  EXPECT_TRUE(feed["items"].empty());
+  const HttpResponse refused = Ask("POST", "/v1/events", kEvent);
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.headers.at(0).first, "Retry-After");
+  EXPECT_EQ(Ask("GET", "/v1/explain/r", "", kAdmin).status, 503);
+  EXPECT_TRUE(HasMetric("gfr_unlogged_total 2"));
+  EXPECT_TRUE(HasMetric("gfr_refused_total 3"));
+}
+
+TEST_F(ReaderServiceTest, WithoutTheRedisFeedsHaveNoValuesAndSaySo) {
+  const std::string ask = R"({"user_id":"u1","explain":true,"candidates":["i1","i2"]})";
+  EXPECT_EQ(Ask("POST", "/v1/events", kEvent).status, 202);
+  while (Feed(ask)["items"][0]["features"]["user_clicks"] != 1) ::usleep(1000);
+  redis_.Stop();
+  Json feed;
+  do {
+    feed = Feed(ask);
+  } while (feed["degraded"] != Json::parse(R"(["store","model"])"));
+  EXPECT_EQ(feed["items"].size(), 2u);
+  EXPECT_NE(feed["items"][0]["features"]["user_clicks"], 1);
+  EXPECT_EQ(Ask("GET", "/readyz").status, 503);
+  EXPECT_TRUE(HasMetric("gfr_rows_up 0"));
+}
+
+TEST_F(ReaderServiceTest, NeedsARedisAndAClockOfItsOwn) {
+  EXPECT_EQ(ReaderService::Open(*project_, config_, "owner:1", "log", *access_).error().code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(ReaderService::Open(*project_, config_, "owner", kClock, *access_).error().code,
+            ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(Project::Init(folder_ / "embedded", "shop").ok());
+  ServeConfig config;
+  const auto embedded = Project::Open(folder_ / "embedded", ServeConfig::Reader(&config)).value();
+  EXPECT_EQ(ReaderService::Open(*embedded, config, "owner:1", kClock, *access_).error().code,
+            ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace gfr
