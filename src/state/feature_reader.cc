@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "state/login_text.h"
+
 namespace gfr {
 namespace {
 
@@ -61,11 +63,24 @@ void FeatureReader::FindUser(Key user, Key session, ReadLease* lease) const {
       users_.Fetch(queries, &lease->users);
     else
       users_.FetchMore(queries, &lease->users);
-    if (alias == nullptr) break;
+    if (alias == nullptr) {
+      lease->login.clear();
+      if (!first) FindLogin(user, lease);
+      break;
+    }
     std::memcpy(&user, alias, sizeof user);  // An id joined to another; the chain has no cycle (OnlineStore).
   }
   lease->user = user;
   if (lease->user_row && RowLayout::User(lease->user_row).known == 0) lease->user_row = nullptr;
+}
+
+void FeatureReader::FindLogin(Key login, ReadLease* lease) const {
+  lease->login = ReadLoginText(login, [&](Key key) {
+    const std::byte* row = nullptr;
+    const std::array<RowQuery, 1> query{RowQuery{kLogins, {&key, 1}, {&row, 1}}};
+    users_.FetchMore(query, &lease->users);
+    return row;
+  });
 }
 
 // A candidate's own vectors over the catalogue's.

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "event/event.h"
@@ -32,6 +33,7 @@ struct ReadRequest {
 struct ReadLease {
   RowLease users, shared;
   Key user = 0;                         // After aliases.
+  std::string login;                    // Its text, of a user that was joined to another; empty: it is not known.
   const std::byte* user_row = nullptr;  // Null: not known.
   std::vector<const std::byte*> items;  // The items' rows; null: not in the catalogue.
   // Offset of the last record in the users' rows, and the epoch; of a degraded read those of before the log.
@@ -65,7 +67,7 @@ struct ReadLease {
 class FeatureReader {
  public:
   // Tables of users' rows by number, as their RowReader knows them.
-  static constexpr std::uint32_t kUsers = 0, kSessions = 1, kAliases = 2, kHidden = 3;
+  static constexpr std::uint32_t kUsers = 0, kSessions = 1, kAliases = 2, kHidden = 3, kLogins = 4;
   // `prepared_bytes`: what an epoch's prepared columns of items may take; 0: none are. REQUIRES: the readers and
   // `shared` outlive it. With prepared_bytes `rows` are an EmbeddedRowReader's of `shared`; else only its layout is
   // used.
@@ -80,6 +82,7 @@ class FeatureReader {
   void set_replayed_epoch(std::int64_t epoch_end_ms) { replayed_epoch_ms_ = epoch_end_ms; }
 
  private:
+  void FindLogin(Key login, ReadLease* lease) const;
   void OwnVectors(const ReadRequest& request, ReadLease* lease) const;
   void FillProperties(const ReadRequest& request, ReadLease* lease) const;
   void FindItems(const ReadRequest& request, ReadLease* lease) const;

@@ -8,6 +8,7 @@
 
 #include "event/alias.h"
 #include "event/anonymised_record.h"
+#include "state/login_text.h"
 
 namespace gfr {
 
@@ -70,6 +71,7 @@ OnlineStore::OnlineStore(std::shared_ptr<const FeatureSet> features, FoldParts p
                 static_cast<std::uint32_t>(parts.user_views ? layout_.session_bytes : RowLayout::session_views_at)),
       aliases_(*timeline_, sizeof(Key)),
       hidden_(*timeline_, sizeof(HiddenItems)),
+      logins_(*timeline_, kLoginRowBytes),
       shared_(features_),
       user_rows_(user_tables()),
       shared_rows_(shared_.tables()),
@@ -106,13 +108,13 @@ std::vector<Key> OnlineStore::HiddenItemsOf(Key user) const {
 
 std::byte* OnlineStore::Write(std::uint32_t table, Key key) {
   if (tracks_) user_changes_.push_back({table, key});
-  VersionedTable* const tables[] = {&users_, &sessions_, &aliases_, &hidden_};
+  VersionedTable* const tables[] = {&users_, &sessions_, &aliases_, &hidden_, &logins_};
   return tables[table]->Write(key, stamp());
 }
 
 void OnlineStore::Erase(std::uint32_t table, Key key) {
   if (tracks_) user_changes_.push_back({table, key, /*erased=*/true});
-  VersionedTable* const tables[] = {&users_, &sessions_, &aliases_, &hidden_};
+  VersionedTable* const tables[] = {&users_, &sessions_, &aliases_, &hidden_, &logins_};
   tables[table]->Erase(key, stamp());
 }
 
@@ -154,7 +156,8 @@ void OnlineStore::Fold(const LogRecord& record) {
       if (parts_.catalogue) FoldCatalogueOf(record);
       return;
     case EventType::kUserAlias:
-      return Join(event, record.arrival_ms);
+      Join(event, record.arrival_ms);
+      return NoteLogin(event);
     case EventType::kUserDelete:
       return Forget(Resolve(KeyOf(event.user_id)));
     default:
@@ -309,8 +312,24 @@ void OnlineStore::Join(const Event& event, std::int64_t arrival_ms) {
   std::memcpy(Write(FeatureReader::kAliases, from), &to, sizeof to);
 }
 
+// Keeps the login's text once another id is joined to it. Of a login that was itself joined to one, that one's text is
+// here already.
+void OnlineStore::NoteLogin(const Event& alias) {
+  const Key login = KeyOf(alias.user_id), from = KeyOf(alias.kind);
+  if (login == 0 || from == login || Resolve(from) != login || logins_.Find(login)) return;
+  WriteLoginText(login, alias.user_id, [&](Key key) { return Write(FeatureReader::kLogins, key); });
+}
+
+std::string OnlineStore::LoginText(Key login) const {
+  return ReadLoginText(login, [&](Key key) { return logins_.Find(key); });
+}
+
 void OnlineStore::Forget(Key user) {
   if (user == 0) return;
+  if (const std::byte* row = logins_.Find(user)) {
+    for (std::size_t part = LoginRows(LoginBytesIn(row)); part > 0; --part)
+      Erase(FeatureReader::kLogins, LoginRowKey(user, part - 1));
+  }
   if (users_.Find(user)) Erase(FeatureReader::kUsers, user);
   EraseHidden(user);
   for (std::uint32_t id = 0; id < sessions_.size(); ++id) {

@@ -77,11 +77,15 @@ class OnlineStore {
   SharedState& shared() { return shared_; }
   const SharedState& shared() const { return shared_; }
   Timeline& users() const { return *timeline_; }
-  std::vector<const VersionedTable*> user_tables() const { return {&users_, &sessions_, &aliases_, &hidden_}; }
+  std::vector<const VersionedTable*> user_tables() const {
+    return {&users_, &sessions_, &aliases_, &hidden_, &logins_};
+  }
 
   // The id that events of `user` count for: another one after user.alias.
   Key Resolve(Key user) const;
   bool KnowsUser(Key user) const;
+  // The text of a login that user.alias joined another id to; empty: there was none, or it was forgotten.
+  std::string LoginText(Key login) const;
   // What the user (not: a session of nobody) hid, newest first; 0: no more.
   std::vector<Key> HiddenItemsOf(Key user) const;
 
@@ -93,6 +97,7 @@ class OnlineStore {
   std::byte* UserRow(Key user);
   std::byte* SessionRow(Key session, Key user, std::int64_t arrival_ms);
   void Join(const Event& event, std::int64_t arrival_ms);
+  void NoteLogin(const Event& alias);
   void Forget(Key user);
   void DropIdleSessions();
   void QueueSessions();  // After a restore.
@@ -109,6 +114,7 @@ class OnlineStore {
   std::unique_ptr<Timeline> timeline_;
   VersionedTable users_, sessions_, aliases_;  // aliases_: the Key of the login.
   VersionedTable hidden_;                      // HiddenItems of users, and of sessions of nobody.
+  VersionedTable logins_;                      // Texts of logins (login_text.h).
   bool tracks_ = false;
   std::vector<RowChange> user_changes_;
   SharedState shared_;

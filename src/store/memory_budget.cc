@@ -9,7 +9,7 @@ namespace {
 
 template <typename F>
 void ForEachTable(const OnlineStore& store, F&& each) {
-  static constexpr const char* kUserTables[] = {"users", "sessions", "aliases", "hidden"};
+  static constexpr const char* kUserTables[] = {"users", "sessions", "aliases", "hidden", "logins"};
   const auto users = store.user_tables();
   for (std::size_t t = 0; t < users.size(); ++t) each(kUserTables[t], *users[t], std::size_t{0});
   const auto shared = store.shared().tables();

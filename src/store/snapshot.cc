@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/byte_reader.h"
+#include "state/login_text.h"
 #include "store/state_layout.h"
 
 namespace gfr {
@@ -99,7 +100,7 @@ class SnapshotCodec {
   }
   static Status RestoreTables(ByteSource& source, OnlineStore& s) {
     for (VersionedTable* table :
-         {&s.users_, &s.sessions_, &s.aliases_, &s.hidden_, &s.shared_.items_, &s.shared_.shop_})
+         {&s.users_, &s.sessions_, &s.aliases_, &s.hidden_, &s.logins_, &s.shared_.items_, &s.shared_.shop_})
       GFR_TRY(table->Restore(source));
     for (const auto& table : s.shared_.entities_) GFR_TRY(table->Restore(source));
     s.QueueSessions();
@@ -120,6 +121,7 @@ class SnapshotCodec {
                     [&](Key key, const std::byte* row) { CopyRow(sessions, row, s.sessions_.Write(key, stamp)); }));
     GFR_TRY(s.aliases_.Restore(source));
     if (from.hidden_bytes > 0) GFR_TRY(s.hidden_.Restore(source));
+    if (from.login_bytes > 0) GFR_TRY(s.logins_.Restore(source));
     GFR_TRY(EachRow(source, from.item_row_bytes(), [&](Key key, const std::byte* row) {
       if (plan.items) CopyRow(items, row, s.shared_.items_.Write(key, epoch_ms));
     }));
@@ -144,6 +146,9 @@ class SnapshotCodec {
     Each(f.sessions_, [&](Key key, const std::byte* row) {
       // A session that is over may have been dropped from one of them.
       if (s.sessions_.Find(key)) CopyRow(sessions, row, s.sessions_.Write(key, stamp));
+    });
+    Each(f.logins_, [&](Key key, const std::byte* row) {
+      if (!s.logins_.Find(key)) std::memcpy(s.logins_.Write(key, stamp), row, kLoginRowBytes);
     });
     Each(f.hidden_, [&](Key key, const std::byte* row) {
       if (s.users_.Find(key) || s.sessions_.Find(key))
@@ -264,10 +269,10 @@ Result<Restored> RestoreOf01(ByteSource& source, ByteReader header, const std::s
   Restored restored;
   Plan plan{StateLayout::Of(store->features()), StateLayout::Of(store->features()), /*items=*/false};
   plan.from.item_delta_head = SharedState::kItemCountsBytes;
-  plan.from.hidden_bytes = 0;
+  plan.from.hidden_bytes = plan.from.login_bytes = 0;
   GFR_TRY(SnapshotCodec::ReadHead(head, &plan, *store, &restored.extra));
   GFR_TRY(SnapshotCodec::RestoreMapped(source, plan, *store));
-  restored.lacking = store->features().Subset({}, {});  // The catalogue and the hidden items are read again.
+  restored.lacking = store->features().Subset({}, {});  // The catalogue, hidden items and logins are read again.
   return restored;
 }
 

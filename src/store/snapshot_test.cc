@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/config.h"
+#include "base/hash.h"
 #include "base/rng.h"
 #include "base/test_folder.h"
 #include "base/time.h"
@@ -132,6 +133,13 @@ struct Change {
   std::size_t states;  // Of which so many are new.
 };
 
+// Of every user of RandomLog, the login's text that requests get.
+std::vector<std::string> LoginsOf(const OnlineStore& store) {
+  std::vector<std::string> logins;
+  for (int u = 0; u < 12; ++u) logins.push_back(store.LoginText(store.Resolve(KeyOf("u" + std::to_string(u)))));
+  return logins;
+}
+
 class SnapshotAcrossDefinitions : public testing::TestWithParam<Change> {};
 
 TEST_P(SnapshotAcrossDefinitions, EqualsAWholeReplayBitForBit) {
@@ -162,6 +170,7 @@ TEST_P(SnapshotAcrossDefinitions, EqualsAWholeReplayBitForBit) {
     for (std::size_t n = 0; n < at; ++n) replayed.Fold(log[n]);
     ASSERT_EQ(restored.next_offset(), replayed.next_offset());
     ASSERT_TRUE(SameBits(ValuesOf(restored, log[at - 1].arrival_ms), ValuesOf(replayed, log[at - 1].arrival_ms)));
+    ASSERT_EQ(LoginsOf(restored), LoginsOf(replayed));
     for (std::size_t n = at; n < log.size(); ++n) {  // Also what the open epochs held comes out alike.
       restored.Fold(log[n]);
       replayed.Fold(log[n]);
@@ -207,6 +216,64 @@ INSTANTIATE_TEST_SUITE_P(
                kItem + kUser + kClicks + kPrice + Feature("city", "type = \"context\"\nproperty = \"city\""), true, 0},
         Change{"PricesOfImpressions", kBase, kBase + "[catalogue]\nprice_from_impressions = true\n", true, 7}),
     [](const auto& info) { return std::string(info.param.name); });
+
+// The file as one that knows no logins has it: without the table, and without its row in the layout.
+std::string WithoutLogins(const TestFolder& folder, const OnlineStore& store) {
+  std::string bytes = PosixFileSystem().ReadAll(folder / "snapshot").value();
+  std::uint64_t layout_bytes = 0, head_bytes = 0;
+  std::memcpy(&layout_bytes, bytes.data() + 8, 8);
+  std::memcpy(&head_bytes, bytes.data() + 20, 8);
+  const auto file = PosixFileSystem().OpenForRead(folder / "snapshot").value();
+  FileSource source(*file, 32 + layout_bytes + head_bytes, bytes.size());
+  std::vector<std::size_t> ends;
+  for (const VersionedTable* like : store.user_tables()) {
+    Timeline timeline;
+    timeline.SetExclusive(true);
+    VersionedTable table(timeline, like->row_bytes());
+    EXPECT_TRUE(table.Restore(source).ok());
+    ends.push_back(bytes.size() - source.remaining());
+  }
+  constexpr std::size_t kLogins = FeatureReader::kLogins;
+  bytes.erase(ends[kLogins - 1], ends[kLogins] - ends[kLogins - 1]);
+  std::string layout = bytes.substr(32, layout_bytes);
+  const std::string row = "\"logins\":64,";
+  EXPECT_NE(layout.find(row), std::string::npos) << layout;
+  layout.erase(layout.find(row), row.size());
+  bytes.replace(32, layout_bytes, layout);
+  layout_bytes = layout.size();
+  const std::uint32_t crc = Crc32c(layout.data(), layout.size());
+  std::memcpy(bytes.data() + 8, &layout_bytes, 8);
+  std::memcpy(bytes.data() + 16, &crc, 4);
+  return bytes;
+}
+
+TEST(Snapshot, OneOfBeforeTheTextsOfLoginsGetsThemFromTheLog) {
+  const auto set = Set(kBase);
+  std::vector<LogRecord> log = RandomLog(5, 900);
+  for (const char* user : {"u1", "u2"}) {  // After whom the log has deleted.
+    const Event join{.type = EventType::kUserAlias, .user_id = "login1", .kind = user};
+    log.push_back({log.size(), log.back().arrival_ms, join});
+  }
+  const TestFolder folder;
+  OnlineStore store(set);
+  for (const LogRecord& record : log) store.Fold(record);
+  store.Share();
+  ASSERT_TRUE(Snapshot::Take(store).Write(PosixFileSystem(), folder / "snapshot").ok());
+  const std::vector<std::string> logins = LoginsOf(store);
+  EXPECT_NE(logins, std::vector<std::string>(12)) << "some were joined";
+  ASSERT_TRUE(PublishFile(PosixFileSystem(), folder / "snapshot", WithoutLogins(folder, store)).ok());
+  OnlineStore restored(set);
+  const auto read = RestoreSnapshot(PosixFileSystem(), folder / "snapshot", &restored);
+  ASSERT_TRUE(read.ok()) << read.error().ToString();
+  ASSERT_NE(read.value().lacking, nullptr);
+  EXPECT_EQ(read.value().states, 0u);
+  OnlineStore lacking(read.value().lacking);
+  for (const LogRecord& record : log) lacking.Fold(record);
+  ASSERT_TRUE(AddStates(lacking, &restored).ok());
+  EXPECT_EQ(LoginsOf(restored), logins);
+  EXPECT_TRUE(
+      SameBits(ValuesOf(restored, log.back().arrival_ms + kHourMs), ValuesOf(store, log.back().arrival_ms + kHourMs)));
+}
 
 }  // namespace
 }  // namespace gfr

@@ -7,6 +7,7 @@
 #include "base/byte_reader.h"
 #include "base/hash.h"
 #include "base/hex.h"
+#include "state/login_text.h"
 #include "state/shared_state.h"
 #include "state/sparse_rows.h"
 #include "state/state_rows.h"
@@ -146,6 +147,7 @@ StateLayout StateLayout::Of(const FeatureSet& set) {
   layout.price_from_impressions = set.schema.price_from_impressions;
   layout.item_delta_head = SharedState::kItemDeltaBytes;
   layout.hidden_bytes = sizeof(HiddenItems);
+  layout.login_bytes = kLoginRowBytes;
   layout.user_bytes = set.user_row_bytes;
   layout.session_bytes = set.session_row_bytes;
   for (const SharedEntity& entity : set.entities) layout.entities.push_back({entity.name, entity.row_bytes, {}});
@@ -173,6 +175,7 @@ std::string StateLayout::ToJson() const {
             {"price_from_impressions", price_from_impressions},
             {"item_delta_head", item_delta_head},
             {"hidden", hidden_bytes},
+            {"logins", login_bytes},
             {"users", {{"bytes", user_bytes}, {"states", gfr::ToJson(users)}}},
             {"sessions", {{"bytes", session_bytes}, {"states", gfr::ToJson(sessions)}}},
             {"shop", {{"bytes", shop_bytes}, {"states", gfr::ToJson(shop)}}},
@@ -191,11 +194,13 @@ Result<StateLayout> StateLayout::FromJson(std::string_view text) try {
   layout.price_from_impressions = json.at("price_from_impressions");
   layout.item_delta_head = json.value("item_delta_head", layout.item_delta_head);
   layout.hidden_bytes = json.value("hidden", layout.hidden_bytes);
+  layout.login_bytes = json.value("logins", layout.login_bytes);
   const auto known = [](std::size_t bytes, std::size_t before, std::size_t now) {
     if (bytes != before && bytes != now) throw std::runtime_error("a row of " + std::to_string(bytes) + " bytes");
   };
   known(layout.item_delta_head, SharedState::kItemCountsBytes, SharedState::kItemDeltaBytes);
   known(layout.hidden_bytes, 0, sizeof(HiddenItems));
+  known(layout.login_bytes, 0, kLoginRowBytes);
   const auto read = [](const Json& rows, std::uint32_t* bytes, std::vector<State>* states) {
     *bytes = rows.at("bytes");
     if (*bytes % 8 != 0) throw std::runtime_error("a row of " + std::to_string(*bytes) + " bytes");
@@ -290,7 +295,8 @@ LackingStates FindLacking(const StateLayout& from, const FeatureSet& set) {
   LackingStates lacking;
   lacking.catalogue = !HasAll(from.item_properties, to.item_properties) || !HasAll(from.vectors, to.vectors) ||
                       !HasAll(from.user_properties, to.user_properties) ||
-                      from.price_from_impressions != to.price_from_impressions || from.hidden_bytes == 0;
+                      from.price_from_impressions != to.price_from_impressions || from.hidden_bytes == 0 ||
+                      from.login_bytes == 0;
   const auto there = [&](const BoundFeature& f, bool column) {
     const std::uint64_t fingerprint = StateFingerprint(set, f);
     if (f.entity >= 0) {

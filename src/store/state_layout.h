@@ -37,9 +37,9 @@ struct StateLayout {
   };
   std::vector<Property> item_properties, vectors, user_properties;
   bool price_from_impressions = false;
-  // Bytes of the head of an item in an open epoch, and of a row of hidden items; 16 and 0 (there is no such table) in
-  // snapshots before GFRSNAP6.
-  std::size_t item_delta_head = 16, hidden_bytes = 0;
+  // Bytes of the head of an item in an open epoch, and of a row of hidden items and of logins; 16 and 0 (there is no
+  // such table) in snapshots before GFRSNAP6.
+  std::size_t item_delta_head = 16, hidden_bytes = 0, login_bytes = 0;
   std::uint32_t user_bytes = 0, session_bytes = 0, shop_bytes = 0;  // Of all states of a row.
   std::vector<State> users, sessions, shop;
   std::vector<Entity> entities;  // In the order of their tables.
@@ -67,7 +67,7 @@ void CopyRow(const RowMap& map, const std::byte* from, std::byte* to);
 
 // What a store of `set` does not find in rows of `from`.
 struct LackingStates {
-  bool catalogue = false;  // A property of an item or a user, or its rules; or the table of hidden items.
+  bool catalogue = false;  // A property of an item or a user, or its rules; or the table of hidden items or of logins.
   std::vector<std::uint32_t> features, parents;  // Of the set: owners of states that are not there.
   bool any() const { return catalogue || !features.empty() || !parents.empty(); }
 };
