@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "operations/check_models.h"
+#include "serve/allocations.h"
 
 namespace gfr {
 namespace {
@@ -13,6 +14,7 @@ int RunCheck(const Common& common) {
   Registry registry = project.value()->registry();
   const auto models = CheckModels(project.value()->workspace(), registry, *project.value()->features());
   if (!models.ok()) return Fail(models.error());
+  if (const auto allocation = AllocationOf(*project.value()); !allocation.ok()) return Fail(allocation.error());
   Json json{{"features", project.value()->features()->columns()}, {"models", Json::array()}};
   int code = 0;
   for (const CheckedModel& model : models.value()) {

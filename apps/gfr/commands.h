@@ -36,6 +36,8 @@ void AddTrain(CLI::App& app, Command& run);
 void AddEvaluate(CLI::App& app, Command& run);
 // check.cc
 void AddCheck(CLI::App& app, Command& run);
+// experiment.cc
+void AddExperiment(CLI::App& app, Command& run);
 // log.cc
 void AddLog(CLI::App& app, Command& run);
 // models.cc

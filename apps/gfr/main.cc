@@ -63,10 +63,10 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "gfr " GFR_VERSION);
   gfr::Command run;
   for (const auto add :
-       {gfr::AddInit,    gfr::AddCheck,      gfr::AddSimulate, gfr::AddImport,   gfr::AddLog,     gfr::AddFeatures,
-        gfr::AddDataset, gfr::AddTrain,      gfr::AddTrials,   gfr::AddEvaluate, gfr::AddModels,  gfr::AddDoctor,
-        gfr::AddErase,   gfr::AddServe,      gfr::AddToken,    gfr::AddExplain,  gfr::AddPredict, gfr::AddScore,
-        gfr::AddDemo,    gfr::AddCompletion, gfr::AddManual}) {
+       {gfr::AddInit,     gfr::AddCheck,   gfr::AddExperiment, gfr::AddSimulate, gfr::AddImport,   gfr::AddLog,
+        gfr::AddFeatures, gfr::AddDataset, gfr::AddTrain,      gfr::AddTrials,   gfr::AddEvaluate, gfr::AddModels,
+        gfr::AddDoctor,   gfr::AddErase,   gfr::AddServe,      gfr::AddToken,    gfr::AddExplain,  gfr::AddPredict,
+        gfr::AddScore,    gfr::AddDemo,    gfr::AddCompletion, gfr::AddManual}) {
     add(app, run);
   }
   try {

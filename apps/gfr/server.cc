@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "commands.h"
+#include "runtime/logger.h"
 #include "serve/access.h"
 #include "serve/explain.h"
 #include "serve/http_server.h"
@@ -42,12 +43,21 @@ void SetLimits(const ServeConfig& config, HttpServerOptions* options) {
   options->idle_timeout_ms = static_cast<int>(config.idle_timeout_ms);
 }
 
+// At SIGHUP.
+void ReadAnew(Service* service) {
+  if (service)
+    (void)service->Reload();  // It logs what came of it.
+  else
+    LogWarning("configuration", "gfr.toml is not read anew: a server with an owner takes changes at its restart");
+}
+
 int RunServe(const std::string& listen, const std::string& clock, const std::string& owner, bool open,
              const Common& common) {
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGINT);
   sigaddset(&stop, SIGTERM);
+  sigaddset(&stop, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);  // Before any thread is made.
   std::signal(SIGPIPE, SIG_IGN);
   ServeConfig config;
@@ -105,7 +115,9 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   std::fflush(stdout);
   // Tokens are read again every second: a rotated one is good at once, without a restart.
   const timespec second{.tv_sec = 1, .tv_nsec = 0};
-  while (sigtimedwait(&stop, nullptr, &second) < 0) {
+  for (int signal = -1; signal != SIGINT && signal != SIGTERM;) {
+    signal = sigtimedwait(&stop, nullptr, &second);
+    if (signal == SIGHUP) ReadAnew(service.get());
     if (const Status status = access.value()->Reload(); !status.ok())
       std::fprintf(stderr, "gfr serve: %s; the tokens read before stay\n", status.error().message.c_str());
   }

@@ -1,35 +1,165 @@
 #include "experiment/assignment.h"
 
-#include <cstdint>
-#include <cstdio>
+#include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace gfr {
 namespace {
 
-constexpr std::uint32_t kFnvBasis = 2166136261u, kFnvPrime = 16777619u;
-
-// FNV-1a (Fowler, Noll, Vo) of bytes, going on from `hash`.
-std::uint32_t Fnv1a32(std::string_view bytes, std::uint32_t hash = kFnvBasis) {
-  for (const char c : bytes) hash = (hash ^ static_cast<std::uint8_t>(c)) * kFnvPrime;
-  return hash;
+const std::string* OverrideOf(const AssignmentQuery& query, const std::string& name) {
+  const auto at = query.overrides.find(name);
+  return at == query.overrides.end() ? nullptr : &at->second;
 }
 
-std::string NameOf(Key key) {
-  char name[17];
-  std::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(key));
-  return name;
+std::string_view Trimmed(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+std::string NamesOf(const std::vector<Treatment>& all) {
+  std::string names;
+  for (const Treatment& t : all) names += (names.empty() ? "" : ", ") + t.name;
+  return names;
 }
 
 }  // namespace
 
-Unit UnitOf(Key user, Key login, Key session) {
-  if (login != 0) return {login == user ? UnitKind::kUser : UnitKind::kLogin, NameOf(login)};
-  if (session != 0) return {UnitKind::kSession, NameOf(session)};
-  return {};
+Assigner::Assigner(Experiments experiments, Allocation allocation)
+    : experiments_(std::move(experiments)), allocation_(std::move(allocation)) {
+  for (const Experiment& e : experiments_.all) ranges_.push_back(e.Ranges());
+  for (const std::string& owner : allocation_.variants) {
+    const auto at = std::ranges::find(experiments_.variants, owner, &Treatment::name);
+    owners_.push_back(at == experiments_.variants.end() ? nullptr : &*at);
+  }
 }
 
-double Bucket(std::string_view salt, std::string_view id) {
-  return Fnv1a32(std::to_string(Fnv1a32(id, Fnv1a32(salt)))) % 10000 / 10000.0;
+bool Assigner::IsHeldOut(const AssignmentQuery& query) const {
+  if (!experiments_.holdout || query.unit.kind == UnitKind::kNone) return false;
+  if (const std::string* said = OverrideOf(query, kHoldoutName)) return *said == "in";
+  if (!query.overrides.empty()) return false;  // Who asks for a variant or an arm gets it.
+  const std::int64_t series = query.now_ms / experiments_.holdout->rotate_ms;
+  return Bucket(std::string(kHoldoutName) + "/" + std::to_string(series), query.unit.id) < experiments_.holdout->share;
+}
+
+const Treatment* Assigner::VariantOf(const AssignmentQuery& query) const {
+  if (experiments_.variants.empty()) return nullptr;
+  if (const std::string* said = OverrideOf(query, kVariantName))
+    return &*std::ranges::find(experiments_.variants, *said, &Treatment::name);
+  if (query.unit.kind == UnitKind::kNone || owners_.empty()) return nullptr;
+  return owners_[static_cast<std::size_t>(BucketNumber(Allocation::kSalt, query.unit.id))];
+}
+
+const Treatment* Assigner::ArmOf(const Experiment& e, const AssignmentQuery& query) const {
+  if (const std::string* said = OverrideOf(query, e.name)) return &*std::ranges::find(e.arms, *said, &Treatment::name);
+  if (!e.running || query.unit.kind == UnitKind::kNone) return nullptr;
+  if (!e.name_space.empty() && !e.range.Has(Bucket("namespace/" + e.name_space, query.unit.id))) return nullptr;
+  if (e.when && !e.when->Matches(query.context, query.surface)) return nullptr;
+  const double bucket = Bucket(e.salt, query.unit.id);
+  const std::vector<BucketRange>& ranges = ranges_[static_cast<std::size_t>(&e - experiments_.all.data())];
+  for (std::size_t a = 0; a < ranges.size(); ++a) {
+    if (ranges[a].Has(bucket)) return &e.arms[a];
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const FeedConfig> Assigner::Combine(const FeedConfig& feed,
+                                                    const std::vector<const Treatment*>& treatments,
+                                                    bool holdout) const {
+  std::string key = feed.name + (holdout ? "/held" : "");
+  for (const Treatment* t : treatments) key += "/" + std::to_string(reinterpret_cast<std::uintptr_t>(t));
+  {
+    const MutexLock lock(mutex_);
+    if (const auto at = combinations_.find(key); at != combinations_.end()) return at->second;
+  }
+  auto made = std::make_shared<FeedConfig>(holdout ? HoldoutFeed(feed) : feed);
+  for (const Treatment* t : treatments) t->feed.ApplyTo(made.get());
+  const MutexLock lock(mutex_);
+  if (combinations_.size() < kMaxCombinations) combinations_.emplace(std::move(key), made);
+  return made;
+}
+
+Assignment Assigner::Assign(const AssignmentQuery& query, const FeedConfig& feed) const {
+  Assignment made;
+  const bool overridden = !query.overrides.empty();
+  std::vector<const Treatment*> treatments;
+  made.holdout = IsHeldOut(query);
+  if (experiments_.holdout && query.unit.kind != UnitKind::kNone)
+    made.experiments.push_back({kHoldoutName, made.holdout ? "in" : "out", overridden});
+  if (!made.holdout) {
+    if (const Treatment* variant = VariantOf(query)) {
+      made.variant = variant->name;
+      made.experiments.push_back({kVariantName, variant->name, overridden});
+      if (variant->Changes(feed.name)) treatments.push_back(variant);
+    }
+    for (const Experiment& e : experiments_.all) {
+      if (!e.IsMetBy(feed.name)) continue;
+      const Treatment* arm = ArmOf(e, query);
+      if (arm == nullptr) continue;
+      made.experiments.push_back({e.name, arm->name, overridden});
+      treatments.push_back(arm);
+    }
+  }
+  for (const Treatment* t : treatments) {
+    if (!t->model.empty()) made.model = t->model;
+  }
+  std::erase_if(treatments, [](const Treatment* t) { return t->feed.keys().empty(); });
+  made.feed = Combine(feed, treatments, made.holdout);
+  return made;
+}
+
+Result<FlagValue> Assigner::Evaluate(std::string_view flag, const AssignmentQuery& query) const {
+  using enum FlagValue::Reason;
+  const bool held = IsHeldOut(query);
+  if (flag == kVariantName && !experiments_.variants.empty()) {
+    const Treatment* variant = held ? nullptr : VariantOf(query);
+    if (variant == nullptr) return FlagValue{kDefault, "", experiments_.variants.front().value};
+    return FlagValue{experiments_.variants.size() == 1 ? kStatic : kSplit, variant->name, variant->value};
+  }
+  const auto e = std::ranges::find(experiments_.all, flag, &Experiment::name);
+  if (e == experiments_.all.end()) return Error{ErrorCode::kNotFound, "there is no flag '" + std::string(flag) + "'"};
+  const bool overridden = query.overrides.contains(e->name);
+  if (!e->running && !overridden) return FlagValue{kDisabled, "", e->otherwise};
+  const Treatment* arm = held ? nullptr : ArmOf(*e, query);
+  if (arm == nullptr) return FlagValue{kDefault, "", e->otherwise};
+  const bool all = e->arms.size() == 1 && e->share == 1 && e->name_space.empty();
+  return FlagValue{e->when || overridden ? kTargetingMatch : all ? kStatic : kSplit, arm->name, arm->value};
+}
+
+std::vector<std::string> Assigner::Flags() const {
+  std::vector<std::string> flags;
+  if (!experiments_.variants.empty()) flags.emplace_back(kVariantName);
+  for (const Experiment& e : experiments_.all) flags.push_back(e.name);
+  return flags;
+}
+
+Result<Overrides> Assigner::ReadOverrides(std::string_view header) const {
+  Overrides overrides;
+  while (!Trimmed(header).empty()) {
+    const std::size_t end = std::min(header.find(','), header.size());
+    const std::string_view pair = header.substr(0, end);
+    header.remove_prefix(std::min(end + 1, header.size()));
+    const std::size_t equals = pair.find('=');
+    const std::string name(Trimmed(pair.substr(0, equals)));
+    const std::string value(equals == std::string_view::npos ? "" : Trimmed(pair.substr(equals + 1)));
+    const auto refuse = [&](const std::string& what, const std::string& valid) {
+      return Error{ErrorCode::kInvalidArgument, what + " is not known; valid are " + valid};
+    };
+    const std::vector<Treatment>* of = nullptr;
+    if (name == kHoldoutName && experiments_.holdout) {
+      if (value != "in" && value != "out") return refuse("holdout=" + value, "in and out");
+      overrides[name] = value;
+      continue;
+    }
+    if (name == kVariantName) of = &experiments_.variants;
+    const auto e = std::ranges::find(experiments_.all, name, &Experiment::name);
+    if (e != experiments_.all.end()) of = &e->arms;
+    if (of == nullptr || of->empty()) return refuse("'" + name + "'", "names of experiments, variant and holdout");
+    if (std::ranges::find(*of, value, &Treatment::name) == of->end())
+      return refuse("'" + value + "' of " + name, NamesOf(*of));
+    overrides[name] = value;
+  }
+  return overrides;
 }
 
 }  // namespace gfr

@@ -1,34 +1,90 @@
-// Assignment: the unit that a request is answered for, and the bucket that the unit is in. Decided once, before the
-// pipeline.
+// Assignment: what a request is answered with: holdout, production variant, arms of experiments; decided once, before
+// the pipeline, from the unit, the feed and what the request says.
 //
-// The unit is the id under which the request is answered: the login that user.alias joined the user to, else the user,
-// else the session. A unit is named by its key (KeyOf of the id, as 16 hexadecimal digits): after an alias the key is
-// all that the store knows of the login, and a person has one name whichever id a request brings.
-// A bucket is a share in [0, 1) that depends on the salt and the id alone. Each purpose (an experiment, draws, swaps,
-// the log's sample) has a salt of its own, so that no purpose goes with another.
-// Thread safety: pure functions.
+//   first      the override header: "EXPERIMENT=ARM, variant=NAME, holdout=in"
+//   then       the holdout: its part of the units gets the popularity feed and is in nothing else
+//   then       the production variant, by the unit's bucket
+//   then       each running experiment that the unit's namespace bucket, `when` and share let it into
+// All is by hashes of the unit: every server comes to the same, and so does a client library with the same salts. What
+// an override decided is marked, and so is all else that the same request got: it is in no analysis.
+// Thread safety: immutable but for a cache of its own; any thread.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "base/hash.h"
-#include "event/served_slate.h"
+#include "base/sync.h"
+#include "event/event.h"
+#include "experiment/allocation.h"
+#include "experiment/experiments.h"
+#include "experiment/unit.h"
 
 namespace gfr {
 
-struct Unit {
-  UnitKind kind = UnitKind::kNone;
-  std::string id;
-  bool operator==(const Unit&) const = default;
+using Overrides = std::map<std::string, std::string>;  // By experiment, "variant" or "holdout".
+
+// What it is assigned by. REQUIRES: outlives the call.
+struct AssignmentQuery {
+  const Unit& unit;
+  std::span<const Property> context;
+  std::string_view surface;
+  std::int64_t now_ms = 0;
+  Overrides overrides = {};
 };
 
-// `user` and `session`: keys of the ids that the request names, 0: none. `login`: the user's after user.alias, which is
-// `user` when it was joined to nobody.
-Unit UnitOf(Key user, Key login, Key session);
+struct Assignment {
+  std::vector<ServedExperiment> experiments;  // For the record and the reply: whatever the unit is in.
+  std::shared_ptr<const FeedConfig> feed;     // With what variant and arms set.
+  std::string variant;                        // The production variant; empty: there are none.
+  std::string model;                          // A version; empty: the champion.
+  bool holdout = false;
+};
 
-// GrowthBook's hash, version 2 (docs.growthbook.io/lib/build-your-own): fnv1a32 of the decimal text of
-// fnv1a32(salt + id), modulo 10,000, over 10,000.
-double Bucket(std::string_view salt, std::string_view id);
+// One flag of one unit, as OFREP tells it.
+struct FlagValue {
+  enum class Reason { kDisabled, kDefault, kTargetingMatch, kSplit, kStatic };
+  Reason reason = Reason::kDefault;
+  std::string variant;  // The arm; empty: none.
+  std::string value;    // JSON.
+};
+
+class Assigner {
+ public:
+  static constexpr std::size_t kMaxCombinations = 256;  // Of feeds with what is set, kept made.
+
+  // `experiments` are of the configuration whose feeds are asked about; `allocation` is theirs.
+  Assigner(Experiments experiments, Allocation allocation);
+
+  Assignment Assign(const AssignmentQuery& query, const FeedConfig& feed) const;
+  // kNotFound: no experiment has the name (and it is not "variant", or there are no variants).
+  Result<FlagValue> Evaluate(std::string_view flag, const AssignmentQuery& query) const;
+  std::vector<std::string> Flags() const;
+
+  // "price=high, variant=green". kInvalidArgument names what is not known, and what is valid.
+  Result<Overrides> ReadOverrides(std::string_view header) const;
+
+  const Experiments& experiments() const { return experiments_; }
+  const Allocation& allocation() const { return allocation_; }
+
+ private:
+  bool IsHeldOut(const AssignmentQuery& query) const;
+  const Treatment* VariantOf(const AssignmentQuery& query) const;
+  const Treatment* ArmOf(const Experiment& e, const AssignmentQuery& query) const;
+  std::shared_ptr<const FeedConfig> Combine(const FeedConfig& feed, const std::vector<const Treatment*>& treatments,
+                                            bool holdout) const;
+
+  const Experiments experiments_;
+  const Allocation allocation_;
+  std::vector<std::vector<BucketRange>> ranges_;  // By experiment.
+  std::vector<const Treatment*> owners_;          // By bucket.
+  mutable Mutex mutex_;
+  mutable std::map<std::string, std::shared_ptr<const FeedConfig>> combinations_;
+};
 
 }  // namespace gfr

@@ -1,43 +1,280 @@
+// The rules of assignment, held by a million units.
 #include "experiment/assignment.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <vector>
+#include <cmath>
+
+#include "experiment/test_experiments.h"
 
 namespace gfr {
 namespace {
 
-// From "hash" of the cases that GrowthBook publishes for makers of client libraries (cases.json, version 2).
-TEST(Bucket, IsTheOneOfGrowthBooksPublishedCases) {
-  EXPECT_EQ(Bucket("seed", "a"), 0.0505);
-  EXPECT_EQ(Bucket("seed", "b"), 0.2696);
-  EXPECT_EQ(Bucket("foo", "ab"), 0.2575);
-  EXPECT_EQ(Bucket("foo", "def"), 0.2019);
-  EXPECT_EQ(Bucket("89123klj", "8952klfjas09ujkasdf"), 0.124);
-  EXPECT_EQ(Bucket("90850943850283058242805", "123"), 0.7516);
-  EXPECT_EQ(Bucket("()**(%$##$%#$#", "___)((*\":&"), 0.0128);
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr int kUnits = 1'000'000;
+constexpr std::int64_t kNow = 1'767'225'600'000;  // 2026-01-01.
+
+Unit UnitAt(int k) { return {UnitKind::kUser, "user-" + std::to_string(k)}; }
+
+Assigner Make(const std::string& text, const Allocation& before = {}) {
+  Experiments experiments = ExperimentsOf(text);
+  auto allocation = Allocate(experiments, before);
+  EXPECT_TRUE(allocation.ok()) << (allocation.ok() ? "" : allocation.error().message);
+  return Assigner(std::move(experiments), allocation.ok() ? std::move(allocation).value() : Allocation());
 }
 
-TEST(Bucket, UnitsAreSpreadEvenlyAndSaltsAreIndependent) {
-  std::vector<int> tenth(10), both(4);
-  for (int k = 0; k < 20000; ++k) {
-    const std::string id = UnitOf(static_cast<Key>(k + 1), static_cast<Key>(k + 1), 0).id;
-    const double a = Bucket("one", id), b = Bucket("two", id);
-    ++tenth[static_cast<std::size_t>(a * 10)];
-    ++both[static_cast<std::size_t>((a < 0.5) + 2 * (b < 0.5))];
+FeedConfig Home() {
+  FeedConfig feed;
+  feed.channels = {{"exploit", 60}, {"explore", 10}};
+  feed.swap_share = 0.1;
+  return feed;
+}
+
+// "experiment=variant" of each, with a '!' where it was overridden.
+std::vector<std::string> Got(const Assignment& assignment) {
+  std::vector<std::string> got;
+  for (const ServedExperiment& e : assignment.experiments)
+    got.push_back(e.experiment + "=" + e.variant + (e.overridden ? "!" : ""));
+  return got;
+}
+
+std::string ArmOf(const Assignment& assignment, const std::string& experiment) {
+  for (const ServedExperiment& e : assignment.experiments) {
+    if (e.experiment == experiment) return e.variant;
   }
-  for (const int n : tenth) EXPECT_NEAR(n, 2000, 250);
-  for (const int n : both) EXPECT_NEAR(n, 5000, 400);
+  return "";
 }
 
-TEST(Unit, IsTheLoginAfterAnAliasElseTheUserElseTheSession) {
-  const Key anonymous = KeyOf("anonymous"), login = KeyOf("ann"), session = KeyOf("s");
-  EXPECT_EQ(UnitOf(anonymous, login, session).kind, UnitKind::kLogin);
-  EXPECT_EQ(UnitOf(anonymous, login, session).id, UnitOf(login, login, 0).id) << "one person, one unit";
-  EXPECT_EQ(UnitOf(login, login, session).kind, UnitKind::kUser);
-  EXPECT_EQ(UnitOf(0, 0, session), (Unit{UnitKind::kSession, UnitOf(session, session, 0).id}));
-  EXPECT_EQ(UnitOf(0, 0, 0), Unit{});
-  EXPECT_EQ(UnitOf(1, 1, 0).id, "0000000000000001");
+// Of each unit, its arm in an experiment (or its variant).
+std::vector<std::string> Arms(const Assigner& assigner, const std::string& experiment, int units = kUnits) {
+  std::vector<std::string> arms;
+  const FeedConfig feed = Home();
+  for (int k = 0; k < units; ++k) {
+    const Unit unit = UnitAt(k);
+    arms.push_back(ArmOf(assigner.Assign({.unit = unit, .now_ms = kNow}, feed), experiment));
+  }
+  return arms;
+}
+
+double ShareOf(const std::vector<std::string>& arms, const std::string& arm) {
+  return static_cast<double>(std::ranges::count(arms, arm)) / static_cast<double>(arms.size());
+}
+
+std::string Ramp(double share, const std::string& more = "") {
+  return "[[experiment]]\nname = \"ramp\"\nshare = " + std::to_string(share) + "\n" + more +
+         "[[experiment.arm]]\nname = \"a\"\n[[experiment.arm]]\nname = \"b\"\nfeed = { size = 30 }\n";
+}
+
+TEST(Assignment, ARampMovesNoUnitAndBothArmsGrowFromTheUnallocated) {
+  std::vector<std::string> before(kUnits);
+  Allocation allocation;
+  for (const double share : {0.1, 0.5, 1.0}) {
+    const Assigner assigner = Make(Ramp(share), allocation);
+    allocation = assigner.allocation();
+    std::vector<std::string> now = Arms(assigner, "ramp");
+    for (int k = 0; k < kUnits; ++k) {
+      if (!before[static_cast<std::size_t>(k)].empty())
+        ASSERT_EQ(now[static_cast<std::size_t>(k)], before[static_cast<std::size_t>(k)]) << "unit " << k;
+    }
+    EXPECT_NEAR(ShareOf(now, "a"), share / 2, 0.004);
+    EXPECT_NEAR(ShareOf(now, "b"), share / 2, 0.004);
+    before = std::move(now);
+  }
+}
+
+std::string Variants(const std::vector<double>& weights) {
+  std::string text;
+  for (std::size_t v = 0; v < weights.size(); ++v)
+    text += "[[variant]]\nname = \"v" + std::to_string(v) + "\"\nweight = " + std::to_string(weights[v]) + "\n";
+  return text;
+}
+
+TEST(Assignment, OtherWeightsOfVariantsMoveTheFewestUnits) {
+  const std::vector<std::vector<double>> steps{{9, 1},       {5, 5},          {1, 1, 1},    {2, 1, 0.5}, {0.01, 1, 3},
+                                               {0, 1, 0, 7}, {1, 1, 1, 1, 1}, {1, 1, 1, 1}, {3, 4}};
+  Allocation allocation;
+  std::vector<std::string> before;
+  for (const std::vector<double>& weights : steps) {
+    const Assigner assigner = Make(Variants(weights), allocation);
+    // As few buckets as the shares alone ask for.
+    if (!allocation.variants.empty()) {
+      int moved = 0, needed = 0;
+      for (std::size_t b = 0; b < kBuckets; ++b) moved += assigner.allocation().variants[b] != allocation.variants[b];
+      for (std::size_t v = 0; v < weights.size(); ++v) {
+        const std::string name = "v" + std::to_string(v);
+        needed += std::max<int>(0, static_cast<int>(std::ranges::count(assigner.allocation().variants, name) -
+                                                    std::ranges::count(allocation.variants, name)));
+      }
+      EXPECT_EQ(moved, needed);
+    }
+    double sum = 0;
+    for (const double w : weights) sum += w;
+    const std::vector<std::string> now = Arms(assigner, "variant");
+    for (std::size_t v = 0; v < weights.size(); ++v)
+      EXPECT_NEAR(ShareOf(now, "v" + std::to_string(v)), weights[v] / sum, 0.004);
+    for (std::size_t k = 0; k < before.size(); ++k) {
+      const auto bucket = static_cast<std::size_t>(BucketNumber(Allocation::kSalt, UnitAt(static_cast<int>(k)).id));
+      if (allocation.variants[bucket] == assigner.allocation().variants[bucket]) ASSERT_EQ(now[k], before[k]);
+    }
+    before = now;
+    allocation = assigner.allocation();
+    EXPECT_EQ(Make(Variants(weights), allocation).allocation(), allocation) << "equal weights move nobody";
+    EXPECT_EQ(Allocation::FromJson(allocation.ToJson()).value(), allocation);
+  }
+}
+
+TEST(Assignment, ExperimentsOfOneNamespaceExcludeEachOtherAndOthersAreIndependent) {
+  const auto of = [](const std::string& name, const std::string& more, const std::string& key) {
+    return "[[experiment]]\nname = \"" + name + "\"\n" + more + "\n[[experiment.arm]]\nname = \"a\"\n" +
+           "[[experiment.arm]]\nname = \"b\"\nfeed = { " + key + " }\n";
+  };
+  const Assigner assigner =
+      Make(of("one", "namespace = \"n\"\nrange = [0, 0.3]", "size = 1") +
+           of("two", "namespace = \"n\"\nrange = [0.3, 1]", "size = 2") + of("free", "share = 0.5", "swap = 0.2"));
+  const std::vector<std::string> one = Arms(assigner, "one"), two = Arms(assigner, "two"),
+                                 free = Arms(assigner, "free");
+  int ones = 0, b_of_free = 0, both_b = 0, in_both = 0, one_and_free = 0;
+  for (std::size_t k = 0; k < one.size(); ++k) {
+    ASSERT_TRUE(one[k].empty() != two[k].empty()) << "each unit is in one of the two";
+    ones += !one[k].empty();
+    in_both += !two[k].empty() && !free[k].empty();
+    one_and_free += !one[k].empty() && !free[k].empty();
+    b_of_free += free[k] == "b";
+    both_b += free[k] == "b" && two[k] == "b";
+  }
+  EXPECT_NEAR(ones / static_cast<double>(kUnits), 0.3, 0.004);
+  EXPECT_NEAR(in_both / static_cast<double>(kUnits), 0.7 * 0.5, 0.004) << "being in one says nothing of the other";
+  EXPECT_NEAR(one_and_free / static_cast<double>(kUnits), 0.3 * 0.5, 0.004);
+  EXPECT_NEAR(both_b / static_cast<double>(b_of_free), 0.7 * 0.5, 0.006);
+}
+
+TEST(Assignment, TheHoldoutIsInNothingElseAndGoesOnToOtherUnits) {
+  const Assigner assigner = Make("[holdout]\n" + Variants({1, 1}) + Ramp(1));
+  const FeedConfig feed = Home();
+  int held = 0, again = 0, later = 0;
+  for (int k = 0; k < kUnits; ++k) {
+    const Unit unit = UnitAt(k);
+    const Assignment a = assigner.Assign({.unit = unit, .now_ms = kNow}, feed);
+    const std::int64_t next_series = kNow + 365 * kDayMs;
+    const bool then = assigner.Assign({.unit = unit, .now_ms = next_series}, feed).holdout;
+    held += a.holdout;
+    later += then;
+    again += a.holdout && then;
+    if (!a.holdout) {
+      ASSERT_EQ(a.experiments.size(), 3u);
+      continue;
+    }
+    ASSERT_THAT(Got(a), ElementsAre("holdout=in"));
+    ASSERT_EQ(a.variant, "");
+    ASSERT_EQ(a.feed->channels.size(), 1u);
+    ASSERT_EQ(a.feed->channels[0].name, "popularity");
+    ASSERT_EQ(a.feed->swap_share, 0);
+  }
+  EXPECT_NEAR(held / static_cast<double>(kUnits), 0.02, 0.002);
+  EXPECT_NEAR(later / static_cast<double>(kUnits), 0.02, 0.002);
+  EXPECT_NEAR(again / static_cast<double>(kUnits), 0.02 * 0.02, 0.0003);
+}
+
+TEST(Assignment, AnOverrideWinsOverAllAndMarksWhateverTheRequestGot) {
+  const Assigner assigner = Make("[holdout]\nshare = 0.5\n" + Variants({1, 1}) + Ramp(0.1));
+  const Overrides overrides = assigner.ReadOverrides(" ramp = b,variant=v1 ").value();
+  const FeedConfig feed = Home();
+  for (int k = 0; k < kUnits / 10; ++k) {
+    const Unit unit = UnitAt(k);
+    const AssignmentQuery query{.unit = unit, .now_ms = kNow, .overrides = overrides};
+    const Assignment a = assigner.Assign(query, feed);
+    ASSERT_THAT(Got(a), ElementsAre("holdout=out!", "variant=v1!", "ramp=b!"));
+    ASSERT_EQ(a.feed->size, 30);
+  }
+  const Unit unit = UnitAt(1);
+  EXPECT_TRUE(assigner.Assign({.unit = unit, .now_ms = kNow, .overrides = {{"holdout", "in"}}}, feed).holdout);
+  EXPECT_THAT(assigner.ReadOverrides("ramp=c").error().message, HasSubstr("valid are a, b"));
+  EXPECT_THAT(assigner.ReadOverrides("rmp=a").error().message, HasSubstr("'rmp' is not known"));
+  EXPECT_THAT(assigner.ReadOverrides("ramp").error().message, HasSubstr("valid are a, b"));
+  EXPECT_THAT(assigner.ReadOverrides("holdout=maybe").error().message, HasSubstr("in and out"));
+  EXPECT_TRUE(assigner.ReadOverrides("").value().empty());
+}
+
+TEST(Assignment, TargetingLetsInByWhatTheRequestSays) {
+  const Assigner assigner = Make(Ramp(1, "when = 'platform == \"ios\" and basket > 2 and surface != \"search\"'\n"));
+  const FeedConfig feed = Home();
+  const Unit unit = UnitAt(7);
+  const auto in = [&](const std::vector<Property>& context, const std::string& surface = "home") {
+    return !assigner.Assign({.unit = unit, .context = context, .surface = surface, .now_ms = kNow}, feed)
+                .experiments.empty();
+  };
+  EXPECT_TRUE(in({{.name = "platform", .text = "ios"}, {.name = "basket", .number = 3}}));
+  EXPECT_FALSE(in({{.name = "platform", .text = "ios"}, {.name = "basket", .number = 2}}));
+  EXPECT_FALSE(in({{.name = "platform", .text = "web"}, {.name = "basket", .number = 3}}));
+  EXPECT_FALSE(in({{.name = "basket", .number = 3}})) << "a platform that is not said matches nothing";
+  EXPECT_FALSE(in({{.name = "platform", .text = "ios"}, {.name = "basket", .number = 3}}, "search"));
+}
+
+TEST(Assignment, WithoutAUnitNothingIsAssigned) {
+  const Assigner assigner = Make("[holdout]\n" + Variants({1, 1}) + Ramp(1));
+  const Unit nobody;
+  const Assignment a = assigner.Assign({.unit = nobody, .now_ms = kNow}, Home());
+  EXPECT_TRUE(a.experiments.empty());
+  EXPECT_EQ(a.feed->size, Home().size);
+}
+
+TEST(Allocation, WhatWouldMoveUnitsOfARunningExperimentIsRefused) {
+  const std::string with_namespace = "namespace = \"n\"\nrange = [0.2, 0.6]\n";
+  const auto refused = [](const std::string& before, const std::string& after) {
+    const auto was = Allocate(ExperimentsOf(before), {});
+    const auto is = Allocate(ExperimentsOf(after), was.value());
+    return is.ok() ? std::string() : is.error().message;
+  };
+  EXPECT_EQ(refused(Ramp(0.1), Ramp(0.2)), "");
+  EXPECT_EQ(refused(Ramp(0.1, with_namespace), Ramp(0.1, "namespace = \"n\"\nrange = [0.1, 0.7]\n")), "");
+  EXPECT_EQ(refused(Ramp(0.2), Ramp(0.1, "status = \"off\"\n")), "");
+  EXPECT_EQ(refused(Ramp(0.2, "status = \"off\"\n"), Ramp(0.1, "salt = \"2\"\n")), "");
+  EXPECT_THAT(refused(Ramp(0.2), Ramp(0.1)), HasSubstr("'ramp' is running, and its share, which went down"));
+  EXPECT_THAT(refused(Ramp(0.2), Ramp(0.2, "salt = \"2\"\n")), HasSubstr("its salt"));
+  EXPECT_THAT(refused(Ramp(0.2), Ramp(0.2, "when = 'basket > 1'\n")), HasSubstr("`when`"));
+  EXPECT_THAT(refused(Ramp(0.2, with_namespace), Ramp(0.2, "namespace = \"n\"\nrange = [0.3, 0.7]\n")),
+              HasSubstr("namespace"));
+  std::string weights = Ramp(1);
+  weights.replace(weights.find("name = \"b\""), 10, "name = \"b\"\nweight = 2");
+  EXPECT_THAT(refused(Ramp(1), weights), HasSubstr("the weights of its arms"));
+  const auto was = Allocate(ExperimentsOf(Ramp(0.3)), {}).value();
+  EXPECT_EQ(Allocation::FromJson(was.ToJson()).value(), was);
+  EXPECT_EQ(Allocation::FromJson("{}").error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(Allocation::FromJson(R"({"format":2})").error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(Allocation::FromJson(R"({"format":1,"variants":[["a",20000]],"experiments":{}})").error().code,
+            ErrorCode::kCorrupt);
+}
+
+TEST(Flags, SayTheArmAndWhy) {
+  using enum FlagValue::Reason;
+  const Assigner assigner = Make(
+      "[[experiment]]\nname = \"all\"\n[[experiment.arm]]\nname = \"on\"\nvalue = true\n"
+      "[[experiment]]\nname = \"off\"\nstatus = \"off\"\ndefault = 3\n[[experiment.arm]]\nname = \"a\"\n"
+      "[[experiment]]\nname = \"ios\"\nwhen = 'platform == \"ios\"'\ndefault = \"none\"\n[[experiment.arm]]\nname = "
+      "\"a\"\n" +
+      Ramp(0.5) + Variants({1, 1}));
+  const Unit unit = UnitAt(3);
+  const std::vector<Property> ios{{.name = "platform", .text = "ios"}};
+  const AssignmentQuery query{.unit = unit, .now_ms = kNow}, on_ios{.unit = unit, .context = ios, .now_ms = kNow};
+  EXPECT_EQ(assigner.Evaluate("all", query).value().reason, kStatic);
+  EXPECT_EQ(assigner.Evaluate("all", query).value().value, "true");
+  EXPECT_EQ(assigner.Evaluate("off", query).value().reason, kDisabled);
+  EXPECT_EQ(assigner.Evaluate("off", query).value().value, "3");
+  EXPECT_EQ(assigner.Evaluate("ios", query).value().reason, kDefault);
+  EXPECT_EQ(assigner.Evaluate("ios", query).value().value, "\"none\"");
+  EXPECT_EQ(assigner.Evaluate("ios", on_ios).value().reason, kTargetingMatch);
+  EXPECT_EQ(assigner.Evaluate("variant", query).value().reason, kSplit);
+  EXPECT_EQ(assigner.Evaluate("nothing", query).error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(assigner.Flags(), ElementsAre("variant", "all", "off", "ios", "ramp"));
+  // A flag and a feed give a unit the same arm.
+  for (int k = 0; k < 10'000; ++k) {
+    const Unit of = UnitAt(k);
+    const AssignmentQuery q{.unit = of, .now_ms = kNow};
+    ASSERT_EQ(assigner.Evaluate("ramp", q).value().variant, ArmOf(assigner.Assign(q, Home()), "ramp"));
+  }
 }
 
 }  // namespace

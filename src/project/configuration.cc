@@ -1,25 +1,55 @@
 #include "project/configuration.h"
 
+#include <algorithm>
+
+#include "base/hash.h"
 #include "project/feed_table.h"
 
 namespace gfr {
+namespace {
+
+constexpr const char* kFixedTables[] = {"serve", "store", "registry", "log"};
+
+std::map<std::string, std::string> FixedIn(Config& project) {
+  std::map<std::string, std::string> fixed;
+  for (const std::string table : kFixedTables) {
+    const Config keys = project.Table(table);
+    for (const std::string& key : keys.Keys()) {
+      if (table != "log" || key != "full_share") fixed["[" + table + "] " + key] = keys.Extract({key});
+    }
+  }
+  return fixed;
+}
+
+std::uint64_t FingerprintOf(const Config& project) {
+  std::vector<std::string> keys = project.Keys();
+  std::erase_if(keys, [](const std::string& key) { return key == "serve" || key == "store" || key == "registry"; });
+  std::ranges::sort(keys);
+  const std::string text = project.Extract(keys);
+  return Hash64(text.data(), text.size());
+}
+
+}  // namespace
 
 Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project, const UpperTables& upper) {
   auto configuration = std::make_shared<Configuration>();
   Configuration& c = *configuration;
   GFR_ASSIGN(c.features, FeatureSet::Make(project));
+  c.feature_text = project.Extract({"item", "user", "request", "request_item", "catalogue", "feature"});
   c.model_text = project.Extract(
       {"item", "user", "request", "request_item", "catalogue", "feature", "objective", "feed", "channel"});
   GFR_ASSIGN(c.objectives, ObjectiveConfig::ReadAll(project, *c.features));
   GFR_ASSIGN(c.split, SplitConfig::Read(project));
   GFR_ASSIGN(c.train, TrainConfig::Read(project));
-  GFR_ASSIGN(c.feeds, ReadFeeds(project, c.objectives, c.features->schema));
+  GFR_ASSIGN(c.feeds, ReadFeeds(project, c.objectives, c.features->schema, &c.experiments));
   if (upper)
     GFR_TRY(upper(project));
   else
     project.Table("serve");  // Known, and another program's to check.
   GFR_ASSIGN(c.store, StoreConfig::Read(project));
   GFR_ASSIGN(c.registry, RegistryConfig::Read(project));
+  c.fixed = FixedIn(project);
+  c.fingerprint = FingerprintOf(project);
   GFR_TRY(project.Finish());
   return std::shared_ptr<const Configuration>(std::move(configuration));
 }

@@ -5,13 +5,16 @@
 // reads is refused. docs/configuration.md has every key. Thread safety: any thread may read it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/config.h"
 #include "dataset/objective_config.h"
+#include "experiment/experiments.h"
 #include "feed/feed_config.h"
 #include "registry/registry_config.h"
 #include "store/store_config.h"
@@ -25,9 +28,14 @@ struct Configuration {
   SplitConfig split;
   TrainConfig train;
   Feeds feeds;
+  Experiments experiments;
   StoreConfig store;
   RegistryConfig registry;
-  std::string model_text;  // What a model version keeps of gfr.toml: features, items, objectives and feeds.
+  std::string feature_text;  // What the features depend on, as gfr.toml says it: of equal texts, equal states.
+  // What only a start can change, each as "[table] key" with its text.
+  std::map<std::string, std::string> fixed;
+  std::uint64_t fingerprint = 0;  // Of all else.
+  std::string model_text;         // What a model version keeps of gfr.toml: features, items, objectives and feeds.
 
   // Reads the tables of modules above this one, as [serve]: such a module hands in its own reader. Without one, those
   // tables are not looked into.

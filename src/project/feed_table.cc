@@ -16,34 +16,66 @@ ValueNames NamesOf(const std::vector<ObjectiveConfig>& objectives, const Propert
   return names;
 }
 
+// The keys of a [[feed]] that variants and experiments may set too.
+Result<FeedOverlay> ReadOverlay(Config& table, const ValueNames& names) {
+  FeedOverlay keys;
+  if (table.Has("size")) keys.size = static_cast<int>(table.Integer("size", 20, 1, 1000));
+  if (table.Has("impressions")) {
+    const std::string impressions = table.String("impressions", "client");
+    if (impressions != "client" && impressions != "on_serve")
+      table.Fail("impressions", "is '" + impressions + "'; valid are client and on_serve");
+    keys.impressions_on_serve = impressions == "on_serve";
+  }
+  if (table.Has("value")) {
+    auto value = ValueFormula::Parse(table.String("value", ""), names);
+    if (value.ok())
+      keys.value = std::move(value).value();
+    else
+      table.Fail("value", value.error().message);
+  }
+  if (table.Has("swap")) {
+    Config swap = table.Table("swap");
+    keys.swap_share = swap.Number("share", 0, 0, 1);
+    GFR_TRY(swap.Finish());
+  }
+  if (table.Has("channel")) {
+    GFR_ASSIGN(keys.channels, ReadChannels(table));
+  }
+  GFR_TRY(table.Finish());
+  return keys;
+}
+
 Result<FeedConfig> ReadFeed(Config& table, const ValueNames& names) {
   FeedConfig feed;
   for (const auto& objective : names.objectives) feed.objectives.push_back(objective.name);
   feed.name = table.String("name", feed.name);
   if (feed.name.empty()) table.Fail("name", "is empty; valid is what requests name as their surface");
-  feed.size = static_cast<int>(table.Integer("size", 20, 1, 1000));
-  const std::string impressions = table.String("impressions", "client");
-  if (impressions != "client" && impressions != "on_serve")
-    table.Fail("impressions", "is '" + impressions + "'; valid are client and on_serve");
-  feed.impressions_on_serve = impressions == "on_serve";
   const std::string first = names.objectives.empty() ? "0" : names.objectives[0].name;
   const bool pctr = std::ranges::find(feed.objectives, "pctr") != feed.objectives.end();
-  auto value = ValueFormula::Parse(table.String("value", pctr ? "pctr" : first), names);
-  if (!value.ok()) table.Fail("value", value.error().message);
-  Config swap = table.Table("swap");
-  feed.swap_share = swap.Number("share", 0, 0, 1);
-  GFR_TRY(swap.Finish());
-  if (table.Has("channel")) {
-    GFR_ASSIGN(feed.channels, ReadChannels(table));
+  if (!table.Has("value")) {
+    GFR_ASSIGN(feed.value, ValueFormula::Parse(pctr ? "pctr" : first, names));
   }
-  GFR_TRY(table.Finish());
-  feed.value = std::move(value).value();
+  GFR_ASSIGN(const FeedOverlay keys, ReadOverlay(table, names));
+  keys.ApplyTo(&feed);
   return feed;
+}
+
+// What conditions over a request's context may name.
+std::vector<Expression::Name> ContextNames(const PropertySchema& schema) {
+  std::vector<Expression::Name> names;
+  const auto add = [&](const std::vector<std::string>& of, const auto& categorical) {
+    for (std::size_t p = 0; p < of.size(); ++p)
+      names.push_back({of[p], categorical[p] ? Expression::Type::kCategory : Expression::Type::kNumber});
+  };
+  add(schema.request_names, schema.request_categorical);
+  add(schema.user_names, schema.user_categorical);
+  return names;
 }
 
 }  // namespace
 
-Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& objectives, const PropertySchema& schema) {
+Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& objectives, const PropertySchema& schema,
+                        Experiments* experiments) {
   Feeds feeds;
   feeds.old_form = project.HasTable("feed");
   std::vector<Config> tables;
@@ -72,6 +104,11 @@ Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& obj
     feeds.all.push_back(std::move(feed));
   }
   if (feeds.all.empty()) return Error{ErrorCode::kInvalidArgument, "feed is an empty list", project.where("feed")};
+  Experiments::Names of{.context = ContextNames(schema), .feeds = {}, .read_overlay = [&](Config& table) {
+                          return ReadOverlay(table, names);
+                        }};
+  for (const FeedConfig& feed : feeds.all) of.feeds.push_back(feed.name);
+  GFR_ASSIGN(*experiments, Experiments::Read(project, of));
   return feeds;
 }
 

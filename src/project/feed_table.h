@@ -7,6 +7,7 @@
 
 #include "base/config.h"
 #include "dataset/objective_config.h"
+#include "experiment/experiments.h"
 #include "feature/feature_set.h"
 #include "feed/feed_config.h"
 
@@ -14,6 +15,8 @@ namespace gfr {
 
 // kInvalidArgument names file, line and key. `objectives` and the numeric properties of `schema` are what value
 // formulas may name.
-Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& objectives, const PropertySchema& schema);
+// `experiments`: gets what [[variant]], [[experiment]] and [holdout] say, whose treatments set keys of these feeds.
+Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& objectives, const PropertySchema& schema,
+                        Experiments* experiments);
 
 }  // namespace gfr

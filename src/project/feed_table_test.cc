@@ -9,12 +9,15 @@ namespace {
 const std::vector<ObjectiveConfig> kObjectives{
     {.name = "pctr"}, {.name = "pcvr", .population = EventType::kFeedClick, .label = EventType::kPurchase}};
 
-Result<Feeds> Read(const std::string& text) {
+Result<Feeds> Read(const std::string& text, Experiments* experiments = nullptr) {
   PropertySchema schema;
   schema.item_names = {"price", "brand", "margin"};
   schema.item_categorical = {false, true, false};
   auto config = Config::Parse(text, "gfr.toml");
-  return ReadFeeds(config.value(), kObjectives, schema);
+  schema.request_names = {"platform"};
+  schema.request_categorical = {true};
+  Experiments unused;
+  return ReadFeeds(config.value(), kObjectives, schema, experiments ? experiments : &unused);
 }
 std::string Refused(const std::string& text) {
   const auto feeds = Read(text);
@@ -92,6 +95,41 @@ TEST(ReadFeeds, WhatIsWrongIsRefusedAtItsLine) {
               testing::AllOf(testing::HasSubstr("gfr.toml:2"), testing::HasSubstr("pctr, pcvr, price, margin")));
   EXPECT_THAT(Refused("[[feed]]\nsiez = 3\n"), testing::HasSubstr("siez"));
   EXPECT_THAT(Refused("feed = []\n"), testing::HasSubstr("empty"));
+}
+
+TEST(ReadFeeds, VariantsAndArmsSetKeysOfFeedsAndNoOthers) {
+  Experiments experiments;
+  const std::string variant = "[[feed]]\nname = \"home\"\n[[variant]]\nname = \"a\"\n";
+  const auto feeds = Read(variant + R"(
+feeds = ["home"]
+[variant.feed]
+size = 3
+value = "pctr * margin"
+impressions = "on_serve"
+swap = { share = 0.5 }
+[[variant.feed.channel]]
+name = "recent"
+quota = 4
+[[experiment]]
+name = "x"
+when = 'platform == "ios"'
+[[experiment.arm]]
+name = "b"
+)",
+                          &experiments);
+  ASSERT_TRUE(feeds.ok()) << feeds.error().ToString();
+  FeedConfig feed = feeds.value().all[0];
+  EXPECT_EQ(feed.size, 20);
+  experiments.variants[0].feed.ApplyTo(&feed);
+  EXPECT_EQ(feed.size, 3);
+  EXPECT_EQ(feed.value.text(), "pctr * margin");
+  EXPECT_TRUE(feed.impressions_on_serve);
+  EXPECT_EQ(feed.swap_share, 0.5);
+  EXPECT_EQ(feed.channels[0].quota, 4);
+  EXPECT_THAT(Refused(variant + "feed = { name = \"other\" }\n"), testing::HasSubstr("name"));
+  EXPECT_THAT(Refused(variant + "feed = { value = \"pctr * nothing\" }\n"), testing::HasSubstr("nothing"));
+  EXPECT_THAT(Refused(variant + "feed = { full_share = 1 }\n"), testing::HasSubstr("full_share"));
+  EXPECT_THAT(Refused(variant + "feeds = [\"basket\"]\n"), testing::HasSubstr("'basket'"));
 }
 
 }  // namespace

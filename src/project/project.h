@@ -26,6 +26,7 @@ class Project {
 
   const Workspace& workspace() const { return workspace_; }
   const Configuration& configuration() const { return *configuration_; }
+  ObjectStore& objects() const { return *models_; }  // Of the registry; other things of the project's lie there too.
   Registry registry() const { return Registry(models_, workspace_.clock()); }
 
   // The settings of operations (src/operations).

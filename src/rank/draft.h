@@ -5,14 +5,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/rng.h"
 #include "bound/bound_model.h"
 #include "event/event.h"
-#include "experiment/assignment.h"
+#include "experiment/unit.h"
 #include "feed/feed_config.h"
 #include "feed/feed_request.h"
+#include "rank/ranker.h"
 #include "retrieve/list_maker.h"
 #include "state/feature_reader.h"
 #include "state/online_store.h"
@@ -29,10 +31,12 @@ struct RankInput {
   const FeedRequest& request;
   Key user, session;
   std::size_t size;  // Of the slate: at most.
+  const RankSettings& settings;
 };
 
 struct Draft {
-  explicit Draft(const FeedRequest& request) : rng(KeyOf(request.request_id)) {}
+  Draft(const FeedRequest& request, Requester who)
+      : rng(KeyOf(request.request_id)), lease(std::move(who.lease)), unit(std::move(who.unit)) {}
   Rng rng;          // All draws of the request, in the order of the stages.
   ReadLease lease;  // The instant that everything is read at.
   Unit unit;        // Whom the request is answered for: decided before any stage.

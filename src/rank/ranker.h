@@ -7,10 +7,13 @@
 // at its place too. Thread safety: Rank from any thread, beside the store's writer.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string_view>
+#include <vector>
 
 #include "bound/bound_model.h"
+#include "experiment/unit.h"
 #include "feed/feed.h"
 #include "feed/feed_config.h"
 #include "feed/feed_request.h"
@@ -20,11 +23,36 @@
 
 namespace gfr {
 
+// Whom a request is answered for. Found first, since what answers is assigned to the unit; the pipeline then reads at
+// the same instant.
+struct Requester {
+  ReadLease lease;
+  Unit unit;
+};
+Requester FindRequester(const FeatureReader& reader, const FeedRequest& request);
+
+struct ShadowInput;
+
+// What answers: decided before the pipeline. REQUIRES: what it points to outlives the call.
+struct RankSettings {
+  const FeedConfig& feed;
+  const BoundModel* model = nullptr;  // Null: ordered by popularity.
+  ModelRole role = ModelRole::kChampion;
+  bool popular = false;  // Ordered by popularity, as a choice: nothing is degraded. REQUIRES: no model.
+  std::vector<ServedExperiment> experiments = {};  // For the record.
+  std::uint64_t configuration = 0;                 // Its fingerprint, for the record.
+  ShadowInput* keep = nullptr;                     // Gets what shadows score (shadow.h); null: there are none.
+};
+
 // Told how long each stage took: "candidates", "features", "scores", "values", "policy" and "record".
 using StageObserver = std::function<void(std::string_view stage, double seconds)>;
 
 // `reader` reads features of `store`, whose items are the candidates; `request.now_ms` is when. `lists`: where
 // candidates come from when the request has none; null: there are none yet, which `degraded` says ("channels").
+// `who`: of this request and `reader`.
+Feed Rank(const OnlineStore& store, const FeatureReader& reader, const RankSettings& settings,
+          const FeedRequest& request, Requester who, const CandidateLists* lists, const StageObserver& observe = {});
+// The same with nothing assigned.
 Feed Rank(const OnlineStore& store, const FeatureReader& reader, const BoundModel* model, const FeedConfig& config,
           const FeedRequest& request, const CandidateLists* lists, const StageObserver& observe = {});
 

@@ -19,13 +19,15 @@ ServedSlate MakeSlate(const RankInput& in, const std::vector<EventItem>& items, 
   slate.feed = in.config.name;
   slate.unit = std::move(draft.unit.id);
   slate.unit_kind = draft.unit.kind;
+  slate.experiments = in.settings.experiments;
+  slate.configuration = in.settings.configuration;
   slate.feature_fingerprint = in.store.features().fingerprint;
   SetColumns(ColumnFingerprints(in.store.features()), draft.features, n, full ? AllItems(n) : ShownItems(items),
              &slate);
   slate.scored = AllItems(n);
   if (in.model) {
     const Model& model = in.model->model();
-    slate.models = {{.name = model.name + "/" + model.version, .role = ModelRole::kChampion}};
+    slate.models = {{.name = model.name + "/" + model.version, .role = in.settings.role}};
     for (std::size_t o = 0; o < draft.scores.size(); ++o) {
       slate.scores.push_back({0, in.config.objectives[o], std::move(draft.scores[o]), {}});
       if (!draft.scores_shown.empty()) slate.scores.back().at_shown = std::move(draft.scores_shown[o]);
@@ -48,7 +50,7 @@ Feed MakeFeed(const RankInput& in, Draft draft) {
   if (in.model) {
     feed.model_name = in.model->model().name;
     feed.model_version = in.model->model().version;
-  } else {
+  } else if (!in.settings.popular) {
     feed.degraded.push_back("model");
   }
   Event& event = feed.event;

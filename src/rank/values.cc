@@ -9,12 +9,9 @@
 #include "state/state_rows.h"
 
 namespace gfr {
-namespace {
 
-// The item properties that the formula reads, a column each: the catalogue's, with what the caller said of the item
-// over them.
-std::vector<std::vector<double>> ReadProperties(const RankInput& in, const Draft& draft,
-                                                const std::vector<std::uint32_t>& wanted) {
+std::vector<std::vector<double>> FormulaProperties(const RankInput& in, const Draft& draft) {
+  const std::vector<std::uint32_t>& wanted = in.config.value.properties();
   std::vector<std::vector<double>> columns(wanted.size(), std::vector<double>(draft.items.size()));
   if (wanted.empty()) return columns;
   const PropertySchema& schema = in.store.features().schema;
@@ -29,12 +26,14 @@ std::vector<std::vector<double>> ReadProperties(const RankInput& in, const Draft
   return columns;
 }
 
+namespace {
+
 void ByFormula(const RankInput& in, Draft* draft) {
   const ValueFormula& formula = in.config.value;
   std::vector<std::vector<double>> numbers;
   for (const std::uint32_t o : formula.objectives())
     numbers.emplace_back(draft->scores[o].begin(), draft->scores[o].end());
-  for (auto& column : ReadProperties(in, *draft, formula.properties())) numbers.push_back(std::move(column));
+  for (auto& column : FormulaProperties(in, *draft)) numbers.push_back(std::move(column));
   std::vector<Expression::Column> columns;
   for (const auto& column : numbers) columns.push_back({.numbers = column.data()});
   std::vector<double> out(draft->items.size());

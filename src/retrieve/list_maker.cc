@@ -36,22 +36,32 @@ std::vector<Candidate> CandidateLists::Find(const SourceQuery& query, const std:
 ListMaker::ListMaker(const SharedState& shared, const PropertySchema& schema,
                      const std::vector<std::vector<ChannelConfig>>& feeds)
     : shared_(shared), schema_(schema), sources_(AllSources().size()) {
+  Add(feeds);
+  shared_.changed_items().Begin();
+}
+
+void ListMaker::Add(const std::vector<std::vector<ChannelConfig>>& feeds) {
+  const MutexLock lock(update_mutex_);
   for (const auto& channels : feeds) {
     std::size_t candidates = 0;
     for (const ChannelConfig& channel : channels) {
       candidates += static_cast<std::size_t>(channel.quota);
       const std::size_t source = SourceIndex(channel.name);
-      if (source < sources_.size() && !sources_[source]) sources_[source] = AllSources()[source].make();
+      if (source >= sources_.size() || sources_[source]) continue;
+      sources_[source] = AllSources()[source].make();
+      more_wanted_ = true;
     }
+    more_wanted_ |= candidates > candidates_;
     candidates_ = std::max(candidates_, candidates);
   }
-  shared_.changed_items().Begin();
 }
 
 void ListMaker::Update() {
-  const std::shared_ptr<const CandidateLists> before = lists();
+  const MutexLock update_lock(update_mutex_);
+  std::shared_ptr<const CandidateLists> before = lists();
   const Pin pin = shared_.timeline().Hold();
-  if (before && before->epoch_end_ms() == pin.bound()) return;
+  if (before && before->epoch_end_ms() == pin.bound() && !more_wanted_) return;
+  if (std::exchange(more_wanted_, false)) before = nullptr;
   std::vector<std::uint32_t> changed = shared_.changed_items().Take(pin.bound());
   std::ranges::sort(changed);
   changed.erase(std::unique(changed.begin(), changed.end()), changed.end());

@@ -1,8 +1,8 @@
 // ListMaker: makes the sources' lists of each epoch, beside serving, and publishes them whole.
 //
-// Call Update after an epoch was sealed, from one thread at a time and without the fold's lock: it costs what changed
-// in the epoch, and one pass over what the lists hold. Requests use the newest lists that are finished, with the rows
-// of the newest epoch. Thread safety: lists, memory_bytes and retrieval from any thread, beside Update.
+// Call Update after an epoch was sealed, without the fold's lock: it costs what changed in the epoch, and one pass over
+// what the lists hold. Requests use the newest lists that are finished, with the rows of the newest epoch.
+// Thread safety: all but the constructor from any thread; two Updates wait for each other, and nothing waits for them.
 #pragma once
 
 #include <memory>
@@ -39,6 +39,9 @@ class ListMaker {
   ListMaker(const SharedState& shared, const PropertySchema& schema,
             const std::vector<std::vector<ChannelConfig>>& feeds);
 
+  // Makes lists for these feeds too, from the next Update on, which reads the whole catalogue if they need more than
+  // those before.
+  void Add(const std::vector<std::vector<ChannelConfig>>& feeds);
   // Makes the lists of the newest epoch, if there are none of it. The first call reads the whole catalogue.
   void Update();
   std::shared_ptr<const CandidateLists> lists() const;  // Null: none are finished.
@@ -48,8 +51,10 @@ class ListMaker {
  private:
   const SharedState& shared_;
   const PropertySchema& schema_;
+  Mutex update_mutex_;                                           // Before mutex_; of the three below.
   std::vector<std::unique_ptr<const CandidateSource>> sources_;  // As AllSources; null: no feed has it.
   std::size_t candidates_ = 0;
+  bool more_wanted_ = false;  // Since the last Update.
   mutable Mutex mutex_;
   std::shared_ptr<const CandidateLists> lists_;
   std::weak_ptr<const CandidateLists> before_;

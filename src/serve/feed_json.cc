@@ -186,8 +186,10 @@ Json FeedJson(const Feed& feed, const FeedRequest& request, const FeatureSet* fe
     }
     items.push_back(std::move(json));
   }
+  Json assigned = Json::object();
+  for (const ServedExperiment& e : served.experiments) assigned[e.experiment] = e.variant;
   return {{"request_id", request.request_id},
-          {"experiment", Json::object()},
+          {"experiment", std::move(assigned)},
           {"model", {{"name", feed.model_name}, {"version", feed.model_version}}},
           {"degraded", feed.degraded},
           {"items", std::move(items)}};

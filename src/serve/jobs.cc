@@ -6,7 +6,10 @@ namespace gfr {
 
 Jobs::Jobs() : thread_("gfr-jobs", [this](const std::stop_token& stop) { Run(stop); }) {}
 
-Jobs::~Jobs() {
+Jobs::~Jobs() { Stop(); }
+
+void Jobs::Stop() {
+  if (!thread_.joinable()) return;
   thread_.RequestStop();
   thread_.Join();
 }

@@ -34,11 +34,13 @@ class Jobs {
   };
 
   Jobs();
-  ~Jobs();  // Stops what runs, drops what waits, and waits for its thread.
+  ~Jobs();  // Stops.
 
   // The id of the job of that key; a new one unless one of the key waits, runs or is done. A failed one runs again.
   // kResourceExhausted: kMostWaiting wait already.
   Result<std::string> Start(const std::string& key, Work work);
+  // Stops what runs, drops what waits, and returns once neither goes on. Nothing is to be started after it.
+  void Stop();
   std::optional<View> Find(const std::string& id) const;  // None: there was none, or it is forgotten.
 
  private:

@@ -40,6 +40,7 @@ class Lanes {
     }
     return {};
   }
+  std::size_t queued_feeds() const { return compute_.queued() + blocking_.queued(); }
   // Takes no more, and returns once all has run.
   void Drain() {
     compute_.Drain();

@@ -91,26 +91,6 @@ Status ModelPool::Check(const std::string& version) const {
   return bound.ok() ? Status() : bound.error();
 }
 
-Status ModelPool::SetFeatures(std::shared_ptr<const FeatureSet> features) {
-  const MutexLock lock(look_mutex_);
-  const std::shared_ptr<const ServedModels> now = models();
-  ServedModels next{.features = features};
-  for (const ServedModels::Entry& entry : now->entries) {
-    auto model = load_(entry.version);  // A bound model's columns are those of the features before.
-    auto bound = model.ok() ? BoundModel::Make(std::move(model).value(), *features)
-                            : Result<std::shared_ptr<const BoundModel>>(model.error());
-    if (!bound.ok() && entry.model == now->champion) return bound.error();
-    if (!bound.ok()) continue;
-    if (entry.model == now->champion) next.champion = bound.value();
-    next.entries.push_back({entry.version, entry.roles, std::move(bound).value()});
-  }
-  features_ = std::move(features);
-  failures_.clear();
-  Publish(std::move(next));
-  LookLocked(/*all=*/true);
-  return {};
-}
-
 ModelPool::Wanted ModelPool::ReadAliases() {
   Wanted wanted;
   for (const char* role : kRoles) {

@@ -4,7 +4,8 @@
 // Look reads the registry's aliases, loads aside what is wanted and not there, binds it to the features in use, and
 // swaps all at once between two requests. What fails keeps the last good one in place:
 //  - An error that may pass (the registry cannot be reached) is tried again, after 1 s, 2 s, 4 s, ... up to a minute.
-//  - kCorrupt and kInvalidArgument (a column that is gone) are not, until an alias or the features change.
+//  - kCorrupt and kInvalidArgument (a column that is gone) are not, until an alias changes. Other features have a pool
+//    of their own (reload.h).
 //  - At a start, when the champion cannot be used, the newest earlier champion that can be is served.
 // degraded() says so, for /readyz. A lease names the versions before they are loaded, so that `gfr models gc` leaves
 // them; its `version` is the champion that is served, whatever the alias says.
@@ -61,9 +62,6 @@ class ModelPool {
   void LookNow();
   // From the next look on these versions are loaded too, and kept.
   void Name(std::set<std::string> versions);
-  // Binds every model to other features, and looks at once. kInvalidArgument: the champion cannot be bound to them;
-  // then nothing changes.
-  Status SetFeatures(std::shared_ptr<const FeatureSet> features);
   // Whether the version could be served with the features in use: loads and binds it.
   Status Check(const std::string& version) const;
 
@@ -73,7 +71,7 @@ class ModelPool {
   struct Failure {
     Error error;
     int attempts = 0;
-    std::int64_t next_ms = 0;  // Of MonotonicMs(); INT64_MAX: not before an alias or the features change.
+    std::int64_t next_ms = 0;  // Of MonotonicMs(); INT64_MAX: not before an alias changes.
   };
   using Roles = std::map<std::string, std::vector<std::string>>;  // By version.
   struct Wanted {
@@ -93,9 +91,9 @@ class ModelPool {
   const std::string name_;
   const Load load_;
   const std::string holder_;
+  const std::shared_ptr<const FeatureSet> features_;
 
   Mutex look_mutex_;  // One look at a time; before mutex_.
-  std::shared_ptr<const FeatureSet> features_;
   std::set<std::string> named_;
   std::map<std::string, std::vector<std::string>> aliases_;  // As read last: by role, newest last.
   std::map<std::string, Failure> failures_;                  // By version.

@@ -270,22 +270,15 @@ TEST_F(ModelPoolTest, TheRegistryIsReadEveryTwoSecondsAndTheLeaseRenewedEveryMin
   });
 }
 
-TEST_F(ModelPoolTest, OtherFeaturesAreTakenWhenTheChampionCanBeBoundToThem) {
+TEST_F(ModelPoolTest, AVersionIsCheckedAgainstTheFeaturesInUse) {
   (void)Register("size");
   (void)Register("price_rank");
   ASSERT_TRUE(registry.Promote("feed", "1").ok());
   ASSERT_TRUE(registry.SetAlias("feed", "shadow", "2").ok());
-  const auto pool = Pool();
+  const auto pool = Pool({"supplied_rank", "size"});
   pool->LookNow();
-  ASSERT_TRUE(pool->SetFeatures(Features({"supplied_rank", "size"})).ok());
-  EXPECT_EQ(pool->models()->features->columns(), 2u);
   EXPECT_EQ(pool->champion()->model().columns, (std::vector<std::string>{"supplied_rank", "size"}));
   EXPECT_THAT(pool->models()->degraded, ElementsAre(HasSubstr("gone (price_rank)")));
-  const Status refused = pool->SetFeatures(Features({"price_rank"}));
-  ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
-  EXPECT_THAT(refused.error().message, HasSubstr("gone (size)"));
-  EXPECT_EQ(pool->models()->features->columns(), 2u) << "nothing changed";
   EXPECT_TRUE(pool->Check("1").ok());
   EXPECT_EQ(pool->Check("2").error().code, ErrorCode::kInvalidArgument);
 }

@@ -6,7 +6,8 @@
 #include "base/clock.h"
 #include "base/sync.h"
 #include "base/time.h"
-#include "rank/ranker.h"
+#include "serve/allocations.h"
+#include "serve/answer_feed.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
 #include "serve/http_server_metrics.h"
@@ -63,6 +64,7 @@ struct ReaderService::State {
   const OnlineStore layout;  // Holds nothing: how rows lie.
   const RedisFeatures rows;
   ModelPool models;
+  std::shared_ptr<const Assigner> assigner;
   const std::string name = ProcessName();
   std::atomic<std::uint64_t> generated = 0;
   ReaderMetrics metrics;
@@ -105,14 +107,21 @@ struct ReaderService::State {
     request.now_ms = clock->now_ms();
     if (request.request_id.empty())
       request.request_id = "r-" + name + "-" + std::to_string(request.now_ms) + "-" + std::to_string(++generated);
-    const std::shared_ptr<const BoundModel> bound = models.champion();
-    const Feeds::Choice chosen = project.feeds().ForSurface(request.surface);
-    Feed feed = Rank(layout, rows.features(), bound.get(), *chosen.feed, request, nullptr);
+    const std::shared_ptr<const ServedModels> served = models.models();
+    AnsweredFeed made = AnswerFeed({.feeds = project.feeds(),
+                                    .assigner = *assigner,
+                                    .models = *served,
+                                    .store = layout,
+                                    .rows = rows.features(),
+                                    .lists = nullptr,
+                                    .configuration = project.configuration().fingerprint},
+                                   http, request);
+    Feed& feed = made.feed;
     if (no_channels) feed.degraded.push_back("channels");
     metrics.as_of.Set(static_cast<double>(feed.event.served.as_of()));
     metrics.epoch_end.Set(static_cast<double>(std::max<std::int64_t>(feed.event.served.epoch_end_ms, 0)) / 1000);
     std::vector<Event> events{feed.event};
-    if (chosen.feed->impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
+    if (made.assignment.feed->impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
     const std::string slates = EncodeSlates(events);
     const auto logged = owner->Send({.method = "POST",
                                      .path = "/v1/served",
@@ -128,7 +137,10 @@ struct ReaderService::State {
     ++metrics.feeds;
     metrics.degraded += !feed.degraded.empty();
     metrics.undeclared += UndeclaredNames(request, layout.features().schema);
-    return JsonResponse(200, FeedJson(feed, request, project.features().get(), http.query == "explain=true"));
+    HttpResponse response =
+        JsonResponse(200, FeedJson(feed, request, project.features().get(), http.query == "explain=true"));
+    NameVariant(made.assignment, &response);
+    return response;
   }
 
   HttpResponse Readyz() const {
@@ -202,6 +214,8 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
         ErrorCode::kInvalidArgument,
         "clock is '" + clock + "'; a server with an owner has no log to go on from: valid are wall and fixed:TIME"};
   }
+  GFR_ASSIGN(s.assigner, MakeFirstAssigner(project, /*write=*/false));
+  s.models.Name(project.configuration().experiments.Versions());
   s.metrics.as_of.Set(-1);  // No feed yet.
   s.models.LookNow();
   s.watcher = Thread("look-at-models", [&s](const std::stop_token& stop) { s.Watch(stop); });

@@ -8,7 +8,7 @@
 namespace gfr {
 
 Result<RestoredStore> RestoreStore(FileSystem& fs, const std::string& snapshot, EventSource& log, std::uint64_t log_end,
-                                   std::shared_ptr<const FeatureSet> features) {
+                                   std::shared_ptr<const FeatureSet> features, const std::stop_token& stop) {
   RestoredStore made{.store = std::make_unique<OnlineStore>(std::move(features))};
   GFR_ASSIGN(Restored restored, RestoreSnapshot(fs, snapshot, made.store.get()));
   const auto end = static_cast<std::uint64_t>(made.store->next_offset());
@@ -25,6 +25,7 @@ Result<RestoredStore> RestoreStore(FileSystem& fs, const std::string& snapshot, 
     if (!more || record.offset >= end) break;
     lacking.Fold(record);
     progress.Update(record.offset + 1);
+    if (stop.stop_requested()) return Error{ErrorCode::kUnavailable, "the server is being stopped"};
   }
   if (lacking.next_offset() != made.store->next_offset())
     return Error{ErrorCode::kNotFound, "the log does not begin at its first record", {snapshot, 0}};

@@ -6,8 +6,11 @@
 #include "base/progress.h"
 #include "base/time.h"
 #include "runtime/logger.h"
+#include "serve/allocations.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
+#include "serve/protocol/ofrep.h"
+#include "serve/reload.h"
 #include "serve/router.h"
 #include "serve/service_state.h"
 
@@ -37,6 +40,20 @@ std::vector<Route> RoutesOf(ServiceState& s) {
       {"GET", "/v1/models", kOpen, Lane::kBlocking, Sync([&s](const auto&) { return GetModels(s); })},
       {"POST", "/v1/models/promote", kAdmin, Lane::kBlocking, Sync([&s](const auto& r) { return PostPromote(s, r); })},
       {"POST", "/v1/models/rollback", kAdmin, Lane::kBlocking, Sync([&s](const auto&) { return PostRollback(s); })},
+      {"POST",
+       "/ofrep/v1/evaluate/flags",
+       kFeed,
+       feeds,
+       Sync([&s](const auto& r) { return PostOfrepFlags(s, r); }),
+       {"application/json"}},
+      {"POST",
+       "/ofrep/v1/evaluate/flags/",
+       kFeed,
+       feeds,
+       [&s](auto r, auto reply) { PostOfrepFlag(s, r, reply); },
+       {"application/json"}},
+      {"GET", "/v1/experiments", kAdmin, Lane::kInline, Sync([&s](const auto&) { return GetExperiments(s); })},
+      {"POST", "/v1/reload", kAdmin, Lane::kBlocking, Sync([&s](const auto&) { return PostReload(s); })},
       {"GET", "/livez", kOpen, Lane::kInline, Sync([](const auto&) { return GetLivez(); }), {}, /*probe=*/true},
       {"GET", "/readyz", kOpen, Lane::kInline, Sync([&s](const auto&) { return GetReadyz(s); }), {}, /*probe=*/true},
       {"GET", "/metrics", kOpen, Lane::kInline, Sync([&s](const auto&) { return GetMetrics(s); })},
@@ -50,10 +67,19 @@ Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
       router_(RoutesOf(*state_), state_->lanes, access, [this](std::string_view endpoint, int status, double seconds) {
         state_->counters.Answered(endpoint, status, seconds);
       }) {}
+
+Status Service::Reload() {
+  const auto reloaded = gfr::Reload(*state_);
+  return reloaded.ok() ? Status() : reloaded.error();
+}
+
 HttpServerMetrics& Service::http_metrics() { return state_->counters.http; }
+
 Service::~Service() {
   ServiceState& s = *state_;
   s.lanes.Drain();
+  s.shadows.Drain();
+  s.jobs.Stop();
   const std::vector<std::string> stuck = s.background.Stop();
   if (s.publisher.joinable()) {
     s.publisher.RequestStop();
@@ -107,14 +133,21 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
   }
   s.store->AdvanceTo(EpochEndAt(s.clock.now_ms()));
   s.store->Share();
-  s.reader = std::make_unique<const StoreReader>(*s.store);
   if (project.feeds().old_form)
     LogInfo("configuration",
             "[feed] is read as the one [[feed]] named home; write [[feed]] with name = \"home\" instead");
-  std::vector<std::vector<ChannelConfig>> channels;
-  for (const FeedConfig& feed : project.feeds().all) channels.push_back(feed.channels);
-  s.lists = std::make_unique<ListMaker>(s.store->shared(), s.store->features().schema, channels);
-  s.lists->Update();  // A server that listens has lists.
+  const auto lists =
+      std::make_shared<ListMaker>(s.store->shared(), s.store->features().schema, ChannelsOf(project.configuration()));
+  lists->Update();  // A server that listens has lists.
+  GFR_ASSIGN(const auto assigner, MakeFirstAssigner(project, /*write=*/true));
+  s.counters.Declare(assigner->experiments());
+  const std::shared_ptr<const Project> shared(std::shared_ptr<const Project>(), &project);  // The caller's.
+  s.Publish(std::make_shared<const Serving>(Serving{.project = shared,
+                                                    .store = s.store,
+                                                    .reader = std::make_shared<const StoreReader>(*s.store),
+                                                    .lists = lists,
+                                                    .models = MakeModelPool(shared),
+                                                    .assigner = assigner}));
   if (const OnlineAddress& online = project.configuration().store.online; !online.embedded) {
     s.store->Track();
     const WallClock started;
@@ -130,7 +163,7 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
   s.next_offset = s.store->next_offset();
   if (const Status written = project.WriteDefinitions(); !written.ok())
     LogWarning("models", "the feature definitions are not kept", {{"error", written.error().ToString()}});
-  s.models.LookNow();
+  s.serving()->models->LookNow();
   s.folder = Thread("fold", [&s](const std::stop_token& stop) { s.RunFolds(stop); });
   s.AddJobs();
   return std::unique_ptr<Service>(new Service(std::move(state), access));

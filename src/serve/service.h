@@ -25,7 +25,9 @@ class Service final : public HttpHandler {
   static Result<std::unique_ptr<Service>> Open(const Project& project, const ServeConfig& config,
                                                const std::string& clock, const Access& access,
                                                FileSystem& log_files = PosixFileSystem());
-  ~Service() override;                // Ends what was begun. REQUIRES: no call comes any more.
+  ~Service() override;  // Ends what was begun. REQUIRES: no call comes any more.
+  // Reads gfr.toml anew (reload.h), and logs what came of it. Waits for the registry and for files.
+  Status Reload();
   HttpServerMetrics& http_metrics();  // For the server that asks it.
   std::optional<HttpResponse> Admit(const HttpRequest& head) override { return router_.Admit(head); }
   void Handle(HttpRequest request, HttpReply reply) override { router_.Handle(std::move(request), std::move(reply)); }

@@ -1,12 +1,26 @@
 #include "serve/service_metrics.h"
 
+#include <cmath>
+
 namespace gfr {
 namespace {
 
-const std::vector<std::string> kEndpoints{
-    "/v1/events",          "/v1/feed", "/v1/served", "/v1/explain/", "/v1/jobs/", "/v1/models", "/v1/models/promote",
-    "/v1/models/rollback", "/livez",   "/readyz",    "/metrics"};
-const std::vector<std::string> kStatuses{"200", "202", "400", "401", "403", "404",
+const std::vector<std::string> kEndpoints{"/v1/events",
+                                          "/v1/feed",
+                                          "/v1/served",
+                                          "/v1/explain/",
+                                          "/v1/jobs/",
+                                          "/v1/models",
+                                          "/v1/models/promote",
+                                          "/v1/models/rollback",
+                                          "/v1/reload",
+                                          "/v1/experiments",
+                                          "/ofrep/v1/evaluate/flags",
+                                          "/ofrep/v1/evaluate/flags/",
+                                          "/livez",
+                                          "/readyz",
+                                          "/metrics"};
+const std::vector<std::string> kStatuses{"200", "202", "304", "400", "401", "403", "404",
                                          "405", "409", "413", "415", "429", "503"};
 const std::vector<std::string> kStages{"candidates", "features", "scores", "values", "policy", "record"};
 
@@ -16,7 +30,58 @@ ServiceMetrics::ServiceMetrics()
     : requests_(telemetry_.AddHistogram("gfr_request_duration_seconds", "Time from a whole request to its answer.",
                                         kDurationsS, {{"endpoint", kEndpoints}, {"status", kStatuses}})),
       stages_(telemetry_.AddHistogram("gfr_rank_stage_duration_seconds", "Time of one stage of a feed's ranking.",
-                                      kDurationsS, {{"stage", kStages}})) {}
+                                      kDurationsS, {{"stage", kStages}})),
+      assigned_(telemetry_.AddHistogram("gfr_assigned_feed_duration_seconds",
+                                        "Time of ranking a feed, by what its unit was assigned.", kDurationsS,
+                                        {{"experiment", {}}, {"variant", {}}})),
+      assigned_degraded_(telemetry_.AddCounter("gfr_assigned_feeds_degraded_total",
+                                               "Feeds served with something missing, by what their unit was assigned.",
+                                               {{"experiment", {}}, {"variant", {}}})),
+      shadows_(telemetry_.AddHistogram("gfr_shadow_duration_seconds", "Time of ranking a request's shadow.",
+                                       kDurationsS, {{"shadow", {}}})),
+      shadow_overlap_(telemetry_.AddHistogram("gfr_shadow_overlap_ratio",
+                                              "Share of the items shown that are among the shadow's own best.",
+                                              {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1}, {{"shadow", {}}})),
+      shadows_dropped_(telemetry_.AddCounter("gfr_shadows_dropped_total", "Shadows of requests that were not scored.",
+                                             {{"reason", {"load", "budget", "queue"}}})),
+      beside_s_(telemetry_.AddGauge("gfr_beside_answers_seconds",
+                                    "Processor time of shadows and of checks of what was served.")) {}
+
+void ServiceMetrics::Shadowed(const std::string& name, double seconds, double overlap) {
+  shadows_.With({name}).Observe(seconds);
+  if (!std::isnan(overlap)) shadow_overlap_.With({name}).Observe(overlap);
+}
+
+void ServiceMetrics::ShadowsDropped(std::string_view reason, std::size_t count) {
+  shadows_dropped_.With({reason}) += count;
+}
+
+void ServiceMetrics::BesideAnswers(double seconds) { (*beside_s_).Add(seconds); }
+
+void ServiceMetrics::Assigned(const std::vector<ServedExperiment>& of, bool degraded, double seconds) {
+  for (const ServedExperiment& e : of) {
+    assigned_.With({e.experiment, e.variant}).Observe(seconds);
+    if (degraded) ++assigned_degraded_.With({e.experiment, e.variant});
+  }
+}
+
+void ServiceMetrics::Declare(const Experiments& experiments) {
+  const auto declare = [&](const std::string& name, const std::vector<Treatment>& treatments) {
+    assigned_.Declare("experiment", name);
+    assigned_degraded_.Declare("experiment", name);
+    for (const Treatment& t : treatments) {
+      assigned_.Declare("variant", t.name);
+      assigned_degraded_.Declare("variant", t.name);
+    }
+  };
+  if (experiments.holdout) declare(kHoldoutName, {{.name = "in"}, {.name = "out"}});
+  declare(kVariantName, experiments.variants);
+  for (const Experiment& e : experiments.all) declare(e.name, e.arms);
+  for (const Shadow& shadow : experiments.Shadows()) {
+    shadows_.Declare("shadow", shadow.name);
+    shadow_overlap_.Declare("shadow", shadow.name);
+  }
+}
 
 void ServiceMetrics::Answered(std::string_view endpoint, int status, double seconds) {
   requests_.With({endpoint, std::to_string(status)}).Observe(seconds);

@@ -7,7 +7,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "event/served_slate.h"
+#include "experiment/experiments.h"
 #include "runtime/telemetry.h"
 #include "serve/http_server_metrics.h"
 
@@ -20,6 +23,14 @@ class ServiceMetrics {
 
   // A call that was answered. `endpoint`: its route's path.
   void Answered(std::string_view endpoint, int status, double seconds);
+  // A feed of each experiment, variant and arm that it was assigned, and how long its ranking took.
+  void Assigned(const std::vector<ServedExperiment>& of, bool degraded, double seconds);
+  // Names that Assigned may give series of from now on.
+  void Declare(const Experiments& experiments);
+  // A shadow that was scored, and the share of what was shown that is among its own best (NaN: nothing was shown).
+  void Shadowed(const std::string& name, double seconds, double overlap);
+  void ShadowsDropped(std::string_view reason, std::size_t count);  // "load", "budget" or "queue".
+  void BesideAnswers(double seconds);                               // Shadows and checks of what was served.
   // A stage of ranking: "candidates", "features", "scores", "values", "policy", "record".
   void Ranked(std::string_view stage, double seconds);
 
@@ -31,6 +42,12 @@ class ServiceMetrics {
   Counter& Count(const char* name, const char* help) { return *telemetry_.AddCounter(name, help); }
   Family<Histogram>& requests_;
   Family<Histogram>& stages_;
+  Family<Histogram>& assigned_;
+  Family<Counter>& assigned_degraded_;
+  Family<Histogram>& shadows_;
+  Family<Histogram>& shadow_overlap_;
+  Family<Counter>& shadows_dropped_;
+  Family<Gauge>& beside_s_;
 
  public:
   HttpServerMetrics http{telemetry_};
@@ -44,6 +61,10 @@ class ServiceMetrics {
   Counter& undeclared = Count("gfr_undeclared_names_total", "Properties in requests that gfr.toml does not declare.");
   Counter& unknown_surfaces =
       Count("gfr_unknown_surfaces_total", "Feeds of a surface that no [[feed]] is named after.");
+  Counter& exposures = Count("gfr_exposures_total", "Evaluations of a flag that put a unit in an arm.");
+  Counter& reloads = Count("gfr_reloads_total", "Times that gfr.toml was read anew and taken.");
+  Counter& reloads_refused =
+      Count("gfr_reloads_refused_total", "Times that gfr.toml was read anew and refused, with its reason in the log.");
   Counter& verified = Count("gfr_skew_values_total", "Served values compared with those of a replay.");
   Counter& different = Count("gfr_skew_different_total", "Served values that a replay did not give again.");
   Counter& torn_batches =

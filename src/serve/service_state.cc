@@ -17,11 +17,17 @@ constexpr std::size_t kLargeAppend = 256;     // Events: some hundred microsecon
 }  // namespace
 
 ServiceState::ServiceState(const Project& p, const ServeConfig& c)
-    : project(p),
-      config(c),
-      store(std::make_unique<OnlineStore>(p.features())),
-      models(
-          p.registry(), kModelName, [&p](const std::string& version) { return p.LoadModel(version); }, p.features()) {}
+    : project(p), config(c), store(std::make_shared<OnlineStore>(p.features())) {}
+
+std::shared_ptr<const Serving> ServiceState::serving() const {
+  const MutexLock lock(serving_mutex);
+  return served;
+}
+
+void ServiceState::Publish(std::shared_ptr<const Serving> next) {
+  const MutexLock lock(serving_mutex);
+  served.swap(next);  // What was served before goes after the lock.
+}
 
 void ServiceState::Note(const LogRecord& r) {
   if (r.event.type == EventType::kFeedRequest) requests.Add(KeyOf(r.event.request_id), r.offset);
@@ -106,10 +112,13 @@ void ServiceState::LoadSnapshot() {
 }
 
 Status ServiceState::SaveSnapshot() {
+  const MutexLock saving(snapshot_mutex);
   std::optional<Snapshot> snapshot;
   std::optional<RequestIndex::Frozen> frozen;
+  std::shared_ptr<const OnlineStore> of;  // The snapshot reads it: a reload may put another in its place meanwhile.
   {
     const MutexLock lock(mutex);
+    of = store;
     if (store->next_offset() == snapshot_at) return {};
     frozen = requests.Freeze();
     snapshot.emplace(Snapshot::Take(*store));

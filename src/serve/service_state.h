@@ -18,16 +18,16 @@
 #include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "project/project.h"
-#include "retrieve/list_maker.h"
 #include "runtime/scheduler.h"
 #include "serve/http_message.h"
 #include "serve/jobs.h"
 #include "serve/lanes.h"
-#include "serve/model_pool.h"
 #include "serve/reply_deadlines.h"
 #include "serve/request_index.h"
 #include "serve/serve_config.h"
 #include "serve/service_metrics.h"
+#include "serve/serving.h"
+#include "serve/shadows.h"
 #include "store/redis_store.h"
 
 namespace gfr {
@@ -42,7 +42,7 @@ struct ServiceState {
   ServiceState(const Project& p, const ServeConfig& c);
 
   using Folded = std::function<void()>;
-  const Project& project;
+  const Project& project;  // As at the start: the workspace, and what no reload changes. Requests use serving().
   const ServeConfig& config;
   ServiceClock clock;
   std::unique_ptr<EventLog> log;
@@ -50,17 +50,16 @@ struct ServiceState {
 
   Mutex mutex;  // Of those that fold: the store's writer, and what it notes.
   CondVar changed;
-  std::unique_ptr<OnlineStore> store;
-  std::unique_ptr<const StoreReader> reader;  // Feeds read beside the writer.
-  std::unique_ptr<ListMaker> lists;           // What feeds without candidates choose from.
-  std::unique_ptr<RedisStore> redis;          // [store] online: or there. Null: embedded.
+  std::shared_ptr<OnlineStore> store;  // serving()'s, for those that have `mutex`.
+  std::unique_ptr<RedisStore> redis;   // [store] online: rows are read there too. Null: embedded.
   std::atomic<bool> redis_lost = false;
   std::atomic<std::int64_t> last_arrival_ms = 0, next_offset = 0;
   RequestIndex requests;
   std::atomic<std::uint64_t> memory_bytes = 0;
   std::atomic<bool> memory_full = false;
   std::uint64_t publishable = 0;  // Goes up with each change that readers of a Redis have not seen.
-  std::int64_t snapshot_at = 0;   // The offset of the last one; used by whoever saves one, one at a time.
+  Mutex snapshot_mutex;           // Of those that save a snapshot; before `mutex`.
+  std::int64_t snapshot_at = 0;   // The offset of the last one; -1: there is none of the states in use.
 
   // Durable records on their way to the fold: in log order, as the log acknowledges in it.
   struct Folding {
@@ -74,7 +73,6 @@ struct ServiceState {
   std::atomic<std::size_t> unfolded = 0;  // Records that are durable, and not folded yet.
   std::atomic<int> large_appends = 0;     // Batches that the log is encoding now, for milliseconds each.
 
-  ModelPool models;
   std::atomic<std::uint64_t> generated = 0;
   ServiceMetrics counters;
 
@@ -93,7 +91,12 @@ struct ServiceState {
   void NoteMemory();
   Status CheckMemoryAtStart() const;
   // Rows in a Redis that another process took over are of its log, not of this one's.
-  const FeatureReader& rows() const { return redis && !redis->fenced() ? redis->features() : reader->features(); }
+  const FeatureReader& rows(const Serving& of) const {
+    return redis && !redis->fenced() ? redis->features() : of.reader->features();
+  }
+  // What is answered with now; hold it for the request.
+  std::shared_ptr<const Serving> serving() const;
+  void Publish(std::shared_ptr<const Serving> next);
   // Goes on from the last snapshot; without a usable one from the start of the log.
   void LoadSnapshot();
   Status SaveSnapshot();
@@ -112,7 +115,14 @@ struct ServiceState {
   Status ExportSegments();
   Status VerifySample();
 
+  Mutex reload_mutex;                    // One reload at a time; before all others.
+  std::atomic<std::size_t> filling = 0;  // Above 0: a reload's states are being filled.
+  std::uint64_t reloads = 0;
+  mutable Mutex serving_mutex;  // GCC 12's atomic shared_ptr is not free of races.
+  std::shared_ptr<const Serving> served;
+
   Jobs jobs;
+  Shadows shadows{counters, [this] { return lanes.queued_feeds() > 0; }};
   ReplyDeadlines late_feeds{config.log_wait_ms};  // Are answered without their record.
   Lanes lanes;                                    // The last members: they use the others until they have ended.
   Thread folder, publisher;

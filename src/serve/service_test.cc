@@ -255,7 +255,8 @@ TEST_F(ServiceTest, ProbesAnswerUnderAnyNameAndOtherCallsOnlyUnderTheirOwn) {
 
 TEST_F(ServiceTest, WhileTheLogFailsEventsAreRefusedAndFeedsGoOnWithoutIt) {
   const std::string ask = R"({"user_id":"u1","candidates":["i1"]})";
-  ASSERT_EQ(Post("/v1/events", EventText("makes the segment")).status, 202);  // Which has to be cut, and that fails too.
+  ASSERT_EQ(Post("/v1/events", EventText("makes the segment")).status,
+            202);  // Which has to be cut, and that fails too.
   disk_.fails = true;
   const HttpResponse refused = Post("/v1/events", EventText("a"));
   EXPECT_EQ(refused.status, 503);

@@ -99,10 +99,12 @@ void ServiceState::SealEpochs() {
 
 // A sample of what was served since the last snapshot, against a replay from it.
 Status ServiceState::VerifySample() {
+  const double begin_s = MonotonicSeconds();
   GFR_ASSIGN(auto drops, ReadDrops(log->source()));
   GFR_ASSIGN(const auto check,
-             VerifyServed(PosixFileSystem(), log->source(), project.features(),
+             VerifyServed(PosixFileSystem(), log->source(), serving()->project->features(),
                           {.snapshot = project.snapshot_path(), .max_requests = 1000, .drops = std::move(drops)}));
+  shadows.Spend(MonotonicSeconds() - begin_s);
   counters.verified += check.values;
   counters.different += check.different;
   if (check.different > 0)
@@ -127,9 +129,10 @@ void ServiceState::WatchClock(const WallClock& used) {
 // None of them waits for another: a registry that hangs holds up neither epochs nor snapshots.
 void ServiceState::AddJobs() {
   background.Add({"seal-epochs", 100, kSecondMs, [this](const JobRun&) { return SealEpochs(), Status(); }});
-  background.Add({"make-lists", 100, 5 * kSecondMs, [this](const JobRun&) { return lists->Update(), Status(); }});
+  background.Add(
+      {"make-lists", 100, 5 * kSecondMs, [this](const JobRun&) { return serving()->lists->Update(), Status(); }});
   background.Add({"look-at-models", ModelPool::kFirstRetryMs, kMinuteMs, [this](const JobRun&) {
-                    models.Look();
+                    serving()->models->Look();
                     return Status();
                   }});
   background.Add(

@@ -21,6 +21,8 @@ HttpResponse JobStarted(const std::string& job_id);  // 202, and where its answe
 HttpResponse GetModels(ServiceState& s);
 HttpResponse PostPromote(ServiceState& s, const HttpRequest& request);
 HttpResponse PostRollback(ServiceState& s);
+HttpResponse PostReload(ServiceState& s);
+HttpResponse GetExperiments(ServiceState& s);
 HttpResponse GetReadyz(const ServiceState& s);
 HttpResponse GetLivez();
 // Of a server that can serve: "ok", or "degraded" with what is not as the registry says.

@@ -14,9 +14,10 @@ HttpResponse GetExplain(ServiceState& s, const HttpRequest& request) {
   if (!found.ok()) return ProblemResponse(503, "Service Unavailable", found.error().message);
   const LogRecord& record = found.value();
   const bool all = request.query == "all=true" || request.query.starts_with("all=true&");
-  if (!all || IsComplete(record)) return {.status = 200, .body = ExplainJson(record, s.store->features()) + "\n"};
-  const auto job = s.jobs.Start("explain " + request_id, [&s, record](const std::stop_token& stop) {
-    return ExplainAll(s.project, record, stop);
+  const std::shared_ptr<const Serving> serving = s.serving();
+  if (!all || IsComplete(record)) return {.status = 200, .body = ExplainJson(record, serving->features()) + "\n"};
+  const auto job = s.jobs.Start("explain " + request_id, [serving, record](const std::stop_token& stop) {
+    return ExplainAll(*serving->project, record, stop);
   });
   if (!job.ok()) return ProblemResponse(503, "Service Unavailable", job.error().message, /*retry_after_s=*/10);
   return JobStarted(job.value());

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "rank/ranker.h"
+#include "serve/answer_feed.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
 
@@ -13,8 +13,12 @@ namespace {
 // than [serve] log_wait; whichever comes first. Thread safety: all calls.
 class FeedAnswer {
  public:
-  FeedAnswer(ServiceState& s, HttpReply reply, nlohmann::ordered_json json)
-      : response(JsonResponse(200, json)), reply(std::move(reply)), s_(s), json_(std::move(json)) {}
+  FeedAnswer(ServiceState& s, HttpReply reply, Assignment assignment, nlohmann::ordered_json json)
+      : response(Response(assignment, json)),
+        reply(std::move(reply)),
+        s_(s),
+        assignment_(std::move(assignment)),
+        json_(std::move(json)) {}
   // True for one caller, who replies.
   bool Claim() { return !claimed_.exchange(true); }
   void Reply() {
@@ -26,13 +30,19 @@ class FeedAnswer {
     ++s_.counters.unlogged;
     s_.counters.degraded += json_["degraded"].empty();
     json_["degraded"].push_back("log");
-    reply(JsonResponse(200, json_));
+    reply(Response(assignment_, json_));
   }
   const HttpResponse response;
   const HttpReply reply;
 
  private:
+  static HttpResponse Response(const Assignment& assignment, const nlohmann::ordered_json& json) {
+    HttpResponse response = JsonResponse(200, json);
+    NameVariant(assignment, &response);
+    return response;
+  }
   ServiceState& s_;
+  const Assignment assignment_;
   nlohmann::ordered_json json_;  // Of whoever has claimed.
   std::atomic<bool> claimed_ = false;
 };
@@ -55,29 +65,57 @@ void AnswerAgain(ServiceState& s, const FeedRequest& request, const std::shared_
 }  // namespace
 
 void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
-  FeedRequest request = ParseFeedRequest(http.body, MaxCandidates(s.store->features().columns()));
+  const std::shared_ptr<const Serving> serving = s.serving();
+  FeedRequest request = ParseFeedRequest(http.body, MaxCandidates(serving->features().columns()));
   request.now_ms = std::max(s.clock.now_ms(), s.last_arrival_ms.load());
   if (request.request_id.empty())
     request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(s.next_offset.load()) + "-" +
                          std::to_string(++s.generated);
-  const std::shared_ptr<const BoundModel> bound = s.models.champion();
-  const std::shared_ptr<const CandidateLists> lists = s.lists->lists();
-  const Feeds::Choice chosen = s.project.feeds().ForSurface(request.surface);
-  Feed feed = Rank(*s.store, s.rows(), bound.get(), *chosen.feed, request, lists.get(),
-                   [&s](std::string_view stage, double seconds) { s.counters.Ranked(stage, seconds); });
+  const std::shared_ptr<const ServedModels> models = serving->models->models();
+  const std::shared_ptr<const CandidateLists> lists = serving->lists->lists();
+  double ranked_s = 0;
+  std::vector<ShadowRun> shadows = ShadowsFor(serving->assigner->experiments(), *models, request.request_id);
+  ShadowInput kept;
+  AnsweredFeed made = AnswerFeed({.feeds = serving->project->feeds(),
+                                  .assigner = *serving->assigner,
+                                  .models = *models,
+                                  .store = *serving->store,
+                                  .rows = s.rows(*serving),
+                                  .lists = lists.get(),
+                                  .configuration = serving->project->configuration().fingerprint,
+                                  .keep = shadows.empty() ? nullptr : &kept},
+                                 http, request, [&](std::string_view stage, double seconds) {
+                                   s.counters.Ranked(stage, seconds);
+                                   ranked_s += seconds;
+                                 });
+  Feed& feed = made.feed;
   ++s.counters.feeds;
-  s.counters.unknown_surfaces += !chosen.declared;
+  s.counters.unknown_surfaces += !made.declared_surface;
   s.counters.degraded += !feed.degraded.empty();
-  s.counters.undeclared += UndeclaredNames(request, s.store->features().schema);
+  s.counters.Assigned(made.assignment.experiments, !feed.degraded.empty(), ranked_s);
+  s.counters.undeclared += UndeclaredNames(request, serving->features().schema);
   const auto answer = std::make_shared<FeedAnswer>(
-      s, reply, FeedJson(feed, request, s.project.features().get(), http.query == "explain=true"));
+      s, reply, made.assignment, FeedJson(feed, request, &serving->features(), http.query == "explain=true"));
+  std::shared_ptr<const ShadowWork> shadow;
+  if (!shadows.empty() && !made.assignment.holdout)
+    shadow = std::make_shared<const ShadowWork>(ShadowWork{.serving = serving,
+                                                           .runs = std::move(shadows),
+                                                           .feed = made.assignment.feed,
+                                                           .request = request,
+                                                           .answered = feed.event,
+                                                           .input = std::move(kept)});
   std::vector<Event> events{std::move(feed.event)};
-  if (chosen.feed->impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
+  if (made.assignment.feed->impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
   s.late_feeds.Add([answer] { answer->ReplyUnlogged(); });
   s.Append(
       std::move(events), [answer](const Error&) { answer->ReplyUnlogged(); },
-      [&s, answer, request = std::move(request)](const Appended& appended) -> ServiceState::Folded {
-        if (appended.results.at(0) == AppendResult::kAccepted) return [answer] { answer->Reply(); };
+      [&s, answer, shadow, request = std::move(request)](const Appended& appended) -> ServiceState::Folded {
+        if (appended.results.at(0) == AppendResult::kAccepted) {
+          return [&s, answer, shadow] {
+            answer->Reply();
+            if (shadow) s.shadows.Offer(shadow->runs.size(), [&s, shadow] { RunShadows(s, *shadow); });
+          };
+        }
         return [&s, answer, request] {
           if (answer->Claim()) AnswerAgain(s, request, answer);
         };

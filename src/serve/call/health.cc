@@ -8,7 +8,7 @@ HttpResponse GetLivez() { return JsonResponse(200, {{"status", "ok"}}); }
 
 HttpResponse GetReadyz(const ServiceState& s) {
   return !s.log->healthy() ? ProblemResponse(503, "Service Unavailable", "the log cannot be written")
-                           : ReadyResponse(s.models);
+                           : ReadyResponse(*s.serving()->models);
 }
 
 HttpResponse ReadyResponse(const ModelPool& models) {

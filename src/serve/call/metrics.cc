@@ -10,9 +10,10 @@ HttpResponse GetMetrics(ServiceState& s) {
   s.counters.log_waiting.Set(
       static_cast<double>(s.log->next_offset() - static_cast<std::uint64_t>(s.next_offset.load())));
   s.counters.state_bytes.Set(static_cast<double>(s.memory_bytes.load()));
-  s.counters.lists_bytes.Set(static_cast<double>(s.lists->memory_bytes()));
-  s.counters.lists_epoch_end.Set(static_cast<double>(std::max<std::int64_t>(s.lists->lists()->epoch_end_ms(), 0)) /
-                                 1000);
+  const std::shared_ptr<const Serving> serving = s.serving();
+  s.counters.lists_bytes.Set(static_cast<double>(serving->lists->memory_bytes()));
+  s.counters.lists_epoch_end.Set(
+      static_cast<double>(std::max<std::int64_t>(serving->lists->lists()->epoch_end_ms(), 0)) / 1000);
   return {.content_type = "text/plain; version=0.0.4", .body = s.counters.Text()};
 }
 

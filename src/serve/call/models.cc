@@ -11,7 +11,7 @@ using Json = nlohmann::ordered_json;
 }  // namespace
 
 HttpResponse GetModels(ServiceState& s) {
-  const auto entries = s.models.registry().List(kModelName);
+  const auto entries = s.serving()->models->registry().List(kModelName);
   Json list = Json::array();
   if (entries.ok()) {
     for (const auto& e : entries.value())
@@ -22,9 +22,10 @@ HttpResponse GetModels(ServiceState& s) {
 }
 
 HttpResponse PostRollback(ServiceState& s) {
-  if (const auto to = s.models.registry().Rollback(kModelName); !to.ok())
+  const std::shared_ptr<ModelPool> models = s.serving()->models;
+  if (const auto to = models->registry().Rollback(kModelName); !to.ok())
     return ProblemResponse(409, "Conflict", to.error().message);
-  s.models.LookNow();
+  models->LookNow();
   return GetModels(s);
 }
 
@@ -33,18 +34,19 @@ HttpResponse PostPromote(ServiceState& s, const HttpRequest& request) {
   const Json json = Json::parse(request.body, nullptr, false);
   if (!json.is_object()) throw BadRequest{"the body is not a JSON object"};
   const std::string version = TextOf(json, "version");
-  const Status usable = version.empty() ? Status(Error{ErrorCode::kNotFound, ""}) : s.models.Check(version);
+  const std::shared_ptr<ModelPool> models = s.serving()->models;
+  const Status usable = version.empty() ? Status(Error{ErrorCode::kNotFound, ""}) : models->Check(version);
   if (!usable.ok()) {
     const Error& error = usable.error();
     if (error.code == ErrorCode::kUnavailable)
       return ProblemResponse(503, "Service Unavailable", error.message, /*retry_after_s=*/1);
-    if (error.code == ErrorCode::kNotFound || !s.models.registry().Describe(kModelName, version).ok())
+    if (error.code == ErrorCode::kNotFound || !models->registry().Describe(kModelName, version).ok())
       return ProblemResponse(404, "Not Found", "there is no version '" + version.substr(0, 200) + "'");
     return ProblemResponse(409, "Conflict", error.message);
   }
-  if (const Status promoted = s.models.registry().Promote(kModelName, version); !promoted.ok())
+  if (const Status promoted = models->registry().Promote(kModelName, version); !promoted.ok())
     return ProblemResponse(409, "Conflict", promoted.error().message);
-  s.models.LookNow();
+  models->LookNow();
   return GetModels(s);
 }
 

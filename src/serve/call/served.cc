@@ -23,8 +23,9 @@ bool NamesItsColumns(const ServedSlate& slate, const FeatureSet& set) {
 void PostServed(ServiceState& s, const HttpRequest& request, HttpReply reply) {
   auto slates = DecodeSlates(request.body);
   if (!slates.ok()) return reply(ProblemResponse(400, "Bad Request", slates.error().message));
+  const std::shared_ptr<const Serving> serving = s.serving();
   for (const Event& e : slates.value()) {
-    if (e.type == EventType::kFeedRequest && !NamesItsColumns(e.served, *s.project.features()))
+    if (e.type == EventType::kFeedRequest && !NamesItsColumns(e.served, serving->features()))
       return reply(ProblemResponse(409, "Conflict",
                                    "the slate names its columns by no fingerprint, and was served with other feature "
                                    "definitions than this server's"));

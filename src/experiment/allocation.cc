@@ -1,0 +1,152 @@
+#include "experiment/allocation.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+namespace gfr {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Buckets of each variant: shares of the weights, rounded so that they add up.
+std::vector<int> BucketsOf(const std::vector<Treatment>& variants) {
+  const double sum =
+      std::accumulate(variants.begin(), variants.end(), 0.0, [](double s, const Treatment& v) { return s + v.weight; });
+  std::vector<int> buckets(variants.size());
+  std::vector<double> rest(variants.size());
+  int given = 0;
+  for (std::size_t v = 0; v < variants.size(); ++v) {
+    const double exact = variants[v].weight / sum * kBuckets;
+    buckets[v] = static_cast<int>(exact);
+    rest[v] = exact - buckets[v];
+    given += buckets[v];
+  }
+  std::vector<std::size_t> order(variants.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::greater(), [&](std::size_t v) { return rest[v]; });
+  for (std::size_t k = 0; given < kBuckets; ++k, ++given) ++buckets[order[k % order.size()]];
+  return buckets;
+}
+
+Allocation::Arms ArmsOf(const Experiment& e) {
+  Allocation::Arms arms{.salt = e.salt,
+                        .name_space = e.name_space,
+                        .when = e.when ? e.when->text() : "",
+                        .range = e.range,
+                        .by_name = {}};
+  const std::vector<BucketRange> ranges = e.Ranges();
+  for (std::size_t a = 0; a < ranges.size(); ++a) arms.by_name[e.arms[a].name] = ranges[a];
+  return arms;
+}
+
+const std::string* ArmAt(const Allocation::Arms& arms, double bucket) {
+  for (const auto& [name, range] : arms.by_name) {
+    if (range.Has(bucket)) return &name;
+  }
+  return nullptr;
+}
+
+// What would move units of the experiment; empty: nothing.
+std::string MovedBy(const Allocation::Arms& before, const Allocation::Arms& now) {
+  if (before.salt != now.salt) return "its salt";
+  if (before.when != now.when) return "`when`";
+  if (before.name_space != now.name_space || now.range.low > before.range.low || now.range.high < before.range.high)
+    return "its part of the namespace";
+  for (int k = 0; k < kBuckets; ++k) {
+    const double bucket = k / static_cast<double>(kBuckets);
+    const std::string *was = ArmAt(before, bucket), *is = ArmAt(now, bucket);
+    if (was && (!is || *is != *was)) return is ? "the weights of its arms" : "its share, which went down,";
+  }
+  return "";
+}
+
+Json RangeJson(const BucketRange& range) { return Json::array({range.low, range.high}); }
+BucketRange RangeOf(const Json& json) { return {json.at(0).get<double>(), json.at(1).get<double>()}; }
+
+}  // namespace
+
+std::vector<std::string> AllocateVariants(const std::vector<Treatment>& variants,
+                                          const std::vector<std::string>& before) {
+  if (variants.empty()) return {};
+  std::vector<int> wanted = BucketsOf(variants);
+  std::vector<std::string> owners(kBuckets);
+  // First everyone keeps what they had, up to what they are to have.
+  for (std::size_t b = 0; b < before.size() && b < owners.size(); ++b) {
+    const auto at = std::ranges::find(variants, before[b], &Treatment::name);
+    if (at == variants.end()) continue;
+    int& left = wanted[static_cast<std::size_t>(at - variants.begin())];
+    if (left > 0) owners[b] = before[b], --left;
+  }
+  std::size_t next = 0;
+  for (std::string& owner : owners) {
+    if (!owner.empty()) continue;
+    while (wanted[next] == 0) ++next;
+    owner = variants[next].name;
+    --wanted[next];
+  }
+  return owners;
+}
+
+Result<Allocation> Allocate(const Experiments& experiments, const Allocation& before) {
+  Allocation allocation;
+  allocation.variants = AllocateVariants(experiments.variants, before.variants);
+  for (const Experiment& e : experiments.all) {
+    if (!e.running) continue;
+    const Allocation::Arms arms = ArmsOf(e);
+    if (const auto was = before.running.find(e.name); was != before.running.end()) {
+      if (const std::string moved = MovedBy(was->second, arms); !moved.empty())
+        return Error{ErrorCode::kInvalidArgument,
+                     "experiment '" + e.name + "' is running, and " + moved +
+                         " would move units that are in it; only its share and its part of the namespace may grow. "
+                         "Turn it off first, or give what is new another name"};
+    }
+    allocation.running[e.name] = arms;
+  }
+  return allocation;
+}
+
+std::string Allocation::ToJson() const {
+  Json json{{"format", 1}, {"variants", Json::array()}, {"experiments", Json::object()}};
+  for (const std::string& owner : variants) {  // Runs of one owner.
+    Json& runs = json["variants"];
+    if (runs.empty() || runs.back()[0] != owner)
+      runs.push_back({owner, 1});
+    else
+      runs.back()[1] = runs.back()[1].get<int>() + 1;
+  }
+  for (const auto& [name, arms] : running) {
+    Json& e = json["experiments"][name];
+    e = {{"salt", arms.salt}, {"namespace", arms.name_space}, {"when", arms.when}, {"range", RangeJson(arms.range)}};
+    for (const auto& [arm, range] : arms.by_name) e["arms"][arm] = RangeJson(range);
+  }
+  return json.dump(1) + "\n";
+}
+
+Result<Allocation> Allocation::FromJson(std::string_view text) try {
+  const Json json = Json::parse(text);
+  if (json.at("format") != 1)
+    return Error{ErrorCode::kCorrupt, "the allocation of units is of another format; a newer gfr wrote it"};
+  Allocation allocation;
+  for (const Json& run : json.at("variants")) {
+    const int count = run.at(1).get<int>();
+    if (count < 1 || allocation.variants.size() + static_cast<std::size_t>(count) > kBuckets)
+      return Error{ErrorCode::kCorrupt, "the allocation of units has more buckets than there are"};
+    allocation.variants.insert(allocation.variants.end(), static_cast<std::size_t>(count),
+                               run.at(0).get<std::string>());
+  }
+  for (const auto& [name, e] : json.at("experiments").items()) {
+    Arms& arms = allocation.running[name];
+    arms = {.salt = e.at("salt"),
+            .name_space = e.at("namespace"),
+            .when = e.at("when"),
+            .range = RangeOf(e.at("range")),
+            .by_name = {}};
+    for (const auto& [arm, range] : e.at("arms").items()) arms.by_name[arm] = RangeOf(range);
+  }
+  return allocation;
+} catch (const std::exception& e) {
+  return Error{ErrorCode::kCorrupt, std::string("the allocation of units cannot be read: ") + e.what()};
+}
+
+}  // namespace gfr

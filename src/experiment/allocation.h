@@ -1,0 +1,45 @@
+// Allocation: which units are whose: of the production variants the owner of each of 10,000 buckets, of each running
+// experiment its arms' ranges. It is kept from one configuration to the next, so that units stay where they are.
+//
+// Variants' weights may change: then the fewest possible buckets change their owner. A running experiment may only grow
+// into units that are nobody's: what would move one of its units is refused.
+// Thread safety: pure functions of plain values.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "experiment/experiments.h"
+
+namespace gfr {
+
+struct Allocation {
+  static constexpr const char* kSalt = "variant";  // Of the variants' buckets.
+
+  struct Arms {
+    std::string salt, name_space, when;
+    BucketRange range;
+    std::map<std::string, BucketRange> by_name;
+    bool operator==(const Arms&) const = default;
+  };
+  std::vector<std::string> variants;  // Owner of each bucket; empty: there are no variants.
+  std::map<std::string, Arms> running;
+  bool operator==(const Allocation&) const = default;
+
+  std::string ToJson() const;
+  // kCorrupt: not what ToJson gave.
+  static Result<Allocation> FromJson(std::string_view text);
+};
+
+// Of the experiments, after `before`. kInvalidArgument names the experiment whose units would move.
+Result<Allocation> Allocate(const Experiments& experiments, const Allocation& before);
+
+// `before` (kBuckets owners, or none) with the weights' shares: as few buckets change their owner as possible. Shares
+// are rounded to whole buckets, the largest remainders up.
+std::vector<std::string> AllocateVariants(const std::vector<Treatment>& variants,
+                                          const std::vector<std::string>& before);
+
+}  // namespace gfr

@@ -1,0 +1,261 @@
+#include "experiment/experiments.h"
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+
+namespace gfr {
+namespace {
+
+constexpr std::size_t kMaxArms = 64;
+
+bool IsName(const std::string& name) {
+  return !name.empty() && name.size() <= 64 &&
+         std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-' || c == '.'; });
+}
+
+// A string, a number or a boolean as JSON.
+std::string ReadValue(Config& table, const std::string& key, const std::string& otherwise) {
+  if (!table.Has(key)) return otherwise;
+  const std::string text = table.Extract({key}), value = text.substr(text.find('=') + 2);
+  if (value.starts_with("true") || value.starts_with("false")) return nlohmann::json(table.Boolean(key, false)).dump();
+  if (value.starts_with('\'') || value.starts_with('"')) return nlohmann::json(table.String(key, "")).dump();
+  if (value.find_first_of(".en") == std::string::npos)
+    return nlohmann::json(table.Integer(key, 0, INT64_MIN, INT64_MAX)).dump();
+  return nlohmann::json(table.Number(key, 0, -1e300, 1e300)).dump();
+}
+
+std::vector<std::string> ReadFeedNames(Config& table, const Experiments::Names& names) {
+  std::vector<std::string> feeds = table.Strings("feeds", {});
+  for (const std::string& feed : feeds) {
+    if (std::ranges::find(names.feeds, feed) == names.feeds.end())
+      table.Fail("feeds", "names '" + feed + "', which no [[feed]] is named");
+  }
+  return feeds;
+}
+
+Result<Treatment> ReadTreatment(Config& table, const Experiments::Names& names) {
+  Treatment t;
+  t.name = table.String("name", "");
+  if (!IsName(t.name)) table.Fail("name", "is '" + t.name + "'; valid are up to 64 letters, digits, '_', '-' and '.'");
+  t.weight = table.Number("weight", 1, 0, 1e9);
+  t.model = table.String("model", "");
+  t.value = ReadValue(table, "value", nlohmann::json(t.name).dump());
+  Config feed = table.Table("feed");
+  GFR_ASSIGN(t.feed, names.read_overlay(feed));
+  return t;
+}
+
+// Of a list of treatments: names differ, and somebody gets one.
+void CheckTreatments(Config& table, const char* key, const std::vector<Treatment>& all) {
+  double weights = 0;
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    weights += all[k].weight;
+    if (std::ranges::count(all, all[k].name, &Treatment::name) > 1)
+      table.Fail(key, "has two named '" + all[k].name + "'");
+  }
+  if (all.size() > kMaxArms) table.Fail(key, "are more than " + std::to_string(kMaxArms));
+  if (!all.empty() && weights <= 0) table.Fail(key, "have no weight above 0");
+}
+
+Result<Experiment> ReadExperiment(Config& table, const Experiments::Names& names) {
+  Experiment e;
+  e.name = table.String("name", "");
+  if (!IsName(e.name) || e.name == kHoldoutName || e.name == kVariantName)
+    table.Fail("name", "is '" + e.name +
+                           "'; valid are up to 64 letters, digits, '_', '-' and '.', but not holdout or "
+                           "variant");
+  e.salt = table.String("salt", e.name);
+  if (e.salt.empty()) table.Fail("salt", "is empty");
+  const std::string status = table.String("status", "running");
+  if (status != "running" && status != "off") table.Fail("status", "is '" + status + "'; valid are running and off");
+  e.running = status == "running";
+  e.share = table.Number("share", 1, 0, 1);
+  e.name_space = table.String("namespace", "");
+  const std::vector<double> range = table.Numbers("range", {0, 1});
+  if (range.size() != 2 || !(0 <= range[0] && range[0] < range[1] && range[1] <= 1))
+    table.Fail("range", "is not [low, high] with 0 <= low < high <= 1");
+  else
+    e.range = {range[0], range[1]};
+  if (table.Has("range") && e.name_space.empty()) table.Fail("range", "is a part of a namespace; none is named");
+  if (table.Has("when")) {
+    auto when = Targeting::Parse(table.String("when", ""), names.context);
+    if (when.ok())
+      e.when = std::move(when).value();
+    else
+      table.Fail("when", when.error().message);
+  }
+  const std::vector<std::string> feeds = ReadFeedNames(table, names);
+  for (Config& arm : table.Tables("arm")) {
+    GFR_ASSIGN(Treatment t, ReadTreatment(arm, names));
+    GFR_TRY(arm.Finish());
+    t.feeds = feeds;
+    e.arms.push_back(std::move(t));
+  }
+  if (e.arms.empty()) table.Fail("name", "has no [[experiment.arm]]");
+  CheckTreatments(table, "arm", e.arms);
+  e.otherwise = ReadValue(table, "default", e.arms.empty() ? "null" : e.arms.front().value);
+  GFR_TRY(table.Finish());
+  return e;
+}
+
+Result<std::optional<Holdout>> ReadHoldout(Config& project) {
+  if (!project.Has(kHoldoutName)) return std::optional<Holdout>();
+  Config table = project.Table(kHoldoutName);
+  Holdout holdout;
+  holdout.share = table.Number("share", holdout.share, 0, 0.5);
+  holdout.rotate_ms = table.DurationMs("rotate", holdout.rotate_ms);
+  if (holdout.rotate_ms < kDayMs) table.Fail("rotate", "is less than 1d");
+  GFR_TRY(table.Finish());
+  return std::optional<Holdout>(holdout);
+}
+
+Result<std::vector<Shadow>> ReadShadows(Config& project, const Experiments::Names& names) {
+  std::vector<Shadow> shadows;
+  for (Config& table : project.Tables("shadow")) {
+    Shadow shadow;
+    shadow.name = table.String("name", shadow.name);
+    if (!IsName(shadow.name))
+      table.Fail("name", "is '" + shadow.name + "'; valid are up to 64 letters, digits, '_', '-' and '.'");
+    if (std::ranges::find(shadows, shadow.name, &Shadow::name) != shadows.end())
+      table.Fail("name", "is '" + shadow.name + "', as of a [[shadow]] before");
+    shadow.model = table.String("model", "");
+    shadow.share = table.Number("share", shadow.share, 0, 1);
+    Config feed = table.Table("feed");
+    GFR_ASSIGN(shadow.feed, names.read_overlay(feed));
+    GFR_TRY(table.Finish());
+    shadows.push_back(std::move(shadow));
+  }
+  return shadows;
+}
+
+// A key of a feed that treatments of both lists change; empty: there is none.
+std::string SharedKey(const std::vector<Treatment>& a, const std::vector<Treatment>& b,
+                      const std::vector<std::string>& feeds) {
+  for (const std::string& feed : feeds) {
+    for (const Treatment& one : a) {
+      for (const Treatment& other : b) {
+        if (!one.Changes(feed) || !other.Changes(feed)) continue;
+        const std::vector<std::string> keys = one.keys(), others = other.keys();
+        for (const std::string& key : keys) {
+          if (std::ranges::find(others, key) != others.end()) return key + " of feed " + feed;
+        }
+      }
+    }
+  }
+  return "";
+}
+
+bool Exclude(const Experiment& a, const Experiment& b) {
+  return !a.name_space.empty() && a.name_space == b.name_space &&
+         (a.range.high <= b.range.low || b.range.high <= a.range.low);
+}
+
+Status CheckConflicts(const Config& project, const Experiments& of, const std::vector<std::string>& feeds) {
+  const auto refuse = [&](const std::string& message) {
+    return Error{ErrorCode::kInvalidArgument, message, project.where("experiment")};
+  };
+  for (std::size_t k = 0; k < of.all.size(); ++k) {
+    const Experiment& e = of.all[k];
+    if (!e.running) continue;
+    if (of.variants.size() > 1) {
+      if (const std::string key = SharedKey(e.arms, of.variants, feeds); !key.empty())
+        return refuse("experiment '" + e.name + "' and the variants both change " + key);
+    }
+    for (std::size_t other = 0; other < k; ++other) {
+      const Experiment& before = of.all[other];
+      if (!before.running || Exclude(e, before)) continue;
+      if (const std::string key = SharedKey(e.arms, before.arms, feeds); !key.empty())
+        return refuse("experiments '" + before.name + "' and '" + e.name + "' both change " + key +
+                      "; give them one namespace with ranges apart, or turn one off");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+bool Treatment::Changes(std::string_view feed_name) const {
+  return feeds.empty() || std::ranges::find(feeds, feed_name) != feeds.end();
+}
+
+std::vector<std::string> Treatment::keys() const {
+  std::vector<std::string> keys = feed.keys();
+  if (!model.empty()) keys.emplace_back("model");
+  return keys;
+}
+
+std::vector<BucketRange> Experiment::Ranges() const {
+  std::vector<double> weights;
+  for (const Treatment& arm : arms) weights.push_back(arm.weight);
+  return ArmRanges(share, weights);
+}
+
+bool Experiment::IsMetBy(std::string_view feed_name) const {
+  if (arms.empty() || !arms.front().Changes(feed_name)) return false;
+  return !arms.front().feeds.empty() || std::ranges::any_of(arms, [](const Treatment& t) { return !t.keys().empty(); });
+}
+
+std::set<std::string> Experiments::Versions() const {
+  std::set<std::string> versions;
+  const auto add = [&](const std::vector<Treatment>& treatments) {
+    for (const Treatment& t : treatments) {
+      if (!t.model.empty()) versions.insert(t.model);
+    }
+  };
+  add(variants);
+  for (const Experiment& e : all) {
+    if (e.running) add(e.arms);
+  }
+  for (const Shadow& shadow : shadows) {
+    if (!shadow.model.empty()) versions.insert(shadow.model);
+  }
+  return versions;
+}
+
+std::vector<std::vector<ChannelConfig>> Experiments::Channels() const {
+  std::vector<std::vector<ChannelConfig>> channels;
+  const auto add = [&](const std::vector<Treatment>& treatments) {
+    for (const Treatment& t : treatments) {
+      if (t.feed.channels) channels.push_back(*t.feed.channels);
+    }
+  };
+  add(variants);
+  for (const Experiment& e : all) add(e.arms);
+  for (const Shadow& shadow : shadows) {
+    if (shadow.feed.channels) channels.push_back(*shadow.feed.channels);
+  }
+  return channels;
+}
+
+Result<Experiments> Experiments::Read(Config& project, const Names& names) {
+  Experiments experiments;
+  GFR_ASSIGN(experiments.holdout, ReadHoldout(project));
+  GFR_ASSIGN(experiments.shadows, ReadShadows(project, names));
+  for (Config& table : project.Tables(kVariantName)) {
+    GFR_ASSIGN(Treatment variant, ReadTreatment(table, names));
+    variant.feeds = ReadFeedNames(table, names);
+    GFR_TRY(table.Finish());
+    experiments.variants.push_back(std::move(variant));
+  }
+  CheckTreatments(project, kVariantName, experiments.variants);
+  for (Config& table : project.Tables("experiment")) {
+    GFR_ASSIGN(Experiment e, ReadExperiment(table, names));
+    if (std::ranges::find(experiments.all, e.name, &Experiment::name) != experiments.all.end())
+      return Error{ErrorCode::kInvalidArgument, "two experiments are named '" + e.name + "'", table.where("name")};
+    experiments.all.push_back(std::move(e));
+  }
+  GFR_TRY(CheckConflicts(project, experiments, names.feeds));
+  return experiments;
+}
+
+FeedConfig HoldoutFeed(const FeedConfig& feed) {
+  FeedConfig held = feed;
+  int items = feed.size;
+  for (const ChannelConfig& channel : feed.channels) items = std::max(items, channel.quota);
+  held.channels = {{"popularity", items}};
+  held.swap_share = 0;
+  return held;
+}
+
+}  // namespace gfr

@@ -1,0 +1,94 @@
+// Experiments: what gfr.toml says of variants, experiments and the holdout ([[variant]], [[experiment]], [holdout]).
+// assignment.h says who gets what of them. docs/experiments.md is the manual.
+//
+// Thread safety: a plain value.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/config.h"
+#include "base/time.h"
+#include "experiment/bucket.h"
+#include "experiment/targeting.h"
+#include "feed/feed_overlay.h"
+
+namespace gfr {
+
+// Names that records use for what is no experiment.
+inline constexpr const char* kHoldoutName = "holdout";
+inline constexpr const char* kVariantName = "variant";
+
+// What a production variant or an arm changes.
+struct Treatment {
+  std::string name;
+  double weight = 1;               // Relative to the others'.
+  std::string model;               // A version of the registry; empty: the champion.
+  std::vector<std::string> feeds;  // [[feed]] names that it changes; empty: all.
+  FeedOverlay feed;
+  std::string value;  // Of the flag, as JSON; the name unless `value` says another.
+
+  bool Changes(std::string_view feed_name) const;
+  std::vector<std::string> keys() const;  // Of the overlay, and "model".
+};
+
+struct Experiment {
+  std::string name, salt;
+  bool running = true;
+  double share = 1;         // Of the units.
+  std::string name_space;   // Experiments of one namespace with ranges apart exclude each other; empty: none.
+  BucketRange range{0, 1};  // Of the namespace.
+  std::optional<Targeting> when;
+  std::vector<Treatment> arms;  // At least one; `feeds` are the experiment's.
+  std::string otherwise;        // The flag's value for units in no arm, as JSON.
+
+  std::vector<BucketRange> Ranges() const;  // Of the arms.
+  // Whether a request of the feed meets it, and so its slate is an exposure: an arm changes the feed, or `feeds` names
+  // it. One that only has values of flags is met where its flag is asked for.
+  bool IsMetBy(std::string_view feed_name) const;
+};
+
+struct Holdout {
+  double share = 0.02;
+  std::int64_t rotate_ms = 365 * kDayMs;  // After it another part of the units is held out: a new series.
+};
+
+// A model, or settings of a feed, that a share of the requests is ranked with too, for nobody to see.
+struct Shadow {
+  std::string name = "shadow";
+  std::string model;  // A version; empty: the registry's shadow, or the champion where it has settings of its own.
+  double share = 0.1;
+  FeedOverlay feed;
+};
+
+struct Experiments {
+  std::vector<Shadow> shadows;
+  std::optional<Holdout> holdout;
+  std::vector<Treatment> variants;
+  std::vector<Experiment> all;
+
+  bool any() const { return holdout || !variants.empty() || !all.empty(); }
+  // As configured; without any, the one of the registry's alias.
+  std::vector<Shadow> Shadows() const { return shadows.empty() ? std::vector<Shadow>(1) : shadows; }
+  std::set<std::string> Versions() const;                    // Models that they name.
+  std::vector<std::vector<ChannelConfig>> Channels() const;  // That feeds may have by them, as ListMaker takes them.
+
+  struct Names {
+    std::vector<Expression::Name> context;  // What `when` may name.
+    std::vector<std::string> feeds;
+    std::function<Result<FeedOverlay>(Config&)> read_overlay;  // Keys of a [[feed]].
+  };
+  // kInvalidArgument names file, line and key: also where two running experiments change the same key of the same feed
+  // and do not exclude each other.
+  static Result<Experiments> Read(Config& project, const Names& names);
+};
+
+// A holdout's feed in place of `feed`: the most popular items, nothing drawn.
+FeedConfig HoldoutFeed(const FeedConfig& feed);
+
+}  // namespace gfr

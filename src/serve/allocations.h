@@ -1,0 +1,28 @@
+// The allocation of units (experiment/allocation.h) where all servers of a project find it: in the registry's store, as
+// assignment/allocation.json. The owner writes it when it takes a configuration; readers and commands only read it.
+//
+// Thread safety: pure functions of a project and its store.
+#pragma once
+
+#include <memory>
+
+#include "experiment/assignment.h"
+#include "project/project.h"
+
+namespace gfr {
+
+struct NextAllocation {
+  Allocation before, next;  // Of the configuration that was served last, and of this one.
+};
+// kInvalidArgument: units of a running experiment would move; kUnavailable: the store cannot be read; kCorrupt.
+Result<NextAllocation> AllocationOf(const Project& project);
+
+// Of the project's experiments. `write`: what is new of the allocation is kept for the next configuration.
+// Errors: as AllocationOf.
+Result<std::shared_ptr<const Assigner>> MakeAssigner(const Project& project, bool write);
+
+// For a server's start: with a store that cannot be read, units are allocated as if nothing had been before, which is
+// logged; then nothing is written.
+Result<std::shared_ptr<const Assigner>> MakeFirstAssigner(const Project& project, bool write);
+
+}  // namespace gfr

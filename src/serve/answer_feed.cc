@@ -1,0 +1,57 @@
+#include "serve/answer_feed.h"
+
+#include <string>
+#include <utility>
+
+#include "serve/router.h"
+
+namespace gfr {
+
+Overrides OverridesOf(const HttpRequest& http, const Assigner& assigner) {
+  std::string header(http.Header("x-gfr-assign"));
+  if (const std::string_view variant = http.Header("x-amzn-sagemaker-target-variant"); !variant.empty())
+    header += (header.empty() ? "" : ",") + std::string(kVariantName) + "=" + std::string(variant);
+  if (header.empty()) return {};
+  auto overrides = assigner.ReadOverrides(header);
+  if (!overrides.ok()) throw BadRequest{"the override of an assignment: " + overrides.error().message};
+  return std::move(overrides).value();
+}
+
+AnsweredFeed AnswerFeed(const FeedParts& parts, const HttpRequest& http, const FeedRequest& request,
+                        const StageObserver& observe) {
+  AnsweredFeed answer;
+  const Feeds::Choice chosen = parts.feeds.ForSurface(request.surface);
+  answer.declared_surface = chosen.declared;
+  Requester who = FindRequester(parts.rows, request);
+  Assignment& assigned = answer.assignment;
+  assigned = parts.assigner.Assign({.unit = who.unit,
+                                    .context = request.context,
+                                    .surface = request.surface,
+                                    .now_ms = request.now_ms,
+                                    .overrides = OverridesOf(http, parts.assigner)},
+                                   *chosen.feed);
+  std::shared_ptr<const BoundModel> model;
+  if (!assigned.holdout && !assigned.model.empty()) model = parts.models.Find(assigned.model);
+  const bool other = model != nullptr && model != parts.models.champion;
+  const bool missing = !assigned.holdout && !assigned.model.empty() && model == nullptr;
+  if (!assigned.holdout && model == nullptr) model = parts.models.champion;
+  answer.feed = Rank(parts.store, parts.rows,
+                     {.feed = *assigned.feed,
+                      .model = model.get(),
+                      .role = other ? ModelRole::kVariant : ModelRole::kChampion,
+                      .popular = assigned.holdout,
+                      .experiments = assigned.experiments,
+                      .configuration = parts.configuration,
+                      .keep = assigned.holdout ? nullptr : parts.keep},
+                     request, std::move(who), parts.lists, observe);
+  // The champion in place of the version that was assigned: the answer stays in its arm, and says so.
+  if (missing && model != nullptr) answer.feed.degraded.emplace_back("model");
+  return answer;
+}
+
+void NameVariant(const Assignment& assignment, HttpResponse* response) {
+  if (!assignment.variant.empty())
+    response->headers.emplace_back("x-Amzn-Invoked-Production-Variant", assignment.variant);
+}
+
+}  // namespace gfr

@@ -1,0 +1,79 @@
+"""gfr.toml read anew by SIGHUP: taken whole or refused, and new features filled from the log while the server serves."""
+import json
+import signal
+import time
+import unittest
+
+from gfr_process import Folder, Server, event, make_patient, run
+
+CLOCK = ("--clock", "fixed:2026-01-01T12:00:00Z")
+ADDED = """[[feature]]
+name = "views_of_two_days"
+type = "count"
+scope = "user"
+events = ["item.view"]
+window = "2d"
+
+"""
+
+
+def feed(server, **more):
+    status, reply = server.post("/v1/feed", {"user_id": "u1", "candidates": ["i1", "i2", "i3"], "explain": True, **more})
+    assert status == 200, reply
+    return reply["items"]
+
+
+def metric(server, name):
+    for line in server.get("/metrics")[1].decode().splitlines():
+        if line.startswith(name + " "):
+            return float(line.split()[1])
+    return None
+
+
+def wait_for(condition):
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come")
+
+
+class Reload(unittest.TestCase):
+    def test_a_hangup_takes_the_file_whole_or_leaves_all_as_it_was(self):
+        with Folder() as folder:
+            run("init", folder / "p")
+            toml = folder / "p/gfr.toml"
+            make_patient(toml)
+            text = toml.read_text()
+            with Server(folder / "p", *CLOCK) as server:
+                server.post("/v1/events", [event(n, time="2026-01-01T11:00:00Z") for n in range(4)])
+                self.assertEqual(len(feed(server)), 3)
+
+                toml.write_text(text.replace("size = 20", "size = 2"))
+                server.process.send_signal(signal.SIGHUP)
+                wait_for(lambda: len(feed(server)) == 2)
+
+                toml.write_text(text.replace("size = 20", "size = 0"))
+                server.process.send_signal(signal.SIGHUP)
+                wait_for(lambda: metric(server, "gfr_reloads_refused_total") == 1)
+                self.assertEqual(len(feed(server)), 2)
+
+                toml.write_text(text.replace("[[feature]]", ADDED + "[[feature]]", 1))
+                server.process.send_signal(signal.SIGHUP)
+                wait_for(lambda: "views_of_two_days" in feed(server)[0]["features"])
+                self.assertEqual(feed(server)[0]["features"]["views_of_two_days"], 4)
+                self.assertEqual(metric(server, "gfr_reloads_total"), 2)
+
+                toml.write_text(toml.read_text().replace('clock = "log"', 'clock = "wall"'))
+                status, _, reply = server.request("POST", "/v1/reload", b"", server.admin())
+                self.assertEqual(status, 409)
+                self.assertIn("[serve] clock cannot change while the server runs", json.loads(reply)["detail"])
+                server.process.send_signal(signal.SIGTERM)
+                said = server.process.communicate(timeout=60)[1]
+                self.assertEqual(server.process.returncode, 0, said)
+                self.assertIn("gfr.toml was not taken", said)
+                self.assertIn("[[feed]] size: is 0", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
