@@ -2,6 +2,7 @@
 import hashlib
 import json
 import signal
+import time
 import unittest
 
 from gfr_process import Folder, Server, run, run_json
@@ -79,6 +80,18 @@ class LiveFeatures(unittest.TestCase):
     def add_features(self):
         self.toml.write_text(self.before.replace("[[feature]]", ADDED + "[[feature]]", 1))
 
+    def reload(self, server):
+        status, _, reply = server.request("POST", "/v1/reload", b"", server.admin())
+        return status, json.loads(reply)
+
+    def ended(self, server, at):
+        for _ in range(1200):
+            state = json.loads(server.get(at)[1])["state"]
+            if state in ("done", "failed"):
+                return state
+            time.sleep(0.05)
+        return state
+
     def test_the_champion_serves_equal_bits_when_features_are_added_and_is_missed_by_name_when_one_is_gone(self):
         with Server(self.project, *CLOCK) as server:
             was, degraded = scores(server, "was")
@@ -110,6 +123,26 @@ class LiveFeatures(unittest.TestCase):
                 self.assertEqual(len(filled), 1 if form == "5" else 0, said)
                 if filled:
                     self.assertIn("states=1 ", filled[0])
+
+        # The same without a restart: the new states are filled beside serving, and the champion's scores keep their bits.
+        self.toml.write_text(self.before)
+        with Server(self.project, *CLOCK) as server:
+            self.before = self.toml.read_text()  # As the server has it.
+            self.assertEqual(scores(server, "before-reload"), (was, set()))
+            self.add_features()
+            status, started = self.reload(server)
+            self.assertEqual((status, started["filling"]), (202, ["clicks_of_three_days", "how_many"]))
+            self.assertEqual(self.ended(server, started["at"]), "done")
+            self.assertEqual(scores(server, "after-reload"), (was, set()))
+            at = self.before.index('[[feature]]\nname = "price"')
+            self.toml.write_text(self.before[:at] + self.before[self.before.index("[[feature]]", at + 1):])
+            status, refused = self.reload(server)
+            self.assertEqual(status, 409)
+            self.assertIn("champion 1 could not be served", refused["detail"])
+            self.assertIn("gone (price)", refused["detail"])
+            self.assertEqual(scores(server, "after-refusal"), (was, set()))
+            self.add_features()
+            server.stop()
 
         trained = run_json("train", "--project", self.project)
         self.assertEqual(trained["version"], "2")
