@@ -6,7 +6,6 @@
 #include <cstdio>
 
 #include "commands.h"
-#include "runtime/logger.h"
 #include "serve/access.h"
 #include "serve/explain.h"
 #include "serve/http_server.h"
@@ -44,11 +43,8 @@ void SetLimits(const ServeConfig& config, HttpServerOptions* options) {
 }
 
 // At SIGHUP.
-void ReadAnew(Service* service) {
-  if (service)
-    (void)service->Reload();  // It logs what came of it.
-  else
-    LogWarning("configuration", "gfr.toml is not read anew: a server with an owner takes changes at its restart");
+void ReadAnew(Service* service, ReaderService* reader) {
+  (void)(service ? service->Reload() : reader->Reload());  // They log what came of it.
 }
 
 int RunServe(const std::string& listen, const std::string& clock, const std::string& owner, bool open,
@@ -117,7 +113,7 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   const timespec second{.tv_sec = 1, .tv_nsec = 0};
   for (int signal = -1; signal != SIGINT && signal != SIGTERM;) {
     signal = sigtimedwait(&stop, nullptr, &second);
-    if (signal == SIGHUP) ReadAnew(service.get());
+    if (signal == SIGHUP) ReadAnew(service.get(), reader.get());
     if (const Status status = access.value()->Reload(); !status.ok())
       std::fprintf(stderr, "gfr serve: %s; the tokens read before stay\n", status.error().message.c_str());
   }

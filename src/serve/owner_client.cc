@@ -1,5 +1,7 @@
 #include "serve/owner_client.h"
 
+#include <cctype>
+
 #include "base/clock.h"
 #include "runtime/host_port.h"
 
@@ -31,6 +33,7 @@ Result<HttpAnswer> OwnerClient::SendOnce(const OwnerCall& call, const std::stop_
   sent.deadline_ms = MonotonicMs() + call.timeout_ms;
   if (call.method != "GET") sent.headers.push_back("Content-Type: " + call.content_type);
   if (!call.authorization.empty()) sent.headers.push_back("Authorization: " + call.authorization);
+  for (const auto& [name, value] : call.headers) sent.headers.push_back(name + ": " + value);
   return caller_->Send(sent, stop);
 }
 
@@ -48,8 +51,12 @@ Result<HttpResponse> OwnerClient::Send(const OwnerCall& call, const std::stop_to
   HttpResponse response{.status = answer.value().status,
                         .content_type = std::move(answer.value().content_type),
                         .body = std::move(answer.value().body)};
-  if (const std::string_view retry = answer.value().Header("retry-after"); !retry.empty())
-    response.headers = {{"Retry-After", std::string(retry)}};
+  for (const char* name : {"Retry-After", "ETag", "x-Amzn-Invoked-Production-Variant"}) {
+    std::string lower(name);
+    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (const std::string_view value = answer.value().Header(lower); !value.empty())
+      response.headers.emplace_back(name, std::string(value));
+  }
   return response;
 }
 

@@ -10,6 +10,8 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "runtime/http_client.h"
 #include "serve/http_message.h"
@@ -20,7 +22,8 @@ struct OwnerCall {
   std::string method, path;  // With its query.
   std::string_view body = {};
   std::string content_type = "application/json", authorization = {};
-  std::int64_t timeout_ms = 5000;  // From now to the end of the answer.
+  std::int64_t timeout_ms = 5000;                                 // From now to the end of the answer.
+  std::vector<std::pair<std::string, std::string>> headers = {};  // Beside these.
 };
 
 class OwnerClient {
@@ -29,7 +32,8 @@ class OwnerClient {
 
   // `owner`: HOST:PORT. kInvalidArgument: it is none.
   static Result<std::unique_ptr<OwnerClient>> Make(const std::string& owner, std::unique_ptr<HttpCaller> caller);
-  // What the owner answered, Retry-After included. kUnavailable: nobody answered in time, or a stop was requested.
+  // What the owner answered, with its Retry-After, its ETag and the variant that it names. kUnavailable: nobody
+  // answered in time, or a stop was requested.
   Result<HttpResponse> Send(const OwnerCall& call, const std::stop_token& stop = {});
   const std::string& address() const { return address_; }
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <set>
 
 #include "base/clock.h"
 #include "base/sync.h"
 #include "base/time.h"
+#include "runtime/logger.h"
 #include "serve/allocations.h"
 #include "serve/answer_feed.h"
 #include "serve/call/calls.h"
@@ -13,6 +15,7 @@
 #include "serve/http_server_metrics.h"
 #include "serve/model_pool.h"
 #include "serve/owner_client.h"
+#include "serve/reload.h"
 #include "serve/slates.h"
 #include "store/redis_store.h"
 
@@ -64,7 +67,18 @@ struct ReaderService::State {
   const OnlineStore layout;  // Holds nothing: how rows lie.
   const RedisFeatures rows;
   ModelPool models;
-  std::shared_ptr<const Assigner> assigner;
+  // What feeds are answered with; changed by a reload, held by a request.
+  struct Answering {
+    std::shared_ptr<const Project> project;
+    std::shared_ptr<const Assigner> assigner;
+  };
+  Mutex reload_mutex, answering_mutex;  // The first before the second.
+  std::shared_ptr<const Answering> answering;
+  std::shared_ptr<const Answering> Now() {
+    const MutexLock lock(answering_mutex);
+    return answering;
+  }
+  Status Reload();
   const std::string name = ProcessName();
   std::atomic<std::uint64_t> generated = 0;
   ReaderMetrics metrics;
@@ -78,13 +92,24 @@ struct ReaderService::State {
 
   std::string OwnToken() const { return "Bearer " + access.Token("reader"); }
 
+  // What of the call beside its body the owner answers by.
+  static std::vector<std::pair<std::string, std::string>> ForwardedHeaders(const HttpRequest& request) {
+    std::vector<std::pair<std::string, std::string>> headers;
+    for (const char* name : {"x-gfr-assign", "x-amzn-sagemaker-target-variant", "if-none-match"}) {
+      if (const std::string_view value = request.Header(name); !value.empty())
+        headers.emplace_back(name, std::string(value));
+    }
+    return headers;
+  }
+
   // The call as it came, at the owner.
   HttpResponse Forward(const HttpRequest& request, const std::string& authorization) {
     auto answer = owner->Send({.method = request.method,
                                .path = request.query.empty() ? request.path : request.path + "?" + request.query,
                                .body = request.body,
                                .content_type = std::string(request.Header("content-type")),
-                               .authorization = authorization},
+                               .authorization = authorization,
+                               .headers = ForwardedHeaders(request)},
                               ending.get_token());
     if (answer.ok()) {
       ++metrics.forwarded;
@@ -107,14 +132,15 @@ struct ReaderService::State {
     request.now_ms = clock->now_ms();
     if (request.request_id.empty())
       request.request_id = "r-" + name + "-" + std::to_string(request.now_ms) + "-" + std::to_string(++generated);
+    const std::shared_ptr<const Answering> now = Now();
     const std::shared_ptr<const ServedModels> served = models.models();
-    AnsweredFeed made = AnswerFeed({.feeds = project.feeds(),
-                                    .assigner = *assigner,
+    AnsweredFeed made = AnswerFeed({.feeds = now->project->feeds(),
+                                    .assigner = *now->assigner,
                                     .models = *served,
                                     .store = layout,
                                     .rows = rows.features(),
                                     .lists = nullptr,
-                                    .configuration = project.configuration().fingerprint},
+                                    .configuration = now->project->configuration().fingerprint},
                                    http, request);
     Feed& feed = made.feed;
     if (no_channels) feed.degraded.push_back("channels");
@@ -172,6 +198,8 @@ std::vector<Route> ReaderService::RoutesOf(State& s) {
        Sync([&s](const auto& r) { return s.FeedFor(r); }),
        {"application/json"}},
       {"POST", "/v1/events", kEvents, Lane::kBlocking, forward, EventContentTypes()},
+      {"POST", "/ofrep/v1/evaluate/flags", kFeed, Lane::kBlocking, forward, {"application/json"}},
+      {"POST", "/ofrep/v1/evaluate/flags/", kFeed, Lane::kBlocking, forward, {"application/json"}},
       // The owner judges the client's token.
       {"GET", "/v1/explain/", kOpen, Lane::kBlocking,
        Sync([&s](const auto& r) { return s.Forward(r, std::string(r.Header("authorization"))); })},
@@ -183,6 +211,41 @@ std::vector<Route> ReaderService::RoutesOf(State& s) {
       {"GET", "/readyz", kOpen, Lane::kInline, Sync([&s](const auto&) { return s.Readyz(); }), {}, /*probe=*/true},
       {"GET", "/metrics", kOpen, Lane::kInline, Sync([&s](const auto&) { return s.Metrics(); })},
   };
+}
+
+Status ReaderService::State::Reload() {
+  const MutexLock lock(reload_mutex);
+  const std::shared_ptr<const Answering> now = Now();
+  ServeConfig serve;
+  GFR_ASSIGN(auto opened, Project::Open(project.folder(), ServeConfig::Reader(&serve)));
+  const std::shared_ptr<const Project> next = std::move(opened);
+  GFR_TRY(CheckFixed(now->project->configuration(), next->configuration()));
+  if (next->configuration().feature_text != project.configuration().feature_text)
+    return Error{ErrorCode::kInvalidArgument,
+                 "features change with a restart of a server that has an owner: its rows are the owner's"};
+  GFR_TRY(CheckVersions(*next, *models.models()));
+  GFR_ASSIGN(auto assigner, MakeAssigner(*next, /*write=*/false));
+  const std::set<std::string> versions = next->configuration().experiments.Versions();
+  std::set<std::string> both = now->project->configuration().experiments.Versions();
+  both.insert(versions.begin(), versions.end());
+  models.Name(both);
+  models.LookNow();
+  {
+    const MutexLock swap(answering_mutex);
+    answering = std::make_shared<const Answering>(Answering{.project = next, .assigner = std::move(assigner)});
+  }
+  models.Name(versions);
+  return {};
+}
+
+Status ReaderService::Reload() {
+  const Status reloaded = state_->Reload();
+  if (reloaded.ok())
+    LogInfo("configuration", "gfr.toml was read anew and is in use");
+  else
+    LogWarning("configuration", "gfr.toml was not taken; what was read before stays in use",
+               {{"error", reloaded.error().ToString()}});
+  return reloaded;
 }
 
 ReaderService::ReaderService(std::unique_ptr<State> state)
@@ -214,7 +277,10 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
         ErrorCode::kInvalidArgument,
         "clock is '" + clock + "'; a server with an owner has no log to go on from: valid are wall and fixed:TIME"};
   }
-  GFR_ASSIGN(s.assigner, MakeFirstAssigner(project, /*write=*/false));
+  GFR_ASSIGN(auto assigner, MakeFirstAssigner(project, /*write=*/false));
+  s.answering = std::make_shared<const State::Answering>(State::Answering{
+      .project = std::shared_ptr<const Project>(std::shared_ptr<const Project>(), &project),  // The caller's.
+      .assigner = std::move(assigner)});
   s.models.Name(project.configuration().experiments.Versions());
   s.metrics.as_of.Set(-1);  // No feed yet.
   s.models.LookNow();

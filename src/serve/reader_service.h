@@ -34,6 +34,9 @@ class ReaderService final : public HttpHandler {
                                                      std::unique_ptr<HttpCaller> caller = nullptr);
   ~ReaderService() override;
   HttpServerMetrics& http_metrics();
+  // Reads gfr.toml anew: feeds, variants and experiments; refused as an owner's (reload.h), and when features change.
+  // Logs what came of it.
+  Status Reload();
   std::optional<HttpResponse> Admit(const HttpRequest& head) override { return router_.Admit(head); }
   void Handle(HttpRequest request, HttpReply reply) override { router_.Handle(std::move(request), std::move(reply)); }
 

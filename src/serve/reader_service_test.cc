@@ -120,6 +120,61 @@ TEST_F(ReaderServiceTest, RefusesBadInputLikeTheOwner) {
   EXPECT_EQ(Ask("GET", "/v1/nothing").status, 404);
 }
 
+TEST_F(ReaderServiceTest, AssignsAsTheOwnerDoesAfterAReloadOfBoth) {
+  const std::string toml = PosixFileSystem().ReadAll(folder_ / "p/gfr.toml").value();
+  const auto reload = [&](const std::string& text) {
+    EXPECT_TRUE(PublishFile(PosixFileSystem(), folder_ / "p/gfr.toml", text).ok());
+    return owner_->Reload().ok() && reader_->Reload().ok();
+  };
+  const auto variants = [&](double weight) {
+    return toml + "[[variant]]\nname = \"a\"\n[[variant]]\nname = \"b\"\nweight = " + std::to_string(weight) +
+           "\nfeed = { size = 1 }\n";
+  };
+  ASSERT_TRUE(reload(variants(1)));
+  for (const double weight : {1.0, 4.0}) {  // The second moves units from what the first gave.
+    ASSERT_TRUE(reload(variants(weight)));
+    int b = 0;
+    for (int user = 0; user < 60; ++user) {
+      const std::string id = std::to_string(weight) + "-" + std::to_string(user);
+      const std::string rest = R"(","user_id":"u)" + std::to_string(user) + R"(","candidates":["i1","i2"]})";
+      const Json here = Feed(R"({"request_id":"reader)" + id + rest);
+      const HttpResponse owners =
+          Call(*owner_, {.method = "POST",
+                         .path = "/v1/feed",
+                         .headers = {{"host", "localhost"}, {"content-type", "application/json"}},
+                         .body = R"({"request_id":"owner)" + id + rest});
+      EXPECT_EQ(here["experiment"], Json::parse(owners.body)["experiment"]);
+      EXPECT_EQ(here["items"].size(), here["experiment"]["variant"] == "b" ? 1u : 2u);
+      b += here["experiment"]["variant"] == "b";
+    }
+    EXPECT_GT(b, 10 * weight);
+    EXPECT_LT(b, 60);
+  }
+  // What the owner answers for the reader goes by the client's override too.
+  for (const char* variant : {"a", "b"}) {
+    const HttpResponse forwarded = Call(*reader_, {.method = "POST",
+                                                   .path = "/v1/feed",
+                                                   .headers = {{"host", "localhost"},
+                                                               {"content-type", "application/json"},
+                                                               {"x-amzn-sagemaker-target-variant", variant}},
+                                                   .body = R"({"user_id":"u1"})"});
+    EXPECT_EQ(Json::parse(forwarded.body)["experiment"]["variant"], variant) << forwarded.body;
+    const HttpResponse flag = Call(*reader_, {.method = "POST",
+                                              .path = "/ofrep/v1/evaluate/flags/variant",
+                                              .headers = {{"host", "localhost"},
+                                                          {"content-type", "application/json"},
+                                                          {"x-gfr-assign", std::string("variant=") + variant}},
+                                              .body = R"({"context":{"targetingKey":"u1"}})"});
+    EXPECT_EQ(Json::parse(flag.body)["value"], variant) << flag.body;
+  }
+  ASSERT_FALSE(reload(variants(4) + "[[variant]]\nname = \"a\"\n"));
+  std::string more = variants(4);
+  more.insert(more.find("[[feature]]"), "[[feature]]\nname = \"n\"\ntype = \"slate\"\nread = \"size\"\n");
+  ASSERT_TRUE(PublishFile(PosixFileSystem(), folder_ / "p/gfr.toml", more).ok());
+  EXPECT_EQ(reader_->Reload().error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(owner_->Reload().error().code, ErrorCode::kInvalidArgument) << "its readers have the features of before";
+}
+
 TEST_F(ReaderServiceTest, WithoutAnOwnerFeedsSayThatTheyAreNotLoggedAndEventsAreRefused) {
   owner_.reset();
   Json feed = Feed(R"({"user_id":"u1","candidates":["i1","i2"]})");

@@ -16,20 +16,6 @@ namespace {
 
 constexpr std::int64_t kFewRecords = 1000;  // Folded in a few milliseconds.
 
-Status CheckFixed(const Configuration& now, const Configuration& next) {
-  std::set<std::string> keys;
-  for (const auto* fixed : {&now.fixed, &next.fixed}) {
-    for (const auto& [key, text] : *fixed) keys.insert(key);
-  }
-  for (const std::string& key : keys) {
-    const auto was = now.fixed.find(key), is = next.fixed.find(key);
-    if (was != now.fixed.end() && is != next.fixed.end() && was->second == is->second) continue;
-    return Error{ErrorCode::kInvalidArgument,
-                 key + " cannot change while the server runs; put it back, or restart the server"};
-  }
-  return {};
-}
-
 // As `gfr check`: the champion that the registry names can be used.
 Status CheckChampion(const Project& project) {
   Registry registry = project.registry();
@@ -38,21 +24,6 @@ Status CheckChampion(const Project& project) {
     if (model.role == "champion" && !model.usable.ok())
       return Error{model.usable.error().code,
                    "champion " + model.version + " could not be served: " + model.usable.error().message};
-  }
-  return {};
-}
-
-// The versions that variants and experiments name can be used.
-Status CheckVersions(const Project& project, const ServedModels& now) {
-  Registry registry = project.registry();
-  for (const std::string& version : project.configuration().experiments.Versions()) {
-    if (now.Find(version) && now.features->fingerprint == project.features()->fingerprint) continue;
-    const auto model = LoadBoundModel(project.workspace(), registry, version, *project.features());
-    if (!model.ok())
-      return Error{model.error().code, "version " + version +
-                                           ", which a variant or an experiment names, could not be "
-                                           "served: " +
-                                           model.error().message};
   }
   return {};
 }
@@ -202,6 +173,34 @@ Result<Reloaded> ReloadLocked(ServiceState& s) {
 }
 
 }  // namespace
+
+Status CheckFixed(const Configuration& now, const Configuration& next) {
+  std::set<std::string> keys;
+  for (const auto* fixed : {&now.fixed, &next.fixed}) {
+    for (const auto& [key, text] : *fixed) keys.insert(key);
+  }
+  for (const std::string& key : keys) {
+    const auto was = now.fixed.find(key), is = next.fixed.find(key);
+    if (was != now.fixed.end() && is != next.fixed.end() && was->second == is->second) continue;
+    return Error{ErrorCode::kInvalidArgument,
+                 key + " cannot change while the server runs; put it back, or restart the server"};
+  }
+  return {};
+}
+
+Status CheckVersions(const Project& project, const ServedModels& now) {
+  Registry registry = project.registry();
+  for (const std::string& version : project.configuration().experiments.Versions()) {
+    if (now.Find(version) && now.features->fingerprint == project.features()->fingerprint) continue;
+    const auto model = LoadBoundModel(project.workspace(), registry, version, *project.features());
+    if (!model.ok())
+      return Error{model.error().code, "version " + version +
+                                           ", which a variant or an experiment names, could not be "
+                                           "served: " +
+                                           model.error().message};
+  }
+  return {};
+}
 
 Result<Reloaded> Reload(ServiceState& s) {
   const MutexLock lock(s.reload_mutex);

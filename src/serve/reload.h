@@ -21,6 +21,11 @@ struct Reloaded {
   std::string job;                   // Of Jobs, which does that; empty: the new configuration is in use.
 };
 
+// What only a start can change is as it was. kInvalidArgument names the key that is not.
+Status CheckFixed(const Configuration& now, const Configuration& next);
+// The versions that variants and experiments name can be served with the project's features; `now`: those loaded.
+Status CheckVersions(const Project& project, const ServedModels& now);
+
 // kInvalidArgument: refused; kUnavailable: the registry or the log cannot be read, or a reload is still filling states.
 Result<Reloaded> Reload(ServiceState& s);
 
