@@ -44,12 +44,31 @@ Json CandidateJson(const Event& e, std::size_t i, const FeatureSet& features, co
   return c;
 }
 
+std::string NameOf(UnitKind kind) {
+  switch (kind) {
+    case UnitKind::kLogin:
+      return "login";
+    case UnitKind::kUser:
+      return "user";
+    case UnitKind::kSession:
+      return "session";
+    case UnitKind::kNone:
+      break;
+  }
+  return "";
+}
+
 Json Explain(const LogRecord& record, const FeatureSet& features) {
   const ServedSlate& s = record.event.served;
   const std::vector<int> columns = FindServedColumns(s, features);
   Json json = Json::parse(EventToJson(record.event));
   json["served"] = {{"as_of", s.as_of()},  {"now", FormatTime(s.now_ms)},    {"epoch_end", FormatTime(s.epoch_end_ms)},
                     {"model", ModelOf(s)}, {"complete", IsComplete(record)}, {"candidates", Json::array()}};
+  if (const std::string kind = NameOf(s.unit_kind); !kind.empty())
+    json["served"]["unit"] = {{"kind", kind}, {"id", s.unit}};
+  for (const ServedExperiment& e : s.experiments)
+    json["served"]["experiments"].push_back(
+        {{"experiment", e.experiment}, {"variant", e.variant}, {"overridden", e.overridden}});
   if (!s.swaps.empty()) json["served"]["swaps"] = s.swaps;
   for (const ServedDraw& draw : s.draws)
     json["served"]["draws"].push_back({{"position", draw.position}, {"pool", draw.pool.size()}});
