@@ -13,7 +13,10 @@ constexpr const char* kObject = "assignment/allocation.json";
 Result<NextAllocation> AllocationOf(const Project& project) {
   NextAllocation allocation;
   const auto kept = project.objects().Get(kObject);
-  if (!kept.ok() && kept.error().code != ErrorCode::kNotFound) return kept.error();
+  if (!kept.ok() && kept.error().code != ErrorCode::kNotFound) {
+    if (project.configuration().experiments.any()) return kept.error();
+    return allocation;  // What was allocated before does not matter, and stays as it is.
+  }
   if (kept.ok()) {
     GFR_ASSIGN(allocation.before, Allocation::FromJson(kept.value()));
   }

@@ -14,7 +14,8 @@ namespace gfr {
 struct NextAllocation {
   Allocation before, next;  // Of the configuration that was served last, and of this one.
 };
-// kInvalidArgument: units of a running experiment would move; kUnavailable: the store cannot be read; kCorrupt.
+// kInvalidArgument: units of a running experiment would move; kUnavailable: the store cannot be read; kCorrupt. The last
+// two are no errors of a project without experiments.
 Result<NextAllocation> AllocationOf(const Project& project);
 
 // Of the project's experiments. `write`: what is new of the allocation is kept for the next configuration.

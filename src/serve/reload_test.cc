@@ -131,6 +131,19 @@ TEST_F(ReloadTest, WhatOnlyAStartCanChangeIsRefusedByName) {
   }
 }
 
+TEST_F(ReloadTest, AStoreThatCannotBeReadRefusesOnlyWhatNeedsIt) {
+  // What is kept of units is a folder where a file should be.
+  ASSERT_TRUE(PosixFileSystem().MakeFolders(folder_ / "p/data/models/assignment/allocation.json").ok());
+  Write(With("size = 20", "size = 2"));
+  EXPECT_EQ(Send("POST", "/v1/reload").status, 200);
+  EXPECT_EQ(FeedOf("a")["items"].size(), 2u);
+  Write(With("size = 20", "size = 3") + "[holdout]\n");
+  const HttpResponse refused = Send("POST", "/v1/reload");
+  EXPECT_EQ(refused.status, 503) << refused.body;
+  EXPECT_EQ(FeedOf("b")["items"].size(), 2u);
+  EXPECT_EQ(FeedOf("c")["experiment"], Json::object());
+}
+
 TEST_F(ReloadTest, NewFeaturesAreFilledFromTheLogAndServedOnceTheyAreWhole) {
   for (int n = 0; n < 5; ++n) View("before" + std::to_string(n));
   const Json before = FeedOf("a")["items"][0]["features"];
