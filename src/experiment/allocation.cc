@@ -117,7 +117,11 @@ std::string Allocation::ToJson() const {
   }
   for (const auto& [name, arms] : running) {
     Json& e = json["experiments"][name];
-    e = {{"salt", arms.salt}, {"namespace", arms.name_space}, {"when", arms.when}, {"range", RangeJson(arms.range)}};
+    e = {{"salt", arms.salt},
+         {"namespace", arms.name_space},
+         {"when", arms.when},
+         {"range", RangeJson(arms.range)},
+         {"arms", Json::object()}};
     for (const auto& [arm, range] : arms.by_name) e["arms"][arm] = RangeJson(range);
   }
   return json.dump(1) + "\n";
