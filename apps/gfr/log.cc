@@ -1,4 +1,4 @@
-// log: check, repair, compact, drop, dump.
+// log: check, repair, compact, drop, trim, dump.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -7,6 +7,7 @@
 #include "base/progress.h"
 #include "base/time.h"
 #include "commands.h"
+#include "dataset/trim_log.h"
 #include "event/event_json.h"
 #include "log/compact_log.h"
 #include "log/event_log.h"
@@ -173,6 +174,45 @@ int DropFromLog(const DropArguments& arguments, const Common& common) {
   return 0;
 }
 
+int TrimLog(bool dry_run, const Common& common) {
+  const auto project = OpenProject(common.project);
+  if (!project.ok()) return Fail(project.error());
+  const std::int64_t keep_ms = project.value()->configuration().log.keep_ms;
+  if (keep_ms == 0)
+    return Fail(Error{ErrorCode::kInvalidArgument,
+                      "gfr.toml does not say how much of the log is to be kept; set [log] keep, as \"400d\""});
+  LocalLog log(PosixFileSystem(), project.value()->log_folder());
+  const auto trimmed = gfr::TrimLog(log, project.value()->lake_folder(), project.value()->features(), keep_ms, dry_run);
+  if (!trimmed.ok()) return Fail(trimmed.error());
+  const TrimReport& r = trimmed.value();
+  if (common.json) {
+    PrintJson({{"dry_run", dry_run},
+               {"segments", r.segments},
+               {"records", r.records},
+               {"bytes", r.bytes},
+               {"begin", r.begin},
+               {"base", r.base}});
+    return 0;
+  }
+  if (r.segments.empty()) {
+    fmt::print("no whole segment is older than {}\n", FormatDuration(keep_ms));
+    return 0;
+  }
+  fmt::print("{} segments with {} records ({} bytes) {}; the log {} at offset {}, {}\n", r.segments.size(), r.records,
+             r.bytes, dry_run ? "would be deleted" : "were deleted", dry_run ? "would begin" : "begins", r.begin,
+             FormatTime(r.begin_ms));
+  return 0;
+}
+
+void AddTrim(CLI::App& log, Command& run) {
+  static Common common;
+  static bool dry_run = false;
+  CLI::App* c = AddCommand(log, "trim", "Delete events older than [log] keep; a base keeps the states that they made",
+                           "gfr log trim --dry-run --project demo", common);
+  c->add_flag("--dry-run", dry_run, "Only report what would be deleted");
+  c->callback([&run] { run = [] { return TrimLog(dry_run, common); }; });
+}
+
 void AddDrop(CLI::App& log, Command& run) {
   static Common common;
   static DropArguments arguments;
@@ -192,7 +232,7 @@ void AddDrop(CLI::App& log, Command& run) {
 }  // namespace
 
 void AddLog(CLI::App& app, Command& run) {
-  CLI::App* log = AddGroup(app, "log", "Check, repair, compact, print the event log, or drop events of it",
+  CLI::App* log = AddGroup(app, "log", "Check, repair, compact, trim or print the event log, or drop events of it",
                            "gfr log repair --project demo");
   static Common common;
   AddCommand(*log, "check", "Read every record; exit code 1 and the place if one is bad",
@@ -207,6 +247,7 @@ void AddLog(CLI::App& app, Command& run) {
              "gfr log compact --project demo", common)
       ->callback([&run] { run = [] { return CompactLog(common); }; });
   AddDrop(*log, run);
+  AddTrim(*log, run);
   AddCommand(*log, "dump", "Print the log's events, one line of JSON each", "gfr log dump --project demo", common)
       ->callback([&run] { run = [] { return DumpLog(common); }; });
 }

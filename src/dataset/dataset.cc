@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "dataset/left_out.h"
 #include "dataset/partitioned_replay.h"
+#include "dataset/start_at_base.h"
 
 namespace gfr {
 namespace {
@@ -110,10 +111,11 @@ Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<cons
                           const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& asked, RowSink& sink) {
   Dataset about;
   DatasetOptions options = asked;
-  GFR_ASSIGN(const LogSurvey survey, LogSurvey::Of(log, *features, objectives, options));
+  GFR_ASSIGN(const LogSurvey survey, LogSurvey::Of(log, features, objectives, options));
   GFR_ASSIGN(options.left_out, LeftOut::Find(log, survey.people(), options.leave_out));
   if (survey.partitions() == 1) {
     OnlineStore store(std::move(features));
+    GFR_TRY(StartAtBase(log, &store));
     GFR_TRY(ReplayAll(log, objectives, options, survey, store, sink, about));
     return about;
   }

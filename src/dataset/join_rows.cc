@@ -9,6 +9,7 @@
 
 #include "base/progress.h"
 #include "base/time.h"
+#include "dataset/start_at_base.h"
 #include "table/parquet_writer.h"
 
 namespace gfr {
@@ -297,6 +298,7 @@ Result<Joined> JoinFeatures(EventSource& log, std::shared_ptr<const FeatureSet> 
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t s) { return table.slates[s].time_ms; });
   OnlineStore store(std::move(features));
+  GFR_TRY(StartAtBase(log, &store));
   std::vector<float> values;
   auto next = order.begin();
   const auto read_until = [&](std::int64_t arrival_ms) {

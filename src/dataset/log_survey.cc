@@ -6,6 +6,7 @@
 
 #include "base/progress.h"
 #include "base/time.h"
+#include "dataset/start_at_base.h"
 
 namespace gfr {
 namespace {
@@ -91,10 +92,12 @@ Result<bool> MayNotFit(EventSource& log, const FeatureSet& features, const Datas
 
 }  // namespace
 
-Result<LogSurvey> LogSurvey::Of(EventSource& log, const FeatureSet& features,
+Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const FeatureSet>& features,
                                 const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options) {
   LogSurvey survey;
-  GFR_ASSIGN(const bool measures, MayNotFit(log, features, options));
+  GFR_ASSIGN(const bool measures, MayNotFit(log, *features, options));
+  GFR_ASSIGN(const auto before, AliasesOfBase(log, features));
+  for (const auto& [from, to] : before) survey.people_.Join(from, to);
   std::uint32_t labels = 0;
   for (const ObjectiveConfig& o : objectives) labels |= TypeBit(o.label);
   const std::size_t most_awaited = options.memory_bytes / 16 / sizeof(Awaited);
@@ -109,7 +112,7 @@ Result<LogSurvey> LogSurvey::Of(EventSource& log, const FeatureSet& features,
     std::vector<Awaited>().swap(survey.awaited_);
     survey.has_all_awaited_ = false;
   };
-  Measure measure(features, objectives, options);
+  Measure measure(*features, objectives, options);
   Progress progress("survey the log", 0, "events");
   std::uint64_t done = 0;
   GFR_TRY(ForEachRecord(log, measures ? kEveryType : labels | TypeBit(EventType::kUserAlias), [&](const LogRecord& r) {

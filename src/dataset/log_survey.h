@@ -14,7 +14,7 @@ namespace gfr {
 class LogSurvey {
  public:
   // Reads `log` once, and only the types that it has a use for.
-  static Result<LogSurvey> Of(EventSource& log, const FeatureSet& features,
+  static Result<LogSurvey> Of(EventSource& log, const std::shared_ptr<const FeatureSet>& features,
                               const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options);
 
   const AliasMap& people() const { return people_; }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/time.h"
 #include "dataset/row_builder.h"
+#include "dataset/start_at_base.h"
 #include "feature/served_columns.h"
 #include "state/slate_check.h"
 #include "table/parquet_writer.h"
@@ -283,6 +284,7 @@ Result<MaterializePlan> PlanMaterialize(FileSystem& fs, EventSource& log, const 
 
   std::map<std::int64_t, std::uint64_t> rows;  // By date.
   OnlineStore store(features);
+  GFR_TRY(StartAtBase(log, &store));
   double measured_s = 0;
   std::uint64_t measured = 0;
   std::vector<float> values;

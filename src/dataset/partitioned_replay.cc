@@ -8,6 +8,7 @@
 
 #include "base/progress.h"
 #include "base/sync.h"
+#include "dataset/start_at_base.h"
 #include "log/segment.h"
 #include "runtime/logger.h"
 
@@ -252,9 +253,10 @@ class SpillSink final : public RowSink {
 
 class Replay {
  public:
-  Replay(FileSystem& fs, std::string folder, std::shared_ptr<const FeatureSet> features,
+  Replay(FileSystem& fs, EventSource& log, std::string folder, std::shared_ptr<const FeatureSet> features,
          const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, const LogSurvey& survey)
       : fs_(fs),
+        log_(log),
         folder_(std::move(folder)),
         features_(std::move(features)),
         objectives_(objectives),
@@ -289,6 +291,8 @@ class Replay {
     Progress progress("route", 0, "events");
     // Only the catalogue is folded here: its epochs, which the lines of all partitions need.
     OnlineStore catalogue(features_, {.user_views = false, .shared_lines = false, .catalogue = true});
+    // The base's open epochs go out with the catalogue's, once.
+    GFR_TRY(StartAtBase(log, &catalogue));
     for (std::uint64_t done = 0;;) {
       GFR_ASSIGN(const bool more, reader->More(&record));
       if (!more) break;
@@ -317,6 +321,7 @@ class Replay {
   Status Lines(int p) {
     LinesOut epochs(catalogue_, *lines_[static_cast<std::size_t>(p)]);
     OnlineStore store(features_, {.user_views = false, .shared_lines = true, .catalogue = false}, &epochs);
+    GFR_TRY(StartAtBase(log_, &store, /*open_epochs=*/false));
     GFR_TRY(ForEachRecord(*records_[static_cast<std::size_t>(p)], kAllTypes, [&](const LogRecord& r) {
       store.Fold(r);
       return store.status();
@@ -351,6 +356,7 @@ class Replay {
   Status Rows(int p) {
     MergedEpochs epochs(merged_);
     OnlineStore store(features_, {.user_views = true, .shared_lines = false, .catalogue = false}, &epochs);
+    GFR_TRY(StartAtBase(log_, &store, /*open_epochs=*/false));
     SpillSink& sink = *rows_[static_cast<std::size_t>(p)];
     RowBuilder builder(objectives_, options_, people_, store, sink);
     const Spill& records = *records_[static_cast<std::size_t>(p)];
@@ -469,6 +475,7 @@ class Replay {
   }
 
   FileSystem& fs_;
+  EventSource& log_;
   const std::string folder_;
   const std::shared_ptr<const FeatureSet> features_;
   const std::vector<ObjectiveConfig>& objectives_;
@@ -493,7 +500,7 @@ Status ReplayPartitions(FileSystem& fs, EventSource& log, std::shared_ptr<const 
   GFR_TRY(fs.MakeFolders(folder));
   Status status;
   {
-    Replay replay(fs, folder, std::move(features), objectives, options, survey);
+    Replay replay(fs, log, folder, std::move(features), objectives, options, survey);
     status = replay.Run(log, each, sink);
   }
   const Status removed = fs.RemoveTree(folder);

@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "base/rng.h"
 #include "base/test_folder.h"
 #include "base/time.h"
+#include "dataset/start_at_base.h"
+#include "dataset/trim_log.h"
 #include "log/event_log.h"
 
 namespace gfr {
@@ -234,12 +238,155 @@ TEST(PartitionedReplayTest, LeavesNoScratchFilesAndAsksForMorePartitionsWhenMemo
                   ->AppendImported(
                       RandomEvents(4), [](std::uint64_t) {}, &duplicates)
                   .ok());
-  EXPECT_EQ(LogSurvey::Of(source, *features, objectives, {}).value().partitions(), 1);
-  EXPECT_GT(LogSurvey::Of(source, *features, objectives, {.memory_bytes = 20'000}).value().partitions(), 4);
+  EXPECT_EQ(LogSurvey::Of(source, features, objectives, {}).value().partitions(), 1);
+  EXPECT_GT(LogSurvey::Of(source, features, objectives, {.memory_bytes = 20'000}).value().partitions(), 4);
   ASSERT_TRUE(
       BuildDataset(PosixFileSystem(), source, features, objectives, {.memory_bytes = 20'000, .scratch_folder = scratch})
           .ok());
   EXPECT_FALSE(PosixFileSystem().Exists(scratch));
+}
+
+// Rows of the last hours: requests of theirs may lie before, but not before the base.
+std::map<std::pair<std::uint64_t, std::size_t>, std::vector<float>> RowsFrom(const Dataset& data, std::size_t o,
+                                                                             std::int64_t from_ms) {
+  std::map<std::pair<std::uint64_t, std::size_t>, std::vector<float>> rows;
+  const ObjectiveRows& r = data.objectives[o];
+  std::size_t line = 0;
+  for (std::size_t i = 0; i < r.size(); ++i) {
+    line = i > 0 && r.offset[i] == r.offset[i - 1] ? line + 1 : 0;
+    if (r.arrival_ms[i] < from_ms) continue;
+    auto& row = rows[{r.offset[i], line}];
+    row.assign(r.features.begin() + static_cast<std::ptrdiff_t>(i * data.columns),
+               r.features.begin() + static_cast<std::ptrdiff_t>((i + 1) * data.columns));
+    row.push_back(r.label[i]);
+  }
+  return rows;
+}
+
+TEST(PartitionedReplayTest, ALogWhoseOldRecordsWereDeletedGivesTheSameRowsAndStatesFromItsBase) {
+  auto config = Config::Parse(kConfig, "gfr.toml");
+  const auto features = FeatureSet::Make(config.value()).value();
+  const std::vector<ObjectiveConfig> objectives{
+      {.name = "pctr"}, {.name = "view", .population = EventType::kItemView, .label = EventType::kFeedClick}};
+  const TestFolder folder;
+  const FixedClock clock(0);
+  std::uint64_t duplicates = 0;
+  LocalLog source(PosixFileSystem(), folder / "log");
+  ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log", .segment_bytes = 10'000})
+                  .value()
+                  ->AppendImported(
+                      RandomEvents(9), [](std::uint64_t) {}, &duplicates)
+                  .ok());
+  const auto build = [&](int partitions) {
+    auto built = BuildDataset(PosixFileSystem(), source, features, objectives,
+                              {.workers = 2, .partitions = partitions, .scratch_folder = folder / "scratch"});
+    EXPECT_TRUE(built.ok()) << built.error().message;
+    return std::move(built).value();
+  };
+  const Dataset whole = build(1);
+  const auto planned = TrimLog(source, folder / "lake", features, 10 * kHourMs, /*dry_run=*/true).value();
+  EXPECT_EQ(source.Begin().value()[0], 0u) << "a dry run changes nothing";
+  for (const std::int64_t keep_ms : {10 * kHourMs, 8 * kHourMs}) {  // The second base is made of the first.
+    const auto trimmed = TrimLog(source, folder / "lake", features, keep_ms, /*dry_run=*/false);
+    ASSERT_TRUE(trimmed.ok()) << trimmed.error().message;
+    ASSERT_GT(trimmed.value().segments.size(), 2u);
+    ASSERT_EQ(source.Begin().value()[0], trimmed.value().begin);
+    EXPECT_LE(trimmed.value().begin_ms, trimmed.value().end_ms - keep_ms);
+    if (keep_ms == 10 * kHourMs) {
+      EXPECT_EQ(planned.segments, trimmed.value().segments);
+    }
+    EXPECT_TRUE(CheckLog(source, /*repair=*/false).value().bad_at.empty());
+    const std::int64_t from_ms = trimmed.value().end_ms - 4 * kHourMs;
+    for (const int partitions : {1, 3}) {
+      const Dataset left = build(partitions);
+      EXPECT_LT(left.records, whole.records);
+      for (std::size_t o = 0; o < objectives.size(); ++o) {
+        const auto expected = RowsFrom(whole, o, from_ms), rows = RowsFrom(left, o, from_ms);
+        ASSERT_GT(expected.size(), 30u);
+        ASSERT_EQ(rows.size(), expected.size());
+        for (const auto& [place, row] : expected)
+          ASSERT_TRUE(SameBytes(row, rows.at(place)))
+              << "objective " << o << ", offset " << place.first << ", " << partitions << " partitions";
+      }
+    }
+  }
+  EXPECT_TRUE(TrimLog(source, folder / "lake", features, 8 * kHourMs, false).value().segments.empty());
+  EXPECT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log"}).ok()) << "the writer goes on";
+}
+
+TEST(PartitionedReplayTest, AnErasedUserIsForgottenInTheBaseToo) {
+  auto config = Config::Parse(kConfig, "gfr.toml");
+  const auto features = FeatureSet::Make(config.value()).value();
+  const TestFolder folder;
+  const FixedClock clock(0);
+  std::uint64_t duplicates = 0;
+  LocalLog source(PosixFileSystem(), folder / "log");
+  ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log", .segment_bytes = 10'000})
+                  .value()
+                  ->AppendImported(
+                      RandomEvents(9), [](std::uint64_t) {}, &duplicates)
+                  .ok());
+  std::vector<Key> users;
+  std::size_t aliases = 0;
+  ASSERT_TRUE(ForEachRecord(source, kEveryType, [&](const LogRecord& r) {
+                if (!r.event.user_id.empty()) users.push_back(KeyOf(r.event.user_id));
+                return Status();
+              }).ok());
+  ASSERT_TRUE(ForgetInBase(source, features, users).ok()) << "a log without a base has nothing to forget";
+  ASSERT_GT(TrimLog(source, folder / "lake", features, 6 * kHourMs, false).value().segments.size(), 2u);
+  aliases = AliasesOfBase(source, features).value().size();
+  EXPECT_GT(aliases, 0u);
+  const auto known = [&] {
+    OnlineStore store(features);
+    EXPECT_TRUE(StartAtBase(source, &store).ok());
+    return std::ranges::count_if(users, [&](Key user) { return store.KnowsUser(store.Resolve(user)); });
+  };
+  EXPECT_GT(known(), 10);
+  ASSERT_TRUE(ForgetInBase(source, features, users).ok());
+  EXPECT_EQ(known(), 0);
+}
+
+// What gfr.toml declares after the old records are gone starts empty at the base, in every replay alike.
+TEST(PartitionedReplayTest, ADefinitionThatTheBaseDoesNotKnowStartsEmptyThere) {
+  auto old_config = Config::Parse(kConfig, "gfr.toml");
+  const auto old_features = FeatureSet::Make(old_config.value()).value();
+  auto config = Config::Parse(std::string("[[feature]]\nname = \"new_clicks\"\ntype = \"count\"\nscope = \"item\"\n"
+                                          "events = [\"feed.click\"]\n") +
+                                  kConfig,
+                              "gfr.toml");
+  const auto features = FeatureSet::Make(config.value()).value();
+  const std::vector<ObjectiveConfig> objectives{{.name = "pctr"}};
+  const TestFolder folder;
+  const FixedClock clock(0);
+  std::uint64_t duplicates = 0;
+  LocalLog source(PosixFileSystem(), folder / "log");
+  ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log", .segment_bytes = 10'000})
+                  .value()
+                  ->AppendImported(
+                      RandomEvents(9), [](std::uint64_t) {}, &duplicates)
+                  .ok());
+  const auto build = [&](int partitions) {
+    auto built = BuildDataset(PosixFileSystem(), source, features, objectives,
+                              {.workers = 2, .partitions = partitions, .scratch_folder = folder / "scratch"});
+    EXPECT_TRUE(built.ok()) << built.error().message;
+    return std::move(built).value();
+  };
+  const Dataset whole = build(1);
+  const auto trimmed = TrimLog(source, folder / "lake", old_features, 8 * kHourMs, /*dry_run=*/false).value();
+  const Dataset one = build(1), split = build(3);
+  ExpectSame(one, split);
+  const std::int64_t from_ms = trimmed.end_ms - 4 * kHourMs;
+  const auto expected = RowsFrom(whole, 0, from_ms), rows = RowsFrom(one, 0, from_ms);
+  ASSERT_EQ(rows.size(), expected.size());
+  std::size_t fewer = 0;
+  for (const auto& [place, row] : expected) {
+    const auto& left = rows.at(place);
+    EXPECT_LE(left[0], row[0]);
+    fewer += left[0] < row[0];
+    for (std::size_t k = 1; k < row.size(); ++k)
+      ASSERT_EQ(std::memcmp(&left[k], &row[k], sizeof(float)), 0) << "column " << k << " was known to the base";
+  }
+  EXPECT_GT(fewer, rows.size() / 2);
 }
 
 // Counts how often a log is read.
@@ -250,6 +397,7 @@ class CountedLog final : public EventSource {
   Result<Positions> Begin() override { return log_.Begin(); }
   Result<Positions> End() override { return log_.End(); }
   Result<std::uint64_t> SizeBytes() override { return log_.SizeBytes(); }
+  Result<std::unique_ptr<RandomAccessFile>> OpenBase() override { return log_.OpenBase(); }
   Result<std::unique_ptr<EventReader>> Open(const Positions& from, ReadOptions options) override {
     ++reads;
     return log_.Open(from, std::move(options));

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/progress.h"
+#include "dataset/start_at_base.h"
 #include "feature/served_columns.h"
 #include "state/slate_check.h"
 #include "store/snapshot.h"
@@ -11,9 +12,13 @@ namespace {
 
 // The newest state that the slate can be read from: neither records nor epochs are behind it; an empty one without a
 // snapshot that can be used.
-std::unique_ptr<OnlineStore> StateBefore(FileSystem& fs, const std::shared_ptr<const FeatureSet>& features,
-                                         const ServedSlate& slate, const std::vector<std::string>& snapshots) {
+Result<std::unique_ptr<OnlineStore>> StateBefore(FileSystem& fs, EventSource& log,
+                                                 const std::shared_ptr<const FeatureSet>& features,
+                                                 const ServedSlate& slate, const std::vector<std::string>& snapshots) {
   auto best = std::make_unique<OnlineStore>(features);
+  GFR_TRY(StartAtBase(log, best.get()));
+  if (best->next_offset() > slate.as_of() + 1)
+    return Error{ErrorCode::kInvalidArgument, "the slate was read before what is left of the log"};
   for (const std::string& path : snapshots) {
     auto store = std::make_unique<OnlineStore>(features);
     std::string extra;
@@ -72,7 +77,7 @@ Result<ReplayedSlate> ReplaySlate(FileSystem& fs, EventSource& log, const std::s
     return Error{ErrorCode::kInvalidArgument,
                  "request '" + request.event.request_id.substr(0, 200) + "' cannot be replayed: " + problem};
   const std::int64_t as_of = served.as_of();
-  const auto store = StateBefore(fs, features, served, snapshots);
+  GFR_ASSIGN(const auto store, StateBefore(fs, log, features, served, snapshots));
   ReplayedSlate slate;
   slate.from = static_cast<std::uint64_t>(store->next_offset());
   GFR_ASSIGN(const auto reader, log.Open({slate.from}));

@@ -136,7 +136,8 @@ void RowBuilder::Index(const LogRecord& r) {
 void RowBuilder::NoteRequest(const LogRecord& r, Key request) {
   const bool is_request = r.event.type == EventType::kFeedRequest;
   if (is_request && r.event.served.exists()) {
-    if (!SlateProblem(r).empty()) {
+    // One read before the base has no state any more.
+    if (!SlateProblem(r).empty() || r.event.served.as_of() + 1 < store_.next_offset()) {
       bad_slates_.insert(request);
       return;
     }

@@ -25,8 +25,9 @@ namespace gfr {
 class AliasMap {
  public:
   void Join(const Event& alias);
-  Key PersonOf(const Event& event) const;  // The user after all aliases, else the session; 0: nobody.
-  Key Resolve(Key user) const;             // Likewise of a user's key.
+  void Join(Key from, Key to) { to_[from] = to; }  // As a store knows it.
+  Key PersonOf(const Event& event) const;          // The user after all aliases, else the session; 0: nobody.
+  Key Resolve(Key user) const;                     // Likewise of a user's key.
 
  private:
   std::unordered_map<Key, Key> to_;

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/progress.h"
 #include "dataset/replay_slate.h"
+#include "dataset/start_at_base.h"
 #include "feature/served_columns.h"
 #include "state/slate_check.h"
 #include "store/snapshot.h"
@@ -61,6 +62,11 @@ Result<ServedCheck> VerifyServed(FileSystem& fs, EventSource& log, std::shared_p
   std::string extra;
   if (!options.snapshot.empty() && !ReadSnapshot(fs, options.snapshot, store.get(), &extra).ok())
     store = std::make_unique<OnlineStore>(features);
+  GFR_ASSIGN(const Positions begin, log.Begin());
+  if (static_cast<std::uint64_t>(store->next_offset()) < begin[0] || store->next_offset() == 0) {
+    store = std::make_unique<OnlineStore>(features);
+    GFR_TRY(StartAtBase(log, store.get()));
+  }
   const auto from = static_cast<std::uint64_t>(store->next_offset());
   // By as_of: a request is in the log behind the record that it was read at.
   std::multimap<std::int64_t, Event> served;

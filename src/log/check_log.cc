@@ -23,13 +23,16 @@ Result<LogCheck> CheckLog(LocalLog& log, bool repair) {
   }
   LogCheck check;
   GFR_ASSIGN(const auto segments, log.Segments());
+  GFR_ASSIGN(const Positions begin, log.Begin());
+  std::uint64_t expected = begin[0];
   for (const std::string& name : segments) {
+    if (std::stoull(name) < begin[0]) continue;  // It was to be deleted; the base has what it did.
     const std::string path = JoinPath(folder, name), cut = path + ".cut";
     GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
     std::uint64_t first = 0;
     std::size_t at = 0;
     std::string good;  // Of a segment of format 2: what stays, as bytes.
-    const bool follows = check.bad_at.empty() && ReadSegmentHeader(bytes, &first) && first == check.records;
+    const bool follows = check.bad_at.empty() && ReadSegmentHeader(bytes, &first) && first == expected;
     if (follows && IsFramedSegment(bytes)) {
       FramedSegment kept(first);
       bool decodes = true, newer = false;
@@ -40,7 +43,8 @@ Result<LogCheck> CheckLog(LocalLog& log, bool repair) {
         kept.Add(arrival_ms, event);
       });
       if (newer) return NeedsNewer(path);
-      check.records = walk.end_offset;
+      check.records += walk.end_offset - expected;
+      expected = walk.end_offset;
       if (walk.whole && decodes) continue;
       at = walk.good_bytes;
       good = kept.Finish();
@@ -51,9 +55,10 @@ Result<LogCheck> CheckLog(LocalLog& log, bool repair) {
       RecordState state = RecordState::kOk;
       while (at < bytes.size() &&
              (state = ReadRecord(std::string_view(bytes).substr(at), &record, &size)) == RecordState::kOk &&
-             record.offset == check.records) {
+             record.offset == expected) {
         at += size;
         ++check.records;
+        ++expected;
       }
       if (state == RecordState::kNeedsNewer) return NeedsNewer(path);
       if (at == bytes.size()) continue;

@@ -20,6 +20,7 @@ class DistinctEvents final : public EventSource {
   Result<Positions> Begin() override { return source_.Begin(); }
   Result<Positions> End() override { return source_.End(); }
   Result<std::uint64_t> SizeBytes() override { return source_.SizeBytes(); }
+  Result<std::unique_ptr<RandomAccessFile>> OpenBase() override { return source_.OpenBase(); }
   using EventSource::Open;
   Result<std::unique_ptr<EventReader>> Open(const Positions& from, ReadOptions options) override;
 

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_system.h"
 #include "event/event.h"
 
 namespace gfr {
@@ -58,6 +59,9 @@ class EventSource {
   virtual Result<Positions> End() = 0;
   // About how many bytes are kept; for estimates of cost.
   virtual Result<std::uint64_t> SizeBytes() = 0;
+  // The log's base: the states of all that lay before Begin, where records were deleted (store/snapshot.h). Null:
+  // none were. Whoever folds the log from its begin starts with it (dataset/start_at_base.h).
+  virtual Result<std::unique_ptr<RandomAccessFile>> OpenBase() { return std::unique_ptr<RandomAccessFile>(); }
   // REQUIRES: `from` (and `until`) have an offset for each partition, not before its begin.
   virtual Result<std::unique_ptr<EventReader>> Open(const Positions& from, ReadOptions options) = 0;
 

@@ -282,7 +282,26 @@ Result<std::vector<std::string>> LocalLog::Segments() const {
   return names;
 }
 
-Result<Positions> LocalLog::Begin() { return Positions{0}; }
+std::string LocalLog::BaseName(std::uint64_t first_offset) {
+  const std::string name = SegmentName(first_offset);
+  return name.substr(0, name.size() - 4) + ".base";
+}
+
+// The newest base counts from the moment that it is there, also while segments before it are still being deleted.
+Result<Positions> LocalLog::Begin() {
+  GFR_ASSIGN(const auto names, fs_.List(folder_));
+  std::uint64_t begin = 0;
+  for (const std::string& name : names) {
+    if (name.ends_with(".base")) begin = std::max<std::uint64_t>(begin, std::stoull(name));
+  }
+  return Positions{begin};
+}
+
+Result<std::unique_ptr<RandomAccessFile>> LocalLog::OpenBase() {
+  GFR_ASSIGN(const Positions begin, Begin());
+  if (begin[0] == 0) return std::unique_ptr<RandomAccessFile>();
+  return fs_.OpenForRead(JoinPath(folder_, BaseName(begin[0])));
+}
 
 Result<Positions> LocalLog::End() {
   if (durable_) return Positions{durable_->offset()};

@@ -21,12 +21,14 @@ class LocalLog final : public EventSource {
       : fs_(fs), folder_(std::move(folder)), durable_(std::move(durable)) {}
 
   int partitions() const override { return 1; }
-  Result<Positions> Begin() override;
+  Result<Positions> Begin() override;  // Of the base where there is one, else 0.
+  Result<std::unique_ptr<RandomAccessFile>> OpenBase() override;
   Result<Positions> End() override;
   Result<std::uint64_t> SizeBytes() override;
   using EventSource::Open;
   Result<std::unique_ptr<EventReader>> Open(const Positions& from, ReadOptions options) override;
 
+  static std::string BaseName(std::uint64_t first_offset);  // "00000000000000000042.base".
   FileSystem& fs() const { return fs_; }
   const std::string& folder() const { return folder_; }
   // Names of the segments ("00000000000000000042.log"), in log order; the last one may still be written.

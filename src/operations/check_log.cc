@@ -1,5 +1,7 @@
 #include "operations/check_log.h"
 
+#include "dataset/start_at_base.h"
+
 namespace gfr {
 
 Result<LogCheck> CheckProjectLog(const Workspace& workspace, bool repair) {
@@ -18,6 +20,7 @@ Result<std::unique_ptr<OnlineStore>> FoldLog(const Workspace& workspace, std::sh
                                              std::int64_t until_ms) {
   auto store = std::make_unique<OnlineStore>(std::move(features));
   LocalLog log(workspace.fs(), workspace.log_folder());
+  GFR_TRY(StartAtBase(log, store.get()));
   GFR_ASSIGN(const auto reader, log.OpenAll());
   for (LogRecord record;;) {
     GFR_ASSIGN(const bool more, reader->More(&record));

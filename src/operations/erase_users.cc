@@ -2,6 +2,8 @@
 
 #include <unordered_set>
 
+#include "dataset/start_at_base.h"
+#include "dataset/trim_log.h"
 #include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "log/seal.h"
@@ -63,6 +65,23 @@ Status EraseCopies(const Workspace& workspace, bool dry_run, EraseReport* report
   return {};
 }
 
+// Ids that an alias joined before the log's begin: the base knows them, by their keys.
+Status AddJoinedBefore(LocalLog& log, const std::shared_ptr<const FeatureSet>& features,
+                       std::vector<ErasedPerson>* people) {
+  GFR_ASSIGN(const auto aliases, AliasesOfBase(log, features));
+  for (ErasedPerson& person : *people) {
+    for (bool grew = true; grew;) {
+      grew = false;
+      for (const auto& [from, to] : aliases) {
+        if (!person.ids.contains(from) && !person.ids.contains(to)) continue;
+        const bool is_new = person.ids.try_emplace(from).second;
+        grew = person.ids.try_emplace(to).second || is_new || grew;
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const FeatureSet> features,
@@ -88,6 +107,7 @@ Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const
     report.people.push_back(std::move(person));
   }
   if (report.people.empty()) return report;
+  GFR_TRY(AddJoinedBefore(log, features, &report.people));
   Erasure erasure;
   Keys keys;
   for (const ErasedPerson& person : report.people) {
@@ -105,12 +125,14 @@ Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const
     return {};
   };
   if (!options.dry_run) GFR_TRY(erased.Save(fs, workspace.erased_path()));
+  const auto set = features;
   Anonymiser residues(std::move(features), now_ms);
   GFR_ASSIGN(report.log,
              EraseRecords(
                  log, erasure, options.dry_run, [&](const LogRecord& record) { return residues.Of(record); }, unseal));
   for (const std::string& segment : options.dry_run ? report.log.segments : std::vector<std::string>())
     GFR_TRY(unseal(segment));
+  if (!options.dry_run) GFR_TRY(ForgetInBase(log, set, {keys.begin(), keys.end()}));
   GFR_TRY(EraseRows(workspace, keys, options.dry_run, &report));
   GFR_TRY(EraseCopies(workspace, options.dry_run, &report));
   if (!options.dry_run) {

@@ -8,15 +8,13 @@
 namespace gfr {
 namespace {
 
-constexpr const char* kFixedTables[] = {"serve", "store", "registry", "log"};
+constexpr const char* kFixedTables[] = {"serve", "store", "registry"};
 
 std::map<std::string, std::string> FixedIn(Config& project) {
   std::map<std::string, std::string> fixed;
   for (const std::string table : kFixedTables) {
     const Config keys = project.Table(table);
-    for (const std::string& key : keys.Keys()) {
-      if (table != "log" || key != "full_share") fixed["[" + table + "] " + key] = keys.Extract({key});
-    }
+    for (const std::string& key : keys.Keys()) fixed["[" + table + "] " + key] = keys.Extract({key});
   }
   return fixed;
 }
@@ -27,6 +25,13 @@ std::uint64_t FingerprintOf(const Config& project) {
   std::ranges::sort(keys);
   const std::string text = project.Extract(keys);
   return Hash64(text.data(), text.size());
+}
+
+Status CheckKeep(const Configuration& c, Config& project) {
+  std::int64_t window_ms = 0, label_ms = 0;
+  for (Config& feature : project.Tables("feature")) window_ms = std::max(window_ms, feature.DurationMs("window", 0));
+  for (const ObjectiveConfig& objective : c.objectives) label_ms = std::max(label_ms, objective.window_ms);
+  return c.log.Check(window_ms, label_ms);
 }
 
 }  // namespace
@@ -46,6 +51,8 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
     GFR_TRY(upper(project));
   else
     project.Table("serve");  // Known, and another program's to check.
+  GFR_ASSIGN(c.log, LogConfig::Read(project));
+  GFR_TRY(CheckKeep(c, project));
   GFR_ASSIGN(c.store, StoreConfig::Read(project));
   GFR_ASSIGN(c.registry, RegistryConfig::Read(project));
   c.fixed = FixedIn(project);

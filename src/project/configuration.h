@@ -16,6 +16,7 @@
 #include "dataset/objective_config.h"
 #include "experiment/experiments.h"
 #include "feed/feed_config.h"
+#include "log/log_config.h"
 #include "registry/registry_config.h"
 #include "store/store_config.h"
 #include "train/trainer.h"
@@ -29,6 +30,7 @@ struct Configuration {
   TrainConfig train;
   Feeds feeds;
   Experiments experiments;
+  LogConfig log;
   StoreConfig store;
   RegistryConfig registry;
   std::string feature_text;  // What the features depend on, as gfr.toml says it: of equal texts, equal states.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "log/log_config.h"
 #include "retrieve/sources.h"
 
 namespace gfr {
@@ -85,9 +86,8 @@ Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& obj
     tables = project.Tables("feed");
   const ValueNames names = NamesOf(objectives, schema);
   GFR_ASSIGN(const std::vector<ChannelConfig> channels, ReadChannels(project));
-  Config log = project.Table("log");
-  const double full_share = log.Number("full_share", FeedConfig().full_share, 0, 1);
-  GFR_TRY(log.Finish());
+  GFR_ASSIGN(const LogConfig log, LogConfig::Read(project));
+  const double full_share = log.full_share;
   feeds.all.clear();
   for (Config& table : tables) {
     if (tables.size() > 1 && !table.Has("name")) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/progress.h"
+#include "dataset/start_at_base.h"
 #include "store/snapshot.h"
 
 namespace gfr {
@@ -12,12 +13,16 @@ Result<RestoredStore> RestoreStore(FileSystem& fs, const std::string& snapshot, 
   RestoredStore made{.store = std::make_unique<OnlineStore>(std::move(features))};
   GFR_ASSIGN(Restored restored, RestoreSnapshot(fs, snapshot, made.store.get()));
   const auto end = static_cast<std::uint64_t>(made.store->next_offset());
+  GFR_ASSIGN(const Positions begin, log.Begin());
+  if (end < begin[0])
+    return Error{ErrorCode::kNotFound, "the snapshot is older than what is left of the log", {snapshot, 0}};
   if (end > log_end) return Error{ErrorCode::kNotFound, "the snapshot is not of this log", {snapshot, 0}};
   made.extra = std::move(restored.extra);
   if (!restored.lacking) return made;
 
   made.filled = restored.states;
   OnlineStore lacking(restored.lacking);
+  GFR_TRY(StartAtBase(log, &lacking));
   GFR_ASSIGN(const auto reader, log.OpenAll());
   Progress progress("fill " + std::to_string(restored.states) + " new states", end, "events");
   for (LogRecord record; made.read < end; ++made.read) {

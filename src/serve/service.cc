@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "base/time.h"
+#include "dataset/start_at_base.h"
 #include "runtime/logger.h"
 #include "serve/allocations.h"
 #include "serve/call/calls.h"
@@ -108,6 +109,7 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
   if (s.log->recovery().torn_bytes > 0) ++s.counters.torn_batches;
   GFR_ASSIGN(s.erased, ErasedIds::Load(PosixFileSystem(), project.erased_path()));
   s.LoadSnapshot();
+  if (s.store->next_offset() == 0) GFR_TRY(StartAtBase(s.log->source(), s.store.get()));
   const std::int64_t from = s.store->next_offset();
   GFR_ASSIGN(const auto reader, s.log->source().Open({static_cast<std::uint64_t>(from)}));
   Progress progress("read the log", s.log->next_offset(), "events");

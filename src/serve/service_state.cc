@@ -63,6 +63,10 @@ Result<LogRecord> ServiceState::FindRequest(const std::string& request_id) {
       return Error{ErrorCode::kNotFound, "no request '" + request_id.substr(0, 200) + "' is in the log"};
     offset = *at;
   }
+  GFR_ASSIGN(const Positions begin, log->source().Begin());
+  if (offset < begin[0])
+    return Error{ErrorCode::kNotFound,
+                 "request '" + request_id.substr(0, 200) + "' is older than what is left of the log"};
   GFR_ASSIGN(const auto found, log->source().Open({offset}));
   LogRecord record;
   GFR_ASSIGN(const bool read, found->More(&record));

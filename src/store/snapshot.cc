@@ -64,7 +64,8 @@ class SnapshotCodec {
     return head;
   }
   // `plan`: how the snapshot's rows become the store's; null: they are alike.
-  static Status ReadHead(std::string_view bytes, const Plan* plan, OnlineStore& s, std::string* extra) {
+  static Status ReadHead(std::string_view bytes, const Plan* plan, OnlineStore& s, std::string* extra,
+                         bool open_epochs = true) {
     ByteReader r{bytes};
     s.last_arrival_ms_ = r.Number<std::int64_t>();
     s.next_offset_ = r.Number<std::int64_t>();
@@ -72,7 +73,7 @@ class SnapshotCodec {
     for (auto open = r.Number<std::uint64_t>(); open > 0 && !r.bad; --open) {
       const auto end_ms = r.Number<std::int64_t>();
       const std::string_view delta = r.Text();
-      if (!r.bad) GFR_TRY(AddDelta(end_ms, delta, plan, s));
+      if (!r.bad && open_epochs) GFR_TRY(AddDelta(end_ms, delta, plan, s));
     }
     *extra = r.Text();
     if (r.bad || !r.left.empty()) return Error{ErrorCode::kCorrupt, "the snapshot's head cannot be read"};
@@ -123,7 +124,7 @@ class SnapshotCodec {
     if (from.hidden_bytes > 0) GFR_TRY(s.hidden_.Restore(source));
     if (from.login_bytes > 0) GFR_TRY(s.logins_.Restore(source));
     GFR_TRY(EachRow(source, from.item_row_bytes(), [&](Key key, const std::byte* row) {
-      if (plan.items) CopyRow(items, row, s.shared_.items_.Write(key, epoch_ms));
+      if (plan.items) CopyRow(items, row, NewItem(to, s.shared_.items_.Write(key, epoch_ms)));
     }));
     GFR_TRY(RestoreStates(source, from.shop_bytes, StatesMap(from.shop, to.shop), epoch_ms,
                           to.shop_bytes > 0 ? &s.shared_.shop_ : nullptr));
@@ -137,6 +138,16 @@ class SnapshotCodec {
     s.QueueSessions();
     return RestoreTexts(source, plan.items, s);
   }
+  // Of the store's own rows: one without views has shorter ones.
+  static StateLayout LayoutOf(const OnlineStore& s) {
+    StateLayout layout = StateLayout::Of(s.features());
+    if (s.parts_.user_views) return layout;
+    layout.users.clear();
+    layout.sessions.clear();
+    layout.user_bytes = layout.session_bytes = 0;
+    return layout;
+  }
+  static void Forget(Key user, OnlineStore& s) { s.Forget(s.Resolve(user)); }
   // The states of `f`'s rows over those of `s`, of the same instant.
   static Status AddStates(OnlineStore& f, OnlineStore& s) {
     const Plan plan{StateLayout::Of(f.features()), StateLayout::Of(s.features()), /*items=*/true};
@@ -176,6 +187,14 @@ class SnapshotCodec {
   }
 
  private:
+  // Properties and vectors that the copied row does not have are missing, not 0.
+  static std::byte* NewItem(const StateLayout& to, std::byte* row) {
+    std::byte* at = row + sizeof(ItemSummary);
+    for (std::size_t p = 0; p < to.item_properties.size(); ++p, at += sizeof(PropertyValue)) new (at) PropertyValue();
+    for (; at + sizeof(float) <= row + to.item_row_bytes(); at += sizeof(float))
+      std::memcpy(at, &kMissing, sizeof(float));
+    return row;
+  }
   template <typename Row>
   static void Each(const VersionedTable& table, Row&& each) {
     for (std::uint32_t id = 0; id < table.size(); ++id) {
@@ -278,14 +297,20 @@ Result<Restored> RestoreOf01(ByteSource& source, ByteReader header, const std::s
 
 }  // namespace
 
-Result<Restored> RestoreSnapshot(FileSystem& fs, const std::string& path, OnlineStore* store) {
-  GFR_ASSIGN(const auto file, fs.OpenForRead(path));
-  GFR_ASSIGN(const std::uint64_t size, file->size());
-  FileSource source(*file, 0, size);
+namespace {
+
+struct RestoreAs {
+  bool base = false;  // What the snapshot does not have starts empty.
+  bool open_epochs = true;
+};
+
+Result<Restored> RestoreFrom(const RandomAccessFile& file, const std::string& path, RestoreAs as, OnlineStore* store) {
+  GFR_ASSIGN(const std::uint64_t size, file.size());
+  FileSource source(file, 0, size);
   const auto first = source.Next(kHeaderBytesOf01);
   if (!first.ok()) return Error{ErrorCode::kCorrupt, "not a snapshot of this version", {path, 0}};
   std::string header(first.value());
-  if (header.compare(0, 8, kMagicOf01, 8) == 0)
+  if (header.compare(0, 8, kMagicOf01, 8) == 0 && !as.base)
     return RestoreOf01(source, {std::string_view(header).substr(8)}, path, store);
   const auto rest = source.Next(kHeaderBytes - kHeaderBytesOf01);
   if (!rest.ok() || (header.compare(0, 8, kMagic, 8) != 0 && header.compare(0, 8, kMagicOf5, 8) != 0))
@@ -300,22 +325,36 @@ Result<Restored> RestoreSnapshot(FileSystem& fs, const std::string& path, Online
   GFR_ASSIGN(const std::string head, ReadPart(source, head_bytes, head_crc, path));
 
   Restored restored;
-  Plan plan{{}, StateLayout::Of(store->features()), true};
+  Plan plan{{}, SnapshotCodec::LayoutOf(*store), true};
   if (layout == plan.to.ToJson()) {  // As a rule.
-    GFR_TRY(SnapshotCodec::ReadHead(head, nullptr, *store, &restored.extra));
+    GFR_TRY(SnapshotCodec::ReadHead(head, nullptr, *store, &restored.extra, as.open_epochs));
     GFR_TRY(SnapshotCodec::RestoreTables(source, *store));
     return restored;
   }
   GFR_ASSIGN(plan.from, StateLayout::FromJson(layout));
   const LackingStates lacking = FindLacking(plan.from, store->features());
-  plan.items = !lacking.any();
-  GFR_TRY(SnapshotCodec::ReadHead(head, &plan, *store, &restored.extra));
+  plan.items = as.base || !lacking.any();
+  GFR_TRY(SnapshotCodec::ReadHead(head, &plan, *store, &restored.extra, as.open_epochs));
   GFR_TRY(SnapshotCodec::RestoreMapped(source, plan, *store));
-  if (!lacking.any()) return restored;
+  if (as.base || !lacking.any()) return restored;
   restored.lacking = store->features().Subset(lacking.features, lacking.parents);
   restored.states = lacking.features.size() + lacking.parents.size();
   return restored;
 }
+
+}  // namespace
+
+Result<Restored> RestoreSnapshot(FileSystem& fs, const std::string& path, OnlineStore* store) {
+  GFR_ASSIGN(const auto file, fs.OpenForRead(path));
+  return RestoreFrom(*file, path, {}, store);
+}
+
+Status RestoreBase(const RandomAccessFile& base, const std::string& name, bool open_epochs, OnlineStore* store) {
+  const auto restored = RestoreFrom(base, name, {.base = true, .open_epochs = open_epochs}, store);
+  return restored.ok() ? Status() : restored.error();
+}
+
+void ForgetUser(Key user, OnlineStore* store) { SnapshotCodec::Forget(user, *store); }
 
 Status AddStates(OnlineStore& from, OnlineStore* into) {
   assert(from.next_offset() == into->next_offset());

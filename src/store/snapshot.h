@@ -51,6 +51,13 @@ Result<Restored> RestoreSnapshot(FileSystem& fs, const std::string& path, Online
 // shared yet.
 Status AddStates(OnlineStore& from, OnlineStore* into);
 
+// A log's base is a snapshot of the states of all that was deleted before its first record. Fills `store`, which must
+// be new. What the base does not have starts empty. `open_epochs`: with what had not been sealed; else the caller adds
+// it. Errors as RestoreSnapshot; `name` is for messages.
+Status RestoreBase(const RandomAccessFile& base, const std::string& name, bool open_epochs, OnlineStore* store);
+// Forgets a user in a store that is not shared, as user.delete does.
+void ForgetUser(Key user, OnlineStore* store);
+
 // RestoreSnapshot for those who take all or nothing: kNotFound also when a state is missing.
 Status ReadSnapshot(FileSystem& fs, const std::string& path, OnlineStore* store, std::string* extra);
 

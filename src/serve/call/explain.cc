@@ -9,8 +9,13 @@ namespace gfr {
 HttpResponse GetExplain(ServiceState& s, const HttpRequest& request) {
   const std::string& request_id = request.parameter;
   const auto found = s.FindRequest(request_id);
-  if (!found.ok() && found.error().code == ErrorCode::kNotFound)
+  if (!found.ok() && found.error().code == ErrorCode::kNotFound) {
+    // A start from the base does not know what ids the deleted requests had.
+    const auto begin = s.log->source().Begin();
+    if (begin.ok() && begin.value()[0] > 0)
+      return ProblemResponse(410, "Gone", found.error().message + "; older requests were deleted with [log] keep");
     return ProblemResponse(404, "Not Found", found.error().message);
+  }
   if (!found.ok()) return ProblemResponse(503, "Service Unavailable", found.error().message);
   const LogRecord& record = found.value();
   const bool all = request.query == "all=true" || request.query.starts_with("all=true&");
