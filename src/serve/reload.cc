@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "dataset/start_at_base.h"
 #include "feature/served_columns.h"
 #include "operations/check_models.h"
 #include "runtime/logger.h"
@@ -87,6 +88,7 @@ Result<std::shared_ptr<OnlineStore>> MakeStore(ServiceState& s, const Project& p
   } else {
     LogWarning("store", "the snapshot is not used; the whole log is read", {{"reason", restored.error().ToString()}});
     store = std::make_shared<OnlineStore>(project.features());
+    GFR_TRY(StartAtBase(s.log->source(), store.get()));
   }
   do {
     GFR_TRY(FoldUpTo(s, s.next_offset, stop, store.get()));
