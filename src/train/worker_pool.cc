@@ -1,8 +1,6 @@
 #include "train/worker_pool.h"
 
 #include <poll.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,24 +27,6 @@ std::string RandomToken() {
   return token;
 }
 
-void Pause(int ms) { WaitUntil(MonotonicMs() + ms); }
-
-std::string HowItEnded(int status) {
-  if (WIFSIGNALED(status))
-    return "killed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
-  return "ended with code " + std::to_string(WEXITSTATUS(status));
-}
-
-// Its status once `process` has ended, looked for up to `patience_ms`; -1: it has not.
-int EndOf(long process, int patience_ms) {
-  for (;; patience_ms -= 20) {
-    int status = 0;
-    if (::waitpid(static_cast<pid_t>(process), &status, WNOHANG) == process) return status;
-    if (patience_ms <= 0) return -1;
-    Pause(20);
-  }
-}
-
 }  // namespace
 
 Result<std::unique_ptr<WorkerPool>> WorkerPool::Start(const WorkersConfig& given) {
@@ -64,23 +44,13 @@ Result<std::unique_ptr<WorkerPool>> WorkerPool::Start(const WorkersConfig& given
 }
 
 Status WorkerPool::Spawn(const WorkersConfig& config) {
-  const std::string token = std::string(kTokenVariable) + "=" + config.token;
-  std::vector<char*> environment;
-  for (char** e = environ; *e; ++e) {
-    if (std::strncmp(*e, token.c_str(), std::strlen(kTokenVariable) + 1) != 0) environment.push_back(*e);
-  }
-  environment.push_back(const_cast<char*>(token.c_str()));
-  environment.push_back(nullptr);
-  std::vector<std::string> command = config.command;
-  command.push_back(listener_->address());
-  std::vector<char*> arguments;
-  for (std::string& a : command) arguments.push_back(a.data());
-  arguments.push_back(nullptr);
+  SubprocessOptions options{.command = config.command,
+                            .environment = {std::string(kTokenVariable) + "=" + config.token}};
+  options.command.push_back(listener_->address());
   for (int i = 0; i < config.local; ++i) {
-    pid_t process = 0;
-    if (const int code = ::posix_spawn(&process, arguments[0], nullptr, nullptr, arguments.data(), environment.data()))
-      return Error{ErrorCode::kUnavailable, "a worker cannot be started: " + std::string(std::strerror(code))};
-    children_.push_back(process);
+    auto child = Subprocess::Start(options);
+    if (!child.ok()) return Error{ErrorCode::kUnavailable, "a worker cannot be started: " + child.error().message};
+    children_.push_back(std::move(child).value());
   }
   return {};
 }
@@ -93,12 +63,10 @@ Status WorkerPool::AwaitAll(const WorkersConfig& config) {
       if (const Status s = Welcome(std::move(connection), config.token); !s.ok())
         LogWarning("train", "not taken as a worker", {{"error", s.error().message}});
     }
-    for (const long child : children_) {
-      int status = 0;
-      if (::waitpid(static_cast<pid_t>(child), &status, WNOHANG) != child) continue;
-      std::erase(children_, child);
-      return Error{ErrorCode::kUnavailable,
-                   "a worker (process " + std::to_string(child) + ") was lost before it joined: " + HowItEnded(status)};
+    for (const auto& child : children_) {
+      if (const auto end = child->Wait(0))
+        return Error{ErrorCode::kUnavailable, "a worker (process " + std::to_string(child->id()) +
+                                                  ") was lost before it joined: " + end->ToString()};
     }
     if (size() < wanted_ && MonotonicSeconds() > until_s)
       return Error{ErrorCode::kUnavailable, std::to_string(size()) + " of " + std::to_string(wanted_) +
@@ -126,7 +94,7 @@ Status WorkerPool::Welcome(std::unique_ptr<WorkerConnection> connection, const s
                                                   "; that of the others is " + workers_[0].engine};
   char here[256] = "";
   ::gethostname(here, sizeof here - 1);
-  worker.local = worker.host == here && std::ranges::find(children_, worker.process) != children_.end();
+  worker.local = worker.host == here && FindChild(worker.process) != nullptr;
   workers_.push_back(std::move(worker));
   return {};
 }
@@ -141,9 +109,8 @@ Error WorkerPool::Lost(int worker, const std::string& why) {
   const Worker& w = workers_[static_cast<std::size_t>(worker)];
   std::string how = why;
   if (w.local) {
-    if (const int status = EndOf(w.process, 500); status != -1) {
-      how = HowItEnded(status);
-      std::erase(children_, w.process);
+    if (Subprocess* child = FindChild(w.process)) {
+      if (const auto end = child->Wait(MonotonicMs() + 500)) how = end->ToString();
     }
   }
   const Error error{ErrorCode::kUnavailable, NameOf(worker) + " was lost: " + how +
@@ -200,9 +167,13 @@ Result<std::pair<int, Message>> WorkerPool::Receive() {
 }
 
 void WorkerPool::KillLocal() {
-  for (const long child : children_) ::kill(static_cast<pid_t>(child), SIGKILL);
-  for (const long child : children_) EndOf(child, 5000);
-  children_.clear();
+  for (const auto& child : children_) child->Signal(SIGKILL);
+  children_.clear();  // Waits for each.
+}
+
+Subprocess* WorkerPool::FindChild(long process) const {
+  const auto at = std::ranges::find(children_, process, [](const auto& child) { return child->id(); });
+  return at == children_.end() ? nullptr : at->get();
 }
 
 WorkerPool::~WorkerPool() {
@@ -212,7 +183,7 @@ WorkerPool::~WorkerPool() {
       if (const std::string& used = workers_[static_cast<std::size_t>(w)].used; !used.empty())
         LogInfo("train", NameOf(w) + ": " + used);
     }
-    std::erase_if(children_, [](long child) { return EndOf(child, 5000) != -1; });
+    for (const auto& child : children_) child->Wait(MonotonicMs() + 5000);
   }
   KillLocal();
 }

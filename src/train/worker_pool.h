@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/subprocess.h"
 #include "train/worker_message.h"
 
 namespace gfr {
@@ -55,10 +56,11 @@ class WorkerPool {
   std::string NameOf(int worker) const;
   Error Lost(int worker, const std::string& why);
   void KillLocal();
+  Subprocess* FindChild(long process) const;  // Null: it is none.
 
   std::unique_ptr<WorkerListener> listener_;
   std::vector<Worker> workers_;
-  std::vector<long> children_;  // Processes started here that have not been waited for.
+  std::vector<std::unique_ptr<Subprocess>> children_;  // Started here.
   int wanted_ = 0;
   Status status_;
 };
