@@ -160,12 +160,16 @@ void ReadOne(dom::element json, std::size_t index, const JsonLimits& limits, Par
     out->events.push_back(std::move(event));
     out->indexes.push_back(index);
   } else {
-    out->rejected.push_back({index, reader.code, reader.message});
+    out->Reject(index, reader.code, reader.message);
   }
 }
 
 std::string BadJson(simdjson::error_code code) {
   return std::string("not valid JSON: ") + simdjson::error_message(code);
+}
+
+std::string EventTooLarge(const JsonLimits& limits) {
+  return "the event is larger than " + std::to_string(limits.event_bytes) + " bytes";
 }
 
 void ReadLines(std::string_view body, const JsonLimits& limits, ParsedEvents* out) {
@@ -176,13 +180,12 @@ void ReadLines(std::string_view body, const JsonLimits& limits, ParsedEvents* ou
     body.remove_prefix(std::min(end + 1, body.size()));
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     if (line.size() > limits.event_bytes) {
-      out->rejected.push_back(
-          {index++, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
+      out->Reject(index++, "too_large", EventTooLarge(limits));
       continue;
     }
     dom::element json;
     if (const auto code = parser.parse(line.data(), line.size()).get(json))
-      out->rejected.push_back({index, "bad_json", BadJson(code)});
+      out->Reject(index, "bad_json", BadJson(code));
     else
       ReadOne(json, index, limits, out);
     ++index;
@@ -204,10 +207,16 @@ nlohmann::ordered_json PropertiesJson(const std::vector<Property>& list) {
 
 }  // namespace
 
+void ParsedEvents::Reject(std::size_t index, std::string code, std::string message) {
+  if (rejected_count++ >= kMostKept) return;
+  if (message.size() > kMostMessageBytes) message.resize(kMostMessageBytes);
+  rejected.push_back({index, std::move(code), std::move(message)});
+}
+
 ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLimits& limits) {
   ParsedEvents out;
   if (body.size() > limits.body_bytes) {
-    out.rejected.push_back({0, "too_large", "the body is larger than " + std::to_string(limits.body_bytes) + " bytes"});
+    out.Reject(0, "too_large", "the body is larger than " + std::to_string(limits.body_bytes) + " bytes");
     return out;
   }
   if (format == BodyFormat::kNdjson) {
@@ -217,14 +226,13 @@ ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLim
   dom::parser parser(limits.body_bytes);
   dom::element json;
   if (const auto code = parser.parse(body.data(), body.size()).get(json)) {
-    out.rejected.push_back({0, "bad_json", BadJson(code)});
+    out.Reject(0, "bad_json", BadJson(code));
     return out;
   }
   dom::array list;
   if (json.get(list) != simdjson::SUCCESS) {
     if (body.size() > limits.event_bytes)
-      out.rejected.push_back(
-          {0, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
+      out.Reject(0, "too_large", EventTooLarge(limits));
     else
       ReadOne(json, 0, limits, &out);
     return out;
@@ -233,8 +241,7 @@ ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLim
   for (const auto element : list) {
     // Only a body over the limit can hold an event over it.
     if (body.size() > limits.event_bytes && simdjson::minify(element).size() > limits.event_bytes) {
-      out.rejected.push_back(
-          {index, "too_large", "the event is larger than " + std::to_string(limits.event_bytes) + " bytes"});
+      out.Reject(index, "too_large", EventTooLarge(limits));
     } else {
       ReadOne(element, index, limits, &out);
     }

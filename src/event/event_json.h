@@ -21,15 +21,20 @@ struct JsonLimits {
 
 struct Rejection {
   std::size_t index;  // Of the event in the body.
-  std::string code;   // bad_json, bad_type, unknown_type, missing_field, too_large, server_only; of the log: future_time,
-                      // id_collision; of the server: erased.
+  std::string code;   // bad_json, bad_type, unknown_type, missing_field, too_large, server_only; of the log:
+                     // future_time, id_collision; of the server: erased.
   std::string message;
 };
 
 struct ParsedEvents {
   std::vector<Event> events;
   std::vector<std::size_t> indexes;  // Of each event in the body.
-  std::vector<Rejection> rejected;
+  std::vector<Rejection> rejected;   // The first kMostKept of rejected_count.
+  std::size_t rejected_count = 0;
+
+  // However many events a body has, what is wrong with them takes no more memory than this.
+  static constexpr std::size_t kMostKept = 100, kMostMessageBytes = 500;
+  void Reject(std::size_t index, std::string code, std::string message);
 };
 
 enum class BodyFormat { kJson, kNdjson };  // One object or an array; one object a line.

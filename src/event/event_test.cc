@@ -413,6 +413,23 @@ TEST(EventJson, TakesTheGoodOfABatchAndSaysWhichWereNot) {
   EXPECT_EQ(array.rejected[0].code, "missing_field");
 }
 
+TEST(EventJson, KeepsTheFirstHundredRejectionsAndCountsAll) {
+  std::string lines;
+  for (int i = 0; i < 5000; ++i) lines += "{}\n";
+  for (const ParsedEvents& parsed : {Parse(lines, BodyFormat::kNdjson), Parse("[{}" + [] {
+                                       std::string more;
+                                       for (int i = 1; i < 5000; ++i) more += ",{}";
+                                       return more;
+                                     }() + "]")}) {
+    EXPECT_EQ(parsed.rejected_count, 5000u);
+    ASSERT_EQ(parsed.rejected.size(), 100u);
+    EXPECT_EQ(parsed.rejected.back().index, 99u);
+  }
+  ParsedEvents one;
+  one.Reject(0, "code", std::string(100'000, 'x'));
+  EXPECT_EQ(one.rejected[0].message.size(), 500u);
+}
+
 TEST(EventJson, RefusesAnEventOverItsLimit) {
   std::string line(kGood);
   std::erase(line, '\n');

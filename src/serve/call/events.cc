@@ -11,7 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMaxRejectionsShown = 100;
 constexpr std::size_t kMaxIdBytes = 1024;
 constexpr char kNdjsonType[] = "application/x-ndjson";
 
@@ -26,7 +25,7 @@ void RejectLongIds(ParsedEvents* parsed) {
             [](const std::string* id) { return id->size() > kMaxIdBytes; }) ||
         std::ranges::any_of(e.items, [](const EventItem& item) { return item.item_id.size() > kMaxIdBytes; });
     if (long_id) {
-      parsed->rejected.push_back({parsed->indexes[i], "too_large", "an id is longer than 1024 bytes"});
+      parsed->Reject(parsed->indexes[i], "too_large", "an id is longer than 1024 bytes");
       continue;
     }
     if (kept != i) parsed->events[kept] = std::move(parsed->events[i]);
@@ -36,22 +35,19 @@ void RejectLongIds(ParsedEvents* parsed) {
   parsed->indexes.resize(kept);
 }
 
-HttpResponse Answer(ServiceState& s, std::uint64_t accepted, std::uint64_t duplicates,
-                    const std::vector<Rejection>& rejected) {
+HttpResponse Answer(ServiceState& s, std::uint64_t accepted, std::uint64_t duplicates, const ParsedEvents& parsed) {
   s.counters.accepted += accepted;
   s.counters.duplicates += duplicates;
-  s.counters.rejected += rejected.size();
-  if (rejected.empty()) {  // Nearly always; as the JSON below.
+  s.counters.rejected += parsed.rejected_count;
+  if (parsed.rejected_count == 0) {  // Nearly always; as the JSON below.
     return {.status = 202,
             .body = "{\"accepted\":" + std::to_string(accepted) + ",\"duplicates\":" + std::to_string(duplicates) +
                     ",\"rejected\":[]}\n"};
   }
   Json json{{"accepted", accepted}, {"duplicates", duplicates}, {"rejected", Json::array()}};
-  for (std::size_t i = 0; i < std::min(rejected.size(), kMaxRejectionsShown); ++i) {
-    const Rejection& r = rejected[i];
-    json["rejected"].push_back({{"index", r.index}, {"code", r.code}, {"message", r.message.substr(0, 500)}});
-  }
-  if (rejected.size() > kMaxRejectionsShown) json["rejected_count"] = rejected.size();
+  for (const Rejection& r : parsed.rejected)
+    json["rejected"].push_back({{"index", r.index}, {"code", r.code}, {"message", r.message}});
+  if (parsed.rejected_count > parsed.rejected.size()) json["rejected_count"] = parsed.rejected_count;
   return JsonResponse(accepted + duplicates > 0 ? 202 : 400, json);
 }
 
@@ -76,25 +72,25 @@ void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply) {
   }
   RejectLongIds(&parsed);
   s.LeaveOutErased(&parsed);
-  if (parsed.events.empty()) return reply(Answer(s, 0, 0, parsed.rejected));
+  if (parsed.events.empty()) return reply(Answer(s, 0, 0, parsed));
   std::vector<Event> events = std::move(parsed.events);
   s.Append(
       std::move(events), ServiceState::ReplyLogFailed(reply),
       [&s, reply, parsed = std::move(parsed)](const Appended& appended) -> ServiceState::Folded {
         std::uint64_t accepted = 0, duplicates = 0;
-        std::vector<Rejection> rejected = parsed.rejected;
+        ParsedEvents told{.events = {}, .indexes = {}, .rejected = parsed.rejected};
+        told.rejected_count = parsed.rejected_count;
         for (std::size_t i = 0; i < appended.results.size(); ++i) {
           const AppendResult result = appended.results[i];
           accepted += result == AppendResult::kAccepted;
           duplicates += result == AppendResult::kDuplicate;
           if (result == AppendResult::kFutureTime)
-            rejected.push_back({parsed.indexes[i], "future_time", "time is more than 5 minutes ahead of arrival"});
+            told.Reject(parsed.indexes[i], "future_time", "time is more than 5 minutes ahead of arrival");
           if (result == AppendResult::kIdCollision)
-            rejected.push_back({parsed.indexes[i], "id_collision", "an id has the hash of another id"});
+            told.Reject(parsed.indexes[i], "id_collision", "an id has the hash of another id");
         }
-        return [&s, reply, accepted, duplicates, rejected = std::move(rejected)] {
-          reply(Answer(s, accepted, duplicates, rejected));
-        };
+        return
+            [&s, reply, accepted, duplicates, told = std::move(told)] { reply(Answer(s, accepted, duplicates, told)); };
       },
       /*urgent=*/false);
 }
