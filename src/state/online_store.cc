@@ -114,6 +114,12 @@ std::byte* OnlineStore::Write(std::uint32_t table, Key key) {
 
 void OnlineStore::Erase(std::uint32_t table, Key key) {
   if (tracks_) user_changes_.push_back({table, key, /*erased=*/true});
+  if (table == FeatureReader::kSessions && sessions_of_) {
+    const std::byte* row = sessions_.Find(key);
+    auto [at, end] = sessions_of_->equal_range(row ? RowLayout::Session(row).user : 0);
+    if (at = std::find_if(at, end, [key](const auto& entry) { return entry.second == key; }); at != end)
+      sessions_of_->erase(at);
+  }
   VersionedTable* const tables[] = {&users_, &sessions_, &aliases_, &hidden_, &logins_};
   tables[table]->Erase(key, stamp());
 }
@@ -132,7 +138,10 @@ std::byte* OnlineStore::SessionRow(Key session, Key user, std::int64_t arrival_m
   if (session == 0) return nullptr;
   std::byte* row = Write(FeatureReader::kSessions, session);
   SessionHeader& header = RowLayout::Session(row);
-  if (header.last_arrival_ms == 0) idle_.push_back({arrival_ms, session});
+  if (header.last_arrival_ms == 0) {
+    idle_.push_back({arrival_ms, session});
+    if (sessions_of_ && user != 0) sessions_of_->emplace(user, session);
+  }
   if (header.last_arrival_ms != 0 && RowLayout::SessionIsOver(row, arrival_ms)) {
     std::memset(row, 0, sessions_.row_bytes());
     if (user == 0) EraseHidden(session);
@@ -332,9 +341,19 @@ void OnlineStore::Forget(Key user) {
   }
   if (users_.Find(user)) Erase(FeatureReader::kUsers, user);
   EraseHidden(user);
+  if (!sessions_of_) IndexSessions();
+  std::vector<Key> sessions;
+  for (auto [at, end] = sessions_of_->equal_range(user); at != end; ++at) sessions.push_back(at->second);
+  for (const Key session : sessions) Erase(FeatureReader::kSessions, session);
+}
+
+// One scan at the first user.delete; stores that see none do without the index.
+void OnlineStore::IndexSessions() {
+  sessions_of_.emplace();
   for (std::uint32_t id = 0; id < sessions_.size(); ++id) {
     const std::byte* row = sessions_.At(id);
-    if (row && RowLayout::Session(row).user == user) Erase(FeatureReader::kSessions, sessions_.KeyAt(id));
+    if (row && RowLayout::Session(row).user != 0)
+      sessions_of_->emplace(RowLayout::Session(row).user, sessions_.KeyAt(id));
   }
 }
 
@@ -368,6 +387,7 @@ void OnlineStore::DropIdleSessions() {
 
 void OnlineStore::QueueSessions() {
   idle_.clear();
+  sessions_of_.reset();
   for (std::uint32_t id = 0; id < sessions_.size(); ++id) {
     if (const std::byte* row = sessions_.At(id))
       idle_.push_back({RowLayout::Session(row).last_arrival_ms, sessions_.KeyAt(id)});

@@ -17,7 +17,9 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -101,6 +103,7 @@ class OnlineStore {
   void Forget(Key user);
   void DropIdleSessions();
   void QueueSessions();  // After a restore.
+  void IndexSessions();
   void Hide(Key owner, const std::vector<EventItem>& items);
   void EraseHidden(Key owner);
   void FoldLine(const EventLine& line, std::byte* user_row, std::byte* session_row) const;
@@ -126,6 +129,8 @@ class OnlineStore {
     Key session;
   };
   std::deque<Idle> idle_;  // Every session, in about the order in which they will be over.
+  // Sessions of each user, from the first user.delete on: the next ones need no scan.
+  std::optional<std::unordered_multimap<Key, Key>> sessions_of_;
   std::int64_t last_arrival_ms_ = INT64_MIN, next_offset_ = 0;
 };
 

@@ -139,6 +139,32 @@ TEST_F(OnlineStoreTest, RemembersTheNewestItemsThatAUserHidAndJoinsThemAtALogin)
   EXPECT_TRUE(store->HiddenItemsOf(KeyOf("u")).empty());
 }
 
+TEST_F(OnlineStoreTest, ADeletedUsersSessionsGoWhetherTheyBeganBeforeOrAfterTheFirstDeletion) {
+  const auto sessions = [&] { return store->user_tables()[FeatureReader::kSessions]->entities(); };
+  const auto click = [&](const std::string& user, const std::string& session) {
+    store->Fold({next++,
+                 minute,
+                 {.type = EventType::kFeedClick, .user_id = user, .session_id = session, .items = {{.item_id = "i"}}}});
+  };
+  const auto forget = [&](const std::string& user) {
+    store->Fold({next++, minute, {.type = EventType::kUserDelete, .user_id = user}});
+  };
+  for (int u = 0; u < 100; ++u) {
+    for (const char* session : {"a", "b"}) click("u" + std::to_string(u), session);
+  }
+  click("", "nobody's");
+  ASSERT_EQ(sessions(), 201u);
+  forget("u0");
+  EXPECT_EQ(sessions(), 199u);
+  click("u0", "a");
+  click("u1", "c");
+  forget("u0");
+  EXPECT_EQ(sessions(), 200u);
+  forget("u0");
+  for (int u = 1; u < 99; ++u) forget("u" + std::to_string(u));
+  EXPECT_EQ(sessions(), 3u) << "those of u99, and nobody's";
+}
+
 TEST_F(OnlineStoreTest, DoesNotGoBackWhenAReadIsOfAnEarlierEpoch) {
   Fold(EventType::kFeedClick, minute);
   EXPECT_EQ(Read(minute + 70 * kSecondMs)[1], 1);
