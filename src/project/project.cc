@@ -16,10 +16,14 @@ Status Project::Init(const std::string& folder, const std::string& template_name
 }
 
 Result<std::unique_ptr<Project>> Project::Open(const std::string& folder, const Configuration::UpperTables& upper) {
-  std::unique_ptr<Project> project(new Project(Workspace(folder)));
+  return Open(Workspace(folder), upper);
+}
+
+Result<std::unique_ptr<Project>> Project::Open(Workspace workspace, const Configuration::UpperTables& upper) {
+  std::unique_ptr<Project> project(new Project(std::move(workspace)));
   GFR_ASSIGN(Config file, project->workspace_.ReadConfiguration());
   GFR_ASSIGN(project->configuration_, Configuration::Read(file, upper));
-  GFR_ASSIGN(project->models_, project->configuration_->registry.Open(project->workspace_.fs(), folder));
+  GFR_ASSIGN(project->models_, project->configuration_->registry.Open(project->workspace_.fs(), project->folder()));
   return project;
 }
 

@@ -23,6 +23,7 @@ class Project {
   static Status Init(const std::string& folder, const std::string& template_name);
   // Reads gfr.toml. `upper` reads the tables of modules above this one.
   static Result<std::unique_ptr<Project>> Open(const std::string& folder, const Configuration::UpperTables& upper = {});
+  static Result<std::unique_ptr<Project>> Open(Workspace workspace, const Configuration::UpperTables& upper = {});
 
   const Workspace& workspace() const { return workspace_; }
   const Configuration& configuration() const { return *configuration_; }

@@ -112,9 +112,10 @@ std::string ExplainJson(const LogRecord& record, const FeatureSet& features) {
 Result<std::string> ExplainAll(const Project& project, const LogRecord& record, const std::stop_token& stop) {
   const FeatureSet& set = *project.features();
   if (IsComplete(record)) return ExplainJson(record, set);
-  LocalLog log(PosixFileSystem(), project.log_folder());
+  FileSystem& fs = project.workspace().fs();
+  LocalLog log(fs, project.log_folder());
   GFR_ASSIGN(const ReplayedSlate slate,
-             ReplaySlate(PosixFileSystem(), log, project.features(), record, {project.snapshot_path()}, stop));
+             ReplaySlate(fs, log, project.features(), record, {project.snapshot_path()}, stop));
   const std::vector<ServedScores> scores = ScoreAgain(project, record.event, slate.features);
   Json json = Explain(record, set);
   json["served"]["replayed"] = {{"from", slate.from},
@@ -136,7 +137,8 @@ Result<std::string> ExplainAll(const Project& project, const LogRecord& record, 
 }
 
 Result<LogRecord> FindRequest(const Project& project, const std::string& request_id) {
-  LocalLog log(PosixFileSystem(), project.log_folder());
+  FileSystem& fs = project.workspace().fs();
+  LocalLog log(fs, project.log_folder());
   GFR_ASSIGN(const auto reader, log.OpenAll(TypeBit(EventType::kFeedRequest)));
   for (LogRecord record;;) {
     GFR_ASSIGN(const bool more, reader->More(&record));

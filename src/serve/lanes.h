@@ -20,10 +20,12 @@ enum class Lane {
 
 class Lanes {
  public:
-  explicit Lanes(int cores = HardwareThreads(), int blocking = 16)
-      : compute_({.name = "compute", .threads = cores, .max_queued = 2048}),
-        ingest_({.name = "ingest", .threads = std::max(1, cores / 2), .max_queued = 16384}),
-        blocking_({.name = "blocking", .threads = blocking, .max_queued = 1024}) {}
+  static constexpr int kBlocking = 16;
+  // `cores` and `blocking` 0: the machine's, and kBlocking.
+  explicit Lanes(int cores = 0, int blocking = 0)
+      : compute_({.name = "compute", .threads = CoresOr(cores), .max_queued = 2048}),
+        ingest_({.name = "ingest", .threads = std::max(1, CoresOr(cores) / 2), .max_queued = 16384}),
+        blocking_({.name = "blocking", .threads = blocking > 0 ? blocking : kBlocking, .max_queued = 1024}) {}
 
   // Runs `task` in `lane`. kResourceExhausted: too much waits there already; kUnavailable: after Drain.
   Status Post(Lane lane, std::function<void()> task) {
@@ -49,6 +51,7 @@ class Lanes {
   }
 
  private:
+  static int CoresOr(int cores) { return cores > 0 ? cores : HardwareThreads(); }
   Executor compute_, ingest_, blocking_;
 };
 

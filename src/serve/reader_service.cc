@@ -179,7 +179,7 @@ struct ReaderService::State {
     return {.content_type = "text/plain; version=0.0.4", .body = metrics.telemetry.Text()};
   }
 
-  Lanes lanes{HardwareThreads(), /*blocking=*/32};  // The last members: they use the others until they have ended.
+  Lanes lanes{/*cores=*/0, /*blocking=*/32};  // The last members: they use the others until they have ended.
   Thread watcher;
 };
 

@@ -27,6 +27,9 @@ struct ServeConfig {
   std::int64_t drain_ms = 25'000;           // How long requests that have begun may go on at a stop.
   std::int64_t verify_ms = 10 * kMinuteMs;  // Served values are checked against a replay so often; 0: never.
 
+  // Not of gfr.toml: a simulated server has few threads. 0: as many as fit the machine (lanes.h).
+  int compute_threads = 0, blocking_threads = 0;
+
   // kInvalidArgument names the line.
   static Result<ServeConfig> Read(Config& project);
   // For Project::Open: reads the table into `serve`, which must outlive the call. Every program that has the serve

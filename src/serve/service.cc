@@ -101,13 +101,14 @@ Service::~Service() {
 }
 
 Result<std::unique_ptr<Service>> Service::Open(const Project& project, const ServeConfig& config,
-                                               const std::string& clock, const Access& access, FileSystem& log_files) {
+                                               const std::string& clock, const Access& access, FileSystem* log_files) {
   auto state = std::make_unique<ServiceState>(project, config);
   ServiceState& s = *state;
   // The log first: it cuts a torn tail, and keeps other processes out.
-  GFR_ASSIGN(s.log, EventLog::Open(log_files, s.clock, {.folder = project.log_folder()}));
+  GFR_ASSIGN(s.log,
+             EventLog::Open(log_files != nullptr ? *log_files : s.fs(), s.clock, {.folder = project.log_folder()}));
   if (s.log->recovery().torn_bytes > 0) ++s.counters.torn_batches;
-  GFR_ASSIGN(s.erased, ErasedIds::Load(PosixFileSystem(), project.erased_path()));
+  GFR_ASSIGN(s.erased, ErasedIds::Load(s.fs(), project.erased_path()));
   s.LoadSnapshot();
   if (s.store->next_offset() == 0) GFR_TRY(StartAtBase(s.log->source(), s.store.get()));
   const std::int64_t from = s.store->next_offset();

@@ -21,10 +21,11 @@ class HttpServerMetrics;
 class Service final : public HttpHandler {
  public:
   // `clock`: wall, log (goes on from the log's last arrival at wall speed) or fixed:T (RFC 3339).
-  // `access` says who may call what; `log_files` are those that the log is written with. All must outlive it.
+  // `access` says who may call what; `log_files` are those that the log is written with;
+  // null: the project's, where all the rest is. All must outlive it.
   static Result<std::unique_ptr<Service>> Open(const Project& project, const ServeConfig& config,
                                                const std::string& clock, const Access& access,
-                                               FileSystem& log_files = PosixFileSystem());
+                                               FileSystem* log_files = nullptr);
   ~Service() override;  // Ends what was begun. REQUIRES: no call comes any more.
   // Reads gfr.toml anew (reload.h), and logs what came of it. Waits for the registry and for files.
   Status Reload();

@@ -92,8 +92,7 @@ Status ServiceState::CheckMemoryAtStart() const {
 }
 
 void ServiceState::LoadSnapshot() {
-  auto restored =
-      RestoreStore(PosixFileSystem(), project.snapshot_path(), log->source(), log->next_offset(), project.features());
+  auto restored = RestoreStore(fs(), project.snapshot_path(), log->source(), log->next_offset(), project.features());
   if (restored.ok() && restored.value().extra.size() % 16 == 0) {
     const std::string& extra = restored.value().extra;
     for (std::size_t i = 0; i < extra.size(); i += 16) {
@@ -109,7 +108,7 @@ void ServiceState::LoadSnapshot() {
               {{"states", restored.value().filled}, {"records", restored.value().read}});
     return;
   }
-  if (PosixFileSystem().Exists(project.snapshot_path()))
+  if (fs().Exists(project.snapshot_path()))
     LogWarning(
         "store", "the snapshot is not used; the whole log is read",
         {{"reason", restored.ok() ? std::string("its list of requests cannot be read") : restored.error().ToString()}});
@@ -127,8 +126,8 @@ Status ServiceState::SaveSnapshot() {
     frozen = requests.Freeze();
     snapshot.emplace(Snapshot::Take(*store));
   }
-  GFR_TRY(PosixFileSystem().MakeFolders(JoinPath(project.folder(), "data/store")));
-  GFR_TRY(snapshot->Write(PosixFileSystem(), project.snapshot_path(), frozen->Bytes()));
+  GFR_TRY(fs().MakeFolders(JoinPath(project.folder(), "data/store")));
+  GFR_TRY(snapshot->Write(fs(), project.snapshot_path(), frozen->Bytes()));
   snapshot_at = snapshot->next_offset();  // Not before: one that could not be written is written at the next try.
   return {};
 }
@@ -146,7 +145,7 @@ void ServiceState::LeaveOutErased(ParsedEvents* parsed) const {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < parsed->events.size(); ++i) {
     if (erased.Covers(parsed->events[i])) {
-      parsed->rejected.push_back({parsed->indexes[i], "erased", "is of an erased user, from before the erasure"});
+      parsed->Reject(parsed->indexes[i], "erased", "is of an erased user, from before the erasure");
       continue;
     }
     if (kept != i) parsed->events[kept] = std::move(parsed->events[i]);

@@ -76,6 +76,7 @@ struct ServiceState {
   std::atomic<std::uint64_t> generated = 0;
   ServiceMetrics counters;
 
+  FileSystem& fs() const { return project.workspace().fs(); }
   void Note(const LogRecord& r);
   // Appends `events`. `failed`: the log refuses or has failed, on this thread or on the log's. Else `durable` says what
   // became of them, on the log's thread, which must not wait, and gives what to do when the accepted ones are folded
@@ -124,7 +125,8 @@ struct ServiceState {
   Jobs jobs;
   Shadows shadows{counters, [this] { return lanes.queued_feeds() > 0; }};
   ReplyDeadlines late_feeds{config.log_wait_ms};  // Are answered without their record.
-  Lanes lanes;                                    // The last members: they use the others until they have ended.
+  Lanes lanes{config.compute_threads,
+              config.blocking_threads};  // The last members: they use the others until they have ended.
   Thread folder, publisher;
   Scheduler background{counters.telemetry(), clock};
 };

@@ -87,7 +87,7 @@ class ServiceTest : public testing::Test {
     config_.verify_ms = 0;
     config_.log_wait_ms = kHourMs;
     access_ = Access::Open(PosixFileSystem(), {.tokens = {{"admin", kAdmin}}}).value();
-    service_ = Service::Open(*project_, config_, kClock, *access_, disk_).value();
+    service_ = Service::Open(*project_, config_, kClock, *access_, &disk_).value();
   }
   static HttpRequest Request(const std::string& method, const std::string& path, const std::string& body = "",
                              const std::string& type = "application/json", const std::string& token = kAdmin) {
@@ -280,7 +280,7 @@ TEST_F(ServiceTest, WhileTheLogFailsEventsAreRefusedAndFeedsGoOnWithoutIt) {
 TEST_F(ServiceTest, AFeedWaitsForItsRecordNoLongerThanLogWait) {
   config_.log_wait_ms = 1;
   service_.reset();
-  service_ = Service::Open(*project_, config_, kClock, *access_, disk_).value();
+  service_ = Service::Open(*project_, config_, kClock, *access_, &disk_).value();
   disk_.Close();
   const HttpResponse feed = Post("/v1/feed", R"({"user_id":"u1","request_id":"r","candidates":["i1"]})");
   ASSERT_EQ(feed.status, 200) << feed.body;
@@ -322,7 +322,7 @@ TEST_F(ServiceTest, WhatWasBegunEndsBeforeAServiceDoes) {
   disk_.Open();
   service_.reset();
   EXPECT_EQ(accepted, 100);
-  service_ = Service::Open(*project_, config_, kClock, *access_, disk_).value();
+  service_ = Service::Open(*project_, config_, kClock, *access_, &disk_).value();
   EXPECT_EQ(Metric("gfr_log_records"), 100u);
 }
 

@@ -102,7 +102,7 @@ Status ServiceState::VerifySample() {
   const double begin_s = MonotonicSeconds();
   GFR_ASSIGN(auto drops, ReadDrops(log->source()));
   GFR_ASSIGN(const auto check,
-             VerifyServed(PosixFileSystem(), log->source(), serving()->project->features(),
+             VerifyServed(fs(), log->source(), serving()->project->features(),
                           {.snapshot = project.snapshot_path(), .max_requests = 1000, .drops = std::move(drops)}));
   shadows.Spend(MonotonicSeconds() - begin_s);
   counters.verified += check.values;

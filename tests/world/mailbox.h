@@ -6,58 +6,57 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/sync.h"
-#include "log/event_sink.h"
+#include "serve/http_message.h"
 
 namespace gfr {
 
-// One call of POST /v1/events.
-class Call {
+// One request on its way, and its response.
+class Exchange {
  public:
-  explicit Call(std::vector<Event> events) : events_(std::move(events)) {}
-  const std::vector<Event>& events() const { return events_; }
-  void Answer(bool accepted) {
+  explicit Exchange(HttpRequest request) : request_(std::move(request)) {}
+  const HttpRequest& request() const { return request_; }
+  void Answer(HttpResponse response) {
     const MutexLock lock(mutex_);
-    answer_ = accepted;
+    response_ = std::move(response);
     answered_.NotifyAll();
   }
-  // Empty: nobody answered in time, and it is not known what became of the call.
-  std::optional<bool> Await(std::int64_t deadline_ms) {
+  // Empty: nobody answered in time, and it is not known what became of the request.
+  std::optional<HttpResponse> Await(std::int64_t deadline_ms) {
     MutexLock lock(mutex_);
-    (void)answered_.WaitUntil(lock, deadline_ms, [&] { return answer_.has_value(); });
-    return answer_;
+    (void)answered_.WaitUntil(lock, deadline_ms, [&] { return response_.has_value(); });
+    return response_;
   }
 
  private:
-  const std::vector<Event> events_;
+  const HttpRequest request_;
   Mutex mutex_;
   CondVar answered_;
-  std::optional<bool> answer_;
+  std::optional<HttpResponse> response_;
 };
 
 class Mailbox {
  public:
-  void Send(std::shared_ptr<Call> call) {
+  void Send(std::shared_ptr<Exchange> exchange) {
     const MutexLock lock(mutex_);
-    calls_.push_back(std::move(call));
+    waiting_.push_back(std::move(exchange));
     sent_.NotifyOne();
   }
   // Null: a stop was requested.
-  std::shared_ptr<Call> Take(const std::stop_token& stop) {
+  std::shared_ptr<Exchange> Take(const std::stop_token& stop) {
     MutexLock lock(mutex_);
-    if (!sent_.Wait(lock, stop, [&] { return !calls_.empty(); })) return nullptr;
-    auto call = std::move(calls_.front());
-    calls_.pop_front();
-    return call;
+    if (!sent_.Wait(lock, stop, [&] { return !waiting_.empty(); })) return nullptr;
+    auto exchange = std::move(waiting_.front());
+    waiting_.pop_front();
+    return exchange;
   }
 
  private:
   Mutex mutex_;
   CondVar sent_;
-  std::deque<std::shared_ptr<Call>> calls_;
+  std::deque<std::shared_ptr<Exchange>> waiting_;
 };
 
 }  // namespace gfr

@@ -1,37 +1,33 @@
-// ServerProcess: what `gfr serve` rests on, without its HTTP: the log, the store folded from it, its snapshots, and the
-// champion of the registry. It is to be run as a process of a Simulation, and may be killed at any step.
+// ServerProcess: `gfr serve` at its router: the Service as it is, with its log, store, snapshots, jobs and model pool;
+// requests come from a mailbox instead of a socket. It is to be run as a process of a Simulation, and may be killed at
+// any step.
 //
-// It checks itself as it goes: at the start, that snapshot and log give what a replay of the whole log gives; at each
-// look at the registry, that the champion is there and whole.
+// Beside it, it looks at the registry: the champion has to be there and whole.
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
 
 #include "base/clock.h"
 #include "base/file_system.h"
-#include "base/sync.h"
-#include "log/event_log.h"
-#include "registry/registry.h"
-#include "state/online_store.h"
+#include "project/project.h"
 #include "world/mailbox.h"
 
 namespace gfr {
 
-inline constexpr const char* kLogFolder = "data/log";
-inline constexpr const char* kSnapshotPath = "data/store/snapshot";
-inline constexpr const char* kRegistryFolder = "data/models";
-inline constexpr const char* kModel = "feed";
+inline constexpr const char* kProjectFolder = "p";
+// Writes the project's gfr.toml, as `gfr init` would.
+Status MakeProject(FileSystem& disk);
+// As it is on the disk.
+Result<std::unique_ptr<Project>> OpenProject(FileSystem& disk, const Clock& clock);
 
 struct ServerSettings {
   FileSystem& disk;
   Mailbox& mailbox;
   std::function<void(const std::string& what)> broken;  // An invariant does not hold.
-  std::function<void(const std::string& fact)> note;
-  const bool& had_champion;  // A promotion has been acknowledged.
+  const bool& had_champion;                             // A promotion has been acknowledged.
 };
 
 class ServerProcess {
@@ -41,22 +37,10 @@ class ServerProcess {
   Status Run(const std::stop_token& stop);
 
  private:
-  Status Start();
-  void TakeCalls(const std::stop_token& stop);
-  void FoldDurable(std::vector<LogRecord> records);
-  void SealEpochs(const std::stop_token& stop);
-  void SaveSnapshots(const std::stop_token& stop);
-  Status SaveSnapshot();
-  void LookAtChampion(const std::stop_token& stop);
-  void CompareWithReplay();
+  void LookAtChampion(Registry registry, const std::stop_token& stop);
 
   const ServerSettings s_;
   const WallClock clock_;
-  std::unique_ptr<EventLog> log_;
-  Mutex mutex_;  // Of those that fold.
-  CondVar folded_;
-  std::unique_ptr<OnlineStore> store_;
-  std::map<std::uint64_t, LogRecord> waiting_;
 };
 
 }  // namespace gfr

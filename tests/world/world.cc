@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/fault_file_system.h"
 #include "base/simulation.h"
+#include "dataset/verify_served.h"
+#include "event/event_json.h"
+#include "log/event_log.h"
 #include "world/server_process.h"
 
 namespace gfr {
@@ -31,11 +35,15 @@ class World {
  private:
   void Live();
   void LiveOnce(bool last);
-  void SendEvents(int client, const std::stop_token& stop);
+  void Shop(int client, const std::stop_token& stop);
+  void SendEvents(const std::vector<Event>& events, const std::stop_token& stop);
+  void AskForAFeed(const std::string& request_id, Rng* rng);
+  std::optional<HttpResponse> Ask(const std::string& path, const std::string& type, std::string body);
   void TrainModels(std::uint64_t seed);
   std::vector<Event> MakeEvents(int client, std::uint64_t* made, Rng* rng);
   void Broken(const std::string& what);
   void CheckLog();
+  void CheckServed();
   void CheckChampion();
 
   const WorldOptions options_;
@@ -72,22 +80,54 @@ std::vector<Event> World::MakeEvents(int client, std::uint64_t* made, Rng* rng) 
   return events;
 }
 
-// Sends batch after batch; one that is not acknowledged is sent again until it is.
-void World::SendEvents(int client, const std::stop_token& stop) {
-  Rng rng(options_.seed * 1000 + client);
-  std::uint64_t made = 0;
+std::optional<HttpResponse> World::Ask(const std::string& path, const std::string& type, std::string body) {
+  const auto exchange =
+      std::make_shared<Exchange>(HttpRequest{.method = "POST",
+                                             .path = path,
+                                             .headers = {{"host", "localhost"}, {"content-type", type}},
+                                             .body = std::move(body),
+                                             .client = "127.0.0.1"});
+  mailbox_.Send(exchange);
+  return exchange->Await(MonotonicMs() + kPatienceMs);
+}
+
+// A batch that is not acknowledged is sent again until it is.
+void World::SendEvents(const std::vector<Event>& events, const std::stop_token& stop) {
+  std::string body;
+  for (const Event& e : events) body += EventToJson(e) + "\n";
   while (!stop.stop_requested()) {
-    const std::vector<Event> events = MakeEvents(client, &made, &rng);
-    for (bool done = false; !done && !stop.stop_requested();) {
-      const auto call = std::make_shared<Call>(events);
-      mailbox_.Send(call);
-      const auto answer = call->Await(MonotonicMs() + kPatienceMs);
-      done = answer.value_or(false);
-      if (answer == false) WaitUntil(MonotonicMs() + 500, stop);
-      if (!done) continue;
+    const auto answer = Ask("/v1/events", "application/x-ndjson", body);
+    if (answer && answer->status == 202 && answer->body.find("\"rejected\":[]") != std::string::npos) {
       const MutexLock lock(mutex_);
       for (const Event& e : events) acknowledged_.insert(e.id);
+      return;
     }
+    if (answer && answer->status != 503)
+      Broken("events were answered " + std::to_string(answer->status) + answer->body);
+    if (answer) WaitUntil(MonotonicMs() + 500, stop);
+  }
+}
+
+void World::AskForAFeed(const std::string& request_id, Rng* rng) {
+  const std::string body = R"({"user_id":"u)" + std::to_string(rng->Below(6)) + R"(","request_id":")" + request_id +
+                           R"(","context":{"city":"rome"},"candidates":["i0","i1","i2","i3","i4"]})";
+  const auto answer = Ask("/v1/feed", "application/json", body);
+  if (!answer) return;
+  if (answer->status != 200) return Broken("a feed was answered " + std::to_string(answer->status) + answer->body);
+  const MutexLock lock(mutex_);
+  ++report_.feeds;
+  if (answer->body.find("\"log\"") == std::string::npos)
+    acknowledged_.insert(request_id);
+  else
+    ++report_.unlogged;
+}
+
+void World::Shop(int client, const std::stop_token& stop) {
+  Rng rng(options_.seed * 1000 + client);
+  std::uint64_t made = 0;
+  for (int feed = 0; !stop.stop_requested(); ++feed) {
+    SendEvents(MakeEvents(client, &made, &rng), stop);
+    if (rng.Chance(0.5)) AskForAFeed("f" + std::to_string(client) + "-" + std::to_string(feed), &rng);
     WaitUntil(MonotonicMs() + static_cast<std::int64_t>(rng.Below(60)), stop);
   }
 }
@@ -95,12 +135,12 @@ void World::SendEvents(int client, const std::stop_token& stop) {
 // A process of its own: registers and promotes version after version.
 void World::TrainModels(std::uint64_t seed) {
   Rng rng(seed);
-  Registry registry(disk_, clock_, kRegistryFolder);
+  Registry registry(disk_, clock_, Workspace(kProjectFolder, disk_, clock_).models_folder());
   for (;;) {
     WaitUntil(MonotonicMs() + static_cast<std::int64_t>(rng.Below(2000)));
     const std::string content(100 + rng.Below(2000), static_cast<char>('a' + rng.Below(26)));
-    const auto version = registry.Register(kModel, {{"forest", content}, {"calibrator", content}});
-    if (!version.ok() || !registry.Promote(kModel, version.value()).ok()) continue;
+    const auto version = registry.Register(kModelName, {{"forest", content}, {"calibrator", content}});
+    if (!version.ok() || !registry.Promote(kModelName, version.value()).ok()) continue;
     const MutexLock lock(mutex_);
     promoted_ = std::stoi(version.value());
     had_champion_ = true;
@@ -116,7 +156,6 @@ void World::LiveOnce(bool last) {
     ServerProcess process({.disk = disk_,
                            .mailbox = mailbox_,
                            .broken = [this](const std::string& what) { Broken(what); },
-                           .note = [this](const std::string& fact) { simulation_.Note(fact); },
                            .had_champion = had_champion_});
     (void)process.Run(stop->get_token());
   });
@@ -150,23 +189,26 @@ void World::LiveOnce(bool last) {
 }
 
 void World::Live() {
+  if (const Status made = MakeProject(disk_); !made.ok()) return Broken("no project: " + made.error().message);
   std::vector<Thread> clients;
   for (int c = 0; c < kClients; ++c)
-    clients.emplace_back("client", [this, c](const std::stop_token& stop) { SendEvents(c, stop); });
+    clients.emplace_back("client", [this, c](const std::stop_token& stop) { Shop(c, stop); });
   for (int round = 0; round < options_.rounds; ++round) LiveOnce(round + 1 == options_.rounds);
   clients.clear();
   if (rng_.Chance(0.5)) disk_.PowerCut();
   CheckLog();
+  CheckServed();
   CheckChampion();
 }
 
 void World::CheckLog() {
-  const auto opened = EventLog::Open(disk_, clock_, {.folder = kLogFolder});  // Cuts a torn tail.
+  const std::string folder = Workspace(kProjectFolder, disk_, clock_).log_folder();
+  const auto opened = EventLog::Open(disk_, clock_, {.folder = folder});  // Cuts a torn tail.
   if (!opened.ok()) return Broken("the log does not open at the end: " + opened.error().message);
   std::map<std::string, int> times;
   std::int64_t last_ms = INT64_MIN;
   bool in_order = true;
-  LocalLog log(disk_, kLogFolder);
+  LocalLog log(disk_, folder);
   const Status read = ForEachRecord(log, kEveryType, [&](const LogRecord& record) {
     if (record.offset != report_.records++ && in_order)
       Broken("offset " + std::to_string(record.offset) + " is not the one behind its predecessor's");
@@ -184,15 +226,27 @@ void World::CheckLog() {
   }
 }
 
+// Each slate of each life of the server, against one replay of the whole log.
+void World::CheckServed() {
+  const auto project = OpenProject(disk_, clock_);
+  if (!project.ok()) return Broken("the project does not open: " + project.error().message);
+  LocalLog log(disk_, project.value()->log_folder());
+  const auto check = VerifyServed(disk_, log, project.value()->features());
+  if (!check.ok()) return Broken("what was served cannot be verified: " + check.error().message);
+  report_.compared = check.value().requests;
+  if (check.value().different > 0) Broken("served and replayed differ: " + check.value().first_difference);
+  if (check.value().bad_slates > 0) Broken("a slate cannot have been: " + check.value().first_bad);
+}
+
 void World::CheckChampion() {
-  Registry registry(disk_, clock_, kRegistryFolder);
-  const auto version = registry.Champion(kModel);
+  Registry registry(disk_, clock_, Workspace(kProjectFolder, disk_, clock_).models_folder());
+  const auto version = registry.Champion(kModelName);
   const MutexLock lock(mutex_);
   if (!had_champion_) return;
   if (!version.ok()) return Broken("the champion is lost: " + version.error().message);
   if (std::stoi(version.value()) < promoted_)
     Broken("the champion is " + version.value() + ", and " + std::to_string(promoted_) + " was promoted");
-  if (const auto files = registry.Load(kModel, version.value()); !files.ok())
+  if (const auto files = registry.Load(kModelName, version.value()); !files.ok())
     Broken("the champion is not whole: " + files.error().message);
 }
 

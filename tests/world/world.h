@@ -1,8 +1,9 @@
 // World: clients, a server, a trainer and a disk, in simulated time, under kills and power cuts that a seed decides.
 //
-// Invariants, checked at every start of the server and at the end: no acknowledged event is lost, none is in the log
-// twice, arrival never goes back; snapshot and log give what a replay of the log gives; a champion, once promoted, is
-// always there and whole, and never older than the last acknowledged promotion.
+// Invariants: no acknowledged event and no slate of a feed that did not say `degraded: ["log"]` is lost, none is in the
+// log twice, arrival never goes back; what feeds were served, across all restarts from snapshots, is to the bit what a
+// replay of the whole log gives; a champion, once promoted, is always there and whole, and never older than the last
+// acknowledged promotion.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@ struct WorldReport {
   std::vector<std::string> broken;  // Empty: every invariant held.
   std::uint64_t steps = 0, trace_hash = 0;
   std::uint64_t acknowledged = 0, records = 0;
+  std::uint64_t feeds = 0, unlogged = 0, compared = 0;  // Feeds answered, of them without the log; slates replayed.
   int kills = 0, power_cuts = 0, failed_writes = 0, versions = 0;
 };
 

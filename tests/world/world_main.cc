@@ -6,15 +6,18 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "runtime/logger.h"
+#include "world/memory_log_world.h"
 #include "world/world.h"
 
 namespace {
 
 bool Print(const gfr::WorldReport& report, std::uint64_t seed) {
   std::printf("seed %" PRIu64 ": trace %016" PRIx64 ", %" PRIu64 " steps, %" PRIu64 " acknowledged, %" PRIu64
-              " records, %d versions, %d kills, %d power cuts, %d failed writes\n",
-              seed, report.trace_hash, report.steps, report.acknowledged, report.records, report.versions, report.kills,
-              report.power_cuts, report.failed_writes);
+              " records, %" PRIu64 " feeds (%" PRIu64 " unlogged, %" PRIu64
+              " compared), %d versions, %d kills, %d power cuts, %d failed writes\n",
+              seed, report.trace_hash, report.steps, report.acknowledged, report.records, report.feeds, report.unlogged,
+              report.compared, report.versions, report.kills, report.power_cuts, report.failed_writes);
   for (const std::string& what : report.broken) std::printf("  BROKEN: %s\n", what.c_str());
   if (!report.broken.empty())
     std::printf("FAILED: run it again with: world --seeds %" PRIu64 " %" PRIu64 "\n", seed, seed);
@@ -22,9 +25,23 @@ bool Print(const gfr::WorldReport& report, std::uint64_t seed) {
   return report.broken.empty();
 }
 
+// The log in memory, with the same seed.
+bool RunMemoryLog(std::uint64_t seed, bool twice) {
+  const gfr::MemoryLogReport report = gfr::RunMemoryLogWorld(seed);
+  std::printf("seed %" PRIu64 ", log in memory: trace %016" PRIx64 ", %" PRIu64 " acknowledged, %" PRIu64
+              " failed appends, %" PRIu64 " records followed\n",
+              seed, report.trace_hash, report.acknowledged, report.failed, report.followed);
+  for (const std::string& what : report.broken) std::printf("  BROKEN: %s\n", what.c_str());
+  bool good = report.broken.empty() && report.acknowledged > 0;
+  if (twice) good &= gfr::RunMemoryLogWorld(seed).trace_hash == report.trace_hash;
+  if (!good) std::printf("FAILED: the log in memory, seed %" PRIu64 "\n", seed);
+  return good;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  gfr::ConfigureLog(gfr::LogFormat::kText, gfr::LogLevel::kError);  // Killed servers have much to warn of.
   std::uint64_t from = 1, to = 50;
   gfr::WorldOptions options;
   bool twice = false;
@@ -45,12 +62,14 @@ int main(int argc, char** argv) {
     }
   }
   bool good = true;
-  std::uint64_t acknowledged = 0;
+  std::uint64_t acknowledged = 0, compared = 0;
   for (std::uint64_t seed = from; seed <= to; ++seed) {
     options.seed = seed;
     const gfr::WorldReport report = RunWorld(options);
     good &= Print(report, seed);
+    good &= RunMemoryLog(seed, twice);
     acknowledged += report.acknowledged;
+    compared += report.compared;
     if (!twice) continue;
     const gfr::WorldReport again = RunWorld(options);
     if (again.trace_hash == report.trace_hash && again.steps == report.steps) continue;
@@ -58,8 +77,8 @@ int main(int argc, char** argv) {
                 seed, again.trace_hash, again.steps);
     good = false;
   }
-  if (acknowledged == 0) {
-    std::printf("FAILED: no event was acknowledged; the world shows nothing\n");
+  if (acknowledged == 0 || compared == 0) {
+    std::printf("FAILED: no event was acknowledged or no feed compared; the world shows nothing\n");
     good = false;
   }
   return good ? 0 : 1;
