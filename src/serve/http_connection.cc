@@ -100,7 +100,10 @@ Task<void> HttpConnection::Run() {
   try {
     SetDeadline(Phase::kIdle, server_.options.header_timeout_ms);
     while (!closed_ && co_await ServeOne()) {
-      if (begin_ == end_ && buffer_.size() > kKeptBuffer) buffer_ = {};
+      if (begin_ == end_) {
+        begin_ = end_ = 0;
+        if (buffer_.size() > kKeptBuffer) buffer_ = {};
+      }
       SetDeadline(Phase::kIdle, server_.options.idle_timeout_ms);
     }
   } catch (const std::exception&) {  // No memory for this one: it ends, the others go on.

@@ -1,6 +1,8 @@
 #include "serve/service.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +12,8 @@
 #include "base/test_folder.h"
 #include "base/time.h"
 #include "log/local_log.h"
+#include "runtime/http_client.h"
+#include "serve/http_server.h"
 #include "serve/slates.h"
 
 namespace gfr {
@@ -310,6 +314,43 @@ TEST_F(ServiceTest, AThousandClientsOfSingleEventsShareOneSyncWhileProbesAnswer)
   disk_.Open();
   while (answered < 1001) ::usleep(1000);
   EXPECT_EQ(accepted, 1001);
+  EXPECT_EQ(disk_.syncs, before + 2) << "one of the first event, one of all the others";
+}
+
+// Small bodies are parsed on the I/O thread: it must not wait for the disk all the same.
+TEST_F(ServiceTest, AThousandConnectionsShareOneSyncWhileTheServerAnswersProbes) {
+  ASSERT_EQ(Post("/v1/events", EventText("makes the segment")).status, 202);
+  const auto server = HttpServer::Start({}, *service_).value();
+  if (server->max_connections() < 1100) GTEST_SKIP() << "only " << server->max_connections() << " descriptors";
+  const auto caller = MakeHttpCaller({.allow_private = true});
+  const std::string url = "http://127.0.0.1:" + std::to_string(server->port());
+  disk_.Close();
+  const int before = disk_.syncs;
+  std::vector<int> clients;
+  const auto send = [&](int n) {
+    const std::string body = EventText(std::to_string(n));
+    const std::string request =
+        "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body;
+    sockaddr_in to{.sin_family = AF_INET, .sin_port = htons(static_cast<std::uint16_t>(server->port()))};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    clients.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(clients.back(), reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+    ASSERT_EQ(::send(clients.back(), request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+  };
+  send(0);
+  while (disk_.syncs == before) ::usleep(1000);
+  for (int n = 1; n <= 1000; ++n) send(n);
+  while (Metric("gfr_log_waiting_records") != 1001) ::usleep(1000);
+  EXPECT_EQ(caller->Send({.url = url + "/livez"}).value().status, 200);
+  disk_.Open();
+  for (const int client : clients) {
+    char reply[1024];
+    const ssize_t size = ::recv(client, reply, sizeof reply, 0);
+    EXPECT_TRUE(
+        std::string_view(reply, static_cast<std::size_t>(std::max<ssize_t>(size, 0))).starts_with("HTTP/1.1 202"));
+    ::close(client);
+  }
   EXPECT_EQ(disk_.syncs, before + 2) << "one of the first event, one of all the others";
 }
 
