@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "runtime/host_port.h"
+#include "serve/trace_context.h"
 
 namespace gfr {
 namespace {
@@ -34,6 +35,8 @@ Result<HttpAnswer> OwnerClient::SendOnce(const OwnerCall& call, const std::stop_
   if (call.method != "GET") sent.headers.push_back("Content-Type: " + call.content_type);
   if (!call.authorization.empty()) sent.headers.push_back("Authorization: " + call.authorization);
   for (const auto& [name, value] : call.headers) sent.headers.push_back(name + ": " + value);
+  if (const auto trace = TraceContext::Parse(call.traceparent))
+    sent.headers.push_back("traceparent: " + trace->ForCall());
   return caller_->Send(sent, stop);
 }
 

@@ -24,6 +24,7 @@ struct OwnerCall {
   std::string content_type = "application/json", authorization = {};
   std::int64_t timeout_ms = 5000;                                 // From now to the end of the answer.
   std::vector<std::pair<std::string, std::string>> headers = {};  // Beside these.
+  std::string traceparent = {};                                   // As it came; goes on with a span of its own.
 };
 
 class OwnerClient {

@@ -45,11 +45,18 @@ TEST(OwnerClient, SendsACallAsItCameWithADeadlineAndGivesTheAnswer) {
   EXPECT_EQ(answer.value().body, "taken");
   EXPECT_EQ(answer.value().headers, (decltype(HttpResponse::headers){{"Retry-After", "3"}}));
   ASSERT_EQ(c.owner->sent.size(), 1u);
-  const HttpCall& sent = c.owner->sent[0];
+  const HttpCall sent = c.owner->sent[0];
   EXPECT_EQ(sent.url, "http://localhost:8080/v1/a/../b%23c?d");
   EXPECT_EQ(sent.method, "POST");
   EXPECT_EQ(c.owner->bodies[0], "body");
   EXPECT_EQ(sent.headers, (std::vector<std::string>{"Content-Type: t/x", "Authorization: Bearer z"}));
+  EXPECT_TRUE(
+      c.client
+          ->Send(
+              {.method = "GET", .path = "/", .traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})
+          .ok());
+  ASSERT_EQ(c.owner->sent[1].headers.size(), 1u) << "the trace goes on";
+  EXPECT_TRUE(c.owner->sent[1].headers[0].starts_with("traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-"));
   EXPECT_GE(sent.deadline_ms, before_ms + 5000);
   EXPECT_LE(sent.deadline_ms, MonotonicMs() + 5000);
 }

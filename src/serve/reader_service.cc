@@ -8,6 +8,7 @@
 #include "base/sync.h"
 #include "base/time.h"
 #include "runtime/logger.h"
+#include "serve/access_log.h"
 #include "serve/allocations.h"
 #include "serve/answer_feed.h"
 #include "serve/call/calls.h"
@@ -16,6 +17,7 @@
 #include "serve/model_pool.h"
 #include "serve/owner_client.h"
 #include "serve/reload.h"
+#include "serve/service_metrics.h"
 #include "serve/slates.h"
 #include "store/redis_store.h"
 
@@ -31,6 +33,7 @@ constexpr std::int64_t kServedTimeoutMs = 1000;
 struct ReaderMetrics {
   Telemetry telemetry;
   HttpServerMetrics http{telemetry};
+  Family<Histogram>& requests = AddRequestDurations(telemetry);
   Counter& Count(const char* name, const char* help) { return *telemetry.AddCounter(name, help); }
   Counter& feeds = Count("gfr_feeds_total", "Feeds served.");
   Counter& degraded = Count("gfr_feeds_degraded_total", "Feeds served with something missing, which they name.");
@@ -109,7 +112,8 @@ struct ReaderService::State {
                                .body = request.body,
                                .content_type = std::string(request.Header("content-type")),
                                .authorization = authorization,
-                               .headers = ForwardedHeaders(request)},
+                               .headers = ForwardedHeaders(request),
+                               .traceparent = std::string(request.Header("traceparent"))},
                               ending.get_token());
     if (answer.ok()) {
       ++metrics.forwarded;
@@ -154,7 +158,8 @@ struct ReaderService::State {
                                      .body = slates,
                                      .content_type = "application/octet-stream",
                                      .authorization = OwnToken(),
-                                     .timeout_ms = std::max(kServedTimeoutMs, config.log_wait_ms)},
+                                     .timeout_ms = std::max(kServedTimeoutMs, config.log_wait_ms),
+                                     .traceparent = std::string(http.Header("traceparent"))},
                                     ending.get_token());
     if (!logged.ok() || logged.value().status != 202) {
       feed.degraded.push_back("log");
@@ -249,7 +254,11 @@ Status ReaderService::Reload() {
 }
 
 ReaderService::ReaderService(std::unique_ptr<State> state)
-    : state_(std::move(state)), router_(RoutesOf(*state_), state_->lanes, state_->access) {}
+    : state_(std::move(state)),
+      router_(RoutesOf(*state_), state_->lanes, state_->access, [this](const RouterAnswer& answer) {
+        state_->metrics.requests.With({answer.endpoint, std::to_string(answer.status)}).Observe(answer.seconds);
+        if (state_->config.access_log) WriteAccessLog(answer);
+      }) {}
 ReaderService::~ReaderService() {
   state_->ending.request_stop();
   state_->lanes.Drain();

@@ -58,7 +58,12 @@ std::optional<HttpResponse> Router::Admit(const HttpRequest& head) const {
   bool known = false;
   const Route* route = Find(head, &known);
   std::optional<HttpResponse> refused = Refusal(head, route, known);
-  if (refused && answered_) answered_(route != nullptr ? route->path : "", refused->status, 0);
+  if (refused && answered_)
+    answered_({.method = head.method,
+               .endpoint = route != nullptr ? std::string_view(route->path) : std::string_view(),
+               .status = refused->status,
+               .bytes = refused->body.size(),
+               .traceparent = head.Header("traceparent")});
   return refused;
 }
 
@@ -79,8 +84,14 @@ void Router::Handle(HttpRequest request, HttpReply reply) const {
   if (route == nullptr) return reply(ProblemResponse(404, "Not Found", "there is nothing there"));
   if (route->path.ends_with('/')) request.parameter = UrlDecode(request.path.substr(route->path.size()));
   if (answered_) {
-    reply = [this, route, begin_s = MonotonicSeconds(), next = std::move(reply)](HttpResponse response) {
-      answered_(route->path, response.status, MonotonicSeconds() - begin_s);
+    reply = [this, route, begin_s = MonotonicSeconds(), method = request.method,
+             traceparent = std::string(request.Header("traceparent")), next = std::move(reply)](HttpResponse response) {
+      answered_({.method = method,
+                 .endpoint = route->path,
+                 .status = response.status,
+                 .seconds = MonotonicSeconds() - begin_s,
+                 .bytes = response.body.size(),
+                 .traceparent = traceparent});
       next(std::move(response));
     };
   }

@@ -32,6 +32,15 @@ struct Route {
   std::function<bool(const HttpRequest&)> is_short = {};
 };
 
+// What became of one request.
+struct RouterAnswer {
+  std::string_view method, endpoint;  // The route's path; empty: there is none.
+  int status = 0;
+  double seconds = 0;     // From the whole request; a refusal by its head took none.
+  std::size_t bytes = 0;  // Of the response's body.
+  std::string_view traceparent;
+};
+
 // A call that replies when it returns.
 template <typename Function>
 std::function<void(HttpRequest, HttpReply)> Sync(Function function) {
@@ -40,9 +49,8 @@ std::function<void(HttpRequest, HttpReply)> Sync(Function function) {
 
 class Router {
  public:
-  // `lanes`, `access` and what `answered` uses must outlive it. `answered` is told each answer: the route's path
-  // (empty: there is none), the status, and the time since the request was whole; a refusal by its head took none.
-  using Answered = std::function<void(std::string_view endpoint, int status, double seconds)>;
+  // `lanes`, `access` and what `answered` uses must outlive it. `answered` is told each answer.
+  using Answered = std::function<void(const RouterAnswer&)>;
   Router(std::vector<Route> routes, Lanes& lanes, const Access& access, Answered answered = {});
   // 404: no route has the path; 405: none has the path and the method; 401, 403, 421: access.h; 415: a content type.
   std::optional<HttpResponse> Admit(const HttpRequest& head) const;

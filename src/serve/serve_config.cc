@@ -41,6 +41,7 @@ Result<ServeConfig> ServeConfig::Read(Config& project) {
   GFR_TRY(ReadAccess(table, &serve));
   serve.owner = table.String("owner", "");
   ReadLimits(table, &serve);
+  serve.access_log = table.Boolean("access_log", serve.access_log);
   serve.verify_ms = table.DurationMs("verify", serve.verify_ms);
   GFR_TRY(table.Finish());
   return serve;

@@ -23,6 +23,7 @@ struct ServeConfig {
   std::vector<std::string> trusted_proxies;
   std::int64_t header_timeout_ms = 10'000, body_timeout_ms = 10'000, handler_timeout_ms = 30'000,
                write_timeout_ms = 20'000, idle_timeout_ms = 60'000;
+  bool access_log = false;                  // A line of the program's log for each request (access_log.h).
   std::int64_t log_wait_ms = 20;            // A feed waits no longer for its own record.
   std::int64_t drain_ms = 25'000;           // How long requests that have begun may go on at a stop.
   std::int64_t verify_ms = 10 * kMinuteMs;  // Served values are checked against a replay so often; 0: never.

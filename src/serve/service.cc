@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "dataset/start_at_base.h"
 #include "runtime/logger.h"
+#include "serve/access_log.h"
 #include "serve/allocations.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
@@ -64,9 +65,9 @@ std::vector<Route> RoutesOf(ServiceState& s) {
 }  // namespace
 
 Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
-    : state_(std::move(state)),
-      router_(RoutesOf(*state_), state_->lanes, access, [this](std::string_view endpoint, int status, double seconds) {
-        state_->counters.Answered(endpoint, status, seconds);
+    : state_(std::move(state)), router_(RoutesOf(*state_), state_->lanes, access, [this](const RouterAnswer& answer) {
+        state_->counters.Answered(answer.endpoint, answer.status, answer.seconds);
+        if (state_->config.access_log) WriteAccessLog(answer);
       }) {}
 
 Status Service::Reload() {

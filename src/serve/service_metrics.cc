@@ -26,9 +26,13 @@ const std::vector<std::string> kStages{"candidates", "features", "scores", "valu
 
 }  // namespace
 
+Family<Histogram>& AddRequestDurations(Telemetry& telemetry) {
+  return telemetry.AddHistogram("gfr_request_duration_seconds", "Time from a whole request to its answer.", kDurationsS,
+                                {{"endpoint", kEndpoints}, {"status", kStatuses}});
+}
+
 ServiceMetrics::ServiceMetrics()
-    : requests_(telemetry_.AddHistogram("gfr_request_duration_seconds", "Time from a whole request to its answer.",
-                                        kDurationsS, {{"endpoint", kEndpoints}, {"status", kStatuses}})),
+    : requests_(AddRequestDurations(telemetry_)),
       stages_(telemetry_.AddHistogram("gfr_rank_stage_duration_seconds", "Time of one stage of a feed's ranking.",
                                       kDurationsS, {{"stage", kStages}})),
       assigned_(telemetry_.AddHistogram("gfr_assigned_feed_duration_seconds",

@@ -16,6 +16,9 @@
 
 namespace gfr {
 
+// gfr_request_duration_seconds by endpoint and status.
+Family<Histogram>& AddRequestDurations(Telemetry& telemetry);
+
 class ServiceMetrics {
  public:
   ServiceMetrics();

@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <atomic>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "base/test_folder.h"
 #include "base/time.h"
 #include "log/local_log.h"
 #include "runtime/http_client.h"
+#include "runtime/logger.h"
 #include "serve/http_server.h"
 #include "serve/slates.h"
 
@@ -255,6 +257,32 @@ TEST_F(ServiceTest, ProbesAnswerUnderAnyNameAndOtherCallsOnlyUnderTheirOwn) {
   EXPECT_EQ(Get("/v1/nothing").status, 404);
   EXPECT_EQ(Get("/v1/events").status, 405);
   EXPECT_EQ(Post("/v1/explain/r", "").status, 405);
+}
+
+TEST_F(ServiceTest, TheAccessLogHasALineARequestAndNothingThatAClientCouldBeKnownBy) {
+  config_.access_log = true;
+  const LogCapture lines(LogFormat::kJson);
+  HttpRequest request = Request("POST", "/v1/feed", R"({"user_id":"secret-user","candidates":["i1"]})");
+  request.headers.emplace_back("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  request.query = "explain=true&secret-query";
+  EXPECT_EQ(Call(*service_, request).status, 200);
+  EXPECT_EQ(Get("/v1/explain/secret-request").status, 404);
+  EXPECT_EQ(Get("/secret-path").status, 404);
+  std::vector<Json> access;
+  std::istringstream text(lines.text());
+  for (std::string line; std::getline(text, line);) {
+    if (const Json json = Json::parse(line); json["component"] == "access") access.push_back(json);
+  }
+  ASSERT_EQ(access.size(), 3u) << lines.text();
+  EXPECT_EQ(access[0]["endpoint"], "/v1/feed");
+  EXPECT_EQ(access[0]["method"], "POST");
+  EXPECT_EQ(access[0]["status"], 200);
+  EXPECT_EQ(access[0]["trace"], "4bf92f3577b34da6a3ce929d0e0e4736");
+  EXPECT_GT(access[0]["bytes"], 0);
+  EXPECT_EQ(access[1]["endpoint"], "/v1/explain/");
+  EXPECT_EQ(access[2]["endpoint"], "none");
+  EXPECT_EQ(access[2]["trace"].get<std::string>().size(), 32u);
+  EXPECT_EQ(lines.text().find("secret"), std::string::npos) << lines.text();
 }
 
 TEST_F(ServiceTest, WhileTheLogFailsEventsAreRefusedAndFeedsGoOnWithoutIt) {
