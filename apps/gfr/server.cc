@@ -66,7 +66,9 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   const auto access = Access::Open(PosixFileSystem(), {.folder = project.value()->workspace().Resolve("data/tokens"),
                                                        .tokens = config.tokens,
                                                        .open = open,
-                                                       .hosts = config.hosts});
+                                                       .hosts = config.hosts,
+                                                       .cors_origins = config.cors_origins,
+                                                       .rate_limits = config.rate_limits});
   if (!access.ok()) return Fail(access.error());
   if (const Status status = access.value()->CheckListen(options.value().address); !status.ok())
     return Fail(status.error());

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 
+#include "base/clock.h"
 #include "base/private_file.h"
 
 namespace gfr {
@@ -90,38 +92,58 @@ std::string Access::Token(std::string_view name) const {
   return at == tokens_.end() ? "" : at->second;
 }
 
-bool Access::Opens(std::string_view authorization, std::initializer_list<std::string_view> names) const {
-  if (authorization.size() < 7 || Lower(authorization.substr(0, 7)) != "bearer ") return false;
+std::string_view Access::Opens(std::string_view authorization, std::initializer_list<std::string_view> names) const {
+  if (authorization.size() < 7 || Lower(authorization.substr(0, 7)) != "bearer ") return {};
   const std::string_view given = authorization.substr(7);
   const MutexLock lock(mutex_);
-  bool opens = false;
+  std::string_view opens;
   for (const std::string_view name : names) {
     const auto at = tokens_.find(name);
-    if (at != tokens_.end()) opens |= EqualInConstantTime(at->second, given);
+    if (at != tokens_.end() && EqualInConstantTime(at->second, given)) opens = name;
   }
   return opens;
 }
 
+std::optional<HttpResponse> Access::CheckRate(std::string_view token) const {
+  const auto limit = options_.rate_limits.find(std::string(token));
+  if (limit == options_.rate_limits.end() || limit->second <= 0) return std::nullopt;
+  const double rate = limit->second, most = std::max(rate, 1.0);
+  const std::int64_t now_us = MonotonicUs();
+  const MutexLock lock(mutex_);
+  auto [at, is_new] = buckets_.try_emplace(std::string(token), Bucket{most, now_us});
+  Bucket& bucket = at->second;
+  bucket.calls = std::min(most, bucket.calls + rate * static_cast<double>(now_us - bucket.at_us) / 1e6);
+  bucket.at_us = now_us;
+  if (bucket.calls >= 1) {
+    bucket.calls -= 1;
+    return std::nullopt;
+  }
+  return ProblemResponse(429, "Too Many Requests",
+                         "more calls with the " + std::string(token) + " token than [serve.rate_limits] lets through",
+                         static_cast<int>(std::ceil((1 - bucket.calls) / rate)));
+}
+
 std::optional<HttpResponse> Access::CheckToken(AccessScope scope, const HttpRequest& head) const {
   const std::string_view authorization = head.Header("authorization");
-  std::string_view needed = "admin";
+  std::string_view needed = "admin", by;
   switch (scope) {
     case AccessScope::kOpen:
       return std::nullopt;
     case AccessScope::kEvents:
     case AccessScope::kFeed:
       needed = scope == AccessScope::kEvents ? "events" : "feed";
-      if (options_.open || Token(needed).empty() || Opens(authorization, {needed, "reader", "admin"}))
-        return std::nullopt;
+      by = Opens(authorization, {needed, "reader", "admin"});
+      if (by.empty() && (options_.open || Token(needed).empty())) by = needed;
       break;
     case AccessScope::kReader:
       needed = "reader";
-      if (Opens(authorization, {"reader", "admin"})) return std::nullopt;
+      by = Opens(authorization, {"reader", "admin"});
       break;
     case AccessScope::kAdmin:
-      if (Opens(authorization, {"admin"})) return std::nullopt;
+      by = Opens(authorization, {"admin"});
       break;
   }
+  if (!by.empty()) return CheckRate(by);
   HttpResponse denied = ProblemResponse(401, "Unauthorized",
                                         "this call needs the " + std::string(needed) +
                                             " token as a bearer token: that of [serve.tokens], or of the file " +
@@ -130,7 +152,14 @@ std::optional<HttpResponse> Access::CheckToken(AccessScope scope, const HttpRequ
   return denied;
 }
 
-std::optional<HttpResponse> Access::CheckSite(const HttpRequest& head) const {
+std::string Access::AllowedOrigin(AccessScope scope, const HttpRequest& head) const {
+  const std::string_view origin = head.Header("origin");
+  const bool pages_call_it = scope == AccessScope::kEvents || scope == AccessScope::kFeed;
+  if (origin.empty() || !pages_call_it) return "";
+  return std::ranges::find(options_.cors_origins, origin) == options_.cors_origins.end() ? "" : std::string(origin);
+}
+
+std::optional<HttpResponse> Access::CheckSite(AccessScope scope, const HttpRequest& head) const {
   const std::string_view authority = head.Header("host");
   const std::string host = HostOf(authority);
   const bool known = authority.empty() || host == "localhost" || host.ends_with(".localhost") || IsAddress(host) ||
@@ -139,13 +168,16 @@ std::optional<HttpResponse> Access::CheckSite(const HttpRequest& head) const {
     return ProblemResponse(421, "Misdirected Request",
                            "this server is not known as '" + host.substr(0, 200) +
                                "'; [serve] hosts names what else than addresses and localhost it is called by");
-  const HttpResponse other = ProblemResponse(403, "Forbidden", "pages of another origin may not call this server");
+  if (!AllowedOrigin(scope, head).empty()) return std::nullopt;
+  const auto other = [] {
+    return ProblemResponse(403, "Forbidden", "pages of another origin may not call this server");
+  };
   if (const std::string_view origin = head.Header("origin"); !origin.empty()) {
     const std::size_t at = origin.find("://");
-    if (at == std::string_view::npos || Lower(origin.substr(at + 3)) != Lower(authority)) return other;
+    if (at == std::string_view::npos || Lower(origin.substr(at + 3)) != Lower(authority)) return other();
   }
   const std::string_view site = head.Header("sec-fetch-site");
-  if (head.method != "GET" && !site.empty() && site != "same-origin" && site != "none") return other;
+  if (head.method != "GET" && !site.empty() && site != "same-origin" && site != "none") return other();
   return std::nullopt;
 }
 

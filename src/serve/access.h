@@ -7,8 +7,9 @@
 //   reader   POST /v1/served, and what a reader forwards: events and feeds
 //   admin    everything
 // Events and feeds are open as long as they have no token; the others never are. A page of another origin can do
-// nothing: Host must be a loopback name, an address or a declared name, Origin must be this server. Tokens are compared
-// in constant time and are in no message. Thread safety: all calls.
+// nothing: Host must be a loopback name, an address or a declared name, Origin must be this server or declared (CORS).
+// Tokens are compared in constant time and are in no message. The calls of each token can be limited by the second.
+// Thread safety: all calls.
 #pragma once
 
 #include <map>
@@ -33,6 +34,8 @@ struct AccessOptions {
   std::map<std::string, std::string> tokens;  // By name, from the configuration: before those of files.
   bool open = false;                          // Events and feeds need no token even where they have one.
   std::vector<std::string> hosts;             // Names that clients call this server by.
+  std::vector<std::string> cors_origins;      // Whose pages may post events and ask for feeds.
+  std::map<std::string, double> rate_limits;  // Calls a second by token's name; a second's calls may come at once.
 };
 
 class Access {
@@ -44,21 +47,31 @@ class Access {
   // Reads the files again. After an error the tokens read last stay.
   Status Reload();
 
-  // A response refuses the call: 401 no token or a wrong one.
+  // A response refuses the call: 401 no token or a wrong one; 429 more calls than its token's limit. Open calls have no
+  // limit; those of a scope that needs no token have the scope's.
   std::optional<HttpResponse> CheckToken(AccessScope scope, const HttpRequest& head) const;
   // 421 an unknown Host, 403 another Origin.
-  std::optional<HttpResponse> CheckSite(const HttpRequest& head) const;
+  std::optional<HttpResponse> CheckSite(AccessScope scope, const HttpRequest& head) const;
+  // The Origin of a page that may make this call; empty: there is none.
+  std::string AllowedOrigin(AccessScope scope, const HttpRequest& head) const;
   // kInvalidArgument: an address that others reach needs tokens for events and feeds too, or `open`.
   Status CheckListen(const std::string& address) const;
   std::string Token(std::string_view name) const;  // Empty: none.
 
  private:
   Access(FileSystem& fs, AccessOptions options) : fs_(fs), options_(std::move(options)) {}
-  bool Opens(std::string_view authorization, std::initializer_list<std::string_view> names) const;
+  // The one of `names` whose token is given; empty: none.
+  std::string_view Opens(std::string_view authorization, std::initializer_list<std::string_view> names) const;
+  std::optional<HttpResponse> CheckRate(std::string_view token) const;
+  struct Bucket {
+    double calls = 0;  // That may be made now.
+    std::int64_t at_us = 0;
+  };
   FileSystem& fs_;
   const AccessOptions options_;
   mutable Mutex mutex_;
   std::map<std::string, std::string, std::less<>> tokens_;
+  mutable std::map<std::string, Bucket, std::less<>> buckets_;
 };
 
 // A new token for `name` in the file of `folder`; gives its path. kInvalidArgument: no such token.

@@ -16,7 +16,8 @@ HttpRequest With(std::string_view token) {
 
 int SiteStatus(std::vector<std::pair<std::string, std::string>> headers, const std::string& method = "POST") {
   const auto access = Access::Open(PosixFileSystem(), {.hosts = {"Feeds.Example.com"}}).value();
-  const auto refused = access->CheckSite({.method = method, .path = "/", .headers = std::move(headers)});
+  const auto refused =
+      access->CheckSite(AccessScope::kAdmin, {.method = method, .path = "/", .headers = std::move(headers)});
   return refused ? refused->status : 0;
 }
 
@@ -106,6 +107,43 @@ TEST(Access, AnswersOnlyToNamesThatAreItsOwn) {
     EXPECT_EQ(SiteStatus({{"host", host}}), 0) << host;
   for (const char* host : {"evil.example", "example.com", "127.0.0.1.evil.example", "localhost.evil.example", "x"})
     EXPECT_EQ(SiteStatus({{"host", host}}), 421) << host;
+}
+
+TEST(Access, LetsPagesOfADeclaredOriginPostEventsAndAskForFeedsAlone) {
+  const auto access = Access::Open(PosixFileSystem(), {.cors_origins = {"https://shop.example"}}).value();
+  const HttpRequest page{
+      .method = "POST",
+      .path = "/",
+      .headers = {{"host", "localhost"}, {"origin", "https://shop.example"}, {"sec-fetch-site", "cross-site"}}};
+  HttpRequest other = page;
+  other.headers[1].second = "https://shop.example.evil";
+  for (const AccessScope scope : {AccessScope::kEvents, AccessScope::kFeed}) {
+    EXPECT_EQ(access->AllowedOrigin(scope, page), "https://shop.example");
+    EXPECT_FALSE(access->CheckSite(scope, page));
+    EXPECT_EQ(access->CheckSite(scope, other)->status, 403);
+    EXPECT_EQ(access->AllowedOrigin(scope, other), "");
+  }
+  for (const AccessScope scope : {AccessScope::kOpen, AccessScope::kReader, AccessScope::kAdmin}) {
+    EXPECT_EQ(access->AllowedOrigin(scope, page), "");
+    EXPECT_EQ(access->CheckSite(scope, page)->status, 403);
+  }
+}
+
+TEST(Access, LimitsTheCallsOfEachTokenByTheSecond) {
+  const auto access = Access::Open(PosixFileSystem(), {.tokens = {{"admin", "a"}, {"feed", "f"}},
+                                                       .rate_limits = {{"feed", 0.002}, {"events", 0.002}}})
+                          .value();
+  EXPECT_FALSE(access->CheckToken(AccessScope::kFeed, With("f")));
+  const auto refused = access->CheckToken(AccessScope::kFeed, With("f"));
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 429);
+  EXPECT_EQ(refused->headers.at(0).first, "Retry-After");
+  EXPECT_GT(std::stoi(refused->headers.at(0).second), 1);
+  EXPECT_FALSE(access->CheckToken(AccessScope::kEvents, With(""))) << "open, and within the limit of its scope";
+  EXPECT_EQ(access->CheckToken(AccessScope::kEvents, With(""))->status, 429);
+  for (int i = 0; i < 10; ++i)
+    EXPECT_FALSE(access->CheckToken(AccessScope::kFeed, With("a"))) << "the admin's has none";
+  EXPECT_EQ(access->CheckToken(AccessScope::kFeed, With("wrong"))->status, 401);
 }
 
 TEST(Access, LetsPagesOfAnotherOriginDoNothing) {

@@ -228,7 +228,7 @@ std::optional<HttpResponse> HttpConnection::Judge(RequestParser& parser, std::st
   }
   if (head.method == "HEAD") head.method = "GET";
   if (auto refusal = server_.handler.Admit(head)) {
-    ++metrics.not_admitted;
+    metrics.not_admitted += refusal->status >= 400;
     return refusal;
   }
   // By the address behind a proxy what counts is requests, which share the proxy's connections.

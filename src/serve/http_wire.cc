@@ -102,11 +102,13 @@ std::string ResponseHead(const HttpResponse& response, unsigned version, bool ke
   const auto reason = http::obsolete_reason(static_cast<http::status>(response.status));
   head += std::to_string(response.status) + " ";
   head += View(reason);
-  head += "\r\nContent-Type: " + response.content_type;
+  const bool has_content = response.status != 204 && response.status != 304;
+  if (has_content) head += "\r\nContent-Type: " + response.content_type;
   for (const auto& [name, value] : response.headers) head += "\r\n" + name + ": " + value;
   // What each version means without the header is not said.
   if (version >= 11 && !keep_alive) head += "\r\nConnection: close";
   if (version < 11 && keep_alive) head += "\r\nConnection: keep-alive";
+  if (!has_content) return head + "\r\n\r\n";
   if (length)
     head += "\r\nContent-Length: " + std::to_string(*length);
   else if (version >= 11)

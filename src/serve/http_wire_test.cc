@@ -98,6 +98,7 @@ TEST(ResponseHead, SaysHowTheBodyEndsAndWhetherTheConnectionStays) {
             "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n");
   EXPECT_EQ(ResponseHead({}, 11, true, std::nullopt),
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_EQ(ResponseHead({.status = 204}, 11, true, 0), "HTTP/1.1 204 No Content\r\n\r\n");
   EXPECT_EQ(ResponseHead({}, 10, false, std::nullopt), "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n");
 }
 

@@ -24,6 +24,13 @@ std::optional<HttpResponse> CheckContentType(const Route& route, const HttpReque
                          "content type is '" + type.substr(0, 100) + "'; valid is " + valid);
 }
 
+// Lets the page read the response.
+void AllowPage(const std::string& origin, HttpResponse* response) {
+  if (origin.empty()) return;
+  response->headers.emplace_back("Access-Control-Allow-Origin", origin);
+  response->headers.emplace_back("Vary", "Origin");
+}
+
 }  // namespace
 
 std::string UrlDecode(std::string_view text) {
@@ -54,10 +61,29 @@ const Route* Router::Find(const HttpRequest& head, bool* known) const {
   return nullptr;
 }
 
+// What a browser asks before a page of another origin calls: no body and no token, so that it never reaches a handler.
+std::optional<HttpResponse> Router::Preflight(const HttpRequest& head) const {
+  const std::string method(head.Header("access-control-request-method"));
+  if (head.method != "OPTIONS" || method.empty()) return std::nullopt;
+  HttpRequest call = head;
+  call.method = method;
+  bool known = false;
+  const Route* route = Find(call, &known);
+  const std::string origin = route != nullptr ? access_.AllowedOrigin(route->scope, head) : "";
+  if (origin.empty()) return std::nullopt;
+  HttpResponse allowed{.status = 204};
+  AllowPage(origin, &allowed);
+  allowed.headers.emplace_back("Access-Control-Allow-Methods", route->method);
+  allowed.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, traceparent");
+  allowed.headers.emplace_back("Access-Control-Max-Age", "600");
+  return allowed;
+}
+
 std::optional<HttpResponse> Router::Admit(const HttpRequest& head) const {
   bool known = false;
   const Route* route = Find(head, &known);
   std::optional<HttpResponse> refused = Refusal(head, route, known);
+  if (refused && route != nullptr) AllowPage(access_.AllowedOrigin(route->scope, head), &*refused);
   if (refused && answered_)
     answered_({.method = head.method,
                .endpoint = route != nullptr ? std::string_view(route->path) : std::string_view(),
@@ -68,11 +94,12 @@ std::optional<HttpResponse> Router::Admit(const HttpRequest& head) const {
 }
 
 std::optional<HttpResponse> Router::Refusal(const HttpRequest& head, const Route* route, bool known) const {
+  if (std::optional<HttpResponse> preflight = Preflight(head)) return preflight;
   if (route == nullptr && known)
     return ProblemResponse(405, "Method Not Allowed", head.method + " is not for " + head.path.substr(0, 200));
   if (route == nullptr) return ProblemResponse(404, "Not Found", "there is nothing at " + head.path.substr(0, 200));
   if (!route->probe) {
-    if (auto refused = access_.CheckSite(head)) return refused;
+    if (auto refused = access_.CheckSite(route->scope, head)) return refused;
   }
   if (auto refused = access_.CheckToken(route->scope, head)) return refused;
   return CheckContentType(*route, head);
@@ -83,6 +110,12 @@ void Router::Handle(HttpRequest request, HttpReply reply) const {
   const Route* route = Find(request, &known);
   if (route == nullptr) return reply(ProblemResponse(404, "Not Found", "there is nothing there"));
   if (route->path.ends_with('/')) request.parameter = UrlDecode(request.path.substr(route->path.size()));
+  if (const std::string origin = access_.AllowedOrigin(route->scope, request); !origin.empty()) {
+    reply = [origin, next = std::move(reply)](HttpResponse response) {
+      AllowPage(origin, &response);
+      next(std::move(response));
+    };
+  }
   if (answered_) {
     reply = [this, route, begin_s = MonotonicSeconds(), method = request.method,
              traceparent = std::string(request.Header("traceparent")), next = std::move(reply)](HttpResponse response) {

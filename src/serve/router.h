@@ -52,7 +52,8 @@ class Router {
   // `lanes`, `access` and what `answered` uses must outlive it. `answered` is told each answer.
   using Answered = std::function<void(const RouterAnswer&)>;
   Router(std::vector<Route> routes, Lanes& lanes, const Access& access, Answered answered = {});
-  // 404: no route has the path; 405: none has the path and the method; 401, 403, 421: access.h; 415: a content type.
+  // 404: no route has the path; 405: none has the path and the method; 401, 403, 421, 429: access.h; 415: a content
+  // type; 204: the preflight of a page that may call.
   std::optional<HttpResponse> Admit(const HttpRequest& head) const;
   // REQUIRES: Admit let it pass. 400: BadRequest; 503: the lane is full, or the call threw.
   void Handle(HttpRequest request, HttpReply reply) const;
@@ -60,6 +61,7 @@ class Router {
  private:
   // Null: none. `known`: there is one of another method.
   const Route* Find(const HttpRequest& head, bool* known) const;
+  std::optional<HttpResponse> Preflight(const HttpRequest& head) const;
   std::optional<HttpResponse> Refusal(const HttpRequest& head, const Route* route, bool known) const;
   std::vector<Route> routes_;
   Lanes& lanes_;

@@ -5,6 +5,12 @@ namespace {
 
 Status ReadAccess(Config& table, ServeConfig* to) {
   to->hosts = table.Strings("hosts", {});
+  to->cors_origins = table.Strings("cors_origins", {});
+  for (const std::string& origin : to->cors_origins) {
+    const bool is_origin = (origin.starts_with("https://") || origin.starts_with("http://")) &&
+                           origin.find_first_of("/*? ", origin.find("://") + 3) == std::string::npos;
+    if (!is_origin) table.Fail("cors_origins", "has '" + origin + "'; valid are origins as \"https://shop.example\"");
+  }
   to->tokens["admin"] = table.String("admin_token", "");  // As 0.1 has it.
   Config tokens = table.Table("tokens");
   for (const char* scope : {"events", "feed", "reader", "admin"}) {
@@ -12,7 +18,13 @@ Status ReadAccess(Config& table, ServeConfig* to) {
     to->tokens[scope] = tokens.String(scope, "");
     if (to->tokens[scope].size() < 16) tokens.Fail(scope, "is shorter than 16 characters, and can be guessed");
   }
-  return tokens.Finish();
+  GFR_TRY(tokens.Finish());
+  Config limits = table.Table("rate_limits");
+  for (const char* name : {"events", "feed", "reader", "admin"}) {
+    if (!limits.Has(name)) continue;
+    to->rate_limits[name] = limits.Number(name, 1, 0.001, 1e9);
+  }
+  return limits.Finish();
 }
 
 void ReadLimits(Config& table, ServeConfig* to) {

@@ -18,6 +18,8 @@ struct ServeConfig {
   std::string owner;  // HOST:PORT of the server that has the log; empty: this one. With one, a server only reads.
   std::map<std::string, std::string> tokens;  // [serve.tokens] by scope; admin_token is its "admin".
   std::vector<std::string> hosts;             // Names that clients call the server by (access.h).
+  std::vector<std::string> cors_origins;      // Whose pages may post events and ask for feeds.
+  std::map<std::string, double> rate_limits;  // [serve.rate_limits]: calls a second by token's name.
   // How clients are held to bounds: http_server.h.
   int max_connections = 16384, connections_by_address = 0;
   std::vector<std::string> trusted_proxies;

@@ -259,6 +259,30 @@ TEST_F(ServiceTest, ProbesAnswerUnderAnyNameAndOtherCallsOnlyUnderTheirOwn) {
   EXPECT_EQ(Post("/v1/explain/r", "").status, 405);
 }
 
+TEST_F(ServiceTest, APageOfADeclaredOriginMayCallAfterItsPreflight) {
+  access_ = Access::Open(PosixFileSystem(), {.cors_origins = {"https://shop.example"}}).value();
+  service_.reset();
+  service_ = Service::Open(*project_, config_, kClock, *access_, &disk_).value();
+  HttpRequest ask = Request("OPTIONS", "/v1/events", "", "", "");
+  ask.headers.emplace_back("origin", "https://shop.example");
+  ask.headers.emplace_back("access-control-request-method", "POST");
+  const auto allowed = service_->Admit(ask);
+  ASSERT_TRUE(allowed);
+  EXPECT_EQ(allowed->status, 204);
+  EXPECT_EQ(allowed->headers.at(0),
+            (std::pair<std::string, std::string>("Access-Control-Allow-Origin", "https://shop.example")));
+  HttpRequest event = Request("POST", "/v1/events", EventText("e"), "application/json", "");
+  event.headers.emplace_back("origin", "https://shop.example");
+  const HttpResponse taken = Call(*service_, event);
+  EXPECT_EQ(taken.status, 202);
+  EXPECT_EQ(taken.headers.at(0).second, "https://shop.example");
+  ask.path = "/v1/models/promote";
+  EXPECT_EQ(service_->Admit(ask)->status, 405) << "no page of another origin is an admin";
+  ask.path = "/v1/events";
+  ask.headers[3].second = "https://other.example";
+  EXPECT_EQ(service_->Admit(ask)->status, 405);
+}
+
 TEST_F(ServiceTest, TheAccessLogHasALineARequestAndNothingThatAClientCouldBeKnownBy) {
   config_.access_log = true;
   const LogCapture lines(LogFormat::kJson);
