@@ -80,8 +80,8 @@ Status FoldUpTo(ServiceState& s, std::int64_t end, const std::stop_token& stop, 
 // A store of the project's features, a few records behind the one in use, and shared.
 Result<std::shared_ptr<OnlineStore>> MakeStore(ServiceState& s, const Project& project, const std::stop_token& stop) {
   GFR_TRY(s.SaveSnapshot());
-  auto restored = RestoreStore(PosixFileSystem(), s.project.snapshot_path(), s.log->source(), s.log->next_offset(),
-                               project.features(), stop);
+  auto restored =
+      RestoreStore(s.fs(), s.project.snapshot_path(), s.log->source(), s.log->next_offset(), project.features(), stop);
   std::shared_ptr<OnlineStore> store;
   if (restored.ok()) {
     store = std::move(restored.value().store);
