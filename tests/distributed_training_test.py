@@ -48,8 +48,8 @@ class Training:
             time.sleep(0.05)
 
     def workers(self):
-        pid = self.process.pid
-        return sorted(map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()  # Children are those of one thread, whichever it is.
+        return sorted(int(child) for task in tasks for child in (task / "children").read_text().split())
 
     def end(self, seconds):
         """The exit code, and how long it took."""
