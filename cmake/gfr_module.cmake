@@ -1,18 +1,20 @@
-# gfr_module(NAME [DEPENDS module...] [TEST_DEPENDS module...] [LINKS library...] [UNITY_TESTS])
+# gfr_module(NAME [DEPENDS module...] [TEST_DEPENDS module...] [LINKS library...])
 #
 # Makes of src/NAME/ and its subfolders:
 #   gfr_NAME       the static library of *.cc;
-#   gfr_NAME_test  the test program of *_test.cc, each test a CTest. With UNITY_TESTS several files are compiled as one,
-#                  which is much faster for many small ones; their unnamed namespaces then share their names;
+#   gfr_NAME_test  the test program of *_test.cc, each test a CTest;
 #   NAME_bench     of *_bench.cc, run by CTest in a tiny mode, so that none rots;
 #   X_fuzz         of each X_fuzz.cc: with GFR_FUZZ (clang) a libFuzzer, else CTest replays tests/corpus/X through it.
 # DEPENDS are the only modules that it may include; its tests, benchmarks and fuzz targets may include TEST_DEPENDS too.
 #
 # GFR_PCH compiles the headers that nearly every file reads once: cmake/library_pch.h for libraries, cmake/test_pch.h for
-# tests. A file that forgets an include of its own is found with GFR_PCH=OFF.
+# tests. GFR_UNITY compiles up to a dozen files of a module as one, which halves the processor time of a build from
+# nothing; the unnamed namespaces of a module's files then share their names. Whoever changes one file again and again
+# builds faster with GFR_UNITY=OFF. A file that forgets an include of its own is found with both OFF.
 include(GoogleTest)
 option(GFR_PCH "Precompile the headers that nearly every file reads" ON)
-option(GFR_UNITY "Compile the files of gfr, and of tests marked UNITY_TESTS, several at once" ON)
+option(GFR_UNITY "Compile several files of a module as one" ON)
+set(GFR_UNITY_FILES 12)
 
 # A precompiled header holds for one set of flags: libraries are position independent, programs are not.
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/empty.cc CONTENT "")
@@ -33,7 +35,7 @@ if(NOT GFR_FUZZ)
 endif()
 
 function(gfr_module name)
-  cmake_parse_arguments(ARG "UNITY_TESTS" "" "DEPENDS;TEST_DEPENDS;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;TEST_DEPENDS;LINKS" ${ARGN})
   set(dir ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc ${dir}/*/*.cc)
   set(tests ${sources})
@@ -45,6 +47,7 @@ function(gfr_module name)
   list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
   if(sources)
     add_library(gfr_${name} STATIC ${sources})
+    set_target_properties(gfr_${name} PROPERTIES UNITY_BUILD ${GFR_UNITY} UNITY_BUILD_BATCH_SIZE ${GFR_UNITY_FILES})
     set(scope PUBLIC)
   else()
     add_library(gfr_${name} INTERFACE)
@@ -79,9 +82,7 @@ function(gfr_module name)
     if(GFR_PCH)
       target_precompile_headers(gfr_${name}_test REUSE_FROM gfr_test_pch)
     endif()
-    if(ARG_UNITY_TESTS AND GFR_UNITY)
-      set_target_properties(gfr_${name}_test PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
-    endif()
+    set_target_properties(gfr_${name}_test PROPERTIES UNITY_BUILD ${GFR_UNITY} UNITY_BUILD_BATCH_SIZE ${GFR_UNITY_FILES})
     target_compile_definitions(gfr_${name}_test PRIVATE GFR_PYTHON="${Python_EXECUTABLE}" GFR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     gtest_discover_tests(gfr_${name}_test TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
   endif()

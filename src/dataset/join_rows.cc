@@ -15,7 +15,7 @@
 namespace gfr {
 namespace {
 
-constexpr std::size_t kBatchRows = 1 << 14;
+constexpr std::size_t kJoinedAtOnce = 1 << 14;
 constexpr std::int64_t kLastTimeMs = 253'402'300'799'999;  // Of the year 9999.
 
 std::optional<double> Number(const std::string& text) {
@@ -346,8 +346,8 @@ Status WriteJoined(FileSystem& fs, const std::string& path, const FeatureSet& fe
   const auto part = [](const auto& from, std::size_t first, std::size_t last, auto& to) {
     to.assign(from.begin() + static_cast<std::ptrdiff_t>(first), from.begin() + static_cast<std::ptrdiff_t>(last));
   };
-  for (std::size_t first = 0; first < table.rows.size(); first += kBatchRows) {
-    const std::size_t last = std::min(first + kBatchRows, table.rows.size());
+  for (std::size_t first = 0; first < table.rows.size(); first += kJoinedAtOnce) {
+    const std::size_t last = std::min(first + kJoinedAtOnce, table.rows.size());
     for (std::size_t c = 0; c < table.columns.size(); ++c)
       part(table.cells[c], first, last, std::get<std::vector<std::string>>(batch[c].values));
     for (std::size_t k = 0; k < joined.values.size(); ++k)

@@ -32,8 +32,8 @@ events = ["feed.click"]
   return FeatureSet::Make(config.value()).value();
 }
 
-constexpr std::int64_t kDay = 20'000 * kDayMs;
-const std::vector<ObjectiveConfig> kObjectives{{.name = "pctr"}};
+constexpr std::int64_t kStoreDay = 20'000 * kDayMs;
+const std::vector<ObjectiveConfig> kStoreObjectives{{.name = "pctr"}};
 
 // Three days: a feed an hour of one of five users, whose third item is clicked.
 void FillLog(FileSystem& fs, const std::string& log) {
@@ -43,7 +43,7 @@ void FillLog(FileSystem& fs, const std::string& log) {
     Event e{.id = n,
             .source = "t",
             .type = EventType::kFeedRequest,
-            .time_ms = kDay + hour * kHourMs + 1,
+            .time_ms = kStoreDay + hour * kHourMs + 1,
             .user_id = "u" + std::to_string(hour % 5),
             .session_id = "s" + n,
             .request_id = "r" + n};
@@ -68,12 +68,12 @@ void FillLog(FileSystem& fs, const std::string& log) {
 
 Result<Materialized> Make(FileSystem& fs, const std::string& folder, const std::shared_ptr<const FeatureSet>& features,
                           MaterializePlan* plan = nullptr, std::vector<std::string> views = {}) {
-  const MaterializeOptions options{.from_ms = kDay, .to_ms = kDay + 3 * kDayMs, .views = std::move(views)};
+  const MaterializeOptions options{.from_ms = kStoreDay, .to_ms = kStoreDay + 3 * kDayMs, .views = std::move(views)};
   LocalLog log(fs, folder + "/log");
   GFR_ASSIGN(const MaterializePlan made,
-             PlanMaterialize(fs, log, folder + "/features", features, kObjectives, options));
+             PlanMaterialize(fs, log, folder + "/features", features, kStoreObjectives, options));
   if (plan) *plan = made;
-  return Materialize(fs, log, folder + "/features", features, kObjectives, options, made);
+  return Materialize(fs, log, folder + "/features", features, kStoreObjectives, options, made);
 }
 
 std::string DateFolder(const std::string& folder, const FeatureSet& features, std::size_t view, int day) {
@@ -81,7 +81,7 @@ std::string DateFolder(const std::string& folder, const FeatureSet& features, st
   const std::string views = folder + "/features/source=replayed/view=" + v.name;
   char definition[17];
   std::snprintf(definition, sizeof definition, "%016llx", static_cast<unsigned long long>(v.definition));
-  return views + "/definition=" + definition + "/date=" + FormatDate(kDay + day * kDayMs);
+  return views + "/definition=" + definition + "/date=" + FormatDate(kStoreDay + day * kDayMs);
 }
 
 TEST(OfflineStoreTest, AViewHoldsTheValuesOfTheTrainingRowsAtTheirPlaces) {
@@ -96,7 +96,8 @@ TEST(OfflineStoreTest, AViewHoldsTheValuesOfTheTrainingRowsAtTheirPlaces) {
   EXPECT_EQ(made.value().rows, 288u);
   EXPECT_GT(plan.seconds, 0);
   LocalLog log(PosixFileSystem(), folder.path() + "/log");
-  const Dataset data = BuildDataset(PosixFileSystem(), log, features, kObjectives, {.drop_immature = false}).value();
+  const Dataset data =
+      BuildDataset(PosixFileSystem(), log, features, kStoreObjectives, {.drop_immature = false}).value();
   std::size_t nonzero = 0;
   for (std::size_t view = 0; view < 2; ++view) {
     std::size_t i = 0;
@@ -124,7 +125,7 @@ TEST(OfflineStoreTest, ADateThatIsThereIsNotMadeAgainUnlessTheLogHadNotFinishedI
   MaterializePlan plan;
   ASSERT_TRUE(Make(PosixFileSystem(), folder.path(), Features("2d"), &plan).ok());
   EXPECT_EQ(plan.dates_there, 2u);
-  EXPECT_EQ(plan.dates, std::vector<std::int64_t>{kDay + 2 * kDayMs}) << "the log ends within the third day";
+  EXPECT_EQ(plan.dates, std::vector<std::int64_t>{kStoreDay + 2 * kDayMs}) << "the log ends within the third day";
 }
 
 TEST(OfflineStoreTest, AnotherDefinitionHasAnotherFolderAndTheOldOneStays) {
@@ -176,8 +177,8 @@ TEST(OfflineStoreTest, SaysWhichViewsThereAreAndThatDatesAreWhole) {
   ASSERT_FALSE(wrong.ok());
   EXPECT_EQ(wrong.error().message, "there is no view 'users'; valid are user, item");
   LocalLog log(PosixFileSystem(), folder.path() + "/log");
-  EXPECT_FALSE(PlanMaterialize(PosixFileSystem(), log, folder.path(), Features("2d"), kObjectives,
-                               {.from_ms = kDay, .to_ms = kDay + kHourMs})
+  EXPECT_FALSE(PlanMaterialize(PosixFileSystem(), log, folder.path(), Features("2d"), kStoreObjectives,
+                               {.from_ms = kStoreDay, .to_ms = kStoreDay + kHourMs})
                    .ok());
 }
 

@@ -16,7 +16,7 @@
 namespace gfr {
 namespace {
 
-constexpr const char* kConfig = R"(
+constexpr const char* kReplayConfig = R"(
 [catalogue]
 price_from_impressions = true
 [item]
@@ -189,7 +189,7 @@ void ExpectSame(const Dataset& a, const Dataset& b) {
 }
 
 TEST(PartitionedReplayTest, AnySplitByUserOverAnyNumberOfWorkersGivesEqualBytes) {
-  auto config = Config::Parse(kConfig, "gfr.toml");
+  auto config = Config::Parse(kReplayConfig, "gfr.toml");
   const auto features = FeatureSet::Make(config.value()).value();
   const std::vector<ObjectiveConfig> objectives{
       {.name = "pctr"},
@@ -224,7 +224,7 @@ TEST(PartitionedReplayTest, AnySplitByUserOverAnyNumberOfWorkersGivesEqualBytes)
 }
 
 TEST(PartitionedReplayTest, LeavesNoScratchFilesAndAsksForMorePartitionsWhenMemoryIsShort) {
-  auto config = Config::Parse(kConfig, "gfr.toml");
+  auto config = Config::Parse(kReplayConfig, "gfr.toml");
   const auto features = FeatureSet::Make(config.value()).value();
   const std::vector<ObjectiveConfig> objectives{{.name = "pctr"}};
   const TestFolder folder;

@@ -14,7 +14,7 @@
 namespace gfr {
 namespace {
 
-constexpr const char* kConfig = R"(
+constexpr const char* kServedConfig = R"(
 [[feature]]
 name = "user_clicks"
 type = "count"
@@ -31,7 +31,7 @@ events = ["feed.click"]
 class VerifyServedTest : public testing::Test {
  protected:
   VerifyServedTest() {
-    auto config = Config::Parse(kConfig, "gfr.toml");
+    auto config = Config::Parse(kServedConfig, "gfr.toml");
     features = FeatureSet::Make(config.value()).value();
   }
   // `changes`: of the first slates' records.

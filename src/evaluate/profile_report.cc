@@ -7,13 +7,12 @@
 #include "base/time.h"
 #include "evaluate/feature_profile.h"
 #include "evaluate/html.h"
+#include "evaluate/json_number.h"
 
 namespace gfr {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json Number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
 
 std::string Text(double x) { return std::isfinite(x) ? fmt::format("{:.4g}", x) : "-"; }
 
@@ -69,29 +68,29 @@ std::string ProfileToJson(const ProfileReport& r) {
     for (const FeatureProfile& f : o.features) {
       Json bins = Json::array();
       for (const ProfileBin& b : f.bins) {
-        Json bin{{"low", Number(b.low)}, {"high", Number(b.high)}};
+        Json bin{{"low", JsonNumber(b.low)}, {"high", JsonNumber(b.high)}};
         if (!b.value.empty()) bin = {{"value", b.value}};
         bin["rows"] = b.rows;
         bin["positives"] = b.positives;
-        bin["rate"] = Number(b.rate.value);
-        bin["rate_interval"] = {Number(b.rate.interval.low), Number(b.rate.interval.high)};
-        bin["weight_of_evidence"] = Number(b.weight_of_evidence);
+        bin["rate"] = JsonNumber(b.rate.value);
+        bin["rate_interval"] = {JsonNumber(b.rate.interval.low), JsonNumber(b.rate.interval.high)};
+        bin["weight_of_evidence"] = JsonNumber(b.weight_of_evidence);
         bins.push_back(std::move(bin));
       }
       features.push_back({{"name", f.name},
                           {"category", f.categorical},
                           {"rows", f.rows},
                           {"missing", f.missing},
-                          {"missing_share", Number(static_cast<double>(f.missing) / static_cast<double>(f.rows))},
+                          {"missing_share", JsonNumber(static_cast<double>(f.missing) / static_cast<double>(f.rows))},
                           {"distinct", f.distinct},
-                          {"mean", Number(f.mean)},
-                          {"sd", Number(f.sd)},
-                          {"min", Number(f.low)},
-                          {"max", Number(f.high)},
+                          {"mean", JsonNumber(f.mean)},
+                          {"sd", JsonNumber(f.sd)},
+                          {"min", JsonNumber(f.low)},
+                          {"max", JsonNumber(f.high)},
                           {"deciles", f.deciles},
-                          {"information_value", Number(f.information_value)},
-                          {"auc", Number(f.auc)},
-                          {"correlation", Number(f.correlation)},
+                          {"information_value", JsonNumber(f.information_value)},
+                          {"auc", JsonNumber(f.auc)},
+                          {"correlation", JsonNumber(f.correlation)},
                           {"note", f.note},
                           {"bins", std::move(bins)}});
     }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/time.h"
+#include "evaluate/json_number.h"
 #include "evaluate/report.h"
 
 namespace gfr {
@@ -10,16 +11,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json Number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
-Json Pair(const Interval& i) { return Json::array({Number(i.low), Number(i.high)}); }
+Json Pair(const Interval& i) { return Json::array({JsonNumber(i.low), JsonNumber(i.high)}); }
 
 Json RankingJson(const RankingMetrics& m) {
   return {{"requests", m.requests},
-          {"mrr", Number(m.mrr.value)},
-          {"mrr_last_of_session", Number(m.mrr_last_of_session.value)},
-          {"mrr_untouched", Number(m.mrr_untouched.value)},
+          {"mrr", JsonNumber(m.mrr.value)},
+          {"mrr_last_of_session", JsonNumber(m.mrr_last_of_session.value)},
+          {"mrr_untouched", JsonNumber(m.mrr_untouched.value)},
           {"requests_untouched", m.requests_untouched},
-          {"ndcg_10", Number(m.ndcg_10.value)},
+          {"ndcg_10", JsonNumber(m.ndcg_10.value)},
           {"intervals",
            {{"mrr", Pair(m.mrr.interval)},
             {"mrr_last_of_session", Pair(m.mrr_last_of_session.interval)},
@@ -30,13 +30,13 @@ Json RankingJson(const RankingMetrics& m) {
 Json BinaryJson(const BinaryMetrics& m) {
   return {{"rows", m.rows},
           {"positives", m.positives},
-          {"auc_roc", Number(m.auc_roc.value)},
-          {"auc_pr", Number(m.auc_pr.value)},
-          {"log_loss", Number(m.log_loss.value)},
-          {"ece", Number(m.ece.value)},
-          {"observed_over_expected", Number(m.observed_over_expected.value)},
-          {"brier", Number(m.brier.value)},
-          {"normalised_entropy", Number(m.normalised_entropy.value)},
+          {"auc_roc", JsonNumber(m.auc_roc.value)},
+          {"auc_pr", JsonNumber(m.auc_pr.value)},
+          {"log_loss", JsonNumber(m.log_loss.value)},
+          {"ece", JsonNumber(m.ece.value)},
+          {"observed_over_expected", JsonNumber(m.observed_over_expected.value)},
+          {"brier", JsonNumber(m.brier.value)},
+          {"normalised_entropy", JsonNumber(m.normalised_entropy.value)},
           {"intervals",
            {{"auc_roc", Pair(m.auc_roc.interval)},
             {"auc_pr", Pair(m.auc_pr.interval)},
@@ -51,17 +51,17 @@ Json ReliabilityJson(const std::vector<ReliabilityBin>& bins) {
   Json json = Json::array();
   for (const ReliabilityBin& b : bins)
     json.push_back(
-        {{"rows", b.rows}, {"mean_probability", Number(b.mean_probability)}, {"observed", Number(b.observed)}});
+        {{"rows", b.rows}, {"mean_probability", JsonNumber(b.mean_probability)}, {"observed", JsonNumber(b.observed)}});
   return json;
 }
 
 Json BiasJson(const PositionBias& b) {
-  Json bias{{"exponent", Number(b.exponent.value)}, {"exponent_interval", Pair(b.exponent.interval)}};
+  Json bias{{"exponent", JsonNumber(b.exponent.value)}, {"exponent_interval", Pair(b.exponent.interval)}};
   for (const PositionBias::Place& p : b.places)
     bias["places"].push_back({{"position", p.position},
                               {"rows", p.rows},
                               {"positives", p.positives},
-                              {"examined", Number(p.examined.value)},
+                              {"examined", JsonNumber(p.examined.value)},
                               {"interval", Pair(p.examined.interval)}});
   return bias;
 }
@@ -70,7 +70,7 @@ Json GroupedJson(const GroupedMetrics& m) {
   Json json{{"groups", m.groups}, {"with_positive", m.with_positive}, {"with_both", m.with_both}};
   for (const auto& [name, e] :
        {std::pair{"auc", m.auc}, {"map", m.map}, {"mrr", m.mrr}, {"ndcg_10", m.ndcg}, {"recall_10", m.recall}})
-    json[name] = {{"value", Number(e.value)}, {"interval", Pair(e.interval)}};
+    json[name] = {{"value", JsonNumber(e.value)}, {"interval", Pair(e.interval)}};
   return json;
 }
 
@@ -82,13 +82,14 @@ Json SlicesJson(const ObjectiveReport& o) {
              {"value", slice.value},
              {"rows", slice.metrics.rows},
              {"positives", slice.metrics.positives},
-             {"auc_roc", Number(slice.metrics.auc_roc.value)},
-             {"observed_over_expected", Number(slice.metrics.observed_over_expected.value)},
+             {"auc_roc", JsonNumber(slice.metrics.auc_roc.value)},
+             {"observed_over_expected", JsonNumber(slice.metrics.observed_over_expected.value)},
              {"observed_over_expected_interval", Pair(slice.metrics.observed_over_expected.interval)}};
     if (slice.pooled.rows > 0)
-      entry["pooled"] = {{"observed_over_expected", Number(slice.pooled.observed_over_expected.value)},
-                         {"ece", Number(slice.pooled.ece.value)},
-                         {"log_loss_difference", Number(slice.metrics.log_loss.value - slice.pooled.log_loss.value)}};
+      entry["pooled"] = {
+          {"observed_over_expected", JsonNumber(slice.pooled.observed_over_expected.value)},
+          {"ece", JsonNumber(slice.pooled.ece.value)},
+          {"log_loss_difference", JsonNumber(slice.metrics.log_loss.value - slice.pooled.log_loss.value)}};
   }
   return json;
 }
@@ -98,15 +99,15 @@ Json ObjectiveJson(const ObjectiveReport& o) {
   if (o.early_window_ms > 0)
     json["early_window"] = {{"learnt_within", FormatDuration(o.early_window_ms)},
                             {"judged_within", FormatDuration(o.window_ms)},
-                            {"maturation", Number(o.maturation)}};
+                            {"maturation", JsonNumber(o.maturation)}};
   if (o.by_request.groups > 0) json["by_request"] = GroupedJson(o.by_request);
   if (o.by_user.groups > 0) json["by_user"] = GroupedJson(o.by_user);
   for (const LiftBin& b : o.lift)
     json["lift"].push_back({{"rows", b.rows},
-                            {"mean_probability", Number(b.mean_probability)},
-                            {"observed", Number(b.observed)},
-                            {"lift", Number(b.lift)},
-                            {"captured", Number(b.captured)}});
+                            {"mean_probability", JsonNumber(b.mean_probability)},
+                            {"observed", JsonNumber(b.observed)},
+                            {"lift", JsonNumber(b.lift)},
+                            {"captured", JsonNumber(b.captured)}});
   if (!o.reliability.empty()) json["reliability"] = ReliabilityJson(o.reliability);
   if (!o.position_bias.places.empty()) {
     Json& bias = json["position_bias"];
@@ -116,18 +117,18 @@ Json ObjectiveJson(const ObjectiveReport& o) {
   for (const TriedLoss& t : o.tried)
     json["tried"].push_back({{"loss", t.loss},
                              {"rounds", t.rounds},
-                             {"log_loss", Number(t.log_loss)},
-                             {"ndcg", Number(t.ndcg)},
+                             {"log_loss", JsonNumber(t.log_loss)},
+                             {"ndcg", JsonNumber(t.ndcg)},
                              {"kept", t.kept}});
   for (const FeatureImportance& i : o.importance)
-    json["importance"].push_back({{"feature", i.feature}, {"gain", Number(i.gain)}, {"shap", Number(i.shap)}});
+    json["importance"].push_back({{"feature", i.feature}, {"gain", JsonNumber(i.gain)}, {"shap", JsonNumber(i.shap)}});
   if (!o.slices.empty()) json["slices"] = SlicesJson(o);
   return json;
 }
 
 Json AgainstJson(const EvaluationReport& r) {
   Json json = {{"model", r.against},
-               {"mrr", Number(r.mrr_difference.value)},
+               {"mrr", JsonNumber(r.mrr_difference.value)},
                {"mrr_interval", Pair(r.mrr_difference.interval)},
                {"objectives", Json::object()}};
   for (const ObjectiveReport& o : r.objectives) {
@@ -138,7 +139,7 @@ Json AgainstJson(const EvaluationReport& r) {
 
 Json OffPolicyJson(const OffPolicyReport& o) {
   const auto estimate = [](const Estimate& e) {
-    return Json{{"value", Number(e.value)}, {"interval", Pair(e.interval)}};
+    return Json{{"value", JsonNumber(e.value)}, {"interval", Pair(e.interval)}};
   };
   return {{"choices", o.rows},
           {"users", o.users},
@@ -148,8 +149,8 @@ Json OffPolicyJson(const OffPolicyReport& o) {
           {"clipped", estimate(o.clipped)},
           {"doubly_robust", estimate(o.doubly_robust)},
           {"mean_weight", estimate(o.mean_weight)},
-          {"effective_sample", Number(o.effective_sample)},
-          {"largest_weight", Number(o.largest_weight)},
+          {"effective_sample", JsonNumber(o.effective_sample)},
+          {"largest_weight", JsonNumber(o.largest_weight)},
           {"evidence", o.evidence()},
           {"refusals", o.refusals}};
 }
@@ -157,19 +158,20 @@ Json OffPolicyJson(const OffPolicyReport& o) {
 void AddFolds(const EvaluationReport& r, Json& json) {
   json["folds"] = Json::array();
   for (const auto& f : r.folds) {
-    json["folds"].push_back({{"name", f.name},
-                             {"requests", f.requests},
-                             {"mrr", Number(f.mrr)},
-                             {"mrr_most_recent_interaction", Number(f.mrr_baseline)},
-                             {"difference", Number(f.difference.value)},
-                             {"difference_interval", Pair(f.difference.interval)},
-                             {"untouched_difference_to_order_shown", Number(f.difference_untouched_order_shown.value)},
-                             {"untouched_difference_interval", Pair(f.difference_untouched_order_shown.interval)}});
+    json["folds"].push_back(
+        {{"name", f.name},
+         {"requests", f.requests},
+         {"mrr", JsonNumber(f.mrr)},
+         {"mrr_most_recent_interaction", JsonNumber(f.mrr_baseline)},
+         {"difference", JsonNumber(f.difference.value)},
+         {"difference_interval", Pair(f.difference.interval)},
+         {"untouched_difference_to_order_shown", JsonNumber(f.difference_untouched_order_shown.value)},
+         {"untouched_difference_interval", Pair(f.difference_untouched_order_shown.interval)}});
   }
   if (!r.folds.empty()) {
-    json["folds_pooled"] = {{"difference", Number(r.folds_difference.value)},
+    json["folds_pooled"] = {{"difference", JsonNumber(r.folds_difference.value)},
                             {"difference_interval", Pair(r.folds_difference.interval)},
-                            {"untouched_difference_to_order_shown", Number(r.folds_difference_untouched.value)},
+                            {"untouched_difference_to_order_shown", JsonNumber(r.folds_difference_untouched.value)},
                             {"untouched_difference_interval", Pair(r.folds_difference_untouched.interval)}};
   }
 }

@@ -13,7 +13,7 @@
 namespace gfr {
 namespace {
 
-const std::string kFolder = "log";
+const std::string kErasedFolder = "log";
 
 Event EventOf(const std::string& user, EventType type = EventType::kItemView, const std::string& kind = "") {
   return {.source = "app", .type = type, .user_id = user, .kind = kind, .items = {{.item_id = "i"}}};
@@ -22,7 +22,7 @@ Event EventOf(const std::string& user, EventType type = EventType::kItemView, co
 // A log of `events` over several segments.
 void WriteLog(FileSystem& fs, std::vector<Event> events) {
   const FixedClock clock(5000);
-  const auto log = EventLog::Open(fs, clock, {.folder = kFolder, .segment_bytes = 300});
+  const auto log = EventLog::Open(fs, clock, {.folder = kErasedFolder, .segment_bytes = 300});
   ASSERT_TRUE(log.ok());
   int id = 0;
   for (Event& e : events) {
@@ -33,7 +33,7 @@ void WriteLog(FileSystem& fs, std::vector<Event> events) {
 
 std::vector<LogRecord> ReadLog(FileSystem& fs) {
   std::vector<LogRecord> records;
-  const auto reader = LocalLog(fs, kFolder).OpenAll();
+  const auto reader = LocalLog(fs, kErasedFolder).OpenAll();
   for (LogRecord r;;) {
     const auto more = reader.value()->More(&r);
     EXPECT_TRUE(more.ok()) << more.error().message;
@@ -56,7 +56,7 @@ Erasure OfPerson(const ErasedPerson& person) {
 }
 
 Result<ErasedRecords> Erase(FileSystem& fs, const std::string& user, std::vector<std::string>* rewritten = nullptr) {
-  LocalLog log(fs, kFolder);
+  LocalLog log(fs, kErasedFolder);
   GFR_ASSIGN(const ErasedPerson person, FindPerson(log, user, {}));
   return EraseRecords(log, OfPerson(person), false, ResidueOf, [&](const std::string& name) -> Status {
     if (rewritten) rewritten->push_back(name);
@@ -67,7 +67,7 @@ Result<ErasedRecords> Erase(FileSystem& fs, const std::string& user, std::vector
 // Every record's offset, arrival and bytes: segments themselves differ in their nonces.
 std::vector<std::string> AllRecords(FileSystem& fs) {
   std::vector<std::string> records;
-  const auto reader = LocalLog(fs, kFolder).OpenAll().value();
+  const auto reader = LocalLog(fs, kErasedFolder).OpenAll().value();
   for (LogRecord r; reader->More(&r).value();)
     records.push_back(std::to_string(r.offset) + " " + std::to_string(r.arrival_ms) + " " +
                       std::string(reader->encoded()));
@@ -76,8 +76,8 @@ std::vector<std::string> AllRecords(FileSystem& fs) {
 
 std::string AllBytes(FileSystem& fs) {
   std::string bytes;
-  const auto names = fs.List(kFolder);
-  for (const std::string& name : names.value()) bytes += fs.ReadAll(JoinPath(kFolder, name)).value();
+  const auto names = fs.List(kErasedFolder);
+  for (const std::string& name : names.value()) bytes += fs.ReadAll(JoinPath(kErasedFolder, name)).value();
   return bytes;
 }
 
@@ -116,14 +116,14 @@ TEST(EraseUser, ReplacesThePersonsRecordsAndNoOthersAndKeepsEveryPlace) {
   EXPECT_THAT(AllRecords(fs), testing::Each(testing::Not(testing::HasSubstr("visitor-1"))));
   EXPECT_EQ(Erase(fs, "login-1").value().records, 0u) << "a second erasure finds nothing";
   const FixedClock clock(6000);
-  EXPECT_EQ(EventLog::Open(fs, clock, {.folder = kFolder}).value()->next_offset(), before.size());
+  EXPECT_EQ(EventLog::Open(fs, clock, {.folder = kErasedFolder}).value()->next_offset(), before.size());
 }
 
 TEST(EraseUser, JoinsIdsThroughAnyChainOfAliases) {
   FaultFileSystem fs(1);
   WriteLog(fs, {EventOf("b", EventType::kUserAlias, "a"), EventOf("d", EventType::kUserAlias, "c"),
                 EventOf("c", EventType::kUserAlias, "b"), EventOf("y", EventType::kUserAlias, "x")});
-  LocalLog log(fs, kFolder);
+  LocalLog log(fs, kErasedFolder);
   for (const char* user : {"a", "b", "c", "d"}) {
     std::vector<std::string> ids;
     const auto person = FindPerson(log, user, {});
@@ -135,7 +135,7 @@ TEST(EraseUser, JoinsIdsThroughAnyChainOfAliases) {
 TEST(EraseUser, ADeletedUserGoesUpToTheDeleteAndWhatComesLaterStays) {
   FaultFileSystem fs(1);
   WriteLog(fs, {EventOf("u"), EventOf("v"), EventOf("u", EventType::kUserDelete), EventOf("u"), EventOf("v")});
-  LocalLog log(fs, kFolder);
+  LocalLog log(fs, kErasedFolder);
   const auto deleted = FindDeleted(log);
   ASSERT_EQ(deleted.value().size(), 1u);
   EXPECT_EQ(deleted.value()[0].before_ms, 5000);
@@ -152,7 +152,7 @@ TEST(EraseUser, ADryRunCountsAndChangesNothing) {
   FaultFileSystem fs(1);
   WriteLog(fs, TwoPeople());
   const std::string before = AllBytes(fs);
-  LocalLog log(fs, kFolder);
+  LocalLog log(fs, kErasedFolder);
   const auto person = FindPerson(log, "login-1", {});
   const auto counted = EraseRecords(log, OfPerson(person.value()), true, ResidueOf, nullptr);
   EXPECT_EQ(AllBytes(fs), before);
@@ -163,7 +163,7 @@ TEST(EraseUser, IsRefusedWhileAServerHasTheLog) {
   FaultFileSystem fs(1);
   WriteLog(fs, TwoPeople());
   const FixedClock clock(6000);
-  const auto server = EventLog::Open(fs, clock, {.folder = kFolder});
+  const auto server = EventLog::Open(fs, clock, {.folder = kErasedFolder});
   const auto erased = Erase(fs, "login-1");
   ASSERT_FALSE(erased.ok());
   EXPECT_EQ(erased.error().code, ErrorCode::kUnavailable);
@@ -174,10 +174,10 @@ TEST(EraseUser, AfterAFaultOrAPowerCutAnywhereEachRecordIsWholeOrErasedAndTheNex
   FaultFileSystem whole(1);
   WriteLog(whole, TwoPeople());
   const auto original = ReadLog(whole);
-  LocalLog whole_log(whole, kFolder);
+  LocalLog whole_log(whole, kErasedFolder);
   const auto person = FindPerson(whole_log, "login-1", {}).value();
   const auto erase = [&](FileSystem& fs) {
-    LocalLog log(fs, kFolder);
+    LocalLog log(fs, kErasedFolder);
     return EraseRecords(log, OfPerson(person), false, ResidueOf, [](const std::string&) { return Status(); });
   };
   const std::int64_t begin = whole.operations();

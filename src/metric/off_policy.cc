@@ -15,15 +15,15 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // A user's sums: rows, weight, reward, w r, clipped w r, doubly robust.
-struct Sums {
+struct EstimatorSums {
   double rows = 0, weight = 0, reward = 0, ipw = 0, clipped = 0, robust = 0;
 };
 
-std::array<double, 5> MeansOf(const Sums& s) {
+std::array<double, 5> MeansOf(const EstimatorSums& s) {
   return {s.reward / s.rows, s.ipw / s.rows, s.ipw / s.weight, s.clipped / s.rows, s.robust / s.rows};
 }
 
-void AddTimes(Sums& total, const Sums& s, double times) {
+void AddTimes(EstimatorSums& total, const EstimatorSums& s, double times) {
   total.rows += times * s.rows;
   total.weight += times * s.weight;
   total.reward += times * s.reward;
@@ -44,7 +44,7 @@ OffPolicyReport EstimateOffPolicy(const LoggedChoices& c, const OffPolicyOptions
   OffPolicyReport report;
   report.rows = c.reward.size();
   std::unordered_map<std::uint64_t, std::size_t> index;
-  std::vector<Sums> users;
+  std::vector<EstimatorSums> users;
   const bool robust = !c.model_of_shown.empty();
   double squares = 0, weights = 0;
   std::uint64_t impossible = 0;
@@ -66,8 +66,8 @@ OffPolicyReport EstimateOffPolicy(const LoggedChoices& c, const OffPolicyOptions
     report.never_share += c.never.empty() ? 0 : c.never[i] / static_cast<double>(c.reward.size());
   }
   report.users = users.size();
-  Sums total;
-  for (const Sums& u : users) AddTimes(total, u, 1);
+  EstimatorSums total;
+  for (const EstimatorSums& u : users) AddTimes(total, u, 1);
   if (impossible > 0)
     report.refusals.push_back(fmt::format(
         "{} rows have probabilities that are none (logged must be in (0, 1], target in [0, 1])", impossible));
@@ -79,15 +79,15 @@ OffPolicyReport EstimateOffPolicy(const LoggedChoices& c, const OffPolicyOptions
   // The mean weight's standard error, users being independent: of a ratio of sums over users.
   const double mean = total.weight / total.rows;
   double variance = 0;
-  for (const Sums& u : users) variance += (u.weight - mean * u.rows) * (u.weight - mean * u.rows);
+  for (const EstimatorSums& u : users) variance += (u.weight - mean * u.rows) * (u.weight - mean * u.rows);
   const double error = std::sqrt(variance) / total.rows;
   report.mean_weight = {mean, {mean - 1.959963984540054 * error, mean + 1.959963984540054 * error}};
 
   std::array<std::vector<double>, 5> draws;
   Rng rng(options.seed);
   for (int r = 0; r < options.replicates; ++r) {
-    Sums draw;
-    for (const Sums& u : users) AddTimes(draw, u, static_cast<double>(rng.Poisson(1.0)));
+    EstimatorSums draw;
+    for (const EstimatorSums& u : users) AddTimes(draw, u, static_cast<double>(rng.Poisson(1.0)));
     const auto means = MeansOf(draw);
     for (std::size_t k = 0; k < means.size(); ++k) draws[k].push_back(means[k]);
   }

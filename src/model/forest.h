@@ -73,8 +73,9 @@ struct ImportOptions {
   int rounds = 0;
 };
 
-// Files larger than this are refused.
+// A model file that is larger than this, or claims more columns or classes, is refused.
 inline constexpr std::size_t kMaxModelBytes = std::size_t{1} << 30;
+inline constexpr int kMaxColumns = 1 << 20, kMaxClasses = 1 << 16;
 
 // Any bytes are safe: kCorrupt or kInvalidArgument names what was wrong and where. Memory is at most a small multiple
 // of the bytes.

@@ -9,7 +9,6 @@
 namespace gfr {
 namespace {
 
-constexpr int kMaxColumns = 1 << 20, kMaxClasses = 1 << 16;
 constexpr std::size_t kMaxCategories = std::size_t{1} << 26;
 
 Error Bad(int line, const std::string& what) {

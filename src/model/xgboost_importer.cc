@@ -13,8 +13,6 @@ namespace {
 using Value = DocumentValue;
 using Type = Value::Type;
 
-constexpr int kMaxColumns = 1 << 20, kMaxClasses = 1 << 16;
-
 Error Bad(const std::string& place, const std::string& what) {
   return {ErrorCode::kCorrupt, "XGBoost model, " + place + ": " + what};
 }

@@ -25,7 +25,7 @@
 namespace gfr {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
@@ -212,12 +212,13 @@ TEST_F(SlateOracleTest, WhatWasShownIsExplainedEquallyAndAReplayGivesTheRestBitF
   const std::vector<LogRecord> full = Slates("full"), pruned = Slates("pruned");
   ASSERT_EQ(full.size(), pruned.size());
   for (std::size_t r = 0; r < full.size(); r += 49) {
-    const Json a = Json::parse(ExplainJson(full[r], *features)), b = Json::parse(ExplainJson(pruned[r], *features));
+    const OrderedJson a = OrderedJson::parse(ExplainJson(full[r], *features)),
+                      b = OrderedJson::parse(ExplainJson(pruned[r], *features));
     EXPECT_TRUE(a["served"]["complete"].get<bool>());
     EXPECT_FALSE(b["served"]["complete"].get<bool>());
     std::size_t shown = 0;
     for (std::size_t i = 0; i < a["served"]["candidates"].size(); ++i) {
-      const Json &x = a["served"]["candidates"][i], &y = b["served"]["candidates"][i];
+      const OrderedJson &x = a["served"]["candidates"][i], &y = b["served"]["candidates"][i];
       EXPECT_EQ(x["item_id"], y["item_id"]);
       if (x["position"].is_null()) continue;
       EXPECT_EQ(x, y);

@@ -15,7 +15,7 @@
 namespace gfr {
 namespace {
 
-constexpr std::size_t kBatch = 32;            // Rows whose memory is fetched at once.
+constexpr std::size_t kFetched = 32;          // Rows whose memory is fetched at once.
 constexpr std::size_t kRecycleAt = 64;        // Versions to be had back that make a look at the pins worth it.
 constexpr std::uint64_t kFirstEntities = 54;  // That an index has room for.
 constexpr std::size_t kHugePage = 2 << 20;
@@ -177,8 +177,8 @@ void VersionedTable::Grow(std::uint64_t entities) {
   auto made = std::make_unique<Index>(entities);
   const std::uint32_t n = size_.load(std::memory_order_relaxed);
   for (std::uint32_t id = 0; id < n; ++id) {
-    if (id + 2 * kBatch < n) __builtin_prefetch(&VersionAt(NewestAt(id + 2 * kBatch)));
-    if (id + kBatch < n) __builtin_prefetch(&made->Home(Mix(KeyAt(id + kBatch))), 1);
+    if (id + 2 * kFetched < n) __builtin_prefetch(&VersionAt(NewestAt(id + 2 * kFetched)));
+    if (id + kFetched < n) __builtin_prefetch(&made->Home(Mix(KeyAt(id + kFetched))), 1);
     if (const std::uint32_t v = NewestAt(id); v != 0) made->Insert(Mix(VersionAt(v).key), v);
   }
   index_.store(made.release(), std::memory_order_release);
@@ -352,8 +352,8 @@ inline void VersionedTable::PrefetchVersion(const Version& version) const noexce
 // none. Their memory has been asked for.
 inline void VersionedTable::Locate(std::span<const Key> keys, const Version** newest) const noexcept {
   const Index& index = *index_.load(std::memory_order_acquire);
-  const Chunk* home[kBatch];
-  std::uint64_t tag[kBatch];
+  const Chunk* home[kFetched];
+  std::uint64_t tag[kFetched];
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const std::uint64_t hash = Mix(keys[i]);
     tag[i] = TagOf(hash);
@@ -374,9 +374,9 @@ inline void VersionedTable::Locate(std::span<const Key> keys, const Version** ne
 void VersionedTable::FindMany(std::span<const Key> keys, const Pin& pin,
                               std::span<const std::byte*> out) const noexcept {
   assert(out.size() == keys.size());
-  const Version* newest[kBatch];
-  for (std::size_t begin = 0; begin < keys.size(); begin += kBatch) {
-    const std::size_t n = std::min(kBatch, keys.size() - begin);
+  const Version* newest[kFetched];
+  for (std::size_t begin = 0; begin < keys.size(); begin += kFetched) {
+    const std::size_t n = std::min(kFetched, keys.size() - begin);
     Locate(keys.subspan(begin, n), newest);
     for (std::size_t i = 0; i < n; ++i) {
       const Version* version = newest[i];
@@ -388,17 +388,17 @@ void VersionedTable::FindMany(std::span<const Key> keys, const Pin& pin,
 }
 
 void VersionedTable::Prefetch(std::span<const Key> keys) const noexcept {
-  const Version* newest[kBatch];
-  for (std::size_t begin = 0; begin < keys.size(); begin += kBatch)
-    Locate(keys.subspan(begin, std::min(kBatch, keys.size() - begin)), newest);
+  const Version* newest[kFetched];
+  for (std::size_t begin = 0; begin < keys.size(); begin += kFetched)
+    Locate(keys.subspan(begin, std::min(kFetched, keys.size() - begin)), newest);
 }
 
 void VersionedTable::AtMany(std::span<const std::uint32_t> ids, const Pin& pin,
                             std::span<const std::byte*> out) const noexcept {
   assert(out.size() == ids.size());
-  const Version* newest[kBatch];
-  for (std::size_t begin = 0; begin < ids.size(); begin += kBatch) {
-    const std::size_t n = std::min(kBatch, ids.size() - begin);
+  const Version* newest[kFetched];
+  for (std::size_t begin = 0; begin < ids.size(); begin += kFetched) {
+    const std::size_t n = std::min(kFetched, ids.size() - begin);
     for (std::size_t i = 0; i < n; ++i) {
       newest[i] = &VersionAt(NewestAt(ids[begin + i]));
       PrefetchVersion(*newest[i]);
@@ -482,7 +482,7 @@ Status VersionedTable::Restore(ByteSource& source) {
     if (crc != Crc32c(body.data(), body.size())) return corrupt("a chunk is not what was written");
     for (std::uint32_t r = 0; r < rows; ++r) {
       const Index& index = *index_.load(std::memory_order_relaxed);
-      if (r + kBatch < rows) __builtin_prefetch(&index.Home(Mix(Get<Key>(body, (r + kBatch) * record))), 1);
+      if (r + kFetched < rows) __builtin_prefetch(&index.Home(Mix(Get<Key>(body, (r + kFetched) * record))), 1);
       const Key key = Get<Key>(body, r * record);
       const auto stamp = Get<std::int64_t>(body, r * record + 8);
       if (key == 0 || stamp == std::numeric_limits<std::int64_t>::max() || IdOf(key) != kNoId)

@@ -67,7 +67,7 @@ BlobVersion VersionOf(std::string_view blob) {
   return version;
 }
 
-Error Unavailable(std::string what) { return Error{ErrorCode::kUnavailable, std::move(what)}; }
+Error StoreUnavailable(std::string what) { return Error{ErrorCode::kUnavailable, std::move(what)}; }
 
 }  // namespace
 
@@ -103,7 +103,7 @@ Status RedisRowOwner::Connect() {
   GFR_ASSIGN(const RedisReply info, connection_->Next(deadline));
   GFR_ASSIGN(const RedisReply script, connection_->Next(deadline));
   if (info.error() || script.error())
-    return Unavailable("redis: " + std::string(info.error() ? info.text() : script.text()));
+    return StoreUnavailable("redis: " + std::string(info.error() ? info.text() : script.text()));
   script_ = script.text();
   const std::string_view text = info.text();
   const std::size_t at = text.find("run_id:");
@@ -121,7 +121,7 @@ Status RedisRowOwner::Take() {
   connection_->Command({"EVAL", kTake, "1", space_ + ":owner", std::to_string(ordinal_), owner_});
   auto reply = connection_->Next(MonotonicMs() + config_.timeout_ms * kOwnerPatience);
   if (!reply.ok()) return Lost(reply.error());
-  if (reply.value().error()) return Lost(Unavailable("redis: " + std::string(reply.value().text())));
+  if (reply.value().error()) return Lost(StoreUnavailable("redis: " + std::string(reply.value().text())));
   token_ = reply.value().text();
   fenced_ = false;
   backoff_ms_ = 0;
@@ -129,9 +129,9 @@ Status RedisRowOwner::Take() {
 }
 
 Status RedisRowOwner::Publish(Pin now, std::span<const RowChange> changes) {
-  if (fenced_ || token_.empty()) return Unavailable("redis: this process does not own the rows of " + space_);
+  if (fenced_ || token_.empty()) return StoreUnavailable("redis: this process does not own the rows of " + space_);
   if (connection_ == nullptr) {
-    if (MonotonicMs() < retry_at_ms_) return Unavailable("redis: the server was lost; it is tried again soon");
+    if (MonotonicMs() < retry_at_ms_) return StoreUnavailable("redis: the server was lost; it is tried again soon");
     if (const Status status = Connect(); !status.ok()) return Lost(status.error());
   }
   Status status;
@@ -183,10 +183,10 @@ Status RedisRowOwner::Await() {
     forgotten_ = forgotten_ || text.starts_with("FORGOTTEN");
     fenced_ = text.starts_with("FENCED ");
     if (fenced_) {
-      status = Unavailable("redis: \"" + text.substr(7) + "\" owns the rows of " + space_ + " now; this process's \"" +
-                           token_ + "\" is stale and wrote nothing");
+      status = StoreUnavailable("redis: \"" + text.substr(7) + "\" owns the rows of " + space_ +
+                                " now; this process's \"" + token_ + "\" is stale and wrote nothing");
     } else if (status.ok()) {
-      status = Unavailable("redis: " + text);
+      status = StoreUnavailable("redis: " + text);
     }
   }
   return status;
@@ -257,7 +257,7 @@ Status RedisRowOwner::RemoveUnknown(const Pin& now) {
   for (std::string cursor = "0";;) {
     connection_->Command({"SCAN", cursor, "MATCH", pattern, "COUNT", "1000"});
     GFR_ASSIGN(const RedisReply reply, connection_->Next(MonotonicMs() + config_.timeout_ms * kOwnerPatience));
-    if (reply.size() != 2) return Unavailable("redis: SCAN: " + std::string(reply.text()));
+    if (reply.size() != 2) return StoreUnavailable("redis: SCAN: " + std::string(reply.text()));
     cursor = reply.text(0);
     Batch batch;
     for (const std::string_view name : reply.list(1)) {

@@ -13,7 +13,7 @@
 namespace gfr {
 namespace {
 
-constexpr const char* kConfig = "[[feature]]\nname = \"price\"\ntype = \"property\"\nproperty = \"price\"\n";
+constexpr const char* kEarlyConfig = "[[feature]]\nname = \"price\"\ntype = \"property\"\nproperty = \"price\"\n";
 constexpr std::int64_t kWindow = 7 * kDayMs, kEarly = kDayMs;
 constexpr double kDelayDays = 1.5;  // Mean of the exponential that delays fall by.
 
@@ -53,7 +53,7 @@ class EarlyWindow : public testing::Test {
                          .window_ms = kWindow,
                          .early_window_ms = kEarly};
   Result<TrainedModel> Train(const Dataset& data, bool refit) {
-    auto toml = Config::Parse(kConfig, "gfr.toml");
+    auto toml = Config::Parse(kEarlyConfig, "gfr.toml");
     const auto set = FeatureSet::Make(toml.value()).value();
     const auto engine = XgboostTrainer::Load(FindXgboostLibrary()).value();
     return TrainModel(data, *set, {config}, {.folds = 0}, {.params = {.depth = 3, .max_rounds = 100}, .refit = refit},

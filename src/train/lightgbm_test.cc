@@ -14,8 +14,8 @@
 namespace gfr {
 namespace {
 
-constexpr std::size_t kColumns = LabelledRows::kColumns;
-constexpr std::uint8_t kFirstIsACategory[kColumns] = {1};
+constexpr std::size_t kLightGbmColumns = LabelledRows::kColumns;
+constexpr std::uint8_t kFirstIsACategory[kLightGbmColumns] = {1};
 
 TrainMatrix Coded(const LabelledRows& rows) {
   TrainMatrix m = rows.matrix();
@@ -32,7 +32,7 @@ std::vector<double> Margins(const std::string& forest, const LabelledRows& rows)
   std::vector<double> margins(rows.labels.size());
   Scorer::Make(ParseLightgbm(forest).value())
       .value()
-      ->Margins(Rows(rows.values.data(), margins.size(), kColumns), margins.data());
+      ->Margins(Rows(rows.values.data(), margins.size(), kLightGbmColumns), margins.data());
   return margins;
 }
 
@@ -111,11 +111,11 @@ TEST_F(LightgbmTest, BinsFilledByAnyBatchesGiveTheSameForest) {
   m.weights = weights.data();
   m.negatives = 0.5;
   const TrainedForest whole = Train(m, &m, {.depth = 5, .max_rounds = 20});
-  const auto ragged = std::make_shared<RaggedRows>(rows.values, kColumns);
+  const auto ragged = std::make_shared<RaggedRows>(rows.values, kLightGbmColumns);
   m.rows = ragged;
   EXPECT_EQ(Train(m, &m, {.depth = 5, .max_rounds = 20}).bytes, whole.bytes);
   EXPECT_GT(ragged->batches, 25);
-  m.rows = std::make_shared<DenseRows>(std::span(rows.values).first(50 * kColumns), kColumns);
+  m.rows = std::make_shared<DenseRows>(std::span(rows.values).first(50 * kLightGbmColumns), kLightGbmColumns);
   const auto short_of = engine->Train(m, nullptr, {.max_rounds = 2}, [](int, double) {});
   ASSERT_FALSE(short_of.ok());
   EXPECT_THAT(short_of.error().message, testing::HasSubstr("a matrix of 6000 rows gave 50"));
@@ -128,8 +128,8 @@ TEST_F(LightgbmTest, NegativesLeftOutAreUndoneInTheMargins) {
   for (std::size_t i = 0; i < all.labels.size(); ++i) {
     if (all.labels[i] == 0 && !rng.Chance(0.1)) continue;
     kept.labels.push_back(all.labels[i]);
-    kept.values.insert(kept.values.end(), all.values.begin() + static_cast<std::ptrdiff_t>(i * kColumns),
-                       all.values.begin() + static_cast<std::ptrdiff_t>((i + 1) * kColumns));
+    kept.values.insert(kept.values.end(), all.values.begin() + static_cast<std::ptrdiff_t>(i * kLightGbmColumns),
+                       all.values.begin() + static_cast<std::ptrdiff_t>((i + 1) * kLightGbmColumns));
   }
   const TrainMatrix validation = held.matrix();
   const auto observed_over_expected = [&](double negatives) {
@@ -204,11 +204,11 @@ TEST_F(LightgbmTest, RankingIsRefusedByName) {
 TEST_F(LightgbmTest, ImportanceEqualsLightgbmsFromPython) {
   const LabelledRows rows = RandomRows(15, 800);
   const TrainedForest trained = Train(Coded(rows), nullptr, {.depth = 4, .max_rounds = 30});
-  const auto mine = engine->Explain(trained.bytes, rows.values.data(), 200, kColumns);
+  const auto mine = engine->Explain(trained.bytes, rows.values.data(), 200, kLightGbmColumns);
   ASSERT_TRUE(mine.ok()) << mine.error().message;
   const TestFolder folder;
   std::ofstream(folder / "m.txt", std::ios::binary) << trained.bytes;
-  WriteFloats(folder / "x.f32", std::span(rows.values).first(200 * kColumns));
+  WriteFloats(folder / "x.f32", std::span(rows.values).first(200 * kLightGbmColumns));
   std::istringstream reference(RunPython(folder, R"(
 import numpy as np, lightgbm as lgb
 b = lgb.Booster(model_file="m.txt")
@@ -218,11 +218,11 @@ assert np.allclose(shap.sum(1), b.predict(x, raw_score=True))
 print(*np.abs(shap[:, :-1]).mean(0).tolist(), *b.feature_importance("gain").tolist())
 )"));
   double theirs = -1;
-  for (std::size_t k = 0; k < kColumns; ++k) {
+  for (std::size_t k = 0; k < kLightGbmColumns; ++k) {
     reference >> theirs;
     EXPECT_NEAR(mine.value().mean_abs_shap[k], theirs, 1e-9) << k;
   }
-  for (std::size_t k = 0; k < kColumns; ++k) {
+  for (std::size_t k = 0; k < kLightGbmColumns; ++k) {
     reference >> theirs;
     EXPECT_NEAR(mine.value().gain[k], theirs, 1e-4 * theirs) << k;
     EXPECT_NEAR(trained.gain[k], theirs, 1e-4 * theirs) << k;
@@ -231,9 +231,9 @@ print(*np.abs(shap[:, :-1]).mean(0).tolist(), *b.feature_importance("gain").toli
 
 TEST_F(LightgbmTest, AVersionKeepsItsForestAndRefusesOneOfAnotherObjective) {
   const LabelledRows rows = RandomRows(7, 500);
-  Model model{.columns = std::vector<std::string>(kColumns, "c"),
+  Model model{.columns = std::vector<std::string>(kLightGbmColumns, "c"),
               .categorical = {1, 0, 0, 0, 0, 0},
-              .categories = std::vector<std::map<float, float>>(kColumns)};
+              .categories = std::vector<std::map<float, float>>(kLightGbmColumns)};
   const std::string bytes = Train(Coded(rows), nullptr, {.max_rounds = 3}).bytes;
   model.objectives.push_back({.name = "pctr", .forest = ParseLightgbm(bytes).value(), .forest_bytes = bytes});
   auto files = ModelToFiles(model);

@@ -7,12 +7,12 @@
 namespace gfr {
 namespace {
 
-constexpr std::size_t kBatchBytes = 4u << 20;  // Stays in the cache while XGBoost reads it.
+constexpr std::size_t kPartBatchBytes = 4u << 20;  // Stays in the cache while XGBoost reads it.
 
 class PartRows final : public MatrixRows {
  public:
   explicit PartRows(const Part& part)
-      : part_(part), batch_rows_(std::max<std::size_t>(64, kBatchBytes / (part.columns * sizeof(float)))) {}
+      : part_(part), batch_rows_(std::max<std::size_t>(64, kPartBatchBytes / (part.columns * sizeof(float)))) {}
   void Reset() override { done_ = 0; }
   Result<std::span<const float>> Next() override {
     const std::size_t count = std::min(batch_rows_, part_.size() - done_);

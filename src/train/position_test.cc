@@ -12,7 +12,7 @@
 namespace gfr {
 namespace {
 
-constexpr const char* kConfig = R"(
+constexpr const char* kPositionConfig = R"(
 [[feature]]
 name = "price"
 type = "property"
@@ -52,7 +52,7 @@ Dataset Shown(std::size_t columns) {
 }
 
 ObjectiveReport Judge(const std::string& features, int reference) {
-  auto config = Config::Parse(kConfig + features, "gfr.toml");
+  auto config = Config::Parse(kPositionConfig + features, "gfr.toml");
   const auto set = FeatureSet::Make(config.value()).value();
   const Dataset data = Shown(set->columns());
   const std::vector<ObjectiveConfig> objectives{{.name = "pctr", .window_ms = 1000}};

@@ -10,7 +10,7 @@
 namespace gfr {
 namespace {
 
-using Json = nlohmann::json;
+using RoundsJson = nlohmann::json;
 
 // Goes on from `hash`.
 template <typename T>
@@ -38,18 +38,19 @@ Result<std::uint64_t> HashOf(const TrainMatrix& m, std::uint64_t hash) {
 }
 
 std::string ToText(const TrainedForest& forest) {
-  const Json head{{"rounds", forest.rounds},
-                  {"log_loss", std::isfinite(forest.best_log_loss) ? Json(forest.best_log_loss) : Json()},
-                  {"gain", forest.gain},
-                  {"size", forest.bytes.size()},
-                  {"hash", Hash64(forest.bytes.data(), forest.bytes.size())}};
+  const RoundsJson head{
+      {"rounds", forest.rounds},
+      {"log_loss", std::isfinite(forest.best_log_loss) ? RoundsJson(forest.best_log_loss) : RoundsJson()},
+      {"gain", forest.gain},
+      {"size", forest.bytes.size()},
+      {"hash", Hash64(forest.bytes.data(), forest.bytes.size())}};
   return head.dump() + "\n" + forest.bytes;
 }
 
 bool FromText(const std::string& text, TrainedForest* forest) try {
   const std::size_t end = text.find('\n');
   if (end == std::string::npos) return false;
-  const Json head = Json::parse(text.substr(0, end));
+  const RoundsJson head = RoundsJson::parse(text.substr(0, end));
   forest->bytes = text.substr(end + 1);
   forest->rounds = head.at("rounds");
   forest->best_log_loss = head.at("log_loss").is_null() ? INFINITY : head.at("log_loss").get<double>();
@@ -65,7 +66,7 @@ bool FromText(const std::string& text, TrainedForest* forest) try {
 Result<TrainedForest> ResumingTrainer::Train(const TrainMatrix& train, const TrainMatrix* validation,
                                              const ForestParams& p,
                                              const std::function<void(int, double)>& progress) const {
-  const Json settings{
+  const RoundsJson settings{
       engine_,     p.depth,     p.eta,     p.max_rounds, p.early_stopping, p.min_child_weight,   p.lambda,
       p.subsample, p.colsample, p.max_bin, p.threads,    p.seed,           validation != nullptr};
   const std::string text = settings.dump();

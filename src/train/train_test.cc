@@ -19,7 +19,7 @@
 namespace gfr {
 namespace {
 
-constexpr std::size_t kColumns = LabelledRows::kColumns;
+constexpr std::size_t kTrainColumns = LabelledRows::kColumns;
 
 class TrainTest : public testing::Test {
  protected:
@@ -36,8 +36,8 @@ TEST_F(TrainTest, ScoresEqualXgboostsBitForBit) {
     const auto forest = ParseXgboost(trained.value().bytes);
     ASSERT_TRUE(forest.ok()) << forest.error().message;
     std::vector<float> mine(other.labels.size());
-    Scorer::Make(forest.value()).value()->Margins(other.values.data(), mine.size(), kColumns, mine.data());
-    const auto theirs = engine->PredictMargins(trained.value().bytes, other.values.data(), mine.size(), kColumns);
+    Scorer::Make(forest.value()).value()->Margins(other.values.data(), mine.size(), kTrainColumns, mine.data());
+    const auto theirs = engine->PredictMargins(trained.value().bytes, other.values.data(), mine.size(), kTrainColumns);
     ASSERT_EQ(std::memcmp(mine.data(), theirs.value().data(), mine.size() * sizeof(float)), 0) << "depth " << depth;
   }
 }
@@ -60,7 +60,7 @@ TEST_F(TrainTest, TheSoftmaxWithinRequestsEqualsXgboostWithThatObjectiveFromPyth
   const TrainMatrix m = rows.grouped();
   const auto trained = engine->Train(m, &m, {.depth = 3, .eta = 0.3, .max_rounds = 15}, [](int, double) {});
   ASSERT_TRUE(trained.ok()) << trained.error().message;
-  const auto mine = engine->PredictMargins(trained.value().bytes, rows.values.data(), m.count, kColumns);
+  const auto mine = engine->PredictMargins(trained.value().bytes, rows.values.data(), m.count, kTrainColumns);
   const TestFolder folder;
   std::ofstream(folder / "x.f32", std::ios::binary)
       .write(reinterpret_cast<const char*>(rows.values.data()), static_cast<std::streamsize>(4 * rows.values.size()));
@@ -126,7 +126,7 @@ for loss in ("rank:ndcg", "rank:pairwise"):
     TrainMatrix m = rows.grouped();
     m.loss = loss;
     m.weights = weights.data();
-    const auto ragged = std::make_shared<RaggedRows>(rows.values, kColumns);  // Batches end within requests.
+    const auto ragged = std::make_shared<RaggedRows>(rows.values, kTrainColumns);  // Batches end within requests.
     m.rows = ragged;
     const auto trained =
         engine->Train(m, &m, {.depth = 3, .eta = 0.3, .max_rounds = 15, .early_stopping = 15, .min_child_weight = 0.1},
@@ -138,7 +138,7 @@ for loss in ("rank:ndcg", "rank:pairwise"):
     reference >> least;
     EXPECT_NEAR(trained.value().best_log_loss, least, 1e-5);
     std::vector<float> mine(m.count);
-    Scorer::Make(forest).value()->Margins(rows.values.data(), m.count, kColumns, mine.data());
+    Scorer::Make(forest).value()->Margins(rows.values.data(), m.count, kTrainColumns, mine.data());
     for (std::size_t i = 0; i < m.count; ++i) {
       ASSERT_TRUE(reference >> margin);
       ASSERT_NEAR(mine[i], margin, 1e-4) << LossName(loss) << " " << i;
@@ -176,7 +176,7 @@ TEST_F(TrainTest, TheSoftmaxKnowsTheShareOfAClickBetterThanALogisticForest) {
     const auto trained =
         engine->Train(train, &validation, {.depth = 4, .eta = 0.1, .max_rounds = 300}, [](int, double) {});
     std::vector<float> margins =
-        engine->PredictMargins(trained.value().bytes, held.values.data(), held.labels.size(), kColumns).value();
+        engine->PredictMargins(trained.value().bytes, held.values.data(), held.labels.size(), kTrainColumns).value();
     if (train.requests) ApplySoftmaxLink(*held.groups, margins);
     double sum = 0;
     for (std::size_t i = 0; i < margins.size(); ++i)
@@ -206,20 +206,20 @@ TEST_F(TrainTest, NegativesLeftOutAreUndoneInTheMargins) {
   for (std::size_t i = 0; i < all.labels.size(); ++i) {
     if (all.labels[i] == 0 && !rng.Chance(0.1)) continue;
     kept.labels.push_back(all.labels[i]);
-    kept.values.insert(kept.values.end(), all.values.begin() + static_cast<std::ptrdiff_t>(i * kColumns),
-                       all.values.begin() + static_cast<std::ptrdiff_t>((i + 1) * kColumns));
+    kept.values.insert(kept.values.end(), all.values.begin() + static_cast<std::ptrdiff_t>(i * kTrainColumns),
+                       all.values.begin() + static_cast<std::ptrdiff_t>((i + 1) * kTrainColumns));
   }
   const auto observed_over_expected = [&](double negatives) {
     TrainMatrix m = kept.matrix();
     m.negatives = negatives;
     const auto trained = engine->Train(m, nullptr, {.depth = 4, .max_rounds = 80}, [](int, double) {});
     const auto margins =
-        engine->PredictMargins(trained.value().bytes, held.values.data(), held.labels.size(), kColumns).value();
+        engine->PredictMargins(trained.value().bytes, held.values.data(), held.labels.size(), kTrainColumns).value();
     // Scored by ours: the correction is in the file.
     std::vector<float> mine(margins.size());
     Scorer::Make(ParseXgboost(trained.value().bytes).value())
         .value()
-        ->Margins(held.values.data(), mine.size(), kColumns, mine.data());
+        ->Margins(held.values.data(), mine.size(), kTrainColumns, mine.data());
     EXPECT_EQ(mine, margins);
     double observed = 0, expected = 0;
     for (std::size_t i = 0; i < margins.size(); ++i) {
@@ -235,13 +235,13 @@ TEST_F(TrainTest, NegativesLeftOutAreUndoneInTheMargins) {
 TEST_F(TrainTest, ImportanceEqualsXgboostsFromPython) {
   const LabelledRows rows = RandomRows(15, 800);
   const auto trained = engine->Train(rows.matrix(), nullptr, {.depth = 4, .max_rounds = 30}, [](int, double) {});
-  const auto mine = engine->Explain(trained.value().bytes, rows.values.data(), 200, kColumns);
+  const auto mine = engine->Explain(trained.value().bytes, rows.values.data(), 200, kTrainColumns);
   ASSERT_TRUE(mine.ok()) << mine.error().message;
   EXPECT_EQ(mine.value().gain, trained.value().gain);
   const TestFolder folder;
   std::ofstream(folder / "m.ubj", std::ios::binary) << trained.value().bytes;
   std::ofstream(folder / "x.f32", std::ios::binary)
-      .write(reinterpret_cast<const char*>(rows.values.data()), 200 * kColumns * 4);
+      .write(reinterpret_cast<const char*>(rows.values.data()), 200 * kTrainColumns * 4);
   std::istringstream reference(RunPython(folder, R"(
 import numpy as np, xgboost as xgb
 b = xgb.Booster(model_file="m.ubj")
@@ -250,7 +250,7 @@ shap = b.predict(x, pred_contribs=True).astype(float)
 assert np.allclose(shap.sum(1), b.predict(x, output_margin=True), atol=1e-4)
 print(*np.abs(shap[:, :-1]).mean(0).tolist())
 )"));
-  for (std::size_t k = 0; k < kColumns; ++k) {
+  for (std::size_t k = 0; k < kTrainColumns; ++k) {
     double theirs = -1;
     reference >> theirs;
     EXPECT_NEAR(mine.value().mean_abs_shap[k], theirs, 1e-6) << k;
@@ -262,7 +262,7 @@ TEST_F(TrainTest, CalibratorsOfSlicesAreInTheModelFileAndThoseOfNoColumnAreRefus
   const auto trained = engine->Train(rows.matrix(), nullptr, {.depth = 2, .max_rounds = 2}, [](int, double) {});
   Model model{.columns = {"device", "b", "c", "d", "e", "f"},
               .categorical = {1, 0, 0, 0, 0, 0},
-              .categories = std::vector<std::map<float, float>>(kColumns)};
+              .categories = std::vector<std::map<float, float>>(kTrainColumns)};
   model.objectives.push_back(
       {.name = "pctr",
        .forest = ParseXgboost(trained.value().bytes).value(),
