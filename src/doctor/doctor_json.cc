@@ -1,6 +1,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json_number.h"
 #include "base/time.h"
 #include "doctor/doctor.h"
 
@@ -8,7 +9,6 @@ namespace gfr {
 
 std::string DoctorToJson(const DoctorReport& r) {
   using Json = nlohmann::ordered_json;
-  const auto number = [](double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); };
   Json json{{"events", r.events},
             {"from", FormatTime(r.first_arrival_ms)},
             {"to", FormatTime(r.last_arrival_ms)},
@@ -20,7 +20,7 @@ std::string DoctorToJson(const DoctorReport& r) {
     json["findings"].push_back(
         {{"check", f.check},
          {"severity", SeverityName(f.severity)},
-         {"figure", number(f.figure)},
+         {"figure", JsonNumber(f.figure)},
          {"interval", std::isnan(f.interval.low) ? Json(nullptr) : Json::array({f.interval.low, f.interval.high})},
          {"count", f.count},
          {"of", f.of},

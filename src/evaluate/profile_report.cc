@@ -4,10 +4,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json_number.h"
 #include "base/time.h"
 #include "evaluate/feature_profile.h"
 #include "evaluate/html.h"
-#include "evaluate/json_number.h"
 
 namespace gfr {
 namespace {

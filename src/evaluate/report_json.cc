@@ -2,8 +2,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json_number.h"
 #include "base/time.h"
-#include "evaluate/json_number.h"
 #include "evaluate/report.h"
 
 namespace gfr {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "base/fault_file_system.h"
 #include "log/event_log.h"
 #include "log/segment_writer.h"
@@ -10,7 +12,7 @@
 namespace gfr {
 namespace {
 
-Event View(const std::string& id, const std::string& text) {
+Event TextView(const std::string& id, const std::string& text) {
   Event e;
   e.id = id;
   e.source = "test";
@@ -36,7 +38,7 @@ struct Segment {
       std::string records;
       const auto count = static_cast<std::uint32_t>(1 + rng.Below(4));
       for (std::uint32_t i = 0; i < count; ++i)
-        AppendFramedRecord(f, View("e", rng.Chance(0.5) ? std::string(rng.Below(300), 'x') : RandomText(rng, 30)),
+        AppendFramedRecord(f, TextView("e", rng.Chance(0.5) ? std::string(rng.Below(300), 'x') : RandomText(rng, 30)),
                            &records);
       begins.push_back(writer->synced_bytes());
       offsets.push_back(writer->end_offset());
@@ -126,12 +128,12 @@ TEST(ScanFrames, FramesInAnEventsTextAreNotTakenForFrames) {
     FaultFileSystem fs(1);
     const auto writer = SegmentWriter::Make(fs, "log", first).value();
     std::string records;
-    AppendFramedRecord(1, View("before", ""), &records);
+    AppendFramedRecord(1, TextView("before", ""), &records);
     ASSERT_TRUE(writer->Append(records, 1).ok());
     const std::string whole = fs.ReadAll("log/" + SegmentName(first)).value();
     records.clear();
     // Its own frame too, which has the right nonce.
-    AppendFramedRecord(1, View("evil", segment.bytes + whole + whole.substr(kSegmentHeaderBytes)), &records);
+    AppendFramedRecord(1, TextView("evil", segment.bytes + whole + whole.substr(kSegmentHeaderBytes)), &records);
     std::string frame = whole;
     ASSERT_TRUE(writer->Append(records, 1).ok());
     const std::string both = fs.ReadAll("log/" + SegmentName(first)).value();
@@ -170,7 +172,7 @@ TEST(EventLog, AnyCutAndAnyChangedByteIsRefusedOrLeavesExactlyWhatWasWholeAndGoe
     const auto log = EventLog::Open(written, clock, {.folder = "log"}).value();
     for (int b = 0; b < 6; ++b) {
       std::vector<Event> batch;
-      for (int i = 0; i <= b % 3; ++i) batch.push_back(View(std::to_string(b) + "/" + std::to_string(i), ""));
+      for (int i = 0; i <= b % 3; ++i) batch.push_back(TextView(std::to_string(b) + "/" + std::to_string(i), ""));
       for (const Event& e : batch) ids.push_back(e.id);
       ASSERT_TRUE(log->Append(std::move(batch)).ok());
       frames.push_back({written.ReadAll(path).value().size(), ids.size()});
@@ -208,7 +210,7 @@ TEST(EventLog, AnyCutAndAnyChangedByteIsRefusedOrLeavesExactlyWhatWasWholeAndGoe
       ASSERT_EQ(recovery.torn_bytes, bad.size() - std::max(kept_bytes, kSegmentHeaderBytes));
       ASSERT_EQ(fs.ReadAll(recovery.cut).value(), bad.substr(bad.size() - recovery.torn_bytes));
     }
-    ASSERT_TRUE(opened.value()->Append({View("after", "")}).ok());
+    ASSERT_TRUE(opened.value()->Append({TextView("after", "")}).ok());
     std::vector<std::string> read;
     LocalLog log(fs, "log");
     const auto reader = log.OpenAll().value();
@@ -222,7 +224,7 @@ TEST(EventLog, AnyCutAndAnyChangedByteIsRefusedOrLeavesExactlyWhatWasWholeAndGoe
 TEST(EventLog, ALastSegmentOfFormat1IsClosedAndNeverWrittenTo) {
   const FixedClock clock(1000);
   std::string bytes = SegmentHeader(0);
-  for (std::uint64_t i = 0; i < 3; ++i) AppendRecord(i, 500, View(std::to_string(i), ""), &bytes);
+  for (std::uint64_t i = 0; i < 3; ++i) AppendRecord(i, 500, TextView(std::to_string(i), ""), &bytes);
   const std::string path = "log/" + SegmentName(0);
   for (const std::size_t torn : {0u, 1u, 30u}) {
     FaultFileSystem fs(1);
@@ -232,7 +234,7 @@ TEST(EventLog, ALastSegmentOfFormat1IsClosedAndNeverWrittenTo) {
     EXPECT_EQ(log->next_offset(), kept);
     EXPECT_EQ(log->recovery().torn_bytes > 0, torn > 0);
     const std::string before = fs.ReadAll(path).value();
-    ASSERT_TRUE(log->Append({View("new", "")}).ok());
+    ASSERT_TRUE(log->Append({TextView("new", "")}).ok());
     EXPECT_EQ(fs.ReadAll(path).value(), before);
     EXPECT_TRUE(IsFramedSegment(fs.ReadAll("log/" + SegmentName(kept)).value()));
     LocalLog source(fs, "log");
@@ -253,7 +255,7 @@ TEST(Segments, TheGoldenOnesAreReadForEver) {
     const auto log = EventLog::Open(fs, clock, {.folder = "log"});
     ASSERT_TRUE(log.ok()) << log.error().message;
     EXPECT_EQ(log.value()->recovery().torn_bytes, 0u);
-    EXPECT_THAT(log.value()->Append({View("after", "")}).value().results,
+    EXPECT_THAT(log.value()->Append({TextView("after", "")}).value().results,
                 testing::ElementsAre(AppendResult::kAccepted));
     LocalLog source(fs, "log");
     EXPECT_TRUE(CheckLog(source, /*repair=*/false).value().bad_at.empty());
@@ -279,8 +281,8 @@ TEST(EventLog, ABatchLargerThanAFrameIsWrittenAsSeveralAndReadAsOne) {
   const auto log = EventLog::Open(fs, clock, {.folder = "log", .min_retry_ms = 1, .max_retry_ms = 1}).value();
   Rng rng(1);
   std::vector<Event> batch;
-  for (int i = 0; i < 40; ++i) batch.push_back(View(std::to_string(i), RandomText(rng, 100'000)));
-  batch.push_back(View("large", RandomText(rng, 3'000'000)));
+  for (int i = 0; i < 40; ++i) batch.push_back(TextView(std::to_string(i), RandomText(rng, 100'000)));
+  batch.push_back(TextView("large", RandomText(rng, 3'000'000)));
   fs.fail_at = fs.operations() + 5;  // The second frame, with the header's operations before.
   EXPECT_FALSE(log->Append(batch).ok());
   while (!log->healthy()) WaitUntil(MonotonicMs() + 1);

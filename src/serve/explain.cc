@@ -1,9 +1,9 @@
 #include "serve/explain.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json_number.h"
 #include "base/time.h"
 #include "bound/bound_model.h"
 #include "event/event_json.h"
@@ -15,8 +15,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json Number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
-
 std::string ModelOf(const ServedSlate& s) { return s.models.empty() ? "" : s.models[0].name; }
 
 // What the record keeps of candidate `i`.
@@ -27,19 +25,20 @@ Json CandidateJson(const Event& e, std::size_t i, const FeatureSet& features, co
          {"channel", e.items[i].channel},
          {"position", e.items[i].index >= 0 ? Json(e.items[i].index) : Json(nullptr)},
          {"scores", Json::object()},
-         {"propensity", i < s.propensity.size() ? Number(s.propensity[i]) : Json(nullptr)}};
+         {"propensity", i < s.propensity.size() ? JsonNumber(s.propensity[i]) : Json(nullptr)}};
   if (s.IsScored(item)) {
     for (const ServedScores& of : s.scores) {
-      c["scores"][of.objective] = Number(of.values[i]);
-      if (!of.at_shown.empty() && e.items[i].index >= 0) c["scores_at_shown"][of.objective] = Number(of.at_shown[i]);
+      c["scores"][of.objective] = JsonNumber(of.values[i]);
+      if (!of.at_shown.empty() && e.items[i].index >= 0)
+        c["scores_at_shown"][of.objective] = JsonNumber(of.at_shown[i]);
     }
-    if (i < s.value.size()) c["scores"]["value"] = Number(s.value[i]);
+    if (i < s.value.size()) c["scores"]["value"] = JsonNumber(s.value[i]);
   }
   const std::int64_t row = s.RowOf(item);
   for (std::size_t k = 0; k < columns.size() && row >= 0; ++k) {
     if (columns[k] < 0) continue;
     c["features"][features.features[k].view->spec().name] =
-        Number(s.columns[static_cast<std::size_t>(columns[k])].values[static_cast<std::size_t>(row)]);
+        JsonNumber(s.columns[static_cast<std::size_t>(columns[k])].values[static_cast<std::size_t>(row)]);
   }
   return c;
 }
@@ -127,10 +126,10 @@ Result<std::string> ExplainAll(const Project& project, const LogRecord& record, 
     Json& c = json["served"]["candidates"][i];
     if (record.event.served.RowOf(static_cast<std::uint32_t>(i)) < 0) {
       for (std::size_t k = 0; k < set.columns(); ++k)
-        c["features"][set.features[k].view->spec().name] = Number(slate.features[i * set.columns() + k]);
+        c["features"][set.features[k].view->spec().name] = JsonNumber(slate.features[i * set.columns() + k]);
     }
     for (const ServedScores& of : scores) {
-      if (!c["scores"].contains(of.objective)) c["scores"][of.objective] = Number(of.values[i]);
+      if (!c["scores"].contains(of.objective)) c["scores"][of.objective] = JsonNumber(of.values[i]);
     }
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);

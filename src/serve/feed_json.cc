@@ -1,7 +1,9 @@
 #include "serve/feed_json.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "base/json_number.h"
+#include "event/event_json.h"
 
 namespace gfr {
 namespace {
@@ -9,10 +11,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Input = nlohmann::json;  // Sorted: an ordered one takes quadratic time over names.
 
-Json Number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
-
 // Bounds of a feed request: no request may cost more than its share (docs/http.md).
-constexpr std::size_t kMaxIdBytes = 1024;    // Of an id, a name or a surface.
 constexpr std::size_t kMaxTextBytes = 8192;  // Of a property's text.
 constexpr std::size_t kMaxNames = 256;       // In a context, or in the properties of a candidate.
 constexpr std::size_t kMaxExcluded = 10'000;
@@ -174,15 +173,15 @@ Json FeedJson(const Feed& feed, const FeedRequest& request, const FeatureSet* fe
               {"propensity", item.propensity}};
     for (const ServedScores& s : served.scores) {
       if (s.model != 0) continue;
-      json["scores"][s.objective] = Number(s.values[item.item]);
-      if (!s.at_shown.empty()) json["scores_at_shown"][s.objective] = Number(s.at_shown[item.item]);
+      json["scores"][s.objective] = JsonNumber(s.values[item.item]);
+      if (!s.at_shown.empty()) json["scores_at_shown"][s.objective] = JsonNumber(s.at_shown[item.item]);
     }
-    json["scores"]["value"] = Number(item.value);
+    json["scores"]["value"] = JsonNumber(item.value);
     const std::int64_t row = served.RowOf(item.item);
     if ((request.explain || explain) && row >= 0) {
       for (std::size_t k = 0; k < served.columns.size(); ++k)
         json["features"][features->features[k].view->spec().name] =
-            Number(served.columns[k].values[static_cast<std::size_t>(row)]);
+            JsonNumber(served.columns[k].values[static_cast<std::size_t>(row)]);
     }
     items.push_back(std::move(json));
   }

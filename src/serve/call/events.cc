@@ -3,6 +3,7 @@
 #include <cctype>
 #include <initializer_list>
 
+#include "event/event_json.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
 
@@ -11,7 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMaxIdBytes = 1024;
 constexpr char kNdjsonType[] = "application/x-ndjson";
 
 // Takes out events whose ids are too long.
