@@ -33,7 +33,8 @@ distance = "number"
 class Vocabulary {
  public:
   std::string Toml() {
-    for (const FeatureType& type : FeatureTypes()) {
+    for (const FeatureType* const each : FeatureTypes()) {
+      const FeatureType& type = *each;
       for (const FeatureRead& read : type.reads) AddReading(type, read);
     }
     for (const std::string_view how : kInSlateNames)

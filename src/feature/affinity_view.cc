@@ -132,10 +132,24 @@ Status CheckBands(const FeatureConfig& f) {
   return {};
 }
 
+namespace {
+
 MadeView MakeAffinityView(const FeatureConfig& f) {
   if (const Status bands = CheckBands(f); !bands.ok()) return bands.error();
   return std::shared_ptr<const FeatureView>(std::make_shared<AffinityView>(
       SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Share))), f));
 }
+
+constexpr FeatureRead kAffinityReads[] = {
+    {nullptr, "property scope events [kinds] half_life [capacity] [bands] [weights]", ScopeRule::kUserOrSession,
+     PropertyRule::kItem, 0,
+     "share of the user's decayed interactions that fall on the candidate's category (or band of the number)",
+     "the candidate has no such property, or no item with one was touched"}};
+constexpr FeatureType kAffinityTypes[] = {
+    {.name = "affinity", .make = MakeAffinityView, .reads = kAffinityReads, .capacity_of = " heaviest"}};
+
+}  // namespace
+
+std::span<const FeatureType> AffinityTypes() { return kAffinityTypes; }
 
 }  // namespace gfr

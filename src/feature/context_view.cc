@@ -72,8 +72,6 @@ class ContextView final : public FeatureView {
   const std::int64_t utc_offset_ms_;
 };
 
-}  // namespace
-
 MadeView MakeContextView(const FeatureConfig& f) {
   What what = What::kItemProperty;
   if (f.type == "age")
@@ -87,5 +85,22 @@ MadeView MakeContextView(const FeatureConfig& f) {
   return std::shared_ptr<const FeatureView>(
       std::make_shared<ContextView>(SpecOf(f, 0, f.categorical), what, property, f.utc_offset_ms));
 }
+
+constexpr FeatureRead kContextReads[] = {{nullptr, "property", ScopeRule::kRequest, PropertyRule::kContext, 0,
+                                          "what the request says of its user or its time",
+                                          "neither it nor an event told"}};
+constexpr FeatureRead kPropertyReads[] = {{nullptr, "property", ScopeRule::kRequest, PropertyRule::kItem, 0,
+                                           "the candidate's property", "neither catalogue nor request has it"}};
+constexpr FeatureRead kAgeReads[] = {{nullptr, "property", ScopeRule::kRequest, PropertyRule::kItemNumber, 0,
+                                      "days from the property (seconds since 1970) to the epoch's end",
+                                      "neither catalogue nor request has it"}};
+constexpr FeatureType kContextTypes[] = {
+    {.name = "context", .make = MakeContextView, .reads = kContextReads, .in_local_time = true},
+    {.name = "property", .make = MakeContextView, .reads = kPropertyReads, .of_item_alone = true},
+    {.name = "age", .make = MakeContextView, .reads = kAgeReads, .of_item_alone = true}};
+
+}  // namespace
+
+std::span<const FeatureType> ContextTypes() { return kContextTypes; }
 
 }  // namespace gfr

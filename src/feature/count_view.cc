@@ -257,6 +257,8 @@ std::array<std::int32_t, kEventTypes> WeightsOf(const FeatureConfig& f) {
   return weights;
 }
 
+namespace {
+
 MadeView MakeCountView(const FeatureConfig& f) {
   GFR_ASSIGN(const WindowShape shape, ShapeOf(f));
   if (f.type != "count") return MakeAmountView(f, shape);
@@ -279,5 +281,31 @@ MadeView MakeCountView(const FeatureConfig& f) {
       },
       [](auto total) { return static_cast<float>(total); });
 }
+
+constexpr char kNoneHasIt[] = "no event in the window has the value";
+constexpr FeatureRead kCountReads[] = {
+    {nullptr, "scope events [kinds] [weights] [window] [tiles]", ScopeRule::kAny, PropertyRule::kNone, 0,
+     "how many of the events there were, or the sum of their weights", "never: an entity without events has 0"}};
+constexpr FeatureRead kSumReads[] = {
+    {nullptr, "scope events of [kinds] [window] [tiles]", ScopeRule::kAny, PropertyRule::kNone, 0,
+     "the sum of the events' money, quantity or number property", "never: an entity without events has 0"}};
+constexpr FeatureRead kMeanReads[] = {{nullptr, "scope events of [kinds] [window] [tiles]", ScopeRule::kAny,
+                                       PropertyRule::kNone, 0,
+                                       "the mean of the events' money, quantity or number property", kNoneHasIt}};
+constexpr FeatureRead kMinReads[] = {{nullptr, "scope events of [kinds] [window] [tiles]", ScopeRule::kAny,
+                                      PropertyRule::kNone, 0,
+                                      "the least of the events' money, quantity or number property", kNoneHasIt}};
+constexpr FeatureRead kMaxReads[] = {{nullptr, "scope events of [kinds] [window] [tiles]", ScopeRule::kAny,
+                                      PropertyRule::kNone, 0,
+                                      "the greatest of the events' money, quantity or number property", kNoneHasIt}};
+constexpr FeatureType kCountTypes[] = {{.name = "count", .make = MakeCountView, .reads = kCountReads},
+                                       {.name = "sum", .make = MakeCountView, .reads = kSumReads},
+                                       {.name = "mean", .make = MakeCountView, .reads = kMeanReads},
+                                       {.name = "min", .make = MakeCountView, .reads = kMinReads},
+                                       {.name = "max", .make = MakeCountView, .reads = kMaxReads}};
+
+}  // namespace
+
+std::span<const FeatureType> CountTypes() { return kCountTypes; }
 
 }  // namespace gfr

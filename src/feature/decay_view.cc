@@ -55,8 +55,6 @@ struct SinceCore {
   void Advance(std::int64_t, std::byte*) const {}
 };
 
-}  // namespace
-
 MadeView MakeDecayView(const FeatureConfig& f) {
   if (f.type == "since") {
     return std::shared_ptr<const FeatureView>(std::make_shared<CoreView<SinceCore>>(SpecOf(f, 8), SinceCore{f.events}));
@@ -65,5 +63,18 @@ MadeView MakeDecayView(const FeatureConfig& f) {
       SpecOf(f, Decay<1>::kStateBytes),
       DecayedCore{f.events, WeightsOf(f), f.scope == Scope::kShared, Decay<1>(f.half_life_ms)}));
 }
+
+constexpr FeatureRead kDecayedReads[] = {
+    {nullptr, "scope events [kinds] [weights] half_life", ScopeRule::kAny, PropertyRule::kNone, 0,
+     "how many of the events there were (their weights), each halving every half-life",
+     "never: an entity without events has 0"}};
+constexpr FeatureRead kSinceReads[] = {{nullptr, kEventKeys, ScopeRule::kAny, PropertyRule::kNone, 0,
+                                        "seconds since the latest of the events", "there was none"}};
+constexpr FeatureType kDecayTypes[] = {{.name = "decayed_count", .make = MakeDecayView, .reads = kDecayedReads},
+                                       {.name = "since", .make = MakeDecayView, .reads = kSinceReads}};
+
+}  // namespace
+
+std::span<const FeatureType> DecayTypes() { return kDecayTypes; }
 
 }  // namespace gfr

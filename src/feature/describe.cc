@@ -51,7 +51,7 @@ std::string Whose(const FeatureSet& set, const BoundFeature& f, ScopeRule rule) 
   return text.empty() ? ", of the whole shop" : text;
 }
 
-std::string InputsOf(const FeatureConfig& f, PropertyRule rule) {
+std::string InputsOf(const FeatureConfig& f, const FeatureType& type, PropertyRule rule) {
   std::vector<std::string> parts;
   if (f.events.types != 0) {
     std::string text = "events " + EventsOf(f.events);
@@ -83,15 +83,13 @@ std::string InputsOf(const FeatureConfig& f, PropertyRule rule) {
     parts.push_back((f.request_item_property >= 0 ? "candidate's " : "request's ") + named);
   else if (rule != PropertyRule::kNone)
     parts.push_back("item property " + named);
-  if (f.type == "slate")
-    parts.push_back(f.read.find("price") == 0 ? "the candidates' prices" : "the candidates' order");
-  if (f.type == "position") parts.push_back("impressions, in rows to learn from; place " + std::to_string(f.reference));
+  if (type.inputs) parts.push_back(type.inputs(f));
   std::string text;
   for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
   return text;
 }
 
-std::string KeptOf(const FeatureConfig& f, std::string_view keys) {
+std::string KeptOf(const FeatureConfig& f, const FeatureType& type, std::string_view keys) {
   std::vector<std::string> parts;
   const auto has = [&](std::string_view key) { return keys.find(key) != std::string_view::npos; };
   if (f.window_ms > 0) {
@@ -109,11 +107,7 @@ std::string KeptOf(const FeatureConfig& f, std::string_view keys) {
     parts.push_back(
         "each event halves every " + FormatDuration(f.half_life_ms) +
         (f.long_half_life_ms > 0 ? ", and in the long run every " + FormatDuration(f.long_half_life_ms) : ""));
-  if (has("capacity"))
-    parts.push_back("the " + std::to_string(f.capacity) +
-                    (f.type == "affinity" ? " heaviest"
-                     : f.type == "taste"  ? " with the most events"
-                                          : " items touched last"));
+  if (has("capacity")) parts.push_back("the " + std::to_string(f.capacity) + type.capacity_of);
   if (has("prior_weight")) {
     std::string prior = std::to_string(f.prior_weight);
     prior.erase(prior.find_last_not_of('0') + 1);
@@ -125,7 +119,7 @@ std::string KeptOf(const FeatureConfig& f, std::string_view keys) {
   return text;
 }
 
-std::string FreshnessOf(const FeatureConfig& f) {
+std::string FreshnessOf(const FeatureConfig& f, const FeatureType& type) {
   switch (f.scope) {
     case Scope::kUser:
       return "the user's last event";
@@ -136,7 +130,7 @@ std::string FreshnessOf(const FeatureConfig& f) {
     case Scope::kRequest:
       break;
   }
-  if (f.type == "property" || f.type == "age")
+  if (type.of_item_alone)
     return "the catalogue of the last sealed epoch (60 s), under what the request says of the candidate";
   return "the request";
 }
@@ -155,15 +149,16 @@ FeatureFacts Describe(const FeatureSet& set, std::size_t feature) {
   const BoundFeature& bound = set.features[feature];
   const FeatureSpec& spec = bound.view->spec();
   const FeatureConfig& f = *bound.config;
-  const FeatureRead& read = FindFeatureType(f.type)->reads[static_cast<std::size_t>(f.read_index)];
+  const FeatureType& type = *FindFeatureType(f.type);
+  const FeatureRead& read = type.reads[static_cast<std::size_t>(f.read_index)];
   FeatureFacts facts{.name = spec.name,
                      .type = f.type,
                      .read = f.read,
                      .scope = f.scope_name.empty() ? "request" : f.scope_name,
                      .value = read.value + Whose(set, bound, read.scopes) + ComparedOf(f),
-                     .inputs = InputsOf(f, read.property),
-                     .freshness = FreshnessOf(f),
-                     .kept = KeptOf(f, read.keys),
+                     .inputs = InputsOf(f, type, read.property),
+                     .freshness = FreshnessOf(f, type),
+                     .kept = KeptOf(f, type, read.keys),
                      .missing = read.missing,
                      .state_bytes = spec.state_bytes,
                      .categorical = spec.categorical,

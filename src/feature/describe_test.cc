@@ -52,7 +52,8 @@ TEST(Describe, NamesTheFeatureThatKeepsASharedState) {
 
 // A table for every reading of every type, made of the keys that it must have: each is taken, and described in full.
 TEST(FeatureTypes, EveryReadingCanBeDeclaredWithItsKeysAndHasItsWords) {
-  for (const FeatureType& type : FeatureTypes()) {
+  for (const FeatureType* const each : FeatureTypes()) {
+    const FeatureType& type = *each;
     for (const FeatureRead& read : type.reads) {
       std::string table = std::string("type = \"") + type.name + "\"\n";
       if (read.name) table += std::string("read = \"") + read.name + "\"\n";

@@ -53,10 +53,18 @@ class DistanceView final : public FeatureView {
   const std::size_t property_;
 };
 
-}  // namespace
-
 MadeView MakeDistanceView(const FeatureConfig& f) {
   return std::shared_ptr<const FeatureView>(std::make_shared<DistanceView>(SpecOf(f, sizeof(DistanceView::State)), f));
 }
+
+constexpr FeatureRead kDistanceReads[] = {
+    {nullptr, "property scope events [kinds]", ScopeRule::kUserOrSession, PropertyRule::kItemNumber, 0,
+     "how far log2 of the candidate's number lies from the mean of what the user touched, in standard deviations",
+     "the candidate's number is missing or not above 0, or no item with one was touched"}};
+constexpr FeatureType kDistanceTypes[] = {{.name = "distance", .make = MakeDistanceView, .reads = kDistanceReads}};
+
+}  // namespace
+
+std::span<const FeatureType> DistanceTypes() { return kDistanceTypes; }
 
 }  // namespace gfr

@@ -57,8 +57,6 @@ struct DistinctCore {
   void Advance(std::int64_t, std::byte*) const {}
 };
 
-}  // namespace
-
 MadeView MakeDistinctView(const FeatureConfig& f) {
   if (f.of != "item" && (f.of_property < 0 || !f.of_categorical)) {
     return Error{ErrorCode::kInvalidArgument,
@@ -69,5 +67,15 @@ MadeView MakeDistinctView(const FeatureConfig& f) {
   return std::shared_ptr<const FeatureView>(std::make_shared<CoreView<DistinctCore>>(
       SpecOf(f, f.capacity * static_cast<std::uint32_t>(sizeof(DistinctCore::Entry))), std::move(core)));
 }
+
+constexpr FeatureRead kDistinctReads[] = {
+    {nullptr, "scope events of [capacity] [kinds] [window] [tiles]", ScopeRule::kAny, PropertyRule::kNone, 0,
+     "how many different items (or values of a category property), up to capacity",
+     "never: an entity without events has 0"}};
+constexpr FeatureType kDistinctTypes[] = {{.name = "distinct", .make = MakeDistinctView, .reads = kDistinctReads}};
+
+}  // namespace
+
+std::span<const FeatureType> DistinctTypes() { return kDistinctTypes; }
 
 }  // namespace gfr

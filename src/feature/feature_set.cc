@@ -42,8 +42,7 @@ Key SharedEntity::KeyFor(const EntityValues& values) const {
 
 FeatureSpec SpecOf(const FeatureConfig& f, std::uint32_t state_bytes, bool categorical) {
   FeatureSpec spec{f.name, f.scope, categorical, state_bytes, f.fingerprint, f.canonical, f.state};
-  if (f.type != "interaction")  // It counts a user's steps.
-    spec.event_types = f.events.types | f.denominator.types | f.without.types;
+  spec.event_types = f.events.types | f.denominator.types | f.without.types;
   return spec;
 }
 
@@ -79,8 +78,9 @@ void Place(BoundFeature& feature, const SharedEntity& entity, FeatureSet& set) {
 
 // Whether the feature is shrunk to states that are not its own view's.
 bool HasParent(const FeatureConfig& f) {
-  return f.type == "taste" ||
-         (f.type == "rate" && (f.scope != Scope::kShared || (!f.parent.empty() && f.parent != "shop")));
+  const ParentRule rule = FindFeatureType(f.type)->parent;
+  return rule == ParentRule::kAlways ||
+         (rule == ParentRule::kOfOthers && (f.scope != Scope::kShared || (!f.parent.empty() && f.parent != "shop")));
 }
 
 // The states that `rate` is shrunk to: the same counts of its parent's entity.
@@ -90,9 +90,10 @@ Result<FeatureConfig> ParentOf(FeatureConfig rate, const PropertySchema& schema,
   // A taste's parent is a rate over all categories, whatever the property.
   rate.canonical = rate.state =
       "parent " + entity->name + " of " +
-      (rate.type == "taste" ? ";events=" + rate.events.canonical + ";denominator=" + rate.denominator.canonical +
-                                  ";half_life=" + std::to_string(rate.half_life_ms)
-                            : rate.canonical.substr(rate.canonical.find(";events=")));
+      (FindFeatureType(rate.type)->parent == ParentRule::kAlways
+           ? ";events=" + rate.events.canonical + ";denominator=" + rate.denominator.canonical +
+                 ";half_life=" + std::to_string(rate.half_life_ms)
+           : rate.canonical.substr(rate.canonical.find(";events=")));
   rate.fingerprint = Hash64(rate.canonical.data(), rate.canonical.size());
   return rate;
 }
@@ -166,12 +167,13 @@ Result<std::shared_ptr<const FeatureSet>> FeatureSet::Make(Config& config) {
       parent = std::move(found).value();
     }
     f.fingerprint = ColumnFingerprint(f, set->schema, parent.canonical);
-    auto made = FindFeatureType(f.type)->make(f);
-    if (f.type == "position") {
-      if (set->position_column >= 0) return invalid("there is another of type position; valid is one");
-      if (!f.in_slate.empty()) return invalid("in_slate does not go with type position");
+    const FeatureType& type = *FindFeatureType(f.type);
+    auto made = type.make(f);
+    if (type.shown_place) {
+      if (set->position_column >= 0) return invalid("there is another of type " + f.type + "; valid is one");
+      if (!f.in_slate.empty()) return invalid("in_slate does not go with type " + f.type);
       set->position_column = static_cast<int>(set->features.size());
-      set->position_reference = static_cast<float>(f.reference);
+      set->position_reference = static_cast<float>(f.Own("reference"));
     }
     if (made.ok() && !f.in_slate.empty()) made = MakeInSlateView(std::move(made).value(), f);
     if (!made.ok()) return invalid(made.error().message);

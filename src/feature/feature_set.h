@@ -143,7 +143,8 @@ struct FeatureConfig {
   int item_property = -1, user_property = -1, request_property = -1, request_item_property = -1;
   std::uint32_t vector_offset = 0, vector_size = 0;  // Of the vector property named.
   bool categorical = false;                          // The property named is a category.
-  std::int64_t reference = 0;                        // Of a position: the place read when ranking, from 0.
+  std::vector<std::pair<std::string, double>> own;   // Keys that this type alone has (OwnKey).
+  double Own(std::string_view key) const;            // The caller has declared it.
   int of_property = -1;                              // The item property that `of` names.
   bool of_categorical = false;
   std::vector<double> bands;

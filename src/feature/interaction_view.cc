@@ -134,11 +134,29 @@ class InteractionView final : public FeatureView {
   const Reading read_;
 };
 
+MadeView MakeInteractionView(const FeatureConfig& f) {
+  FeatureSpec spec = SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Touch)));
+  spec.event_types = FeatureSpec{}.event_types;  // All: it counts a user's steps.
+  return std::shared_ptr<const FeatureView>(std::make_shared<InteractionView>(std::move(spec), f));
+}
+
+constexpr FeatureRead kInteractionReads[] = {
+    {"count", kItemKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 0,
+     "how many of the events fell on the candidate", "never: an item not remembered has 0"},
+    {"seconds_since", kItemKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 0,
+     "seconds since the latest of the events on the candidate", kNotRemembered},
+    {"steps_since", kItemKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 0,
+     "what the user did since, in events; 0: the candidate was touched last", kNotRemembered},
+    {"distinct", kItemKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 0,
+     "how many items are remembered, for every candidate", "never: a stranger has 0"},
+    {"seen_without_click", "scope events [kinds] [without] [capacity]", ScopeRule::kUserOrSession, PropertyRule::kNone,
+     1, "impressions of the candidate less the clicks on it (events less those of without), not below 0",
+     "never: an item not remembered has 0"}};
+constexpr FeatureType kInteractionTypes[] = {
+    {.name = "interaction", .make = MakeInteractionView, .reads = kInteractionReads}};
+
 }  // namespace
 
-MadeView MakeInteractionView(const FeatureConfig& f) {
-  return std::shared_ptr<const FeatureView>(std::make_shared<InteractionView>(
-      SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Touch))), f));
-}
+std::span<const FeatureType> InteractionTypes() { return kInteractionTypes; }
 
 }  // namespace gfr

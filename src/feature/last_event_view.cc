@@ -47,11 +47,18 @@ class LastEventView final : public FeatureView {
   std::array<Key, kEventTypes> type_keys_{};
 };
 
-}  // namespace
-
 MadeView MakeLastEventView(const FeatureConfig& f) {
   return std::shared_ptr<const FeatureView>(
       std::make_shared<LastEventView>(SpecOf(f, sizeof(State), /*categorical=*/true), f));
 }
+
+constexpr FeatureRead kLastEventReads[] = {
+    {nullptr, kEventKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 0,
+     "kind of the latest of the events, or its type where it has no kind, for every candidate", "there was none"}};
+constexpr FeatureType kLastEventTypes[] = {{.name = "last_event", .make = MakeLastEventView, .reads = kLastEventReads}};
+
+}  // namespace
+
+std::span<const FeatureType> LastEventTypes() { return kLastEventTypes; }
 
 }  // namespace gfr

@@ -86,13 +86,23 @@ class FromMeanView final : public FeatureView {
   const EventFilter events_;
 };
 
-}  // namespace
-
 MadeView MakePlaceView(const FeatureConfig& f) {
   if (f.read_index == 0)
     return std::shared_ptr<const FeatureView>(
         std::make_shared<MovedView>(SpecOf(f, static_cast<std::uint32_t>(f.capacity * sizeof(Met))), f));
   return std::shared_ptr<const FeatureView>(std::make_shared<FromMeanView>(SpecOf(f, sizeof(FromMeanView::State)), f));
 }
+
+constexpr FeatureRead kPlaceReads[] = {
+    {"moved", kItemKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 0,
+     "supplied rank less the candidate's place in the latest of the events on it",
+     "the caller gave no order, or the candidate is not among the items remembered"},
+    {"from_mean", kEventKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 1,
+     "supplied rank less the mean place of the events", "the caller gave no order, or no event had a place"}};
+constexpr FeatureType kPlaceTypes[] = {{.name = "place", .make = MakePlaceView, .reads = kPlaceReads}};
+
+}  // namespace
+
+std::span<const FeatureType> PlaceTypes() { return kPlaceTypes; }
 
 }  // namespace gfr

@@ -19,11 +19,28 @@ class PositionView final : public FeatureView {
   const float reference_;
 };
 
-}  // namespace
-
 MadeView MakePositionView(const FeatureConfig& f) {
   return std::shared_ptr<const FeatureView>(
-      std::make_shared<PositionView>(SpecOf(f, 0), static_cast<float>(f.reference)));
+      std::make_shared<PositionView>(SpecOf(f, 0), static_cast<float>(f.Own("reference"))));
 }
+
+constexpr FeatureRead kPositionReads[] = {
+    {nullptr, "[reference]", ScopeRule::kRequest, PropertyRule::kNone, 0,
+     "the place at which the item was shown, from 0, in rows of impressions to learn from; else the reference",
+     "never"}};
+constexpr OwnKey kPositionKeys[] = {{"reference", 0, 0, 1000, /*whole=*/true}};
+std::string PositionInputs(const FeatureConfig& f) {
+  return "impressions, in rows to learn from; place " + std::to_string(static_cast<int>(f.Own("reference")));
+}
+constexpr FeatureType kPositionTypes[] = {{.name = "position",
+                                           .make = MakePositionView,
+                                           .reads = kPositionReads,
+                                           .own_keys = kPositionKeys,
+                                           .shown_place = true,
+                                           .inputs = PositionInputs}};
+
+}  // namespace
+
+std::span<const FeatureType> PositionTypes() { return kPositionTypes; }
 
 }  // namespace gfr

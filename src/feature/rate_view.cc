@@ -93,6 +93,11 @@ class RateView final : public FeatureView {
   const Counts counts_;
 };
 
+constexpr FeatureRead kRateReads[] = {
+    {nullptr, "scope events denominator [kinds] [window] [tiles] [half_life] [prior_weight] [parent]", ScopeRule::kAny,
+     PropertyRule::kNone, 0, "events over denominator, shrunk to the parent's rate (default: the whole shop's)",
+     "the whole shop has no event of the denominator"}};
+
 }  // namespace
 
 MadeView MakeRateView(const FeatureConfig& f) {
@@ -104,6 +109,12 @@ MadeView MakeRateView(const FeatureConfig& f) {
   GFR_ASSIGN(const WindowShape shape, ShapeOf(f));
   return std::shared_ptr<const FeatureView>(
       std::make_shared<RateView<WindowedRate>>(f, WindowedRate{TileRing<RateOf>(shape)}));
+}
+
+std::span<const FeatureType> RateTypes() {
+  static constexpr FeatureType kRateTypes[] = {
+      {.name = "rate", .make = MakeRateView, .reads = kRateReads, .parent = ParentRule::kOfOthers}};
+  return kRateTypes;
 }
 
 }  // namespace gfr

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "base/time.h"
@@ -233,6 +234,17 @@ const FeatureRead* FindRead(Config& t, const FeatureType& type, FeatureConfig& f
   return nullptr;
 }
 
+// A key that only this type has. False: there is none of that name.
+bool ReadOwnKey(Config& t, std::string_view name, const FeatureType& type, FeatureConfig& f) {
+  const auto key = std::ranges::find_if(type.own_keys, [&](const OwnKey& own) { return own.name == name; });
+  if (key == type.own_keys.end()) return false;
+  const auto whole = [](double x) { return static_cast<std::int64_t>(x); };
+  f.own.emplace_back(key->name, key->whole ? static_cast<double>(t.Integer(key->name, whole(key->otherwise),
+                                                                           whole(key->low), whole(key->high)))
+                                           : t.Number(key->name, key->otherwise, key->low, key->high));
+  return true;
+}
+
 void ReadKey(Config& t, std::string_view key, FeatureConfig& f) {
   if (key == "events") f.events = ReadEvents(t, "events", {}, f.kinds);
   if (key == "denominator") f.denominator = ReadEvents(t, "denominator", {}, {});
@@ -244,7 +256,6 @@ void ReadKey(Config& t, std::string_view key, FeatureConfig& f) {
   if (key == "capacity") f.capacity = static_cast<std::uint32_t>(t.Integer("capacity", 16, 1, 1024));
   if (key == "prior_weight") f.prior_weight = t.Number("prior_weight", 20, 0, 1e9);
   if (key == "bands") f.bands = t.Numbers("bands", {});
-  if (key == "reference") f.reference = t.Integer("reference", 0, 0, 1000);
   if (key == "weights") ReadWeights(t, f);
   const auto bad_duration = [&](const char* name, std::int64_t ms) {
     if (key == name && t.Has(name) && ms <= 0) t.Fail(name, std::string("is not above 0; valid is ") + ValidFor(name));
@@ -256,7 +267,10 @@ void ReadKey(Config& t, std::string_view key, FeatureConfig& f) {
     t.Fail("tiles", "is of a window, and there is none; valid is a window beside it");
 }
 
-void SetCanonical(FeatureConfig& f, const FeatureRead& read) {
+void SetCanonical(FeatureConfig& f, const FeatureType& its, const FeatureRead& read) {
+  const auto has = [&](std::string_view key) {
+    return std::string_view(read.keys).find(key) != std::string_view::npos;
+  };
   std::string rest;
   const auto add = [&](const char* key, const std::string& value, bool said) {
     if (said) rest += std::string(";") + key + "=" + value;
@@ -270,24 +284,32 @@ void SetCanonical(FeatureConfig& f, const FeatureRead& read) {
   add("tiles", std::to_string(f.tiles), f.window_ms > 0);
   add("half_life", std::to_string(f.half_life_ms), f.half_life_ms > 0);
   add("long_half_life", std::to_string(f.long_half_life_ms), f.long_half_life_ms > 0);
-  add("prior", std::to_string(f.prior_weight), f.type == "rate" || f.type == "taste");
+  add("prior", std::to_string(f.prior_weight), has("prior_weight"));
   add("of", f.of, !f.of.empty());
   add("parent", f.parent, !f.parent.empty());
   add("vector", std::to_string(f.vector_size), f.vector_size > 0);
   for (std::size_t k = 0; k < f.weights.size(); ++k)
     add("weight", std::to_string(k) + ":" + std::to_string(f.weights[k]), f.weights[k] > 1);
   for (const double band : f.bands) add("band", std::to_string(band), true);
-  add("capacity", std::to_string(f.capacity), std::string_view(read.keys).find("capacity") != std::string_view::npos);
-  add("reference", std::to_string(f.reference), f.type == "position");
-  add("utc", std::to_string(f.utc_offset_ms), f.type == "context");
-  // The arithmetic's version: of types whose values have changed since, their own.
-  const std::string type = f.type + (f.type == "trend" ? "/4" : f.half_life_ms > 0 ? "/3" : "/2");
+  add("capacity", std::to_string(f.capacity), has("capacity"));
+  for (const auto& [key, value] : f.own) {
+    const bool whole = value == std::floor(value) && std::abs(value) < 1e15;
+    add(key.c_str(), whole ? std::to_string(static_cast<std::int64_t>(value)) : std::to_string(value), true);
+  }
+  add("utc", std::to_string(f.utc_offset_ms), its.in_local_time);
+  const int version = its.version > 0 ? its.version : f.half_life_ms > 0 ? 3 : 2;
+  const std::string type = f.type + "/" + std::to_string(version);
   f.canonical =
       type + (f.read.empty() ? "" : ";read=" + f.read) + rest + (f.in_slate.empty() ? "" : ";in_slate=" + f.in_slate);
   f.state = type + ";state=" + std::to_string(read.state) + rest;
 }
 
 }  // namespace
+
+double FeatureConfig::Own(std::string_view key) const {
+  const auto at = std::ranges::find(own, key, [](const auto& pair) -> const std::string& { return pair.first; });
+  return at == own.end() ? 0 : at->second;
+}
 
 Status ReadSchema(Config& config, PropertySchema* schema) {
   schema->item_names = {"price"};
@@ -319,7 +341,7 @@ Result<FeatureConfig> ReadFeature(Config& t, const PropertySchema& schema, Share
   const FeatureType* type = FindFeatureType(f.type);
   if (!type) {
     std::vector<std::string> valid;
-    for (const FeatureType& known : FeatureTypes()) valid.emplace_back(known.name);
+    for (const FeatureType* known : FeatureTypes()) valid.emplace_back(known->name);
     t.Fail("type", (f.type.empty() ? "is missing" : "is '" + f.type + "'") + "; valid are " + Join(valid));
   }
   const FeatureRead* read = type ? FindRead(t, *type, f) : nullptr;
@@ -346,7 +368,9 @@ Result<FeatureConfig> ReadFeature(Config& t, const PropertySchema& schema, Share
     f.of_categorical = f.of_property >= 0 && schema.item_categorical[static_cast<std::size_t>(f.of_property)];
   }
   if (has("kinds")) f.kinds = t.Strings("kinds", {});
-  for (const std::string& key : keys) ReadKey(t, key, f);
+  for (const std::string& key : keys) {
+    if (!ReadOwnKey(t, key, *type, f)) ReadKey(t, key, f);
+  }
   f.in_slate = t.String("in_slate", "");
   if (t.Has("in_slate") && !std::ranges::count(kInSlateNames, f.in_slate))
     t.Fail("in_slate",
@@ -366,7 +390,7 @@ Result<FeatureConfig> ReadFeature(Config& t, const PropertySchema& schema, Share
       t.Fail("scope", scope.error().message);
   }
   GFR_TRY(t.Finish());
-  SetCanonical(f, *read);
+  SetCanonical(f, *type, *read);
   return f;
 }
 

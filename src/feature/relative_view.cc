@@ -94,10 +94,19 @@ class RelativeView final : public FeatureView {
   const std::size_t property_;
 };
 
-}  // namespace
-
 MadeView MakeRelativeView(const FeatureConfig& f) {
   return std::shared_ptr<const FeatureView>(std::make_shared<RelativeView>(SpecOf(f, sizeof(RelativeView::State)), f));
 }
+
+constexpr FeatureRead kRelativeReads[] = {
+    {nullptr, "property scope events denominator [kinds]", ScopeRule::kUserOrSession, PropertyRule::kItemNumber, 0,
+     "log2 of the candidate's number over the candidates' mean, less the mean of that of the events over the page of "
+     "the denominator before each",
+     "the candidate's number is missing or not above 0, or there was no event on an item with one"}};
+constexpr FeatureType kRelativeTypes[] = {{.name = "relative", .make = MakeRelativeView, .reads = kRelativeReads}};
+
+}  // namespace
+
+std::span<const FeatureType> RelativeTypes() { return kRelativeTypes; }
 
 }  // namespace gfr

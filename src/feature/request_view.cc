@@ -27,10 +27,17 @@ class RequestView final : public FeatureView {
   const std::size_t property_;
 };
 
-}  // namespace
-
 MadeView MakeRequestView(const FeatureConfig& f) {
   return std::shared_ptr<const FeatureView>(std::make_shared<RequestView>(SpecOf(f, 0, f.categorical), f));
 }
+
+constexpr FeatureRead kRequestReads[] = {{nullptr, "property", ScopeRule::kRequest, PropertyRule::kRequest, 0,
+                                          "what the caller said with the request, of it or of the candidate",
+                                          "the caller did not say it"}};
+constexpr FeatureType kRequestTypes[] = {{.name = "request", .make = MakeRequestView, .reads = kRequestReads}};
+
+}  // namespace
+
+std::span<const FeatureType> RequestTypes() { return kRequestTypes; }
 
 }  // namespace gfr

@@ -92,11 +92,29 @@ class SequenceView final : public FeatureView {
   const Reading read_;
 };
 
-}  // namespace
-
 MadeView MakeSequenceView(const FeatureConfig& f) {
   return std::shared_ptr<const FeatureView>(
       std::make_shared<SequenceView>(SpecOf(f, static_cast<std::uint32_t>(f.capacity * sizeof(Touch))), f));
 }
+
+constexpr char kOfCategory[] = "property scope events [kinds] [capacity]";
+constexpr char kNoCategory[] = "the candidate has no category, or no item with one was touched";
+constexpr FeatureRead kSequenceReads[] = {
+    {"position", kItemKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 0,
+     "how many other items were touched since the candidate was", kNotRemembered},
+    {"category_share", kOfCategory, ScopeRule::kUserOrSession, PropertyRule::kItemCategory, 0,
+     "share of the last items, those without a category left out, that are of the candidate's", kNoCategory},
+    {"category_run", kOfCategory, ScopeRule::kUserOrSession, PropertyRule::kItemCategory, 0,
+     "how many items in a row, the last one backwards, are of the candidate's category", kNoCategory},
+    {"same_category_as_last", kOfCategory, ScopeRule::kUserOrSession, PropertyRule::kItemCategory, 0,
+     "1 when the item touched last is of the candidate's category, else 0",
+     "the candidate or the item touched last has no category, or none was touched"},
+    {"distinct_categories", kOfCategory, ScopeRule::kUserOrSession, PropertyRule::kItemCategory, 0,
+     "how many categories the last items are of, for every candidate", "never: a stranger has 0"}};
+constexpr FeatureType kSequenceTypes[] = {{.name = "sequence", .make = MakeSequenceView, .reads = kSequenceReads}};
+
+}  // namespace
+
+std::span<const FeatureType> SequenceTypes() { return kSequenceTypes; }
 
 }  // namespace gfr

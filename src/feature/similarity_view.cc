@@ -171,8 +171,6 @@ class MaxLastView final : public SimilarityView {
   const std::size_t stride_;
 };
 
-}  // namespace
-
 MadeView MakeSimilarityView(const FeatureConfig& f) {
   if (f.read == "mean")
     return std::shared_ptr<const FeatureView>(std::make_shared<MeanView>(
@@ -181,5 +179,18 @@ MadeView MakeSimilarityView(const FeatureConfig& f) {
   return std::shared_ptr<const FeatureView>(
       std::make_shared<MaxLastView>(SpecOf(f, static_cast<std::uint32_t>(bytes)), f));
 }
+
+constexpr char kNoVector[] = "the candidate has no vector (or only zeros), or no item with one was touched";
+constexpr FeatureRead kSimilarityReads[] = {
+    {"mean", "property scope events [kinds] half_life", ScopeRule::kUserOrSession, PropertyRule::kItemVector, 0,
+     "cosine of the candidate's vector to the decayed mean of those the user touched", kNoVector},
+    {"max_last", "property scope events [kinds] [capacity]", ScopeRule::kUserOrSession, PropertyRule::kItemVector, 1,
+     "the greatest cosine of the candidate's vector to one of the last items touched", kNoVector}};
+constexpr FeatureType kSimilarityTypes[] = {
+    {.name = "similarity", .make = MakeSimilarityView, .reads = kSimilarityReads}};
+
+}  // namespace
+
+std::span<const FeatureType> SimilarityTypes() { return kSimilarityTypes; }
 
 }  // namespace gfr

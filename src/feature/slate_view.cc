@@ -124,11 +124,46 @@ class SlateView final : public FeatureView {
   const EventFilter events_;
 };
 
-}  // namespace
-
 MadeView MakeSlateView(const FeatureConfig& f) {
   const bool keeps_last = f.read_index >= kRankFromLast;
   return std::shared_ptr<const FeatureView>(std::make_shared<SlateView>(SpecOf(f, keeps_last ? sizeof(State) : 0), f));
 }
+
+constexpr char kNoOrder[] = "the caller gave no order";
+constexpr char kNoPrice[] = "the candidate has no price";
+constexpr char kNoLast[] = "no item was touched, or the one touched last is not among the candidates";
+constexpr FeatureRead kSlateReads[] = {
+    {"supplied_rank", "", ScopeRule::kRequest, PropertyRule::kNone, 0,
+     "place in the order in which the candidates were supplied, from 0", kNoOrder},
+    {"size", "", ScopeRule::kRequest, PropertyRule::kNone, 0, "how many candidates there are", "never"},
+    {"rank_fraction", "", ScopeRule::kRequest, PropertyRule::kNone, 0, "supplied rank over the number of candidates",
+     kNoOrder},
+    {"price_over_mean", "", ScopeRule::kRequest, PropertyRule::kNone, 0, "price over the candidates' mean price",
+     kNoPrice},
+    {"price_over_min", "", ScopeRule::kRequest, PropertyRule::kNone, 0, "price over the candidates' least price",
+     kNoPrice},
+    {"price_rank", "", ScopeRule::kRequest, PropertyRule::kNone, 0, "how many candidates cost less", kNoPrice},
+    {"price_over_min_above", "", ScopeRule::kRequest, PropertyRule::kNone, 0,
+     "price over the least price of the candidates supplied above it",
+     "the caller gave no order, the candidate has no price, or none above it has"},
+    {"price_over_neighbours", "", ScopeRule::kRequest, PropertyRule::kNone, 0,
+     "price over the mean price of the two candidates above it and the two below",
+     "the caller gave no order, or it or all its neighbours have no price"},
+    {"rank_from_last", kEventKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 0,
+     "places below the item touched last (above: negative)", kNoLast},
+    {"price_over_last", kEventKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 0,
+     "price over that of the item touched last",
+     "no item was touched, the one touched last is not among the candidates, or one has no price"},
+    {"last_in_slate", kEventKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 0,
+     "place of the item touched last, for every candidate", kNoLast}};
+std::string SlateInputs(const FeatureConfig& f) {
+  return f.read.starts_with("price") ? "the candidates' prices" : "the candidates' order";
+}
+constexpr FeatureType kSlateTypes[] = {
+    {.name = "slate", .make = MakeSlateView, .reads = kSlateReads, .inputs = SlateInputs}};
+
+}  // namespace
+
+std::span<const FeatureType> SlateTypes() { return kSlateTypes; }
 
 }  // namespace gfr

@@ -148,8 +148,6 @@ class TasteView final : public FeatureView {
   const Decay<2> parent_;  // How the parent's rate is kept (rate_view.cc).
 };
 
-}  // namespace
-
 MadeView MakeTasteView(const FeatureConfig& f) {
   if (const Status bands = CheckBands(f); !bands.ok()) return bands.error();
   if (!(f.prior_weight > 0))
@@ -158,5 +156,21 @@ MadeView MakeTasteView(const FeatureConfig& f) {
   return std::shared_ptr<const FeatureView>(std::make_shared<TasteView>(
       SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Tried))), f));
 }
+
+constexpr FeatureRead kTasteReads[] = {
+    {nullptr, "property scope events denominator [kinds] half_life [capacity] [bands] [prior_weight] [parent]",
+     ScopeRule::kUserOrSession, PropertyRule::kItem, 0,
+     "how often the user took to what he was offered of the candidate's category (or band of the number): decayed "
+     "events over denominator, shrunk to his rate over all, and that to the parent's",
+     "the candidate has no such property, or the parent has no event of the denominator"}};
+constexpr FeatureType kTasteTypes[] = {{.name = "taste",
+                                        .make = MakeTasteView,
+                                        .reads = kTasteReads,
+                                        .parent = ParentRule::kAlways,
+                                        .capacity_of = " with the most events"}};
+
+}  // namespace
+
+std::span<const FeatureType> TasteTypes() { return kTasteTypes; }
 
 }  // namespace gfr

@@ -34,8 +34,6 @@ struct TrendCore {
   void Advance(std::int64_t, std::byte*) const {}
 };
 
-}  // namespace
-
 MadeView MakeTrendView(const FeatureConfig& f) {
   if (f.long_half_life_ms <= f.half_life_ms)
     return Error{ErrorCode::kInvalidArgument, "long_half_life is not above half_life; valid is a longer duration"};
@@ -45,5 +43,15 @@ MadeView MakeTrendView(const FeatureConfig& f) {
                 static_cast<double>(f.long_half_life_ms) / static_cast<double>(f.half_life_ms),
                 Decay<2>({f.half_life_ms, f.long_half_life_ms})}));
 }
+
+constexpr FeatureRead kTrendReads[] = {
+    {nullptr, "scope events [kinds] half_life long_half_life", ScopeRule::kAny, PropertyRule::kNone, 0,
+     "the events' rate of late over their rate in the long run (decayed counts over their half-lives): 1 is steady",
+     "there was no event"}};
+constexpr FeatureType kTrendTypes[] = {{.name = "trend", .make = MakeTrendView, .reads = kTrendReads, .version = 4}};
+
+}  // namespace
+
+std::span<const FeatureType> TrendTypes() { return kTrendTypes; }
 
 }  // namespace gfr

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "feature/feature_types.h"
 #include "state/login_text.h"
 
 namespace gfr {
@@ -20,7 +21,7 @@ bool IsOfItemAlone(const SharedEntity& entity) {
 // or an attribute as it is.
 bool IsOfItemAlone(const BoundFeature& f, const FeatureSet& set) {
   const auto of = [&](int entity) { return IsOfItemAlone(set.entities[static_cast<std::size_t>(entity)]); };
-  if (f.entity < 0) return (f.config->type == "property" || f.config->type == "age") && f.config->in_slate.empty();
+  if (f.entity < 0) return FindFeatureType(f.config->type)->of_item_alone && f.config->in_slate.empty();
   return of(f.entity) && (f.parent < 0 || of(set.parents[static_cast<std::size_t>(f.parent)].entity));
 }
 
