@@ -75,7 +75,10 @@ int Diff(Registry& registry, const std::array<std::string, 2>& versions, const C
 }
 
 int CollectGarbage(Registry& registry, int keep, bool dry_run, const Common& common) {
-  const auto removed = registry.CollectGarbage(kName, keep, dry_run);
+  const auto project = OpenProject(common.project);
+  if (!project.ok()) return Fail(project.error());
+  const auto removed =
+      registry.CollectGarbage(kName, keep, dry_run, project.value()->configuration().experiments.Versions());
   if (!removed.ok()) return Fail(removed.error());
   if (common.json) {
     PrintJson({{"removed", removed.value()}, {"dry_run", dry_run}});
@@ -171,10 +174,10 @@ void AddModels(CLI::App& app, Command& run) {
                      const auto to = r.Rollback(kName);
                      return to.ok() ? List(r, flags.common) : Fail(to.error());
                    });
-  CLI::App* gc =
-      AddModelsCommand(models, run, flags.common, "gc", "Remove old versions that no alias names and no server uses",
-                       "gfr models gc --keep 10 --project demo",
-                       [](Registry& r) { return CollectGarbage(r, flags.keep, flags.dry_run, flags.common); });
+  CLI::App* gc = AddModelsCommand(
+      models, run, flags.common, "gc", "Remove old versions that no alias and no variant names and no server uses",
+      "gfr models gc --keep 10 --project demo",
+      [](Registry& r) { return CollectGarbage(r, flags.keep, flags.dry_run, flags.common); });
   gc->add_option("--keep", flags.keep, "The newest versions, which stay whether used or not")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));

@@ -208,9 +208,10 @@ bool ReadLease(const nlohmann::json& lease, std::vector<std::string>* versions) 
 
 }  // namespace
 
-Result<std::vector<std::string>> Registry::CollectGarbage(const std::string& name, int keep, bool dry_run) {
+Result<std::vector<std::string>> Registry::CollectGarbage(const std::string& name, int keep, bool dry_run,
+                                                          const std::set<std::string>& named) {
   const std::int64_t now_ms = clock_.now_ms();
-  std::set<std::string> used;
+  std::set<std::string> used = named;
   for (const char* alias : kAliases) {
     const auto versions = History(name, alias);
     if (!versions.ok()) {

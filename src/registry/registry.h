@@ -12,6 +12,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,11 +61,13 @@ class Registry {
   };
   // Says that `holder` (a server's host and process) uses these versions until now + ttl_ms; renewed while it lives.
   Status Lease(const std::string& name, const std::string& holder, const LeaseOf& lease, std::int64_t ttl_ms);
-  // Removes all but the newest `keep` versions, the last kChampionsKept champions, and what an alias or a lease names;
-  // and claims without a manifest that are older than a day. Gives what was removed; `dry_run` only names it. kCorrupt,
-  // and nothing is removed, while an alias or a lease cannot be read.
+  // Removes all but the newest `keep` versions, the last kChampionsKept champions, and what an alias, a lease or
+  // `named` names (variants and experiments of a project, whose server may be away); and claims without a manifest that
+  // are older than a day. Gives what was removed; `dry_run` only names it. kCorrupt, and nothing is removed, while an
+  // alias or a lease cannot be read.
   static constexpr std::size_t kChampionsKept = 5;
-  Result<std::vector<std::string>> CollectGarbage(const std::string& name, int keep, bool dry_run = false);
+  Result<std::vector<std::string>> CollectGarbage(const std::string& name, int keep, bool dry_run = false,
+                                                  const std::set<std::string>& named = {});
 
  private:
   Status WriteHistory(const std::string& name, const std::string& alias, const std::vector<std::string>& versions);

@@ -128,6 +128,8 @@ TEST_P(RegistryContract, GarbageCollectionKeepsWhatIsUsed) {
   clock.Set(clock.now_ms() + 10 * kMinuteMs);  // The second server is gone.
   EXPECT_THAT(registry.CollectGarbage("feed", 2, true).value(), testing::ElementsAre("6", "7"));
   EXPECT_EQ(registry.List("feed").value().size(), 9u) << "a dry run removes nothing";
+  EXPECT_THAT(registry.CollectGarbage("feed", 2, true, {"6", "77"}).value(), testing::ElementsAre("7"))
+      << "a variant names 6";
   EXPECT_THAT(registry.CollectGarbage("feed", 2).value(), testing::ElementsAre("6", "7"));
   std::vector<std::string> left;
   const auto entries = registry.List("feed").value();
