@@ -1,8 +1,10 @@
-// Who is whom after user.alias events: the one rule of the store and of replays.
+// Who is whom after user.alias events: the one rule of the store, of replays and of erasure.
 //
-// user.alias (user_id: the login, kind: the anonymous id) makes later events of the anonymous id the login's. Either
-// may be joined already, a login to another one too: ids are followed to their end first, and what ends in one id is
-// joined already. So the chains have no cycle, and an id is joined once.
+// user.alias (user_id: the login, kind: the anonymous id) makes the events of the anonymous id the login's. The first
+// login keeps it: an id that is joined is not joined again, so that a second login on a shared device is another
+// person, and neither is erased with the other. A login may be joined to another one, as an anonymous id is (two
+// accounts become one). The login is followed to its end first; what would end in itself joins nothing. So the chains
+// have no cycle.
 #pragma once
 
 #include "event/event.h"
@@ -21,12 +23,16 @@ Key ResolveAlias(Key user, const Next& next) {
 }
 
 struct AliasStep {
-  Key from = 0, to = 0;  // Resolved; 0, 0: the event joins nothing.
+  Key from = 0, to = 0;  // `to` is resolved; 0, 0: the event joins nothing.
 };
 template <typename Next>
+AliasStep StepOf(Key anonymous, Key login, const Next& next) {
+  const AliasStep step{anonymous, ResolveAlias(login, next)};
+  return step.from == 0 || step.to == 0 || step.from == step.to || next(anonymous) != 0 ? AliasStep{} : step;
+}
+template <typename Next>
 AliasStep StepOf(const Event& alias, const Next& next) {
-  const AliasStep step{ResolveAlias(KeyOf(alias.kind), next), ResolveAlias(KeyOf(alias.user_id), next)};
-  return step.from == 0 || step.to == 0 || step.from == step.to ? AliasStep{} : step;
+  return StepOf(KeyOf(alias.kind), KeyOf(alias.user_id), next);
 }
 
 }  // namespace gfr

@@ -1,7 +1,10 @@
 #include "log/erase_user.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
+#include "event/alias.h"
 #include "event/event_codec.h"
 #include "log/frame.h"
 #include "log/rewrite_lock.h"
@@ -33,20 +36,24 @@ Status ReadJoins(EventSource& log, std::vector<Alias>* aliases, std::vector<Dele
   }
 }
 
-// Adds every id that an alias before `person.before_offset` joins to one that it has.
+// Adds every id that the aliases before `person.before_offset` make the same person as one that it has.
 void Close(const std::vector<Alias>& aliases, ErasedPerson& person) {
-  const auto add = [&](const std::string& id) {
-    const auto [at, is_new] = person.ids.try_emplace(KeyOf(id), id);
-    if (!is_new && at->second.empty()) at->second = id;
-    return is_new;
+  std::unordered_map<Key, Key> joined;
+  const auto next = [&](Key id) {
+    const auto at = joined.find(id);
+    return at == joined.end() ? Key{0} : at->second;
   };
-  for (bool grew = true; grew;) {
-    grew = false;
-    for (const Alias& a : aliases) {
-      if (a.offset >= person.before_offset) break;
-      if (!person.ids.contains(KeyOf(a.from)) && !person.ids.contains(KeyOf(a.to))) continue;
-      const bool from = add(a.from), to = add(a.to);
-      grew = grew || from || to;
+  for (const Alias& a : aliases) {
+    if (a.offset >= person.before_offset) break;
+    const AliasStep step = StepOf(KeyOf(a.from), KeyOf(a.to), next);
+    if (step.from != 0) joined[step.from] = step.to;
+  }
+  std::unordered_set<Key> roots;
+  for (const auto& [key, id] : person.ids) roots.insert(ResolveAlias(key, next));
+  for (const Alias& a : aliases) {
+    if (a.offset >= person.before_offset) break;
+    for (const std::string* id : {&a.from, &a.to}) {
+      if (roots.contains(ResolveAlias(KeyOf(*id), next))) person.ids[KeyOf(*id)] = *id;
     }
   }
 }

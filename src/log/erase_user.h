@@ -1,6 +1,6 @@
 // Erasing people from the log: their records are replaced by residues, which name nobody.
 //
-// A person is an id and every id that user.alias joined to it, transitively (OnlineStore's rule). An erased record's
+// A person is an id and every id that user.alias joined to it (event/alias.h). An erased record's
 // residue has its offset, arrival and event time, so that positions (as_of), the slates of others and shared state stay
 // what they were. What remains, as counts without a person: the type; of an event of items their ids, places, prices,
 // quantities and catalogue properties, its value, surface and (item.view, or named by a definition) kind; the

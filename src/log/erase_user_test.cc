@@ -132,6 +132,26 @@ TEST(EraseUser, JoinsIdsThroughAnyChainOfAliases) {
   }
 }
 
+TEST(EraseUser, OfTwoLoginsOnOneDeviceNeitherIsErasedWithTheOther) {
+  FaultFileSystem fs(1);
+  WriteLog(fs, {EventOf("device"), EventOf("bob", EventType::kUserAlias, "device"), EventOf("bob"), EventOf("device"),
+                EventOf("carol", EventType::kUserAlias, "device"), EventOf("carol")});
+  LocalLog log(fs, kFolder);
+  const auto ids_of = [&](const std::string& user) {
+    std::vector<std::string> ids;
+    const auto person = FindPerson(log, user, {});
+    for (const auto& [key, id] : person.value().ids) ids.push_back(id);
+    return ids;
+  };
+  EXPECT_THAT(ids_of("carol"), testing::ElementsAre("carol"));
+  EXPECT_THAT(ids_of("bob"), testing::UnorderedElementsAre("bob", "device"));
+  EXPECT_THAT(ids_of("device"), testing::UnorderedElementsAre("bob", "device"));
+  ASSERT_TRUE(Erase(fs, "bob").ok());
+  std::vector<std::string> users;
+  for (const LogRecord& r : ReadLog(fs)) users.push_back(r.event.user_id);
+  EXPECT_THAT(users, testing::ElementsAre("", "", "", "", "", "carol"));
+}
+
 TEST(EraseUser, ADeletedUserGoesUpToTheDeleteAndWhatComesLaterStays) {
   FaultFileSystem fs(1);
   WriteLog(fs, {EventOf("u"), EventOf("v"), EventOf("u", EventType::kUserDelete), EventOf("u"), EventOf("v")});

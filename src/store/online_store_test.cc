@@ -165,6 +165,23 @@ TEST_F(OnlineStoreTest, ADeletedUsersSessionsGoWhetherTheyBeganBeforeOrAfterTheF
   EXPECT_EQ(sessions(), 3u) << "those of u99, and nobody's";
 }
 
+TEST_F(OnlineStoreTest, TheFirstLoginKeepsADeviceAndASecondIsAnotherPerson) {
+  const auto join = [&](const std::string& login) {
+    store->Fold({next++, minute, {.type = EventType::kUserAlias, .user_id = login, .kind = "device"}});
+  };
+  Fold(EventType::kFeedClick, minute, "device");
+  join("bob");
+  Fold(EventType::kFeedClick, minute, "device");
+  join("carol");
+  join("carol");
+  Fold(EventType::kFeedClick, minute, "device");
+  Fold(EventType::kFeedClick, minute, "carol");
+  EXPECT_EQ(store->Resolve(KeyOf("device")), KeyOf("bob"));
+  EXPECT_EQ(store->Resolve(KeyOf("bob")), KeyOf("bob"));
+  EXPECT_EQ(Read(minute + 1, "bob")[0], 3);
+  EXPECT_EQ(Read(minute + 1, "carol")[0], 1);
+}
+
 TEST_F(OnlineStoreTest, DoesNotGoBackWhenAReadIsOfAnEarlierEpoch) {
   Fold(EventType::kFeedClick, minute);
   EXPECT_EQ(Read(minute + 70 * kSecondMs)[1], 1);
