@@ -34,7 +34,7 @@ def redis_server(folder):
 
 def client_traffic(server, client, life, errors):
     """Feeds, and events about them: 10 % late by up to two days, 2 % sent again, each batch shuffled."""
-    rng = random.Random(client * 100 + life)
+    rng = random.Random(client * 101 + life)
     sent = []
     try:
         for n in range(FEEDS):

@@ -226,21 +226,32 @@ Result<Trained> TrainByCaller(const Project& project, const DatasetOptions& opti
                  "--exchange has forests trained by XGBoost, but [train] engine is lightgbm"};
   GFR_ASSIGN(const auto engine, LoadForestTrainer(Forest::Maker::kXgboost));
   const CallerTrainer caller(PosixFileSystem(), exchange, AskCaller, *engine);
-  GFR_ASSIGN(const Dataset data, MakeDataset(project.workspace(), project.dataset_settings(), options));
-  return TrainVersionOn(project.workspace(), project.train_settings(), data, caller);
+  std::vector<LeftOutObjective> left_out;
+  GFR_ASSIGN(const TrainSettings settings, PlanTraining(project.workspace(), project.train_settings(), &left_out));
+  GFR_ASSIGN(const Dataset data, MakeDataset(project.workspace(), settings.dataset, options));
+  GFR_ASSIGN(Trained trained, TrainVersionOn(project.workspace(), settings, data, caller));
+  trained.left_out.insert(trained.left_out.begin(), left_out.begin(), left_out.end());
+  return trained;
 }
 
-void PrintTrained(const Trained& t, bool json) {
+void PrintTrained(const Trained& t, const std::string& project, bool json) {
+  const std::string promote = "gfr models promote " + t.version + " --project " + project;
   if (!json) {
     PrintReport(t.report);
+    for (const LeftOutObjective& o : t.left_out) std::printf("not trained: %s\n", o.why.c_str());
     std::printf("registered version %s%s; report: %s\n", t.version.c_str(), t.champion ? " (champion)" : "",
                 t.html_path.c_str());
+    if (!t.champion)
+      std::printf("the champion serves on; to serve version %s: %s\n", t.version.c_str(), promote.c_str());
     return;
   }
   Json out = Json::parse(ReportToJson(t.report));
   out["version"] = t.version;
   out["champion"] = t.champion;
   out["report"] = t.html_path;
+  if (!t.champion) out["promote"] = promote;
+  out["left_out"] = Json::array();
+  for (const LeftOutObjective& o : t.left_out) out["left_out"].push_back({{"objective", o.name}, {"why", o.why}});
   PrintJson(out);
 }
 
@@ -312,7 +323,7 @@ void AddTrain(CLI::App& app, Command& run) {
                            : !exchange.empty() ? TrainByCaller(p, options, exchange)
                                                : TrainVersion(p.workspace(), p.train_settings(), options, workers);
       if (!trained.ok()) return Fail(trained.error());
-      PrintTrained(trained.value(), common.json);
+      PrintTrained(trained.value(), common.project, common.json);
       return 0;
     };
   });

@@ -1,12 +1,18 @@
 #include "dataset/dataset.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "base/progress.h"
+#include "base/time.h"
 #include "dataset/left_out.h"
 #include "dataset/partitioned_replay.h"
 #include "dataset/start_at_base.h"
+#include "runtime/logger.h"
 
 namespace gfr {
 namespace {
@@ -19,10 +25,27 @@ class Overview {
     data.last_arrival_ms = r.arrival_ms;
     data.simulated = data.simulated || r.event.source == "simulator";
     Name(r.event.context, data);
-    for (const EventItem& item : r.event.items) Name(item.properties, data);
+    Check(r.event.context, "", r, data);
+    for (const EventItem& item : r.event.items) {
+      Name(item.properties, data);
+      Check(item.price, "price", item.item_id, r, data);
+      Check(item.properties, item.item_id, r, data);
+    }
   }
 
  private:
+  static void Check(double number, const std::string& name, const std::string& item, const LogRecord& r,
+                    Dataset& data) {
+    if (!(std::fabs(number) > std::numeric_limits<float>::max())) return;
+    if (data.huge_numbers++ > 0) return;
+    data.first_huge =
+        fmt::format("{}{} is {:g} in event '{}' (offset {}, {})", name, item.empty() ? "" : " of item '" + item + "'",
+                    number, r.event.id, r.offset, FormatTime(r.arrival_ms));
+  }
+  static void Check(const std::vector<Property>& properties, const std::string& item, const LogRecord& r,
+                    Dataset& data) {
+    for (const Property& p : properties) Check(p.number, p.name, item, r, data);
+  }
   static void Name(const std::vector<Property>& properties, Dataset& data) {
     if (data.category_names.size() >= 20000) return;
     for (const Property& p : properties) {
@@ -73,6 +96,12 @@ class DatasetSink final : public RowSink {
   std::vector<std::pair<SlateRow, std::vector<float>>> slates_;
 };
 
+void WarnOfHuge(const Dataset& about) {
+  if (about.huge_numbers == 0) return;
+  LogWarning("dataset", about.first_huge + ": no row can hold it, and it counts as missing",
+             {{"numbers_in_all", about.huge_numbers}});
+}
+
 // One partition, without files.
 Status ReplayAll(EventSource& log, const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
                  const LogSurvey& survey, OnlineStore& store, RowSink& sink, Dataset& about) {
@@ -117,12 +146,14 @@ Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<cons
     OnlineStore store(std::move(features));
     GFR_TRY(StartAtBase(log, &store));
     GFR_TRY(ReplayAll(log, objectives, options, survey, store, sink, about));
+    WarnOfHuge(about);
     return about;
   }
   Overview overview;
   GFR_TRY(ReplayPartitions(
       fs, log, std::move(features), objectives, options, survey,
       [&](const LogRecord& record) { overview.Add(record, about); }, sink));
+  WarnOfHuge(about);
   return about;
 }
 
@@ -136,6 +167,8 @@ Result<Dataset> BuildDataset(FileSystem& fs, EventSource& log, std::shared_ptr<c
   data.records = about.records;
   data.category_names = std::move(about.category_names);
   data.simulated = about.simulated;
+  data.huge_numbers = about.huge_numbers;
+  data.first_huge = std::move(about.first_huge);
   return data;
 }
 

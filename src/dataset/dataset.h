@@ -92,6 +92,9 @@ struct Dataset {
   std::uint64_t records = 0;
   std::map<float, std::string> category_names;  // Of category codes in rows, for reports; at most 20,000.
   bool simulated = false;                       // Some of the events are the simulator's.
+  // Numbers in the log that no row can hold (infinite, or 3.5e38 and more), which count as missing; and the first one.
+  std::uint64_t huge_numbers = 0;
+  std::string first_huge;  // "price of item 'i7' is 1e+39 in event 'e1' (offset 12, 2026-01-05T10:00:00Z)"
 };
 
 // `data` with these of its columns alone, in this order. They may be all of them.

@@ -187,6 +187,22 @@ TEST_F(DatasetTest, NoFeatureChangesWhenTheLabelEventsOfItsOwnRequestAreTakenAwa
   }
 }
 
+TEST_F(DatasetTest, ANumberThatNoRowCanHoldIsNamedAndCountsAsMissing) {
+  auto config = Config::Parse(
+      std::string(kConfig) + "[[feature]]\nname = \"price\"\ntype = \"property\"\nproperty = \"price\"\n", "gfr.toml");
+  features = FeatureSet::Make(config.value()).value();
+  Event update = Make(EventType::kItemUpdate, 0, "", {"b"}, "");
+  update.items[0].price = 1e39;
+  events.push_back(update);
+  Slate(10, "r1", {"a", "b"});
+  Add(EventType::kAppOpen, 500, "", {});
+  const Dataset data = Build();
+  ASSERT_EQ(data.objectives[0].size(), 2u);
+  EXPECT_TRUE(std::isnan(data.objectives[0].features[3]));
+  EXPECT_EQ(data.huge_numbers, 1u);
+  EXPECT_EQ(data.first_huge.find("price of item 'b' is 1e+39 in event '0' (offset 0, "), 0u) << data.first_huge;
+}
+
 TEST_F(DatasetTest, RowsOfImpressionsHaveThePlaceShownAndAllElseTheReference) {
   auto config = Config::Parse(
       std::string(kConfig) + "[[feature]]\nname = \"place\"\ntype = \"position\"\nreference = 7\n", "gfr.toml");

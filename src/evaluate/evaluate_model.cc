@@ -184,7 +184,7 @@ Result<EvaluationReport> EvaluateModel(const Model& model, const Dataset& data,
                                        const std::vector<ObjectiveConfig>& objectives,
                                        const std::vector<TimeRange>& ranges, const EvaluateModelOptions& options) {
   EvaluationReport report;
-  const TimeRange slates = ranges[RankingObjective(objectives)];
+  const TimeRange slates = ranges[RankingObjective(objectives, model)];
   report.model = model.name + "/" + model.version;
   report.from_ms = std::max(slates.from_ms, data.first_arrival_ms);
   report.to_ms = std::min(slates.to_ms, data.last_arrival_ms + 1);

@@ -7,15 +7,24 @@
 #include "model/encode.h"
 
 namespace gfr {
+namespace {
+
+// Null: the model has no objective.
+const ObjectiveModel* RanksBy(const Model& model) {
+  const ObjectiveModel* ranks = nullptr;
+  for (const ObjectiveModel& o : model.objectives) {
+    if (o.name == "pctr" || !ranks) ranks = &o;
+  }
+  return ranks;
+}
+
+}  // namespace
 
 Result<RankedSlates> RankSlates(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms) {
   RankedSlates ranked;
   if (model.objectives.empty())
     return Error{ErrorCode::kInvalidArgument, "model " + model.version + " has no objective to rank slates by"};
-  const ObjectiveModel* pctr = nullptr;
-  for (const ObjectiveModel& o : model.objectives) {
-    if (o.name == "pctr" || !pctr) pctr = &o;
-  }
+  const ObjectiveModel* pctr = RanksBy(model);
   GFR_ASSIGN(const auto scorer, ScorerOf(pctr->forest, data.columns));
   std::map<std::pair<Key, Key>, std::size_t> last;
   for (const SlateRow& slate : data.slates) {
@@ -42,8 +51,9 @@ Result<RankedSlates> RankSlates(const Model& model, const Dataset& data, std::in
   return ranked;
 }
 
-std::size_t RankingObjective(const std::vector<ObjectiveConfig>& objectives) {
-  const auto at = std::ranges::find(objectives, "pctr", &ObjectiveConfig::name);
+std::size_t RankingObjective(const std::vector<ObjectiveConfig>& objectives, const Model& model) {
+  const ObjectiveModel* ranks = RanksBy(model);
+  const auto at = ranks ? std::ranges::find(objectives, ranks->name, &ObjectiveConfig::name) : objectives.end();
   return at == objectives.end() ? 0 : static_cast<std::size_t>(at - objectives.begin());
 }
 

@@ -21,8 +21,8 @@ struct RankedSlates {
 // model has no objective, or its forest cannot score the rows.
 Result<RankedSlates> RankSlates(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms);
 
-// Which of the objectives ranks slates: "pctr", else the first.
-std::size_t RankingObjective(const std::vector<ObjectiveConfig>& objectives);
+// Which of the objectives ranks slates: "pctr", else the first that the model has; 0 when it has none of them.
+std::size_t RankingObjective(const std::vector<ObjectiveConfig>& objectives, const Model& model);
 
 // As the ranking metrics take them. REQUIRES: `scores` outlives the spans.
 std::vector<std::span<const float>> Spans(const std::vector<std::vector<float>>& scores);

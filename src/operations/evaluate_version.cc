@@ -31,10 +31,14 @@ Result<EvaluationReport> EvaluateVersion(const Workspace& workspace, const Evalu
   std::int64_t from_ms = options.from_ms, to_ms = options.to_ms;
   std::vector<TimeRange> ranges(objectives.size(), {from_ms, to_ms});
   const bool own_test = from_ms == INT64_MIN && to_ms == INT64_MAX;
+  bool first = true;
   for (std::size_t o = 0; own_test && o < ranges.size(); ++o) {
+    if (std::ranges::find(model.objectives, objectives[o].name, &ObjectiveModel::name) == model.objectives.end())
+      continue;
     ranges[o] = TestRange(model, objectives[o].name);
-    from_ms = o == 0 ? ranges[o].from_ms : std::min(from_ms, ranges[o].from_ms);
-    to_ms = o == 0 ? ranges[o].to_ms : std::max(to_ms, ranges[o].to_ms);
+    from_ms = first ? ranges[o].from_ms : std::min(from_ms, ranges[o].from_ms);
+    to_ms = first ? ranges[o].to_ms : std::max(to_ms, ranges[o].to_ms);
+    first = false;
   }
   GFR_ASSIGN(const Dataset data,
              MakeDataset(workspace, settings.dataset,

@@ -4,11 +4,15 @@
 
 #include "bound/bind_columns.h"
 #include "dataset/dataset_fingerprint.h"
+#include "dataset/event_times.h"
 #include "feature/definitions.h"
+#include "log/local_log.h"
 #include "operations/load_model.h"
+#include "runtime/logger.h"
 #include "train/distributed_trainer.h"
 #include "train/recalibrate.h"
 #include "train/resuming_trainer.h"
+#include "train/training_plan.h"
 #include "train/xgboost_api.h"
 
 namespace gfr {
@@ -47,6 +51,7 @@ Result<Trained> Keep(const Workspace& workspace, const TrainSettings& settings, 
   trained.report.model = std::string(kModelName) + "/" + out.version;
   GFR_ASSIGN(out.html_path, PublishReport(workspace, out.version, trained.report));
   out.report = std::move(trained.report);
+  out.left_out = std::move(trained.left_out);
   out.stages = std::move(trained.stages);
   return out;
 }
@@ -70,18 +75,52 @@ Result<Trained> TrainResuming(const Workspace& workspace, const TrainSettings& s
   return trained;
 }
 
+// Those that were left out before the training come first.
+Result<Trained> AddLeftOut(std::vector<LeftOutObjective> before, Result<Trained> trained) {
+  if (!trained.ok()) return trained;
+  std::vector<LeftOutObjective>& all = trained.value().left_out;
+  all.insert(all.begin(), std::make_move_iterator(before.begin()), std::make_move_iterator(before.end()));
+  return trained;
+}
+
 }  // namespace
 
-Result<Trained> TrainVersion(const Workspace& workspace, const TrainSettings& settings, const DatasetOptions& options,
-                             const WorkersConfig& workers) {
-  if (!workers.any()) {
-    GFR_ASSIGN(const Dataset data, MakeDataset(workspace, settings.dataset, options));
-    return TrainVersionOn(workspace, settings, data);
+Result<TrainSettings> PlanTraining(const Workspace& workspace, const TrainSettings& settings,
+                                   std::vector<LeftOutObjective>* left_out) {
+  const std::vector<ObjectiveConfig>& objectives = settings.dataset.objectives;
+  LocalLog log(workspace.fs(), workspace.log_folder());
+  GFR_ASSIGN(const EventTimes times, ReadEventTimes(log, PlannedTypes(objectives)));
+  if (times.events == 0)
+    return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
+  const std::vector<ObjectivePlan> plans = PlanTraining(times, objectives, settings.split);
+  TrainSettings possible = settings;
+  possible.dataset.objectives.clear();
+  std::string refusals;
+  for (std::size_t o = 0; o < objectives.size(); ++o) {
+    if (plans[o].refusal.empty()) {
+      possible.dataset.objectives.push_back(objectives[o]);
+      continue;
+    }
+    refusals += (refusals.empty() ? "" : "; ") + plans[o].refusal;
+    left_out->push_back({objectives[o].name, plans[o].refusal});
   }
-  if (settings.train.engine != Forest::Maker::kXgboost)
+  if (possible.dataset.objectives.empty()) return Error{ErrorCode::kInvalidArgument, refusals};
+  for (const LeftOutObjective& o : *left_out) LogWarning("train", o.why);
+  return possible;
+}
+
+Result<Trained> TrainVersion(const Workspace& workspace, const TrainSettings& all, const DatasetOptions& options,
+                             const WorkersConfig& workers) {
+  if (workers.any() && all.train.engine != Forest::Maker::kXgboost)
     return Error{ErrorCode::kInvalidArgument,
                  "several processes train by XGBoost, but [train] engine is lightgbm: leave out --workers and "
                  "--remote-workers, or use xgboost"};
+  std::vector<LeftOutObjective> left_out;
+  GFR_ASSIGN(const TrainSettings settings, PlanTraining(workspace, all, &left_out));
+  if (!workers.any()) {
+    GFR_ASSIGN(const Dataset data, MakeDataset(workspace, settings.dataset, options));
+    return AddLeftOut(std::move(left_out), TrainVersionOn(workspace, settings, data));
+  }
   // The workers come first: what fails before the log is read costs no replay.
   GFR_ASSIGN(const auto api, XgboostApi::Load(FindXgboostLibrary()));
   GFR_ASSIGN(auto pool, WorkerPool::Start(workers));
@@ -89,8 +128,9 @@ Result<Trained> TrainVersion(const Workspace& workspace, const TrainSettings& se
   GFR_ASSIGN(const Dataset data, MakeDataset(workspace, settings.dataset, options));
   TrainConfig config = settings.train;
   config.params.threads = std::max(1, config.params.threads / std::max(1, workers.local));
-  return TrainResuming(workspace, settings, data, config, engine,
-                       "xgboost, " + std::to_string(workers.local + workers.remote) + " workers");
+  return AddLeftOut(std::move(left_out),
+                    TrainResuming(workspace, settings, data, config, engine,
+                                  "xgboost, " + std::to_string(workers.local + workers.remote) + " workers"));
 }
 
 Result<Trained> TrainVersionOn(const Workspace& workspace, const TrainSettings& settings, const Dataset& data) {

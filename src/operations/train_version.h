@@ -30,10 +30,17 @@ struct Trained {
   EvaluationReport report;
   std::string html_path;
   std::vector<StageTime> stages;
+  std::vector<LeftOutObjective> left_out;  // What the log cannot train, and why.
 };
 
-// Replays the log and trains. With `workers`, they train the forests and all else is done here. kInvalidArgument: the
-// log is empty, or [train] engine cannot train with workers.
+// The settings with those objectives alone that the log can train, as far as the times of its events say
+// (train/training_plan.h): before anything is replayed. kInvalidArgument: there is none, or the log is empty; the
+// message says why of each, and how many days are needed.
+Result<TrainSettings> PlanTraining(const Workspace& workspace, const TrainSettings& settings,
+                                   std::vector<LeftOutObjective>* left_out);
+
+// Plans, replays the log and trains. With `workers`, they train the forests and all else is done here.
+// kInvalidArgument: the log is empty, or [train] engine cannot train with workers.
 Result<Trained> TrainVersion(const Workspace& workspace, const TrainSettings& settings,
                              const DatasetOptions& options = {}, const WorkersConfig& workers = {});
 // The same on a dataset that was made before, by [train] engine in this process.

@@ -215,6 +215,40 @@ Forest Step(double left, double right) {
   return forest;
 }
 
+TEST_F(RankTest, AModelThatLacksAnObjectiveOfTheFormulaRanksByTheFirstThatItHasAndSaysSo) {
+  ObjectiveModel pcvr{.name = "pcvr"};
+  pcvr.forest = {.objective = "binary:logistic", .link = Forest::Link::kSigmoid, .columns = 1, .base_margin = {0}};
+  const auto n = Forest::Missing::kNan;
+  ASSERT_TRUE(AddTree({.feature = {0, 0, 0},
+                       .left = {1, -1, -1},
+                       .right = {2, -1, -1},
+                       .value = {20, 2, 0.5},
+                       .default_left = {0, 0, 0},
+                       .missing = {n, n, n},
+                       .category_set = {-1, -1, -1}},
+                      0, "", pcvr.forest)
+                  .ok());
+  Model made;
+  made.feature_fingerprint = store->features().fingerprint;
+  made.columns = {"price"};
+  made.categorical = {0};
+  made.categories.resize(1);
+  made.objectives.push_back(std::move(pcvr));
+  const auto model = BoundModel::Make(std::move(made), store->features()).value();
+  feed.value = ValueFormula::Parse("pctr * (1 + 5 * pcvr)", kNames).value();
+  Share();
+  const FeedRequest request{.request_id = "r",
+                            .user_id = "x",
+                            .candidates = {{.item_id = "dear", .price = 30}, {.item_id = "cheap", .price = 10}},
+                            .has_candidates = true,
+                            .now_ms = now};
+  const Feed answer = Rank(*store, reader->features(), model.get(), feed, request, nullptr);
+  ASSERT_EQ(answer.items.size(), 2u);
+  EXPECT_EQ(answer.items[0].item_id, "cheap");
+  EXPECT_GT(answer.items[0].value, answer.items[1].value);
+  EXPECT_THAT(answer.degraded, testing::ElementsAre("objective"));
+}
+
 TEST_F(RankTest, AModelThatReadsThePlaceRanksAtItsReferenceAndSaysItsProbabilitiesAtThePlaceToo) {
   auto config = Config::Parse("[[feature]]\nname = \"place\"\ntype = \"position\"\n", "gfr.toml");
   store = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());

@@ -53,6 +53,7 @@ Feed MakeFeed(const RankInput& in, Draft draft) {
   } else if (!in.settings.popular) {
     feed.degraded.push_back("model");
   }
+  if (LacksObjective(in)) feed.degraded.push_back("objective");
   Event& event = feed.event;
   event = {.id = request.request_id,
            .source = "gfr",

@@ -41,10 +41,27 @@ void ByFormula(const RankInput& in, Draft* draft) {
   for (std::size_t i = 0; i < out.size(); ++i) draft->value[i] = RowValue(out[i]);
 }
 
+bool HasObjective(const RankInput& in, std::size_t objective) {
+  return std::ranges::find(in.model->model().objectives, in.config.objectives[objective], &ObjectiveModel::name) !=
+         in.model->model().objectives.end();
+}
+
 }  // namespace
+
+bool LacksObjective(const RankInput& in) {
+  return in.model && std::ranges::any_of(in.config.value.objectives(),
+                                         [&](std::uint32_t objective) { return !HasObjective(in, objective); });
+}
 
 void ComputeValues(const RankInput& in, Draft* draft) {
   draft->value.assign(draft->items.size(), kMissing);
+  if (in.model && LacksObjective(in)) {
+    for (std::size_t o = 0; o < in.config.objectives.size(); ++o) {
+      if (!HasObjective(in, o)) continue;
+      draft->value = draft->scores[o];
+      return;
+    }
+  }
   if (in.model) return ByFormula(in, draft);
   for (std::size_t i = 0; i < draft->items.size(); ++i) {
     const std::byte* item = draft->lease.items[i];

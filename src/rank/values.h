@@ -8,7 +8,11 @@
 
 namespace gfr {
 
-// By the value formula; by popularity without a model. REQUIRES: PredictScores.
+// Whether the model lacks an objective that the value formula names: the log had no events to train it on.
+bool LacksObjective(const RankInput& in);
+
+// By the value formula; by the first objective that the model has where it lacks one of the formula's; by popularity
+// without a model. REQUIRES: PredictScores.
 void ComputeValues(const RankInput& in, Draft* draft);
 
 // Of each item property that the value formula reads, one number a candidate: the catalogue's, with what the caller

@@ -13,7 +13,8 @@ namespace gfr {
 Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<ObjectiveConfig>& objectives,
                 const SplitConfig& split, const TrainConfig& train, const ForestTrainer& engine,
                 EvaluationReport& report) {
-  const std::size_t o = RankingObjective(objectives);
+  const std::size_t o = RankingObjective(objectives, dictionary);
+  if (data.slates.empty()) return {};
   const double width = std::min(split.test, 0.5 / split.folds);
   RankedSlates all;
   SplitConfig fold_split = split;

@@ -12,8 +12,8 @@
 
 namespace gfr {
 
-// Adds the folds to the report. `dictionary`: the model whose columns and category codes the folds use. A fold with too
-// few rows is left out, with a line on stderr.
+// Adds the folds to the report; none of data without slates. `dictionary`: the model whose columns and category codes
+// the folds use, and whose objectives say which of them ranks. A fold with too few rows is left out, with a warning.
 Status AddFolds(const Dataset& data, const Model& dictionary, const std::vector<ObjectiveConfig>& objectives,
                 const SplitConfig& split, const TrainConfig& train, const ForestTrainer& engine,
                 EvaluationReport& report);

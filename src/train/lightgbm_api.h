@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "train/engine_error.h"
 
 namespace gfr {
 
@@ -49,7 +50,7 @@ struct LightgbmApi {
 
   Status Check(int code) const {
     if (code == 0) return {};
-    return Error{ErrorCode::kInternal, std::string("LightGBM: ") + LGBM_GetLastError()};
+    return EngineError("LightGBM", LGBM_GetLastError());
   }
 };
 

@@ -1,6 +1,9 @@
 #include "train/trainer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 #include "base/clock.h"
 #include "base/time.h"
@@ -14,6 +17,33 @@
 #include "train/split.h"
 
 namespace gfr {
+namespace {
+
+struct TrainedObjective {
+  std::size_t index;  // Among the configuration's.
+  Fitted fitted;
+};
+
+// An infinite value, which no engine takes, by its names.
+Status CheckValues(const ObjectiveRows& rows, const ObjectiveConfig& objective, const Model& model) {
+  const std::size_t columns = model.columns.size();
+  const auto at = std::ranges::find_if(rows.features, [](float v) { return std::isinf(v); });
+  if (at == rows.features.end()) return {};
+  const auto index = static_cast<std::size_t>(at - rows.features.begin()), row = index / columns;
+  return Error{
+      ErrorCode::kInvalidArgument,
+      fmt::format("objective '{}' cannot be trained: feature '{}' is infinite in the row of the event at "
+                  "offset {}, {}; valid are finite values and missing ones",
+                  objective.name, model.columns[index % columns], rows.offset[row], FormatTime(rows.arrival_ms[row]))};
+}
+
+Error NoObjective(const std::vector<LeftOutObjective>& left_out) {
+  std::string text;
+  for (const LeftOutObjective& o : left_out) text += (text.empty() ? "" : "; ") + o.why;
+  return {ErrorCode::kInvalidArgument, text.empty() ? "there is no objective to train" : text};
+}
+
+}  // namespace
 
 Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
                                 const std::vector<ObjectiveConfig>& objectives, const SplitConfig& split,
@@ -34,37 +64,47 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
   };
   Model model = EmptyModel(features);
   MakeDictionaries(data, first_validation, model);
-  std::vector<Fitted> fitted;
+  // What cannot be trained does not stop the others.
+  std::vector<TrainedObjective> fitted;
   for (std::size_t o = 0; o < objectives.size(); ++o) {
-    GFR_ASSIGN(Fitted one, Fit(data.objectives[o], objectives[o], model, parts[o], config, engine, /*quiet=*/false));
-    fitted.push_back(std::move(one));
-    model.objectives.push_back(fitted.back().objective);
+    const Status valid = CheckValues(data.objectives[o], objectives[o], model);
+    Result<Fitted> fit = valid.ok() ? Fit(data.objectives[o], objectives[o], model, parts[o], config, engine, false)
+                                    : Result<Fitted>(valid.error());
+    if (!fit.ok()) {
+      if (fit.error().code != ErrorCode::kInvalidArgument) return fit.error();
+      trained.left_out.push_back({objectives[o].name, fit.error().message});
+      continue;
+    }
+    fitted.push_back({o, std::move(fit).value()});
+    model.objectives.push_back(fitted.back().fitted.objective);
     model.card[objectives[o].name + ".test_from_ms"] = std::to_string(test[o].from_ms);
     model.card[objectives[o].name + ".test_to_ms"] = std::to_string(test[o].to_ms);
     stage("train " + objectives[o].name, data.objectives[o].size());
-    model.card[objectives[o].name + ".rounds"] = std::to_string(fitted.back().rounds);
-    if (!fitted.back().tried.empty()) model.card[objectives[o].name + ".learnt"] = LossName(fitted.back().loss);
+    model.card[objectives[o].name + ".rounds"] = std::to_string(fitted.back().fitted.rounds);
+    if (!fitted.back().fitted.tried.empty())
+      model.card[objectives[o].name + ".learnt"] = LossName(fitted.back().fitted.loss);
   }
+  if (fitted.empty()) return NoObjective(trained.left_out);
   GFR_ASSIGN(trained.report, EvaluateModel(model, data, objectives, test, {.explain = Explainer(engine)}));
-  for (std::size_t o = 0; o < objectives.size(); ++o) trained.report.objectives[o].tried = fitted[o].tried;
+  for (std::size_t k = 0; k < fitted.size(); ++k) trained.report.objectives[k].tried = fitted[k].fitted.tried;
   std::uint64_t judged = 0;
   for (const ObjectiveReport& o : trained.report.objectives) judged += o.metrics.rows;
   stage("evaluate", judged);
   GFR_TRY(AddFolds(data, model, objectives, split, config, engine, trained.report));
-  stage("rolling folds", data.objectives[RankingObjective(objectives)].size() * trained.report.folds.size());
+  stage("rolling folds", data.objectives[RankingObjective(objectives, model)].size() * trained.report.folds.size());
 
   if (config.refit) {
     // Calibration of the refit: predictions that were out of time for the forest before it.
     // The dictionaries stay those of the first fit, so that its predictions and the refit read the same columns.
-    for (std::size_t o = 0; o < objectives.size(); ++o) {
+    for (std::size_t k = 0; k < fitted.size(); ++k) {
+      const auto& [o, fit] = fitted[k];
+      ObjectiveModel& made = model.objectives[k];
       const SelectedRows late =
-          SelectRows(data.objectives[o], fitted[o].objective.softmax, model, parts[o].calibration, INT64_MAX);
-      GFR_TRY(Calibrate(objectives[o], late, fitted[o].objective.forest, &model.objectives[o]));
-      GFR_ASSIGN(model.objectives[o].maturation,
-                 Maturation(data.objectives[o], objectives[o], parts[o].begin, INT64_MAX));
-      GFR_ASSIGN(model.objectives[o].forest,
-                 Refit(data.objectives[o], fitted[o].loss, model, parts[o].begin, INT64_MAX, fitted[o].rounds, config,
-                       engine, &model.objectives[o].forest_bytes));
+          SelectRows(data.objectives[o], fit.objective.softmax, model, parts[o].calibration, INT64_MAX);
+      GFR_TRY(Calibrate(objectives[o], late, fit.objective.forest, &made));
+      GFR_ASSIGN(made.maturation, Maturation(data.objectives[o], objectives[o], parts[o].begin, INT64_MAX));
+      GFR_ASSIGN(made.forest, Refit(data.objectives[o], fit.loss, model, parts[o].begin, INT64_MAX, fit.rounds, config,
+                                    engine, &made.forest_bytes));
       stage("refit " + objectives[o].name, data.objectives[o].size());
     }
   }

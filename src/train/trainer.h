@@ -24,12 +24,19 @@ struct StageTime {
   double seconds;
 };
 
+// An objective of the configuration that the model does not have.
+struct LeftOutObjective {
+  std::string name, why;
+};
+
 struct TrainedModel {
   Model model;              // What is served: refitted when asked for.
   EvaluationReport report;  // Of the model before the refit, on the test part.
   std::vector<StageTime> stages;
+  std::vector<LeftOutObjective> left_out;
 };
 
+// kInvalidArgument: no objective can be trained; one that cannot does not stop the others.
 Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
                                 const std::vector<ObjectiveConfig>& objectives, const SplitConfig& split,
                                 const TrainConfig& config, const ForestTrainer& engine);

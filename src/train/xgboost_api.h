@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "train/engine_error.h"
 
 namespace gfr {
 
@@ -55,7 +56,7 @@ struct XgboostApi {
 
   Status Check(int code) const {
     if (code == 0) return {};
-    return Error{ErrorCode::kInternal, std::string("XGBoost: ") + XGBGetLastError()};
+    return EngineError("XGBoost", XGBGetLastError());
   }
 
   std::string Version() const;  // "3.2.0".
