@@ -144,11 +144,8 @@ class FeatureView {
 // A category as a float that is exact: the top 24 bits of its key. Models map it to a code of their own dictionary.
 inline float CategoryCode(Key key) { return key == 0 ? kMissing : static_cast<float>(key >> 40); }
 
-// A row's value: -0 becomes 0, and what a float cannot hold (NaN, infinite, or 3.5e38 and more) is missing.
-inline float RowValue(double value) {
-  const auto f = static_cast<float>(value);
-  return f - f == 0.0f ? f + 0.0f : kMissing;
-}
+// A row's value: -0 becomes 0, every NaN the one NaN.
+inline float RowValue(double value) { return value != value ? kMissing : static_cast<float>(value) + 0.0f; }
 
 // log2 and 2^x by fixed polynomials in IEEE operations only, so that every machine gives the same bits; error below
 // 1e-8 relative.

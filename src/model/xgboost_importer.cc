@@ -91,6 +91,8 @@ Result<Objective> FindObjective(const std::string& name) {
   return Unsupported("learner.objective.name", "'" + name + "' is not supported; supported are " + known);
 }
 
+constexpr float kLeastBaseScore = 1e-6f;  // XGBoost's kRtEps: labels that are all alike give a base score of 0 or 1.
+
 // "5E-1" up to 3.0, "[5E-1]" or one a class from 3.1.
 Status ReadBaseScore(const Place& parameters, Objective::Start start, Forest& forest) {
   GFR_ASSIGN(const Place place, parameters.At("base_score", Type::kString));
@@ -113,11 +115,12 @@ Status ReadBaseScore(const Place& parameters, Objective::Start start, Forest& fo
                                std::to_string(forest.classes));
   for (float& score : scores) {
     if (start == Objective::Start::kLogit) {
-      if (!(score > 0 && score < 1)) return Bad(place.path, "must be a probability between 0 and 1");
+      if (!(score >= 0 && score <= 1)) return Bad(place.path, "must be a probability from 0 to 1");
+      score = std::clamp(score, kLeastBaseScore, 1 - kLeastBaseScore);
       score = -std::log(1.0f / score - 1.0f);
     } else if (start == Objective::Start::kLog) {
-      if (!(score > 0)) return Bad(place.path, "must be above 0 for this objective");
-      score = std::log(score);
+      if (!(score >= 0)) return Bad(place.path, "must not be below 0 for this objective");
+      score = std::log(std::max(score, kLeastBaseScore));
     }
   }
   scores.resize(static_cast<std::size_t>(forest.classes), scores[0]);
@@ -303,6 +306,12 @@ Result<Forest> Import(const Value& document, const ImportOptions& options) {
                        "'" + booster_name.value->text + "' is not supported; supported are gbtree, dart");
   }
   GFR_ASSIGN(const Place model, booster.At("model", Type::kObject));
+  // Since 3.3 a booster of type dart is named gbtree, and its weights are its own (3.3) or its model's (3.4).
+  for (const Place& holder : {booster, model}) {
+    if (weights != nullptr || holder.value->Find("weight_drop") == nullptr) continue;
+    GFR_ASSIGN(const Place drop, holder.At("weight_drop", Type::kNumbers));
+    if (!drop.value->numbers.empty()) weights = &drop.value->numbers;
+  }
   GFR_ASSIGN(const Place trees, model.At("trees", Type::kArray));
   GFR_ASSIGN(const Place tree_info, model.At("tree_info", Type::kNumbers));
   const std::size_t all = trees.value->items.size();
