@@ -13,45 +13,108 @@ namespace {
 double Sigmoid(double z) { return 1.0 / (1.0 + std::exp(-z)); }
 double SoftPlus(double z) { return std::log1p(std::exp(-std::fabs(z))) + std::fmax(z, 0.0); }
 
-// Logistic regression of `target` on up to 3 inputs by Newton's method; the last input is the
-// constant 1.
+// Symmetric positive definite: solves h x = g in place of g (Gaussian elimination).
+template <int N>
+void Solve(std::array<std::array<double, N>, N> h, std::array<double, N>& g) {
+  for (int k = 0; k < N; ++k) {
+    for (int r = k + 1; r < N; ++r) {
+      const double f = h[r][k] / h[k][k];
+      for (int c = k; c < N; ++c) h[r][c] -= f * h[k][c];
+      g[r] -= f * g[k];
+    }
+  }
+  for (int k = N - 1; k >= 0; --k) {
+    for (int c = k + 1; c < N; ++c) g[k] -= h[k][c] * g[c];
+    g[k] /= h[k][k];
+  }
+}
+
+template <int N>
+struct LogisticFit {
+  std::array<double, N> w;  // The last one is the constant's.
+  double loss;              // At w.
+  bool converged;
+};
+
+// Logistic regression of `target` on N - 1 inputs and a constant by Newton's method with step halving: a step that does
+// not lower the loss enough (Armijo 1966) is halved, so that the loss never rises. Inputs are centred and scaled first,
+// which the weights that come back undo: margins far from 0 leave no ill-conditioned matrix.
 template <int N, typename Inputs>
-std::array<double, N> Logistic(std::size_t count, const Inputs& inputs, std::span<const double> target,
-                               std::array<double, N> w) {
-  for (int step = 0; step < 100; ++step) {
-    double gradient[N] = {}, hessian[N][N] = {};
+LogisticFit<N> Logistic(std::size_t count, const Inputs& inputs, std::span<const double> target) {
+  std::array<double, N> mean{}, scale{};
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::array<double, N> x = inputs(i);
+    for (int k = 0; k < N - 1; ++k) mean[k] += x[k] / static_cast<double>(count);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::array<double, N> x = inputs(i);
+    for (int k = 0; k < N - 1; ++k) scale[k] += (x[k] - mean[k]) * (x[k] - mean[k]) / static_cast<double>(count);
+  }
+  for (int k = 0; k < N - 1; ++k) scale[k] = scale[k] > 0 ? std::sqrt(scale[k]) : 1;
+  std::vector<std::array<double, N>> rows(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    rows[i] = inputs(i);
+    for (int k = 0; k < N - 1; ++k) rows[i][k] = (rows[i][k] - mean[k]) / scale[k];
+    rows[i][N - 1] = 1;
+  }
+  const auto loss_at = [&](const std::array<double, N>& w) {
+    double loss = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      const std::array<double, N> x = inputs(i);
       double z = 0;
-      for (int k = 0; k < N; ++k) z += w[k] * x[k];
+      for (int k = 0; k < N; ++k) z += w[k] * rows[i][k];
+      loss += SoftPlus(z) - target[i] * z;
+    }
+    return loss;
+  };
+  LogisticFit<N> fit{.w = {}, .loss = loss_at({}), .converged = false};
+  bool near = false;
+  for (int step = 0; step < 200 && !fit.converged; ++step) {
+    std::array<double, N> gradient{};
+    std::array<std::array<double, N>, N> hessian{};
+    for (std::size_t i = 0; i < count; ++i) {
+      double z = 0;
+      for (int k = 0; k < N; ++k) z += fit.w[k] * rows[i][k];
       const double p = Sigmoid(z), error = p - target[i], weight = std::max(p * (1 - p), 1e-12);
       for (int k = 0; k < N; ++k) {
-        gradient[k] += error * x[k];
-        for (int j = 0; j < N; ++j) hessian[k][j] += weight * x[k] * x[j];
+        gradient[k] += error * rows[i][k];
+        for (int j = 0; j < N; ++j) hessian[k][j] += weight * rows[i][k] * rows[i][j];
       }
     }
-    // Keeps a separable sample finite; far below what moves any other fit.
-    for (int k = 0; k < N; ++k) hessian[k][k] += 1e-6;
-    // Gaussian elimination; the matrix is positive definite.
-    for (int k = 0; k < N; ++k) {
-      for (int r = k + 1; r < N; ++r) {
-        const double f = hessian[r][k] / hessian[k][k];
-        for (int c = k; c < N; ++c) hessian[r][c] -= f * hessian[k][c];
-        gradient[r] -= f * gradient[k];
-      }
-    }
+    for (int k = 0; k < N; ++k) hessian[k][k] *= 1 + 1e-12;
+    for (int k = 0; k < N; ++k) hessian[k][k] += 1e-12;  // Inputs that are all alike.
+    std::array<double, N> move = gradient;
+    Solve<N>(hessian, move);
+    double slope = 0;
+    for (int k = 0; k < N; ++k) slope += gradient[k] * move[k];  // Twice what the step can win, near the minimum.
     double size = 0;
-    for (int k = N - 1; k >= 0; --k) {
-      double d = gradient[k];
-      for (int c = k + 1; c < N; ++c) d -= hessian[k][c] * gradient[c];
-      gradient[k] = d / hessian[k][k];
-      size = std::max(size, std::fabs(gradient[k]));
+    for (int k = 0; k < N; ++k) size = std::max(size, std::fabs(move[k]) / (1 + std::fabs(fit.w[k])));
+    if (!std::isfinite(slope)) break;
+    // So near that the loss cannot tell any more: the last steps are taken whole.
+    if (slope < 1e-9 * std::max(1.0, fit.loss)) {
+      for (int k = 0; k < N; ++k) fit.w[k] -= move[k];
+      fit.converged = size < 1e-8;  // What is left is its square.
+      near = true;
+      continue;
     }
-    const double damp = size > 5 ? 5 / size : 1;
-    for (int k = 0; k < N; ++k) w[k] -= damp * gradient[k];
-    if (size < 1e-12) break;
+    if (near) break;  // It was, and went away: there is no optimum here.
+    double length = 1;
+    for (; length > 1e-10; length /= 2) {
+      std::array<double, N> w = fit.w;
+      for (int k = 0; k < N; ++k) w[k] -= length * move[k];
+      const double loss = loss_at(w);
+      if (!(loss <= fit.loss - 1e-4 * length * slope)) continue;
+      fit.w = w;
+      fit.loss = loss;
+      break;
+    }
+    if (length <= 1e-10) break;
   }
-  return w;
+  fit.loss = loss_at(fit.w);
+  for (int k = 0; k < N - 1; ++k) {
+    fit.w[k] /= scale[k];
+    fit.w[N - 1] -= fit.w[k] * mean[k];
+  }
+  return fit;
 }
 
 Calibrator FitIsotonic(std::span<const float> margins, std::span<const float> labels) {
@@ -91,8 +154,46 @@ double LogLoss(const Calibrator& c, float margin, float label) {
 
 }  // namespace
 
-Calibrator FitCalibratorOf(Calibrator::Kind kind, std::span<const float> margins, std::span<const float> labels) {
-  if (kind == Calibrator::Kind::kNone) return {};
+namespace {
+
+// Beta calibration (Kull et al. 2017) with both slopes at 0 or above: where the free fit has one below, that input is
+// left out and the other fitted alone, which is the optimum under that bound.
+LogisticFit<3> FitBeta(std::span<const float> margins, std::span<const double> target) {
+  const auto lower = [&](std::size_t i) { return -SoftPlus(-static_cast<double>(margins[i])); };
+  const auto upper = [&](std::size_t i) { return SoftPlus(margins[i]); };
+  LogisticFit<3> best = Logistic<3>(
+      margins.size(),
+      [&](std::size_t i) {
+        return std::array<double, 3>{lower(i), upper(i), 1.0};
+      },
+      target);
+  if (best.w[0] >= 0 && best.w[1] >= 0) return best;
+  best.loss = INFINITY;
+  best.converged = false;
+  const LogisticFit<2> of_lower = Logistic<2>(
+                           margins.size(),
+                           [&](std::size_t i) {
+                             return std::array<double, 2>{lower(i), 1.0};
+                           },
+                           target),
+                       of_upper = Logistic<2>(
+                           margins.size(),
+                           [&](std::size_t i) {
+                             return std::array<double, 2>{upper(i), 1.0};
+                           },
+                           target);
+  if (of_lower.converged && of_lower.w[0] >= 0) best = {{of_lower.w[0], 0, of_lower.w[1]}, of_lower.loss, true};
+  if (of_upper.converged && of_upper.w[0] >= 0 && of_upper.loss < best.loss)
+    best = {{0, of_upper.w[0], of_upper.w[1]}, of_upper.loss, true};
+  return best;
+}
+
+}  // namespace
+
+std::optional<Calibrator> TryCalibratorOf(Calibrator::Kind kind, std::span<const float> margins,
+                                          std::span<const float> labels) {
+  if (kind == Calibrator::Kind::kNone) return Calibrator{};
+  if (margins.empty()) return std::nullopt;
   if (kind == Calibrator::Kind::kIsotonic) return FitIsotonic(margins, labels);
   const double positives = std::accumulate(labels.begin(), labels.end(), 0.0),
                negatives = static_cast<double>(labels.size()) - positives;
@@ -103,24 +204,27 @@ Calibrator FitCalibratorOf(Calibrator::Kind kind, std::span<const float> margins
   }
   Calibrator c{.kind = kind};
   if (platt) {
-    const auto w = Logistic<2>(margins.size(),
-                               [&](std::size_t i) {
-                                 return std::array<double, 2>{margins[i], 1.0};
-                               },
-                               target, {1, 0});
-    c.a = w[0];
-    c.b = w[1];
+    const LogisticFit<2> fit = Logistic<2>(
+        margins.size(),
+        [&](std::size_t i) {
+          return std::array<double, 2>{margins[i], 1.0};
+        },
+        target);
+    if (!fit.converged || !(fit.w[0] >= 0)) return std::nullopt;
+    c.a = fit.w[0];
+    c.b = fit.w[1];
   } else {
-    const auto w = Logistic<3>(margins.size(),
-                               [&](std::size_t i) {
-                                 return std::array<double, 3>{-SoftPlus(-margins[i]), SoftPlus(margins[i]), 1.0};
-                               },
-                               target, {1, 1, 0});
-    c.a = w[0];
-    c.b = w[1];
-    c.c = w[2];
+    const LogisticFit<3> fit = FitBeta(margins, target);
+    if (!fit.converged || !(fit.w[0] >= 0 && fit.w[1] >= 0)) return std::nullopt;
+    c.a = fit.w[0];
+    c.b = fit.w[1];
+    c.c = fit.w[2];
   }
   return c;
+}
+
+Calibrator FitCalibratorOf(Calibrator::Kind kind, std::span<const float> margins, std::span<const float> labels) {
+  return TryCalibratorOf(kind, margins, labels).value_or(Calibrator{});
 }
 
 namespace {
@@ -128,7 +232,7 @@ namespace {
 constexpr std::uint64_t kFolds = 5;
 constexpr std::ptrdiff_t kLeastOfSlice = 200;  // Positives, and negatives.
 
-// Calibrators of each fold of users, fitted on the other folds.
+// Calibrators of each fold of users, fitted on the other folds; empty when one of them has no optimum.
 std::vector<Calibrator> CrossFit(Calibrator::Kind kind, std::span<const float> margins, std::span<const float> labels,
                                  std::span<const Key> users) {
   std::vector<Calibrator> of_fold;
@@ -139,23 +243,32 @@ std::vector<Calibrator> CrossFit(Calibrator::Kind kind, std::span<const float> m
       m.push_back(margins[i]);
       l.push_back(labels[i]);
     }
-    of_fold.push_back(FitCalibratorOf(kind, m, l));
+    auto fitted = TryCalibratorOf(kind, m, l);
+    if (!fitted) return {};
+    of_fold.push_back(*std::move(fitted));
   }
   return of_fold;
 }
 
-// The kind with the lowest log loss, and that, summed up.
-std::pair<Calibrator::Kind, double> Choose(std::span<const float> margins, std::span<const float> labels,
-                                           std::span<const Key> users) {
+struct Chosen {
+  Calibrator calibrator;  // Fitted on all rows.
+  double loss;            // In the cross-fit, summed up.
+};
+
+// The kind with the lowest log loss in the cross-fit, of those that have an optimum in each fold and on all rows.
+// `none` always has.
+Chosen Choose(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users) {
   const auto positives = std::ranges::count(labels, 1.0f);
-  std::pair<Calibrator::Kind, double> chosen{Calibrator::Kind::kNone, INFINITY};
+  Chosen chosen{{}, INFINITY};
   for (const auto kind :
        {Calibrator::Kind::kNone, Calibrator::Kind::kPlatt, Calibrator::Kind::kBeta, Calibrator::Kind::kIsotonic}) {
     if (kind == Calibrator::Kind::kIsotonic && positives < 1000) continue;
     const std::vector<Calibrator> of_fold = CrossFit(kind, margins, labels, users);
+    if (of_fold.empty()) continue;
     double loss = 0;
     for (std::size_t i = 0; i < margins.size(); ++i) loss += LogLoss(of_fold[users[i] % kFolds], margins[i], labels[i]);
-    if (loss < chosen.second) chosen = {kind, loss};
+    if (!(loss < chosen.loss)) continue;
+    if (auto on_all = TryCalibratorOf(kind, margins, labels)) chosen = {*std::move(on_all), loss};
   }
   return chosen;
 }
@@ -185,11 +298,11 @@ bool IsBetter(const std::vector<Calibrator>& of_fold, const std::vector<Calibrat
 
 Calibrator FitCalibrator(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users) {
   if (std::ranges::count(labels, 1.0f) < 20) return {};
-  return FitCalibratorOf(Choose(margins, labels, users).first, margins, labels);
+  return Choose(margins, labels, users).calibrator;
 }
 
 double CrossFitLogLoss(std::span<const float> margins, std::span<const float> labels, std::span<const Key> users) {
-  return Choose(margins, labels, users).second / static_cast<double>(margins.size());
+  return Choose(margins, labels, users).loss / static_cast<double>(margins.size());
 }
 
 std::map<float, Calibrator> FitSliceCalibrators(const Calibrator& pooled, std::span<const float> margins,
@@ -203,14 +316,15 @@ std::map<float, Calibrator> FitSliceCalibrators(const Calibrator& pooled, std::s
     rows.labels.push_back(labels[i]);
     rows.users.push_back(users[i]);
   }
-  const std::vector<Calibrator> of_all = CrossFit(pooled.kind, margins, labels, users);
+  std::vector<Calibrator> of_all = CrossFit(pooled.kind, margins, labels, users);
+  if (of_all.empty()) of_all.assign(kFolds, pooled);
   std::map<float, Calibrator> own;
   for (const auto& [code, rows] : slices) {
     const auto positives = std::ranges::count(rows.labels, 1.0f);
     if (std::min(positives, std::ssize(rows.labels) - positives) < kLeastOfSlice) continue;
-    const Calibrator::Kind kind = Choose(rows.margins, rows.labels, rows.users).first;
-    if (IsBetter(CrossFit(kind, rows.margins, rows.labels, rows.users), of_all, rows))
-      own[code] = FitCalibratorOf(kind, rows.margins, rows.labels);
+    Chosen best = Choose(rows.margins, rows.labels, rows.users);
+    if (IsBetter(CrossFit(best.calibrator.kind, rows.margins, rows.labels, rows.users), of_all, rows))
+      own[code] = std::move(best.calibrator);
   }
   return own;
 }

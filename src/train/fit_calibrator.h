@@ -1,8 +1,10 @@
 // Chooses and fits a calibrator: none, Platt (with its target smoothing), isotonic (with at least 1,000 positives) or
-// beta, whichever has the lowest log loss in 5-fold cross-fitting grouped by user.
+// beta, whichever has the lowest log loss in 5-fold cross-fitting grouped by user. All are non-decreasing in the
+// margin, and fits that do not come to their optimum are no candidates: then it is none.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -24,7 +26,12 @@ std::map<float, Calibrator> FitSliceCalibrators(const Calibrator& pooled, std::s
                                                 std::span<const float> labels, std::span<const Key> users,
                                                 std::span<const float> slice);
 
-// One kind. Logistic fits are by Newton's method; isotonic by pool adjacent violators over 200 quantile groups at most.
+// One kind. Logistic fits are by Newton's method with step halving, to the optimum among non-decreasing ones; isotonic
+// by pool adjacent violators over 200 quantile groups at most. Nothing: there is no such optimum, or it was not
+// reached.
+std::optional<Calibrator> TryCalibratorOf(Calibrator::Kind kind, std::span<const float> margins,
+                                          std::span<const float> labels);
+// Likewise; kNone in its stead.
 Calibrator FitCalibratorOf(Calibrator::Kind kind, std::span<const float> margins, std::span<const float> labels);
 
 }  // namespace gfr

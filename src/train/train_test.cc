@@ -418,6 +418,73 @@ print(*[repr(float(v)) for v in [*platt, *beta]])
   EXPECT_NEAR(beta.c, bc, 1e-9);
 }
 
+// Margins far from 0, as of an over-confident forest: plain Newton steps leave the optimum behind.
+TEST(FitCalibrator, ComesToItsOptimumWhereFullNewtonStepsDoNot) {
+  const std::vector<float> margins{6.75,  -6.67, -6.17, -9.44, 2.19,  -16.81, 7.47,  -7.57, -1.09, -4.5,  5.77,  -15.36,
+                                   -4.93, -5.3,  3.8,   -9.6,  -4.03, -8.27,  -2.75, 0.5,   -9.6,  3.87,  2.41,  0.01,
+                                   2.41,  -7.1,  -3.74, -8.61, -4.61, 0.18,   -7.15, -5.38, -7.12, -8.07, -7.03, -3.08,
+                                   -9.7,  -1.59, 6.96,  1.45,  -4.15, -8.33,  -7.48, 7.15,  -2.7,  -6.82, -1.85, 9.6,
+                                   -2.28, 0.7,   -1.2,  -5.11, -9.86, -5.1,   -4.25, 0.52,  2.03,  2.59,  -1.29, 2.31};
+  const std::vector<float> labels{1, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 1,
+                                  0, 1, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1,
+                                  1, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1};
+  const Calibrator platt = FitCalibratorOf(Calibrator::Kind::kPlatt, margins, labels);
+  EXPECT_NEAR(platt.a, 0.269, 1e-3);
+  EXPECT_NEAR(platt.b, 0.046, 1e-3);
+}
+
+TEST(FitCalibrator, IsNonDecreasingAndAtItsOptimumOnAnyProblem) {
+  Rng rng(31);
+  const auto soft = [](double z) { return std::log1p(std::exp(-std::fabs(z))) + std::fmax(z, 0.0); };
+  int fitted = 0;
+  for (int problem = 0; problem < 300; ++problem) {
+    const auto n = static_cast<std::size_t>(40 + rng.Below(400));
+    const double confident = std::exp(2 * rng.Normal()), at = 4 * rng.Normal(), truth = problem % 7 == 0 ? -0.5 : 1;
+    std::vector<float> margins, labels;
+    std::vector<Key> users;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double x = rng.Normal();
+      margins.push_back(static_cast<float>(confident * x + at));
+      labels.push_back(problem % 11 == 0   ? 0.0f                   // One class.
+                       : problem % 13 == 0 ? (x > 0 ? 1.0f : 0.0f)  // Separable.
+                                           : static_cast<float>(rng.Chance(1 / (1 + std::exp(1 - truth * x)))));
+      users.push_back(rng.Below(50));
+    }
+    for (const auto kind : {Calibrator::Kind::kPlatt, Calibrator::Kind::kBeta, Calibrator::Kind::kIsotonic}) {
+      const auto c = TryCalibratorOf(kind, margins, labels);
+      if (!c) continue;
+      ++fitted;
+      double before = 0;
+      for (double m = -60; m <= 60; m += 0.5) {
+        ASSERT_GE(c->Apply(m), before - 1e-12) << problem << " " << CalibratorName(kind) << " at " << m;
+        before = c->Apply(m);
+      }
+      if (kind != Calibrator::Kind::kPlatt) continue;
+      const auto positives = static_cast<double>(std::ranges::count(labels, 1.0f));
+      const auto loss = [&](double a, double b) {
+        double sum = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+          const double z = a * margins[i] + b, t = labels[i] > 0 ? (positives + 1) / (positives + 2)
+                                                                 : 1 / (static_cast<double>(n) - positives + 2);
+          sum += soft(z) - t * z;
+        }
+        return sum;
+      };
+      const double here = loss(c->a, c->b);
+      for (const double step : {1e-3, 1e-5}) {  // Convex: no neighbour is lower, so nothing is.
+        for (const double da : {-step, 0.0, step}) {
+          for (const double db : {-step, 0.0, step}) {
+            if (c->a + da >= 0) ASSERT_GE(loss(c->a + da, c->b + db), here - 1e-9) << problem;
+          }
+        }
+      }
+    }
+    const Calibrator chosen = FitCalibrator(margins, labels, users);
+    ASSERT_TRUE(std::isfinite(chosen.Apply(100)) && std::isfinite(chosen.Apply(-100)));
+  }
+  EXPECT_GT(fitted, 600);
+}
+
 TEST(FitCalibrator, ASliceHasItsOwnWhereTheCrossFitIsBetterAndRowsAreEnough) {
   Rng rng(9);
   std::vector<float> margins, labels, slice;
