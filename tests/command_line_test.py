@@ -68,6 +68,8 @@ class CommandLine(unittest.TestCase):
             made = run_json("simulate", "--project", project, "--users", 600, "--items", 300, "--days", 42, "--seed", 3)
             self.assertTrue(made["simulated"])
             self.assertGreater(len(run_json("features", "list", "--project", project)["features"]), 30)
+            before = run("features", "--project", project, "list")
+            self.assertEqual(before, run("features", "list", "--project", project), "an option may stand before the action")
             self.assertEqual(run_json("features", "show", "price", "--project", project)["name"], "price")
             run("features", "show", "nothing", "--project", project, expect=1)
             row = run_json("features", "get", "user=u100001", "item=i100002", "--project", project)["rows"][0]

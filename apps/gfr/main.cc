@@ -1,5 +1,9 @@
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "commands.h"
 #include "runtime/logger.h"
@@ -55,6 +59,33 @@ Status ConfigureLogOfEnvironment() {
   return {};
 }
 
+// `gfr features --project X list`: the options that every command of a group has may stand before its name; they are
+// moved behind it.
+std::vector<char*> Arrange(const CLI::App& app, std::vector<char*> arguments) {
+  const auto child = [](const CLI::App& of, const std::string& name) -> const CLI::App* {
+    for (const CLI::App* c : of.get_subcommands([](const CLI::App*) { return true; })) {
+      if (c->check_name(name)) return c;
+    }
+    return nullptr;
+  };
+  const CLI::App* group = arguments.size() > 2 ? child(app, arguments[1]) : nullptr;
+  if (group == nullptr) return arguments;
+  std::size_t at = 2;
+  while (at < arguments.size()) {
+    const std::string_view argument = arguments[at];
+    if (argument == "--project")
+      at += 2;
+    else if (argument == "--json" || argument.starts_with("--project="))
+      ++at;
+    else
+      break;
+  }
+  if (at > 2 && at < arguments.size() && child(*group, arguments[at]) != nullptr)
+    std::rotate(arguments.begin() + 2, arguments.begin() + static_cast<std::ptrdiff_t>(at),
+                arguments.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+  return arguments;
+}
+
 }  // namespace gfr
 
 int main(int argc, char** argv) {
@@ -69,8 +100,9 @@ int main(int argc, char** argv) {
         gfr::AddScore,    gfr::AddDemo,    gfr::AddCompletion, gfr::AddManual}) {
     add(app, run);
   }
+  std::vector<char*> arguments = gfr::Arrange(app, {argv, argv + argc});
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(arguments.size()), arguments.data());
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
