@@ -9,6 +9,7 @@
 
 #include "base/progress.h"
 #include "base/time.h"
+#include "dataset/event_times.h"
 #include "dataset/left_out.h"
 #include "dataset/partitioned_replay.h"
 #include "dataset/start_at_base.h"
@@ -142,6 +143,13 @@ Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<cons
   DatasetOptions options = asked;
   GFR_ASSIGN(const LogSurvey survey, LogSurvey::Of(log, features, objectives, options));
   GFR_ASSIGN(options.left_out, LeftOut::Find(log, survey.people(), options.leave_out));
+  const auto sampled = std::ranges::find_if(objectives, [](const ObjectiveConfig& o) { return o.sampled.on; });
+  if (sampled != objectives.end() && options.slates) {
+    // Slates to rank are of the later half: what tests and folds judge.
+    GFR_ASSIGN(const EventTimes times, ReadEventTimes(log, TypeBit(sampled->label)));
+    options.judged_from_ms = std::max(options.from_ms, times.first_ms + (times.last_ms - times.first_ms) / 2);
+    options.judged_events = times.of(sampled->label).size() - times.of(sampled->label).Before(options.judged_from_ms);
+  }
   if (survey.partitions() == 1) {
     OnlineStore store(std::move(features));
     GFR_TRY(StartAtBase(log, &store));
@@ -167,6 +175,7 @@ Result<Dataset> BuildDataset(FileSystem& fs, EventSource& log, std::shared_ptr<c
   data.records = about.records;
   data.category_names = std::move(about.category_names);
   data.simulated = about.simulated;
+  data.sampled = std::ranges::any_of(objectives, [](const ObjectiveConfig& o) { return o.sampled.on; });
   data.huge_numbers = about.huge_numbers;
   data.first_huge = std::move(about.first_huge);
   return data;

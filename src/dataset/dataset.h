@@ -92,6 +92,7 @@ struct Dataset {
   std::uint64_t records = 0;
   std::map<float, std::string> category_names;  // Of category codes in rows, for reports; at most 20,000.
   bool simulated = false;                       // Some of the events are the simulator's.
+  bool sampled = false;                         // Rows of impressions, and slates, are sampled (SampledSlates).
   // Numbers in the log that no row can hold (infinite, or 3.5e38 and more), which count as missing; and the first one.
   std::uint64_t huge_numbers = 0;
   std::string first_huge;  // "price of item 'i7' is 1e+39 in event 'e1' (offset 12, 2026-01-05T10:00:00Z)"
@@ -114,11 +115,14 @@ enum class DropReason : std::uint8_t {
   kNoRequest,     // An impression whose request is not in the log.
   kNotInRequest,  // An item that its request does not have.
   kBadSlate,      // An impression whose request's record says what cannot have been (state/slate_check.h).
+  kNotOnSale,     // A label event's item that is not on sale as of its epoch, of which no slate is sampled.
 };
 inline constexpr const char* kDropReasons[] = {"immature",   "robot",          "left_out",
-                                               "no_request", "not_in_request", "bad_slate"};
+                                               "no_request", "not_in_request", "bad_slate",
+                                               "not_on_sale"};
 
 class LeftOut;
+inline constexpr double kJudgedBytes = 256u << 20;
 
 struct DatasetOptions {
   std::int64_t from_ms = INT64_MIN, to_ms = INT64_MAX;  // Rows by arrival; the log before is replayed for state.
@@ -132,6 +136,10 @@ struct DatasetOptions {
   std::uint64_t memory_bytes = 4ull << 30;
   LeaveOutConfig leave_out = {};
   std::shared_ptr<const LeftOut> left_out = nullptr;  // Made of `leave_out` by BuildRows.
+  // Of sampled slates, by BuildRows: label events that are judged against all items on sale arrive from then on, and
+  // are a share of all such that their rows take no more than kJudgedBytes.
+  std::int64_t judged_from_ms = INT64_MAX;
+  std::uint64_t judged_events = 0;  // Of which that share is taken.
   std::string scratch_folder = {};                    // For those files, made and removed. REQUIRED for partitions.
 };
 

@@ -12,6 +12,12 @@ std::uint64_t DatasetFingerprint(const FeatureSet& features, const std::vector<O
     text += "\n" + o.name + ": " + std::string(EventTypeName(o.population)) + " " +
             std::string(EventTypeName(o.label)) + " " + std::to_string(o.window_ms) + " " +
             std::to_string(o.early_window_ms);
+  for (const ObjectiveConfig& o : objectives) {
+    if (o.sampled.on)
+      text += "\n" + o.name + " sampled: " + std::to_string(o.sampled.size) + " " +
+              std::to_string(o.sampled.in_session) + " " + std::to_string(o.sampled.category) + " " +
+              std::to_string(o.sampled.seed);
+  }
   return Hash64(text.data(), text.size());
 }
 

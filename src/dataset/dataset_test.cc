@@ -203,6 +203,54 @@ TEST_F(DatasetTest, ANumberThatNoRowCanHoldIsNamedAndCountsAsMissing) {
   EXPECT_EQ(data.first_huge.find("price of item 'b' is 1e+39 in event '0' (offset 0, "), 0u) << data.first_huge;
 }
 
+// Items a to f of two categories, on sale from the start but for f; then views of one session.
+TEST_F(DatasetTest, SlatesAreSampledOfWhatWasOnSaleThenAndHaveOnePositiveEach) {
+  auto config = Config::Parse(
+      "[item]\ncategory = \"category\"\n[[feature]]\nname = \"price\"\ntype = \"property\"\nproperty = \"price\"\n",
+      "gfr.toml");
+  features = FeatureSet::Make(config.value()).value();
+  objectives = {{.name = "next_view", .label = EventType::kItemView, .sampled = {.on = true, .size = 4}}};
+  const auto update = [&](std::int64_t minute, const std::string& item, double price) {
+    Event e = Make(EventType::kItemUpdate, minute, "", {item}, "");
+    e.items[0].price = price;
+    e.items[0].properties = {{.name = "category", .text = price < 3 ? "low" : "high"}};
+    events.push_back(e);
+  };
+  for (int k = 0; k < 5; ++k) update(0, std::string(1, static_cast<char>('a' + k)), k);
+  for (int n = 0; n < 60; ++n) {
+    const std::string item(1, static_cast<char>('a' + n % 5));
+    Add(EventType::kItemView, 10 + 40 * n, "", {item}, "u" + std::to_string(n % 3));
+    if (n == 30) events.push_back(Make(EventType::kItemDelete, 11 + 40 * n, "", {"e"}, ""));
+  }
+  update(10 + 40 * 59, "f", 5);                              // As new as the last view:
+  Add(EventType::kItemView, 10 + 40 * 59, "", {"f"}, "u1");  // its item is not known yet.
+  Add(EventType::kAppOpen, 2500, "", {});
+  const Dataset data = Build();
+  const ObjectiveRows& rows = data.objectives[0];
+  EXPECT_TRUE(data.sampled);
+  std::map<std::uint64_t, int> size, positives;
+  std::map<float, int> before, after;  // How often each price was drawn as a negative.
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    ++size[rows.offset[i]];
+    positives[rows.offset[i]] += rows.label[i] > 0;
+    if (rows.label[i] == 0) ++(rows.offset[i] < 36 ? before : after)[rows.features[i]];
+  }
+  for (const auto& [offset, n] : size) {
+    EXPECT_EQ(positives[offset], 1) << offset;
+    EXPECT_EQ(n, 4) << offset;
+  }
+  EXPECT_EQ(size.size(), 54u) << "not e's views after it went off sale, nor f's";
+  EXPECT_EQ(before.size(), 5u);
+  EXPECT_EQ(after.size(), 4u);
+  EXPECT_FALSE(after.contains(4)) << "e is off sale";
+  ASSERT_GT(data.slates.size(), 10u);
+  for (const SlateRow& slate : data.slates) EXPECT_EQ(slate.items, 4) << "all that is on sale in the later half";
+  const Dataset again = Build();
+  EXPECT_EQ(again.objectives[0].features, rows.features);
+  objectives[0].sampled.seed = 8;
+  EXPECT_NE(Build().objectives[0].features, rows.features);
+}
+
 TEST_F(DatasetTest, RowsOfImpressionsHaveThePlaceShownAndAllElseTheReference) {
   auto config = Config::Parse(
       std::string(kConfig) + "[[feature]]\nname = \"place\"\ntype = \"position\"\nreference = 7\n", "gfr.toml");

@@ -18,7 +18,8 @@ constexpr const char* kWhy[] = {
     "impressions whose request is not in the log",
     "of items that their request does not have",
     "impressions whose request was logged with what cannot have been: `gfr features verify` "
-    "names the first"};
+    "names the first",
+    "of items that were not on sale, of which no slate is sampled"};
 static_assert(std::size(kWhy) == std::size(kDropReasons));
 
 double Rate(std::uint64_t positives, std::uint64_t rows) {

@@ -11,6 +11,14 @@
 
 namespace gfr {
 
+// [dataset.sampled]: how slates are made of a log that has none (dataset/negative_sampler.h).
+struct SampledSlates {
+  bool on = false;
+  int size = 20;                           // Items of a slate, the positive among them.
+  double in_session = 0.2, category = 0.3;  // Shares of the others; the rest is drawn by popularity.
+  std::uint64_t seed = 7;
+};
+
 struct ObjectiveConfig {
   std::string name;  // "pctr"
   EventType population = EventType::kFeedImpression;
@@ -26,6 +34,10 @@ struct ObjectiveConfig {
   std::string calibrate_by =
       {};                 // A category feature whose values have their own calibrators where it pays; empty: none.
   SourceSpan where = {};  // The table, for messages.
+  // [dataset] slates = "sampled", where the population is feed.impression: rows are those of slates made for each label
+  // event, and no impression is read.
+  SampledSlates sampled = {};
+  EventType row_event() const { return sampled.on ? label : population; }
 
   // Reads every [[objective]] of gfr.toml. kInvalidArgument names the line: there is none, a key is unknown, or a value
   // does not go with another. `features`: what calibrate_by may name.

@@ -223,6 +223,35 @@ TEST(PartitionedReplayTest, AnySplitByUserOverAnyNumberOfWorkersGivesEqualBytes)
   }
 }
 
+TEST(PartitionedReplayTest, SampledSlatesAreTheSameByAnySplit) {
+  auto config = Config::Parse(kConfig, "gfr.toml");
+  const auto features = FeatureSet::Make(config.value()).value();
+  const std::vector<ObjectiveConfig> objectives{
+      {.name = "next_view", .label = EventType::kItemView, .sampled = {.on = true, .size = 6}},
+      {.name = "next_buy", .label = EventType::kPurchase, .sampled = {.on = true, .size = 4}}};
+  const TestFolder folder;
+  const std::string log = folder.path() + "/log";
+  const FixedClock clock(0);
+  std::uint64_t duplicates = 0;
+  LocalLog source(PosixFileSystem(), log);
+  ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = log})
+                  .value()
+                  ->AppendImported(
+                      RandomEvents(5), [](std::uint64_t) {}, &duplicates)
+                  .ok());
+  const auto whole = BuildDataset(PosixFileSystem(), source, features, objectives, {.partitions = 1});
+  ASSERT_TRUE(whole.ok()) << whole.error().message;
+  EXPECT_TRUE(whole.value().sampled);
+  EXPECT_GT(whole.value().objectives[0].size(), 500u);
+  EXPECT_GT(whole.value().slates.size(), 20u);
+  for (const int partitions : {2, 7}) {
+    const auto split = BuildDataset(PosixFileSystem(), source, features, objectives,
+                                    {.workers = 2, .partitions = partitions, .scratch_folder = log + ".scratch"});
+    ASSERT_TRUE(split.ok()) << split.error().ToString();
+    ExpectSame(whole.value(), split.value());
+  }
+}
+
 TEST(PartitionedReplayTest, LeavesNoScratchFilesAndAsksForMorePartitionsWhenMemoryIsShort) {
   auto config = Config::Parse(kReplayConfig, "gfr.toml");
   const auto features = FeatureSet::Make(config.value()).value();

@@ -91,7 +91,13 @@ RowBuilder::RowBuilder(const std::vector<ObjectiveConfig>& objectives, const Dat
           std::ranges::find(objectives, EventType::kFeedImpression, &ObjectiveConfig::population) -
           objectives.begin())),
       labels_(objectives.size()),
-      latest_impression_(sizeof(Impression)) {}
+      latest_impression_(sizeof(Impression)),
+      judged_objective_(static_cast<std::size_t>(
+          std::ranges::find_if(objectives, [](const ObjectiveConfig& o) { return o.sampled.on; }) -
+          objectives.begin())) {
+  if (judged_objective_ < objectives.size())
+    sampler_.emplace(objectives[judged_objective_].sampled, store.shared(), store.features().schema);
+}
 
 void RowBuilder::Await(const LogRecord& r) {
   const Key user = PersonOf(r.event);
@@ -211,8 +217,8 @@ float RowBuilder::LedOn(std::size_t o, const LogRecord& r, Key item, std::uint64
 }
 
 bool RowBuilder::IsLabelledByRequest(std::size_t o, const Event& event) const {
-  return objectives_[o].population == EventType::kFeedImpression && objectives_[o].label == EventType::kFeedClick &&
-         RequestOf(event) != 0;
+  return !objectives_[o].sampled.on && objectives_[o].population == EventType::kFeedImpression &&
+         objectives_[o].label == EventType::kFeedClick && RequestOf(event) != 0;
 }
 
 Key RowBuilder::LabelKey(std::size_t o, const Event& event, Key item) const {
@@ -231,7 +237,7 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
   const bool in_range = r.arrival_ms >= options_.from_ms && r.arrival_ms < options_.to_ms;
   if (const DropReason* why = options_.left_out ? options_.left_out->Why(PersonOf(e)) : nullptr) {
     for (std::size_t o = 0; o < objectives_.size(); ++o) {
-      if (in_range && e.type == objectives_[o].population) sink_.Dropped(o, *why, e.items.size());
+      if (in_range && e.type == objectives_[o].row_event()) sink_.Dropped(o, *why, e.items.size());
     }
     store_.Fold(r);
     return;
@@ -249,8 +255,10 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
   if (e.type == EventType::kFeedClick) Clicked(r);
   for (std::size_t o = 0; o < objectives_.size(); ++o) {
     const bool mature = r.arrival_ms + objectives_[o].horizon_ms() <= end_ms;
-    if (!in_range || e.type != objectives_[o].population) continue;
-    if (mature || !options_.drop_immature)
+    if (!in_range || e.type != objectives_[o].row_event()) continue;
+    if (objectives_[o].sampled.on && (mature || !options_.drop_immature))
+      AddSampledRows(r, o);
+    else if (mature || !options_.drop_immature)
       AddRows(r, o, end_ms);
     else
       sink_.Dropped(o, DropReason::kImmature, e.items.size());
@@ -260,7 +268,7 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
 }
 
 void RowBuilder::Touch(const LogRecord& r) {
-  Touched& session = touched_[SessionKey(PersonOf(r.event), KeyOf(r.event.session_id))];
+  Touched& session = touched_[TouchKey(r.event)];
   if (session.last_ms < r.arrival_ms - kOpenRequestMs) session.items.clear();
   session.last_ms = r.arrival_ms;
   for (const EventItem& item : r.event.items) session.items[KeyOf(item.item_id)] = r.offset + 1;
@@ -321,7 +329,7 @@ void RowBuilder::ForgetBefore(std::int64_t arrival_ms) {
 // A slate counts for ranking once it was shown: the impression's items in its order, with the features read for the
 // request.
 void RowBuilder::Shown(const LogRecord& r) {
-  if (!options_.slates) return;
+  if (!options_.slates || sampler_) return;
   const auto at = open_.find(RequestOf(r.event));
   if (at == open_.end() || at->second.shown) return;
   OpenRequest& open = at->second;
@@ -350,7 +358,7 @@ void RowBuilder::Shown(const LogRecord& r) {
 // When the session touched each item last, as far as the request can know: its own clicks come later.
 std::vector<std::uint64_t> RowBuilder::TouchedBefore(const LogRecord& r, const std::vector<Key>& items) const {
   std::vector<std::uint64_t> touched(items.size());
-  const auto session = touched_.find(SessionKey(PersonOf(r.event), KeyOf(r.event.session_id)));
+  const auto session = touched_.find(TouchKey(r.event));
   if (session == touched_.end() || session->second.last_ms < r.arrival_ms - kOpenRequestMs) return touched;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto found = session->second.items.find(items[i]);
@@ -483,6 +491,99 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms)
                .whole = whole},
               label, {values, columns_});
   }
+}
+
+std::vector<Key> RowBuilder::TouchedInSession(const LogRecord& r) const {
+  std::vector<Key> items;
+  const auto session = touched_.find(TouchKey(r.event));
+  if (session == touched_.end() || session->second.last_ms < r.arrival_ms - kOpenRequestMs) return items;
+  std::vector<std::pair<std::uint64_t, Key>> newest;
+  for (const auto& [item, offset] : session->second.items) newest.emplace_back(~offset, item);
+  std::ranges::sort(newest);
+  for (const auto& [order, item] : newest) items.push_back(item);
+  return items;
+}
+
+void RowBuilder::ReadItems(const LogRecord& r, const std::vector<Key>& keys) {
+  std::vector<EventItem> items(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) items[i].item_id = store_.shared().ItemId(keys[i]);
+  own_.resize(keys.size() * columns_);
+  store_.Read({.now_ms = r.arrival_ms,
+               .user = KeyOf(r.event.user_id),
+               .session = KeyOf(r.event.session_id),
+               .surface = KeyOf(r.event.surface),
+               .context = r.event.context,
+               .items = items,
+               .supplied = false},
+              own_.data());
+}
+
+void RowBuilder::AddSampledRows(const LogRecord& r, std::size_t o) {
+  store_.AdvanceTo(EpochEndAt(r.arrival_ms));
+  sampler_->Update();
+  const std::vector<Key> session = TouchedInSession(r);
+  for (std::size_t line = 0; line < r.event.items.size(); ++line) {
+    const Key item = KeyOf(r.event.items[line].item_id);
+    // An item that the catalogue does not know yet would be told from the others by that.
+    if (!sampler_->IsOnSale(item)) {
+      sink_.Dropped(o, DropReason::kNotOnSale, 1);
+      continue;
+    }
+    AddSampledRow(r, o, line, session);
+    if (o == judged_objective_ && options_.slates) AddJudgedSlate(r, item, session);
+  }
+}
+
+void RowBuilder::AddSampledRow(const LogRecord& r, std::size_t o, std::size_t line, const std::vector<Key>& session) {
+  const ObjectiveConfig& objective = objectives_[o];
+  const Key user = PersonOf(r.event), positive = KeyOf(r.event.items[line].item_id);
+  Rng rng(PairKey(objective.sampled.seed + 1, PairKey(r.offset + 1, line + 1)));
+  std::vector<Key> items = sampler_->Draw(rng, positive, session, [&](Key item) {  // It is no negative, if it is next.
+    return IsLabelled(o, PairKey(user, item), r.offset == 0 ? 0 : r.offset - 1,
+                      r.event.time_ms + objective.horizon_ms());
+  });
+  items.insert(items.begin() + static_cast<std::ptrdiff_t>(rng.Below(items.size() + 1)), positive);
+  ReadItems(r, items);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const bool label = items[i] == positive;
+    sink_.Row(o,
+              {.offset = r.offset,
+               .line = static_cast<std::uint32_t>(line * static_cast<std::size_t>(objective.sampled.size) + i),
+               .user = user,
+               .arrival_ms = r.arrival_ms,
+               .session = KeyOf(r.event.session_id),
+               .item = items[i],
+               .request = PairKey(r.offset + 1, line + 1),
+               .as_of = static_cast<std::int64_t>(r.offset) - 1,
+               .now_ms = r.arrival_ms,
+               .position = static_cast<std::int32_t>(i),
+               .whole = label ? 1.0f : 0.0f},
+              label, {own_.data() + i * columns_, columns_});
+  }
+}
+
+void RowBuilder::AddJudgedSlate(const LogRecord& r, Key item, const std::vector<Key>& session) {
+  if (r.arrival_ms < options_.judged_from_ms || options_.judged_events == 0) return;
+  const double bytes = static_cast<double>(sampler_->on_sale() * columns_) * sizeof(float);
+  const double share = kJudgedBytes / bytes / static_cast<double>(options_.judged_events);
+  Rng rng(PairKey(objectives_[judged_objective_].sampled.seed + 2, PairKey(r.offset + 1, item)));
+  if (!rng.Chance(share)) return;
+  const std::vector<Key> items = sampler_->AllOnSale();
+  ReadItems(r, items);
+  SlateRow slate{.user = PersonOf(r.event),
+                 .session = KeyOf(r.event.session_id),
+                 .arrival_ms = r.arrival_ms,
+                 .offset = r.offset,
+                 .click_offset = r.offset,
+                 .items = static_cast<int>(items.size()),
+                 .untouched = session.empty()};
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (items[i] == item) slate.clicked = static_cast<int>(i);
+    slate.popularity.push_back(static_cast<float>(SharedState::Summary(store_.shared().FindItem(items[i])).touches));
+    const auto at = std::ranges::find(session, items[i]);
+    slate.most_recent.push_back(at == session.end() ? 0.0f : 1.0f / static_cast<float>(1 + (at - session.begin())));
+  }
+  sink_.Slate(std::move(slate), own_);
 }
 
 }  // namespace gfr

@@ -12,12 +12,14 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "dataset/dataset.h"
+#include "dataset/negative_sampler.h"
 
 namespace gfr {
 
@@ -129,9 +131,20 @@ class RowBuilder {
   void AddChoices(const LogRecord& record, OpenRequest& open);
   void Clicked(const LogRecord& record);
   void AddRows(const LogRecord& record, std::size_t objective, std::int64_t end_ms);
+  // Rows of slates that are made for the label event `record`; and, of a share, the slate of all items on sale.
+  void AddSampledRows(const LogRecord& record, std::size_t objective);
+  void AddSampledRow(const LogRecord& record, std::size_t objective, std::size_t line, const std::vector<Key>& session);
+  void AddJudgedSlate(const LogRecord& record, Key item, const std::vector<Key>& session);
+  void ReadItems(const LogRecord& record, const std::vector<Key>& items);  // To own_, as the catalogue has them.
+  std::vector<Key> TouchedInSession(const LogRecord& record) const;        // Newest first.
   void ForgetBefore(std::int64_t arrival_ms);
   // Whose event it is: a user's, else a session's; its request is one of the same person.
   Key PersonOf(const Event& event) const { return people_.PersonOf(event); }
+  // Under which key touched_ has it: the session, and the person where none is named.
+  Key TouchKey(const Event& event) const {
+    const Key session = SessionKey(PersonOf(event), KeyOf(event.session_id));
+    return session != 0 ? session : PersonOf(event);
+  }
   Key RequestOf(const Event& event) const {
     return event.request_id.empty() ? 0 : PairKey(PersonOf(event), KeyOf(event.request_id));
   }
@@ -152,9 +165,11 @@ class RowBuilder {
   std::unordered_set<Key> bad_slates_;         // By RequestOf: they are not read.
   std::unordered_map<Key, OpenRequest> open_;  // By RequestOf.
   std::multimap<std::int64_t, Key> open_since_;
-  std::unordered_map<Key, Touched> touched_;  // By session.
+  std::unordered_map<Key, Touched> touched_;  // By TouchKey.
   std::size_t touched_swept_ = 1024;          // How many sessions the next sweep awaits.
   std::vector<float> own_, at_place_;         // Of AddRows.
+  std::optional<NegativeSampler> sampler_;    // With sampled slates.
+  std::size_t judged_objective_;              // The first with sampled slates; objectives_.size(): none.
 };
 
 }  // namespace gfr

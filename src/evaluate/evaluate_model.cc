@@ -189,6 +189,7 @@ Result<EvaluationReport> EvaluateModel(const Model& model, const Dataset& data,
   report.from_ms = std::max(slates.from_ms, data.first_arrival_ms);
   report.to_ms = std::min(slates.to_ms, data.last_arrival_ms + 1);
   report.simulated = data.simulated;
+  report.sampled = data.sampled;
   if (model.position_column >= 0) report.position_reference = static_cast<int>(model.position_reference);
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     for (const ObjectiveModel& objective : model.objectives) {

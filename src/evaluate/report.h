@@ -73,6 +73,9 @@ struct EvaluationReport {
   std::string model;
   std::int64_t from_ms = 0, to_ms = 0;
   bool simulated = false;
+  // Rows of impressions are of slates that were made of the log: their probabilities are of these, and ranking is
+  // judged against all items on sale.
+  bool sampled = false;
   // Of a model that reads the place shown: order and position bias are judged at this place, probabilities where each
   // item was shown. -1: it does not, and there is one score.
   int position_reference = -1;

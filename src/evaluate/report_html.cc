@@ -258,6 +258,12 @@ std::string ReportToHtml(const EvaluationReport& r) {
   std::string html = HtmlHead("Evaluation of " + r.model + (r.simulated ? " (simulated)" : "")) +
                      "<p>Rows that arrived from " + FormatTime(r.from_ms) + " to " + FormatTime(r.to_ms) +
                      ". Intervals are 95 %, by bootstrap over users.</p>";
+  if (r.sampled)
+    html +=
+        "<p><b>Slates are sampled</b> ([dataset] slates): the log has none. Probabilities are those of slates that "
+        "were made of it, so that observed/expected and log loss say nothing of what a feed will see. Ranking is "
+        "judged "
+        "against all items on sale.</p>";
   if (!r.note.empty()) html += "<p>" + EscapeHtml(r.note) + "</p>";
   if (r.position_reference >= 0)
     html += fmt::format(

@@ -182,6 +182,7 @@ std::string ReportToJson(const EvaluationReport& r) {
   Json json{
       {"model", r.model}, {"from", FormatTime(r.from_ms)}, {"to", FormatTime(r.to_ms)}, {"objectives", Json::object()}};
   if (r.simulated) json["simulated"] = true;
+  if (r.sampled) json["slates"] = "sampled", json["ranked_against"] = "all items on sale";
   if (r.position_reference >= 0)
     json["position"] = {
         {"reference", r.position_reference},

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "feature/feature_set.h"
 
@@ -57,8 +58,8 @@ bool PropertySchema::ReadVectors(std::span<const Property> properties, float* ve
 
 PropertyValue ValueOf(const Property& p, bool categorical) {
   PropertyValue value;
-  if (!categorical)
-    value.number = p.number;
+  if (!categorical)  // What a row's float cannot hold is missing, NaN too.
+    value.number = std::fabs(p.number) <= std::numeric_limits<float>::max() ? p.number : kMissing;
   else if (!p.text.empty())
     value.category = KeyOf(p.text);
   else if (std::fabs(p.number) < 9.2e18)

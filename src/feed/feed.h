@@ -19,6 +19,7 @@ struct Feed {
   std::vector<FeedItem> items;
   std::vector<std::string> degraded;
   std::string model_name, model_version;
+  bool sampled_slates = false;  // The model was trained on slates that were made of a log without any.
   Event event;  // The feed.request to log: items in the slate's order.
 };
 

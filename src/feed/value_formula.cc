@@ -89,6 +89,13 @@ Result<ValueFormula> ValueFormula::Parse(std::string_view text, const ValueNames
       formula.properties_.push_back(name - objectives);
   }
   GFR_TRY(CheckProducts(all, names, formula.objectives_));
+  for (const std::uint32_t o : formula.objectives_) {
+    if (names.objectives[o].sampled && formula.objectives_.size() > 1)
+      return Error{ErrorCode::kInvalidArgument,
+                   "mixes " + names.objectives[o].name +
+                       " with another objective, but [dataset] slates = \"sampled\": its probabilities are of slates "
+                       "that were made, and only their order means something; name one objective"};
+  }
   GFR_ASSIGN(formula.expression_, Expression::Parse(text, Expression::Type::kNumber, used));  // Columns of these alone.
   return formula;
 }

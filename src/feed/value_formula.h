@@ -3,7 +3,7 @@
 //
 // A formula is a sum of expectations per impression. A product of objectives is one only along a chain, where the
 // population of each is the label of the one before: the purchases of those who clicked, times the clicks of those who
-// saw. Any other product is refused. Thread safety: immutable.
+// saw. Any other product is refused, and so is a sampled objective beside another one. Thread safety: immutable.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,7 @@ struct ValueNames {
   struct Objective {
     std::string name;
     EventType population, label;
+    bool sampled = false;  // Trained on slates that were made: only the order of its probabilities means something.
   };
   std::vector<Objective> objectives;
   std::vector<std::string> properties;  // Numeric item properties by their index; "" at the index of any other.

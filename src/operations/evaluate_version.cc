@@ -23,6 +23,11 @@ Result<EvaluationReport> EvaluateVersion(const Workspace& workspace, const Evalu
   const std::vector<ObjectiveConfig>& objectives = settings.dataset.objectives;
   Registry registry(settings.registry, workspace.clock());
   GFR_ASSIGN(const Model model, LoadBoundModel(workspace, registry, options.version, *settings.dataset.features));
+  if ((options.off_policy || options.position_bias) && model.card.contains("slates"))
+    return Error{ErrorCode::kInvalidArgument,
+                 "version " + model.version +
+                     " was trained on sampled slates ([dataset] slates): what was shown is not known, so off-policy "
+                     "estimates and the position bias are refused; train on logged slates first"};
   Model other;
   if (!options.against.empty()) {
     GFR_ASSIGN(other, LoadBoundModel(workspace, registry, options.against, *settings.dataset.features));

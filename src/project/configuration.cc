@@ -46,6 +46,8 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   GFR_ASSIGN(c.objectives, ObjectiveConfig::ReadAll(project, *c.features));
   GFR_ASSIGN(c.split, SplitConfig::Read(project));
   GFR_ASSIGN(c.train, TrainConfig::Read(project));
+  GFR_ASSIGN(c.dataset, DatasetConfig::Read(project, &c.objectives));
+  c.train.sample = c.dataset.sample;
   GFR_ASSIGN(c.feeds, ReadFeeds(project, c.objectives, c.features->schema, &c.experiments));
   if (upper)
     GFR_TRY(upper(project));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "dataset/dataset_config.h"
 #include "dataset/objective_config.h"
 #include "experiment/experiments.h"
 #include "feed/feed_config.h"
@@ -26,6 +27,7 @@ namespace gfr {
 struct Configuration {
   std::shared_ptr<const FeatureSet> features;
   std::vector<ObjectiveConfig> objectives;
+  DatasetConfig dataset;
   SplitConfig split;
   TrainConfig train;
   Feeds feeds;

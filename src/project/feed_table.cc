@@ -11,7 +11,7 @@ namespace {
 
 ValueNames NamesOf(const std::vector<ObjectiveConfig>& objectives, const PropertySchema& schema) {
   ValueNames names;
-  for (const ObjectiveConfig& o : objectives) names.objectives.push_back({o.name, o.population, o.label});
+  for (const ObjectiveConfig& o : objectives) names.objectives.push_back({o.name, o.population, o.label, o.sampled.on});
   for (std::size_t p = 0; p < schema.item_names.size(); ++p)
     names.properties.push_back(schema.item_categorical[p] ? "" : schema.item_names[p]);
   return names;

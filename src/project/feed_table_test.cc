@@ -50,6 +50,22 @@ quota = 3
   EXPECT_EQ(feed.value.text(), "pctr * pcvr * price");
 }
 
+TEST(ReadFeeds, AFormulaMixesASampledObjectiveWithNoOther) {
+  const auto read = [](const std::string& value) {
+    std::vector<ObjectiveConfig> objectives = kObjectives;
+    objectives[0].sampled.on = true;
+    PropertySchema schema;
+    schema.item_names = {"price"};
+    schema.item_categorical = {false};
+    auto config = Config::Parse("[[feed]]\nvalue = \"" + value + "\"\n", "gfr.toml");
+    Experiments experiments;
+    return ReadFeeds(config.value(), objectives, schema, &experiments);
+  };
+  EXPECT_TRUE(read("pctr * price").ok());
+  EXPECT_TRUE(read("pcvr").ok());
+  EXPECT_THAT(read("pctr * pcvr").error().ToString(), testing::HasSubstr("mixes pctr with another objective"));
+}
+
 TEST(ReadFeeds, EachFeedHasItsOwnSettingsAndSharesTheChannelsOfTheProject) {
   const Feeds feeds = Read(R"(
 [[channel]]

@@ -5,6 +5,7 @@
 
 #include "feature/served_columns.h"
 #include "feed/slate_record.h"
+#include "rank/values.h"
 
 namespace gfr {
 namespace {
@@ -50,6 +51,7 @@ Feed MakeFeed(const RankInput& in, Draft draft) {
   if (in.model) {
     feed.model_name = in.model->model().name;
     feed.model_version = in.model->model().version;
+    feed.sampled_slates = in.model->model().card.contains("slates");
   } else if (!in.settings.popular) {
     feed.degraded.push_back("model");
   }

@@ -185,11 +185,13 @@ Json FeedJson(const Feed& feed, const FeedRequest& request, const FeatureSet* fe
     }
     items.push_back(std::move(json));
   }
+  Json model{{"name", feed.model_name}, {"version", feed.model_version}};
+  if (feed.sampled_slates) model["slates"] = "sampled";
   Json assigned = Json::object();
   for (const ServedExperiment& e : served.experiments) assigned[e.experiment] = e.variant;
   return {{"request_id", request.request_id},
           {"experiment", std::move(assigned)},
-          {"model", {{"name", feed.model_name}, {"version", feed.model_version}}},
+          {"model", std::move(model)},
           {"degraded", feed.degraded},
           {"items", std::move(items)}};
 }

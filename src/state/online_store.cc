@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <new>
 
 #include "event/alias.h"
@@ -239,7 +240,7 @@ void OnlineStore::FoldCatalogueOf(const LogRecord& record) {
   if (!update && !(schema.price_from_impressions && record.event.type == EventType::kFeedImpression)) return;
   for (const EventItem& item : record.event.items) {
     CatalogueUpdate change;
-    if (!update && std::isnan(item.price)) continue;
+    if (!update && !(std::fabs(item.price) <= std::numeric_limits<float>::max())) continue;
     change.properties.resize(schema.item_names.size());
     if (record.event.type == EventType::kItemDelete) {
       change.properties.clear();

@@ -3,8 +3,8 @@
 //
 // User and session state is fresh to the last event; shared state and the catalogue change when an epoch is sealed
 // (shared_state.h): a record of arrival a is visible to reads whose epoch ended after a.
-//   A user is the id that user.alias joined it to first (event/alias.h), else the id itself. user.alias (user_id: the login, kind: the
-//   anonymous id) merges the anonymous user's state, and that of the session it names, into the login's; later events
+//   A user is the id that user.alias joined it to first (event/alias.h), else the id itself. user.alias (user_id: the
+//   login, kind: the anonymous id) merges the anonymous user's state, and that of the session it names, into the login's; later events
 //   of the anonymous id are the login's. user.delete forgets the user and its sessions, and changes no shared state. A
 //   session belongs to its user, or to nobody. The residue of an erased event (log/erase_user.h) changes shared state
 //   alone. After 24 h of arrival without an event it is new again.

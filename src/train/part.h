@@ -3,18 +3,11 @@
 
 #include <vector>
 
+#include "dataset/dataset_config.h"
 #include "evaluate/selected_rows.h"
 #include "train/forest_trainer.h"
 
 namespace gfr {
-
-// [dataset]: which rows a forest learns from, and how much each counts. Rows that stop, calibrate and judge are all,
-// and count alike.
-struct SampleConfig {
-  double negatives = 1;           // The rate at which rows without a label are kept, by hash.
-  std::int64_t half_life_ms = 0;  // A row counts half as much as one so much later; 0: alike.
-  double max_user_rows = 0;       // A user's rows count for no more than so many together; 0: no bound.
-};
 
 struct Part : SelectedRows {
   std::vector<float> weights;  // None: 1 each.

@@ -1,7 +1,5 @@
 #include "train/train_config.h"
 
-#include <algorithm>
-
 namespace gfr {
 
 Result<SplitConfig> SplitConfig::Read(Config& project) {
@@ -37,24 +35,6 @@ Result<TrainConfig> TrainConfig::Read(Config& project) {
   p.seed = static_cast<std::uint64_t>(table.Integer("seed", 7, 0, 1 << 30));
   train.refit = table.Boolean("refit", true);
   GFR_TRY(table.Finish());
-  Config dataset = project.Table("dataset");
-  SampleConfig& sample = train.sample;
-  sample.negatives = dataset.Number("negatives", sample.negatives, 1e-4, 1);
-  sample.half_life_ms = dataset.DurationMs("half_life", 0);
-  sample.max_user_rows = dataset.Number("max_user_rows", 0, 0, 1e12);
-  train.leave_out.robots = dataset.Boolean("leave_out_robots", false);
-  train.leave_out.users = dataset.Strings("leave_out_users", {});
-  if (sample.negatives < 1) {
-    for (Config& objective : project.Tables("objective")) {
-      const auto learn = objective.Strings("learn", {});
-      if (objective.String("link", "") == "softmax" ||
-          std::ranges::any_of(learn, [](const std::string& loss) { return loss != kLossNames[0]; }))
-        dataset.Fail(
-            "negatives",
-            "is below 1, but an objective's link is softmax, or it learns within requests, which must be whole");
-    }
-  }
-  GFR_TRY(dataset.Finish());
   return train;
 }
 

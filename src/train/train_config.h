@@ -1,4 +1,4 @@
-// [split], [train] and [dataset]: how a dataset is cut into parts, and how a forest is trained on them.
+// [split] and [train]: how a dataset is cut into parts, and how a forest is trained on them.
 #pragma once
 
 #include "base/config.h"
@@ -18,8 +18,7 @@ struct SplitConfig {
 };
 
 struct TrainConfig {
-  SampleConfig sample;
-  LeaveOutConfig leave_out;
+  SampleConfig sample;  // Of [dataset] (dataset/dataset_config.h).
   Forest::Maker engine = Forest::Maker::kXgboost;
   ForestParams params;
   bool refit = true;

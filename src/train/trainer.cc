@@ -116,6 +116,7 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
     model.card[o.name + ".maturation"] = std::to_string(o.maturation);
   }
   model.card["rows_until"] = std::to_string(data.last_arrival_ms);
+  if (data.sampled) model.card["slates"] = "sampled";
   model.card["refit"] = config.refit ? "true" : "false";
   model.card["engine"] = MakerName(config.engine);
   trained.model = std::move(model);

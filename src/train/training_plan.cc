@@ -19,7 +19,7 @@ double Days(std::int64_t ms) { return static_cast<double>(ms) / static_cast<doub
 std::int64_t RowAge(const ObjectiveConfig& o) { return o.early_window_ms > 0 ? o.window_ms : o.horizon_ms(); }
 
 bool IsLabelledByRequest(const ObjectiveConfig& o) {
-  return o.population == EventType::kFeedImpression && o.label == EventType::kFeedClick;
+  return o.population == EventType::kFeedImpression && o.label == EventType::kFeedClick && !o.sampled.on;
 }
 
 // How long a log of evenly spread rows must be for the training part to have a tenth of them; 0: no log is long enough.
@@ -53,13 +53,15 @@ std::string Missing(const EventTimes& log, const ObjectiveConfig& o) {
     if (log.of(type).size() > 0) return;
     missing += fmt::format("{}{} ({})", missing.empty() ? "" : " and ", EventTypeName(type), what);
   };
-  need(o.population, "its rows");
-  if (o.population == EventType::kFeedImpression)
+  if (!o.sampled.on) need(o.population, "its rows");
+  if (o.population == EventType::kFeedImpression && !o.sampled.on)
     need(EventType::kFeedRequest, "the slates that its rows are read for");
   need(o.label, "its labels");
   if (missing.empty()) return "";
   std::string text =
       fmt::format("objective '{}' cannot be trained: the log has no {}; docs/what-your-log-allows.md", o.name, missing);
+  if (o.population == EventType::kFeedImpression && !o.sampled.on && log.of(o.label).size() > 0)
+    text += ". [dataset] slates = \"sampled\" makes slates of its " + std::string(EventTypeName(o.label)) + " events";
   return text;
 }
 
@@ -77,7 +79,7 @@ std::string TooShort(const EventTimes& log, const ObjectiveConfig& o, const Spli
 
 ObjectivePlan PlanOne(const EventTimes& log, const ObjectiveConfig& o, const SplitConfig& split) {
   if (std::string missing = Missing(log, o); !missing.empty()) return {.refusal = std::move(missing)};
-  const LinesOverTime &rows = log.of(o.population), &labels = log.of(o.label);
+  const LinesOverTime &rows = log.of(o.row_event()), &labels = log.of(o.label);
   const std::uint64_t old_enough = rows.Before(log.last_ms - RowAge(o) + 1);
   const Boundaries b = Split({.log_first_ms = log.first_ms,
                               .log_last_ms = log.last_ms,

@@ -61,6 +61,16 @@ TEST(TrainingPlan, NamesTheTypeOfEventThatIsMissing) {
   EXPECT_THAT(plans[1].refusal, HasSubstr("the log has no purchase (its labels)"));
 }
 
+TEST(TrainingPlan, WithSampledSlatesTheLabelEventsAreEnough) {
+  EventTimes log = Shop(60);
+  for (const EventType type : {EventType::kFeedRequest, EventType::kFeedImpression})
+    log.lines[static_cast<std::size_t>(type)] = {};
+  ObjectiveConfig next{.name = "next", .label = EventType::kPurchase};
+  EXPECT_THAT(PlanTraining(log, {next}, {})[0].refusal, HasSubstr("slates = \"sampled\" makes slates of its purchase"));
+  next.sampled.on = true;
+  EXPECT_EQ(PlanTraining(log, {next}, {})[0].refusal, "");
+}
+
 TEST(TrainingPlan, APartWithoutLabelsIsRefusedByItsName) {
   EventTimes log = Shop(60);
   LinesOverTime early;
