@@ -298,8 +298,12 @@ class Replay {
       if (!more) break;
       each(record);
       end_ms_ = record.arrival_ms;
+      // An alias that joins nothing, as another login has the id, is left out: the login's partition has not seen that.
+      const bool joins_nothing = record.event.type == EventType::kUserAlias &&
+                                 people_.Resolve(KeyOf(record.event.kind)) != people_.PersonOf(record.event);
       // Nobody's: a change of the catalogue alone, or the residue of an erased user, whose lines count.
-      if (const Key person = people_.PersonOf(record.event); person != 0 || !IsCatalogue(record.event.type)) {
+      if (const Key person = people_.PersonOf(record.event);
+          !joins_nothing && (person != 0 || !IsCatalogue(record.event.type))) {
         Spill& out = *records_[person % static_cast<std::uint64_t>(partitions_)];
         AppendEncoded(record.offset, record.arrival_ms, reader->encoded(), &out.buffer);
         GFR_TRY(out.Flush());
