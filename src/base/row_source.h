@@ -24,7 +24,8 @@ class RowSource {
   // False at the end. kCorrupt: the file cannot be read on. A row of another width than the columns has as many cells
   // as it has.
   virtual Result<bool> Next(std::vector<Cell>* row) = 0;
-  virtual std::uint64_t line() const = 0;  // Of the row read last, from 1; for messages.
+  virtual std::uint64_t line() const = 0;           // Of the row read last, from 1; for messages.
+  virtual std::string fault() const { return ""; }  // Why the row read last is none, where that is known.
 };
 
 }  // namespace gfr

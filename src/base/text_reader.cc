@@ -6,6 +6,8 @@
 
 #include <cstdio>
 
+#include "base/text_encoding.h"
+
 namespace gfr {
 namespace {
 
@@ -102,19 +104,49 @@ struct TextReader::State {
   std::string path;
   std::FILE* file = nullptr;
   std::unique_ptr<Decoder> decoder;
+  std::unique_ptr<TextEncoding> encoding;  // None: the bytes are UTF-8.
   std::string text;
   std::size_t used = 0;
-  bool ended = false;
+  bool ended = false, begun = false;
+  char line_end = '\n';
   ~State() {
     if (file) std::fclose(file);
+  }
+
+  // Reads a chunk behind `text`. False: it is not compressed as the file's name says.
+  bool ReadChunk() {
+    char chunk[kChunk];
+    const std::size_t n = std::fread(chunk, 1, sizeof chunk, file);
+    ended = n < sizeof chunk;
+    std::string bytes;
+    if (!decoder->Feed({chunk, n}, ended, &bytes)) return false;
+    if (!begun && (!bytes.empty() || ended)) Begin(&bytes);
+    if (encoding)
+      encoding->Append(bytes, ended, &text);
+    else
+      text += bytes;
+    return true;
+  }
+  // Looks at the first bytes for a byte order mark and for what ends a line.
+  void Begin(std::string* bytes) {
+    begun = true;
+    if (!encoding && (bytes->starts_with("\xff\xfe") || bytes->starts_with("\xfe\xff"))) {
+      if (auto utf16 = TextEncoding::Open("UTF-16"); utf16.ok()) encoding = std::move(utf16.value());
+    }
+    if (bytes->starts_with("\xef\xbb\xbf")) bytes->erase(0, 3);
+    const std::string_view head = std::string_view(*bytes).substr(0, 1u << 16);
+    if (head.find('\n') == std::string_view::npos && head.find('\r') != std::string_view::npos) line_end = '\r';
   }
 };
 
 TextReader::TextReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TextReader::~TextReader() = default;
 
-Result<std::unique_ptr<TextReader>> TextReader::Open(const std::string& path) {
+Result<std::unique_ptr<TextReader>> TextReader::Open(const std::string& path, const std::string& encoding) {
   auto state = std::make_unique<State>();
+  if (!encoding.empty()) {
+    GFR_ASSIGN(state->encoding, TextEncoding::Open(encoding));
+  }
   state->path = path;
   state->file = std::fopen(path.c_str(), "rb");
   if (!state->file) return Error{ErrorCode::kNotFound, "cannot open '" + path + "'"};
@@ -132,10 +164,10 @@ Result<std::unique_ptr<TextReader>> TextReader::Open(const std::string& path) {
 Result<bool> TextReader::NextLine(std::string* line) {
   State& s = *state_;
   for (std::size_t searched = s.used;;) {
-    const std::size_t end = s.text.find('\n', searched);
+    const std::size_t end = s.text.find(s.line_end, searched);
     if (end != std::string::npos || (s.ended && s.used < s.text.size())) {
       line->assign(s.text, s.used, (end == std::string::npos ? s.text.size() : end) - s.used);
-      if (!line->empty() && line->back() == '\r') line->pop_back();
+      if (s.line_end == '\n' && !line->empty() && line->back() == '\r') line->pop_back();
       s.used = end == std::string::npos ? s.text.size() : end + 1;
       return true;
     }
@@ -145,10 +177,7 @@ Result<bool> TextReader::NextLine(std::string* line) {
     searched = s.text.size();
     if (s.text.size() > kMaxLine)
       return Error{ErrorCode::kInvalidArgument, "a line of '" + s.path + "' is longer than 64 MiB"};
-    char chunk[kChunk];
-    const std::size_t n = std::fread(chunk, 1, sizeof chunk, s.file);
-    s.ended = n < sizeof chunk;
-    if (!s.decoder->Feed({chunk, n}, s.ended, &s.text))
+    if (!s.ReadChunk())
       return Error{ErrorCode::kCorrupt, "'" + s.path + "' is not whole, or not compressed as its name says"};
   }
 }

@@ -1,5 +1,6 @@
-// TextReader: the lines of a file; .xz, .gz and .zst are decompressed as they are read. Lines are at most 64 MiB.
-// Thread safety: none.
+// TextReader: the lines of a file as UTF-8; .xz, .gz and .zst are decompressed as they are read. Lines are at most 64
+// MiB. A line ends with \n or \r\n, or with \r alone where the file's first 64 KiB have no \n. A byte order mark is
+// left out, and UTF-16 is known by it. Thread safety: none.
 #pragma once
 
 #include <memory>
@@ -11,9 +12,10 @@ namespace gfr {
 
 class TextReader {
  public:
-  static Result<std::unique_ptr<TextReader>> Open(const std::string& path);
+  // `encoding`: of the file (base/text_encoding.h); empty: UTF-8, which is not checked.
+  static Result<std::unique_ptr<TextReader>> Open(const std::string& path, const std::string& encoding = "");
   ~TextReader();
-  Result<bool> NextLine(std::string* line);  // Without its end (\n or \r\n); false at the end of the file.
+  Result<bool> NextLine(std::string* line);  // Without its end; false at the end of the file.
 
  private:
   struct State;
