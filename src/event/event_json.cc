@@ -4,9 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/text_reader.h"
 #include "base/time.h"
-#include "event/importer.h"
+#include "event/property_value.h"
 
 namespace gfr {
 namespace {
@@ -16,6 +15,8 @@ namespace dom = simdjson::dom;
 // Reads one event; the first thing that is wrong is kept, and the rest is read for nothing.
 class Reader {
  public:
+  explicit Reader(const EventRules& rules) : rules_(rules) {}
+
   bool Read(dom::element json, bool from_client, Event* e) {
     dom::object top;
     if (json.get(top) != simdjson::SUCCESS) return Fail("bad_type", "an event is a JSON object");
@@ -47,6 +48,7 @@ class Reader {
     if (NeedsItems(e->type) && e->items.empty()) return Fail("missing_field", "data.items is missing or empty");
     if (e->type == EventType::kUserAlias && (e->user_id.empty() || e->kind.empty()))
       return Fail("missing_field", e->user_id.empty() ? "data.user_id is missing" : "data.anonymous_id is missing");
+    if (auto refused = ApplyRules(rules_, e)) return Fail(refused->code, std::move(refused->message));
     return true;
   }
   std::string code, message;
@@ -60,50 +62,87 @@ class Reader {
     }
     return false;
   }
+  // A member that is there and not null.
+  static bool Has(dom::object object, const char* key, dom::element* value) {
+    return object[key].get(*value) == simdjson::SUCCESS && !value->is_null();
+  }
   void Text(dom::object object, const char* key, std::string* out, bool required = false) {
+    dom::element value;
     std::string_view text;
-    const auto error = object[key].get(text);
-    if (error == simdjson::SUCCESS)
-      *out = text;
-    else if (error != simdjson::NO_SUCH_FIELD)
-      Fail("bad_type", std::string(key) + " is not a string");
+    if (Has(object, key, &value)) {
+      if (value.get(text) == simdjson::SUCCESS)
+        *out = text;
+      else
+        Fail("bad_type", std::string(key) + " is " + Shown(value) + "; valid is a string");
+    }
     if (required && out->empty()) Fail("missing_field", std::string(key) + " is missing or empty");
   }
   void Number(dom::object object, const char* key, double* out) {
-    const auto error = object[key].get(*out);
-    if (error != simdjson::SUCCESS && error != simdjson::NO_SUCH_FIELD)
-      Fail("bad_type", std::string(key) + " is not a number");
+    dom::element value;
+    if (Has(object, key, &value) && value.get(*out) != simdjson::SUCCESS)
+      Fail("bad_type", std::string(key) + " is " + Shown(value) + "; valid is a number");
   }
   void Whole(dom::object object, const char* key, std::int32_t* out) {
-    std::int64_t value = 0;
-    const auto error = object[key].get(value);
-    if (error == simdjson::NO_SUCH_FIELD) return;
-    if (error != simdjson::SUCCESS || value < -1 || value > 1'000'000'000)
-      Fail("bad_type", std::string(key) + " is not a whole number in its range");
+    dom::element value;
+    if (!Has(object, key, &value)) return;
+    double number = 0;
+    if (value.get(number) != simdjson::SUCCESS || std::trunc(number) != number || number < -1 || number > 1e9)
+      Fail(number < -1 && std::string_view(key) == "quantity" ? "bad_quantity" : "bad_type",
+           std::string(key) + " is " + Shown(value) + "; valid is a whole number up to 1000000000" +
+               (std::string_view(key) == "quantity" ? ", and what comes back is a purchase.return" : ", from 0"));
     else
-      *out = static_cast<std::int32_t>(value);
+      *out = static_cast<std::int32_t>(number);
+  }
+  // The beginning of a value, for messages.
+  static std::string Shown(dom::element value) {
+    const std::string text = simdjson::minify(value);
+    return text.size() <= 60 ? text : text.substr(0, 57) + "...";
   }
   void Properties(dom::object object, const char* key, bool vectors, std::vector<Property>* out) {
+    dom::element value;
     dom::object table;
-    const auto error = object[key].get(table);
-    if (error == simdjson::NO_SUCH_FIELD) return;
-    if (error != simdjson::SUCCESS) {
-      Fail("bad_type", std::string(key) + " is not an object");
+    if (!Has(object, key, &value)) return;
+    if (value.get(table) != simdjson::SUCCESS) {
+      Fail("bad_type", std::string(key) + " is " + Shown(value) + "; valid is an object");
       return;
     }
     for (const auto field : table) {
-      Property p{.name = std::string(field.key)};
-      std::string_view text;
-      dom::array list;
-      if (field.value.get(text) == simdjson::SUCCESS)
-        p.text = text;
-      else if (vectors && field.value.get(list) == simdjson::SUCCESS)
-        Vector(list, std::string(key) + "." + p.name, &p.vector);
-      else if (field.value.get(p.number) != simdjson::SUCCESS && !field.value.is_null())
-        Fail("bad_type", std::string(key) + "." + p.name + " is neither a string nor a number" +
-                             (vectors ? ", nor a list of numbers" : ""));
-      out->push_back(std::move(p));
+      if (field.value.is_null()) continue;
+      if (auto p = PropertyOf(std::string(field.key), field.value, key, vectors)) out->push_back(std::move(*p));
     }
+  }
+  // Nothing: it is left out, or an error.
+  std::optional<Property> PropertyOf(std::string name, dom::element value, const char* key, bool vectors) {
+    switch (value.type()) {
+      case dom::element_type::STRING:
+        return Property{.name = std::move(name), .text = std::string(std::string_view(value))};
+      case dom::element_type::BOOL:
+        return Property{.name = std::move(name), .text = bool(value) ? "true" : "false"};
+      case dom::element_type::INT64:
+        return PropertyOfWhole(std::move(name), std::int64_t(value));
+      case dom::element_type::UINT64:
+        return PropertyOfWhole(std::move(name), std::uint64_t(value));
+      case dom::element_type::DOUBLE:
+        return Property{.name = std::move(name), .number = double(value)};
+      default:
+        break;
+    }
+    const auto declared = rules_.properties.find(name);
+    const bool is_declared = declared != rules_.properties.end();
+    const std::string where = std::string(key) + "." + name;
+    dom::array list;
+    const bool numbers = value.get(list) == simdjson::SUCCESS && list.size() > 0 &&
+                         std::all_of(list.begin(), list.end(), [](dom::element x) { return x.is_number(); });
+    if (vectors && (numbers || (is_declared && declared->second == PropertyType::kVector)) && value.is_array()) {
+      Property p{.name = std::move(name)};
+      Vector(list, where, &p.vector);
+      return p;
+    }
+    if (is_declared)
+      Fail("bad_type", where + " is " + Shown(value) + "; valid is " +
+                           (declared->second == PropertyType::kVector ? "a list of numbers" : "a string or a number") +
+                           ", as gfr.toml declares");
+    return std::nullopt;
   }
   void Vector(dom::array list, const std::string& name, std::vector<float>* out) {
     for (const auto element : list) {
@@ -128,11 +167,11 @@ class Reader {
     Text(data, "transaction_id", &e->transaction_id);
     Number(data, "value", &e->value);
     Properties(data, "context", false, &e->context);
+    dom::element listed;
     dom::array items;
-    const auto error = data["items"].get(items);
-    if (error == simdjson::NO_SUCH_FIELD) return;
-    if (error != simdjson::SUCCESS) {
-      Fail("bad_type", "data.items is not a list");
+    if (!Has(data, "items", &listed)) return;
+    if (listed.get(items) != simdjson::SUCCESS) {
+      Fail("bad_type", "data.items is " + Shown(listed) + "; valid is a list");
       return;
     }
     for (const auto element : items) {
@@ -151,11 +190,14 @@ class Reader {
       e->items.push_back(std::move(item));
     }
   }
+
+  const EventRules& rules_;
 };
 
 void ReadOne(dom::element json, std::size_t index, const JsonLimits& limits, ParsedEvents* out) {
+  static const EventRules kNone;
   Event event;
-  Reader reader;
+  Reader reader(limits.rules ? *limits.rules : kNone);
   if (reader.Read(json, limits.from_client, &event)) {
     out->events.push_back(std::move(event));
     out->indexes.push_back(index);
@@ -282,29 +324,6 @@ std::string EventToJson(const Event& e) {
                   {"time", FormatTime(e.time_ms)},
                   {"data", std::move(data)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-Result<ImportReport> ImportNdjson(const std::vector<std::string>& files, const ImportSink& sink) {
-  ImportReport report;
-  for (const std::string& file : files) {
-    GFR_ASSIGN(const auto reader, TextReader::Open(file));
-    std::string line;
-    for (std::uint64_t number = 1;; ++number) {
-      GFR_ASSIGN(const bool more, reader->NextLine(&line));
-      if (!more) break;
-      if (line.empty()) continue;
-      ++report.rows;
-      ParsedEvents parsed = ParseEvents(line, BodyFormat::kNdjson, {});
-      for (const Rejection& r : parsed.rejected) report.Reject(file, number, r.code + ": " + r.message);
-      for (Event& e : parsed.events) {
-        ++report.events;
-        report.clicks += e.type == EventType::kFeedClick;
-        report.clicks_in_slate += e.type == EventType::kFeedClick && !e.request_id.empty();
-        GFR_TRY(sink(std::move(e)));
-      }
-    }
-  }
-  return report;
 }
 
 }  // namespace gfr

@@ -3,7 +3,9 @@
 //
 // Required: id, source, type, time (RFC 3339); user_id or session_id, except for item.update and item.delete; items for
 // events of items; of user.alias user_id (the login) and anonymous_id (or kind), which is Event::kind. Unknown fields
-// are ignored. Thread safety: pure functions.
+// are ignored, and null is the same as a field that is not there. A property that gfr.toml does not declare may be
+// anything: an object or a list that is no vector is left out. Events keep event/event_rules.h. Thread safety: pure
+// functions.
 #pragma once
 
 #include <string>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "event/event.h"
+#include "event/event_rules.h"
 
 namespace gfr {
 
@@ -19,13 +22,15 @@ inline constexpr std::size_t kMaxIdBytes = 1024;
 
 struct JsonLimits {
   std::size_t body_bytes = 16u << 20, event_bytes = 1u << 20;
-  bool from_client = false;  // Types that only the server makes are rejected (IsServerOnly).
+  bool from_client = false;           // Types that only the server makes are rejected (IsServerOnly).
+  const EventRules* rules = nullptr;  // Null: those of a project that declares nothing.
 };
 
 struct Rejection {
   std::size_t index;  // Of the event in the body.
-  std::string code;   // bad_json, bad_type, unknown_type, missing_field, too_large, server_only; of the log:
-                     // future_time, id_collision; of the server: erased.
+  std::string code;   // bad_json, bad_type, unknown_type, missing_field, too_large, server_only; of the rules: bad_id,
+                      // bad_text, bad_number, bad_quantity, bad_currency; of the log: future_time, id_collision; of
+                      // the server: erased.
   std::string message;
 };
 

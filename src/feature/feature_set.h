@@ -43,7 +43,7 @@ struct PropertySchema {
   bool ReadVectors(std::span<const Property> properties, float* vectors) const;
 };
 
-// A property as declared: a category's key, or a number. A number given for a category is its whole part in text.
+// A property as declared: a category's key, or a number, by the one rule of event/property_value.h.
 PropertyValue ValueOf(const Property& property, bool categorical);
 
 struct FeatureConfig;

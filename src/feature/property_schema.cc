@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "event/property_value.h"
 #include "feature/feature_set.h"
 
 namespace gfr {
@@ -59,11 +60,9 @@ bool PropertySchema::ReadVectors(std::span<const Property> properties, float* ve
 PropertyValue ValueOf(const Property& p, bool categorical) {
   PropertyValue value;
   if (!categorical)  // What a row's float cannot hold is missing, NaN too.
-    value.number = std::fabs(p.number) <= std::numeric_limits<float>::max() ? p.number : kMissing;
-  else if (!p.text.empty())
-    value.category = KeyOf(p.text);
-  else if (std::fabs(p.number) < 9.2e18)
-    value.category = KeyOf(std::to_string(static_cast<std::int64_t>(p.number)));
+    value.number = std::fabs(NumberOf(p)) <= std::numeric_limits<float>::max() ? NumberOf(p) : kMissing;
+  else
+    value.category = p.text.empty() ? KeyOf(CategoryText(p)) : KeyOf(p.text);
   return value;
 }
 

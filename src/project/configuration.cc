@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "feature/event_rules_of.h"
 #include "project/feed_table.h"
 
 namespace gfr {
@@ -41,6 +42,8 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   Configuration& c = *configuration;
   GFR_ASSIGN(c.features, FeatureSet::Make(project));
   c.feature_text = project.Extract({"item", "user", "request", "request_item", "catalogue", "feature"});
+  c.event_rules = EventRulesOf(c.features->schema);
+  GFR_TRY(ReadMoney(project, &c.event_rules));
   c.model_text = project.Extract(
       {"item", "user", "request", "request_item", "catalogue", "feature", "objective", "feed", "channel"});
   GFR_ASSIGN(c.objectives, ObjectiveConfig::ReadAll(project, *c.features));

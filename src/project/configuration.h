@@ -15,6 +15,7 @@
 #include "base/config.h"
 #include "dataset/dataset_config.h"
 #include "dataset/objective_config.h"
+#include "event/event_rules.h"
 #include "experiment/experiments.h"
 #include "feed/feed_config.h"
 #include "log/log_config.h"
@@ -26,6 +27,7 @@ namespace gfr {
 
 struct Configuration {
   std::shared_ptr<const FeatureSet> features;
+  EventRules event_rules;  // What the importers and the server hold events to.
   std::vector<ObjectiveConfig> objectives;
   DatasetConfig dataset;
   SplitConfig split;

@@ -1,9 +1,12 @@
 #include "serve/feed_json.h"
 
 #include <algorithm>
+#include <cmath>
+#include <unordered_map>
 
 #include "base/json_number.h"
 #include "event/event_json.h"
+#include "event/property_value.h"
 
 namespace gfr {
 namespace {
@@ -42,7 +45,7 @@ void RefuseUnknown(const Input& object, std::initializer_list<std::string_view> 
   throw BadRequest{what + " has unknown members: " + unknown + (more > 5 ? " and more" : "") + "; valid are " + valid};
 }
 
-std::vector<Property> PropertiesOf(const Input& object, const char* key) {
+std::vector<Property> PropertiesOf(const Input& object, const char* key, const EventRules& rules) {
   std::vector<Property> list;
   const Input& properties = Member(object, key);
   if (properties.is_null()) return list;
@@ -57,16 +60,21 @@ std::vector<Property> PropertiesOf(const Input& object, const char* key) {
         throw BadRequest{std::string(key) + "." + name + " is longer than " + std::to_string(kMaxTextBytes) + " bytes"};
     } else if (value.is_boolean()) {
       list.push_back({.name = name, .text = value.get<bool>() ? "true" : "false"});
+    } else if (value.is_number_unsigned()) {
+      list.push_back(PropertyOfWhole(name, value.get<std::uint64_t>()));
+    } else if (value.is_number_integer()) {
+      list.push_back(PropertyOfWhole(name, value.get<std::int64_t>()));
     } else if (value.is_number()) {
       list.push_back({.name = name, .number = value.get<double>()});
     } else if (value.is_array() && !value.empty() && value.size() <= kMaxVectorSize &&
                std::ranges::all_of(value, [](const Input& x) { return x.is_number(); })) {
       list.push_back({.name = name, .vector = value.get<std::vector<float>>()});
-    } else if (!value.is_null()) {
+    } else if (!value.is_null() && rules.properties.contains(name)) {
       throw BadRequest{std::string(key) + "." + name + " is neither a string nor a number nor a list of at most " +
                        std::to_string(kMaxVectorSize) + " numbers"};
     }
   }
+  if (const auto refused = ApplyRules(rules, key, &list)) throw BadRequest{refused->message};
   return list;
 }
 
@@ -79,7 +87,7 @@ std::string IdOf(const Input& object, const char* key) {
   return id;
 }
 
-EventItem CandidateOf(const Input& json) {
+EventItem CandidateOf(const Input& json, const EventRules& rules) {
   if (json.is_string()) {
     EventItem item{.item_id = json.get<std::string>()};
     CheckId(item.item_id, "the id of a candidate");
@@ -89,9 +97,9 @@ EventItem CandidateOf(const Input& json) {
   RefuseUnknown(json, {"item_id", "properties"}, "a candidate");
   EventItem item{.item_id = IdOf(json, "item_id")};
   if (item.item_id.empty()) throw BadRequest{"a candidate has no item_id"};
-  item.properties = PropertiesOf(json, "properties");
+  item.properties = PropertiesOf(json, "properties", rules);
   for (const Property& p : item.properties) {
-    if (p.name == "price") item.price = p.number;
+    if (p.name == "price") item.price = NumberOf(p);
   }
   std::erase_if(item.properties, [](const Property& p) { return p.name == "price"; });
   return item;
@@ -114,7 +122,7 @@ std::size_t MaxCandidates(std::size_t columns) {
   return std::clamp<std::size_t>(kMaxValues / std::max<std::size_t>(columns, 1), 1000, 10'000);
 }
 
-FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates) {
+FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates, const EventRules& rules) {
   if (body.size() > kMaxBodyBytes) throw BadRequest{"the body is larger than 2 MiB"};
   const Input json = Input::parse(body, nullptr, false);
   if (!json.is_object()) throw BadRequest{"the body is not a JSON object"};
@@ -125,7 +133,7 @@ FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates
                 .user_id = IdOf(json, "user_id"),
                 .session_id = IdOf(json, "session_id"),
                 .surface = IdOf(json, "surface"),
-                .context = PropertiesOf(json, "context")};
+                .context = PropertiesOf(json, "context", rules)};
   if (r.user_id.empty() && r.session_id.empty()) throw BadRequest{"user_id or session_id is missing"};
   if (const Input& size = Member(json, "size"); !size.is_null()) {
     if (!size.is_number_integer() || size < 1 || size > 1000)
@@ -149,7 +157,15 @@ FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates
     if (!candidates.is_array() || candidates.size() > max_candidates)
       throw BadRequest{"candidates is not a list of at most " + std::to_string(max_candidates)};
     r.has_candidates = true;
-    for (const Input& c : candidates) r.candidates.push_back(CandidateOf(c));
+    std::unordered_map<std::string, std::size_t> places;
+    for (const Input& c : candidates) {
+      r.candidates.push_back(CandidateOf(c, rules));
+      const auto [first, is_new] = places.try_emplace(r.candidates.back().item_id, r.candidates.size() - 1);
+      if (!is_new)
+        throw BadRequest{"candidates " + std::to_string(first->second) + " and " +
+                         std::to_string(r.candidates.size() - 1) + " are the same item, '" +
+                         first->first.substr(0, 100) + "'; valid is each item once"};
+    }
   }
   return r;
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "event/event_rules.h"
 #include "feature/feature_set.h"
 #include "feed/feed.h"
 #include "feed/feed_request.h"
@@ -17,8 +18,10 @@ HttpResponse JsonResponse(int status, const nlohmann::ordered_json& json);
 std::string TextOf(const nlohmann::ordered_json& object, const char* key);
 // How many candidates a request may name, with so many columns of features: 1,000 to 10,000.
 std::size_t MaxCandidates(std::size_t columns);
-// Ids, names and lists are bounded, unknown members refused, a null is absent. Throws BadRequest.
-FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates = 10'000);
+// Ids, names and lists are bounded, unknown members refused, a null is absent; properties keep event/event_rules.h, and
+// what is not declared may be anything. Throws BadRequest.
+FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates = 10'000,
+                             const EventRules& rules = {});
 // Names that a request gives and no table declares: nobody reads them.
 std::size_t UndeclaredNames(const FeedRequest& request, const PropertySchema& schema);
 // `explain`: every feature, also when the request does not ask for it.

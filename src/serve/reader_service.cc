@@ -126,7 +126,8 @@ struct ReaderService::State {
   }
 
   HttpResponse FeedFor(const HttpRequest& http) {
-    FeedRequest request = ParseFeedRequest(http.body, MaxCandidates(layout.features().columns()));
+    FeedRequest request =
+        ParseFeedRequest(http.body, MaxCandidates(layout.features().columns()), project.configuration().event_rules);
     if (!request.has_candidates) {
       HttpResponse answer = Forward(http, OwnToken());
       if (answer.status != 503) return answer;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "event/anonymised_record.h"
+#include "event/property_value.h"
 
 namespace gfr {
 
@@ -43,11 +44,7 @@ Event Anonymiser::Of(const LogRecord& record) {
   for (const Property& p : e.context) {
     const int k = schema.FindUser(p.name);
     if (k < 0 || !schema.user_categorical[static_cast<std::size_t>(k)]) continue;
-    // A number given for a category is its whole part in text.
-    if (!p.text.empty())
-      texts_.try_emplace(KeyOf(p.text), p.text);
-    else if (std::fabs(p.number) < 9.2e18)
-      texts_.try_emplace(ValueOf(p, true).category, std::to_string(static_cast<std::int64_t>(p.number)));
+    if (std::string text = CategoryText(p); !text.empty()) texts_.try_emplace(KeyOf(text), text);
   }
   for (const EventItem& item : e.items) texts_.try_emplace(KeyOf(item.item_id), item.item_id);
   const Key user = people_.Resolve(KeyOf(e.user_id)), session = SessionKey(user, KeyOf(e.session_id));

@@ -1,7 +1,6 @@
 // POST /v1/events.
 #include <algorithm>
 #include <cctype>
-#include <initializer_list>
 
 #include "event/event_json.h"
 #include "serve/call/calls.h"
@@ -13,27 +12,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr char kNdjsonType[] = "application/x-ndjson";
-
-// Takes out events whose ids are too long.
-void RejectLongIds(ParsedEvents* parsed) {
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < parsed->events.size(); ++i) {
-    const Event& e = parsed->events[i];
-    const bool long_id =
-        std::ranges::any_of(
-            std::initializer_list<const std::string*>{&e.id, &e.source, &e.user_id, &e.session_id, &e.request_id},
-            [](const std::string* id) { return id->size() > kMaxIdBytes; }) ||
-        std::ranges::any_of(e.items, [](const EventItem& item) { return item.item_id.size() > kMaxIdBytes; });
-    if (long_id) {
-      parsed->Reject(parsed->indexes[i], "too_large", "an id is longer than 1024 bytes");
-      continue;
-    }
-    if (kept != i) parsed->events[kept] = std::move(parsed->events[i]);
-    parsed->indexes[kept++] = parsed->indexes[i];
-  }
-  parsed->events.resize(kept);
-  parsed->indexes.resize(kept);
-}
 
 HttpResponse Answer(ServiceState& s, std::uint64_t accepted, std::uint64_t duplicates, const ParsedEvents& parsed) {
   s.counters.accepted += accepted;
@@ -66,11 +44,13 @@ void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply) {
                                  "the states take more than [store] memory lets them; nothing was taken",
                                  /*retry_after_s=*/60));
   }
-  ParsedEvents parsed = ParseEvents(request.body, format, {.from_client = true});
-  if (parsed.rejected.size() == 1 && parsed.events.empty() && parsed.rejected[0].code == "too_large") {
+  const std::shared_ptr<const Serving> serving = s.serving();
+  ParsedEvents parsed =
+      ParseEvents(request.body, format, {.from_client = true, .rules = &serving->project->configuration().event_rules});
+  if (parsed.rejected.size() == 1 && parsed.events.empty() && parsed.rejected[0].code == "too_large" &&
+      request.body.size() > JsonLimits().event_bytes) {
     return reply(ProblemResponse(413, "Content Too Large", "too_large: " + parsed.rejected[0].message));
   }
-  RejectLongIds(&parsed);
   s.LeaveOutErased(&parsed);
   if (parsed.events.empty()) return reply(Answer(s, 0, 0, parsed));
   std::vector<Event> events = std::move(parsed.events);

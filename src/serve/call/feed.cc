@@ -66,7 +66,8 @@ void AnswerAgain(ServiceState& s, const FeedRequest& request, const std::shared_
 
 void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
   const std::shared_ptr<const Serving> serving = s.serving();
-  FeedRequest request = ParseFeedRequest(http.body, MaxCandidates(serving->features().columns()));
+  FeedRequest request = ParseFeedRequest(http.body, MaxCandidates(serving->features().columns()),
+                                         serving->project->configuration().event_rules);
   request.now_ms = std::max(s.clock.now_ms(), s.last_arrival_ms.load());
   if (request.request_id.empty())
     request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(s.next_offset.load()) + "-" +
