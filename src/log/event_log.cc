@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <deque>
 #include <iterator>
-#include <numeric>
 #include <optional>
 
 #include "base/clock.h"
@@ -64,8 +63,8 @@ struct EventLog::State {
   Status ReadKeys(const std::vector<std::string>& segments);
   Status NewSegment(std::uint64_t first_offset);
   Status WriteAndSync(const Group& group);
-  Status WriteImported(const std::vector<Event>& events, const std::vector<std::size_t>& order,
-                       const std::function<void(std::uint64_t)>& progress, std::uint64_t* duplicates);
+  Status WriteImported(const NextImported& next, const std::function<void(std::uint64_t)>& progress,
+                       std::uint64_t* duplicates);
   AppendResult Accept(Event& event, std::int64_t arrival_ms, Appended* appended);
   void Queue(Batch batch);
   void RunWriter();
@@ -285,8 +284,17 @@ void EventLog::State::RunWriter() {
 }
 
 // Segments that are made as a whole, each on disk under its name or not there.
-Status EventLog::State::WriteImported(const std::vector<Event>& events, const std::vector<std::size_t>& order,
-                                      const std::function<void(std::uint64_t)>& progress, std::uint64_t* duplicates) {
+Status EventLog::State::WriteImported(const NextImported& next, const std::function<void(std::uint64_t)>& progress,
+                                      std::uint64_t* duplicates) {
+  Event event;
+  std::int64_t arrival_ms = 0;
+  GFR_ASSIGN(bool more, next(&event, &arrival_ms));
+  if (!more) return {};
+  if (arrival_ms < last_arrival_ms) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "the data begins before what the log already holds ends; import it with `--rebuild`, which makes the "
+                 "log anew from both"};
+  }
   if (file) GFR_TRY(file->Close());
   file.reset();
   std::optional<FramedSegment> whole;
@@ -301,21 +309,21 @@ Status EventLog::State::WriteImported(const std::vector<Event>& events, const st
     return {};
   };
   std::uint64_t done = 0;
-  for (const std::size_t i : order) {
-    const Event& event = events[i];
+  while (more) {
     if (++done % 4096 == 0) progress(done);
-    if (!keys.Insert(DuplicateKeys::Of(event), event.time_ms)) {
+    if (keys.Insert(DuplicateKeys::Of(event), arrival_ms)) {
+      last_arrival_ms = arrival_ms;
+      if (bytes >= options.segment_bytes) GFR_TRY(publish());
+      if (!whole) whole.emplace(first = next_offset);
+      encoded.clear();
+      EncodeEvent(event, &encoded);
+      whole->Add(arrival_ms, encoded);
+      bytes += encoded.size() + kFramedHeaderBytes;
+      ++next_offset;
+    } else {
       ++*duplicates;
-      continue;
     }
-    last_arrival_ms = event.time_ms;
-    if (bytes >= options.segment_bytes) GFR_TRY(publish());
-    if (!whole) whole.emplace(first = next_offset);
-    encoded.clear();
-    EncodeEvent(event, &encoded);
-    whole->Add(event.time_ms, encoded);
-    bytes += encoded.size() + kFramedHeaderBytes;
-    ++next_offset;
+    GFR_ASSIGN(more, next(&event, &arrival_ms));
   }
   encoded.clear();
   GFR_TRY(publish());
@@ -331,21 +339,27 @@ bool EventLog::healthy() const {
 
 Status EventLog::AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress,
                                 std::uint64_t* duplicates) {
+  std::ranges::stable_sort(events, {}, &Event::time_ms);
+  std::size_t at = 0;
+  const NextImported next = [&](Event* event, std::int64_t* arrival_ms) -> Result<bool> {
+    if (at == events.size()) return false;
+    *arrival_ms = events[at].time_ms;
+    *event = std::move(events[at++]);
+    return true;
+  };
+  return AppendImported(next, progress, duplicates);
+}
+
+Status EventLog::AppendImported(const NextImported& next, const std::function<void(std::uint64_t)>& progress,
+                                std::uint64_t* duplicates) {
   State& s = *state_;
-  std::vector<std::size_t> order(events.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return events[i].time_ms; });
   MutexLock lock(s.mutex);
   s.idle.Wait(lock, [&] { return s.groups.empty() && !s.writing; });
   if (s.failed) return *s.failed;
-  if (order.empty()) return {};
-  if (events[order[0]].time_ms < s.last_arrival_ms) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "the data begins before what the log already holds ends; import it with `--rebuild`, which makes the "
-                 "log anew from both"};
-  }
-  const Status status = s.WriteImported(events, order, progress, duplicates);
-  if (!status.ok()) s.failed = status.error();  // Whoever imports starts anew: what is in the log is a duplicate then.
+  const std::uint64_t before = s.next_offset;
+  const Status status = s.WriteImported(next, progress, duplicates);
+  // Whoever imports starts anew: what is in the log is a duplicate then.
+  if (!status.ok() && s.next_offset > before) s.failed = status.error();
   return status;
 }
 

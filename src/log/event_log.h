@@ -46,8 +46,12 @@ class EventLog final : public EventSink {
   void AppendAsync(std::vector<Event> events, Done done) override;
   bool healthy() const override;
 
-  // A historic log: event time becomes arrival time, sorted by it and then by the order given. kInvalidArgument when it
-  // begins before what is there ends.
+  // A historic log: `next` gives its events in order of arrival (false: there are no more), which it says too.
+  // kInvalidArgument when it begins before what is there ends.
+  using NextImported = std::function<Result<bool>(Event* event, std::int64_t* arrival_ms)>;
+  Status AppendImported(const NextImported& next, const std::function<void(std::uint64_t)>& progress,
+                        std::uint64_t* duplicates);
+  // The same of events in any order: event time becomes arrival time, and of equal ones the order given counts.
   Status AppendImported(std::vector<Event> events, const std::function<void(std::uint64_t)>& progress,
                         std::uint64_t* duplicates);
 
