@@ -28,8 +28,8 @@ build: $(BUILD)/build.ninja  ## Build build/release/gfr.
 LOG ?=
 FORMAT ?= trivago
 DEMO_DIR ?= demo
-demo: build  ## The whole road on simulated events, or LOG=FILE FORMAT=trivago: features, training, evaluation, serving.
-	@$(BUILD)/gfr demo --project $(DEMO_DIR) $(if $(LOG),--log $(LOG) --format $(FORMAT))
+demo: build  ## The whole road on simulated events, or LOG=FILE FORMAT=trivago|ndjson|csv|parquet MAP=FILE: features, training, evaluation, serving.
+	@$(BUILD)/gfr demo --project $(DEMO_DIR) $(if $(LOG),--log $(LOG) --format $(FORMAT) $(if $(MAP),--map $(MAP)))
 
 test: $(BUILD)/build.ninja  ## Build and run every test.
 	@tools/setup --test-peers

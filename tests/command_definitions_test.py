@@ -59,7 +59,7 @@ class Definitions(unittest.TestCase):
         offered = complete(["fea"], ["features", "l"], ["models", "promote", "2", "--alias", "ch"], ["import", "p"], ["completion", ""],
                            ["train", "--project", "worker", "--exch"], ["train", "worker", "--track"], ["train", "--project", ""], ["demo", "--format", ""], ["init", "shop", "--template", ""])
         self.assertEqual(offered, [["features"], ["list"], ["champion", "challenger"], ["parquet"], ["bash", "zsh", "fish"], ["--exchange"], ["--tracker"], [],
-                                   ["trivago", "ndjson"], ["shop", "trivago"]])
+                                   ["trivago", "ndjson", "csv", "parquet"], ["shop", "trivago"]])
 
     def test_the_manual_page_has_every_subcommand_and_option(self):
         page = run("man")[0]

@@ -1,4 +1,5 @@
 """`gfr erase`: a user is gone from every file of a project, and everyone else's values, rows and slates are what they were."""
+import datetime
 import json
 import random
 import time
@@ -117,7 +118,8 @@ class Erasure(unittest.TestCase):
             self.assertEqual(imported["erased"], len(self.theirs))
             self.assertEqual(files_with(project / "data/log", VISITOR), [])
             self.assertEqual(run_json("log", "verify", "--project", project)["records"], total)
-            (folder / "new.ndjson").write_text(json.dumps(event("back", "item.view", "2099-01-01T00:00:00Z", LOGIN, ["i100001"])))
+            soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=1)
+            (folder / "new.ndjson").write_text(json.dumps(event("back", "item.view", soon.strftime("%Y-%m-%dT%H:%M:%SZ"), LOGIN, ["i100001"])))
             self.assertEqual(run_json("import", "ndjson", folder / "new.ndjson", "--project", project)["erased"], 0)
             self.assertEqual(run_json("log", "verify", "--project", project)["records"], total + 1)
 

@@ -30,10 +30,11 @@ CLI::App* AddGroup(CLI::App& app, const char* name, const char* what, const char
 // pipeline.cc
 void AddInit(CLI::App& app, Command& run);
 void AddSimulate(CLI::App& app, Command& run);
-void AddImport(CLI::App& app, Command& run);
 void AddDataset(CLI::App& app, Command& run);
 void AddTrain(CLI::App& app, Command& run);
 void AddEvaluate(CLI::App& app, Command& run);
+// import.cc
+void AddImport(CLI::App& app, Command& run);
 // check.cc
 void AddCheck(CLI::App& app, Command& run);
 // experiment.cc
@@ -81,6 +82,8 @@ void AddRangeFlags(CLI::App& command, ReplayFlags& flags);
 // Opens a project, and reads [serve] too: a mistake in any table is refused by every command. `serve`: where that goes.
 Result<std::unique_ptr<Project>> OpenProject(const std::string& folder, ServeConfig* serve = nullptr);
 
+// Says with which clock a log that ends long ago is served; INT64_MIN: nothing to say.
+void PrintClockHint(std::int64_t last_arrival_ms);
 void PrintJson(const Json& json);  // On stdout.
 
 // The next line of stdin, without its end; kNotFound at the end of it, kInvalidArgument over 1 MiB.

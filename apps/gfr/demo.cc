@@ -65,7 +65,9 @@ Result<DemoReport> MakeDemo(const DemoOptions& options, const std::string& folde
   GFR_TRY(Project::Init(folder, options.template_name()));
   GFR_TRY(MarkDemo(workspace));
   GFR_ASSIGN(const auto project, OpenProject(folder));
-  return RunDemo(workspace, project->train_settings(), options, StartServerProcess);
+  DemoOptions with_rules = options;
+  with_rules.rules = project->configuration().event_rules;
+  return RunDemo(workspace, project->train_settings(), with_rules, StartServerProcess);
 }
 
 }  // namespace
@@ -76,9 +78,10 @@ void AddDemo(CLI::App& app, Command& run) {
   CLI::App* c = AddCommand(app, "demo", "Run the whole pipeline, on simulated events or on a log of yours",
                            "gfr demo --project demo --log train.csv.xz --format trivago", common);
   c->add_option("--log", options.log, "A log to import; simulated events when left out");
-  c->add_option("--format", options.format, "trivago or ndjson")
+  c->add_option("--format", options.format, "trivago, ndjson, csv or parquet")
       ->capture_default_str()
-      ->check(CLI::IsMember({"trivago", "ndjson"}));
+      ->check(CLI::IsMember({"trivago", "ndjson", "csv", "parquet"}));
+  c->add_option("--map", options.map, "csv and parquet: which column is which field of an event (docs/importing.md)");
   c->add_option("--users", options.market.users, "Simulated users")
       ->capture_default_str()
       ->check(CLI::Range(10, 10'000'000));

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.h"
 #include "commands.h"
 #include "runtime/logger.h"
 
@@ -28,6 +29,12 @@ CLI::App* AddGroup(CLI::App& app, const char* name, const char* what, const char
 Result<std::unique_ptr<Project>> OpenProject(const std::string& folder, ServeConfig* serve) {
   ServeConfig unused;
   return Project::Open(folder, ServeConfig::Reader(serve ? serve : &unused));
+}
+
+void PrintClockHint(std::int64_t last_arrival_ms) {
+  if (last_arrival_ms == INT64_MIN || last_arrival_ms > SystemClock().now_ms() - kDayMs) return;
+  std::printf("the log ends at %s: `gfr serve --clock log` serves it as if it were that day\n",
+              FormatTime(last_arrival_ms).c_str());
 }
 
 void PrintJson(const Json& json) {

@@ -1,4 +1,4 @@
-// init, simulate, import, dataset, train, evaluate.
+// init, simulate, dataset, train, evaluate.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -7,7 +7,6 @@
 #include "base/time.h"
 #include "commands.h"
 #include "operations/evaluate_version.h"
-#include "operations/import_events.h"
 #include "operations/simulate_events.h"
 #include "operations/train_version.h"
 #include "print_report.h"
@@ -17,50 +16,6 @@
 #include "train/xgboost_api.h"
 
 namespace gfr {
-namespace {
-
-int RunImport(const EventImportOptions& options, const Common& common) {
-  auto project = OpenProject(common.project);
-  if (!project.ok()) return Fail(project.error());
-  const auto imported = ImportEvents(project.value()->workspace(), options);
-  if (!imported.ok()) return Fail(imported.error());
-  const ImportReport& r = imported.value().report;
-  std::uint64_t unmapped = 0;
-  for (const auto& [value, rows] : r.unmapped) unmapped += rows;
-  for (const std::string& why : r.rejections) std::fprintf(stderr, "rejected %s\n", why.c_str());
-  if (r.rejected > r.rejections.size())
-    std::fprintf(stderr, "and %llu more\n", static_cast<unsigned long long>(r.rejected - r.rejections.size()));
-  if (common.json) {
-    PrintJson({{"rows", r.rows},
-               {"events", r.events},
-               {"rejected", r.rejected},
-               {"unmapped", unmapped},
-               {"unmapped_types", r.unmapped},
-               {"mapped_columns", r.mapped_columns},
-               {"unmapped_columns", r.unmapped_columns},
-               {"duplicates", imported.value().duplicates},
-               {"erased", imported.value().erased},
-               {"clicks", r.clicks},
-               {"clicks_in_slate", r.clicks_in_slate},
-               {"dry_run", options.dry_run}});
-    return 0;
-  }
-  const auto n = [](std::uint64_t x) { return static_cast<unsigned long long>(x); };
-  std::printf(
-      "%s %llu rows: %llu events, %llu unmapped rows, %llu rejected, %llu duplicates; %llu of %llu clicks find their "
-      "slate\n",
-      options.dry_run ? "read" : "imported", n(r.rows), n(r.events), n(unmapped), n(r.rejected),
-      n(imported.value().duplicates), n(r.clicks_in_slate), n(r.clicks));
-  if (imported.value().erased > 0)
-    std::printf("  %llu events of erased users from before their erasure were not taken\n", n(imported.value().erased));
-  for (const auto& [value, rows] : r.unmapped)
-    std::printf("  type '%s' is not in the map: %llu rows\n", value.c_str(), n(rows));
-  for (const std::string& column : r.unmapped_columns) std::printf("  column '%s' is not in the map\n", column.c_str());
-  return 0;
-}
-
-}  // namespace
-
 void AddInit(CLI::App& app, Command& run) {
   static std::string folder, name = "shop";
   static bool json = false;
@@ -106,35 +61,20 @@ void AddSimulate(CLI::App& app, Command& run) {
       if (!project.ok()) return Fail(project.error());
       const auto made = SimulateEvents(project.value()->workspace(), market, truth);
       if (!made.ok()) return Fail(made.error());
-      if (common.json)
+      if (common.json) {
         PrintJson({{"simulated", true},
                    {"events", made.value().report.events},
-                   {"clicks", made.value().report.clicks},
+                   {"clicks", made.value().clicks},
                    {"log_events", made.value().log_events}});
-      else
+      } else {
         std::printf("simulated %llu events with %llu clicks\n",
                     static_cast<unsigned long long>(made.value().report.events),
-                    static_cast<unsigned long long>(made.value().report.clicks));
+                    static_cast<unsigned long long>(made.value().clicks));
+        PrintClockHint(made.value().last_arrival_ms);
+      }
       return 0;
     };
   });
-}
-
-void AddImport(CLI::App& app, Command& run) {
-  static Common common;
-  static EventImportOptions options;
-  CLI::App* c = AddCommand(app, "import", "Import an outside log (.xz, .gz and .zst are read directly)",
-                           "gfr import trivago train.csv.xz --project demo", common);
-  c->add_option("FORMAT", options.format, "trivago, ndjson, csv or parquet")
-      ->required()
-      ->check(CLI::IsMember({"trivago", "ndjson", "csv", "parquet"}));
-  c->add_option("FILES", options.files, "The files")->required();
-  c->add_option("--map", options.map, "csv and parquet: which column is which field of an event (docs/importing.md)");
-  c->add_flag("--dry-run", options.dry_run, "Only read and report");
-  c->add_flag(
-      "--rebuild", options.rebuild,
-      "Make the log anew from what it holds and the files, in order of event time; the old one stays in data/log.old");
-  c->callback([&run] { run = [] { return RunImport(options, common); }; });
 }
 
 Result<std::int64_t> TimeOption(const std::string& text, std::int64_t otherwise) {

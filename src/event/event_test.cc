@@ -9,7 +9,6 @@
 #include "base/test_folder.h"
 #include "event/event_codec.h"
 #include "event/event_json.h"
-#include "event/import_map.h"
 #include "event/importer.h"
 
 namespace gfr {
@@ -296,6 +295,98 @@ constexpr std::string_view kGood =
     R"({"specversion":"1.0","id":"1","source":"app","type":"feed.click","time":"2026-01-01T00:00:00Z",
   "data":{"user_id":"u","session_id":"s","request_id":"r","items":[{"item_id":"i","index":3,"price":9.5,"properties":{"brand":"b","rating":4}}],"context":{"geography":"berlin"}}})";
 
+// What one event's data of `type` is: its JSON as we write it, or the code and message of its rejection.
+std::string ReadData(const std::string& type, const std::string& data, const EventRules& rules = {}) {
+  const std::string body =
+      R"({"id":"e","source":"s","type":")" + type + R"(","time":"2026-01-05T10:00:00Z","data":)" + data + "}";
+  const ParsedEvents parsed = ParseEvents(body, BodyFormat::kJson, {.rules = &rules});
+  if (!parsed.rejected.empty()) return parsed.rejected[0].code + ": " + parsed.rejected[0].message;
+  const std::string json = EventToJson(parsed.events.at(0));
+  return json.substr(json.find("\"data\":") + 7);
+}
+
+TEST(EventJson, NullIsAbsentEverywhere) {
+  EXPECT_EQ(
+      ReadData(
+          "item.view",
+          R"({"user_id":null,"session_id":"s","surface":null,"value":null,"context":null,"items":[{"item_id":"i","price":null,"quantity":null,"index":null,"channel":null,"properties":null}]})"),
+      R"({"session_id":"s","items":[{"item_id":"i"}]})"
+      "}");
+  EXPECT_EQ(ReadData("search", R"({"user_id":"u","items":null,"context":{"geography":null,"device":"ios"}})"),
+            R"({"user_id":"u","context":{"device":"ios"}}})");
+  EXPECT_THAT(ReadData("item.view", R"({"user_id":"u","items":null})"), testing::StartsWith("missing_field"));
+  EXPECT_THAT(ReadData("item.view", R"({"user_id":"u","items":[{"item_id":null}]})"),
+              testing::StartsWith("missing_field"));
+}
+
+TEST(EventJson, WhatIsNotDeclaredMayBeAnything) {
+  EventRules rules;
+  rules.properties = {{"device", PropertyType::kCategory}, {"embedding", PropertyType::kVector}};
+  EXPECT_EQ(
+      ReadData("search",
+               R"({"user_id":"u","context":{"logged_in":true,"app":{"os":"ios"},"tags":["a","b"],"device":false}})",
+               rules),
+      R"({"user_id":"u","context":{"logged_in":"true","device":"false"}}})");
+  EXPECT_THAT(ReadData("search", R"({"user_id":"u","context":{"device":{"type":"ios"}}})", rules),
+              testing::StartsWith(R"(bad_type: context.device is {"type":"ios"}; valid is a string or a number)"));
+  EXPECT_THAT(ReadData("item.update", R"({"items":[{"item_id":"i","properties":{"embedding":["a"]}}]})", rules),
+              testing::StartsWith("bad_type: properties.embedding is not a list"));
+}
+
+TEST(EventJson, WholeNumbersMayHaveAPoint) {
+  EXPECT_EQ(ReadData("purchase", R"({"user_id":"u","items":[{"item_id":"i","quantity":2.0,"index":1.0}]})"),
+            R"({"user_id":"u","items":[{"item_id":"i","index":1,"quantity":2}]}})");
+  EXPECT_THAT(ReadData("purchase", R"({"user_id":"u","items":[{"item_id":"i","quantity":0.5}]})"),
+              testing::HasSubstr("quantity is 0.5"));
+}
+
+TEST(EventJson, CategoriesAreTheirTextAndWholeNumbersLoseNoDigit) {
+  EventRules rules;
+  rules.properties = {{"size", PropertyType::kCategory}, {"rating", PropertyType::kNumber}};
+  const auto size = [&](const std::string& value) {
+    const std::string data =
+        ReadData("item.update", R"({"items":[{"item_id":"i","properties":{"size":)" + value + "}}]}", rules);
+    const std::size_t at = data.find("\"size\":") + 7;
+    return data.substr(at, data.find('}') - at);
+  };
+  EXPECT_EQ(size("38.0"), R"("38")");
+  EXPECT_EQ(size("38.5"), R"("38.5")");
+  EXPECT_EQ(size("1e3"), R"("1000")");
+  EXPECT_EQ(size("2111222333444555724"), R"("2111222333444555724")");
+  EXPECT_EQ(size("18446744073709551615"), R"("18446744073709551615")");
+  EXPECT_EQ(size("\"038\""), R"("038")");
+  EXPECT_EQ(size("true"), R"("true")");
+  EXPECT_THAT(ReadData("item.update", R"({"items":[{"item_id":"i","properties":{"rating":"4.50"}}]})", rules),
+              testing::HasSubstr(R"("rating":4.5)"));
+}
+
+TEST(EventJson, HoldsEventsToTheRules) {
+  EventRules rules;
+  rules.currency = "EUR";
+  rules.rates = {{"JPY", 0.00625}};
+  const std::string item = R"({"user_id":"u","items":[{"item_id":"i",)";
+  for (const auto& [data, code] : std::vector<std::pair<std::string, std::string>>{
+           {item + R"("price":1e39}]})", "bad_number: price of item 'i' is 1e+39"},
+           {item + R"("price":-1}]})",
+            "bad_number: price of item 'i' is -1; valid are amounts from 0 to 1000000000000; what comes back is a "
+            "purchase.return"},
+           {item + R"("properties":{"x":1e300}}]})",
+            "bad_number: properties.x is 1e+300; valid are numbers of 32 bits"},
+           {item + R"("quantity":-2}]})", "bad_quantity: quantity is -2"},
+           {item + R"("quantity":-1}]})", "bad_quantity: quantity of item 'i' is -1"},
+           {item + R"("quantity":0}]})", "bad_quantity: "},
+           {R"({"user_id":"u","items":[{"item_id":"  "}]})", "bad_id: item_id is blank"},
+           {R"({"user_id":"u","items":[{"item_id":"a\u0000b"}]})", "bad_id: item_id 'a\\x00b' has control characters"},
+           {R"({"user_id":")" + std::string(1025, 'x') + R"(","items":[{"item_id":"i"}]})",
+            "too_large: user_id has 1025 bytes"},
+           {R"({"user_id":"u","currency":"ZZZ","items":[{"item_id":"i"}]})",
+            "bad_currency: currency 'ZZZ' has no rate; valid are EUR, JPY"}})
+    EXPECT_THAT(ReadData("purchase", data, rules), testing::StartsWith(code)) << data;
+  EXPECT_EQ(ReadData("purchase",
+                     R"({"user_id":"u","currency":"JPY","value":1600,"items":[{"item_id":"i","price":1600}]})", rules),
+            R"({"user_id":"u","currency":"EUR","value":10.0,"items":[{"item_id":"i","price":10.0}]}})");
+}
+
 TEST(EventJson, WhatOnlyTheServerKnowsIsTakenFromAnImporterAndRefusedFromAClient) {
   for (const std::string type : {"feed.request", "feed.shadow"}) {
     std::string body(kGood);
@@ -393,11 +484,12 @@ TEST(EventJson, TakesVectorsOfItemsAndBoundsThem) {
   std::string longest = "[1";
   for (int k = 1; k < 1024; ++k) longest += ",1";
   EXPECT_EQ(parse(R"({"v":)" + longest + "]}", "{}").events.size(), 1u);
-  for (const std::string& wrong :
-       {longest + ",1]", std::string("[1,\"a\"]"), std::string("[[1]]"), std::string("[1e39]")})
+  for (const std::string& wrong : {longest + ",1]", std::string("[1e39]")})
     EXPECT_THAT(parse(R"({"v":)" + wrong + "}", "{}").rejected.at(0).message,
                 testing::HasSubstr("properties.v is not a list of at most 1024 numbers"));
-  EXPECT_EQ(parse("{}", R"({"v":[1,2]})").rejected.at(0).code, "bad_type");
+  for (const std::string& none : {std::string("[1,\"a\"]"), std::string("[[1]]")})
+    EXPECT_TRUE(parse(R"({"v":)" + none + "}", "{}").events.at(0).items[0].properties.empty()) << "nobody declares it";
+  EXPECT_TRUE(parse("{}", R"({"v":[1,2]})").events.at(0).context.empty());
 }
 
 TEST(EventJson, TakesTheGoodOfABatchAndSaysWhichWereNot) {
@@ -462,14 +554,15 @@ TEST(Trivago, MakesOfAClickoutARequestAnImpressionAndAClick) {
          "U,S,yesterday,5,clickout item,12,AU,Rome,mobile,,11|12,90|80\n"
          "broken\n";
   std::vector<Event> events;
-  const auto report = ImportTrivago({folder / "t.csv"}, [&](Event&& e) -> Status {
+  ImportReport report;
+  const auto sink = [&](Event&& e) -> Status {
     events.push_back(std::move(e));
     return {};
-  });
-  ASSERT_TRUE(report.ok());
-  EXPECT_EQ(report.value().rows, 6u);
-  EXPECT_EQ(report.value().rejected, 3u);
-  EXPECT_THAT(report.value().rejections[0], testing::HasSubstr("t.csv:5: 2 impressions but 1 prices"));
+  };
+  ASSERT_TRUE(ImportTrivago(folder / "t.csv", {}, sink, &report).ok());
+  EXPECT_EQ(report.rows, 6u);
+  EXPECT_EQ(report.rejected, 3u);
+  EXPECT_THAT(report.rejections[0], testing::HasSubstr("t.csv:5: 2 impressions but 1 prices"));
   ASSERT_EQ(events.size(), 5u);
   EXPECT_EQ(events[0].type, EventType::kSearch);
   EXPECT_EQ(events[1].type, EventType::kItemView);
@@ -481,93 +574,6 @@ TEST(Trivago, MakesOfAClickoutARequestAnImpressionAndAClick) {
   EXPECT_EQ(events[4].items[0].index, 1);
   EXPECT_EQ(events[4].items[0].price, 80);
   EXPECT_EQ(events[2].request_id, events[4].request_id);
-}
-
-constexpr std::string_view kMap = R"(
-source = "wh"
-time_zone = "+01:00"
-slate = "rows"
-[columns]
-id = "event"
-type = "what"
-time = "at"
-user_id = "who"
-request_id = "req"
-item_id = "sku"
-index = "pos"
-price = "eur"
-[types]
-seen = ["feed.request", "feed.impression"]
-click = "feed.click"
-[context]
-geography = "city"
-)";
-
-TEST(ImportMap, MakesOneSlateOfRowsOfOneItemEach) {
-  const TestFolder folder;
-  std::ofstream(folder / "m.csv") << "event,what,at,who,req,sku,pos,eur,city,extra\n"
-                                     "e1,seen,2026-01-01 01:00:00,u,r1,a,0,1.5,\"Ber\nlin\",\n"
-                                     "e1,seen,2026-01-01 01:00:00,u,r1,b,1,2.5,\"Ber\nlin\",\n"
-                                     "e2,click,2026-01-01 01:00:05,u,r1,b,1,2.5,Berlin,\n"
-                                     "e3,hover,2026-01-01 01:00:06,u,r1,b,1,2.5,Berlin,\n"
-                                     "e4,click,soon,u,r1,b,1,2.5,Berlin,\n";
-  const auto map = ImportMap::Parse(kMap, "map.toml");
-  ASSERT_TRUE(map.ok()) << map.error().ToString();
-  auto rows = OpenCsv(folder / "m.csv");
-  ASSERT_TRUE(rows.ok());
-  std::vector<Event> events;
-  ImportReport report;
-  ASSERT_TRUE(ImportRows(
-                  *rows.value(), "m.csv", map.value(),
-                  [&](Event&& e) -> Status {
-                    events.push_back(std::move(e));
-                    return {};
-                  },
-                  &report)
-                  .ok());
-  ASSERT_EQ(events.size(), 3u);
-  const auto& impression = *std::ranges::find(events, EventType::kFeedImpression, &Event::type);
-  ASSERT_EQ(impression.items.size(), 2u);
-  EXPECT_EQ(impression.items[1].item_id, "b");
-  EXPECT_EQ(impression.items[1].price, 2.5);
-  EXPECT_EQ(impression.time_ms, 1767225600000) << "01:00 at +01:00 is midnight UTC";
-  EXPECT_EQ(impression.context[0].text, "Ber\nlin");
-  EXPECT_EQ(report.unmapped.at("hover"), 1u);
-  EXPECT_EQ(report.rejected, 1u);
-  EXPECT_EQ(report.clicks, 1u);
-  EXPECT_THAT(report.unmapped_columns, testing::ElementsAre("extra"));
-}
-
-TEST(ImportMap, ReadsVectorsFromListsOfNumbers) {
-  const TestFolder folder;
-  std::ofstream(folder / "v.csv") << "at,sku,emb\n2026-01-01,a,0.5;-1;2\n2026-01-01,b,\n2026-01-01,c,0.5;x\n";
-  const auto map = ImportMap::Parse(
-      "list_separator = \";\"\n[columns]\ntime = \"at\"\nitem_id = \"sku\"\n[types]\n\"*\" = "
-      "\"item.update\"\n[vectors]\nembedding = \"emb\"\n",
-      "map.toml");
-  ASSERT_TRUE(map.ok()) << map.error().ToString();
-  auto rows = OpenCsv(folder / "v.csv");
-  std::vector<Event> events;
-  ImportReport report;
-  const auto sink = [&](Event&& e) -> Status {
-    events.push_back(std::move(e));
-    return {};
-  };
-  ASSERT_TRUE(ImportRows(*rows.value(), "v.csv", map.value(), sink, &report).ok());
-  ASSERT_EQ(events.size(), 2u);
-  EXPECT_EQ(events[0].items[0].properties[0].name, "embedding");
-  EXPECT_THAT(events[0].items[0].properties[0].vector, testing::ElementsAre(0.5f, -1.0f, 2.0f));
-  EXPECT_TRUE(events[1].items[0].properties.empty());
-  EXPECT_THAT(report.rejections.at(0), testing::HasSubstr("v.csv:4: vector 'embedding'"));
-}
-
-TEST(ImportMap, NamesTheLineOfWhatItDoesNotUnderstand) {
-  std::string text(kMap);
-  text.replace(text.find("feed.click"), 10, "feed.klick");
-  const auto map = ImportMap::Parse(text, "map.toml");
-  ASSERT_FALSE(map.ok());
-  EXPECT_THAT(map.error().ToString(),
-              testing::AllOf(testing::HasSubstr("map.toml:"), testing::HasSubstr("feed.klick")));
 }
 
 }  // namespace

@@ -1,47 +1,60 @@
-// ImportMap: how the columns of any warehouse's export become events (docs/importing.md has examples).
+// ImportMap: how the columns of any warehouse's export become events (docs/importing.md lists every key).
 //
-//   source = "warehouse"            time_zone = "+01:00"     # of times that name none
-//   time_format = "rfc3339"         # or "s", "ms", "us" since 1970
-//   slate = "list"                  # a slate is a list column, or "rows": one row an item, rows of one event together
-//   list_separator = "|"            # of lists in CSV
-//   [columns]     event field = column: id, type, time, user_id, session_id, request_id, surface, kind, value,
-//   currency, transaction_id,
-//                 item_id, index, price, quantity, items (a list), prices (a list beside it)
-//   [types]       value of the type column = event type, or a list of them; a single key "*" when every row is of one
-//   [context]     context property = column
-//   [properties]  item property = column
-//   [vectors]     vector property of the item = a column of lists of numbers (in CSV, with list_separator)
-// A row whose type value is not in [types] is counted as unmapped and left out; a row that cannot be read is rejected
-// by line.
+// A column is named by its header; of Parquet also by its path through structs and lists ("items.item_id",
+// "event_params[ga_session_id].value.int_value"). A row whose type the map does not name is counted as unmapped and
+// left out; a row that cannot be read is rejected by line. Thread safety: immutable once parsed.
 #pragma once
 
 #include <map>
-#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "base/config.h"
-#include "base/row_source.h"
-#include "event/importer.h"
+#include "base/time_format.h"
+#include "event/csv.h"
+#include "event/event.h"
 
 namespace gfr {
 
-struct ImportMap {
-  std::string source = "import", list_separator = "|";
-  std::int64_t utc_offset_ms = 0, time_unit_us = 0;  // time_unit_us 0: RFC 3339.
-  bool rows_of_slate = false;
-  std::map<std::string, std::string> columns, context, properties, vectors;
-  std::map<std::string, std::vector<EventType>> types;
-
-  static Result<ImportMap> Parse(std::string_view toml, const std::string& file);
+// [[type]]: rows of which `column` is so are events of `types`; the first that holds counts, before [types].
+struct TypeRule {
+  enum class When : std::uint8_t { kEquals, kPrefix, kBelow, kAbove, kEmpty, kFilled };
+  std::string column;
+  When when = When::kEquals;
+  std::string text;              // kEquals, kPrefix.
+  double number = 0;             // kBelow, kAbove.
+  std::vector<EventType> types;  // None: such rows are left out.
 };
 
-// Adds the rows of one file to `report`. Errors: a column that the map names and the file has not; the sink's.
-Status ImportRows(RowSource& rows, const std::string& file, const ImportMap& map, const ImportSink& sink,
-                  ImportReport* report);
+// [long]: each row says one property of an item.
+struct LongTable {
+  std::string property, value;               // Columns.
+  std::map<std::string, std::string> names;  // What a property is called: ours; none: as it is called there.
+  std::string number_prefix;                 // "n": "n12.5" is the number 12.5.
+};
 
-Result<std::unique_ptr<RowSource>> OpenCsv(
-    const std::string& path);  // RFC 4180 with a header; .xz, .gz and .zst are read directly.
+struct ImportMap {
+  std::string source = "import", list_separator = "|";
+  CsvFormat csv;
+  TimeFormat time;
+  std::string time_prefix;  // Put before the time's text, with a blank.
+  char decimal = '.';
+  std::optional<std::set<std::string>> null;  // Texts that are missing. None given: kNullTexts, of ids and numbers.
+  bool rows_of_slate = false;
+  std::int32_t index_from = 0;  // What the first position of a slate is called.
+  // A field has several columns: of the time they are joined by a blank; of others the first that is not missing
+  // counts.
+  std::map<std::string, std::vector<std::string>> columns;
+  std::map<std::string, std::string> constants, context, properties, vectors;
+  std::vector<TypeRule> rules;
+  std::map<std::string, std::vector<EventType>> types;
+  std::optional<LongTable> long_table;
+
+  static Result<ImportMap> Parse(std::string_view toml, const std::string& file);
+  std::vector<std::string> Columns() const;  // All that it names, once each.
+};
+
+inline const std::set<std::string, std::less<>> kNullTexts = {"NULL", "null", "\\N", "nan", "NaN", "None", "N/A", "NA"};
 
 }  // namespace gfr

@@ -1,6 +1,7 @@
 #include <charconv>
 
 #include "base/text_reader.h"
+#include "event/csv.h"
 #include "event/importer.h"
 
 namespace gfr {
@@ -76,8 +77,7 @@ std::string ReadSlate(const std::vector<std::string>& cells, std::vector<EventIt
 }
 
 // The events of one row; an empty string, or why it is rejected.
-std::string ReadRow(const std::vector<std::string>& cells, std::uint64_t row, std::vector<Event>* events,
-                    ImportReport* report) {
+std::string ReadRow(const std::vector<std::string>& cells, std::uint64_t row, std::vector<Event>* events) {
   std::int64_t seconds = 0;
   if (cells[kUser].empty() || cells[kSession].empty()) return "user_id or session_id is missing";
   if (!ParseInteger(cells[kTime], &seconds) || seconds < 0 || seconds > 253402300799)
@@ -92,8 +92,6 @@ std::string ReadRow(const std::vector<std::string>& cells, std::uint64_t row, st
     for (const EventItem& item : slate) {
       if (item.item_id == clicked.item_id && clicked.index < 0) clicked = item;
     }
-    ++report->clicks;
-    report->clicks_in_slate += clicked.index >= 0;
     for (const EventType type : {EventType::kFeedRequest, EventType::kFeedImpression, EventType::kFeedClick}) {
       Event e = Base(cells, type, time_ms, row);
       e.request_id = cells[kSession] + "/" + cells[kStep] + "/" + std::to_string(row);
@@ -135,38 +133,32 @@ std::string ReadRow(const std::vector<std::string>& cells, std::uint64_t row, st
 
 }  // namespace
 
-Result<ImportReport> ImportTrivago(const std::vector<std::string>& files, const ImportSink& sink) {
-  ImportReport report;
-  for (const std::string& file : files) {
-    GFR_ASSIGN(const auto reader, TextReader::Open(file));
-    std::string line;
-    std::vector<std::string> cells;
-    for (std::uint64_t number = 1;; ++number) {
-      GFR_ASSIGN(const bool more, reader->NextLine(&line));
-      if (!more) break;
-      if (number == 1) {
-        if (line != kHeader)
-          return Error{
-              ErrorCode::kInvalidArgument, "the header is not trivago's, which is " + std::string(kHeader), {file, 1}};
-        continue;
-      }
-      ++report.rows;
-      if (!SplitCsv(line, &cells) || cells.size() != kCount) {
-        report.Reject(file, number, "not " + std::to_string(kCount) + " columns of CSV");
-        continue;
-      }
-      std::vector<Event> events;
-      if (const std::string why = ReadRow(cells, number, &events, &report); !why.empty()) {
-        report.Reject(file, number, why);
-        continue;
-      }
-      for (Event& e : events) {
-        ++report.events;
-        GFR_TRY(sink(std::move(e)));
-      }
+Status ImportTrivago(const std::string& file, const ImportSettings& settings, const ImportSink& sink,
+                     ImportReport* report) {
+  GFR_ASSIGN(const auto reader, TextReader::Open(file));
+  std::string line;
+  std::vector<std::string> cells;
+  for (std::uint64_t number = 1;; ++number) {
+    GFR_ASSIGN(const bool more, reader->NextLine(&line));
+    if (!more) return {};
+    if (number == 1) {
+      if (line != kHeader)
+        return Error{
+            ErrorCode::kInvalidArgument, "the header is not trivago's, which is " + std::string(kHeader), {file, 1}};
+      continue;
     }
+    ++report->rows;
+    if (!SplitCsv(line, &cells) || cells.size() != kCount) {
+      report->Reject(file, number, "not " + std::to_string(kCount) + " columns of CSV");
+      continue;
+    }
+    std::vector<Event> events;
+    if (const std::string why = ReadRow(cells, number, &events); !why.empty()) {
+      report->Reject(file, number, why);
+      continue;
+    }
+    for (Event& e : events) GFR_TRY(TakeEvent(settings, file, number, std::move(e), sink, report));
   }
-  return report;
 }
 
 }  // namespace gfr

@@ -49,13 +49,26 @@ Status MarkDemo(const Workspace& workspace) {
   return PublishFile(workspace.fs(), MarkerOf(workspace), "made by `gfr demo`, which may remove this folder\n");
 }
 
+namespace {
+
+Result<Imported> FillLog(const Workspace& workspace, const DemoOptions& options) {
+  if (options.simulated()) return SimulateEvents(workspace, options.market);
+  GFR_ASSIGN(auto inputs, ParseInputs(options.format, {options.log}, options.map));
+  GFR_ASSIGN(auto imported, ImportEvents(workspace, {.inputs = std::move(inputs), .rules = options.rules}));
+  if (imported.report.events == 0)
+    return Error{ErrorCode::kInvalidArgument,
+                 "no row of '" + options.log + "' became an event" +
+                     (imported.report.rejections.empty() ? "" : ", as " + imported.report.rejections[0])};
+  return imported;
+}
+
+}  // namespace
+
 Result<DemoReport> RunDemo(const Workspace& workspace, const TrainSettings& settings, const DemoOptions& options,
                            const StartDemoServer& start_server) {
   DemoReport report;
   Stages stages(&report.stages);
-  GFR_ASSIGN(const Imported imported,
-             options.simulated() ? SimulateEvents(workspace, options.market)
-                                 : ImportEvents(workspace, {.format = options.format, .files = {options.log}}));
+  GFR_ASSIGN(const Imported imported, FillLog(workspace, options));
   stages.Done(options.simulated() ? "simulate (simulated events)" : "import", imported.report.events);
   std::int64_t last_arrival_ms = 0;
   {  // The rows are let go before the server starts.

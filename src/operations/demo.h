@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "event/event_rules.h"
 #include "operations/demo_clients.h"
 #include "operations/train_version.h"
 
@@ -14,6 +15,8 @@ namespace gfr {
 struct DemoOptions {
   std::string log;  // A file to import; empty: simulated events.
   std::string format = "trivago";
+  std::string map;   // Of csv and parquet.
+  EventRules rules;  // What gfr.toml says of events.
   MarketConfig market{.days = 56};
   bool simulated() const { return log.empty(); }
   std::string template_name() const { return simulated() || format != "trivago" ? "shop" : "trivago"; }

@@ -1,46 +1,47 @@
 #include "operations/import_events.h"
 
-#include <algorithm>
-
 #include "base/progress.h"
 #include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "log/seal.h"
-#include "operations/import_mapped.h"
+#include "operations/import_sort.h"
 
 namespace gfr {
 namespace {
 
-Result<ImportReport> ReadFiles(const EventImportOptions& options, const ImportSink& sink) {
-  if (options.format == "trivago") return ImportTrivago(options.files, sink);
-  if (options.format == "ndjson") return ImportNdjson(options.files, sink);
-  if (options.format == "csv" || options.format == "parquet")
-    return ImportMapped(options.format, options.files, options.map, sink);
-  return Error{ErrorCode::kInvalidArgument,
-               "format is '" + options.format + "'; valid are trivago, ndjson, csv and parquet"};
+Status Append(EventLog& log, ImportSort& sort, Imported* imported) {
+  Progress progress("write the log", sort.events(), "events");
+  GFR_TRY(log.AppendImported([&](Event* event, std::int64_t* arrival_ms) { return sort.Next(event, arrival_ms); },
+                             [&](std::uint64_t done) { progress.Update(done); }, &imported->duplicates));
+  imported->log_events = log.next_offset();
+  imported->last_arrival_ms = log.last_arrival_ms();
+  return {};
 }
 
-Status RebuildLog(const Workspace& workspace, std::vector<Event> events, Imported* imported) {
+Status Seal(LocalLog& log, const Workspace& workspace) {
+  const auto sealed = SealSegments(log, workspace.lake_folder());
+  return sealed.ok() ? Status() : sealed.error();
+}
+
+// What the log holds, before the files.
+Status AddLog(EventLog& held, ImportSort* sort) {
+  GFR_ASSIGN(const auto reader, held.source().OpenAll());
+  for (LogRecord record;;) {
+    GFR_ASSIGN(const bool more, reader->More(&record));
+    if (!more) return {};
+    record.event.served = {};  // Its as_of names a place in the old log.
+    GFR_TRY(sort->AddOld(record.event, record.arrival_ms));
+  }
+}
+
+Status ReplaceLog(const Workspace& workspace, ImportSort& sort, Imported* imported) {
   FileSystem& fs = workspace.fs();
   const std::string fresh = JoinPath(workspace.data_folder(), "log.new"),
                     old = JoinPath(workspace.data_folder(), "log.old");
-  GFR_ASSIGN(const auto held, EventLog::Open(fs, workspace.clock(),
-                                             {.folder = workspace.log_folder()}));  // No server may write meanwhile.
-  GFR_ASSIGN(const auto reader, held->source().OpenAll());
-  std::vector<Event> all;
-  for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->More(&record));
-    if (!more) break;
-    record.event.served = {};  // Its as_of names a place in the old log.
-    all.push_back(std::move(record.event));
-  }
-  all.insert(all.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
   GFR_TRY(fs.RemoveTree(fresh));
   {
     GFR_ASSIGN(const auto log, EventLog::Open(fs, workspace.clock(), {.folder = fresh}));
-    GFR_TRY(log->AppendImported(
-        std::move(all), [](std::uint64_t) {}, &imported->duplicates));
-    imported->log_events = log->next_offset();
+    GFR_TRY(Append(*log, sort, imported));
   }
   GFR_TRY(fs.Remove(workspace.snapshot_path()));
   GFR_TRY(fs.RemoveTree(workspace.lake_folder()));  // It is of the old log; the new one is sealed again.
@@ -49,27 +50,57 @@ Status RebuildLog(const Workspace& workspace, std::vector<Event> events, Importe
   GFR_TRY(fs.Rename(fresh, workspace.log_folder()));
   GFR_TRY(fs.SyncDirectory(workspace.data_folder()));
   LocalLog remade(fs, workspace.log_folder());
-  const auto sealed = SealSegments(remade, workspace.lake_folder());
-  return sealed.ok() ? Status() : sealed.error();
+  return Seal(remade, workspace);
+}
+
+void Count(const ImportSort& sort, Imported* imported) {
+  for (int t = 1; t < kEventTypes; ++t) {
+    if (const std::uint64_t n = sort.by_type()[static_cast<std::size_t>(t)])
+      imported->by_type[std::string(EventTypeName(static_cast<EventType>(t)))] = n;
+  }
+  imported->clicks = sort.shown().clicks();
+  imported->clicks_in_slate = sort.shown().in_slate();
+  imported->clicks_are_sample = sort.shown().is_sample();
 }
 
 }  // namespace
 
 Result<Imported> ImportEvents(const Workspace& workspace, const EventImportOptions& options) {
   Imported imported;
-  std::vector<Event> events;
+  GFR_ASSIGN(const ErasedIds erased, ErasedIds::Load(workspace.fs(), workspace.erased_path()));
+  GFR_ASSIGN(const auto sort,
+             ImportSort::Open(workspace.fs(), JoinPath(workspace.data_folder(), "import.tmp"), options.memory_bytes));
+  // No server may write meanwhile.
+  std::unique_ptr<EventLog> held;
+  if (!options.dry_run) {
+    GFR_ASSIGN(held, EventLog::Open(workspace.fs(), workspace.clock(), {.folder = workspace.log_folder()}));
+    if (options.rebuild) GFR_TRY(AddLog(*held, sort.get()));
+  }
+  const std::uint64_t old_events = sort->events();
   const ImportSink sink = [&](Event&& e) -> Status {
-    if (!options.dry_run) events.push_back(std::move(e));
+    if (!erased.Covers(e)) return sort->Add(e);
+    ++imported.erased;
     return {};
   };
-  GFR_ASSIGN(imported.report, ReadFiles(options, sink));
-  if (options.dry_run) return imported;
-  GFR_ASSIGN(const ErasedIds erased, ErasedIds::Load(workspace.fs(), workspace.erased_path()));
-  imported.erased = std::erase_if(events, [&](const Event& e) { return erased.Covers(e); });
-  if (options.rebuild)
-    GFR_TRY(RebuildLog(workspace, std::move(events), &imported));
-  else
-    GFR_TRY(AppendHistory(workspace, std::move(events), &imported));
+  const ImportSettings settings{.rules = options.rules, .now_ms = workspace.clock().now_ms()};
+  GFR_TRY(ReadInputs(options.inputs, settings, sink, &imported.report));
+  GFR_TRY(sort->Sort());
+  if (options.dry_run) {
+    for (LogRecord record;; ++record.offset) {
+      GFR_ASSIGN(const bool more, sort->Next(&record.event, &record.arrival_ms));
+      if (!more) break;
+      if (options.sees) options.sees(record);
+    }
+  } else if (sort->events() == old_events) {
+    imported.log_events = held->next_offset();  // Nothing came of the files, and nothing is written.
+  } else if (options.rebuild) {
+    GFR_TRY(ReplaceLog(workspace, *sort, &imported));
+  } else {
+    GFR_TRY(Append(*held, *sort, &imported));
+    GFR_TRY(Seal(held->source(), workspace));
+  }
+  imported.duplicates += imported.report.repeated_rows;
+  Count(*sort, &imported);
   return imported;
 }
 
@@ -79,8 +110,8 @@ Status AppendHistory(const Workspace& workspace, std::vector<Event> events, Impo
   GFR_TRY(log->AppendImported(
       std::move(events), [&](std::uint64_t done) { progress.Update(done); }, &imported->duplicates));
   imported->log_events = log->next_offset();
-  const auto sealed = SealSegments(log->source(), workspace.lake_folder());
-  return sealed.ok() ? Status() : sealed.error();
+  imported->last_arrival_ms = log->last_arrival_ms();
+  return Seal(log->source(), workspace);
 }
 
 }  // namespace gfr

@@ -37,13 +37,13 @@ Result<Imported> SimulateEvents(const Workspace& workspace, const MarketConfig& 
   std::vector<TrueRow> truths;  // Their user_id lives in the market.
   if (!truth.empty()) market.Tell([&](const TrueRow& row) { truths.push_back(row); });
   GFR_TRY(market.Run([&](Event&& e) -> Status {
-    imported.report.clicks += e.type == EventType::kFeedClick;
+    imported.clicks += e.type == EventType::kFeedClick;
     events.push_back(std::move(e));
     return {};
   }));
   if (!truth.empty()) GFR_TRY(WriteParquet(truth, TruthColumns(truths)));
   imported.report.rows = imported.report.events = events.size();
-  imported.report.clicks_in_slate = imported.report.clicks;
+  imported.clicks_in_slate = imported.clicks;
   GFR_TRY(AppendHistory(workspace, std::move(events), &imported));
   return imported;
 }

@@ -1,0 +1,463 @@
+#include "event/map_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_set>
+
+#include "base/number_text.h"
+#include "event/gather_rows.h"
+#include "event/property_value.h"
+
+namespace gfr {
+namespace {
+
+std::string_view Trimmed(std::string_view text) {
+  const std::size_t from = text.find_first_not_of(" \t");
+  if (from == std::string_view::npos) return {};
+  return text.substr(from, text.find_last_not_of(" \t") - from + 1);
+}
+
+std::string Quoted(std::string_view text) { return "'" + std::string(text.substr(0, 60)) + "'"; }
+
+bool IsSlate(EventType type) { return type == EventType::kFeedRequest || type == EventType::kFeedImpression; }
+bool IsOrder(EventType type) {
+  return type == EventType::kPurchase || type == EventType::kPurchaseCancel || type == EventType::kPurchaseReturn;
+}
+
+// Reads rows of one file. What is wrong with a row is thrown as a Fault and caught where the row begins.
+class Mapper {
+ public:
+  struct Fault {
+    std::string why;
+  };
+
+  Mapper(RowSource& rows, const std::string& file, const ImportMap& map, const ImportSettings& settings,
+         const ImportSink& sink, ImportReport* report)
+      : rows_(rows),
+        file_(file),
+        map_(map),
+        settings_(settings),
+        report_(*report),
+        gather_(map.rows_of_slate, map.columns.contains("id"), file_, sink, report) {}
+
+  Status Run() {
+    GFR_TRY(Bind());
+    for (;;) {
+      GFR_ASSIGN(const bool more, rows_.Next(&row_));
+      if (!more) break;
+      ++report_.rows;
+      std::vector<Event> events;
+      std::string why = rows_.fault();
+      if (why.empty()) {
+        try {
+          ReadRow(&events);
+        } catch (const Fault& fault) {
+          why = fault.why;
+        }
+      }
+      if (!why.empty()) {
+        report_.Reject(file_, rows_.line(), why);
+        continue;
+      }
+      // A row is taken whole or not at all.
+      const bool admitted =
+          std::ranges::all_of(events, [&](Event& e) { return Admit(settings_, file_, rows_.line(), &e, &report_); });
+      for (Event& e : events) {
+        if (admitted) GFR_TRY(gather_.Put(rows_.line(), std::move(e)));
+      }
+    }
+    if (first_index_line_ > 0 && !saw_first_)
+      report_.Warn("positions of slates begin at 1; index_from = 1 in the map makes them from 0", "", file_,
+                   first_index_line_);
+    return gather_.Flush();
+  }
+
+ private:
+  Status Bind() {
+    const std::vector<std::string>& there = rows_.columns();
+    const std::vector<std::string> wanted = map_.Columns();
+    for (const std::string& column : wanted) {
+      const auto at = std::ranges::find(there, column);
+      if (at == there.end())
+        return Error{ErrorCode::kInvalidArgument,
+                     "the map names column " + Quoted(column) + ", which is not there; there are " + ColumnNames(),
+                     {file_, 1}};
+      if (std::find(at + 1, there.end(), column) != there.end())
+        return Error{ErrorCode::kInvalidArgument, "column " + Quoted(column) + " is there twice", {file_, 1}};
+      at_[column] = static_cast<std::size_t>(at - there.begin());
+    }
+    for (const std::string& column : there)
+      (at_.contains(column) ? report_.mapped_columns : report_.unmapped_columns).insert(column);
+    return {};
+  }
+  std::string ColumnNames() const {
+    std::string names;
+    for (const std::string& name : rows_.columns()) {
+      if (names.size() > 1000) return names + " and more";
+      names += (names.empty() ? "" : ", ") + Quoted(name);
+    }
+    return names.empty() ? "none" : names;
+  }
+
+  const Cell& CellOf(const std::string& column) const { return row_[at_.find(column)->second]; }
+  const std::vector<std::string>* ColumnsOf(const char* field) const {
+    const auto at = map_.columns.find(field);
+    return at == map_.columns.end() ? nullptr : &at->second;
+  }
+  std::string NameOf(const char* field) const { return "column " + Quoted(ColumnsOf(field)->front()); }
+  bool IsNull(std::string_view text) const {
+    return map_.null ? map_.null->contains(std::string(text)) : kNullTexts.contains(text);
+  }
+
+  // The first column of a field that is not missing, without blanks around. Ids that look missing are, with a warning.
+  std::string Text(const char* field, bool warn = false) {
+    if (const auto* columns = ColumnsOf(field)) {
+      for (const std::string& column : *columns) {
+        const std::string_view text = Trimmed(CellOf(column).text);
+        if (text.empty()) continue;
+        if (!IsNull(text)) return std::string(text);
+        if (warn && !map_.null)
+          report_.Warn("column " + Quoted(column) + " has an id that looks missing and is read so; null = [] keeps it",
+                       std::string(text), file_, rows_.line());
+      }
+    }
+    const auto constant = map_.constants.find(field);
+    return constant == map_.constants.end() ? "" : constant->second;
+  }
+  std::string Id(const char* field) { return Text(field, true); }
+
+  double NumberOf(std::string text, const std::string& what) const {
+    if (map_.decimal == ',') {
+      if (text.find('.') != std::string::npos)
+        throw Fault{what + " is " + Quoted(text) + "; valid is a number such as 1234,5"};
+      std::ranges::replace(text, ',', '.');
+    }
+    double number = 0;
+    if (!ParseNumber(text, &number))
+      throw Fault{
+          what + " is " + Quoted(text) + "; valid is a number such as 1234.5" +
+          (text.find(',') != std::string::npos && map_.decimal == '.' ? ", or decimal = \",\" in the map" : "")};
+    return number;
+  }
+  // NaN: missing.
+  double Number(const char* field) {
+    const std::string text = Text(field);
+    return text.empty() ? std::numeric_limits<double>::quiet_NaN() : NumberOf(text, NameOf(field));
+  }
+  double NumberAt(const std::vector<std::string>& list, std::size_t i, const char* field) const {
+    const std::string_view text = i < list.size() ? Trimmed(list[i]) : std::string_view();
+    if (text.empty() || IsNull(text)) return std::numeric_limits<double>::quiet_NaN();
+    return NumberOf(std::string(text), NameOf(field));
+  }
+  static std::int32_t Whole(double number, std::int32_t otherwise, const std::string& what) {
+    if (std::isnan(number)) return otherwise;
+    if (std::trunc(number) != number || std::fabs(number) > 1e9)
+      throw Fault{what + " is '" + NumberText(number) + "'; valid are whole numbers"};
+    return static_cast<std::int32_t>(number);
+  }
+  std::int32_t Index(double number) {
+    if (std::isnan(number)) return -1;
+    const std::int32_t index = Whole(number, -1, NameOf("index"));
+    if (index < map_.index_from)
+      throw Fault{NameOf("index") + " is '" + std::to_string(index) + "'; valid are whole numbers from " +
+                  std::to_string(map_.index_from)};
+    saw_first_ = saw_first_ || index == map_.index_from || map_.index_from > 0;
+    return index - map_.index_from;
+  }
+
+  std::vector<std::string> Parts(const Cell& cell) const {
+    if (cell.is_list) return cell.list;
+    std::vector<std::string> parts;
+    std::string_view text = cell.text;
+    if (Trimmed(text).empty() || IsNull(Trimmed(text))) return parts;
+    for (;;) {
+      const std::size_t end = text.find(map_.list_separator);
+      parts.emplace_back(Trimmed(text.substr(0, end)));
+      if (end == std::string_view::npos) return parts;
+      text.remove_prefix(end + map_.list_separator.size());
+    }
+  }
+  // Of a field's list column, also one that is not called a list: empty when it has one value a row.
+  std::vector<std::string> ListOf(const char* field) const {
+    const auto* columns = ColumnsOf(field);
+    if (!columns || !CellOf(columns->front()).is_list) return {};
+    return CellOf(columns->front()).list;
+  }
+
+  void AddProperty(const std::string& name, std::string text, std::vector<Property>* list) const {
+    if (text.empty() || (map_.null && map_.null->contains(text))) return;
+    if (map_.decimal == ',') {
+      const auto declared = settings_.rules.properties.find(name);
+      if (declared != settings_.rules.properties.end() && declared->second == PropertyType::kNumber)
+        std::ranges::replace(text, ',', '.');
+    }
+    list->push_back(PropertyOfText(name, std::move(text)));
+  }
+  // Of item `i`: a list column says one value an item.
+  std::vector<Property> Properties(const std::map<std::string, std::string>& table, std::size_t i) const {
+    std::vector<Property> list;
+    for (const auto& [name, column] : table) {
+      const Cell& cell = CellOf(column);
+      if (!cell.is_list)
+        AddProperty(name, cell.text, &list);
+      else if (i < cell.list.size())
+        AddProperty(name, cell.list[i], &list);
+    }
+    return list;
+  }
+  void AddVectors(std::vector<Property>* properties) const {
+    for (const auto& [name, column] : map_.vectors) {
+      const std::vector<std::string> numbers = Parts(CellOf(column));
+      if (numbers.empty()) continue;
+      Property p{.name = name};
+      for (const std::string& text : numbers) {
+        double number = 0;
+        if (!ParseNumber(Trimmed(text), &number) || !(std::fabs(number) <= std::numeric_limits<float>::max()) ||
+            p.vector.size() == kMaxVectorSize)
+          throw Fault{"vector '" + name + "' (column " + Quoted(column) + ") is not a list of at most " +
+                      std::to_string(kMaxVectorSize) + " numbers"};
+        p.vector.push_back(static_cast<float>(number));
+      }
+      properties->push_back(std::move(p));
+    }
+  }
+
+  bool Holds(const TypeRule& rule) const {
+    const std::string_view text = Trimmed(CellOf(rule.column).text);
+    double number = 0;
+    switch (rule.when) {
+      case TypeRule::When::kEquals:
+        return text == rule.text;
+      case TypeRule::When::kPrefix:
+        return text.starts_with(rule.text);
+      case TypeRule::When::kBelow:
+        return ParseNumber(text, &number) && number < rule.number;
+      case TypeRule::When::kAbove:
+        return ParseNumber(text, &number) && number > rule.number;
+      case TypeRule::When::kEmpty:
+        return text.empty() || IsNull(text);
+      case TypeRule::When::kFilled:
+        return !text.empty() && !IsNull(text);
+    }
+    return false;
+  }
+  // None: the row is left out, which is counted.
+  std::vector<EventType> TypesOfRow() {
+    for (const TypeRule& rule : map_.rules) {
+      if (!Holds(rule)) continue;
+      if (rule.types.empty()) ++report_.unmapped["left out by " + rule.column];
+      return rule.types;
+    }
+    const std::string type = Text("type");
+    auto types = map_.types.find(type);
+    if (types == map_.types.end()) types = map_.types.find("*");
+    if (types != map_.types.end() && !types->second.empty()) return types->second;
+    ++report_.unmapped[type.substr(0, 60)];
+    return {};
+  }
+
+  std::int64_t Time() const {
+    const auto* columns = ColumnsOf("time");
+    std::string text = map_.time_prefix;
+    if (columns) {
+      for (const std::string& column : *columns) text += (text.empty() ? "" : " ") + CellOf(column).text;
+    } else {
+      text += (text.empty() ? "" : " ") + map_.constants.at("time");
+    }
+    const auto time = map_.time.Parse(text);
+    if (!time.ok())
+      throw Fault{columns ? "column " + Quoted(columns->front()) + ": " + time.error().message : time.error().message};
+    return time.value();
+  }
+
+  std::string RowId() const {
+    std::string bytes;
+    for (const Cell& cell : row_) {
+      bytes += cell.text;
+      for (const std::string& part : cell.list) (bytes += '\x1e') += part;
+      bytes += '\x1f';
+    }
+    return InventedId(Hash64(bytes.data(), bytes.size()));
+  }
+
+  // The property that a row of a long table says. False: one that the map does not name.
+  bool LongProperty(EventItem* item) {
+    const LongTable& table = *map_.long_table;
+    const std::string property(Trimmed(CellOf(table.property).text));
+    std::string value = CellOf(table.value).text, name = property;
+    if (!table.names.empty()) {
+      const auto ours = table.names.find(property);
+      if (ours == table.names.end()) {
+        ++report_.unmapped["property '" + property.substr(0, 40) + "'"];
+        return false;
+      }
+      name = ours->second;
+    }
+    if (name.empty() || Trimmed(value).empty())
+      throw Fault{"column " + Quoted(name.empty() ? table.property : table.value) + " is missing"};
+    double number = 0;
+    if (!table.number_prefix.empty() && value.starts_with(table.number_prefix) &&
+        ParseNumber(value.substr(table.number_prefix.size()), &number))
+      value.erase(0, table.number_prefix.size());
+    if (name == "price")
+      item->price = NumberOf(value, "column " + Quoted(table.value));
+    else
+      AddProperty(name, value, &item->properties);
+    return true;
+  }
+
+  // The one item of the row; without an id when it names none.
+  EventItem OneItem() {
+    EventItem item{.item_id = Id("item_id"), .index = Index(Number("index")), .price = Number("price")};
+    item.quantity = Whole(Number("quantity"), 1, ColumnsOf("quantity") ? NameOf("quantity") : "");
+    item.properties = Properties(map_.properties, 0);
+    AddVectors(&item.properties);
+    return item;
+  }
+  // The items of the row's list. A place without an item keeps its number, and has no item.
+  std::vector<EventItem> ListedItems() {
+    const auto* columns = ColumnsOf("items");
+    std::vector<std::string> ids = columns ? Parts(CellOf(columns->front())) : ListOf("item_id");
+    while (!ids.empty() && Trimmed(ids.back()).empty()) ids.pop_back();
+    const auto* price_columns = ColumnsOf("prices");
+    std::vector<std::string> prices = price_columns ? Parts(CellOf(price_columns->front())) : ListOf("price");
+    while (prices.size() > ids.size() && Trimmed(prices.back()).empty()) prices.pop_back();
+    const char* of_price = price_columns ? "prices" : "price";
+    if (!prices.empty() && prices.size() != ids.size())
+      throw Fault{std::to_string(ids.size()) + " items but " + std::to_string(prices.size()) + " prices"};
+    const std::vector<std::string> quantities = ListOf("quantity"), indexes = ListOf("index");
+    std::vector<EventItem> items;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const std::string_view id = Trimmed(ids[i]);
+      if (id.empty() || IsNull(id)) {
+        report_.Warn("a list of items has places without one", "", file_, rows_.line());
+        continue;
+      }
+      EventItem item{.item_id = std::string(id), .index = static_cast<std::int32_t>(i)};
+      if (!indexes.empty()) item.index = Index(NumberAt(indexes, i, "index"));
+      if (!prices.empty()) item.price = NumberAt(prices, i, of_price);
+      if (!quantities.empty()) item.quantity = Whole(NumberAt(quantities, i, "quantity"), 1, NameOf("quantity"));
+      item.properties = Properties(map_.properties, i);
+      items.push_back(std::move(item));
+    }
+    return items;
+  }
+
+  // What comes back: a purchase with a negative quantity, price or value.
+  void TurnReturn(Event* e) {
+    const auto negative = [](const EventItem& item) { return item.quantity < 0 || item.price < 0; };
+    const auto back = std::ranges::count_if(e->items, negative);
+    if (back == 0 && !(e->value < 0)) return;
+    if (back > 0 && static_cast<std::size_t>(back) < e->items.size())
+      throw Fault{"the row has items that were bought and items that came back, with negative quantities"};
+    if (e->type == EventType::kPurchase) {
+      e->type = EventType::kPurchaseReturn;
+      report_.Warn("a purchase with a negative quantity, price or value is read as a purchase.return", "", file_,
+                   rows_.line());
+    }
+    for (EventItem& item : e->items) {
+      item.quantity = std::abs(item.quantity);
+      item.price = std::fabs(item.price);
+    }
+    e->value = std::fabs(e->value);
+  }
+
+  // user.alias for the first row of a login on an anonymous id.
+  void AddAlias(const Event& e, const std::string& anonymous, std::vector<Event>* events) {
+    if (!aliases_.insert(PairKey(KeyOf(anonymous), KeyOf(e.user_id))).second) return;
+    Event alias{.id = "alias/" + anonymous + "/" + e.user_id,
+                .source = map_.source,
+                .type = EventType::kUserAlias,
+                .time_ms = e.time_ms,
+                .user_id = e.user_id,
+                .session_id = e.session_id,
+                .kind = anonymous};
+    events->push_back(std::move(alias));
+  }
+
+  Event BaseOf() {
+    Event e{.source = map_.source,
+            .time_ms = Time(),
+            .user_id = Id("user_id"),
+            .session_id = Id("session_id"),
+            .request_id = Id("request_id"),
+            .surface = Text("surface"),
+            .kind = Text("kind"),
+            .value = Number("value"),
+            .currency = Text("currency"),
+            .transaction_id = Text("transaction_id"),
+            .context = Properties(map_.context, 0)};
+    const std::string named = Text("id");
+    e.id = named.empty() ? RowId() : named;
+    return e;
+  }
+
+  void ReadRow(std::vector<Event>* events) {
+    const std::vector<EventType> types = TypesOfRow();
+    if (types.empty()) return;
+    Event base = BaseOf();
+    const std::string anonymous = Id("anonymous_id");
+    EventItem one = OneItem();
+    if (map_.long_table && !LongProperty(&one)) return;
+    const std::vector<EventItem> listed = ListedItems();
+    const bool is_alias = types.front() == EventType::kUserAlias;
+    if (base.user_id.empty())
+      base.user_id = anonymous;
+    else if (!anonymous.empty() && anonymous != base.user_id && !is_alias)
+      AddAlias(base, anonymous, events);
+    // What is a line of an order or a slate has its id with others; what else a row says is the row's own.
+    const auto is_line = [&](EventType t) { return IsOrder(t) || (map_.rows_of_slate && IsSlate(t)); };
+    const bool has_lines = std::ranges::any_of(types, is_line);
+    for (const EventType t : types) {
+      Event e = base;
+      e.type = t;
+      if (has_lines && !is_line(t)) e.id = RowId();
+      if (types.size() > 1) e.id += "/" + std::string(EventTypeName(t));
+      if (is_alias) e.kind = anonymous;
+      const bool use_list = !listed.empty() && (IsSlate(t) || one.item_id.empty());
+      if (use_list)
+        e.items = listed;
+      else if (!one.item_id.empty())
+        e.items = {one};
+      if (IsSlate(t) && first_index_line_ == 0 && !e.items.empty() && e.items[0].index >= 0 && ColumnsOf("index"))
+        first_index_line_ = rows_.line();
+      if (IsOrder(t)) TurnReturn(&e);
+      Check(e);
+      events->push_back(std::move(e));
+    }
+  }
+
+  void Check(const Event& e) const {
+    const auto missing = [&](const char* field, const char* otherwise) {
+      const auto* columns = ColumnsOf(field);
+      if (!columns && ColumnsOf(otherwise)) columns = ColumnsOf(otherwise);
+      return columns ? " (column " + Quoted(columns->front()) + ")" : ", and the map names no column for it";
+    };
+    if (e.user_id.empty() && e.session_id.empty() && !IsCatalogue(e.type))
+      throw Fault{"user_id and session_id are missing" + missing("user_id", "session_id")};
+    if (NeedsItems(e.type) && e.items.empty()) throw Fault{"item_id is missing" + missing("item_id", "items")};
+    if (e.type == EventType::kUserAlias && (e.user_id.empty() || e.kind.empty()))
+      throw Fault{"user_id or anonymous_id is missing" + missing("user_id", "anonymous_id")};
+  }
+
+  RowSource& rows_;
+  const std::string file_;
+  const ImportMap& map_;
+  const ImportSettings& settings_;
+  ImportReport& report_;
+  GatherRows gather_;
+  std::map<std::string, std::size_t, std::less<>> at_;
+  std::vector<Cell> row_;
+  std::unordered_set<Key> aliases_;
+  std::uint64_t first_index_line_ = 0;  // Of a slate that gives positions.
+  bool saw_first_ = false;              // A position 0, or it is declared where they begin.
+};
+
+}  // namespace
+
+Status ImportRows(RowSource& rows, const std::string& file, const ImportMap& map, const ImportSettings& settings,
+                  const ImportSink& sink, ImportReport* report) {
+  return Mapper(rows, file, map, settings, sink, report).Run();
+}
+
+}  // namespace gfr

@@ -1,0 +1,52 @@
+// ImportSort: the events of an import in order of arrival, sorted on disk within a bound of memory.
+//
+// Add every event (of the log that is made anew first, then of the files in the order given), call Sort once, then Next
+// until it gives false. Equal rows without ids of their own are told apart here (event/importer.h, InventedIds).
+// Memory: `memory_bytes`, 40 bytes a request id, and what event/shown_pairs.h keeps. Errors: kUnavailable, the disk.
+// Thread safety: none.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "base/file_system.h"
+#include "event/arrival_order.h"
+#include "event/importer.h"
+#include "event/shown_pairs.h"
+#include "log/external_sort.h"
+
+namespace gfr {
+
+class ImportSort {
+ public:
+  // `folder` is the sort's own, and is removed by the destructor.
+  static Result<std::unique_ptr<ImportSort>> Open(FileSystem& fs, const std::string& folder, std::size_t memory_bytes);
+  ~ImportSort();
+
+  Status Add(const Event& event);                              // Of a file.
+  Status AddOld(const Event& event, std::int64_t arrival_ms);  // Of the log; keeps its id.
+  Status Sort();
+  Result<bool> Next(Event* event, std::int64_t* arrival_ms);
+
+  std::uint64_t events() const { return added_; }
+  const std::array<std::uint64_t, kEventTypes>& by_type() const { return by_type_; }
+  const ShownPairs& shown() const { return shown_; }  // Of what Next gave.
+
+ private:
+  ImportSort(FileSystem& fs, const std::string& folder, std::size_t memory_bytes);
+  Status Spool(bool old, std::int64_t time_ms, const Event& event);
+
+  FileSystem& fs_;
+  const std::string folder_;
+  std::unique_ptr<WritableFile> spool_;  // As added; what an event names may come behind it.
+  std::string pending_;
+  std::unique_ptr<ExternalSort> sort_;
+  ArrivalOrder order_;
+  InventedIds invented_;
+  ShownPairs shown_;
+  std::array<std::uint64_t, kEventTypes> by_type_ = {};
+  std::uint64_t added_ = 0;
+};
+
+}  // namespace gfr
