@@ -58,6 +58,14 @@ def write_shape(gfr, market, path, most):
     return rows
 
 
+def without_slates(text):
+    """The shop template for a log that has no slates: its objectives begin at views, and the feed ranks by the one of purchases."""
+    begin, end = text.index("[[objective]]"), text.index("[split]")
+    objectives = "".join(f'[[objective]]\nname = "{name}"\npopulation = "item.view"\nlabel = "{label}"\nwindow = "{window}"\n\n' for name, label, window in
+                         (("pcart", "cart.add", "1d"), ("pbuy", "purchase", "7d")))
+    return (text[:begin] + objectives + text[end:]).replace('value = "pctr * (1 + 5 * pcvr)"', 'value = "pbuy"')
+
+
 def serve(gfr, project):
     """One feed of a server on the imported log; its items and the channels that gave them."""
     server = subprocess.Popen([gfr, "serve", "--project", str(project), "--listen", "127.0.0.1:0", "--clock", "log"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -65,7 +73,7 @@ def serve(gfr, project):
         line = server.stdout.readline()
         if not line.startswith("listening on "):
             return {"failed": server.stderr.read()[-500:]}
-        body = json.dumps({"user_id": "u1", "surface": "home", "size": 10}).encode()
+        body = json.dumps({"user_id": "somebody", "surface": "home", "size": 10}).encode()
         request = urllib.request.Request(line.split()[-1] + "/v1/feed", body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as reply:
             feed = json.load(reply)
@@ -81,17 +89,16 @@ def main():
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--users", type=int, default=0, help="of the market; as many as the rows need")
     parser.add_argument("--days", type=int, default=42)
-    parser.add_argument("--set", action="append", default=[], help="lines to add to gfr.toml, as '[dataset]\\nslates = \"sampled\"'")
     a = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gfr-rees46-") as folder:
         folder = pathlib.Path(folder)
-        users = a.users or max(200, a.rows // 45)  # About so many rows a user make in 42 days.
+        users = a.users or max(200, a.rows // 16)  # About so many rows a user makes in 42 days.
         run(a.gfr, "init", folder / "market", "--template", "shop")
         run(a.gfr, "simulate", "--project", folder / "market", "--users", users, "--items", max(200, users // 4), "--days", a.days)
         rows = write_shape(a.gfr, folder / "market", folder / "2026-Jan.csv", a.rows)
         run(a.gfr, "init", folder / "p", "--template", "shop")
         toml = folder / "p/gfr.toml"
-        toml.write_text(toml.read_text() + "\n" + "\n".join(a.set).replace("\\n", "\n") + "\n")
+        toml.write_text(without_slates(toml.read_text()))
         report = {"rows": rows, "csv_mb": round((folder / "2026-Jan.csv").stat().st_size / 1e6, 1), "simulated": True}
         done, seconds = run(a.gfr, "import", "csv", f"{folder}/2026-Jan.csv:{SOURCE}/share/maps/rees46.toml", "--project", folder / "p", "--json")
         imported = json.loads(done.stdout)
