@@ -7,11 +7,6 @@
 namespace gfr {
 namespace {
 
-bool IsSlate(EventType type) { return type == EventType::kFeedRequest || type == EventType::kFeedImpression; }
-bool IsOrder(EventType type) {
-  return type == EventType::kPurchase || type == EventType::kPurchaseCancel || type == EventType::kPurchaseReturn;
-}
-
 bool SameLine(const EventItem& a, const EventItem& b) {
   const auto same = [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); };
   return a.item_id == b.item_id && a.index == b.index && a.quantity == b.quantity && same(a.price, b.price);

@@ -14,6 +14,11 @@
 
 namespace gfr {
 
+constexpr bool IsSlate(EventType type) { return type == EventType::kFeedRequest || type == EventType::kFeedImpression; }
+constexpr bool IsOrder(EventType type) {
+  return type == EventType::kPurchase || type == EventType::kPurchaseCancel || type == EventType::kPurchaseReturn;
+}
+
 class GatherRows {
  public:
   static constexpr std::uint64_t kWindow = 1u << 16;

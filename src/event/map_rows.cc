@@ -19,11 +19,6 @@ std::string_view Trimmed(std::string_view text) {
 
 std::string Quoted(std::string_view text) { return "'" + std::string(text.substr(0, 60)) + "'"; }
 
-bool IsSlate(EventType type) { return type == EventType::kFeedRequest || type == EventType::kFeedImpression; }
-bool IsOrder(EventType type) {
-  return type == EventType::kPurchase || type == EventType::kPurchaseCancel || type == EventType::kPurchaseReturn;
-}
-
 // Reads rows of one file. What is wrong with a row is thrown as a Fault and caught where the row begins.
 class Mapper {
  public:
