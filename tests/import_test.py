@@ -140,6 +140,18 @@ class CsvTest(unittest.TestCase):
             self.assertEqual([e["data"]["items"][0]["properties"]["category"] for e in dump(folder / "p")[:2]], ["038", "1e3"])
 
 
+    def test_sorting_on_disk_gives_the_same_log(self):
+        rows = [ROW.replace("10:00:00", f"{(i * 7) % 24:02}:{(i * 13) % 60:02}:{(i * 31) % 60:02}").replace(",i,", f",i{i % 50},") for i in range(6000)]
+        rows[17:17] = rows[5:8]  # Equal rows.
+        logs = []
+        for memory in ("512MiB", "64KiB"):
+            with Folder() as folder:
+                logs.append(imported(folder, {"a.csv": HEADER + "".join(rows[:3000]), "b.csv": HEADER + "".join(rows[3000:])}, options=("--memory", memory))[1])
+        self.assertEqual(len(logs[0]), 6003)
+        self.assertEqual(logs[0], logs[1])
+        self.assertEqual([e["time"] for e in logs[0]], sorted(e["time"] for e in logs[0]))
+
+
 class ParquetTest(unittest.TestCase):
     def table(self, **columns):
         base = {"ts": pa.array([datetime.datetime(2026, 1, 1, 10, tzinfo=UTC)], pa.timestamp("us", "UTC")), "action": ["view"], "customer": ["u"], "visit": ["s"],
