@@ -59,10 +59,12 @@ bool PropertySchema::ReadVectors(std::span<const Property> properties, float* ve
 
 PropertyValue ValueOf(const Property& p, bool categorical) {
   PropertyValue value;
-  if (!categorical)  // What a row's float cannot hold is missing, NaN too.
-    value.number = std::fabs(NumberOf(p)) <= std::numeric_limits<float>::max() ? NumberOf(p) : kMissing;
-  else
+  if (categorical) {
     value.category = p.text.empty() ? KeyOf(CategoryText(p)) : KeyOf(p.text);
+  } else {  // What a row's float cannot hold is missing, NaN too.
+    const double number = NumberOf(p);
+    value.number = std::fabs(number) <= std::numeric_limits<float>::max() ? number : kMissing;
+  }
   return value;
 }
 
