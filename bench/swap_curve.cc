@@ -125,7 +125,7 @@ int Run(int feeds, bool tiny) {
                    .time_ms = market.end_ms() + 2 * kDayMs,
                    .user_id = "later"};
   Check(PublishFile(PosixFileSystem(), later, EventToJson(open) + "\n"));
-  OrExit(ImportEvents(project->workspace(), {.format = "ndjson", .files = {later}}));
+  OrExit(ImportEvents(project->workspace(), {.inputs = {{.format = "ndjson", .file = later}}}));
   const EvaluationReport report =
       OrExit(EvaluateVersion(project->workspace(), project->evaluate_settings(),
                              {.version = "1", .from_ms = market.end_ms() - kHourMs, .position_bias = true}));

@@ -17,9 +17,6 @@
 
 namespace gfr {
 
-// An id that comes from outside and is longer than this is refused.
-inline constexpr std::size_t kMaxIdBytes = 1024;
-
 struct JsonLimits {
   std::size_t body_bytes = 16u << 20, event_bytes = 1u << 20;
   bool from_client = false;           // Types that only the server makes are rejected (IsServerOnly).

@@ -1,5 +1,7 @@
 #include "operations/import_events.h"
 
+#include <algorithm>
+
 #include "base/progress.h"
 #include "log/erased_ids.h"
 #include "log/event_log.h"
@@ -74,7 +76,14 @@ Result<Imported> ImportEvents(const Workspace& workspace, const EventImportOptio
   std::unique_ptr<EventLog> held;
   if (!options.dry_run) {
     GFR_ASSIGN(held, EventLog::Open(workspace.fs(), workspace.clock(), {.folder = workspace.log_folder()}));
-    if (options.rebuild) GFR_TRY(AddLog(*held, sort.get()));
+    if (options.rebuild) {
+      GFR_ASSIGN(const Positions begin, held->source().Begin());
+      if (std::ranges::any_of(begin, [](std::uint64_t offset) { return offset > 0; }))
+        return Error{ErrorCode::kInvalidArgument,
+                     "--rebuild writes the whole log anew, and the first part of this one was trimmed away "
+                     "([log] keep): what its base remembers would be lost"};
+      GFR_TRY(AddLog(*held, sort.get()));
+    }
   }
   const std::uint64_t old_events = sort->events();
   const ImportSink sink = [&](Event&& e) -> Status {

@@ -12,8 +12,8 @@
 namespace gfr {
 namespace {
 
-const ValueNames kNames{.objectives = {{"pctr", EventType::kFeedImpression, EventType::kFeedClick}},
-                        .properties = {"price"}};
+const ValueNames kShadowNames{.objectives = {{"pctr", EventType::kFeedImpression, EventType::kFeedClick}},
+                              .properties = {"price"}};
 
 class ShadowTest : public testing::Test {
  protected:
@@ -25,7 +25,7 @@ class ShadowTest : public testing::Test {
     reader_ = std::make_unique<StoreReader>(*store_);
     feed_.objectives = {"pctr"};
     feed_.size = 10;
-    feed_.value = ValueFormula::Parse("pctr * price", kNames).value();
+    feed_.value = ValueFormula::Parse("pctr * price", kShadowNames).value();
     request_ = {.request_id = "r", .user_id = "ann", .surface = "home", .has_candidates = true, .now_ms = 1};
     for (int k = 0; k < 50; ++k)
       request_.candidates.push_back({.item_id = "i" + std::to_string(k), .price = static_cast<float>(k + 1)});
@@ -126,7 +126,7 @@ TEST_F(ShadowTest, OneOfSettingsRanksByAPipelineOfItsOwn) {
   const Feed answer = Ask({.feed = feed_, .model = champion.get()});
   FeedConfig other = feed_;
   other.size = 30;
-  other.value = ValueFormula::Parse("pctr", kNames).value();
+  other.value = ValueFormula::Parse("pctr", kShadowNames).value();
   const Event record = ShadowOf("clicks", answer.event, Ask({.feed = other, .model = champion.get()}));
   ASSERT_EQ(record.items.size(), kShadowItems);
   EXPECT_EQ(record.items[3].item_id, "i3") << "equal values keep the caller's order";

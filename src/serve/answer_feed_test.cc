@@ -8,14 +8,13 @@
 
 #include "base/test_folder.h"
 #include "serve/service.h"
+#include "serve/test_service.h"
 
 namespace gfr {
 namespace {
 
 using Json = nlohmann::json;
 using testing::HasSubstr;
-
-constexpr char kAdmin[] = "the admin's token";
 
 class AnswerFeedTest : public testing::Test {
  protected:

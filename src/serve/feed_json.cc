@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "base/json_number.h"
-#include "event/event_json.h"
+#include "event/event_rules.h"
 #include "event/property_value.h"
 
 namespace gfr {
@@ -15,8 +15,7 @@ using Json = nlohmann::ordered_json;
 using Input = nlohmann::json;  // Sorted: an ordered one takes quadratic time over names.
 
 // Bounds of a feed request: no request may cost more than its share (docs/http.md).
-constexpr std::size_t kMaxTextBytes = 8192;  // Of a property's text.
-constexpr std::size_t kMaxNames = 256;       // In a context, or in the properties of a candidate.
+constexpr std::size_t kMaxNames = 256;  // In a context, or in the properties of a candidate.
 constexpr std::size_t kMaxExcluded = 10'000;
 constexpr std::size_t kMaxBodyBytes = 2u << 20;
 

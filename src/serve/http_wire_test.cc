@@ -8,7 +8,7 @@ namespace {
 using State = RequestParser::State;
 
 // Feeds `bytes`, at most `piece` new ones a call, until the parser stops; gives how many it took.
-std::size_t Feed(RequestParser& parser, std::string_view bytes, std::size_t piece) {
+std::size_t FeedBytes(RequestParser& parser, std::string_view bytes, std::size_t piece) {
   std::size_t taken = 0;
   for (std::size_t end = piece;; end += piece) {
     taken += parser.Put(bytes.substr(taken, std::min(end, bytes.size()) - taken));
@@ -27,8 +27,8 @@ TEST(RequestParser, ReadsTheSameWhateverThePieces) {
   for (const std::string& request : {first, chunked}) {
     for (const std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{7}, request.size()}) {
       RequestParser parser(1000, 1000);
-      std::size_t taken = Feed(parser, request + "GET / ", piece);
-      while (parser.state() == State::kBody) taken += Feed(parser, std::string_view(request).substr(taken), piece);
+      std::size_t taken = FeedBytes(parser, request + "GET / ", piece);
+      while (parser.state() == State::kBody) taken += FeedBytes(parser, std::string_view(request).substr(taken), piece);
       EXPECT_EQ(parser.state(), State::kDone) << parser.error();
       EXPECT_EQ(taken, request.size()) << "the next request's bytes are left";
       EXPECT_EQ(parser.body(), "hello");
@@ -77,13 +77,13 @@ TEST(RequestParser, RefusesWhatIsTooLargeOrNotHttp) {
   for (const auto& [request, state] : cases) {
     for (const std::size_t piece : {std::size_t{1}, request.size()}) {
       RequestParser parser(200, 100);
-      Feed(parser, request, piece);
+      FeedBytes(parser, request, piece);
       EXPECT_EQ(parser.state(), state) << request << piece;
     }
   }
   RequestParser parser(200, 100);
   parser.Put("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
-  Feed(parser, "65\r\n" + std::string(101, 'x') + "\r\n0\r\n\r\n", 1000);
+  FeedBytes(parser, "65\r\n" + std::string(101, 'x') + "\r\n0\r\n\r\n", 1000);
   EXPECT_EQ(parser.state(), State::kBodyTooLarge) << "in chunks";
 }
 

@@ -9,6 +9,7 @@
 #include "base/test_folder.h"
 #include "base/time.h"
 #include "serve/service.h"
+#include "serve/test_service.h"
 #include "store/test_redis.h"
 
 namespace gfr {
@@ -16,8 +17,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr char kAdmin[] = "the admin's token", kReader[] = "the reader's token";
-constexpr char kClock[] = "fixed:2026-01-01T12:00:00Z";
+constexpr char kReader[] = "the reader's token";
 constexpr char kToml[] = R"(
 [[feature]]
 name = "user_clicks"

@@ -14,6 +14,7 @@
 #include "feature/served_columns.h"
 #include "log/local_log.h"
 #include "serve/service.h"
+#include "serve/test_service.h"
 
 namespace gfr {
 namespace {
@@ -21,8 +22,6 @@ namespace {
 using Json = nlohmann::json;
 using testing::HasSubstr;
 
-constexpr char kAdmin[] = "the admin's token";
-constexpr char kClock[] = "fixed:2026-01-01T12:00:00Z";
 constexpr char kAdded[] =
     "[[feature]]\nname = \"views_of_two_days\"\ntype = \"count\"\nscope = \"user\"\nevents = [\"item.view\"]\n"
     "window = \"2d\"\n\n[[feature]]\nname = \"how_many\"\ntype = \"slate\"\nread = \"size\"\n\n";

@@ -17,14 +17,12 @@
 #include "runtime/logger.h"
 #include "serve/http_server.h"
 #include "serve/slates.h"
+#include "serve/test_service.h"
 
 namespace gfr {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr char kAdmin[] = "the admin's token";
-constexpr char kClock[] = "fixed:2026-01-01T12:00:00Z";
 
 // The real file system, whose syncs a test holds up, counts, or lets fail.
 class SlowDisk final : public FileSystem {
