@@ -64,7 +64,7 @@ class Reload(unittest.TestCase):
                 self.assertEqual(feed(server)[0]["features"]["views_of_two_days"], 4)
                 self.assertEqual(metric(server, "gfr_reloads_total"), 2)
 
-                toml.write_text(toml.read_text().replace('clock = "log"', 'clock = "wall"'))
+                toml.write_text(toml.read_text().replace('clock = "wall"', 'clock = "log"'))
                 status, _, reply = server.request("POST", "/v1/reload", b"", server.admin())
                 self.assertEqual(status, 409)
                 self.assertIn("[serve] clock cannot change while the server runs", json.loads(reply)["detail"])

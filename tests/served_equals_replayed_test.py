@@ -42,7 +42,7 @@ def client_traffic(server, client, life, errors):
             body = {"user_id": user, "session_id": session, "request_id": request, "surface": rng.choice(["home", "cart"]),
                     "context": {"geography": rng.choice(["rome", "paris"]), "device": "mobile"}}
             if rng.random() < 0.3:
-                body["candidates"] = [{"item_id": f"i{100000 + rng.randrange(200)}", "properties": {"price": rng.uniform(1, 90)}} for _ in range(12)]
+                body["candidates"] = [{"item_id": f"i{100000 + i}", "properties": {"price": rng.uniform(1, 90)}} for i in rng.sample(range(200), 12)]
             status, feed = server.post("/v1/feed", body)
             assert status == 200, feed
             if not feed["items"]:

@@ -64,6 +64,7 @@ class TableReader {
     for (;;) {
       GFR_ASSIGN(const bool more, rows_.Next(&cells));
       if (!more) return std::move(table_);
+      if (!rows_.fault().empty()) return At(rows_.fault());
       if (cells.size() != table_.columns.size())
         return At(std::to_string(cells.size()) + " cells, not " + std::to_string(table_.columns.size()));
       for (std::size_t c = 0; c < cells.size(); ++c) {

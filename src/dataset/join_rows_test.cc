@@ -242,7 +242,7 @@ TEST(JoinRowsTest, WhatIsWrongIsNamedByLine) {
     const auto table = Read(folder, csv, options);
     return table.ok() ? "none" : table.error().ToString();
   };
-  EXPECT_EQ(error("user,time\nu,2026-01-01\nu\n"), "rows.csv:3: 1 cells, not 2");
+  EXPECT_EQ(error("user,time\nu,2026-01-01\nu\n"), "rows.csv:3: 1 cells, not the 2 of the header");
   EXPECT_EQ(error("user,time\nu,2026-01-01T00:00:00\n"),
             "rows.csv:2: column 'time': '2026-01-01T00:00:00' is not a time; valid are RFC 3339 with a zone "
             "(2026-01-31T12:00:00Z) and milliseconds since 1970");

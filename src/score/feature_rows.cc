@@ -67,6 +67,7 @@ Result<std::size_t> FeatureRows::Next(std::size_t max) {
     if (!more) break;
     const SourceSpan where{path_, static_cast<int>(source_->line())};
     if (cells_.size() == 1 && cells_[0].text.empty() && source_->columns().size() > 1) continue;  // An empty line.
+    if (!source_->fault().empty()) return Error{ErrorCode::kInvalidArgument, source_->fault(), where};
     if (cells_.size() != source_->columns().size())
       return Error{ErrorCode::kInvalidArgument,
                    std::to_string(cells_.size()) + " cells in a table of " + std::to_string(source_->columns().size()) +

@@ -96,7 +96,7 @@ Json Describe(const std::string& path, const TrainMatrix& m) {
 
 Result<TrainedForest> CallerTrainer::Train(const TrainMatrix& train, const TrainMatrix* validation,
                                            const ForestParams& params, const std::function<void(int, double)>&) const {
-  GFR_TRY(RefuseRanking(train, "the caller of --exchange"));
+  GFR_TRY(CheckLoss(train.loss, *this));
   const std::string folder = JoinPath(folder_, "forest-" + std::to_string(++asked_));
   GFR_TRY(fs_.MakeFolders(folder));
   Json asked{{"forest", asked_},

@@ -26,6 +26,7 @@ class CallerTrainer final : public ForestTrainer {
   // No `progress`, and no gain. kUnavailable with the caller's own words when it could not train.
   Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const ForestParams& params,
                               const std::function<void(int round, double log_loss)>& progress) const override;
+  const char* who_cannot_rank() const override { return "the caller of --exchange"; }
   Result<Importance> Explain(const std::string& forest, const float* rows, std::size_t count,
                              std::size_t columns) const override {
     return explainer_.Explain(forest, rows, count, columns);

@@ -46,7 +46,7 @@ Status DistributedTrainer::Deal(const TrainMatrix& m, int which) const {
 Result<TrainedForest> DistributedTrainer::Train(const TrainMatrix& train, const TrainMatrix* validation,
                                                 const ForestParams& params,
                                                 const std::function<void(int, double)>& progress) const {
-  GFR_TRY(RefuseRanking(train, "a group of workers"));
+  GFR_TRY(CheckLoss(train.loss, *this));
   GFR_ASSIGN(const auto tracker, XgboostTracker::Start(api_, pool_->host(), pool_->size()));
   const WorkerJob job{.tracker = tracker->worker_args(),
                       .columns = train.columns,

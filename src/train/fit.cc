@@ -79,14 +79,21 @@ Result<double> Maturation(const ObjectiveRows& rows, const ObjectiveConfig& conf
                    "more days, or lengthen early_window"};
 }
 
+std::vector<Loss> LossesOf(const ObjectiveConfig& config) {
+  if (config.learn.empty()) return {LossOfLink(config.softmax)};
+  std::vector<Loss> losses;
+  for (const std::string& name : config.learn)
+    losses.push_back(static_cast<Loss>(std::ranges::find(kLossNames, name) - std::begin(kLossNames)));
+  return losses;
+}
+
 Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, const Model& model, const Boundaries& b,
                    const TrainConfig& train, const ForestTrainer& engine, bool quiet) {
   if (config.learn.empty())
     return FitBy(LossOfLink(config.softmax), rows, config, model, b, train, engine, quiet, nullptr);
   std::vector<TriedLoss> tried;
   Fitted best{};
-  for (const std::string& name : config.learn) {
-    const auto loss = static_cast<Loss>(std::ranges::find(kLossNames, name) - std::begin(kLossNames));
+  for (const Loss loss : LossesOf(config)) {
     TriedLoss& judged = tried.emplace_back();
     GFR_ASSIGN(Fitted one, FitBy(loss, rows, config, model, b, train, engine, quiet, &judged));
     if (tried.size() > 1 && !(judged.log_loss < std::ranges::find(tried, true, &TriedLoss::kept)->log_loss)) continue;

@@ -20,6 +20,9 @@ struct Fitted {
   std::vector<TriedLoss> tried = {};  // With several losses to choose from.
 };
 
+// [[objective]] learn; without it the one of the link.
+std::vector<Loss> LossesOf(const ObjectiveConfig& config);
+
 // Trains by each loss of [[objective]] learn, and keeps the one whose calibrated probabilities have the lowest log loss
 // on the calibration part, cross-fitted: that is what value formulas read, and it judges order and level alike.
 // `quiet`: no progress on stderr. kInvalidArgument: a part has fewer than 10 rows of a class.

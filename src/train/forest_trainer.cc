@@ -62,10 +62,11 @@ LossSum SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector
   return sum_of;
 }
 
-Status RefuseRanking(const TrainMatrix& train, const char* who) {
-  if (!IsRanking(train.loss)) return {};
-  return Error{ErrorCode::kInvalidArgument, std::string("[[objective]] learn has ") + LossName(train.loss) +
-                                                ", which XGBoost learns in one process, and " + who + " does not"};
+Status CheckLoss(Loss loss, const ForestTrainer& engine) {
+  if (!IsRanking(loss) || !engine.who_cannot_rank()) return {};
+  return Error{ErrorCode::kInvalidArgument, std::string("[[objective]] learn has ") + LossName(loss) +
+                                                ", which XGBoost learns in one process, and " +
+                                                engine.who_cannot_rank() + " does not"};
 }
 
 ExplainForest Explainer(const ForestTrainer& engine) {

@@ -89,9 +89,6 @@ struct LossSum {
 LossSum SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector<float>* gradient,
                          std::vector<float>* hessian);
 
-// kInvalidArgument when the matrix is to be ranked, which `who` cannot learn.
-Status RefuseRanking(const TrainMatrix& train, const char* who);
-
 // Early stopping: the round whose loss on validation was the least, and whether so many have not bettered it.
 struct BestRounds {
   int rounds;  // How many are kept.
@@ -130,11 +127,17 @@ class ForestTrainer {
                                       const ForestParams& params,
                                       const std::function<void(int round, double log_loss)>& progress) const = 0;
 
+  // Who it is, for messages, if it does not learn to rank (IsRanking); null: it does.
+  virtual const char* who_cannot_rank() const { return nullptr; }
+
   // Over these rows, of a forest as its engine wrote it.
   using Importance = ForestImportance;
   virtual Result<Importance> Explain(const std::string& forest, const float* rows, std::size_t count,
                                      std::size_t columns) const = 0;
 };
+
+// kInvalidArgument: the engine does not learn by this loss.
+Status CheckLoss(Loss loss, const ForestTrainer& engine);
 
 // The engine's Explain, as an evaluation asks for it. REQUIRES: `engine` outlives it.
 ExplainForest Explainer(const ForestTrainer& engine);

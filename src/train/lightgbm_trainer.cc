@@ -162,7 +162,7 @@ Result<TrainedForest> LightgbmTrainer::Train(const TrainMatrix& train, const Tra
       return Error{ErrorCode::kInvalidArgument,
                    std::to_string(m->count) + " rows are more than LightGBM reads, which is 2^31 - 1"};
   }
-  GFR_TRY(RefuseRanking(train, "LightGBM"));
+  GFR_TRY(CheckLoss(train.loss, *this));
   const std::string parameters = ParameterText(train, p);
   LibraryHandle d(api_->LGBM_DatasetFree), v(api_->LGBM_DatasetFree), booster(api_->LGBM_BoosterFree);
   // Where negatives were left out, training begins at their log odds, and the forest with those of all rows.

@@ -29,6 +29,7 @@ class LightgbmTrainer final : public ForestTrainer {
   // kInvalidArgument: 2^31 rows or more.
   Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const ForestParams& params,
                               const std::function<void(int round, double log_loss)>& progress) const override;
+  const char* who_cannot_rank() const override { return "LightGBM"; }
   Result<Importance> Explain(const std::string& forest, const float* rows, std::size_t count,
                              std::size_t columns) const override;
 

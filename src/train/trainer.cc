@@ -48,6 +48,9 @@ Error NoObjective(const std::vector<LeftOutObjective>& left_out) {
 Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
                                 const std::vector<ObjectiveConfig>& objectives, const SplitConfig& split,
                                 const TrainConfig& config, const ForestTrainer& engine) {
+  for (const ObjectiveConfig& o : objectives) {  // What the configuration says is not left out: it is mended first.
+    for (const Loss loss : LossesOf(o)) GFR_TRY(CheckLoss(loss, engine));
+  }
   std::vector<Boundaries> parts;
   std::vector<TimeRange> test;
   std::int64_t first_validation = INT64_MAX;

@@ -42,8 +42,8 @@ name = "pctr"
 
 }  // namespace
 
-Status MakeProject(FileSystem& disk) {
-  const Workspace workspace(kProjectFolder, disk);
+Status MakeProject(FileSystem& disk, const Clock& clock) {
+  const Workspace workspace(kProjectFolder, disk, clock);
   GFR_TRY(disk.MakeFolders(workspace.log_folder()));
   return PublishFile(disk, workspace.configuration_path(), kToml);
 }

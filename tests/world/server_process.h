@@ -19,7 +19,7 @@ namespace gfr {
 
 inline constexpr const char* kProjectFolder = "p";
 // Writes the project's gfr.toml, as `gfr init` would.
-Status MakeProject(FileSystem& disk);
+Status MakeProject(FileSystem& disk, const Clock& clock);
 // As it is on the disk.
 Result<std::unique_ptr<Project>> OpenProject(FileSystem& disk, const Clock& clock);
 

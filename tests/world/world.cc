@@ -189,7 +189,7 @@ void World::LiveOnce(bool last) {
 }
 
 void World::Live() {
-  if (const Status made = MakeProject(disk_); !made.ok()) return Broken("no project: " + made.error().message);
+  if (const Status made = MakeProject(disk_, clock_); !made.ok()) return Broken("no project: " + made.error().message);
   std::vector<Thread> clients;
   for (int c = 0; c < kClients; ++c)
     clients.emplace_back("client", [this, c](const std::stop_token& stop) { Shop(c, stop); });
