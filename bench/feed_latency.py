@@ -16,6 +16,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
+from gfr_process import make_patient  # noqa: E402
+
 EVENTS = ["feed.impression", "feed.click", "item.view", "cart.add"]
 SCOPES = ["item", "item.category", "item.brand", "user.geography x item"]
 WINDOWS = [("1h", 12), ("1d", 24), ("7d", 7), ("28d", 28)]
@@ -76,6 +79,7 @@ def main():
             config, found = re.subn(rf"^{key} = .*$", f"{key} = {value}", config, flags=re.M)
             assert found == 1, key
         (project / "gfr.toml").write_text(config + more_features())
+        make_patient(project / "gfr.toml")  # A feed's time is the whole one, with its record's sync, on any disk.
         run("simulate", "--project", project, "--users", str(users), "--items", str(items), "--days", str(days))
         run("train", "--project", project)
         features = len(json.loads(run("features", "list", "--project", project, "--json"))["features"])
