@@ -28,13 +28,15 @@ std::string Shown(std::string_view text) {
   return "'" + out + (text.size() > 60 ? "..." : "") + "'";
 }
 
-Refused CheckText(std::string_view text, const std::string& what, std::size_t most) {
+// `what` gives the text's name for a message: nothing is put together for a text that is taken.
+template <typename What>
+Refused CheckText(std::string_view text, const What& what, std::size_t most) {
   if (text.size() > most)
-    return Refusal{"too_large",
-                   what + " has " + std::to_string(text.size()) + " bytes; valid are at most " + std::to_string(most)};
+    return Refusal{"too_large", what() + " has " + std::to_string(text.size()) + " bytes; valid are at most " +
+                                    std::to_string(most)};
   if (!IsUtf8(text))
     return Refusal{"bad_text",
-                   what + " " + Shown(text) +
+                   what() + " " + Shown(text) +
                        " is not UTF-8; of a CSV file the map says its encoding, as encoding = \"iso-8859-1\""};
   return {};
 }
@@ -42,7 +44,8 @@ Refused CheckText(std::string_view text, const std::string& what, std::size_t mo
 // An id may be empty, where it is missing.
 Refused CheckId(std::string_view id, const char* what) {
   if (id.empty()) return {};
-  if (auto refused = CheckText(id, what, kMaxIdBytes)) {
+  if (auto refused = CheckText(
+          id, [&] { return std::string(what); }, kMaxIdBytes)) {
     if (refused->code != std::string_view("too_large")) refused->code = "bad_id";
     return refused;
   }
@@ -53,16 +56,21 @@ Refused CheckId(std::string_view id, const char* what) {
   return {};
 }
 
-Refused CheckMoney(double money, const std::string& what, bool may_be_negative) {
+template <typename What>
+Refused CheckMoney(double money, const What& what, bool may_be_negative) {
   if (std::isnan(money) || (std::fabs(money) <= kMaxMoney && (may_be_negative || money >= 0))) return {};
-  return Refusal{"bad_number", what + " is " + NumberText(money) + "; valid are " +
+  return Refusal{"bad_number", what() + " is " + NumberText(money) + "; valid are " +
                                    (may_be_negative ? "amounts" : "amounts from 0") + " to " + NumberText(kMaxMoney)};
 }
 
 Refused ReadProperty(const EventRules& rules, const std::string& where, Property* p) {
-  if (auto refused = CheckText(p->name, where + " has a name that", kMaxIdBytes)) return refused;
+  if (auto refused = CheckText(
+          p->name, [&] { return where + " has a name that"; }, kMaxIdBytes))
+    return refused;
   if (!p->vector.empty()) return {};
-  if (auto refused = CheckText(p->text, where + "." + p->name, kMaxTextBytes)) return refused;
+  if (auto refused = CheckText(
+          p->text, [&] { return where + "." + p->name; }, kMaxTextBytes))
+    return refused;
   const auto declared = rules.properties.find(p->name);
   if (declared != rules.properties.end() && declared->second == PropertyType::kCategory) {
     p->text = CategoryText(*p);
@@ -98,20 +106,18 @@ Refused Convert(const EventRules& rules, Event* e) {
   return {};
 }
 
-bool IsOfOrder(EventType type) {
-  return type == EventType::kPurchase || type == EventType::kPurchaseCancel || type == EventType::kPurchaseReturn;
-}
-
 Refused CheckItem(const EventRules& rules, EventType type, EventItem* item) {
   if (item->item_id.empty()) return Refusal{"bad_id", "item_id is missing"};
   if (auto refused = CheckId(item->item_id, "item_id")) return refused;
-  if (auto refused = CheckText(item->channel, "channel", kMaxIdBytes)) return refused;
-  const std::string price = "price of item " + Shown(item->item_id);
+  if (auto refused = CheckText(
+          item->channel, [] { return std::string("channel"); }, kMaxIdBytes))
+    return refused;
+  const auto price = [&] { return "price of item " + Shown(item->item_id); };
   if (auto refused = CheckMoney(item->price, price, false)) {
     if (type == EventType::kPurchase && item->price < 0) refused->message += "; what comes back is a purchase.return";
     return refused;
   }
-  if (IsOfOrder(type) && item->quantity < 1)
+  if (IsOrder(type) && item->quantity < 1)
     return Refusal{"bad_quantity",
                    "quantity of item " + Shown(item->item_id) + " is " + std::to_string(item->quantity) +
                        "; valid are whole numbers from 1" +
@@ -155,12 +161,16 @@ std::optional<Refusal> ApplyRules(const EventRules& rules, Event* e) {
   const std::array<std::pair<const std::string*, const char*>, 4> texts = {
       {{&e->surface, "surface"}, {&e->variant, "variant"}, {&e->kind, "kind"}, {&e->currency, "currency"}}};
   for (const auto& [text, what] : texts) {
-    if (auto refused = CheckText(*text, what, kMaxIdBytes)) return refused;
+    if (auto refused = CheckText(
+            *text, [&] { return std::string(what); }, kMaxIdBytes))
+      return refused;
   }
   if (e->type == EventType::kUserAlias) {
     if (auto refused = CheckId(e->kind, "anonymous_id")) return refused;
   }
-  if (auto refused = CheckMoney(e->value, "value", e->type != EventType::kPurchase)) return refused;
+  if (auto refused = CheckMoney(
+          e->value, [] { return std::string("value"); }, e->type != EventType::kPurchase))
+    return refused;
   if (auto refused = ApplyRules(rules, "context", &e->context)) return refused;
   for (EventItem& item : e->items) {
     if (auto refused = CheckItem(rules, e->type, &item)) return refused;

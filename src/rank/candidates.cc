@@ -17,8 +17,9 @@ void FindCandidates(const RankInput& in, Draft* draft) {
     if (item != 0) excluded.insert(item);
   }
   if (in.request.has_candidates) {
+    draft->items.reserve(in.request.candidates.size());
     for (const EventItem& item : in.request.candidates) {
-      if (!excluded.contains(KeyOf(item.item_id))) draft->items.push_back(item);
+      if (excluded.empty() || !excluded.contains(KeyOf(item.item_id))) draft->items.push_back(item);
     }
     for (EventItem& item : draft->items) item.channel = "supplied";
     return;

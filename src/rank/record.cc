@@ -12,7 +12,7 @@ namespace {
 
 ServedSlate MakeSlate(const RankInput& in, const std::vector<EventItem>& items, bool full, Draft draft) {
   ServedSlate slate;
-  const std::size_t n = draft.items.size();
+  const std::size_t n = items.size();
   slate.positions = {{.partition = 0, .offset = draft.lease.as_of()}};
   slate.now_ms = in.request.now_ms;
   slate.epoch_end_ms = draft.lease.epoch_end_ms();
@@ -65,13 +65,13 @@ Feed MakeFeed(const RankInput& in, Draft draft) {
            .session_id = request.session_id,
            .request_id = request.request_id,
            .surface = request.surface,
-           .items = draft.items,
+           .items = std::move(draft.items),
            .context = request.context};
   for (EventItem& item : event.items) item.index = -1;
   for (std::size_t p = 0; p < draft.slate.size(); ++p) {
     const std::size_t i = draft.slate[p];
     event.items[i].index = static_cast<std::int32_t>(p);
-    feed.items.push_back({draft.items[i].item_id, draft.items[i].channel, draft.value[i], draft.propensity[i],
+    feed.items.push_back({event.items[i].item_id, event.items[i].channel, draft.value[i], draft.propensity[i],
                           static_cast<std::uint32_t>(i)});
   }
   const bool full = KeepsFullRecord(request.request_id, in.config.full_share);

@@ -156,14 +156,15 @@ FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates
     if (!candidates.is_array() || candidates.size() > max_candidates)
       throw BadRequest{"candidates is not a list of at most " + std::to_string(max_candidates)};
     r.has_candidates = true;
-    std::unordered_map<std::string, std::size_t> places;
+    r.candidates.reserve(candidates.size());  // So that the ids stay where they are.
+    std::unordered_map<std::string_view, std::size_t> places(candidates.size());
     for (const Input& c : candidates) {
       r.candidates.push_back(CandidateOf(c, rules));
       const auto [first, is_new] = places.try_emplace(r.candidates.back().item_id, r.candidates.size() - 1);
       if (!is_new)
         throw BadRequest{"candidates " + std::to_string(first->second) + " and " +
                          std::to_string(r.candidates.size() - 1) + " are the same item, '" +
-                         first->first.substr(0, 100) + "'; valid is each item once"};
+                         std::string(first->first.substr(0, 100)) + "'; valid is each item once"};
     }
   }
   return r;

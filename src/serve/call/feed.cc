@@ -13,12 +13,8 @@ namespace {
 // than [serve] log_wait; whichever comes first. Thread safety: all calls.
 class FeedAnswer {
  public:
-  FeedAnswer(ServiceState& s, HttpReply reply, Assignment assignment, nlohmann::ordered_json json)
-      : response(Response(assignment, json)),
-        reply(std::move(reply)),
-        s_(s),
-        assignment_(std::move(assignment)),
-        json_(std::move(json)) {}
+  FeedAnswer(ServiceState& s, HttpReply reply, const Assignment& assignment, nlohmann::ordered_json json)
+      : response(Response(assignment, json)), reply(std::move(reply)), s_(s), json_(std::move(json)) {}
   // True for one caller, who replies.
   bool Claim() { return !claimed_.exchange(true); }
   void Reply() {
@@ -30,7 +26,9 @@ class FeedAnswer {
     ++s_.counters.unlogged;
     s_.counters.degraded += json_["degraded"].empty();
     json_["degraded"].push_back("log");
-    reply(Response(assignment_, json_));
+    HttpResponse unlogged = response;
+    unlogged.body = JsonResponse(200, json_).body;
+    reply(std::move(unlogged));
   }
   const HttpResponse response;
   const HttpReply reply;
@@ -42,21 +40,25 @@ class FeedAnswer {
     return response;
   }
   ServiceState& s_;
-  const Assignment assignment_;
   nlohmann::ordered_json json_;  // Of whoever has claimed.
   std::atomic<bool> claimed_ = false;
 };
 
+// Who asks for a feed, and by which name.
+struct Asker {
+  std::string request_id, user_id, session_id;
+};
+
 // The request's id is in the log already, so that this slate is not: the same user has asked again and gets an answer,
 // another one's slate would be served without a record. REQUIRES: `answer` is claimed.
-void AnswerAgain(ServiceState& s, const FeedRequest& request, const std::shared_ptr<FeedAnswer>& answer) {
-  const Status posted = s.lanes.Post(Lane::kBlocking, [&s, request, answer] {
-    const auto first = s.FindRequest(request.request_id);
-    if (first.ok() && first.value().event.user_id == request.user_id &&
-        first.value().event.session_id == request.session_id)
+void AnswerAgain(ServiceState& s, const Asker& asker, const std::shared_ptr<FeedAnswer>& answer) {
+  const Status posted = s.lanes.Post(Lane::kBlocking, [&s, asker, answer] {
+    const auto first = s.FindRequest(asker.request_id);
+    if (first.ok() && first.value().event.user_id == asker.user_id &&
+        first.value().event.session_id == asker.session_id)
       return answer->reply(answer->response);
     answer->reply(ProblemResponse(409, "Conflict",
-                                  "request_id '" + request.request_id.substr(0, 200) +
+                                  "request_id '" + asker.request_id.substr(0, 200) +
                                       "' is that of another feed; valid is one that was not used in 24 h"));
   });
   if (!posted.ok()) answer->reply(ProblemResponse(503, "Service Unavailable", posted.error().message, 1));
@@ -110,15 +112,16 @@ void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
   s.late_feeds.Add([answer] { answer->ReplyUnlogged(); });
   s.Append(
       std::move(events), [answer](const Error&) { answer->ReplyUnlogged(); },
-      [&s, answer, shadow, request = std::move(request)](const Appended& appended) -> ServiceState::Folded {
+      [&s, answer, shadow, asker = Asker{request.request_id, request.user_id, request.session_id}](
+          const Appended& appended) -> ServiceState::Folded {
         if (appended.results.at(0) == AppendResult::kAccepted) {
           return [&s, answer, shadow] {
             answer->Reply();
             if (shadow) s.shadows.Offer(shadow->runs.size(), [&s, shadow] { RunShadows(s, *shadow); });
           };
         }
-        return [&s, answer, request] {
-          if (answer->Claim()) AnswerAgain(s, request, answer);
+        return [&s, answer, asker] {
+          if (answer->Claim()) AnswerAgain(s, asker, answer);
         };
       },
       /*urgent=*/true);
