@@ -4,6 +4,7 @@
 
 #include "base/time.h"
 #include "event/anonymised_record.h"
+#include "event/event_rules.h"
 
 namespace gfr {
 namespace {
@@ -57,7 +58,7 @@ void Observations::Join(const Event& e) {
   JoinRequest(e);
   JoinUser(e);
   // What users did with items says more than what they were offered.
-  if (e.type != EventType::kFeedRequest && e.type != EventType::kFeedImpression) JoinItems(e);
+  if (!IsSlate(e.type)) JoinItems(e);
 }
 
 void Observations::JoinRequest(const Event& e) {

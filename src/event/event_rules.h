@@ -15,6 +15,12 @@ namespace gfr {
 
 enum class PropertyType : std::uint8_t { kCategory, kNumber, kVector };
 
+// Events whose items are a slate, and those whose items are the lines of an order.
+constexpr bool IsSlate(EventType type) { return type == EventType::kFeedRequest || type == EventType::kFeedImpression; }
+constexpr bool IsOrder(EventType type) {
+  return type == EventType::kPurchase || type == EventType::kPurchaseCancel || type == EventType::kPurchaseReturn;
+}
+
 // The longest id, surface, kind, currency or name; the longest text of a property.
 inline constexpr std::size_t kMaxIdBytes = 1024, kMaxTextBytes = 8192;
 // The largest price or value: sums of them are kept in cents, as 64-bit integers.

@@ -10,14 +10,10 @@
 #include <string>
 #include <unordered_map>
 
+#include "event/event_rules.h"
 #include "event/importer.h"
 
 namespace gfr {
-
-constexpr bool IsSlate(EventType type) { return type == EventType::kFeedRequest || type == EventType::kFeedImpression; }
-constexpr bool IsOrder(EventType type) {
-  return type == EventType::kPurchase || type == EventType::kPurchaseCancel || type == EventType::kPurchaseReturn;
-}
 
 class GatherRows {
  public:

@@ -1,18 +1,22 @@
 #include "experiment/targeting.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "base/hash.h"
+#include "event/property_value.h"
 
 namespace gfr {
 namespace {
 
-Key CategoryOf(const Property& p) {
-  if (!p.text.empty()) return KeyOf(p.text);
-  // A number given for a category is its whole part in text, as features read it.
-  return std::fabs(p.number) < 9.2e18 ? KeyOf(std::to_string(static_cast<std::int64_t>(p.number))) : 0;
+// As features read it, whichever call the property came by.
+void Read(const Property& said, Expression::Type type, double* number, Key* category) {
+  if (type == Expression::Type::kNumber) {
+    *number = NumberOf(said);
+    return;
+  }
+  const std::string text = CategoryText(said);
+  *category = text.empty() ? 0 : KeyOf(text);
 }
 
 }  // namespace
@@ -35,8 +39,7 @@ bool Targeting::Matches(std::span<const Property> context, std::string_view surf
     if (used_[k].name == kSurface)
       categories[k] = surface.empty() ? 0 : KeyOf(surface);
     else if (said != context.end())
-      (used_[k].type == Expression::Type::kNumber ? void(numbers[k] = said->number)
-                                                  : void(categories[k] = CategoryOf(*said)));
+      Read(*said, used_[k].type, &numbers[k], &categories[k]);
     columns[k] = {&numbers[k], &categories[k]};
   }
   double matches = 0;

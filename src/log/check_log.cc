@@ -1,6 +1,7 @@
 #include "event/event_codec.h"
 #include "log/event_log.h"
 #include "log/frame.h"
+#include "log/keep_cut.h"
 #include "log/rewrite_lock.h"
 
 namespace gfr {
@@ -16,10 +17,9 @@ Error NeedsNewer(const std::string& path) {
 Result<LogCheck> CheckLog(LocalLog& log, bool repair) {
   FileSystem& fs = log.fs();
   const std::string& folder = log.folder();
-  std::unique_ptr<FileLock> lock, rewrite;
+  ExclusiveLocks locks;
   if (repair) {
-    GFR_ASSIGN(rewrite, LockRewriting(log));
-    GFR_ASSIGN(lock, fs.Lock(JoinPath(folder, "LOCK")));
+    GFR_ASSIGN(locks, LockExclusively(log, "repair"));
   }
   LogCheck check;
   GFR_ASSIGN(const auto segments, log.Segments());
@@ -27,7 +27,7 @@ Result<LogCheck> CheckLog(LocalLog& log, bool repair) {
   std::uint64_t expected = begin[0];
   for (const std::string& name : segments) {
     if (std::stoull(name) < begin[0]) continue;  // It was to be deleted; the base has what it did.
-    const std::string path = JoinPath(folder, name), cut = path + ".cut";
+    const std::string path = JoinPath(folder, name);
     GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
     std::uint64_t first = 0;
     std::size_t at = 0;
@@ -66,7 +66,7 @@ Result<LogCheck> CheckLog(LocalLog& log, bool repair) {
     if (check.bad_at.empty()) check.bad_at = path + ", byte " + std::to_string(at);
     if (!repair) break;
     // Segments behind the first bad record go whole: their offsets would leave a gap.
-    GFR_TRY(PublishFile(fs, cut, std::string_view(bytes).substr(at)));
+    GFR_ASSIGN(const std::string cut, KeepCut(fs, path, std::string_view(bytes).substr(at)));
     check.cut += (check.cut.empty() ? "" : ", ") + cut;
     if (at > kSegmentHeaderBytes && !good.empty()) {
       GFR_TRY(PublishFile(fs, path, good));

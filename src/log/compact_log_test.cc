@@ -124,9 +124,12 @@ TEST(CompactLog, RepairKeepsTheFramesBeforeTheBadOne) {
   std::string bytes = fs.ReadAll(path).value();
   bytes[bytes.size() / 2] ^= 1;
   ASSERT_TRUE(PublishFile(fs, path, bytes).ok());
+  ASSERT_TRUE(PublishFile(fs, path + ".cut", "of a start before").ok());
   const LogCheck repaired = CheckLog(log, /*repair=*/true).value();
   EXPECT_GT(repaired.records, 3u);
   EXPECT_LT(repaired.records, 15u);
+  EXPECT_EQ(fs.ReadAll(path + ".cut").value(), "of a start before") << "what was kept stays";
+  EXPECT_TRUE(fs.Exists(path + ".2.cut"));
   const auto after = Read(fs).value();
   ASSERT_EQ(after.size(), repaired.records);
   EXPECT_TRUE(std::equal(after.begin(), after.end(), before.begin()));

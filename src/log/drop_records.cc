@@ -185,14 +185,9 @@ bool IsDropped(const Event& e) {
 Result<DroppedRecords> DropRecords(LocalLog& log, const DropCriteria& criteria, std::int64_t now_ms, bool dry_run,
                                    const std::function<Status(const std::string&)>& before_rewrite) {
   FileSystem& fs = log.fs();
-  std::unique_ptr<FileLock> lock, rewrite;
+  ExclusiveLocks locks;
   if (!dry_run) {
-    GFR_ASSIGN(rewrite, LockRewriting(log));
-    auto held = fs.Lock(JoinPath(log.folder(), "LOCK"));
-    if (!held.ok())
-      return Error{held.error().code, "the log is in use; stop the server (or wait for the import) and drop then: " +
-                                          held.error().message};
-    lock = std::move(held).value();
+    GFR_ASSIGN(locks, LockExclusively(log, "drop"));
   }
   GFR_ASSIGN(const std::int64_t first_ms, FirstArrival(log, criteria, now_ms));
   DroppedRecords out;

@@ -143,14 +143,9 @@ Result<ErasedRecords> EraseRecords(LocalLog& log, const Erasure& erasure, bool d
                                    const std::function<Event(const LogRecord&)>& residue_of,
                                    const std::function<Status(const std::string&)>& before_rewrite) {
   FileSystem& fs = log.fs();
-  std::unique_ptr<FileLock> lock, rewrite;
+  ExclusiveLocks locks;
   if (!dry_run) {
-    GFR_ASSIGN(rewrite, LockRewriting(log));
-    auto held = fs.Lock(JoinPath(log.folder(), "LOCK"));
-    if (!held.ok())
-      return Error{held.error().code, "the log is in use; stop the server (or wait for the import) and erase then: " +
-                                          held.error().message};
-    lock = std::move(held).value();
+    GFR_ASSIGN(locks, LockExclusively(log, "erase"));
   }
   GFR_ASSIGN(const auto segments, log.Segments());
   ErasedRecords out;

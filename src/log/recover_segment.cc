@@ -1,5 +1,6 @@
 #include "log/recover_segment.h"
 
+#include "log/keep_cut.h"
 #include "runtime/logger.h"
 
 namespace gfr {
@@ -16,9 +17,7 @@ Status SyncFile(FileSystem& fs, const std::string& path) {
 
 // Keeps the bytes behind the first `good` ones beside, then cuts them.
 Status Cut(FileSystem& fs, const std::string& path, std::string_view bytes, std::size_t good, LogRecovery* recovery) {
-  std::string cut = path + ".cut";
-  for (int n = 2; fs.Exists(cut); ++n) cut = path + "." + std::to_string(n) + ".cut";
-  GFR_TRY(PublishFile(fs, cut, bytes.substr(good)));
+  GFR_ASSIGN(const std::string cut, KeepCut(fs, path, bytes.substr(good)));
   GFR_ASSIGN(const auto file, fs.OpenForWrite(path, /*append=*/true));
   GFR_TRY(file->Truncate(good));
   GFR_TRY(file->Sync());

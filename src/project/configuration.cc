@@ -22,7 +22,8 @@ std::map<std::string, std::string> FixedIn(Config& project) {
 
 std::uint64_t FingerprintOf(const Config& project) {
   std::vector<std::string> keys = project.Keys();
-  std::erase_if(keys, [](const std::string& key) { return key == "serve" || key == "store" || key == "registry"; });
+  std::erase_if(keys,
+                [](const std::string& key) { return std::ranges::find(kFixedTables, key) != std::end(kFixedTables); });
   std::ranges::sort(keys);
   const std::string text = project.Extract(keys);
   return Hash64(text.data(), text.size());

@@ -1,27 +1,19 @@
 #include "rank/scores.h"
 
 #include <span>
-#include <string>
-#include <vector>
 
 namespace gfr {
-namespace {
-
-// What the model says of each objective of the configuration, `count` rows each; NaN of those that it does not have.
-std::vector<std::vector<float>> Predict(const RankInput& in, const float* rows, std::size_t count,
-                                        std::size_t slate_size) {
-  const std::vector<std::string>& objectives = in.config.objectives;
+std::vector<std::vector<float>> ScoresOf(const BoundModel* model, const std::vector<std::string>& objectives,
+                                         const float* rows, std::size_t count, std::size_t slate_size) {
   std::vector<std::vector<float>> scores(objectives.size(), std::vector<float>(count, kMissing));
   std::vector<BoundModel::Wanted> wanted;
   for (std::size_t o = 0; o < objectives.size(); ++o) wanted.push_back({objectives[o], &scores[o]});
-  if (in.model) in.model->Predict(std::span<const BoundModel::Wanted>(wanted), rows, count, slate_size);
+  if (model) model->Predict(std::span<const BoundModel::Wanted>(wanted), rows, count, slate_size);
   return scores;
 }
 
-}  // namespace
-
 void PredictScores(const RankInput& in, Draft* draft) {
-  draft->scores = Predict(in, draft->features.data(), draft->items.size(), in.size);
+  draft->scores = ScoresOf(in.model, in.config.objectives, draft->features.data(), draft->items.size(), in.size);
 }
 
 void PredictShown(const RankInput& in, Draft* draft) {
@@ -34,7 +26,7 @@ void PredictShown(const RankInput& in, Draft* draft) {
     rows.insert(rows.end(), values, values + columns);
     rows[p * columns + position] = static_cast<float>(p);
   }
-  const auto shown = Predict(in, rows.data(), n, n);
+  const auto shown = ScoresOf(in.model, in.config.objectives, rows.data(), n, n);
   draft->scores_shown.assign(shown.size(), std::vector<float>(draft->items.size(), kMissing));
   for (std::size_t o = 0; o < shown.size(); ++o) {
     for (std::size_t p = 0; p < n; ++p) draft->scores_shown[o][draft->slate[p]] = shown[o][p];

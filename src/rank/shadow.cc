@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <limits>
 #include <set>
-#include <span>
 #include <string>
 #include <utility>
 
+#include "rank/scores.h"
 #include "rank/values.h"
-#include "state/state_rows.h"
 
 namespace gfr {
 namespace {
@@ -31,20 +30,6 @@ Event RecordFor(const std::string& name, const Event& request) {
   shadow.served.unit = request.served.unit;
   shadow.served.unit_kind = request.served.unit_kind;
   return shadow;
-}
-
-std::vector<float> ValuesOf(const FeedConfig& feed, const std::vector<std::vector<float>>& scores,
-                            const ShadowInput& input, std::size_t n) {
-  std::vector<std::vector<double>> numbers;
-  for (const std::uint32_t o : feed.value.objectives()) numbers.emplace_back(scores[o].begin(), scores[o].end());
-  numbers.insert(numbers.end(), input.properties.begin(), input.properties.end());
-  std::vector<Expression::Column> columns;
-  for (const auto& column : numbers) columns.push_back({.numbers = column.data()});
-  std::vector<double> out(n);
-  feed.value.Evaluate(columns, out);
-  std::vector<float> values(n);
-  for (std::size_t i = 0; i < n; ++i) values[i] = RowValue(out[i]);
-  return values;
 }
 
 // Keeps of the candidates what was shown and the first of `order`.
@@ -73,13 +58,10 @@ void KeepItems(const Event& request, const std::vector<std::size_t>& order,
 Event ScoreShadow(const std::string& name, const BoundModel& model, const FeedConfig& feed, const Event& request,
                   const ShadowInput& input) {
   const std::size_t n = request.items.size();
-  std::vector<std::vector<float>> scores(feed.objectives.size(), std::vector<float>(n, kMissing));
-  std::vector<BoundModel::Wanted> wanted;
-  for (std::size_t o = 0; o < scores.size(); ++o) wanted.push_back({feed.objectives[o], &scores[o]});
   const auto shown = static_cast<std::size_t>(
       std::ranges::count_if(request.items, [](const EventItem& item) { return item.index >= 0; }));
-  model.Predict(std::span<const BoundModel::Wanted>(wanted), input.features.data(), n, shown);
-  const std::vector<float> value = ValuesOf(feed, scores, input, n);
+  const auto scores = ScoresOf(&model, feed.objectives, input.features.data(), n, shown);
+  const std::vector<float> value = ModelValues(model.model(), feed, scores, input.properties, n);
   Event shadow = RecordFor(name, request);
   shadow.served.models = {{.name = model.model().name + "/" + model.model().version, .role = ModelRole::kShadow}};
   KeepItems(request, OrderByValue(value), scores, feed.objectives, value, &shadow);

@@ -121,6 +121,18 @@ TEST_F(ShadowTest, AModelThatIsItsOwnShadowAgrees) {
   for (std::size_t p = 0; p < answer.items.size(); ++p) EXPECT_EQ(without.items[p].item_id, answer.items[p].item_id);
 }
 
+TEST_F(ShadowTest, AModelWithoutAnObjectiveOfTheFormulaRanksByTheOneItHasAsAnAnswerDoes) {
+  const ValueNames names{.objectives = {{"pctr", EventType::kFeedImpression, EventType::kFeedClick},
+                                        {"pcvr", EventType::kFeedClick, EventType::kPurchase}}};
+  feed_.objectives = {"pctr", "pcvr"};
+  feed_.value = ValueFormula::Parse("pctr * pcvr", names).value();
+  const auto champion = Model("1", 25.5, 2, -2);
+  ShadowInput input;
+  const Feed answer = Ask({.feed = feed_, .model = champion.get(), .keep = &input});
+  EXPECT_EQ(answer.degraded, (std::vector<std::string>{"objective"}));
+  EXPECT_EQ(ShadowOverlap(answer.event, ScoreShadow("same", *champion, feed_, answer.event, input)), 1);
+}
+
 TEST_F(ShadowTest, OneOfSettingsRanksByAPipelineOfItsOwn) {
   const auto champion = Model("1", 25.5, 2, -2);
   const Feed answer = Ask({.feed = feed_, .model = champion.get()});

@@ -28,41 +28,46 @@ std::vector<std::vector<double>> FormulaProperties(const RankInput& in, const Dr
 
 namespace {
 
-void ByFormula(const RankInput& in, Draft* draft) {
-  const ValueFormula& formula = in.config.value;
-  std::vector<std::vector<double>> numbers;
-  for (const std::uint32_t o : formula.objectives())
-    numbers.emplace_back(draft->scores[o].begin(), draft->scores[o].end());
-  for (auto& column : FormulaProperties(in, *draft)) numbers.push_back(std::move(column));
-  std::vector<Expression::Column> columns;
-  for (const auto& column : numbers) columns.push_back({.numbers = column.data()});
-  std::vector<double> out(draft->items.size());
-  formula.Evaluate(columns, out);
-  for (std::size_t i = 0; i < out.size(); ++i) draft->value[i] = RowValue(out[i]);
+bool HasObjective(const Model& model, const std::string& objective) {
+  return std::ranges::find(model.objectives, objective, &ObjectiveModel::name) != model.objectives.end();
 }
 
-bool HasObjective(const RankInput& in, std::size_t objective) {
-  return std::ranges::find(in.model->model().objectives, in.config.objectives[objective], &ObjectiveModel::name) !=
-         in.model->model().objectives.end();
+bool LacksObjective(const Model& model, const FeedConfig& config) {
+  return std::ranges::any_of(config.value.objectives(), [&](std::uint32_t objective) {
+    return !HasObjective(model, config.objectives[objective]);
+  });
 }
 
 }  // namespace
 
-bool LacksObjective(const RankInput& in) {
-  return in.model && std::ranges::any_of(in.config.value.objectives(),
-                                         [&](std::uint32_t objective) { return !HasObjective(in, objective); });
+std::vector<float> ModelValues(const Model& model, const FeedConfig& config,
+                               const std::vector<std::vector<float>>& scores,
+                               const std::vector<std::vector<double>>& properties, std::size_t count) {
+  if (LacksObjective(model, config)) {
+    const auto has = std::ranges::find_if(config.objectives, [&](const auto& o) { return HasObjective(model, o); });
+    if (has != config.objectives.end()) return scores[static_cast<std::size_t>(has - config.objectives.begin())];
+  }
+  std::vector<std::vector<double>> numbers;
+  for (const std::uint32_t o : config.value.objectives()) numbers.emplace_back(scores[o].begin(), scores[o].end());
+  std::vector<Expression::Column> columns;
+  for (const auto& column : numbers) columns.push_back({.numbers = column.data()});
+  for (const auto& column : properties) columns.push_back({.numbers = column.data()});
+  std::vector<double> out(count);
+  config.value.Evaluate(columns, out);
+  std::vector<float> values(count);
+  for (std::size_t i = 0; i < count; ++i) values[i] = RowValue(out[i]);
+  return values;
 }
 
+bool LacksObjective(const RankInput& in) { return in.model && LacksObjective(in.model->model(), in.config); }
+
 void ComputeValues(const RankInput& in, Draft* draft) {
-  draft->value.assign(draft->items.size(), kMissing);
-  if (in.model && LacksObjective(in)) {
-    for (std::size_t o = 0; o < in.config.objectives.size(); ++o) {
-      if (!HasObjective(in, o)) continue;
-      draft->value = draft->scores[o];
-      return;
-    }
+  const std::size_t n = draft->items.size();
+  if (in.model) {
+    draft->value = ModelValues(in.model->model(), in.config, draft->scores, FormulaProperties(in, *draft), n);
+    return;
   }
-  if (in.model) return ByFormula(in, draft);
+  draft->value.assign(n, kMissing);
   for (std::size_t i = 0; i < draft->items.size(); ++i) {
     const std::byte* item = draft->lease.items[i];
     draft->value[i] = item ? RowValue(SharedState::Summary(item).popularity) : 0.0f;

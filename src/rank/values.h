@@ -8,6 +8,13 @@
 
 namespace gfr {
 
+// Each candidate's by the model's `scores` (by objective of the configuration) and the item properties that the value
+// formula reads (FormulaProperties): by the formula, or by the first objective that the model has where it lacks one of
+// the formula's.
+std::vector<float> ModelValues(const Model& model, const FeedConfig& config,
+                               const std::vector<std::vector<float>>& scores,
+                               const std::vector<std::vector<double>>& properties, std::size_t count);
+
 // Whether the model lacks an objective that the value formula names: the log had no events to train it on.
 bool LacksObjective(const RankInput& in);
 

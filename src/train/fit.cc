@@ -23,14 +23,15 @@ Result<Fitted> FitBy(Loss loss, const ObjectiveRows& rows, const ObjectiveConfig
   const Part calibrate = Select(rows, LossOfLink(softmax), model, b.calibration, b.calibration_end);
   const auto positives = [](const Part& p) { return std::ranges::count(p.labels, 1.0f); };
   for (const Part* part : {&fit, &stop, &calibrate}) {
-    if (positives(*part) < 10 || positives(*part) == static_cast<std::ptrdiff_t>(part->size())) {
+    if (positives(*part) < kLeastOfAClass || positives(*part) == static_cast<std::ptrdiff_t>(part->size())) {
       return Error{ErrorCode::kInvalidArgument,
                    "objective '" + config.name + "' has " + std::to_string(part->size()) + " rows with " +
                        std::to_string(positives(*part)) + " positives in the " +
                        (part == &fit    ? "training"
                         : part == &stop ? "early stopping"
                                         : "calibration") +
-                       " part; needed are 10 of each class: bring more days, or shorten its window or [split]"};
+                       " part; needed are " + std::to_string(kLeastOfAClass) +
+                       " of each class: bring more days, or shorten its window or [split]"};
     }
   }
   const TrainMatrix validation = stop.matrix();

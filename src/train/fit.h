@@ -20,6 +20,9 @@ struct Fitted {
   std::vector<TriedLoss> tried = {};  // With several losses to choose from.
 };
 
+// Rows of each class that each part needs.
+inline constexpr std::int64_t kLeastOfAClass = 10;
+
 // [[objective]] learn; without it the one of the link.
 std::vector<Loss> LossesOf(const ObjectiveConfig& config);
 

@@ -6,12 +6,11 @@
 #include <cmath>
 
 #include "base/time.h"
+#include "train/fit.h"
 #include "train/split.h"
 
 namespace gfr {
 namespace {
-
-constexpr std::uint64_t kLeastOfAClass = 10;  // Rows of each class in each part (train/fit.h).
 
 double Days(std::int64_t ms) { return static_cast<double>(ms) / static_cast<double>(kDayMs); }
 
