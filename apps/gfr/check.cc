@@ -22,7 +22,10 @@ int RunCheck(const Common& common) {
     if (model.usable.ok()) continue;
     json["models"].back()["error"] = model.usable.error().ToString();
     // A server goes on without the others.
-    if (model.role == "champion") code = Fail(model.usable.error());
+    if (model.role == "champion") {
+      Fail(model.usable.error());
+      code = 2;
+    }
   }
   if (common.json) {
     PrintJson(json);

@@ -156,8 +156,11 @@ void AddImport(CLI::App& app, Command& run) {
       ->transform(CLI::AsSizeValue(false));
   c->callback([&run] {
     run = [] {
-      return format == "guess" ? RunGuess(files, map.empty() ? "map.toml" : map, common)
-                               : RunImport(options, format, files, map, common);
+      if (format != "guess") return RunImport(options, format, files, map, common);
+      if (options.dry_run || options.rebuild)
+        return Fail({ErrorCode::kInvalidArgument,
+                     "`gfr import guess` only writes a map; --dry-run and --rebuild are of an import"});
+      return RunGuess(files, map.empty() ? "map.toml" : map, common);
     };
   });
 }

@@ -1,4 +1,4 @@
-// Any bytes as a map, as CSV, and as CSV read by a map that uses every key: read or refused.
+// Any bytes as a map, as CSV, and as CSV read by a map of many keys: read or refused.
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -121,18 +121,20 @@ class Mapper {
   }
   std::string Id(const char* field) { return Text(field, true); }
 
-  double NumberOf(std::string text, const std::string& what) const {
-    if (map_.decimal == ',') {
-      if (text.find('.') != std::string::npos)
-        throw Fault{what + " is " + Quoted(text) + "; valid is a number such as 1234,5"};
-      std::ranges::replace(text, ',', '.');
-    }
+  // By the map's `decimal`. False: it is no number.
+  bool ReadNumber(std::string_view text, double* number) const {
+    if (map_.decimal != ',') return ParseNumber(text, number);
+    if (text.find('.') != std::string_view::npos) return false;
+    std::string with_point(text);
+    std::ranges::replace(with_point, ',', '.');
+    return ParseNumber(with_point, number);
+  }
+  double NumberOf(const std::string& text, const std::string& what) const {
     double number = 0;
-    if (!ParseNumber(text, &number))
-      throw Fault{
-          what + " is " + Quoted(text) + "; valid is a number such as 1234.5" +
-          (text.find(',') != std::string::npos && map_.decimal == '.' ? ", or decimal = \",\" in the map" : "")};
-    return number;
+    if (ReadNumber(text, &number)) return number;
+    throw Fault{what + " is " + Quoted(text) + "; valid is a number such as " +
+                (map_.decimal == ',' ? "1234,5" : "1234.5") +
+                (text.find(',') != std::string::npos && map_.decimal == '.' ? ", or decimal = \",\" in the map" : "")};
   }
   // NaN: missing.
   double Number(const char* field) {
@@ -207,7 +209,7 @@ class Mapper {
       Property p{.name = name};
       for (const std::string& text : numbers) {
         double number = 0;
-        if (!ParseNumber(Trimmed(text), &number) || !(std::fabs(number) <= std::numeric_limits<float>::max()) ||
+        if (!ReadNumber(Trimmed(text), &number) || !(std::fabs(number) <= std::numeric_limits<float>::max()) ||
             p.vector.size() == kMaxVectorSize)
           throw Fault{"vector '" + name + "' (column " + Quoted(column) + ") is not a list of at most " +
                       std::to_string(kMaxVectorSize) + " numbers"};
@@ -226,9 +228,9 @@ class Mapper {
       case TypeRule::When::kPrefix:
         return text.starts_with(rule.text);
       case TypeRule::When::kBelow:
-        return ParseNumber(text, &number) && number < rule.number;
+        return ReadNumber(text, &number) && number < rule.number;
       case TypeRule::When::kAbove:
-        return ParseNumber(text, &number) && number > rule.number;
+        return ReadNumber(text, &number) && number > rule.number;
       case TypeRule::When::kEmpty:
         return text.empty() || IsNull(text);
       case TypeRule::When::kFilled:
@@ -292,7 +294,7 @@ class Mapper {
       throw Fault{"column " + Quoted(name.empty() ? table.property : table.value) + " is missing"};
     double number = 0;
     if (!table.number_prefix.empty() && value.starts_with(table.number_prefix) &&
-        ParseNumber(value.substr(table.number_prefix.size()), &number))
+        ReadNumber(std::string_view(value).substr(table.number_prefix.size()), &number))
       value.erase(0, table.number_prefix.size());
     if (name == "price")
       item->price = NumberOf(value, "column " + Quoted(table.value));

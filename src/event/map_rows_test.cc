@@ -52,6 +52,34 @@ const std::string kShop =
 const std::string kHeader = "ts,action,customer,visit,product,price,brand\n";
 constexpr std::string_view kTime = "2026-01-01 10:00:00";
 
+TEST(MapRows, ADecimalCommaIsOneInEveryNumber) {
+  const std::string map = R"(
+decimal = ","
+[columns]
+type = "action"
+time = "ts"
+user_id = "customer"
+item_id = "product"
+[vectors]
+look = "look"
+[types]
+view = "item.view"
+[[type]]
+column = "price"
+below = -0.5
+is = []
+)";
+  const Imported rules = Import(map, R"(ts,action,customer,product,price,look
+2026-01-01 10:00:00,view,u,a,"-1,5",
+2026-01-01 10:00:01,view,u,b,"1,5","0,5|0,25"
+)");
+  EXPECT_EQ(rules.failed, "");
+  ASSERT_EQ(rules.events.size(), 1u);
+  EXPECT_EQ(rules.events[0].items[0].item_id, "b");
+  ASSERT_EQ(rules.events[0].items[0].properties.size(), 1u);
+  EXPECT_EQ(rules.events[0].items[0].properties[0].vector, (std::vector<float>{0.5f, 0.25f}));
+}
+
 TEST(MapRows, MakesOneSlateOfRowsOfOneItemEachInAnyOrder) {
   const std::string map = R"(
 source = "wh"

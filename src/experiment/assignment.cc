@@ -114,7 +114,10 @@ Result<FlagValue> Assigner::Evaluate(std::string_view flag, const AssignmentQuer
   if (flag == kVariantName && !experiments_.variants.empty()) {
     const Treatment* variant = held ? nullptr : VariantOf(query);
     if (variant == nullptr) return FlagValue{kDefault, "", experiments_.variants.front().value};
-    return FlagValue{experiments_.variants.size() == 1 ? kStatic : kSplit, variant->name, variant->value};
+    const FlagValue::Reason reason = OverrideOf(query, kVariantName)     ? kTargetingMatch
+                                     : experiments_.variants.size() == 1 ? kStatic
+                                                                         : kSplit;
+    return FlagValue{reason, variant->name, variant->value};
   }
   const auto e = std::ranges::find(experiments_.all, flag, &Experiment::name);
   if (e == experiments_.all.end()) return Error{ErrorCode::kNotFound, "there is no flag '" + std::string(flag) + "'"};

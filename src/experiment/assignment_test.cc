@@ -209,6 +209,7 @@ TEST(Assignment, TargetingLetsInByWhatTheRequestSays) {
   EXPECT_TRUE(in({{.name = "platform", .text = "ios"}, {.name = "basket", .number = 3}}));
   EXPECT_FALSE(in({{.name = "platform", .text = "ios"}, {.name = "basket", .number = 2}}));
   EXPECT_FALSE(in({{.name = "platform", .text = "web"}, {.name = "basket", .number = 3}}));
+  EXPECT_TRUE(in({{.name = "platform", .text = "ios"}, {.name = "basket", .text = "2.5"}})) << "a number sent as text";
   EXPECT_FALSE(in({{.name = "basket", .number = 3}})) << "a platform that is not said matches nothing";
   EXPECT_FALSE(in({{.name = "platform", .text = "ios"}, {.name = "basket", .number = 3}}, "search"));
 }
@@ -267,6 +268,9 @@ TEST(Flags, SayTheArmAndWhy) {
   EXPECT_EQ(assigner.Evaluate("ios", query).value().value, "\"none\"");
   EXPECT_EQ(assigner.Evaluate("ios", on_ios).value().reason, kTargetingMatch);
   EXPECT_EQ(assigner.Evaluate("variant", query).value().reason, kSplit);
+  EXPECT_EQ(
+      assigner.Evaluate("variant", {.unit = unit, .now_ms = kNow, .overrides = {{"variant", "v1"}}}).value().reason,
+      kTargetingMatch);
   EXPECT_EQ(assigner.Evaluate("nothing", query).error().code, ErrorCode::kNotFound);
   EXPECT_THAT(assigner.Flags(), ElementsAre("variant", "all", "off", "ios", "ramp"));
   // A flag and a feed give a unit the same arm.

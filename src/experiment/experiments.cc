@@ -123,6 +123,7 @@ Result<std::vector<Shadow>> ReadShadows(Config& project, const Experiments::Name
     shadow.share = table.Number("share", shadow.share, 0, 1);
     Config feed = table.Table("feed");
     GFR_ASSIGN(shadow.feed, names.read_overlay(feed));
+    if (shadow.feed.impressions_on_serve) table.Fail("feed", "has impressions, and nobody is shown a shadow's slate");
     GFR_TRY(table.Finish());
     shadows.push_back(std::move(shadow));
   }

@@ -143,6 +143,7 @@ name = "b"
   EXPECT_EQ(feed.swap_share, 0.5);
   EXPECT_EQ(feed.channels[0].quota, 4);
   EXPECT_THAT(Refused(variant + "feed = { name = \"other\" }\n"), testing::HasSubstr("name"));
+  EXPECT_THAT(Refused("[[shadow]]\nfeed = { impressions = \"on_serve\" }\n"), testing::HasSubstr("nobody is shown"));
   EXPECT_THAT(Refused(variant + "feed = { value = \"pctr * nothing\" }\n"), testing::HasSubstr("nothing"));
   EXPECT_THAT(Refused(variant + "feed = { full_share = 1 }\n"), testing::HasSubstr("full_share"));
   EXPECT_THAT(Refused(variant + "feeds = [\"basket\"]\n"), testing::HasSubstr("'basket'"));
