@@ -68,6 +68,13 @@ def client_traffic(server, client, life, errors):
         errors.append(e)
 
 
+def near(interval, value):
+    """Whether the value lies within twice a 95 % interval's width: about 4 standard errors. Six such intervals are looked at in a run whose traffic
+    depends on how its clients' threads are scheduled; at their own width one of four runs would fail by chance."""
+    low, high = interval
+    return 1.5 * low - 0.5 * high <= value <= 1.5 * high - 0.5 * low
+
+
 class ServedEqualsReplayed(unittest.TestCase):
     def check(self, project):
         for life in range(LIVES):
@@ -98,17 +105,14 @@ class ServedEqualsReplayed(unittest.TestCase):
         report = run_json("evaluate", "--project", folder / "p", "--from", "2026-02-11T23:30:00Z", "--off-policy", "--position-bias")
         bias = report["objectives"]["pctr"]["position_bias"]["by_swaps"]
         self.assertGreater(sum(p["rows"] for p in bias["places"]), 1000)
-        low, high = bias["exponent_interval"]
-        self.assertTrue(low < 0 < high, bias)
+        self.assertTrue(near(bias["exponent_interval"], 0), bias)
         report = report["off_policy"]["feed/1"]
         self.assertGreater(report["choices"], 1000)
         self.assertTrue(report["evidence"], report["refusals"])
-        low, high = report["mean_weight"]["interval"]
-        self.assertTrue(low <= 1 <= high)
+        self.assertTrue(near(report["mean_weight"]["interval"], 1), report["mean_weight"])
         self.assertGreater(report["effective_sample"], 100)
         for name in ("ipw", "snipw", "clipped", "doubly_robust"):
-            low, high = report[name]["interval"]
-            self.assertTrue(low <= report["logged"]["value"] <= high, (name, report))
+            self.assertTrue(near(report[name]["interval"], report["logged"]["value"]), (name, report))
 
     def test_embedded_and_in_a_redis(self):
         with Folder() as folder:
