@@ -1,11 +1,13 @@
 #include "simulate/market.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numeric>
 
 #include "base/progress.h"
 #include "base/time.h"
+#include "simulate/rhythm.h"
 
 namespace gfr {
 namespace {
@@ -17,9 +19,8 @@ constexpr const char* kCities[] = {"berlin", "hamburg", "munich", "cologne", "pa
                                    "lyon",   "madrid",  "rome",   "vienna",  "warsaw"};
 constexpr const char* kChannels[] = {"search_ads", "social", "organic", "email", "affiliate", "referral"};
 constexpr const char* kDevices[] = {"mobile", "desktop", "tablet"};
-constexpr double kHours[24] = {.3,  .2,  .1, .1, .1,  .2,  .4,  .7, .9,  1, 1,   1.1,
-                               1.3, 1.2, 1,  1,  1.1, 1.3, 1.6, 2,  2.2, 2, 1.4, .7};
-constexpr double kWeekdays[7] = {.9, .9, .9, .95, 1.05, 1.25, 1.3};  // From Monday.
+constexpr std::int64_t kFirstId = 100'000;                    // Of users and items: "u100000", "u100001", ...
+constexpr double kBoughtAtOnce = 0.66, kSentBack = 1.0 / 12;  // Shares of the purchases.
 
 double Sigmoid(double z) { return 1.0 / (1.0 + std::exp(-z)); }
 
@@ -34,6 +35,17 @@ int Draw(Rng& rng, std::span<const double> weights) {
 
 double Cents(double price) { return std::max(1.0, std::round(price * 100)) / 100; }
 
+double Paid(double price, double discount) { return Cents(price * (1 - discount)); }
+
+// The index of an id of `count`; -1: it is none of theirs.
+int IndexOf(std::string_view id, char kind, std::size_t count) {
+  std::int64_t number = 0;
+  if (id.empty() || id[0] != kind) return -1;
+  const auto [end, error] = std::from_chars(id.data() + 1, id.data() + id.size(), number);
+  const bool in_range = number >= kFirstId && number < kFirstId + static_cast<std::int64_t>(count);
+  return error == std::errc() && end == id.data() + id.size() && in_range ? static_cast<int>(number - kFirstId) : -1;
+}
+
 std::int64_t Milliseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1000); }
 
 }  // namespace
@@ -41,7 +53,7 @@ std::int64_t Milliseconds(double seconds) { return static_cast<std::int64_t>(sec
 Market::Market(const MarketConfig& config) : config_(config), rng_(config.seed), id_seed_(config.seed) {
   for (int i = 0; i < config_.items; ++i) {
     Item item;
-    item.id = "i" + std::to_string(100000 + i);
+    item.id = "i" + std::to_string(kFirstId + i);
     item.brand = static_cast<int>(rng_.Below(kBrands));
     item.category =
         (item.brand * 5 + static_cast<int>(rng_.Below(4))) % kCategories;  // A brand sells in four categories.
@@ -54,11 +66,12 @@ Market::Market(const MarketConfig& config) : config_(config), rng_(config.seed),
         rng_.Chance(0.8) ? config_.start_ms - Milliseconds(86400 * rng_.Exponential(60))
                          : config_.start_ms +
                                kDayMs * static_cast<std::int64_t>(rng_.Below(static_cast<std::uint64_t>(config_.days)));
+    item.prices = {{config_.start_ms, item.price, item.discount}};
     items_.push_back(std::move(item));
   }
   for (int u = 0; u < config_.users; ++u) {
     User user;
-    user.id = "u" + std::to_string(100000 + u);
+    user.id = "u" + std::to_string(kFirstId + u);
     user.city = static_cast<int>(rng_.Below(std::size(kCities)));
     user.channel = static_cast<int>(rng_.Below(std::size(kChannels)));
     constexpr double kShares[] = {.6, .32, .08};
@@ -81,12 +94,20 @@ bool Market::Drifted(std::int64_t time_ms) const {
          time_ms >= config_.start_ms + static_cast<std::int64_t>(0.7 * config_.days * static_cast<double>(kDayMs));
 }
 
+Market::Price Market::PriceAt(const Item& item, std::int64_t time_ms) {
+  for (auto p = item.prices.rbegin(); p != item.prices.rend(); ++p) {
+    if (time_ms >= p->from_ms) return *p;
+  }
+  return item.prices.front();
+}
+
 double Market::Utility(const User& user, const Item& item, std::int64_t time_ms) const {
+  const Price cost = PriceAt(item, time_ms);
   const double age_days =
       static_cast<double>(std::max<std::int64_t>(0, time_ms - item.released_ms)) / static_cast<double>(kDayMs);
   double utility = -3.8 + user.category_taste[item.category] + user.brand_taste[item.brand] + 0.7 * item.quality +
-                   user.discount_love * item.discount * 2 + 0.8 * std::exp(-age_days / 10) -
-                   user.sensitivity * std::fabs(std::log(item.price * (1 - item.discount)) - user.log_price);
+                   user.discount_love * cost.discount * 2 + 0.8 * std::exp(-age_days / 10) -
+                   user.sensitivity * std::fabs(std::log(cost.price * (1 - cost.discount)) - user.log_price);
   if (Drifted(time_ms)) utility += (item.category % 3 == 0 ? 0.9 : -0.6) - 0.3;
   return utility;
 }
@@ -97,9 +118,44 @@ double Market::TrueClickProbability(int user, const std::string& item_id, int po
   return std::pow(1.0 + position, -config_.position_bias) * Sigmoid(Utility(users_[user], items_[item], time_ms));
 }
 
-int Market::FindItem(const std::string& id) const {
-  const auto at = std::ranges::lower_bound(items_, id, {}, &Item::id);
-  return at == items_.end() || at->id != id ? -1 : static_cast<int>(at - items_.begin());
+Market::Response Market::ResponseTo(const User& user, const Item& item, std::size_t position,
+                                    std::int64_t time_ms) const {
+  const double utility = Utility(user, item, time_ms);
+  return {.utility = utility,
+          .clicks = std::pow(1.0 + static_cast<double>(position), -config_.position_bias) * Sigmoid(utility),
+          .wants = Sigmoid(0.3 + 0.6 * utility + 0.5 * item.quality + PriceAt(item, time_ms).discount),
+          .buys = Sigmoid(0.2 + 0.4 * item.quality - 0.4 * user.sensitivity)};
+}
+
+SlateExpectation Market::Expect(int user, std::span<const std::string> slate, std::int64_t time_ms) const {
+  SlateExpectation sum;
+  const std::vector<int> shown = Known(slate);
+  for (std::size_t p = 0; p < shown.size(); ++p) {
+    const Item& item = items_[shown[p]];
+    const Response response = ResponseTo(users_[user], item, p, time_ms);
+    const Price cost = PriceAt(item, time_ms);
+    const double carts = response.clicks * response.wants, purchases = carts * response.buys;
+    const double revenue = purchases * Paid(cost.price, cost.discount);
+    sum.clicks += response.clicks;
+    sum.carts += carts;
+    sum.purchases += purchases;
+    sum.revenue += revenue;
+    sum.purchases_at_once += kBoughtAtOnce * purchases;
+    sum.revenue_at_once += kBoughtAtOnce * revenue;
+    sum.returned_revenue += kSentBack * revenue;
+  }
+  return sum;
+}
+
+int Market::FindItem(std::string_view id) const { return IndexOf(id, 'i', items_.size()); }
+int Market::FindUser(std::string_view id) const { return IndexOf(id, 'u', users_.size()); }
+
+std::vector<int> Market::Known(std::span<const std::string> slate) const {
+  std::vector<int> known;
+  for (const std::string& id : slate) {
+    if (const int item = FindItem(id); item >= 0) known.push_back(item);
+  }
+  return known;
 }
 
 Event Market::NewEvent(EventType type, std::int64_t time_ms, const Visit& visit) {
@@ -166,9 +222,8 @@ std::vector<Event> Market::Act(int index, const Visit& visit, const std::string&
   const auto add = [&](EventType type, std::int64_t at_ms, int item, std::int32_t position) -> Event& {
     Event e = NewEvent(type, at_ms, visit);
     e.request_id = request_id;
-    e.items = {{.item_id = items_[item].id,
-                .index = position,
-                .price = Cents(items_[item].price * (1 - items_[item].discount))}};
+    e.items = {
+        {.item_id = items_[item].id, .index = position, .price = Paid(items_[item].price, items_[item].discount)}};
     events.push_back(std::move(e));
     return events.back();
   };
@@ -181,14 +236,11 @@ std::vector<Event> Market::Act(int index, const Visit& visit, const std::string&
   for (std::size_t p = 0; p < shown.size(); ++p) {
     Item& item = items_[shown[p]];
     now_ms += Milliseconds(0.5 + 2 * rng_.Uniform());
-    const double utility = Utility(user, item, time_ms);
-    const double pctr = std::pow(1.0 + static_cast<double>(p), -config_.position_bias) * Sigmoid(utility);
-    const double wants = Sigmoid(0.3 + 0.6 * utility + 0.5 * item.quality + item.discount),
-                 buys = Sigmoid(0.2 + 0.4 * item.quality - 0.4 * user.sensitivity);
-    const bool clicked = rng_.Chance(pctr);
+    const Response response = ResponseTo(user, item, p, time_ms);
+    const bool clicked = rng_.Chance(response.clicks);
     if (truth_)
-      truth_({user.id, time_ms + 500, static_cast<int>(p), pctr, wants * buys, clicked ? now_ms : 0, utility,
-              item.quality, user.sensitivity, item.discount, user.visits});
+      truth_({user.id, time_ms + 500, static_cast<int>(p), response.clicks, response.wants * response.buys,
+              clicked ? now_ms : 0, response.utility, item.quality, user.sensitivity, item.discount, user.visits});
     if (!clicked) continue;
     const auto place = static_cast<std::int32_t>(p);
     add(EventType::kFeedClick, now_ms, shown[p], place);
@@ -196,11 +248,11 @@ std::vector<Event> Market::Act(int index, const Visit& visit, const std::string&
     user.last_category = item.category;
     now_ms += Milliseconds(3 + rng_.Exponential(20));
     if (rng_.Chance(0.5)) add(EventType::kItemView, now_ms, shown[p], -1).kind = "details";
-    if (!rng_.Chance(wants)) continue;
+    if (!rng_.Chance(response.wants)) continue;
     add(EventType::kCartAdd, now_ms += Milliseconds(2 + rng_.Exponential(10)), shown[p], -1);
-    if (!rng_.Chance(buys)) continue;
+    if (!rng_.Chance(response.buys)) continue;
     // Two thirds buy at once, the others within some days; one in twelve sends it back.
-    const bool at_once = rng_.Chance(0.66);
+    const bool at_once = rng_.Chance(kBoughtAtOnce);
     const std::int64_t bought_ms = now_ms + (at_once ? Milliseconds(20 + rng_.Exponential(60))
                                                      : Milliseconds(86400 * std::min(6.0, rng_.Exponential(1.6))));
     if (!at_once && !later) continue;
@@ -209,7 +261,7 @@ std::vector<Event> Market::Act(int index, const Visit& visit, const std::string&
     purchase.transaction_id = "t-" + purchase.id;
     purchase.value = purchase.items[0].price;
     purchase.currency = "EUR";
-    if (later && rng_.Chance(1.0 / 12)) {
+    if (later && rng_.Chance(kSentBack)) {
       Event back = purchase;
       back.id = "s" + std::to_string(id_seed_) + "-" + std::to_string(events_++);
       back.type = EventType::kPurchaseReturn;
@@ -240,6 +292,7 @@ Status Market::Run(const ImportSink& sink) {
       if (repriced) {
         item.price = Cents(item.price * std::exp(0.1 * rng_.Normal()) * (Drifted(midnight) ? 1.05 : 1.0));
         item.discount = rng_.Chance(0.4) ? std::round(5 + 45 * rng_.Uniform()) / 100 : 0;
+        item.prices.push_back({midnight, item.price, item.discount});
       }
       if (is_new || repriced) GFR_TRY(sink(ItemUpdate(item, midnight)));
     }
@@ -295,11 +348,7 @@ Visit Market::Arrive(std::int64_t time_ms) {
 
 std::vector<Event> Market::React(const Visit& visit, const std::string& request_id, std::span<const std::string> slate,
                                  std::int64_t time_ms) {
-  std::vector<int> shown;
-  for (const std::string& id : slate) {
-    if (const int item = FindItem(id); item >= 0) shown.push_back(item);
-  }
-  return Act(visit.user, visit, request_id, shown, time_ms, nullptr);
+  return Act(visit.user, visit, request_id, Known(slate), time_ms, nullptr);
 }
 
 }  // namespace gfr

@@ -5,7 +5,10 @@
 // user examines place k of a slate (from 0) with probability (1 + k)^-position_bias and clicks what was examined with
 // probability sigmoid(utility): TrueClickProbability is the product. New items and users come every day, evenings and
 // weekends are busier, and `drift` lets tastes, prices and the click rate move from the day at 70 % of the span on. The
-// same seed gives the same events on every machine with the same libm. Thread safety: none.
+// same seed gives the same events on every machine with the same libm.
+//
+// Expect is the oracle: what a slate brings on average, without drawing. Thread safety: none; the const calls from any
+// thread while no other call runs.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +53,15 @@ struct TrueRow {
 };
 using TruthSink = std::function<void(const TrueRow&)>;
 
+// What a slate brings on average. Purchases are attributed to the slate; money is what the user pays.
+struct SlateExpectation {
+  double clicks = 0, carts = 0;
+  double purchases_at_once = 0, revenue_at_once = 0;  // Within minutes of the click: all that React makes.
+  double purchases = 0, revenue = 0;                  // Within 6 days of the click, as Run makes them; with the above.
+  double returned_revenue = 0;                        // Of `revenue`: what is sent back later.
+  double net_revenue() const { return revenue - returned_revenue; }
+};
+
 class Market {
  public:
   explicit Market(const MarketConfig& config);
@@ -70,15 +82,30 @@ class Market {
                            std::int64_t time_ms);
 
   double TrueClickProbability(int user, const std::string& item_id, int position, std::int64_t time_ms) const;
+  // Of the slate that the user gets at `time_ms`, in its order, with the prices of that time: those that Run has made,
+  // of a market that has not run the first ones. Items that the market does not know are left out, as React does. What
+  // a user did before changes nothing of it. REQUIRES: a user of the market.
+  SlateExpectation Expect(int user, std::span<const std::string> slate, std::int64_t time_ms) const;
+  int FindUser(std::string_view id) const;  // -1: the market has no such user.
+  int FindItem(std::string_view id) const;
   std::int64_t end_ms() const { return config_.start_ms + config_.days * std::int64_t{24} * 3600 * 1000; }
 
  private:
+  struct Price {
+    std::int64_t from_ms;
+    double price, discount;
+  };
   struct Item {
     std::string id;
     int category, brand;
     double price, rating, discount, quality;
     std::int64_t released_ms;
     double popularity = 0;
+    std::vector<Price> prices = {};  // Each holds until the next one; the last is `price` and `discount`.
+  };
+  // How a user responds to an item at a place of a slate: probabilities, each given the one before.
+  struct Response {
+    double utility, clicks, wants, buys;
   };
   struct User {
     std::string id;
@@ -93,12 +120,14 @@ class Market {
   Event NewEvent(EventType type, std::int64_t time_ms, const Visit& visit);
   Event ItemUpdate(const Item& item, std::int64_t time_ms);
   Visit VisitOf(int user);
+  static Price PriceAt(const Item& item, std::int64_t time_ms);
   double Utility(const User& user, const Item& item, std::int64_t time_ms) const;
+  Response ResponseTo(const User& user, const Item& item, std::size_t position, std::int64_t time_ms) const;
+  std::vector<int> Known(std::span<const std::string> slate) const;
   bool Drifted(std::int64_t time_ms) const;
   std::vector<int> OlderFeed(const User& user, std::int64_t time_ms);  // Candidates; the first slate_items are shown.
   std::vector<Event> Act(int user, const Visit& visit, const std::string& request_id, std::span<const int> shown,
                          std::int64_t time_ms, std::vector<Event>* later);
-  int FindItem(const std::string& id) const;
 
   const MarketConfig config_;
   Rng rng_;
