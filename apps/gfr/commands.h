@@ -39,6 +39,7 @@ void AddImport(CLI::App& app, Command& run);
 void AddCheck(CLI::App& app, Command& run);
 // experiment.cc
 void AddExperiment(CLI::App& app, Command& run);
+void AddExperimentAnalyze(CLI::App& experiment, Command& run);  // analyze_experiment.cc
 // log.cc
 void AddLog(CLI::App& app, Command& run);
 // models.cc

@@ -1,0 +1,79 @@
+#include "stats/clusters.h"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+namespace gfr {
+namespace {
+
+constexpr std::uint64_t kMostArrangements = 20'000;
+
+// The difference of means when the clusters named are the treatment's.
+double DifferenceOf(std::span<const Cluster> clusters, const std::vector<char>& treatment) {
+  double sum[2] = {}, count[2] = {};
+  for (std::size_t i = 0; i < clusters.size(); ++i) {
+    sum[static_cast<int>(treatment[i])] += clusters[i].sum;
+    count[static_cast<int>(treatment[i])] += clusters[i].count;
+  }
+  return sum[1] / count[1] - sum[0] / count[0];
+}
+
+std::uint64_t Arrangements(std::size_t n, std::size_t chosen) {  // n over chosen, or more than kMostArrangements.
+  std::uint64_t ways = 1;
+  for (std::size_t k = 1; k <= std::min(chosen, n - chosen); ++k) {
+    ways = ways * (n - k + 1) / k;
+    if (ways > kMostArrangements) return kMostArrangements + 1;
+  }
+  return ways;
+}
+
+// SplitMix64 (Steele, Lea and Flood 2014).
+std::uint64_t NextRandom(std::uint64_t& state) {
+  std::uint64_t z = state += 0x9e3779b97f4a7c15u;
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+  return z ^ z >> 31;
+}
+
+double PermutationP(std::span<const Cluster> clusters, std::uint64_t seed) {
+  std::vector<char> arms;
+  for (const Cluster& c : clusters) arms.push_back(c.treatment);
+  const double seen = std::fabs(DifferenceOf(clusters, arms)) * (1 - 1e-12);  // Equal ones may differ by rounding.
+  const auto treated = static_cast<std::size_t>(std::ranges::count(arms, 1));
+  std::uint64_t extreme = 0, all = 0;
+  if (Arrangements(arms.size(), treated) <= kMostArrangements) {
+    std::ranges::sort(arms);
+    do {
+      extreme += std::fabs(DifferenceOf(clusters, arms)) >= seen;
+      ++all;
+    } while (std::next_permutation(arms.begin(), arms.end()));
+    return static_cast<double>(extreme) / static_cast<double>(all);
+  }
+  for (; all < kMostArrangements; ++all) {
+    for (std::size_t k = arms.size() - 1; k > 0; --k) {
+      const auto other = static_cast<std::size_t>((static_cast<unsigned __int128>(NextRandom(seed)) * (k + 1)) >> 64);
+      std::swap(arms[k], arms[other]);
+    }
+    extreme += std::fabs(DifferenceOf(clusters, arms)) >= seen;
+  }
+  // What was seen is one of the arrangements (Phipson and Smyth 2010).
+  return static_cast<double>(extreme + 1) / static_cast<double>(all + 1);
+}
+
+}  // namespace
+
+ClusterResult TestClusters(std::span<const Cluster> clusters, double alpha, std::uint64_t seed) {
+  PairSums arms[2];
+  for (const Cluster& c : clusters) arms[static_cast<int>(c.treatment)].Add(c.sum, c.count);
+  ClusterResult result;
+  if (!(arms[0].x.sum > 0 && arms[1].x.sum > 0)) return result;
+  result.difference = AbsoluteDifference(EstimateRatio(arms[0]), EstimateRatio(arms[1]));
+  result.permutation = clusters.size() < kFewClusters;
+  if (!result.permutation) result.difference.df = std::numeric_limits<double>::infinity();
+  result.tested = TestAtFixedHorizon(result.difference, alpha);
+  if (result.permutation) result.tested.p = PermutationP(clusters, seed);
+  return result;
+}
+
+}  // namespace gfr
