@@ -5,8 +5,8 @@
 
 #include "base/time.h"
 #include "event/event_codec.h"
-#include "log/frame.h"
 #include "log/rewrite_lock.h"
+#include "log/rewrite_segment.h"
 
 namespace gfr {
 namespace {
@@ -137,26 +137,25 @@ Result<std::vector<Segment>> FindChanges(LocalLog& log, Change change, DroppedRe
   return segments;
 }
 
-// The segment, of either format, as it is to be.
-Result<std::string> Rewrite(LocalLog& log, const Segment& of) {
-  FramedSegment segment(of.begin);
+// The segment as it is to be.
+Result<RewrittenSegment> Rewrite(const std::string& path, const std::string& bytes, const Segment& of) {
   Change change = of.before;
-  GFR_ASSIGN(const auto reader, log.Open({of.begin}, {.until = Positions{of.end}}));
+  LogRecord r;
   std::string encoded;
-  for (LogRecord r;;) {
-    GFR_ASSIGN(const bool more, reader->More(&r));
-    if (!more) return segment.Finish();
+  return RewriteSegment(path, bytes, [&](EncodedRecord* record) -> Status {
+    GFR_ASSIGN(r.event, DecodeEvent(record->event));
+    r.offset = record->offset;
+    r.arrival_ms = record->arrival_ms;
     const Change::Of to = change.Next(r);
-    if (!to.dropped && !to.read_wrong) {
-      segment.Add(to.arrival_ms, reader->encoded());
-      continue;
-    }
+    record->arrival_ms = to.arrival_ms;
+    if (!to.dropped && !to.read_wrong) return {};
     Event event = to.dropped ? EmptyRecord(r.offset, to.arrival_ms) : std::move(r.event);
     event.served = {};
     encoded.clear();
     EncodeEvent(event, &encoded);
-    segment.Add(to.arrival_ms, encoded);
-  }
+    record->event = encoded;
+    return {};
+  });
 }
 
 }  // namespace
@@ -199,9 +198,11 @@ Result<DroppedRecords> DropRecords(LocalLog& log, const DropCriteria& criteria, 
   GFR_TRY(WriteDrop(log, {out.changed_from, segments.back().end}));
   for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
     if (!segment->changes) continue;
-    GFR_ASSIGN(const std::string bytes, Rewrite(log, *segment));
+    const std::string path = JoinPath(log.folder(), segment->name);
+    GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
+    GFR_ASSIGN(const RewrittenSegment rewritten, Rewrite(path, bytes, *segment));
     GFR_TRY(before_rewrite(segment->name));
-    GFR_TRY(PublishFile(fs, JoinPath(log.folder(), segment->name), bytes));
+    GFR_TRY(PublishFile(fs, path, rewritten.bytes));
   }
   return out;
 }

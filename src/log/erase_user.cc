@@ -6,8 +6,9 @@
 
 #include "event/alias.h"
 #include "event/event_codec.h"
-#include "log/frame.h"
 #include "log/rewrite_lock.h"
+#include "log/rewrite_segment.h"
+#include "log/segment.h"
 
 namespace gfr {
 namespace {
@@ -58,42 +59,18 @@ void Close(const std::vector<Alias>& aliases, ErasedPerson& person) {
   }
 }
 
-Status RewriteFramed(const std::string& path, const std::string& bytes,
-                     const std::unordered_map<std::uint64_t, Event>& residues, std::string* out) {
-  std::uint64_t first = 0;
-  (void)ReadSegmentHeader(bytes, &first);
-  FramedSegment segment(first);
-  std::string residue;
-  const FramedWalk walk = WalkFramed(bytes, [&](std::uint64_t offset, std::int64_t arrival_ms, std::string_view event) {
-    const auto found = residues.find(offset);
-    residue.clear();
-    if (found != residues.end()) EncodeEvent(found->second, &residue);
-    segment.Add(arrival_ms, found != residues.end() ? residue : event);
-  });
-  if (!walk.whole)
-    return Error{ErrorCode::kCorrupt, "the frame at byte " + std::to_string(walk.good_bytes) + " of '" + path +
-                                          "' is not whole; see `gfr log repair`"};
-  *out = segment.Finish();
-  return {};
-}
-
 // The segment with `residues` in the place of their records.
-Status Rewrite(const std::string& path, const std::string& bytes,
-               const std::unordered_map<std::uint64_t, Event>& residues, std::string* out) {
-  if (IsFramedSegment(bytes)) return RewriteFramed(path, bytes, residues, out);
-  out->assign(bytes, 0, kSegmentHeaderBytes);
-  LogRecord record;
-  for (std::size_t at = kSegmentHeaderBytes, size = 0; at < bytes.size(); at += size) {
-    const std::string_view left = std::string_view(bytes).substr(at);
-    if (ReadRecord(left, &record, &size) != RecordState::kOk)
-      return Error{ErrorCode::kCorrupt, "the record at byte " + std::to_string(at) + " of '" + path +
-                                            "' is not whole; see `gfr log repair`"};
-    if (const auto found = residues.find(record.offset); found != residues.end())
-      AppendRecord(record.offset, record.arrival_ms, found->second, out);
-    else
-      out->append(left.substr(0, size));
-  }
-  return {};
+Result<RewrittenSegment> Rewrite(const std::string& path, const std::string& bytes,
+                                 const std::unordered_map<std::uint64_t, Event>& residues) {
+  std::string residue;
+  return RewriteSegment(path, bytes, [&](EncodedRecord* record) -> Status {
+    const auto found = residues.find(record->offset);
+    if (found == residues.end()) return {};
+    residue.clear();
+    EncodeEvent(found->second, &residue);
+    record->event = residue;
+    return {};
+  });
 }
 
 }  // namespace
@@ -169,10 +146,9 @@ Result<ErasedRecords> EraseRecords(LocalLog& log, const Erasure& erasure, bool d
   for (auto name = out.segments.rbegin(); name != out.segments.rend(); ++name) {
     const std::string path = JoinPath(log.folder(), *name);
     GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
-    std::string rewritten;
-    GFR_TRY(Rewrite(path, bytes, residues, &rewritten));
+    GFR_ASSIGN(const RewrittenSegment rewritten, Rewrite(path, bytes, residues));
     GFR_TRY(before_rewrite(*name));
-    GFR_TRY(PublishFile(fs, path, rewritten));
+    GFR_TRY(PublishFile(fs, path, rewritten.bytes));
   }
   return out;
 }

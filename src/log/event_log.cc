@@ -53,8 +53,7 @@ struct EventLog::State {
   bool writing = false, stopping = false;
   std::optional<Error> failed;
 
-  std::string segment;                  // Name of the one that `file` writes, or wrote when it failed.
-  std::uint64_t segment_first = 0;      // Its first offset.
+  std::uint64_t segment_first = 0;      // First offset of the one that `file` writes, or wrote when it failed.
   std::uint64_t synced_bytes = 0;       // Of it, before the group that is being written.
   std::unique_ptr<SegmentWriter> file;  // Used by the writer's thread; by others only while it is idle.
   Thread writer;                        // Last: it uses the others until it has ended.
@@ -99,8 +98,7 @@ Status EventLog::State::Recover() {
   next_offset = end.end_offset;
   if (end.segments.empty()) return {};
   if (end.writer) {
-    segment = end.segments.back();
-    segment_first = std::stoull(segment);
+    segment_first = std::stoull(end.segments.back());
     file = std::move(end.writer);
   }
   GFR_TRY(ReadKeys(end.segments));
@@ -137,17 +135,15 @@ Status EventLog::State::ReadKeys(const std::vector<std::string>& segments) {
 Status EventLog::State::NewSegment(std::uint64_t first_offset) {
   if (file) GFR_TRY(file->Close());
   file.reset();
-  segment = SegmentName(first_offset);
   segment_first = first_offset;
-  synced_bytes = 0;
   GFR_ASSIGN(file, SegmentWriter::Make(fs, options.folder, first_offset));
+  synced_bytes = file->synced_bytes();
   return {};
 }
 
 Status EventLog::State::WriteAndSync(const Group& group) {
   if (file) synced_bytes = file->synced_bytes();
   if (!file || file->raw_bytes() >= options.segment_bytes) GFR_TRY(NewSegment(group.first));
-  synced_bytes = file->synced_bytes();
   for (const Frame& frame : group.frames) GFR_TRY(file->Append(frame.records, frame.count));
   return {};
 }
@@ -166,7 +162,7 @@ void EventLog::State::Forget(std::uint64_t from_offset, std::vector<Batch>* take
 // one failed to write: so the file is cut to what a sync vouched for, and not written to again.
 Status EventLog::State::CutToSynced() {
   file.reset();
-  const std::string path = JoinPath(options.folder, segment);
+  const std::string path = JoinPath(options.folder, SegmentName(segment_first));
   if (written_end == segment_first) {  // No record of it is on disk; the next segment has its name.
     GFR_TRY(fs.Remove(path));
     return fs.SyncDirectory(options.folder);

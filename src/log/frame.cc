@@ -163,8 +163,10 @@ bool ReadFrameHead(std::string_view bytes, std::uint32_t nonce, std::uint64_t po
           (head->codec == kPlain && head->length == head->raw_length));
 }
 
-bool ReadFrame(const FrameHead& head, std::string_view stored, std::string* records) {
-  if (stored.size() != head.length || Crc32c(stored.data(), stored.size()) != head.crc) return false;
+namespace {
+
+// The records of stored bytes that are what was written.
+bool UnpackFrame(const FrameHead& head, std::string_view stored, std::string* records) {
   if (head.codec == kPlain) {
     records->assign(stored);
     return head.length == head.raw_length;
@@ -173,6 +175,13 @@ bool ReadFrame(const FrameHead& head, std::string_view stored, std::string* reco
   if (ZSTD_getFrameContentSize(stored.data(), stored.size()) != head.raw_length) return false;
   records->resize(head.raw_length);
   return ZSTD_decompress(records->data(), records->size(), stored.data(), stored.size()) == head.raw_length;
+}
+
+}  // namespace
+
+bool ReadFrame(const FrameHead& head, std::string_view stored, std::string* records) {
+  return stored.size() == head.length && Crc32c(stored.data(), stored.size()) == head.crc &&
+         UnpackFrame(head, stored, records);
 }
 
 RecordState ReadFramedRecord(std::string_view records, std::uint64_t offset, LogRecord* record, std::size_t* size,
@@ -268,7 +277,8 @@ FramedWalk WalkFramed(std::string_view bytes,
     FrameHead head;
     const std::string_view left = bytes.substr(scan.index[k + 1]);
     if (!ReadFrameHead(left, SegmentNonce(bytes), scan.index[k + 1], &head)) return walk;
-    if (!ReadFrame(head, left.substr(kFrameHeadBytes, head.length), &records)) return walk;
+    // The scan has compared the checksum of what is stored.
+    if (!UnpackFrame(head, left.substr(kFrameHeadBytes, head.length), &records)) return walk;
     LogRecord record;
     std::string_view rest = records;
     framed.clear();
