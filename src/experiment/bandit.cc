@@ -63,7 +63,7 @@ Result<std::vector<double>> ThompsonAllocation(std::span<const ArmRewards> arms,
   return allocation;
 }
 
-void LowerBound::Add(double value) {
+void ValueLowerBound::Add(double value) {
   // The bet uses what came before `value` alone.
   const double mean = std::min(1.0, mean_sum_ / (count_ + 1)), variance = square_sum_ / (count_ + 1);
   const double n = count_ + 1;
@@ -78,7 +78,7 @@ void LowerBound::Add(double value) {
   square_sum_ += (value - now) * (value - now);
 }
 
-double LowerBound::At() const { return best_; }
+double ValueLowerBound::At() const { return best_; }
 
 void ArmValue::Add(bool in_arm, double probability, double reward) {
   assert(probability > 0 && reward >= 0 && reward <= 1);

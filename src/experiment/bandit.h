@@ -34,9 +34,9 @@ std::vector<double> ProbabilityOfBest(std::span<const double> means, std::span<c
 
 // One side of the sequence: a lower bound of the mean of values that are at least 0, of which each has the same mean
 // given those before it. Add in their order.
-class LowerBound {
+class ValueLowerBound {
  public:
-  explicit LowerBound(double alpha) : alpha_(alpha) {}
+  explicit ValueLowerBound(double alpha) : alpha_(alpha) {}
   void Add(double value);
   double At() const;  // The greatest bound so far: bounds hold at all times together. 0 at least.
 
@@ -56,7 +56,7 @@ class ArmValue {
   double high() const { return 1 - mirrored_.At(); }
 
  private:
-  LowerBound low_, mirrored_;
+  ValueLowerBound low_, mirrored_;
 };
 
 }  // namespace gfr

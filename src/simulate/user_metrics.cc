@@ -149,10 +149,14 @@ void UserMetrics::Fill(std::uint64_t number, const ArmEffect& effect, SimulatedU
             {MsOfDays(days + kReturnDays + rng.Exponential(at + 6, kMoreReturnDays)), UserEventKind::kReturn, value});
     }
   };
-  if (!user->is_new) {
+  if (!user->is_new && c.history_days > 0) {
     const double begin = arrival - c.history_days;
     opens(kOpensBefore, ToBusy(begin), arrival_busy, 0, 0);
     purchases(kBuysBefore, 0, 0, [&](std::uint64_t at) { return begin + c.history_days * rng.Uniform(at); });
+    // What came before is never in the exposure's own millisecond, where a window begins.
+    for (UserEvent& e : user->events) {
+      if (e.kind != UserEventKind::kReturn) e.time_ms = std::min(e.time_ms, user->exposure_ms - 1);
+    }
   }
   if (!user->exposed) return;
   user->events.push_back({user->exposure_ms, UserEventKind::kOpen, 0});

@@ -66,6 +66,17 @@ TEST(UserMetrics, DelaysEveryPurchaseOfAnArm) {
   EXPECT_EQ(MetricsOf(config).Truth({.extra_delay_days = 3}, 2).conversion, 0);
 }
 
+TEST(UserMetrics, WithoutHistoryNothingComesBeforeAndNothingOfItAfter) {
+  const UserMetricsConfig config{.seed = 4, .history_days = 0, .days = 7, .conversion = 0.1};
+  ExpectMoments(config, {}, 7);
+  const UserMetrics metrics = MetricsOf(config);
+  SimulatedUser user;
+  for (std::uint64_t u = 0; u < 5000; ++u) {
+    metrics.Fill(u, {}, &user);
+    for (const UserEvent& e : user.events) EXPECT_GE(e.time_ms, user.exposure_ms);
+  }
+}
+
 TEST(UserMetrics, MakesAnyUserAlone) {
   const UserMetrics metrics = MetricsOf({.seed = 5});
   SimulatedUser first, again;
