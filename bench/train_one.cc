@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "train/xgboost_api.h"
-#include "train/xgboost_trainer.h"
+#include "train/engine/xgboost_api.h"
+#include "train/engine/xgboost_trainer.h"
 
 namespace {
 

@@ -11,9 +11,9 @@
 #include "operations/train_version.h"
 #include "print_report.h"
 #include "project/templates.h"
-#include "train/caller_trainer.h"
-#include "train/train_worker.h"
-#include "train/xgboost_api.h"
+#include "train/distributed/caller_trainer.h"
+#include "train/distributed/train_worker.h"
+#include "train/engine/xgboost_api.h"
 
 namespace gfr {
 void AddInit(CLI::App& app, Command& run) {

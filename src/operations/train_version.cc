@@ -9,11 +9,11 @@
 #include "log/local_log.h"
 #include "operations/load_model.h"
 #include "runtime/logger.h"
-#include "train/distributed_trainer.h"
+#include "train/distributed/distributed_trainer.h"
+#include "train/engine/xgboost_api.h"
 #include "train/recalibrate.h"
 #include "train/resuming_trainer.h"
 #include "train/training_plan.h"
-#include "train/xgboost_api.h"
 
 namespace gfr {
 namespace {

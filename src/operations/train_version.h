@@ -11,8 +11,8 @@
 #include "evaluate/report.h"
 #include "object/object_store.h"
 #include "operations/make_dataset.h"
+#include "train/distributed/worker_pool.h"
 #include "train/trainer.h"
-#include "train/worker_pool.h"
 
 namespace gfr {
 

@@ -6,9 +6,9 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "score/scorer.h"
+#include "train/engine/xgboost_api.h"
+#include "train/engine/xgboost_trainer.h"
 #include "train/trainer.h"
-#include "train/xgboost_api.h"
-#include "train/xgboost_trainer.h"
 
 namespace gfr {
 namespace {

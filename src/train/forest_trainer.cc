@@ -4,10 +4,10 @@
 #include <cmath>
 #include <numeric>
 
-#include "train/lightgbm_api.h"
-#include "train/lightgbm_trainer.h"
-#include "train/xgboost_api.h"
-#include "train/xgboost_trainer.h"
+#include "train/engine/lightgbm_api.h"
+#include "train/engine/lightgbm_trainer.h"
+#include "train/engine/xgboost_api.h"
+#include "train/engine/xgboost_trainer.h"
 
 namespace gfr {
 namespace {

@@ -5,9 +5,9 @@
 
 #include "base/rng.h"
 #include "evaluate/evaluate_model.h"
+#include "train/engine/xgboost_api.h"
+#include "train/engine/xgboost_trainer.h"
 #include "train/trainer.h"
-#include "train/xgboost_api.h"
-#include "train/xgboost_trainer.h"
 
 namespace gfr {
 namespace {

@@ -8,11 +8,11 @@
 
 #include "base/rng.h"
 #include "base/time.h"
-#include "train/engine_error.h"
+#include "train/engine/engine_error.h"
+#include "train/engine/xgboost_api.h"
+#include "train/engine/xgboost_trainer.h"
 #include "train/test_rows.h"
 #include "train/trainer.h"
-#include "train/xgboost_api.h"
-#include "train/xgboost_trainer.h"
 
 namespace gfr {
 namespace {

@@ -1,9 +1,9 @@
-#include "train/xgboost_api.h"
+#include "train/engine/xgboost_api.h"
 
 #include <csignal>
 #include <cstdio>
 
-#include "train/wheel_library.h"
+#include "train/engine/wheel_library.h"
 
 namespace gfr {
 namespace {

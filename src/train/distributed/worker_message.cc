@@ -1,4 +1,4 @@
-#include "train/worker_message.h"
+#include "train/distributed/worker_message.h"
 
 #include <netdb.h>
 #include <netinet/in.h>

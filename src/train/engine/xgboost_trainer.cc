@@ -1,4 +1,4 @@
-#include "train/xgboost_trainer.h"
+#include "train/engine/xgboost_trainer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,8 +7,8 @@
 #include <cstring>
 #include <numeric>
 
-#include "train/wheel_library.h"
-#include "train/xgboost_api.h"
+#include "train/engine/wheel_library.h"
+#include "train/engine/xgboost_api.h"
 
 namespace gfr {
 namespace {

@@ -1,4 +1,4 @@
-#include "train/caller_trainer.h"
+#include "train/distributed/caller_trainer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 
 #include "model/forest.h"
 #include "table/parquet_writer.h"
-#include "train/xgboost_trainer.h"
+#include "train/engine/xgboost_trainer.h"
 
 namespace gfr {
 namespace {

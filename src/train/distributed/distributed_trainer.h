@@ -8,8 +8,8 @@
 
 #include <memory>
 
-#include "train/worker_pool.h"
-#include "train/xgboost_trainer.h"
+#include "train/distributed/worker_pool.h"
+#include "train/engine/xgboost_trainer.h"
 
 namespace gfr {
 

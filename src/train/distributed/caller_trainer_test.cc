@@ -1,4 +1,4 @@
-#include "train/caller_trainer.h"
+#include "train/distributed/caller_trainer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,8 +9,8 @@
 
 #include "base/rng.h"
 #include "base/test_python.h"
-#include "train/xgboost_api.h"
-#include "train/xgboost_trainer.h"
+#include "train/engine/xgboost_api.h"
+#include "train/engine/xgboost_trainer.h"
 
 namespace gfr {
 namespace {

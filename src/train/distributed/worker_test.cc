@@ -6,12 +6,10 @@
 #include <thread>
 
 #include "base/rng.h"
+#include "train/distributed/train_worker.h"
+#include "train/distributed/worker_job.h"
+#include "train/distributed/worker_pool.h"
 #include "train/test_rows.h"
-#include "train/train_worker.h"
-#include "train/worker_job.h"
-#include "train/worker_pool.h"
-#include "train/xgboost_api.h"
-#include "train/xgboost_trainer.h"
 
 namespace gfr {
 namespace {
@@ -144,50 +142,6 @@ TEST(MatrixShare, HoldsTheRowsOfItsBlocks) {
     EXPECT_THAT(m.rows->Next().value(), testing::ElementsAre(5, testing::IsNan()));
     EXPECT_TRUE(m.rows->Next().value().empty());
   }
-}
-
-TEST(XgboostTrainer, QuantilesFilledByAnyBatchesGiveTheSameForest) {
-  const auto engine = XgboostTrainer::Load(FindXgboostLibrary()).value();
-  constexpr std::size_t kRows = 6000, kColumns = 4;
-  Rng rng(9);
-  std::vector<float> values, labels, weights;
-  for (std::size_t i = 0; i < kRows; ++i) {
-    for (std::size_t k = 0; k < kColumns; ++k)
-      values.push_back(rng.Chance(0.2) ? std::nanf("") : static_cast<float>(rng.Normal()));
-    labels.push_back(rng.Chance(values[i * kColumns] > 0 ? 0.6 : 0.2));
-    weights.push_back(static_cast<float>(0.2 + rng.Uniform()));
-  }
-  const auto ragged = std::make_shared<RaggedRows>(values, kColumns);
-  TrainMatrix m{.rows = std::make_shared<DenseRows>(values, kColumns),
-                .count = kRows,
-                .columns = kColumns,
-                .labels = labels.data(),
-                .weights = weights.data(),
-                .negatives = 0.5};
-  const auto train = [&] {
-    auto trained = engine->Train(m, &m, {.depth = 5, .max_rounds = 20}, [](int, double) {});
-    EXPECT_TRUE(trained.ok()) << trained.error().message;
-    return std::move(trained).value();
-  };
-  const TrainedForest whole = train();
-  m.rows = ragged;
-  const TrainedForest batched = train();
-  EXPECT_GT(ragged->batches, 50);
-  EXPECT_EQ(batched.bytes, whole.bytes);
-  EXPECT_EQ(batched.best_log_loss, whole.best_log_loss);
-}
-
-TEST(XgboostTrainer, RowsThatEndTooEarlyAreAnError) {
-  const auto engine = XgboostTrainer::Load(FindXgboostLibrary()).value();
-  const std::vector<float> values(200), labels(200);
-  const TrainMatrix m{.rows = std::make_shared<DenseRows>(std::span(values).first(100), 2),
-                      .count = 100,
-                      .columns = 2,
-                      .labels = labels.data(),
-                      .weights = nullptr};
-  const auto trained = engine->Train(m, nullptr, {.max_rounds = 2}, [](int, double) {});
-  ASSERT_FALSE(trained.ok());
-  EXPECT_THAT(trained.error().message, testing::HasSubstr("a matrix of 100 rows gave 50"));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-#include "train/lightgbm_api.h"
+#include "train/engine/lightgbm_api.h"
 
-#include "train/wheel_library.h"
+#include "train/engine/wheel_library.h"
 
 namespace gfr {
 namespace {

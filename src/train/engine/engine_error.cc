@@ -1,4 +1,4 @@
-#include "train/engine_error.h"
+#include "train/engine/engine_error.h"
 
 namespace gfr {
 

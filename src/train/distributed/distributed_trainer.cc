@@ -1,8 +1,8 @@
-#include "train/distributed_trainer.h"
+#include "train/distributed/distributed_trainer.h"
 
-#include "train/worker_job.h"
-#include "train/worker_json.h"
-#include "train/xgboost_api.h"
+#include "train/distributed/worker_job.h"
+#include "train/distributed/worker_json.h"
+#include "train/engine/xgboost_api.h"
 
 namespace gfr {
 namespace {

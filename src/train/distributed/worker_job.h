@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "train/distributed/worker_message.h"
 #include "train/forest_trainer.h"
-#include "train/worker_message.h"
 
 namespace gfr {
 

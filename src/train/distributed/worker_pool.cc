@@ -1,4 +1,4 @@
-#include "train/worker_pool.h"
+#include "train/distributed/worker_pool.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "runtime/logger.h"
-#include "train/worker_json.h"
+#include "train/distributed/worker_json.h"
 
 namespace gfr {
 namespace {

@@ -1,4 +1,4 @@
-#include "train/wheel_library.h"
+#include "train/engine/wheel_library.h"
 
 #include <dlfcn.h>
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "train/engine_error.h"
+#include "train/engine/engine_error.h"
 
 namespace gfr {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "runtime/subprocess.h"
-#include "train/worker_message.h"
+#include "train/distributed/worker_message.h"
 
 namespace gfr {
 

@@ -1,4 +1,4 @@
-#include "train/train_worker.h"
+#include "train/distributed/train_worker.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -8,10 +8,10 @@
 #include "base/clock.h"
 #include "base/sync.h"
 #include "runtime/logger.h"
-#include "train/worker_job.h"
-#include "train/worker_json.h"
-#include "train/xgboost_api.h"
-#include "train/xgboost_trainer.h"
+#include "train/distributed/worker_job.h"
+#include "train/distributed/worker_json.h"
+#include "train/engine/xgboost_api.h"
+#include "train/engine/xgboost_trainer.h"
 
 namespace gfr {
 namespace {

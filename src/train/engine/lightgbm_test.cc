@@ -7,8 +7,8 @@
 #include "base/test_python.h"
 #include "model/model.h"
 #include "score/scorer.h"
-#include "train/lightgbm_api.h"
-#include "train/lightgbm_trainer.h"
+#include "train/engine/lightgbm_api.h"
+#include "train/engine/lightgbm_trainer.h"
 #include "train/test_rows.h"
 
 namespace gfr {

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/result.h"
-#include "train/engine_error.h"
+#include "train/engine/engine_error.h"
 
 namespace gfr {
 

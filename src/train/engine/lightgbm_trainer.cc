@@ -1,12 +1,12 @@
-#include "train/lightgbm_trainer.h"
+#include "train/engine/lightgbm_trainer.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
-#include "train/lightgbm_api.h"
-#include "train/wheel_library.h"
+#include "train/engine/lightgbm_api.h"
+#include "train/engine/wheel_library.h"
 
 namespace gfr {
 namespace {

@@ -1,8 +1,8 @@
-#include "train/worker_job.h"
+#include "train/distributed/worker_job.h"
 
 #include <cstring>
 
-#include "train/worker_json.h"
+#include "train/distributed/worker_json.h"
 
 namespace gfr {
 namespace {
