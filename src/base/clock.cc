@@ -42,10 +42,16 @@ bool WaitUntil(std::int64_t deadline_ms, const std::stop_token& stop) {
 
 WallClock::WallClock() : start_wall_ms_(SystemMs()), start_monotonic_ms_(MonotonicMs()) {}
 
+std::int64_t WallClock::expected_ms() const { return start_wall_ms_ + (MonotonicMs() - start_monotonic_ms_); }
+
 std::int64_t WallClock::now_ms() const {
-  const std::int64_t expected = start_wall_ms_ + (MonotonicMs() - start_monotonic_ms_);
-  const std::int64_t now = SystemMs();
+  const std::int64_t expected = expected_ms(), now = SystemMs();
   return now > expected + kMaxJumpMs ? expected : now;
+}
+
+std::int64_t WallClock::ahead_ms() const {
+  const std::int64_t ahead = SystemMs() - expected_ms();
+  return ahead > kMaxJumpMs ? ahead : 0;
 }
 
 OffsetClock::OffsetClock(std::int64_t start_ms) : start_ms_(start_ms), start_monotonic_ms_(MonotonicMs()) {}

@@ -30,14 +30,16 @@ class Clock {
   }
 };
 
-// The machine's time of day. A step ahead of monotonic elapsed time by more than 5 s is not followed (07: a clock that
-// jumps).
+// The machine's time of day. A step ahead of monotonic elapsed time by more than 5 s is not followed.
 class WallClock final : public Clock {
  public:
   WallClock();
   std::int64_t now_ms() const override;
+  // How far the machine's clock is ahead, where it is not followed; 0: it is followed.
+  std::int64_t ahead_ms() const;
 
  private:
+  std::int64_t expected_ms() const;
   std::int64_t start_wall_ms_;
   std::int64_t start_monotonic_ms_;
 };
