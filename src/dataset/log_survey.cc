@@ -96,7 +96,7 @@ Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const Fe
                                 const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options) {
   LogSurvey survey;
   GFR_ASSIGN(const bool measures, MayNotFit(log, *features, options));
-  GFR_ASSIGN(const auto before, AliasesOfBase(log, features));
+  GFR_ASSIGN(const auto before, AliasesOfBase(log));
   for (const auto& [from, to] : before) survey.people_.Join(from, to);
   std::uint32_t labels = 0;
   for (const ObjectiveConfig& o : objectives) labels |= TypeBit(o.label);

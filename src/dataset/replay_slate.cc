@@ -1,5 +1,9 @@
 #include "dataset/replay_slate.h"
 
+#include <algorithm>
+#include <functional>
+#include <utility>
+
 #include "base/hash.h"
 #include "base/progress.h"
 #include "dataset/start_at_base.h"
@@ -10,24 +14,32 @@
 namespace gfr {
 namespace {
 
-// The newest state that the slate can be read from: neither records nor epochs are behind it; an empty one without a
-// snapshot that can be used.
+// The newest state that the slate can be read from: neither records nor epochs are behind it. Without a snapshot that
+// can be used it is that of the log's begin. Only what a snapshot says of its instant is read of the others.
 Result<std::unique_ptr<OnlineStore>> StateBefore(FileSystem& fs, EventSource& log,
                                                  const std::shared_ptr<const FeatureSet>& features,
                                                  const ServedSlate& slate, const std::vector<std::string>& snapshots) {
-  auto best = std::make_unique<OnlineStore>(features);
-  GFR_TRY(StartAtBase(log, best.get()));
-  if (best->next_offset() > slate.as_of() + 1)
+  GFR_ASSIGN(const Positions begin, log.Begin());
+  const auto first = static_cast<std::int64_t>(begin[0]);
+  if (first > slate.as_of() + 1)
     return Error{ErrorCode::kInvalidArgument, "the slate was read before what is left of the log"};
+  std::vector<std::pair<std::int64_t, std::string>> usable;  // Offset and path.
   for (const std::string& path : snapshots) {
+    const auto instant = ReadSnapshotInstant(fs, path);
+    if (!instant.ok()) continue;
+    const auto& [arrival_ms, next_offset, epoch_end_ms] = instant.value();
+    if (next_offset >= first && next_offset <= slate.as_of() + 1 && epoch_end_ms <= slate.epoch_end_ms)
+      usable.emplace_back(next_offset, path);
+  }
+  std::ranges::sort(usable, std::greater());
+  for (const auto& [offset, path] : usable) {
     auto store = std::make_unique<OnlineStore>(features);
     std::string extra;
-    if (!ReadSnapshot(fs, path, store.get(), &extra).ok()) continue;
-    if (store->next_offset() <= slate.as_of() + 1 && store->epoch_end_ms() <= slate.epoch_end_ms &&
-        store->next_offset() > best->next_offset())
-      best = std::move(store);
+    if (ReadSnapshot(fs, path, store.get(), &extra).ok()) return store;
   }
-  return best;
+  auto store = std::make_unique<OnlineStore>(features);
+  GFR_TRY(StartAtBase(log, store.get()));
+  return store;
 }
 
 // Which features' values are not those that were served, by the checksums over all candidates.

@@ -19,6 +19,6 @@ namespace gfr {
 Status StartAtBase(EventSource& log, OnlineStore* store, bool open_epochs = true);
 
 // Which id was joined to which by an alias before the log's begin. Empty without a base.
-Result<std::vector<std::pair<Key, Key>>> AliasesOfBase(EventSource& log, std::shared_ptr<const FeatureSet> features);
+Result<std::vector<std::pair<Key, Key>>> AliasesOfBase(EventSource& log);
 
 }  // namespace gfr

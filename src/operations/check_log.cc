@@ -5,7 +5,10 @@
 namespace gfr {
 
 Result<LogCheck> CheckProjectLog(const Workspace& workspace, bool repair) {
-  if (repair) GFR_TRY(workspace.fs().Remove(workspace.snapshot_path()));
+  if (repair) {
+    GFR_TRY(workspace.fs().Remove(workspace.snapshot_path()));
+    GFR_TRY(workspace.fs().RemoveTree(workspace.kept_snapshots_folder()));
+  }
   LocalLog log(workspace.fs(), workspace.log_folder());
   return CheckLog(log, repair);
 }

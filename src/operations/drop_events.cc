@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "log/event_log.h"
 #include "log/seal.h"
+#include "store/kept_snapshots.h"
 
 namespace gfr {
 namespace {
@@ -47,6 +48,8 @@ Result<DropReport> DropEvents(const Workspace& workspace, const DropCriteria& cr
              DropRecords(log, criteria, workspace.clock().now_ms(), /*dry_run=*/true, unseal));
   if (plan.any()) {
     if (fs.Exists(workspace.snapshot_path())) report.removed.push_back(workspace.snapshot_path());
+    GFR_ASSIGN(const auto kept, RemoveKeptSnapshots(fs, workspace.kept_snapshots_folder(), plan.changed_from, dry_run));
+    report.removed.insert(report.removed.end(), kept.begin(), kept.end());
     GFR_TRY(
         FindDates(fs, workspace.offline_folder(), FormatTime(plan.changed_from_ms).substr(0, 10), 0, &report.removed));
   }

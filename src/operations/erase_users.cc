@@ -42,7 +42,7 @@ Status EraseRows(const Workspace& workspace, const Keys& keys, bool dry_run, Era
   return {};
 }
 
-// What holds records as they were: the snapshot, a log that a rebuild replaced, what a repair cut off.
+// What holds records as they were: the snapshots, a log that a rebuild replaced, what a repair cut off.
 Status EraseCopies(const Workspace& workspace, bool dry_run, EraseReport* report) {
   FileSystem& fs = workspace.fs();
   const std::string data = workspace.data_folder();
@@ -56,8 +56,8 @@ Status EraseCopies(const Workspace& workspace, bool dry_run, EraseReport* report
     report->removed.push_back(path);
     if (!dry_run) GFR_TRY(fs.Remove(path));
   }
-  for (const char* name : {"log.old", "log.new"}) {
-    const std::string folder = JoinPath(data, name);
+  for (const std::string& folder :
+       {workspace.kept_snapshots_folder(), JoinPath(data, "log.old"), JoinPath(data, "log.new")}) {
     if (!fs.Exists(folder)) continue;
     report->removed.push_back(folder);
     if (!dry_run) GFR_TRY(fs.RemoveTree(folder));
@@ -66,9 +66,8 @@ Status EraseCopies(const Workspace& workspace, bool dry_run, EraseReport* report
 }
 
 // Ids that an alias joined before the log's begin: the base knows them, by their keys.
-Status AddJoinedBefore(LocalLog& log, const std::shared_ptr<const FeatureSet>& features,
-                       std::vector<ErasedPerson>* people) {
-  GFR_ASSIGN(const auto aliases, AliasesOfBase(log, features));
+Status AddJoinedBefore(LocalLog& log, std::vector<ErasedPerson>* people) {
+  GFR_ASSIGN(const auto aliases, AliasesOfBase(log));
   for (ErasedPerson& person : *people) {
     for (bool grew = true; grew;) {
       grew = false;
@@ -107,7 +106,7 @@ Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const
     report.people.push_back(std::move(person));
   }
   if (report.people.empty()) return report;
-  GFR_TRY(AddJoinedBefore(log, features, &report.people));
+  GFR_TRY(AddJoinedBefore(log, &report.people));
   Erasure erasure;
   Keys keys;
   for (const ErasedPerson& person : report.people) {

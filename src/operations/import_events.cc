@@ -46,6 +46,7 @@ Status ReplaceLog(const Workspace& workspace, ImportSort& sort, Imported* import
     GFR_TRY(Append(*log, sort, imported));
   }
   GFR_TRY(fs.Remove(workspace.snapshot_path()));
+  GFR_TRY(fs.RemoveTree(workspace.kept_snapshots_folder()));
   GFR_TRY(fs.RemoveTree(workspace.lake_folder()));  // It is of the old log; the new one is sealed again.
   GFR_TRY(fs.RemoveTree(old));
   GFR_TRY(fs.Rename(workspace.log_folder(), old));

@@ -40,6 +40,7 @@ class Project {
   std::string log_folder() const { return workspace_.log_folder(); }
   std::string lake_folder() const { return workspace_.lake_folder(); }
   std::string snapshot_path() const { return workspace_.snapshot_path(); }
+  std::string kept_snapshots_folder() const { return workspace_.kept_snapshots_folder(); }
   std::string erased_path() const { return workspace_.erased_path(); }
   std::string offline_folder() const { return workspace_.offline_folder(); }
   std::shared_ptr<const FeatureSet> features() const { return configuration_->features; }

@@ -9,6 +9,7 @@
 #include "event/event_json.h"
 #include "feature/served_columns.h"
 #include "log/local_log.h"
+#include "store/kept_snapshots.h"
 
 namespace gfr {
 namespace {
@@ -113,8 +114,9 @@ Result<std::string> ExplainAll(const Project& project, const LogRecord& record, 
   if (IsComplete(record)) return ExplainJson(record, set);
   FileSystem& fs = project.workspace().fs();
   LocalLog log(fs, project.log_folder());
-  GFR_ASSIGN(const ReplayedSlate slate,
-             ReplaySlate(fs, log, project.features(), record, {project.snapshot_path()}, stop));
+  GFR_ASSIGN(std::vector<std::string> snapshots, ListKeptSnapshots(fs, project.kept_snapshots_folder()));
+  snapshots.push_back(project.snapshot_path());
+  GFR_ASSIGN(const ReplayedSlate slate, ReplaySlate(fs, log, project.features(), record, snapshots, stop));
   const std::vector<ServedScores> scores = ScoreAgain(project, record.event, slate.features);
   Json json = Explain(record, set);
   json["served"]["replayed"] = {{"from", slate.from},

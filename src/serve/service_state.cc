@@ -5,6 +5,7 @@
 
 #include "runtime/logger.h"
 #include "serve/restore_store.h"
+#include "store/kept_snapshots.h"
 #include "store/memory_budget.h"
 #include "store/snapshot.h"
 
@@ -128,8 +129,8 @@ Status ServiceState::SaveSnapshot() {
   }
   GFR_TRY(fs().MakeFolders(JoinPath(project.folder(), "data/store")));
   GFR_TRY(snapshot->Write(fs(), project.snapshot_path(), frozen->Bytes()));
-  snapshot_at = snapshot->next_offset();  // Not before: one that could not be written is written at the next try.
-  return {};
+  snapshot_at = snapshot->instant().next_offset;  // Not before: what could not be written is written at the next try.
+  return KeepSnapshot(fs(), project.kept_snapshots_folder(), project.configuration().store.snapshots, *snapshot);
 }
 
 std::function<void(const Error&)> ServiceState::ReplyLogFailed(HttpReply reply) {

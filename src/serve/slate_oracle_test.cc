@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/file_system.h"
@@ -130,8 +131,10 @@ class SlateOracleTest : public testing::Test {
                          lists.lists().get());
       std::vector<std::string> shown;
       for (const FeedItem& item : answer.items) shown.push_back(item.item_id);
-      if (visit == 100) {
-        ASSERT_TRUE(Snapshot::Take(store).Write(PosixFileSystem(), folder / "snapshot").ok());
+      if (visit == 60 || visit == 100) {
+        const Snapshot snapshot = Snapshot::Take(store);
+        kept[visit] = static_cast<std::uint64_t>(snapshot.instant().next_offset);
+        ASSERT_TRUE(snapshot.Write(PosixFileSystem(), folder / ("snapshot " + std::to_string(visit))).ok());
       }
       add({std::move(answer.event)}, true);
       add(market.React(v, id, shown, clock.now_ms()), false);
@@ -162,6 +165,7 @@ class SlateOracleTest : public testing::Test {
   }
 
   const TestFolder folder;
+  std::map<int, std::uint64_t> kept;  // Visit and next offset of a snapshot.
   std::shared_ptr<const FeatureSet> features;
   FeedConfig feed;
 };
@@ -226,9 +230,10 @@ TEST_F(SlateOracleTest, WhatWasShownIsExplainedEquallyAndAReplayGivesTheRestBitF
     }
     EXPECT_EQ(shown, 20u);
     LocalLog source(PosixFileSystem(), folder / "pruned");
-    const auto again = ReplaySlate(PosixFileSystem(), source, features, pruned[r], {folder / "snapshot", "none"}, {});
+    const auto again = ReplaySlate(PosixFileSystem(), source, features, pruned[r],
+                                   {folder / "snapshot 100", folder / "snapshot 60", "none"}, {});
     ASSERT_TRUE(again.ok()) << again.error().message;
-    EXPECT_EQ(again.value().from > 0, r >= 100) << "from the snapshot when it is not behind the request";
+    EXPECT_EQ(again.value().from, r < 60 ? 0 : kept.at(r < 100 ? 60 : 100)) << "the newest one not behind the request";
     EXPECT_TRUE(again.value().different.empty()) << again.value().different[0];
     std::vector<float> served(again.value().features.size());
     for (std::size_t k = 0; k < features->columns(); ++k) {

@@ -454,43 +454,70 @@ Status VersionedTable::Save(const Pin& pin, const ByteSink& sink) const {
   return flush();
 }
 
-Status VersionedTable::Restore(ByteSource& source) {
-  assert(size() == 0 && timeline_.exclusive());
-  const auto corrupt = [](std::string what) { return Error{ErrorCode::kCorrupt, "the table's bytes: " + what}; };
+namespace {
+
+Error CorruptTable(const std::string& what) { return {ErrorCode::kCorrupt, "the table's bytes: " + what}; }
+
+}  // namespace
+
+template <typename Begin, typename EachChunk>
+Status VersionedTable::ReadChunks(ByteSource& source, std::uint32_t row_bytes, Begin&& begin, EachChunk&& chunk) {
   GFR_ASSIGN(const std::string_view head, source.Next(kHeaderBytes));
   std::string header(head);
-  if (header.compare(0, 8, kMagic) != 0) return corrupt("are not a table's");
+  if (header.compare(0, 8, kMagic) != 0) return CorruptTable("are not a table's");
   const std::uint32_t header_crc = Get<std::uint32_t>(header, 12);
   std::memset(header.data() + 12, 0, 4);
-  if (header_crc != Crc32c(header.data(), header.size())) return corrupt("the header is not what was written");
-  if (const auto bytes = Get<std::uint32_t>(header, 8); bytes != row_bytes_)
-    return corrupt("rows of " + std::to_string(bytes) + " bytes, and not of " + std::to_string(row_bytes_));
-  const std::size_t record = 16 + std::size_t{row_bytes_};
-  Reserve(static_cast<std::uint32_t>(
-      std::min({Get<std::uint64_t>(header, 16), source.remaining() / record, std::uint64_t{kNoId - 1}})));
+  if (header_crc != Crc32c(header.data(), header.size())) return CorruptTable("the header is not what was written");
+  if (const auto bytes = Get<std::uint32_t>(header, 8); bytes != row_bytes)
+    return CorruptTable("rows of " + std::to_string(bytes) + " bytes, and not of " + std::to_string(row_bytes));
+  const std::size_t record = 16 + std::size_t{row_bytes};
+  begin(std::min({Get<std::uint64_t>(header, 16), source.remaining() / record, std::uint64_t{kNoId - 1}}));
 
   for (std::uint32_t all_crc = 0;;) {
-    GFR_ASSIGN(const std::string_view chunk, source.Next(kChunkHeaderBytes));
-    const auto rows = Get<std::uint32_t>(chunk, 0), crc = Get<std::uint32_t>(chunk, 4);
+    GFR_ASSIGN(const std::string_view chunk_head, source.Next(kChunkHeaderBytes));
+    const auto rows = Get<std::uint32_t>(chunk_head, 0), crc = Get<std::uint32_t>(chunk_head, 4);
     if (rows == 0) {
-      if (crc != all_crc) return corrupt("chunks are missing or not in their order");
+      if (crc != all_crc) return CorruptTable("chunks are missing or not in their order");
       return {};
     }
-    if (rows > kMaxChunkRows) return corrupt("a chunk of " + std::to_string(rows) + " rows");
+    if (rows > kMaxChunkRows) return CorruptTable("a chunk of " + std::to_string(rows) + " rows");
     all_crc = Crc32c(&crc, 4, all_crc);
     GFR_ASSIGN(const std::string_view body, source.Next(rows * record));
-    if (crc != Crc32c(body.data(), body.size())) return corrupt("a chunk is not what was written");
-    for (std::uint32_t r = 0; r < rows; ++r) {
-      const Index& index = *index_.load(std::memory_order_relaxed);
-      if (r + kFetched < rows) __builtin_prefetch(&index.Home(Mix(Get<Key>(body, (r + kFetched) * record))), 1);
-      const Key key = Get<Key>(body, r * record);
-      const auto stamp = Get<std::int64_t>(body, r * record + 8);
-      if (key == 0 || stamp == std::numeric_limits<std::int64_t>::max() || IdOf(key) != kNoId)
-        return corrupt("an entity that cannot be, or comes twice");
-      timeline_.NoteRestored(stamp);
-      std::memcpy(Add(key, stamp).row(), body.data() + r * record + 16, row_bytes_);
-    }
+    if (crc != Crc32c(body.data(), body.size())) return CorruptTable("a chunk is not what was written");
+    GFR_TRY(chunk(rows, body));
   }
+}
+
+Status VersionedTable::Restore(ByteSource& source) {
+  assert(size() == 0 && timeline_.exclusive());
+  const std::size_t record = 16 + std::size_t{row_bytes_};
+  return ReadChunks(
+      source, row_bytes_, [&](std::uint64_t rows) { Reserve(static_cast<std::uint32_t>(rows)); },
+      [&](std::uint32_t rows, std::string_view body) -> Status {
+        for (std::uint32_t r = 0; r < rows; ++r) {
+          const Index& index = *index_.load(std::memory_order_relaxed);
+          if (r + kFetched < rows) __builtin_prefetch(&index.Home(Mix(Get<Key>(body, (r + kFetched) * record))), 1);
+          const Key key = Get<Key>(body, r * record);
+          const auto stamp = Get<std::int64_t>(body, r * record + 8);
+          if (key == 0 || stamp == std::numeric_limits<std::int64_t>::max() || IdOf(key) != kNoId)
+            return CorruptTable("an entity that cannot be, or comes twice");
+          timeline_.NoteRestored(stamp);
+          std::memcpy(Add(key, stamp).row(), body.data() + r * record + 16, row_bytes_);
+        }
+        return {};
+      });
+}
+
+Status VersionedTable::ReadSaved(ByteSource& source, std::uint32_t row_bytes,
+                                 const std::function<void(Key, std::string_view)>& each) {
+  const std::size_t record = 16 + std::size_t{row_bytes};
+  return ReadChunks(
+      source, row_bytes, [](std::uint64_t) {},
+      [&](std::uint32_t rows, std::string_view body) -> Status {
+        for (std::uint32_t r = 0; r < rows; ++r)
+          each(Get<Key>(body, r * record), body.substr(r * record + 16, row_bytes));
+        return {};
+      });
 }
 
 }  // namespace gfr

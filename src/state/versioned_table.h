@@ -18,8 +18,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/hash.h"
@@ -106,8 +108,14 @@ class VersionedTable {
   // kCorrupt: not what was written, and the table is not to be used.
   Status Save(const Pin& pin, const ByteSink& sink) const;
   Status Restore(ByteSource& source);
+  // Goes over what Save wrote without making a table. kCorrupt as of Restore, but for a key that comes twice.
+  static Status ReadSaved(ByteSource& source, std::uint32_t row_bytes,
+                          const std::function<void(Key key, std::string_view row)>& each);
 
  private:
+  // `begin` gets the greatest number of rows; `chunk` their records, whole chunks of them.
+  template <typename Begin, typename EachChunk>
+  static Status ReadChunks(ByteSource& source, std::uint32_t row_bytes, Begin&& begin, EachChunk&& chunk);
   struct Version {
     Key key;
     std::atomic<std::int64_t> stamp;  // Goes up while it is unpublished.

@@ -244,6 +244,22 @@ class SnapshotCodec {
   }
 };
 
+namespace {
+
+// Of the first bytes of a head.
+SnapshotInstant InstantOf(std::string_view head) {
+  ByteReader r{head};
+  SnapshotInstant instant;
+  instant.last_arrival_ms = r.Number<std::int64_t>();
+  instant.next_offset = r.Number<std::int64_t>();
+  instant.epoch_end_ms = r.Number<std::int64_t>();
+  return instant;
+}
+
+}  // namespace
+
+SnapshotInstant Snapshot::instant() const { return InstantOf(head_); }
+
 Snapshot Snapshot::Take(const OnlineStore& store) { return Snapshot(store, SnapshotCodec::Head(store)); }
 
 Status Snapshot::Write(FileSystem& fs, const std::string& path, std::string_view extra) const {
@@ -304,14 +320,19 @@ struct RestoreAs {
   bool open_epochs = true;
 };
 
-Result<Restored> RestoreFrom(const RandomAccessFile& file, const std::string& path, RestoreAs as, OnlineStore* store) {
-  GFR_ASSIGN(const std::uint64_t size, file.size());
-  FileSource source(file, 0, size);
+// What stands before the rows.
+struct SnapshotFront {
+  std::string header;  // Of gfr 0.1: that alone.
+  std::string layout, head;
+  bool of_01() const { return header.compare(0, 8, kMagicOf01, 8) == 0; }
+};
+
+Result<SnapshotFront> ReadFront(ByteSource& source, const std::string& path) {
   const auto first = source.Next(kHeaderBytesOf01);
   if (!first.ok()) return Error{ErrorCode::kCorrupt, "not a snapshot of this version", {path, 0}};
-  std::string header(first.value());
-  if (header.compare(0, 8, kMagicOf01, 8) == 0 && !as.base)
-    return RestoreOf01(source, {std::string_view(header).substr(8)}, path, store);
+  SnapshotFront front{.header = std::string(first.value()), .layout = {}, .head = {}};
+  if (front.of_01()) return front;
+  std::string& header = front.header;
   const auto rest = source.Next(kHeaderBytes - kHeaderBytesOf01);
   if (!rest.ok() || (header.compare(0, 8, kMagic, 8) != 0 && header.compare(0, 8, kMagicOf5, 8) != 0))
     return Error{ErrorCode::kCorrupt, "not a snapshot of this version", {path, 0}};
@@ -319,10 +340,22 @@ Result<Restored> RestoreFrom(const RandomAccessFile& file, const std::string& pa
   ByteReader h{std::string_view(header).substr(8)};
   const auto layout_bytes = h.Number<std::uint64_t>();
   const auto layout_crc = h.Number<std::uint32_t>();
-  GFR_ASSIGN(const std::string layout, ReadPart(source, layout_bytes, layout_crc, path));
+  GFR_ASSIGN(front.layout, ReadPart(source, layout_bytes, layout_crc, path));
   const auto head_bytes = h.Number<std::uint64_t>();
   const auto head_crc = h.Number<std::uint32_t>();
-  GFR_ASSIGN(const std::string head, ReadPart(source, head_bytes, head_crc, path));
+  GFR_ASSIGN(front.head, ReadPart(source, head_bytes, head_crc, path));
+  return front;
+}
+
+Result<Restored> RestoreFrom(const RandomAccessFile& file, const std::string& path, RestoreAs as, OnlineStore* store) {
+  GFR_ASSIGN(const std::uint64_t size, file.size());
+  FileSource source(file, 0, size);
+  GFR_ASSIGN(const SnapshotFront front, ReadFront(source, path));
+  if (front.of_01()) {
+    if (as.base) return Error{ErrorCode::kCorrupt, "not a snapshot of this version", {path, 0}};
+    return RestoreOf01(source, {std::string_view(front.header).substr(8)}, path, store);
+  }
+  const std::string &layout = front.layout, &head = front.head;
 
   Restored restored;
   Plan plan{{}, SnapshotCodec::LayoutOf(*store), true};
@@ -347,6 +380,30 @@ Result<Restored> RestoreFrom(const RandomAccessFile& file, const std::string& pa
 Result<Restored> RestoreSnapshot(FileSystem& fs, const std::string& path, OnlineStore* store) {
   GFR_ASSIGN(const auto file, fs.OpenForRead(path));
   return RestoreFrom(*file, path, {}, store);
+}
+
+Result<SnapshotInstant> ReadSnapshotInstant(FileSystem& fs, const std::string& path) {
+  GFR_ASSIGN(const auto file, fs.OpenForRead(path));
+  GFR_ASSIGN(const std::uint64_t size, file->size());
+  FileSource source(*file, 0, size);
+  GFR_ASSIGN(const SnapshotFront front, ReadFront(source, path));
+  if (front.of_01()) return Error{ErrorCode::kCorrupt, "a snapshot of gfr 0.1 does not say its instant", {path, 0}};
+  return InstantOf(front.head);
+}
+
+Result<std::vector<std::pair<Key, Key>>> ReadBaseAliases(const RandomAccessFile& base, const std::string& name) {
+  GFR_ASSIGN(const std::uint64_t size, base.size());
+  FileSource source(base, 0, size);
+  GFR_ASSIGN(const SnapshotFront front, ReadFront(source, name));
+  if (front.of_01()) return Error{ErrorCode::kCorrupt, "not a snapshot of this version", {name, 0}};
+  GFR_ASSIGN(const StateLayout layout, StateLayout::FromJson(front.layout));
+  for (const std::size_t row_bytes : {layout.user_row_bytes(), layout.session_row_bytes()})
+    GFR_TRY(VersionedTable::ReadSaved(source, static_cast<std::uint32_t>(row_bytes), [](Key, std::string_view) {}));
+  std::vector<std::pair<Key, Key>> aliases;
+  GFR_TRY(VersionedTable::ReadSaved(source, sizeof(Key), [&](Key from, std::string_view row) {
+    aliases.emplace_back(from, ByteReader{row}.Number<Key>());
+  }));
+  return aliases;
 }
 
 Status RestoreBase(const RandomAccessFile& base, const std::string& name, bool open_epochs, OnlineStore* store) {

@@ -8,13 +8,21 @@
 // epochs.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/file_system.h"
 #include "state/online_store.h"
 
 namespace gfr {
+
+// What a snapshot is of.
+struct SnapshotInstant {
+  std::int64_t last_arrival_ms = INT64_MIN, next_offset = 0, epoch_end_ms = INT64_MIN;
+};
 
 class Snapshot {
  public:
@@ -23,7 +31,7 @@ class Snapshot {
   // Writes it beside, syncs and renames; `extra`: bytes of the caller's own, given back by ReadSnapshot. From any
   // thread.
   Status Write(FileSystem& fs, const std::string& path, std::string_view extra = {}) const;
-  std::int64_t next_offset() const { return users_.bound(); }
+  SnapshotInstant instant() const;
 
  private:
   Snapshot(const OnlineStore& store, std::string head)
@@ -44,6 +52,9 @@ struct Restored {
   std::size_t states = 0;  // How many are missing; 0 with `lacking`: only properties of the catalogue are.
 };
 
+// Without its rows. kNotFound: no file; kCorrupt: not what was written, or of gfr 0.1.
+Result<SnapshotInstant> ReadSnapshotInstant(FileSystem& fs, const std::string& path);
+
 // Fills `store`, which must be new. kNotFound: no file, or of gfr 0.1 and of other definitions; kCorrupt: not what was
 // written. After an error the store is not to be used.
 Result<Restored> RestoreSnapshot(FileSystem& fs, const std::string& path, OnlineStore* store);
@@ -55,6 +66,8 @@ Status AddStates(OnlineStore& from, OnlineStore* into);
 // be new. What the base does not have starts empty. `open_epochs`: with what had not been sealed; else the caller adds
 // it. Errors as RestoreSnapshot; `name` is for messages.
 Status RestoreBase(const RandomAccessFile& base, const std::string& name, bool open_epochs, OnlineStore* store);
+// Which id was joined to which by an alias, in the base; reads no other row.
+Result<std::vector<std::pair<Key, Key>>> ReadBaseAliases(const RandomAccessFile& base, const std::string& name);
 // Forgets a user in a store that is not shared, as user.delete does.
 void ForgetUser(Key user, OnlineStore* store);
 

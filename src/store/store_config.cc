@@ -7,6 +7,7 @@ Result<StoreConfig> StoreConfig::Read(Config& project) {
   StoreConfig store;
   GFR_ASSIGN(store.online, ParseOnlineAddress(table.String("online", "embedded"), table.where("online")));
   store.memory_bytes = table.SizeBytes("memory", 0);
+  store.snapshots = static_cast<std::size_t>(table.Integer("snapshots", 7, 0, 1000));
   GFR_TRY(table.Finish());
   return store;
 }

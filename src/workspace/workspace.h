@@ -3,7 +3,7 @@
 //   gfr.toml         what is configured        data/log/       the event log
 //   data/models/     model versions            data/events/    its closed segments as Parquet
 //   data/features/   the offline feature store data/erased     who was erased
-//   data/store/      the server's snapshot     data/reports/   evaluation reports
+//   data/store/      the server's snapshots    data/reports/   evaluation reports
 //   data/training/   forests of a training that has not ended
 //   data/definitions/ which columns older model versions name
 //
@@ -39,8 +39,9 @@ class Workspace {
   std::string definitions_folder() const { return In("data/definitions"); }  // feature/definitions.h
   std::string reports_folder() const { return In("data/reports"); }
   std::string training_folder() const { return In("data/training"); }
-  std::string snapshot_path() const { return In("data/store/snapshot"); }  // The server's; of one log only.
-  std::string erased_path() const { return In("data/erased"); }            // ErasedIds.
+  std::string snapshot_path() const { return In("data/store/snapshot"); }      // The server's; of one log only.
+  std::string kept_snapshots_folder() const { return In("data/store/days"); }  // store/kept_snapshots.h
+  std::string erased_path() const { return In("data/erased"); }                // ErasedIds.
   // A path as gfr.toml gives it: absolute, or in this folder.
   std::string Resolve(const std::string& path) const { return path.starts_with('/') ? path : In(path); }
 
