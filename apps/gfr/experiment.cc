@@ -36,7 +36,9 @@ void PrintExperiments(const Json& json) {
 int RunListExperiments(const Common& common) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto assigner = MakeAssigner(*project.value(), /*write=*/false);
+  auto units = AllocationOf(*project.value());
+  if (!units.ok()) return Fail(units.error());
+  const auto assigner = MakeAssigner(*project.value(), std::move(units).value(), /*write=*/false);
   if (!assigner.ok()) return Fail(assigner.error());
   const Json json = ExperimentsJson(*assigner.value());
   if (common.json)

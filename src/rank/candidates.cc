@@ -10,6 +10,50 @@
 
 namespace gfr {
 
+namespace {
+
+// Rows that another process published, of items that came with the lists.
+class PublishedItemRows final : public ItemRows {
+ public:
+  PublishedItemRows(const FeatureReader& reader, const ListedItems& items, ReadLease* lease)
+      : reader_(reader), items_(items), lease_(lease) {}
+  void Get(std::span<const std::uint32_t> ids, std::span<const std::byte*> rows) const override {
+    std::vector<Key> keys;
+    for (const std::uint32_t id : ids) keys.push_back(items_.keys[id]);
+    Find(keys, rows);
+  }
+  void Find(std::span<const Key> items, std::span<const std::byte*> rows) const override {
+    reader_.FindItemRows(items, /*more=*/true, lease_, rows);
+  }
+  Key KeyAt(std::uint32_t id) const override { return items_.keys[id]; }
+
+ private:
+  const FeatureReader& reader_;
+  const ListedItems& items_;
+  ReadLease* const lease_;
+};
+
+void AskChannels(const RankInput& in, const ItemRows& items, std::int64_t epoch_end_ms,
+                 std::unordered_set<Key> excluded, Draft* draft) {
+  const SharedState& shared = in.store.shared();
+  std::span<const Key> recent;
+  if (draft->lease.user_row) recent = RowLayout::User(draft->lease.user_row).recent;
+  const SourceQuery query{.shared = shared,
+                          .schema = in.store.features().schema,
+                          .items = items,
+                          .epoch_end_ms = epoch_end_ms,
+                          .recent = recent,
+                          .rng = draft->rng};
+  for (const Candidate& c : in.lists->Find(query, in.config.channels, std::move(excluded))) {
+    const ListedItems* listed = in.lists->items();
+    draft->items.push_back(
+        {.item_id = std::string(listed ? listed->Id(listed->PlaceOf(c.item)) : shared.ItemId(c.item)),
+         .channel = c.channel});
+  }
+}
+
+}  // namespace
+
 void FindCandidates(const RankInput& in, Draft* draft) {
   std::unordered_set<Key> excluded;
   for (const std::string& id : in.request.exclude) excluded.insert(KeyOf(id));
@@ -25,14 +69,15 @@ void FindCandidates(const RankInput& in, Draft* draft) {
     return;
   }
   if (in.lists == nullptr) return;
-  const SharedState& shared = in.store.shared();
-  const Pin pin = shared.timeline().Hold();
-  std::span<const Key> recent;
-  if (draft->lease.user_row) recent = RowLayout::User(draft->lease.user_row).recent;
-  const SourceQuery query{
-      .shared = shared, .schema = in.store.features().schema, .pin = pin, .recent = recent, .rng = draft->rng};
-  for (const Candidate& c : in.lists->Find(query, in.config.channels, std::move(excluded)))
-    draft->items.push_back({.item_id = std::string(shared.ItemId(c.item)), .channel = c.channel});
+  if (const ListedItems* listed = in.lists->items()) {
+    // The instant of the rows that the sources read; the features are read at the newest one then.
+    in.reader.FindItemRows({}, /*more=*/false, &draft->lease, {});
+    AskChannels(in, PublishedItemRows(in.reader, *listed, &draft->lease), draft->lease.shared.bound(),
+                std::move(excluded), draft);
+    return;
+  }
+  const Pin pin = in.store.shared().timeline().Hold();
+  AskChannels(in, TableItemRows(in.store.shared(), pin), pin.bound(), std::move(excluded), draft);
 }
 
 }  // namespace gfr

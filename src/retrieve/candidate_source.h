@@ -18,9 +18,13 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "retrieve/item_rows.h"
 #include "state/shared_state.h"
 
 namespace gfr {
+
+struct ListsReader;
+struct ListsWriter;
 
 struct Candidate {
   Key item;
@@ -66,9 +70,10 @@ struct CatalogueChanges {
 
 // What a request brings to its sources.
 struct SourceQuery {
-  const SharedState& shared;
+  const SharedState& shared;  // How rows are read.
   const PropertySchema& schema;
-  const Pin& pin;               // The newest epoch.
+  const ItemRows& items;
+  std::int64_t epoch_end_ms;    // Of the rows.
   std::span<const Key> recent;  // Items that the user interacted with last, newest first; 0: none.
   Rng& rng;
 };
@@ -97,6 +102,14 @@ class SourceLists {
   // The best at most `quota` items that `set` does not have, best first.
   virtual std::vector<Key> Find(const SourceQuery& query, const CandidateSet& set, std::size_t quota) const = 0;
   virtual std::size_t memory_bytes() const = 0;
+  // Appends the items that requests are likely to be given, about `most` of them.
+  virtual void AppendFirst(const SharedState& shared, std::size_t most, std::vector<Key>* items) const = 0;
+  // Appends every item, some more than once.
+  virtual void AppendAll(const SharedState& shared, std::vector<Key>* items) const {
+    AppendFirst(shared, SIZE_MAX, items);
+  }
+  // As CandidateSource::Decode reads it. `out->items` has every item.
+  virtual void Encode(ListsWriter* out) const = 0;
 };
 
 class CandidateSource {
@@ -105,6 +118,8 @@ class CandidateSource {
   // Null `before`: from the whole catalogue. REQUIRES: `before` is this source's.
   virtual std::shared_ptr<const SourceLists> Update(std::shared_ptr<const SourceLists> before,
                                                     const CatalogueChanges& changes) const = 0;
+  // Lists to find candidates in, not to Update. Of anything but what SourceLists::Encode wrote `in->in.bad` is set.
+  virtual std::shared_ptr<const SourceLists> Decode(ListsReader* in) const = 0;
 };
 
 }  // namespace gfr

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "retrieve/lists_codec.h"
 #include "retrieve/popularity.h"
 
 namespace gfr {
@@ -164,6 +165,39 @@ std::span<const CategoryLists::Entry> CategoryLists::Find(Key list) const {
     if (lists_[i] == list) return At(i);
   }
   return {};
+}
+
+void CategoryLists::Encode(ListsWriter* out) const {
+  out->out.Varint(lists_.size());
+  for (std::size_t l = 0; l < lists_.size(); ++l) {
+    out->out.Number(lists_[l]);
+    out->out.Varint(At(l).size());
+    for (const Entry& entry : At(l)) out->Item(out->shared.item_key(entry.id));
+  }
+}
+
+std::shared_ptr<const CategoryLists> CategoryLists::Decode(ListsReader* in) {
+  auto lists = std::make_shared<CategoryLists>();
+  const std::size_t count = in->in.Count(sizeof(Key) + 1);
+  for (std::size_t l = 0; l < count && !in->in.bad; ++l) {
+    const auto name = in->in.Number<Key>();
+    const std::size_t entries = in->in.Count(1);
+    in->in.bad = in->in.bad || entries > kMost || (l > 0 && name <= lists->lists_.back());
+    lists->lists_.push_back(name);
+    lists->begins_.push_back(static_cast<std::uint32_t>(lists->entries_.size()));
+    lists->cut_.push_back(false);
+    for (std::size_t e = 0; e < entries && !in->in.bad; ++e)
+      lists->entries_.push_back({-static_cast<float>(e), in->Place()});  // The order is all that requests read.
+  }
+  lists->Finish();
+  return lists;
+}
+
+void CategoryLists::AppendFirst(const SharedState& shared, std::size_t most, std::vector<Key>* items) const {
+  const std::size_t each = most / std::max<std::size_t>(1, lists_.size());
+  for (std::size_t l = 0; l < lists_.size(); ++l) {
+    for (const Entry& entry : At(l).first(std::min(each, At(l).size()))) items->push_back(shared.item_key(entry.id));
+  }
 }
 
 std::size_t CategoryLists::memory_bytes() const {

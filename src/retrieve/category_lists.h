@@ -38,6 +38,11 @@ class CategoryLists {
   static void ListsNear(const PropertySchema& schema, std::span<const PropertyValue> properties,
                         std::vector<Key>* lists);
   std::span<const Entry> Find(Key list) const;
+  // The first items of every list, an equal number of each.
+  void AppendFirst(const SharedState& shared, std::size_t most, std::vector<Key>* items) const;
+  void Encode(ListsWriter* out) const;
+  // The entries' ids are places in `in->items`.
+  static std::shared_ptr<const CategoryLists> Decode(ListsReader* in);
   std::size_t memory_bytes() const;
   std::size_t entries() const { return entries_.size(); }
   std::size_t left_out() const { return left_out_; }

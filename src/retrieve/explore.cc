@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "retrieve/lists_codec.h"
+
 namespace gfr {
 namespace {
 
@@ -20,6 +22,9 @@ struct Class {
     impressions.push_back(shown);
   }
 };
+
+// The least impressions of a class; the most are twice that.
+std::uint64_t LeastOf(std::size_t c) { return (std::uint64_t{1} << c) - 1; }
 
 std::size_t ClassOf(std::uint32_t impressions) {
   return static_cast<std::size_t>(std::bit_width(std::uint64_t{impressions} + 1) - 1);
@@ -79,11 +84,46 @@ class ExploreLists final : public SourceLists {
       bytes += c.keys.capacity() * sizeof(Key) + c.impressions.capacity() * sizeof(std::uint32_t);
     return bytes;
   }
+  // None: any item of the catalogue may be drawn.
+  void AppendFirst(const SharedState&, std::size_t, std::vector<Key>*) const override {}
+  void AppendAll(const SharedState&, std::vector<Key>* items) const override {
+    for (const Class& c : classes_) items->insert(items->end(), c.keys.begin(), c.keys.end());
+  }
+  // Items by their distance in the table of items from the one before, and how much their impressions are over the
+  // least of the class: both are small numbers.
+  void Encode(ListsWriter* out) const override {
+    for (std::size_t c = 0; c < kClasses; ++c) {
+      out->out.Varint(classes_[c].keys.size());
+      std::size_t before = 0;
+      for (std::size_t i = 0; i < classes_[c].keys.size(); ++i) {
+        const std::size_t place = out->items.PlaceOf(classes_[c].keys[i]);
+        out->out.Varint(place - before);
+        out->out.Varint(classes_[c].impressions[i] - LeastOf(c));
+        before = place;
+      }
+    }
+  }
   const std::array<Class, kClasses>& classes() const { return classes_; }
 
  private:
   const std::array<Class, kClasses> classes_;
 };
+
+std::array<Class, kClasses> DecodeClasses(ListsReader* in) {
+  std::array<Class, kClasses> classes;
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    const std::size_t count = in->in.Count(2);
+    std::uint64_t place = 0;
+    for (std::size_t i = 0; i < count && !in->in.bad; ++i) {
+      const std::uint64_t apart = in->in.Varint(), over = in->in.Varint();
+      place += apart;
+      in->in.bad = in->in.bad || (i > 0 && apart == 0) || apart > in->items.keys.size() ||
+                   place >= in->items.keys.size() || over > LeastOf(c) || LeastOf(c) + over > UINT32_MAX;
+      if (!in->in.bad) classes[c].Add(in->items.keys[place], static_cast<std::uint32_t>(LeastOf(c) + over));
+    }
+  }
+  return classes;
+}
 
 using Shown = std::pair<Key, std::uint32_t>;  // An item and its impressions.
 
@@ -129,6 +169,10 @@ std::shared_ptr<const SourceLists> ExploreSource::Update(std::shared_ptr<const S
   std::array<Class, kClasses> classes;
   for (std::size_t c = 0; c < kClasses; ++c) classes[c] = Merge(old[c], changed, added[c]);
   return std::make_shared<ExploreLists>(std::move(classes));
+}
+
+std::shared_ptr<const SourceLists> ExploreSource::Decode(ListsReader* in) const {
+  return std::make_shared<ExploreLists>(DecodeClasses(in));
 }
 
 }  // namespace gfr

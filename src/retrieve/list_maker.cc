@@ -21,6 +21,21 @@ std::size_t CandidateLists::memory_bytes() const {
   return bytes;
 }
 
+std::vector<Key> CandidateLists::FirstItems(const SharedState& shared) const {
+  std::vector<Key> items;
+  std::size_t left = kMostPrepared;
+  // The ranked lists first; the category lists, which AllSources begins with, have what is left.
+  for (auto source = by_source_.rbegin(); source != by_source_.rend(); ++source) {
+    if (!*source) continue;
+    const std::size_t before = items.size();
+    (*source)->AppendFirst(shared, left, &items);
+    left -= std::min(left, items.size() - before);
+  }
+  std::ranges::sort(items);
+  items.erase(std::unique(items.begin(), items.end()), items.end());
+  return items;
+}
+
 std::vector<Candidate> CandidateLists::Find(const SourceQuery& query, const std::vector<ChannelConfig>& channels,
                                             std::unordered_set<Key> excluded) const {
   CandidateSet set(std::move(excluded));
@@ -34,8 +49,8 @@ std::vector<Candidate> CandidateLists::Find(const SourceQuery& query, const std:
 }
 
 ListMaker::ListMaker(const SharedState& shared, const PropertySchema& schema,
-                     const std::vector<std::vector<ChannelConfig>>& feeds)
-    : shared_(shared), schema_(schema), sources_(AllSources().size()) {
+                     const std::vector<std::vector<ChannelConfig>>& feeds, std::shared_ptr<const StoreReader> reader)
+    : shared_(shared), schema_(schema), reader_(std::move(reader)), sources_(AllSources().size()) {
   Add(feeds);
   shared_.changed_items().Begin();
 }
@@ -72,6 +87,7 @@ void ListMaker::Update() {
   for (std::size_t s = 0; s < sources_.size(); ++s)
     made->by_source_.push_back(sources_[s] ? sources_[s]->Update(before ? before->by_source_[s] : nullptr, changes)
                                            : nullptr);
+  if (reader_) reader_->features().PrepareItems(made->FirstItems(shared_));
   const MutexLock lock(mutex_);
   before_ = lists_;
   lists_ = std::move(made);

@@ -1,7 +1,9 @@
 // ListMaker: makes the sources' lists of each epoch, beside serving, and publishes them whole.
 //
 // Call Update after an epoch was sealed, without the fold's lock: it costs what changed in the epoch, and one pass over
-// what the lists hold. Requests use the newest lists that are finished, with the rows of the newest epoch.
+// what the lists hold. Before the lists are published, the item columns of their first items are prepared
+// (state/prepared_items.h): no request of the epoch waits for those. Requests use the newest lists that are finished,
+// with the rows of the newest epoch.
 // Thread safety: all but the constructor from any thread; two Updates wait for each other, and nothing waits for them.
 #pragma once
 
@@ -13,14 +15,27 @@
 #include "base/sync.h"
 #include "feed/channel_config.h"
 #include "retrieve/candidate_source.h"
+#include "retrieve/lists_codec.h"
+#include "state/online_store.h"
 
 namespace gfr {
 
 // The lists of all sources of one epoch; immutable.
 class CandidateLists {
  public:
+  CandidateLists() = default;
+  // Of bytes (lists_codec.h).
+  CandidateLists(std::int64_t epoch_end_ms, std::vector<std::shared_ptr<const SourceLists>> by_source,
+                 std::shared_ptr<const ListedItems> items)
+      : epoch_end_ms_(epoch_end_ms), by_source_(std::move(by_source)), items_(std::move(items)) {}
+  // The items that came with the lists; null: they name the items of this process's tables.
+  const ListedItems* items() const { return items_.get(); }
+  const std::vector<std::shared_ptr<const SourceLists>>& by_source() const { return by_source_; }
   std::int64_t epoch_end_ms() const { return epoch_end_ms_; }
   std::size_t memory_bytes() const;
+  // Items that requests are likely to be given, each once; at most kMostPrepared.
+  std::vector<Key> FirstItems(const SharedState& shared) const;
+  static constexpr std::size_t kMostPrepared = 1 << 16;
   // At most `quota` items of each channel, an item once (the first channel that names it). `excluded`: items that the
   // request does not want. Any thread.
   std::vector<Candidate> Find(const SourceQuery& query, const std::vector<ChannelConfig>& channels,
@@ -30,14 +45,16 @@ class CandidateLists {
   friend class ListMaker;
   std::int64_t epoch_end_ms_ = Timeline::kNothing;
   std::vector<std::shared_ptr<const SourceLists>> by_source_;  // As AllSources; null: no feed has it.
+  std::shared_ptr<const ListedItems> items_;
 };
 
 class ListMaker {
  public:
   // For the channels of all feeds. REQUIRES: called by the store's writer (from here on the ids of changed items are
-  // kept for Update); `shared` and `schema` outlive it.
+  // kept for Update); `shared` and `schema` outlive it. `reader`: of the same store, whose items are prepared; null:
+  // none are.
   ListMaker(const SharedState& shared, const PropertySchema& schema,
-            const std::vector<std::vector<ChannelConfig>>& feeds);
+            const std::vector<std::vector<ChannelConfig>>& feeds, std::shared_ptr<const StoreReader> reader = nullptr);
 
   // Makes lists for these feeds too, from the next Update on, which reads the whole catalogue if they need more than
   // those before.
@@ -51,6 +68,7 @@ class ListMaker {
  private:
   const SharedState& shared_;
   const PropertySchema& schema_;
+  const std::shared_ptr<const StoreReader> reader_;
   Mutex update_mutex_;                                           // Before mutex_; of the three below.
   std::vector<std::unique_ptr<const CandidateSource>> sources_;  // As AllSources; null: no feed has it.
   std::size_t candidates_ = 0;

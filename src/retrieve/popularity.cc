@@ -28,4 +28,6 @@ std::shared_ptr<const SourceLists> PopularitySource::Update(std::shared_ptr<cons
                             [](const CatalogueChanges&, const std::byte* row) { return PopularityRank(row); });
 }
 
+std::shared_ptr<const SourceLists> PopularitySource::Decode(ListsReader* in) const { return RankedList::Decode(in); }
+
 }  // namespace gfr

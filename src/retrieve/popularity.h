@@ -17,6 +17,7 @@ class PopularitySource final : public CandidateSource {
  public:
   std::shared_ptr<const SourceLists> Update(std::shared_ptr<const SourceLists> before,
                                             const CatalogueChanges& changes) const override;
+  std::shared_ptr<const SourceLists> Decode(ListsReader* in) const override;
 };
 
 }  // namespace gfr

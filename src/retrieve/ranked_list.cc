@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "retrieve/lists_codec.h"
+
 namespace gfr {
 
 std::shared_ptr<const RankedList> RankedList::Update(std::shared_ptr<const SourceLists> before,
@@ -47,6 +49,23 @@ void RankedList::Cut(std::size_t most) {
   }
   std::sort(entries_.begin(), entries_.end());
   entries_.shrink_to_fit();
+}
+
+void RankedList::Encode(ListsWriter* out) const {
+  out->out.Varint(entries_.size());
+  for (const Entry& entry : entries_) out->Item(entry.key);
+}
+
+std::shared_ptr<const RankedList> RankedList::Decode(ListsReader* in) {
+  auto list = std::make_shared<RankedList>();
+  list->entries_.resize(in->in.Count(1));
+  for (std::size_t i = 0; i < list->entries_.size(); ++i)
+    list->entries_[i] = {-static_cast<double>(i), in->Item()};  // The order is all that requests read.
+  return list;
+}
+
+void RankedList::AppendFirst(const SharedState&, std::size_t most, std::vector<Key>* items) const {
+  for (std::size_t i = 0; i < std::min(most, entries_.size()); ++i) items->push_back(entries_[i].key);
 }
 
 std::vector<Key> RankedList::Find(const SourceQuery&, const CandidateSet& set, std::size_t quota) const {

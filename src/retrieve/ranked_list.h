@@ -23,6 +23,9 @@ class RankedList final : public SourceLists {
                                                   const CatalogueChanges& changes, ScoreOf score_of);
   std::vector<Key> Find(const SourceQuery& query, const CandidateSet& set, std::size_t quota) const override;
   std::size_t memory_bytes() const override { return entries_.capacity() * sizeof(Entry); }
+  void AppendFirst(const SharedState& shared, std::size_t most, std::vector<Key>* items) const override;
+  void Encode(ListsWriter* out) const override;
+  static std::shared_ptr<const RankedList> Decode(ListsReader* in);
   std::size_t size() const { return entries_.size(); }
 
  private:

@@ -22,4 +22,6 @@ std::shared_ptr<const SourceLists> RecentSource::Update(std::shared_ptr<const So
   return RankedList::Update(std::move(before), changes, ReleasedSeconds);
 }
 
+std::shared_ptr<const SourceLists> RecentSource::Decode(ListsReader* in) const { return RankedList::Decode(in); }
+
 }  // namespace gfr

@@ -21,18 +21,20 @@ struct Scored {
   }
 };
 
+inline const Pin& PinOf(const SourceQuery& q) { return static_cast<const TableItemRows&>(q.items).pin(); }
+
 // Every item on sale that the pin sees.
 template <typename F>
 void ForEachItem(const SourceQuery& q, F&& each) {
   for (std::uint32_t id = 0; id < q.shared.item_count(); ++id) {
-    const std::byte* row = q.shared.item_row(id, q.pin);
+    const std::byte* row = q.shared.item_row(id, PinOf(q));
     if (row != nullptr && q.shared.IsOnSale(row)) each(q.shared.item_key(id), row);
   }
 }
 
 inline double PopularityNow(const SourceQuery& q, const std::byte* row) {
   const ItemSummary& item = SharedState::Summary(row);
-  const double age_ms = static_cast<double>(std::max<std::int64_t>(0, q.pin.bound() - item.popularity_ms));
+  const double age_ms = static_cast<double>(std::max<std::int64_t>(0, q.epoch_end_ms - item.popularity_ms));
   return item.popularity > 0 ? item.popularity * Exp2(-age_ms / (24.0 * 3600 * 1000)) : 0.0;
 }
 
@@ -53,7 +55,7 @@ inline double Similarity(const PropertySchema& schema, std::span<const PropertyV
 inline std::vector<Scored> Score(const SourceQuery& q, const std::string& channel) {
   std::vector<const std::byte*> last;
   for (std::size_t i = 0; i < std::min<std::size_t>(q.recent.size(), 8); ++i) {
-    const std::byte* row = q.recent[i] != 0 ? q.shared.FindItem(q.recent[i], q.pin) : nullptr;
+    const std::byte* row = q.recent[i] != 0 ? q.shared.FindItem(q.recent[i], PinOf(q)) : nullptr;
     if (row) last.push_back(row);
   }
   const int released = q.schema.FindItem("released");

@@ -24,14 +24,15 @@ Result<NextAllocation> AllocationOf(const Project& project) {
   return allocation;
 }
 
-Result<std::shared_ptr<const Assigner>> MakeAssigner(const Project& project, bool write) {
-  GFR_ASSIGN(NextAllocation allocation, AllocationOf(project));
+Result<std::shared_ptr<const Assigner>> MakeAssigner(const Project& project, NextAllocation allocation, bool write) {
   if (write && allocation.next != allocation.before) GFR_TRY(project.objects().Put(kObject, allocation.next.ToJson()));
   return std::make_shared<const Assigner>(project.configuration().experiments, std::move(allocation.next));
 }
 
 Result<std::shared_ptr<const Assigner>> MakeFirstAssigner(const Project& project, bool write) {
-  auto assigner = MakeAssigner(project, write);
+  auto found = AllocationOf(project);
+  auto assigner = found.ok() ? MakeAssigner(project, std::move(found).value(), write)
+                             : Result<std::shared_ptr<const Assigner>>(found.error());
   if (assigner.ok() || assigner.error().code != ErrorCode::kUnavailable) return assigner;
   if (project.configuration().experiments.any())
     LogWarning("experiments", "which units were whose cannot be read; they are allocated anew",

@@ -14,13 +14,13 @@ namespace gfr {
 struct NextAllocation {
   Allocation before, next;  // Of the configuration that was served last, and of this one.
 };
-// kInvalidArgument: units of a running experiment would move; kUnavailable: the store cannot be read; kCorrupt. The last
-// two are no errors of a project without experiments.
+// kInvalidArgument: units of a running experiment would move; kUnavailable: the store cannot be read; kCorrupt. The
+// last two are no errors of a project without experiments.
 Result<NextAllocation> AllocationOf(const Project& project);
 
-// Of the project's experiments. `write`: what is new of the allocation is kept for the next configuration.
-// Errors: as AllocationOf.
-Result<std::shared_ptr<const Assigner>> MakeAssigner(const Project& project, bool write);
+// Of the project's experiments, by what AllocationOf gave. `write`: what is new of the allocation is kept for the next
+// configuration. kUnavailable: it cannot be written.
+Result<std::shared_ptr<const Assigner>> MakeAssigner(const Project& project, NextAllocation allocation, bool write);
 
 // For a server's start: with a store that cannot be read, units are allocated as if nothing had been before, which is
 // logged; then nothing is written.

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/sync.h"
 #include "base/time.h"
+#include "retrieve/lists_codec.h"
 #include "runtime/logger.h"
 #include "serve/access_log.h"
 #include "serve/allocations.h"
@@ -29,6 +30,7 @@ using Json = nlohmann::ordered_json;
 // A feed waits so long for the owner's log, or [serve] log_wait if that is more: one call that finds no owner keeps all
 // from it for a second, so that a slow sync should not be one.
 constexpr std::int64_t kServedTimeoutMs = 1000;
+constexpr std::int64_t kListsMs = 1000, kListsTimeoutMs = 60'000;  // The first reader waits until they are encoded.
 
 struct ReaderMetrics {
   Telemetry telemetry;
@@ -44,6 +46,7 @@ struct ReaderMetrics {
   Gauge& rows_up = *telemetry.AddGauge("gfr_rows_up", "1: the Redis answers.");
   Gauge& as_of =
       *telemetry.AddGauge("gfr_rows_as_of", "Offset of the last record in the users' rows of the last feed.");
+  Gauge& lists_epoch_end = *telemetry.AddGauge("gfr_lists_epoch_end_seconds", "End of the epoch of the owner's lists.");
   Gauge& epoch_end =
       *telemetry.AddGauge("gfr_rows_epoch_end_seconds", "End of the epoch of the last feed's shared rows.");
 };
@@ -77,6 +80,7 @@ struct ReaderService::State {
   };
   Mutex reload_mutex, answering_mutex;  // The first before the second.
   std::shared_ptr<const Answering> answering;
+  std::shared_ptr<const CandidateLists> lists;
   std::shared_ptr<const Answering> Now() {
     const MutexLock lock(answering_mutex);
     return answering;
@@ -91,6 +95,41 @@ struct ReaderService::State {
     do {
       models.Look();
     } while (WaitUntil(MonotonicMs() + 100, stop));
+  }
+
+  // Gets the owner's lists of candidates soon after each epoch. `tag`: of those that came last.
+  void WatchLists(const std::stop_token& stop) {
+    std::string tag;
+    do {
+      LookAtLists(stop, &tag);
+    } while (WaitUntil(MonotonicMs() + kListsMs, stop));
+  }
+  void LookAtLists(const std::stop_token& stop, std::string* tag) {
+    const std::string authorization = OwnToken();
+    const auto answer = owner->Send({.method = "GET",
+                                     .path = "/v1/lists",
+                                     .authorization = authorization,
+                                     .timeout_ms = kListsTimeoutMs,
+                                     .headers = {{"If-None-Match", *tag}}},
+                                    stop);
+    if (!answer.ok() || answer.value().status != 200) return;
+    auto decoded = DecodeLists(answer.value().body, layout.features().schema);
+    tag->clear();
+    for (const auto& [name, value] : answer.value().headers) {
+      if (name == "ETag") *tag = value;
+    }
+    if (!decoded.ok()) {
+      LogWarning("serve", "the owner's lists of candidates are not used", {{"error", decoded.error().ToString()}});
+      return;
+    }
+    metrics.lists_epoch_end.Set(static_cast<double>(std::max<std::int64_t>(decoded.value()->epoch_end_ms(), 0)) / 1000);
+    const MutexLock lock(answering_mutex);
+    lists = std::move(decoded).value();
+  }
+  // Null: none came yet.
+  std::shared_ptr<const CandidateLists> Lists() {
+    const MutexLock lock(answering_mutex);
+    return lists;
   }
 
   std::string OwnToken() const { return "Bearer " + access.Token("reader"); }
@@ -132,23 +171,21 @@ struct ReaderService::State {
       HttpResponse answer = Forward(http, OwnToken());
       if (answer.status != 503) return answer;
     }
-    const bool no_channels = !request.has_candidates;
-    request.has_candidates = true;  // None, then.
     request.now_ms = clock->now_ms();
     if (request.request_id.empty())
       request.request_id = "r-" + name + "-" + std::to_string(request.now_ms) + "-" + std::to_string(++generated);
     const std::shared_ptr<const Answering> now = Now();
     const std::shared_ptr<const ServedModels> served = models.models();
+    const std::shared_ptr<const CandidateLists> last = Lists();
     AnsweredFeed made = AnswerFeed({.feeds = now->project->feeds(),
                                     .assigner = *now->assigner,
                                     .models = *served,
                                     .store = layout,
                                     .rows = rows.features(),
-                                    .lists = nullptr,
+                                    .lists = last.get(),
                                     .configuration = now->project->configuration().fingerprint},
                                    http, request);
     Feed& feed = made.feed;
-    if (no_channels) feed.degraded.push_back("channels");
     metrics.as_of.Set(static_cast<double>(feed.event.served.as_of()));
     metrics.epoch_end.Set(static_cast<double>(std::max<std::int64_t>(feed.event.served.epoch_end_ms, 0)) / 1000);
     std::vector<Event> events{feed.event};
@@ -186,7 +223,7 @@ struct ReaderService::State {
   }
 
   Lanes lanes{/*cores=*/0, /*blocking=*/32};  // The last members: they use the others until they have ended.
-  Thread watcher;
+  Thread watcher, lists_watcher;
 };
 
 std::vector<Route> ReaderService::RoutesOf(State& s) {
@@ -222,25 +259,18 @@ std::vector<Route> ReaderService::RoutesOf(State& s) {
 Status ReaderService::State::Reload() {
   const MutexLock lock(reload_mutex);
   const std::shared_ptr<const Answering> now = Now();
-  ServeConfig serve;
-  GFR_ASSIGN(auto opened, Project::Open(project.folder(), ServeConfig::Reader(&serve)));
-  const std::shared_ptr<const Project> next = std::move(opened);
-  GFR_TRY(CheckFixed(now->project->configuration(), next->configuration()));
+  GFR_ASSIGN(const std::shared_ptr<const Project> next, OpenNext(*now->project));
   if (next->configuration().feature_text != project.configuration().feature_text)
     return Error{ErrorCode::kInvalidArgument,
                  "features change with a restart of a server that has an owner: its rows are the owner's"};
-  GFR_TRY(CheckVersions(*next, *models.models()));
-  GFR_ASSIGN(auto assigner, MakeAssigner(*next, /*write=*/false));
-  const std::set<std::string> versions = next->configuration().experiments.Versions();
-  std::set<std::string> both = now->project->configuration().experiments.Versions();
-  both.insert(versions.begin(), versions.end());
-  models.Name(both);
-  models.LookNow();
+  GFR_ASSIGN(NextAllocation units, AllocationOf(*next));
+  GFR_ASSIGN(auto assigner, MakeAssigner(*next, std::move(units), /*write=*/false));
+  GFR_TRY(LoadVersions(now->project->configuration(), next->configuration(), models));
   {
     const MutexLock swap(answering_mutex);
     answering = std::make_shared<const Answering>(Answering{.project = next, .assigner = std::move(assigner)});
   }
-  models.Name(versions);
+  models.Name(next->configuration().experiments.Versions());
   return {};
 }
 
@@ -295,6 +325,7 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
   s.metrics.as_of.Set(-1);  // No feed yet.
   s.models.LookNow();
   s.watcher = Thread("look-at-models", [&s](const std::stop_token& stop) { s.Watch(stop); });
+  s.lists_watcher = Thread("look-at-lists", [&s](const std::stop_token& stop) { s.WatchLists(stop); });
   return std::unique_ptr<ReaderService>(new ReaderService(std::move(state)));
 }
 

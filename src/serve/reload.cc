@@ -29,27 +29,54 @@ Status CheckChampion(const Project& project) {
   return {};
 }
 
+Error CannotServe(const std::string& version, const Error& why) {
+  return {why.code,
+          "version " + version + ", which a variant or an experiment names, could not be served: " + why.message};
+}
+
+// Likewise the versions that variants and experiments name.
+Status CheckVersions(const Project& project) {
+  Registry registry = project.registry();
+  for (const std::string& version : project.configuration().experiments.Versions()) {
+    const auto model = LoadBoundModel(project.workspace(), registry, version, *project.features());
+    if (!model.ok()) return CannotServe(version, model.error());
+  }
+  return {};
+}
+
+// What only a start can change is as it was.
+Status CheckFixed(const Configuration& now, const Configuration& next) {
+  std::set<std::string> keys;
+  for (const auto* fixed : {&now.fixed, &next.fixed}) {
+    for (const auto& [key, text] : *fixed) keys.insert(key);
+  }
+  for (const std::string& key : keys) {
+    const auto was = now.fixed.find(key), is = next.fixed.find(key);
+    if (was != now.fixed.end() && is != next.fixed.end() && was->second == is->second) continue;
+    return Error{ErrorCode::kInvalidArgument,
+                 key + " cannot change while the server runs; put it back, or restart the server"};
+  }
+  return {};
+}
+
 // The feature definitions stay: store and lists go on, with what the new configuration wants beside.
-Status Swap(ServiceState& s, const std::shared_ptr<const Project>& project, const Serving& now) {
+Status Swap(ServiceState& s, const std::shared_ptr<const Project>& project, NextAllocation units, const Serving& now) {
+  GFR_TRY(LoadVersions(now.project->configuration(), project->configuration(), *now.models));
+  const auto assigner = MakeAssigner(*project, std::move(units), /*write=*/true);
+  if (!assigner.ok()) {
+    now.models->Name(now.project->configuration().experiments.Versions());
+    return assigner.error();
+  }
   now.lists->Add(ChannelsOf(project->configuration()));
   now.lists->Update();
-  // Both configurations' versions are there until the new one is in use.
-  const std::set<std::string> next = project->configuration().experiments.Versions();
-  std::set<std::string> both = now.project->configuration().experiments.Versions();
-  both.insert(next.begin(), next.end());
-  if (!both.empty()) {
-    now.models->Name(both);
-    now.models->LookNow();
-  }
-  GFR_ASSIGN(const auto assigner, MakeAssigner(*project, /*write=*/true));
-  s.counters.Declare(assigner->experiments());
+  s.counters.Declare(assigner.value()->experiments());
   s.Publish(std::make_shared<const Serving>(Serving{.project = project,
                                                     .store = now.store,
                                                     .reader = now.reader,
                                                     .lists = now.lists,
                                                     .models = now.models,
-                                                    .assigner = assigner}));
-  if (!both.empty()) now.models->Name(next);
+                                                    .assigner = assigner.value()}));
+  now.models->Name(project->configuration().experiments.Versions());
   LogInfo("configuration", "gfr.toml was read anew and is in use");
   return {};
 }
@@ -98,10 +125,12 @@ Result<std::shared_ptr<OnlineStore>> MakeStore(ServiceState& s, const Project& p
 }
 
 // Puts the configuration in use once the states of its features are whole.
-Result<std::string> Fill(ServiceState& s, const std::shared_ptr<const Project>& project, const std::stop_token& stop) {
+Result<std::string> Fill(ServiceState& s, const std::shared_ptr<const Project>& project, const NextAllocation& units,
+                         const std::stop_token& stop) {
   GFR_ASSIGN(const std::shared_ptr<OnlineStore> store, MakeStore(s, *project, stop));
-  const auto lists =
-      std::make_shared<ListMaker>(store->shared(), store->features().schema, ChannelsOf(project->configuration()));
+  const auto reader = std::make_shared<const StoreReader>(*store);
+  const auto lists = std::make_shared<ListMaker>(store->shared(), store->features().schema,
+                                                 ChannelsOf(project->configuration()), reader);
   lists->Update();
   GFR_TRY(project->WriteDefinitions());
   const std::shared_ptr<ModelPool> models = MakeModelPool(project);
@@ -111,14 +140,10 @@ Result<std::string> Fill(ServiceState& s, const std::shared_ptr<const Project>& 
     return Error{ErrorCode::kUnavailable, degraded.empty() ? "the champion cannot be loaded" : degraded.front()};
   }
   GFR_TRY(FoldUpTo(s, s.next_offset, stop, store.get()));
-  GFR_ASSIGN(const auto assigner, MakeAssigner(*project, /*write=*/true));
+  GFR_ASSIGN(const auto assigner, MakeAssigner(*project, units, /*write=*/true));
   s.counters.Declare(assigner->experiments());
-  const auto next = std::make_shared<const Serving>(Serving{.project = project,
-                                                            .store = store,
-                                                            .reader = std::make_shared<const StoreReader>(*store),
-                                                            .lists = lists,
-                                                            .models = models,
-                                                            .assigner = assigner});
+  const auto next = std::make_shared<const Serving>(Serving{
+      .project = project, .store = store, .reader = reader, .lists = lists, .models = models, .assigner = assigner});
   {
     const MutexLock lock(s.mutex);
     GFR_TRY(FoldUpTo(s, s.store->next_offset(), stop, store.get()));
@@ -140,15 +165,11 @@ Result<std::string> Fill(ServiceState& s, const std::shared_ptr<const Project>& 
 Result<Reloaded> ReloadLocked(ServiceState& s) {
   if (s.filling)
     return Error{ErrorCode::kUnavailable, "the states of the configuration that was read last are still being filled"};
-  ServeConfig config;
-  GFR_ASSIGN(auto opened, Project::Open(s.project.folder(), ServeConfig::Reader(&config)));
-  const std::shared_ptr<const Project> project = std::move(opened);
   const std::shared_ptr<const Serving> now = s.serving();
-  GFR_TRY(CheckFixed(now->project->configuration(), project->configuration()));
-  GFR_TRY(CheckVersions(*project, *now->models->models()));
-  GFR_ASSIGN(const NextAllocation units, AllocationOf(*project));  // Refused before anything is begun.
+  GFR_ASSIGN(const std::shared_ptr<const Project> project, OpenNext(*now->project));
+  GFR_ASSIGN(NextAllocation units, AllocationOf(*project));  // Refused before anything is begun.
   if (project->configuration().feature_text == now->project->configuration().feature_text) {
-    GFR_TRY(Swap(s, project, *now));
+    GFR_TRY(Swap(s, project, std::move(units), *now));
     return Reloaded();
   }
   if (s.redis)
@@ -156,10 +177,11 @@ Result<Reloaded> ReloadLocked(ServiceState& s) {
                  "features cannot change while [store] online is a Redis, whose readers have the definitions of "
                  "before; restart the server and its readers"};
   GFR_TRY(CheckChampion(*project));
+  GFR_TRY(CheckVersions(*project));
   Reloaded reloaded{.filling = NewColumns(now->features(), *project->features()), .job = {}};
   s.filling = reloaded.filling.size() + 1;
-  auto job = s.jobs.Start("reload " + std::to_string(++s.reloads), [&s, project](const std::stop_token& stop) {
-    auto filled = Fill(s, project, stop);
+  auto job = s.jobs.Start("reload " + std::to_string(++s.reloads), [&s, project, units](const std::stop_token& stop) {
+    auto filled = Fill(s, project, units, stop);
     if (!filled.ok())
       LogError("configuration", "gfr.toml was read anew and is not in use: its states cannot be filled",
                {{"error", filled.error().ToString()}});
@@ -176,30 +198,27 @@ Result<Reloaded> ReloadLocked(ServiceState& s) {
 
 }  // namespace
 
-Status CheckFixed(const Configuration& now, const Configuration& next) {
-  std::set<std::string> keys;
-  for (const auto* fixed : {&now.fixed, &next.fixed}) {
-    for (const auto& [key, text] : *fixed) keys.insert(key);
-  }
-  for (const std::string& key : keys) {
-    const auto was = now.fixed.find(key), is = next.fixed.find(key);
-    if (was != now.fixed.end() && is != next.fixed.end() && was->second == is->second) continue;
-    return Error{ErrorCode::kInvalidArgument,
-                 key + " cannot change while the server runs; put it back, or restart the server"};
-  }
-  return {};
+Result<std::shared_ptr<const Project>> OpenNext(const Project& now) {
+  ServeConfig config;
+  GFR_ASSIGN(auto next, Project::Open(now.folder(), ServeConfig::Reader(&config)));
+  GFR_TRY(CheckFixed(now.configuration(), next->configuration()));
+  return std::shared_ptr<const Project>(std::move(next));
 }
 
-Status CheckVersions(const Project& project, const ServedModels& now) {
-  Registry registry = project.registry();
-  for (const std::string& version : project.configuration().experiments.Versions()) {
-    if (now.Find(version) && now.features->fingerprint == project.features()->fingerprint) continue;
-    const auto model = LoadBoundModel(project.workspace(), registry, version, *project.features());
-    if (!model.ok())
-      return Error{model.error().code, "version " + version +
-                                           ", which a variant or an experiment names, could not be "
-                                           "served: " +
-                                           model.error().message};
+Status LoadVersions(const Configuration& now, const Configuration& next, ModelPool& pool) {
+  const std::set<std::string> wanted = next.experiments.Versions();
+  if (wanted.empty()) return {};
+  std::set<std::string> both = now.experiments.Versions();
+  both.insert(wanted.begin(), wanted.end());
+  pool.Name(both);
+  pool.LookNow();
+  const std::shared_ptr<const ServedModels> loaded = pool.models();
+  for (const std::string& version : wanted) {
+    if (loaded->Find(version)) continue;
+    const Status status = pool.Check(version);  // What the look met; now and then it has passed since.
+    if (status.ok()) continue;
+    pool.Name(now.experiments.Versions());
+    return CannotServe(version, status.error());
   }
   return {};
 }

@@ -21,10 +21,12 @@ struct Reloaded {
   std::string job;                   // Of Jobs, which does that; empty: the new configuration is in use.
 };
 
-// What only a start can change is as it was. kInvalidArgument names the key that is not.
-Status CheckFixed(const Configuration& now, const Configuration& next);
-// The versions that variants and experiments name can be served with the project's features; `now`: those loaded.
-Status CheckVersions(const Project& project, const ServedModels& now);
+// gfr.toml as it is now. kInvalidArgument: it has a mistake, or changes what only a start can, which is named.
+Result<std::shared_ptr<const Project>> OpenNext(const Project& now);
+// Loads the versions that variants and experiments of `next` name beside those of `now`, of the same features. When the
+// next configuration is in use, the pool is to be told its versions alone (ModelPool::Name). After an error, which
+// names the version that cannot be served, the pool keeps those of `now`.
+Status LoadVersions(const Configuration& now, const Configuration& next, ModelPool& pool);
 
 // kInvalidArgument: refused; kUnavailable: the registry or the log cannot be read, or a reload is still filling states.
 Result<Reloaded> Reload(ServiceState& s);

@@ -37,6 +37,7 @@ std::vector<Route> RoutesOf(ServiceState& s) {
        [&s](auto r, auto reply) { PostFeed(s, r, std::move(reply)); },
        {"application/json"}},
       {"POST", "/v1/served", kReader, Lane::kIngest, [&s](auto r, auto reply) { PostServed(s, r, std::move(reply)); }},
+      {"GET", "/v1/lists", kReader, Lane::kBlocking, Sync([&s](const auto& r) { return GetLists(s, r); })},
       {"GET", "/v1/explain/", kAdmin, Lane::kBlocking, Sync([&s](const auto& r) { return GetExplain(s, r); })},
       {"GET", "/v1/jobs/", kAdmin, Lane::kInline, Sync([&s](const auto& r) { return GetJob(s, r.parameter); })},
       {"GET", "/v1/models", kOpen, Lane::kBlocking, Sync([&s](const auto&) { return GetModels(s); })},
@@ -140,15 +141,17 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
   if (project.feeds().old_form)
     LogInfo("configuration",
             "[feed] is read as the one [[feed]] named home; write [[feed]] with name = \"home\" instead");
+  const auto reader = std::make_shared<const StoreReader>(*s.store);
   const auto lists =
-      std::make_shared<ListMaker>(s.store->shared(), s.store->features().schema, ChannelsOf(project.configuration()));
+      std::make_shared<ListMaker>(s.store->shared(), s.store->features().schema, ChannelsOf(project.configuration()),
+                                  project.configuration().store.online.embedded ? reader : nullptr);
   lists->Update();  // A server that listens has lists.
   GFR_ASSIGN(const auto assigner, MakeFirstAssigner(project, /*write=*/true));
   s.counters.Declare(assigner->experiments());
   const std::shared_ptr<const Project> shared(std::shared_ptr<const Project>(), &project);  // The caller's.
   s.Publish(std::make_shared<const Serving>(Serving{.project = shared,
                                                     .store = s.store,
-                                                    .reader = std::make_shared<const StoreReader>(*s.store),
+                                                    .reader = reader,
                                                     .lists = lists,
                                                     .models = MakeModelPool(shared),
                                                     .assigner = assigner}));

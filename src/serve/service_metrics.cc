@@ -8,6 +8,7 @@ namespace {
 const std::vector<std::string> kEndpoints{"/v1/events",
                                           "/v1/feed",
                                           "/v1/served",
+                                          "/v1/lists",
                                           "/v1/explain/",
                                           "/v1/jobs/",
                                           "/v1/models",

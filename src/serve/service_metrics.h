@@ -80,6 +80,8 @@ class ServiceMetrics {
       *telemetry_.AddGauge("gfr_log_waiting_records", "Records that are not on disk or not folded yet.");
   Gauge& state_bytes = *telemetry_.AddGauge("gfr_state_bytes", "What the states take in memory.");
   Gauge& lists_bytes = *telemetry_.AddGauge("gfr_lists_bytes", "What the lists of candidates take in memory.");
+  Gauge& prepared_bytes =
+      *telemetry_.AddGauge("gfr_prepared_bytes", "What the prepared columns of items take in memory.");
   Gauge& lists_epoch_end =
       *telemetry_.AddGauge("gfr_lists_epoch_end_seconds", "End of the epoch of the newest lists of candidates.");
 };

@@ -116,6 +116,13 @@ struct ServiceState {
   Status ExportSegments();
   Status VerifySample();
 
+  // The bytes of the lists that a reader asked for last.
+  struct PublishedLists {
+    Mutex mutex;
+    std::shared_ptr<const CandidateLists> of;
+    std::shared_ptr<const std::string> bytes;
+  } published_lists;
+
   Mutex reload_mutex;                    // One reload at a time; before all others.
   std::atomic<std::size_t> filling = 0;  // Above 0: a reload's states are being filled.
   std::uint64_t reloads = 0;

@@ -13,6 +13,8 @@
 #include "base/test_folder.h"
 #include "base/time.h"
 #include "log/local_log.h"
+#include "retrieve/list_maker.h"
+#include "retrieve/lists_codec.h"
 #include "runtime/http_client.h"
 #include "runtime/logger.h"
 #include "serve/http_server.h"
@@ -160,6 +162,37 @@ TEST_F(ServiceTest, AFeedIsAnsweredLoggedAndExplained) {
   EXPECT_EQ(Metric("gfr_feeds_total"), 1u);
 }
 
+TEST_F(ServiceTest, ADaysFirstSnapshotIsKeptAndAnOldSlateIsReplayedFromTheDayBeforeIt) {
+  const auto go_on_at = [&](const std::string& time) {
+    service_.reset();  // Saves its states.
+    service_ = Service::Open(*project_, config_, "fixed:" + time, *access_, &disk_).value();
+  };
+  for (int n = 0; n < 5; ++n) ASSERT_EQ(Post("/v1/events", EventText("first " + std::to_string(n))).status, 202);
+  go_on_at("2026-01-02T12:00:00Z");
+  ASSERT_EQ(Post("/v1/events", EventText("second")).status, 202);
+  ASSERT_EQ(Post("/v1/feed", R"({"user_id":"u1","request_id":"old","size":1,"candidates":["i1","i2","i3"]})").status,
+            200);
+  go_on_at("2026-01-03T12:00:00Z");
+  ASSERT_EQ(Post("/v1/events", EventText("third")).status, 202);
+  go_on_at("2026-01-04T12:00:00Z");
+  EXPECT_EQ(PosixFileSystem().List(project_->kept_snapshots_folder()).value(),
+            (std::vector<std::string>{"2026-01-01", "2026-01-02", "2026-01-03"}));
+  HttpRequest explain = Request("GET", "/v1/explain/old", "", "");
+  explain.query = "all=true";
+  const HttpResponse started = Call(*service_, explain);
+  ASSERT_EQ(started.status, 202) << started.body;
+  const std::string job = "/v1/jobs/" + Json::parse(started.body)["job"].get<std::string>();
+  Json answer;
+  do {
+    ::usleep(1000);
+    answer = Json::parse(Get(job).body);
+  } while (answer["state"] == "waiting" || answer["state"] == "running");
+  ASSERT_EQ(answer["state"], "done") << answer;
+  const Json replayed = answer["answer"]["served"]["replayed"];
+  EXPECT_EQ(replayed["from"], 5) << replayed << ": the state at the end of the first day";
+  EXPECT_TRUE(replayed["different"].empty()) << replayed;
+}
+
 TEST_F(ServiceTest, NoFeedIsServedUnderTheRequestIdOfAnother) {
   const std::string ask = R"({"user_id":"u1","request_id":"r","candidates":["i1","i2"]})";
   const HttpResponse first = Post("/v1/feed", ask);
@@ -235,6 +268,20 @@ TEST_F(ServiceTest, SlatesOfAReaderWithOtherFeaturesAreTakenByColumn) {
   slates[0].id = slates[0].request_id = "nameless";
   served.columns[1].fingerprint = 0;
   EXPECT_EQ(Post("/v1/served", EncodeSlates(slates), type).status, 409);
+}
+
+TEST_F(ServiceTest, ListsArePublishedForReadersOnceAnEpoch) {
+  EXPECT_EQ(Get("/v1/lists", "wrong").status, 401);
+  const HttpResponse lists = Get("/v1/lists");
+  ASSERT_EQ(lists.status, 200) << lists.body;
+  EXPECT_EQ(lists.content_type, "application/octet-stream");
+  ASSERT_EQ(lists.headers.at(0).first, "ETag");
+  const auto decoded = DecodeLists(lists.body, project_->features()->schema);
+  ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+  EXPECT_EQ(lists.headers[0].second, '"' + std::to_string(decoded.value()->epoch_end_ms()) + '"');
+  HttpRequest again = Request("GET", "/v1/lists", "", "");
+  again.headers.emplace_back("if-none-match", lists.headers[0].second);
+  EXPECT_EQ(Call(*service_, again).status, 304);
 }
 
 TEST_F(ServiceTest, ModelsAreListedAndChangedByAdminsOnly) {

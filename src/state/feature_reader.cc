@@ -126,11 +126,17 @@ void FeatureReader::FillProperties(const ReadRequest& request, ReadLease* lease)
     schema.ReadRequestItem(request.items[i].properties, {&lease->request_item_properties[i * said], said});
 }
 
+void FeatureReader::FindItemRows(std::span<const Key> items, bool more, ReadLease* lease,
+                                 std::span<const std::byte*> rows) const {
+  const std::array<RowQuery, 1> query{RowQuery{SharedState::kItems, items, rows}};
+  if (more)
+    shared_rows_.FetchMore(query, &lease->shared);
+  else
+    shared_rows_.Fetch(query, &lease->shared);
+}
+
 void FeatureReader::FindItems(const ReadRequest& request, ReadLease* lease) const {
-  const std::size_t n = request.items.size();
-  lease->keys.resize(n);
-  for (std::size_t i = 0; i < n; ++i) lease->keys[i] = KeyOf(request.items[i].item_id);
-  lease->items.assign(n, nullptr);
+  lease->items.assign(lease->keys.size(), nullptr);
   lease->shop = nullptr;
   const Key shop_key = 1;
   const std::array<RowQuery, 2> first{RowQuery{SharedState::kItems, lease->keys, lease->items},
@@ -250,7 +256,46 @@ void FeatureReader::ReadColumn(std::size_t k, const ReadContext& context, Candid
   f.view->Read(context, {{lease->rows.data(), n}, shop, {lease->parents.data(), f.parent >= 0 ? n : 0}}, out);
 }
 
+ReadContext FeatureReader::ContextOf(const ReadRequest& request, const ReadLease& lease) const {
+  return {.now_ms = request.now_ms,
+          .epoch_end_ms = lease.epoch_end_ms() != Timeline::kNothing || lease.degraded() ? lease.epoch_end_ms()
+                                                                                         : replayed_epoch_ms_,
+          .items = lease.keys,
+          .item_properties = lease.item_properties.data(),
+          .item_property_count = features_->schema.item_names.size(),
+          .user_properties = lease.user_properties,
+          .supplied = request.supplied,
+          .item_vectors = lease.item_vectors.data(),
+          .request_properties = lease.request_properties,
+          .request_item_properties = lease.request_item_properties.data(),
+          .request_item_property_count = features_->schema.request_item_names.size(),
+          .surface = request.surface,
+          .last_item = LastItem(lease)};
+}
+
+void FeatureReader::PrepareItems(std::span<const Key> items) const {
+  if (!prepared_) return;
+  constexpr std::size_t kBatch = 256;  // Rows stay in the nearest caches.
+  const std::vector<EventItem> nothing_said(std::min(kBatch, items.size()));
+  std::vector<float> values(nothing_said.size() * features_->columns());
+  ReadLease lease;
+  for (std::size_t begin = 0; begin < items.size(); begin += kBatch) {
+    const auto batch = items.subspan(begin, std::min(kBatch, items.size() - begin));
+    const ReadRequest request{.items = std::span(nothing_said).first(batch.size())};
+    lease.keys.assign(batch.begin(), batch.end());
+    FindItems(request, &lease);
+    const auto prepared = TakePrepared(request, &lease, values.data());
+    if (!prepared || lease.missed.empty()) continue;
+    FindEntities(request, &lease);
+    lease.rows.resize(batch.size());
+    lease.parents.resize(batch.size());
+    Prepare(ContextOf(request, lease), &lease, *prepared, values.data());
+  }
+}
+
 void FeatureReader::Read(const ReadRequest& request, ReadLease* lease, float* out) const {
+  lease->keys.resize(request.items.size());
+  for (std::size_t i = 0; i < request.items.size(); ++i) lease->keys[i] = KeyOf(request.items[i].item_id);
   FindItems(request, lease);
   const auto prepared = TakePrepared(request, lease, out);
   FindEntities(request, lease);
@@ -261,22 +306,7 @@ void FeatureReader::Read(const ReadRequest& request, ReadLease* lease, float* ou
     FillProperties(request, lease);
   }
   const std::size_t n = request.items.size(), columns = features_->columns();
-  const ReadContext context{.now_ms = request.now_ms,
-                            .epoch_end_ms = lease->epoch_end_ms() != Timeline::kNothing || lease->degraded()
-                                                ? lease->epoch_end_ms()
-                                                : replayed_epoch_ms_,
-                            .items = lease->keys,
-                            .item_properties = lease->item_properties.data(),
-                            .item_property_count = features_->schema.item_names.size(),
-                            .user_properties = lease->user_properties,
-                            .supplied = request.supplied,
-                            .item_vectors = lease->item_vectors.data(),
-                            .request_properties = lease->request_properties,
-                            .request_item_properties = lease->request_item_properties.data(),
-                            .request_item_property_count = features_->schema.request_item_names.size(),
-                            .surface = request.surface,
-                            .last_item = LastItem(*lease)};
-
+  const ReadContext context = ContextOf(request, *lease);
   lease->rows.resize(n);
   lease->parents.resize(n);
   for (std::size_t k = 0; k < columns; ++k) {

@@ -79,13 +79,23 @@ class FeatureReader {
   // Writes items x columns values, row-major. REQUIRES: FindUser with the request's user and session.
   // `epoch_end_ms`: of the epoch that shared rows are read at, where the lease does not know it (replay).
   void Read(const ReadRequest& request, ReadLease* lease, float* out) const;
+  // Rows of the catalogue, before Read, and at the lease's instant if `more`; null: it does not have the item. They
+  // stay good until the next call without `more`.
+  void FindItemRows(std::span<const Key> items, bool more, ReadLease* lease, std::span<const std::byte*> rows) const;
+  // Prepares the columns of these items in the newest epoch, for requests to come; those that are not in the catalogue
+  // are passed over. Beside requests, from any thread.
+  void PrepareItems(std::span<const Key> items) const;
+  // What prepared columns take in memory: of the newest epoch, and of the one before while a request reads it.
+  std::size_t prepared_bytes() const { return prepared_ ? prepared_->memory_bytes() : 0; }
   void set_replayed_epoch(std::int64_t epoch_end_ms) { replayed_epoch_ms_ = epoch_end_ms; }
 
  private:
   void FindLogin(Key login, ReadLease* lease) const;
   void OwnVectors(const ReadRequest& request, ReadLease* lease) const;
   void FillProperties(const ReadRequest& request, ReadLease* lease) const;
+  // The rows of the items of `lease->keys`, with what the request says of them.
   void FindItems(const ReadRequest& request, ReadLease* lease) const;
+  ReadContext ContextOf(const ReadRequest& request, const ReadLease& lease) const;
   void FindEntities(const ReadRequest& request, ReadLease* lease) const;
   // Writes column k of context.items, which are the candidates numbered `candidate(i)`.
   template <typename Candidate>

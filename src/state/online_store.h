@@ -4,12 +4,12 @@
 // User and session state is fresh to the last event; shared state and the catalogue change when an epoch is sealed
 // (shared_state.h): a record of arrival a is visible to reads whose epoch ended after a.
 //   A user is the id that user.alias joined it to first (event/alias.h), else the id itself. user.alias (user_id: the
-//   login, kind: the anonymous id) merges the anonymous user's state, and that of the session it names, into the login's; later events
-//   of the anonymous id are the login's. user.delete forgets the user and its sessions, and changes no shared state. A
-//   session belongs to its user, or to nobody. The residue of an erased event (log/erase_user.h) changes shared state
-//   alone. After 24 h of arrival without an event it is new again.
-//   item.hide keeps the item from its user: the newest kHiddenItems of each, by log order; of an event without a user
-//   they are the session's and end with it. user.alias merges them. Nothing shows a hidden item again but time.
+//   login, kind: the anonymous id) merges the anonymous user's state, and that of the session it names, into the
+//   login's; later events of the anonymous id are the login's. user.delete forgets the user and its sessions, and
+//   changes no shared state. A session belongs to its user, or to nobody. The residue of an erased event
+//   (log/erase_user.h) changes shared state alone. After 24 h of arrival without an event it is new again. item.hide
+//   keeps the item from its user: the newest kHiddenItems of each, by log order; of an event without a user they are
+//   the session's and end with it. user.alias merges them. Nothing shows a hidden item again but time.
 // Users' rows lie in VersionedTables of one timeline, stamped with the offset behind the record that changed them;
 // shared state in those of another (shared_state.h). Thread safety: one thread folds, advances and publishes; Find* and
 // Read are its own too; other threads read by a FeatureReader over `users()` and `shared()`.
@@ -137,7 +137,7 @@ class OnlineStore {
 // Reads of other threads of this process, once the store is shared.
 class StoreReader {
  public:
-  static constexpr std::size_t kPreparedBytes = 64u << 20;  // Of an epoch: 250,000 items of 60 columns.
+  static constexpr std::size_t kPreparedBytes = 40u << 20;  // Of an epoch: 160,000 items of 60 columns.
   explicit StoreReader(const OnlineStore& store)
       : users_(store.users(), store.user_tables()),
         shared_(store.shared().timeline(), store.shared().tables()),

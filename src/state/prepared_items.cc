@@ -45,9 +45,18 @@ std::shared_ptr<PreparedItems::Epoch> PreparedItems::At(std::int64_t epoch_end_m
   const MutexLock lock(mutex_);
   if (!latest_ || latest_->end_ms_ < epoch_end_ms) {
     before = std::move(latest_);
+    before_ = before;
     latest_.reset(new Epoch(epoch_end_ms, columns_, row_bytes_, std::clamp(items, 1u, max_rows_)));
   }
   return latest_->end_ms_ == epoch_end_ms ? latest_ : nullptr;
+}
+
+std::size_t PreparedItems::memory_bytes() {
+  std::shared_ptr<Epoch> latest, before;  // Let go after the lock.
+  const MutexLock lock(mutex_);
+  latest = latest_;
+  before = before_.lock();
+  return (latest ? latest->memory_bytes() : 0) + (before ? before->memory_bytes() : 0);
 }
 
 }  // namespace gfr

@@ -1,11 +1,11 @@
 // PreparedItems: what of a feature row depends on the item alone, kept for one epoch of shared state.
 //
 // Within an epoch shared state and catalogue do not change, so an item's own columns (its counts, its category's, its
-// attributes) are the same for every request: the first one that needs them puts them here, by the item's dense id, in
-// one run of cache lines. Rows of an epoch are written once and go with it; a request of an earlier epoch has none.
-// Bounded: with more items than there is room for, those of equal remainders share a place, and the first in an epoch
-// has it.
-// Thread safety: from any thread. A request takes a lock once, to get its epoch; rows are found and put without one.
+// attributes) are the same for every request. Who makes the lists of candidates puts those of the lists' first items
+// here, and the first request that needs others puts those: by the item's dense id, in one run of cache lines. Rows of
+// an epoch are written once and go with it; a request of an earlier epoch has none. Bounded: with more items than there
+// is room for, those of equal remainders share a place, and the first in an epoch has it. Thread safety: from any
+// thread. A request takes a lock once, to get its epoch; rows are found and put without one.
 #pragma once
 
 #include <atomic>
@@ -25,6 +25,7 @@ class PreparedItems {
     void Prefetch(std::uint32_t item) const noexcept;
     const float* Find(std::uint32_t item) const noexcept;  // Null: nobody has put it.
     void Put(std::uint32_t item, const float* values) noexcept;
+    std::size_t memory_bytes() const noexcept { return row_bytes_ * rows_; }
 
    private:
     friend class PreparedItems;
@@ -46,12 +47,15 @@ class PreparedItems {
   PreparedItems(std::size_t columns, std::size_t max_bytes);
   // The rows of the epoch that ends then, when the catalogue has `items`; null for an epoch before the latest.
   std::shared_ptr<Epoch> At(std::int64_t epoch_end_ms, std::uint32_t items);
+  // Of the latest epoch, and of the one before while somebody holds it.
+  std::size_t memory_bytes();
 
  private:
   const std::size_t columns_, row_bytes_;
   const std::uint32_t max_rows_;
   Mutex mutex_;
   std::shared_ptr<Epoch> latest_;
+  std::weak_ptr<Epoch> before_;
 };
 
 }  // namespace gfr

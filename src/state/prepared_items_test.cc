@@ -169,6 +169,23 @@ TEST_F(PreparedColumns, AreThoseComputedAnew) {
   EXPECT_GT(known, 50'000u);
 }
 
+TEST_F(PreparedColumns, OfItemsPreparedBeforeAnyRequestAreThoseComputedAnew) {
+  const auto anew = Reader(0), prepared = Reader(1 << 20);
+  EXPECT_EQ(prepared->prepared_bytes(), 0u);
+  std::vector<Key> items;
+  for (char c = 'a'; c <= 'n'; ++c) items.push_back(KeyOf(std::string(1, c)));  // Two are not in the catalogue.
+  ReadLease a, b;
+  for (int n = 0; n < 400; ++n) {
+    FoldNext();
+    prepared->PrepareItems(items);
+    const Request request = RequestOf(rng);
+    ASSERT_TRUE(SameBits(Read(*prepared, request, now, &a), Read(*anew, request, now, &b)));
+  }
+  EXPECT_GT(prepared->prepared_bytes(), 0u);
+  anew->PrepareItems(items);
+  EXPECT_EQ(anew->prepared_bytes(), 0u) << "it prepares none";
+}
+
 TEST_F(PreparedColumns, AreThoseComputedAnewBesideTheWriter) {
   const auto anew = Reader(0), prepared = Reader(1 << 20);
   std::atomic<bool> done = false;

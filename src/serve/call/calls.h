@@ -15,6 +15,7 @@ std::vector<std::string> EventContentTypes();  // That POST /v1/events takes.
 void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply);
 void PostFeed(ServiceState& s, const HttpRequest& request, HttpReply reply);
 void PostServed(ServiceState& s, const HttpRequest& request, HttpReply reply);
+HttpResponse GetLists(ServiceState& s, const HttpRequest& request);
 HttpResponse GetExplain(ServiceState& s, const HttpRequest& request);  // Its parameter: the request's id.
 HttpResponse GetJob(ServiceState& s, const std::string& job_id);
 HttpResponse JobStarted(const std::string& job_id);  // 202, and where its answer will be.

@@ -12,6 +12,7 @@ HttpResponse GetMetrics(ServiceState& s) {
   s.counters.state_bytes.Set(static_cast<double>(s.memory_bytes.load()));
   const std::shared_ptr<const Serving> serving = s.serving();
   s.counters.lists_bytes.Set(static_cast<double>(serving->lists->memory_bytes()));
+  s.counters.prepared_bytes.Set(static_cast<double>(serving->reader->features().prepared_bytes()));
   s.counters.lists_epoch_end.Set(
       static_cast<double>(std::max<std::int64_t>(serving->lists->lists()->epoch_end_ms(), 0)) / 1000);
   return {.content_type = "text/plain; version=0.0.4", .body = s.counters.Text()};
