@@ -161,10 +161,10 @@ Result<std::string> AskCaller(const std::string& line) {
 }
 
 Result<Trained> TrainByCaller(const Project& project, const DatasetOptions& options, const std::string& exchange) {
-  if (project.configuration().train.engine != Forest::Maker::kXgboost)
+  if (project.configuration().train.engine != Forest::Engine::kXgboost)
     return Error{ErrorCode::kInvalidArgument,
                  "--exchange has forests trained by XGBoost, but [train] engine is lightgbm"};
-  GFR_ASSIGN(const auto engine, LoadForestTrainer(Forest::Maker::kXgboost));
+  GFR_ASSIGN(const auto engine, LoadForestTrainer(Forest::Engine::kXgboost));
   const CallerTrainer caller(PosixFileSystem(), exchange, AskCaller, *engine);
   std::vector<LeftOutObjective> left_out;
   GFR_ASSIGN(const TrainSettings settings, PlanTraining(project.workspace(), project.train_settings(), &left_out));

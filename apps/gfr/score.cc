@@ -88,7 +88,7 @@ Status Predict(const PredictFlags& flags) {
       for (std::size_t k = 0; k < shown; ++k) {
         if (k > 0) out += ',';
         const double value = margins[i * classes + k];
-        forest.maker == Forest::Maker::kXgboost ? AppendNumber<float>(value, out) : AppendNumber<double>(value, out);
+        forest.engine == Forest::Engine::kXgboost ? AppendNumber<float>(value, out) : AppendNumber<double>(value, out);
       }
       out += '\n';
     }
@@ -173,7 +173,7 @@ Status Bench(const BenchFlags& flags) {
 Status Inspect(const std::string& path, int rounds, bool json) {
   GFR_ASSIGN(const Forest forest, LoadForest(path, rounds));
   const ForestSummary summary = Summarize(forest);
-  Json report{{"maker", MakerName(forest.maker)},
+  Json report{{"maker", EngineName(forest.engine)},
               {"objective", forest.objective},
               {"trees", forest.trees()},
               {"rounds", forest.rounds},

@@ -2,7 +2,7 @@
 //
 // Each row is read as a feed asked for at its time would be: it sees what arrived strictly before that time, and shared
 // state of the last epoch sealed by then, by the replay that makes training rows. An entity that the log has not seen
-// by then has a stranger's values: missing, or what the feature says of one who did nothing. Rows that name one
+// by then has an unknown user's values: missing, or what the feature says of one who did nothing. Rows that name one
 // `request` are the candidates of one slate, in the file's order; any other row is a slate of its own, whose order
 // nobody gave.
 #pragma once

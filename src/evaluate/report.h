@@ -46,7 +46,7 @@ struct ObjectiveReport {
   GroupedMetrics by_request, by_user;  // Left out of the report when they have no groups.
   std::vector<CurvePoint> roc, pr;
   std::vector<ReliabilityBin> reliability;
-  std::vector<LiftBin> lift;        // By tenths.
+  std::vector<LiftBin> lift;        // By deciles.
   std::vector<SliceReport> slices;  // Worst first (SortWorstFirst).
   std::vector<FeatureImportance> importance;
   PositionBias position_bias;    // Without places: not asked for.

@@ -87,7 +87,7 @@ bool HasParent(const FeatureConfig& f) {
 Result<FeatureConfig> ParentOf(FeatureConfig rate, const PropertySchema& schema, SharedEntity* entity) {
   GFR_TRY(ReadSharedEntity(rate.parent.empty() ? "shop" : rate.parent, schema, entity));
   rate.scope = Scope::kShared;
-  // A taste's parent is a rate over all categories, whatever the property.
+  // The parent of a category affinity rate is a rate over all categories, whatever the property.
   rate.canonical = rate.state =
       "parent " + entity->name + " of " +
       (FindFeatureType(rate.type)->parent == ParentRule::kAlways

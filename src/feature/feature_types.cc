@@ -7,7 +7,7 @@ namespace gfr {
 // One line a file: x_view.cc defines XTypes. In this order messages and pages list the types.
 #define GFR_FILES_OF_FEATURE_TYPES(File)                                                                               \
   File(Context) File(Request) File(Slate) File(Position) File(Count) File(Distinct) File(Decay) File(Rate) File(Trend) \
-      File(Interaction) File(LastEvent) File(Sequence) File(Place) File(Affinity) File(Taste) File(Distance)           \
+      File(Interaction) File(LastEvent) File(Sequence) File(Place) File(Affinity) File(AffinityRate) File(Distance)    \
           File(Relative) File(Similarity)
 
 #define GFR_DECLARE(File) std::span<const FeatureType> File##Types();

@@ -83,7 +83,8 @@ MadeView MakeRateView(const FeatureConfig&);
 MadeView MakeInSlateView(std::shared_ptr<const FeatureView> of, const FeatureConfig& f);
 // That `bands` are there, and rise, where the property is a number.
 Status CheckBands(const FeatureConfig& f);
-// What affinity and taste tell values apart by: the category, or with bands 1 + the number's band; 0: missing.
+// What affinities and affinity rates tell values apart by: the category, or with bands 1 + the number's band; 0:
+// missing.
 Key CategoryOrBand(const PropertyValue& value, std::span<const double> bands);
 
 }  // namespace gfr

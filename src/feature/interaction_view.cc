@@ -148,7 +148,7 @@ constexpr FeatureRead kInteractionReads[] = {
     {"steps_since", kItemKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 0,
      "what the user did since, in events; 0: the candidate was touched last", kNotRemembered},
     {"distinct", kItemKeys, ScopeRule::kUserOrSession, PropertyRule::kNone, 0,
-     "how many items are remembered, for every candidate", "never: a stranger has 0"},
+     "how many items are remembered, for every candidate", "never: an unknown user has 0"},
     {"seen_without_click", "scope events [kinds] [without] [capacity]", ScopeRule::kUserOrSession, PropertyRule::kNone,
      1, "impressions of the candidate less the clicks on it (events less those of without), not below 0",
      "never: an item not remembered has 0"}};

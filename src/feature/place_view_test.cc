@@ -70,7 +70,7 @@ TEST(Place, APageSeenAgainHasMovedNowhere) {
   const auto values = v.Read(2000);
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(values[i], 0);
   EXPECT_TRUE(std::isnan(values[4]));
-  v.stranger = true;
+  v.unknown_user = true;
   EXPECT_TRUE(std::isnan(v.Read(2000)[0]));
 }
 

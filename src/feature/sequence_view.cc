@@ -110,7 +110,7 @@ constexpr FeatureRead kSequenceReads[] = {
      "1 when the item touched last is of the candidate's category, else 0",
      "the candidate or the item touched last has no category, or none was touched"},
     {"distinct_categories", kOfCategory, ScopeRule::kUserOrSession, PropertyRule::kItemCategory, 0,
-     "how many categories the last items are of, for every candidate", "never: a stranger has 0"}};
+     "how many categories the last items are of, for every candidate", "never: an unknown user has 0"}};
 constexpr FeatureType kSequenceTypes[] = {{.name = "sequence", .make = MakeSequenceView, .reads = kSequenceReads}};
 
 }  // namespace

@@ -17,9 +17,9 @@ TEST(Sequence, IsOfTheLastDifferentItems) {
     TestView h("type = \"sequence\"\nread = \"" + read +
                "\"\nscope = \"user\"\nevents = [\"item.view\"]\ncapacity = 4\n" +
                (read == "position" ? "" : "property = \"category\"\n"));
-    h.stranger = true;
+    h.unknown_user = true;
     ASSERT_TRUE(read == "distinct_categories" ? h.Read(0)[0] == 0 : std::isnan(h.Read(0)[0]));
-    h.stranger = false;
+    h.unknown_user = false;
     std::vector<Line> seen;
     for (const Line& line : RandomLines(rng, 200)) {
       h.Fold(line);

@@ -132,7 +132,7 @@ class TestView {
       if (i < vectors.size() && !vectors[i].empty()) item_vectors[i] = vectors[i].data();
       request_items[i].number = i < relevance.size() ? relevance[i] : std::nan("");
     }
-    const std::byte* row = stranger ? nullptr : reinterpret_cast<const std::byte*>(state.data());
+    const std::byte* row = unknown_user ? nullptr : reinterpret_cast<const std::byte*>(state.data());
     const std::vector<const std::byte*> rows(n, row);
     std::vector<float> out(n);
     ReadContext context{now_ms, now_ms, items, properties.data(), 3, user, true};
@@ -151,7 +151,7 @@ class TestView {
   std::vector<std::vector<float>> vectors;
   std::vector<PropertyValue> request;
   Key surface = 0;
-  bool stranger = false;  // Reads without a state.
+  bool unknown_user = false;  // Reads without a state.
 
  private:
   std::shared_ptr<const FeatureSet> set_;
@@ -178,7 +178,7 @@ inline void ExpectJoinedHistoriesReadLikeTheWhole(const std::string& feature, do
     }
     const TestView::State joined = v.Merged(a, b);
     ASSERT_EQ(joined, v.Merged(b, a)) << "not symmetric";
-    ASSERT_EQ(v.Merged(a, v.NewState()), v.Merged(v.NewState(), a)) << "a stranger's state changes something";
+    ASSERT_EQ(v.Merged(a, v.NewState()), v.Merged(v.NewState(), a)) << "an unknown user's state changes something";
     const std::int64_t now = lines.back().time_ms + kMinuteMs;
     const std::vector<float> expected = v.ReadState(whole, now), got = v.ReadState(joined, now);
     for (std::size_t i = 0; i < expected.size(); ++i) {

@@ -29,7 +29,7 @@ Status ReadJoins(EventSource& log, std::vector<Alias>* aliases, std::vector<Dele
   for (LogRecord r;;) {
     GFR_ASSIGN(const bool more, reader->More(&r));
     if (!more) return {};
-    if (r.event.user_id.empty()) continue;  // A residue.
+    if (r.event.user_id.empty()) continue;  // Anonymised.
     if (r.event.type == EventType::kUserDelete)
       deleted->push_back({r.offset, r.arrival_ms, r.event.user_id});
     else if (!r.event.kind.empty())
@@ -59,16 +59,16 @@ void Close(const std::vector<Alias>& aliases, ErasedPerson& person) {
   }
 }
 
-// The segment with `residues` in the place of their records.
+// The segment with the anonymised records in place of those at their offsets.
 Result<RewrittenSegment> Rewrite(const std::string& path, const std::string& bytes,
-                                 const std::unordered_map<std::uint64_t, Event>& residues) {
-  std::string residue;
+                                 const std::unordered_map<std::uint64_t, Event>& anonymised) {
+  std::string encoded;
   return RewriteSegment(path, bytes, [&](EncodedRecord* record) -> Status {
-    const auto found = residues.find(record->offset);
-    if (found == residues.end()) return {};
-    residue.clear();
-    EncodeEvent(found->second, &residue);
-    record->event = residue;
+    const auto found = anonymised.find(record->offset);
+    if (found == anonymised.end()) return {};
+    encoded.clear();
+    EncodeEvent(found->second, &encoded);
+    record->event = encoded;
     return {};
   });
 }
@@ -117,7 +117,7 @@ Result<std::vector<ErasedPerson>> FindDeleted(EventSource& log) {
 }
 
 Result<ErasedRecords> EraseRecords(LocalLog& log, const Erasure& erasure, bool dry_run,
-                                   const std::function<Event(const LogRecord&)>& residue_of,
+                                   const std::function<Event(const LogRecord&)>& anonymised_of,
                                    const std::function<Status(const std::string&)>& before_rewrite) {
   FileSystem& fs = log.fs();
   ExclusiveLocks locks;
@@ -126,7 +126,7 @@ Result<ErasedRecords> EraseRecords(LocalLog& log, const Erasure& erasure, bool d
   }
   GFR_ASSIGN(const auto segments, log.Segments());
   ErasedRecords out;
-  std::unordered_map<std::uint64_t, Event> residues;
+  std::unordered_map<std::uint64_t, Event> anonymised;
   GFR_ASSIGN(const auto reader, log.OpenAll());
   for (LogRecord r;;) {
     GFR_ASSIGN(const bool more, reader->More(&r));
@@ -140,13 +140,13 @@ Result<ErasedRecords> EraseRecords(LocalLog& log, const Erasure& erasure, bool d
     const auto behind = std::ranges::upper_bound(segments, SegmentName(r.offset));
     if (behind != segments.begin() && (out.segments.empty() || out.segments.back() != *(behind - 1)))
       out.segments.push_back(*(behind - 1));
-    if (!dry_run) residues.emplace(r.offset, residue_of(r));
+    if (!dry_run) anonymised.emplace(r.offset, anonymised_of(r));
   }
   if (dry_run) return out;
   for (auto name = out.segments.rbegin(); name != out.segments.rend(); ++name) {
     const std::string path = JoinPath(log.folder(), *name);
     GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
-    GFR_ASSIGN(const RewrittenSegment rewritten, Rewrite(path, bytes, residues));
+    GFR_ASSIGN(const RewrittenSegment rewritten, Rewrite(path, bytes, anonymised));
     GFR_TRY(before_rewrite(*name));
     GFR_TRY(PublishFile(fs, path, rewritten.bytes));
   }

@@ -1,16 +1,16 @@
-// Erasing people from the log: their records are replaced by residues, which name nobody.
+// Erasing people from the log: their records are replaced by anonymised records, which name nobody.
 //
-// A person is an id and every id that user.alias joined to it (event/alias.h). An erased record's
-// residue has its offset, arrival and event time, so that positions (as_of), the slates of others and shared state stay
-// what they were. What remains, as counts without a person: the type; of an event of items their ids, places, prices,
-// quantities and catalogue properties, its value, surface and (item.view, or named by a definition) kind; the
+// A person is an id and every id that user.alias joined to it (event/alias.h). The anonymised record has the offset,
+// the arrival and the event time of the erased one, so that positions (as_of), the slates of others and shared state
+// stay what they were. What remains, as counts without a person: the type; of an event of items their ids, places,
+// prices, quantities and catalogue properties, its value, surface and (item.view, or named by a definition) kind; the
 // categories of the person that shared features count by, and the item touched before, where one counts by it
-// (store/residue.h). What is gone: ids of the user, session, request, transaction, event and source, texts, other
+// (state/anonymiser.h). What is gone: ids of the user, session, request, transaction, event and source, texts, other
 // context, variant, currency, channel; of a feed.request everything.
 // Events of a session that never named a user belong to nobody, and stay.
 //
 // Segments are rewritten from the last to the first, each beside, synced and renamed: after a crash each is the old one
-// or the new one, and what lies before the next to rewrite is whole, so that running it again gives the same residues.
+// or the new one, and what lies before the next to rewrite is whole, so that running it again gives the same records.
 // REQUIRES: the joined ids were written down (ErasedIds) before, as the records that joined them go too.
 #pragma once
 
@@ -56,11 +56,11 @@ struct ErasedRecords {
   std::vector<std::string> segments;       // Names of those that hold one.
 };
 
-// `residue_of` is given each record that goes, in log order, and says what stays of it. `before_rewrite` is called with
-// the name of each segment before it changes. A dry run only counts. Errors: kUnavailable while a server or an import
-// has the log; kCorrupt.
+// `anonymised_of` is given each record that goes, in log order, and says what stays of it. `before_rewrite` is called
+// with the name of each segment before it changes. A dry run only counts. Errors: kUnavailable while a server or an
+// import has the log; kCorrupt.
 Result<ErasedRecords> EraseRecords(LocalLog& log, const Erasure& erasure, bool dry_run,
-                                   const std::function<Event(const LogRecord&)>& residue_of,
+                                   const std::function<Event(const LogRecord&)>& anonymised_of,
                                    const std::function<Status(const std::string&)>& before_rewrite);
 
 }  // namespace gfr

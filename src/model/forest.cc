@@ -55,7 +55,7 @@ Status AddTree(const TreeNodes& tree, int tree_class, const std::string& where, 
   return {};
 }
 
-const char* MakerName(Forest::Maker maker) { return maker == Forest::Maker::kXgboost ? "xgboost" : "lightgbm"; }
+const char* EngineName(Forest::Engine engine) { return engine == Forest::Engine::kXgboost ? "xgboost" : "lightgbm"; }
 
 Result<Forest> ParseForest(std::string_view bytes, const ImportOptions& options) {
   if (bytes.starts_with("tree\n") || bytes.starts_with("tree\r\n")) return ParseLightgbm(bytes, options);

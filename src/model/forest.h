@@ -4,10 +4,10 @@
 // category (the value cut to an integer) left when it is NOT in the node's set; a margin is float32: the base margin
 // and then the leaves in tree order. LightGBM: values are double; value <= threshold goes left; |value| <= 1e-35 is
 // zero; `missing` says which values follow default_left; a category goes left when it IS in the set; a margin is
-// double. Both are executed as they are by their makers, bit for bit (src/score).
+// double. Both are executed as they are by their engines, bit for bit (src/score).
 //
 // An importer gives only valid forests: every node is reached once from one root, indices are in range, thresholds and
-// leaves are finite or as their maker allows. Thread safety: a plain value.
+// leaves are finite or as their engine allows. Thread safety: a plain value.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@
 namespace gfr {
 
 struct Forest {
-  enum class Maker : std::uint8_t { kXgboost, kLightgbm };
+  enum class Engine : std::uint8_t { kXgboost, kLightgbm };
   // Which values follow default_left; kNone: NaN is read as zero (LightGBM).
   enum class Missing : std::uint8_t { kNan, kZero, kNone };
   // Margins to predictions, see link.h.
@@ -36,7 +36,7 @@ struct Forest {
     kPairSigmoid,  // A sigmoid a class, not normalised: LightGBM's multiclassova.
   };
 
-  Maker maker = Maker::kXgboost;
+  Engine engine = Engine::kXgboost;
   std::string objective;  // As the file names it: "binary:logistic".
   Link link = Link::kIdentity;
   double link_scale = 1;    // LightGBM's sigmoid parameter.
@@ -66,7 +66,7 @@ struct Forest {
   std::size_t trees() const { return root.size(); }
 };
 
-const char* MakerName(Forest::Maker maker);  // "xgboost", "lightgbm".
+const char* EngineName(Forest::Engine engine);  // "xgboost", "lightgbm".
 
 struct ImportOptions {
   // How many boosting rounds are used; 0: up to XGBoost's best_iteration where the file names one, else all.

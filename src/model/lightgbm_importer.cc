@@ -244,7 +244,7 @@ Result<Forest> ParseLightgbm(std::string_view bytes, const ImportOptions& option
   Lines lines(bytes);
   std::string_view line;
   if (!lines.Next(line) || line != "tree") return Bad(1, "a LightGBM model's first line is 'tree'");
-  Forest forest{.maker = Forest::Maker::kLightgbm};
+  Forest forest{.engine = Forest::Engine::kLightgbm};
   Block block{.line = 1};
   bool in_header = true, average = false, ended = false;
   std::size_t trees = 0;

@@ -22,7 +22,7 @@ void Softmax(double* row, std::size_t classes) {
 }
 
 double One(const Forest& forest, double x) {
-  const bool single = forest.maker == Forest::Maker::kXgboost;
+  const bool single = forest.engine == Forest::Engine::kXgboost;
   switch (forest.link) {
     case Forest::Link::kSigmoid:
     case Forest::Link::kPairSigmoid:
@@ -54,7 +54,7 @@ void ApplyLink(const Forest& forest, double* margins, std::size_t count) {
       for (std::size_t k = 0; k < classes; ++k) row[k] /= forest.average_over;
     }
     if (forest.link == Forest::Link::kSoftmax) {
-      forest.maker == Forest::Maker::kXgboost ? Softmax<float>(row, classes) : Softmax<double>(row, classes);
+      forest.engine == Forest::Engine::kXgboost ? Softmax<float>(row, classes) : Softmax<double>(row, classes);
     } else if (forest.link == Forest::Link::kArgmax) {
       row[0] = static_cast<double>(std::max_element(row, row + classes) - row);
     } else {

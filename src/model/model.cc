@@ -13,8 +13,8 @@ constexpr int kNewestFormat = 5;
 constexpr const char* kConfigurationFile = "configuration.toml";
 constexpr const char* kLinks[] = {"logistic", "softmax"};
 
-std::string ForestFile(const std::string& objective, Forest::Maker engine) {
-  return objective + (engine == Forest::Maker::kXgboost ? ".ubj" : ".lightgbm.txt");
+std::string ForestFile(const std::string& objective, Forest::Engine engine) {
+  return objective + (engine == Forest::Engine::kXgboost ? ".ubj" : ".lightgbm.txt");
 }
 
 // What a forest of a version must be: one margin a row, which the links read as log odds.
@@ -22,7 +22,7 @@ Status CheckForest(const ObjectiveModel& entry, std::size_t columns) {
   const Forest& forest = entry.forest;
   if (static_cast<std::size_t>(forest.columns) > columns)
     return Error{ErrorCode::kCorrupt, "a forest has more columns than its model"};
-  const bool xgboost = forest.maker == Forest::Maker::kXgboost;
+  const bool xgboost = forest.engine == Forest::Engine::kXgboost;
   // LightGBM names no objective where the gradients were its caller's.
   const char* valid = xgboost ? "binary:logistic" : entry.softmax ? "" : "binary";
   const bool ranks =
@@ -85,7 +85,7 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
   std::map<std::string, std::string> files;
   const bool softmax = std::ranges::any_of(model.objectives, &ObjectiveModel::softmax);
   const bool lightgbm = std::ranges::any_of(
-      model.objectives, [](const ObjectiveModel& o) { return o.forest.maker == Forest::Maker::kLightgbm; });
+      model.objectives, [](const ObjectiveModel& o) { return o.forest.engine == Forest::Engine::kLightgbm; });
   const bool sliced =
       std::ranges::any_of(model.objectives, [](const ObjectiveModel& o) { return !o.slice_calibrators.empty(); });
   const bool early =
@@ -112,8 +112,8 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
   for (const ObjectiveModel& objective : model.objectives) {
     json["objectives"].push_back(objective.name);
     if (softmax) json["links"].push_back(kLinks[objective.softmax]);
-    if (lightgbm) json["engines"].push_back(MakerName(objective.forest.maker));
-    files[ForestFile(objective.name, objective.forest.maker)] = objective.forest_bytes;
+    if (lightgbm) json["engines"].push_back(EngineName(objective.forest.engine));
+    files[ForestFile(objective.name, objective.forest.engine)] = objective.forest_bytes;
     files[objective.name + ".calibration.json"] = CalibrationToJson(objective, model.columns);
     if (objective.early_window_ms > 0)
       json["early_windows"][objective.name] = {{"window_ms", objective.early_window_ms},
@@ -163,12 +163,12 @@ Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, co
         return Error{ErrorCode::kCorrupt, "the link of " + entry.name + " is unknown; known are logistic, softmax"};
       entry.softmax = link != kLinks;
     }
-    auto engine = Forest::Maker::kXgboost;
+    auto engine = Forest::Engine::kXgboost;
     if (json.contains("engines")) {
       const std::string named = json.at("engines").at(model.objectives.size());
-      if (named == MakerName(Forest::Maker::kLightgbm))
-        engine = Forest::Maker::kLightgbm;
-      else if (named != MakerName(engine))
+      if (named == EngineName(Forest::Engine::kLightgbm))
+        engine = Forest::Engine::kLightgbm;
+      else if (named != EngineName(engine))
         return Error{ErrorCode::kCorrupt,
                      "the engine of " + entry.name + " is '" + named + "'; known are xgboost, lightgbm"};
     }
@@ -180,8 +180,8 @@ Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, co
         return Error{ErrorCode::kCorrupt, "the maturation of " + entry.name + " is no share above 0"};
     }
     entry.forest_bytes = files.at(ForestFile(entry.name, engine));
-    GFR_ASSIGN(entry.forest, engine == Forest::Maker::kXgboost ? ParseXgboost(entry.forest_bytes)
-                                                               : ParseLightgbm(entry.forest_bytes));
+    GFR_ASSIGN(entry.forest, engine == Forest::Engine::kXgboost ? ParseXgboost(entry.forest_bytes)
+                                                                : ParseLightgbm(entry.forest_bytes));
     GFR_TRY(CheckForest(entry, model.columns.size()));
     GFR_TRY(ReadCalibration(files.at(entry.name + ".calibration.json"), model, &entry));
     model.objectives.push_back(std::move(entry));

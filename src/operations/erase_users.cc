@@ -125,10 +125,10 @@ Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const
   };
   if (!options.dry_run) GFR_TRY(erased.Save(fs, workspace.erased_path()));
   const auto set = features;
-  Anonymiser residues(std::move(features), now_ms);
-  GFR_ASSIGN(report.log,
-             EraseRecords(
-                 log, erasure, options.dry_run, [&](const LogRecord& record) { return residues.Of(record); }, unseal));
+  Anonymiser anonymiser(std::move(features), now_ms);
+  GFR_ASSIGN(report.log, EraseRecords(
+                             log, erasure, options.dry_run,
+                             [&](const LogRecord& record) { return anonymiser.Of(record); }, unseal));
   for (const std::string& segment : options.dry_run ? report.log.segments : std::vector<std::string>())
     GFR_TRY(unseal(segment));
   if (!options.dry_run) GFR_TRY(ForgetInBase(log, set, {keys.begin(), keys.end()}));

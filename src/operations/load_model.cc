@@ -29,8 +29,8 @@ Result<Model> LoadBoundModel(const Workspace& workspace, Registry& registry, con
   return BindColumns(std::move(model), features);
 }
 
-Forest::Maker EngineOf(const Model& model) {
-  return model.objectives.empty() ? Forest::Maker::kXgboost : model.objectives[0].forest.maker;
+Forest::Engine EngineOf(const Model& model) {
+  return model.objectives.empty() ? Forest::Engine::kXgboost : model.objectives[0].forest.engine;
 }
 
 }  // namespace gfr

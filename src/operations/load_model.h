@@ -20,6 +20,6 @@ Result<Model> LoadBoundModel(const Workspace& workspace, Registry& registry, con
                              const FeatureSet& features);
 
 // The engine that trained the model's forests.
-Forest::Maker EngineOf(const Model& model);
+Forest::Engine EngineOf(const Model& model);
 
 }  // namespace gfr

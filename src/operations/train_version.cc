@@ -111,7 +111,7 @@ Result<TrainSettings> PlanTraining(const Workspace& workspace, const TrainSettin
 
 Result<Trained> TrainVersion(const Workspace& workspace, const TrainSettings& all, const DatasetOptions& options,
                              const WorkersConfig& workers) {
-  if (workers.any() && all.train.engine != Forest::Maker::kXgboost)
+  if (workers.any() && all.train.engine != Forest::Engine::kXgboost)
     return Error{ErrorCode::kInvalidArgument,
                  "several processes train by XGBoost, but [train] engine is lightgbm: leave out --workers and "
                  "--remote-workers, or use xgboost"};
@@ -135,7 +135,7 @@ Result<Trained> TrainVersion(const Workspace& workspace, const TrainSettings& al
 
 Result<Trained> TrainVersionOn(const Workspace& workspace, const TrainSettings& settings, const Dataset& data) {
   GFR_ASSIGN(const auto engine, LoadForestTrainer(settings.train.engine));
-  return TrainResuming(workspace, settings, data, settings.train, *engine, MakerName(settings.train.engine));
+  return TrainResuming(workspace, settings, data, settings.train, *engine, EngineName(settings.train.engine));
 }
 
 Result<Trained> TrainVersionOn(const Workspace& workspace, const TrainSettings& settings, const Dataset& data,

@@ -15,8 +15,8 @@ constexpr std::size_t kMaxRanks = std::size_t{1} << kMaxBits;
 constexpr std::size_t kBlock = 64;  // Rows that are turned into columns at a time: they stay in the nearest cache.
 constexpr std::size_t kColumn = kBlock + 16;  // A power of two apart, columns would fall on a few lines of it.
 
-double CutOf(Forest::Maker maker, double threshold) {
-  const double cut = maker == Forest::Maker::kXgboost ? threshold : std::nextafter(threshold, INFINITY);
+double CutOf(Forest::Engine engine, double threshold) {
+  const double cut = engine == Forest::Engine::kXgboost ? threshold : std::nextafter(threshold, INFINITY);
   return cut == 0 ? 0.0 : cut;  // Of -0.0.
 }
 
@@ -67,8 +67,8 @@ std::uint32_t RankIn(const Binning::Column& column, std::int32_t category) {
 
 }  // namespace
 
-std::int32_t CategoryOf(Forest::Maker maker, double value) {
-  if (maker == Forest::Maker::kXgboost) return value >= 0 && value < 16777216 ? static_cast<std::int32_t>(value) : -1;
+std::int32_t CategoryOf(Forest::Engine engine, double value) {
+  if (engine == Forest::Engine::kXgboost) return value >= 0 && value < 16777216 ? static_cast<std::int32_t>(value) : -1;
   return value > -1 && value < 2147483648.0 ? static_cast<std::int32_t>(value) : -1;
 }
 
@@ -81,11 +81,11 @@ Result<std::shared_ptr<const Binning>> Binning::Make(std::span<const Forest* con
   auto binning = std::make_shared<Binning>();
   std::size_t features = 0;
   for (const Forest* forest : forests) {
-    if (forest->maker != forests[0]->maker)
+    if (forest->engine != forests[0]->engine)
       return Error{ErrorCode::kInvalidArgument, "forests of XGBoost and LightGBM cannot share their cut points"};
     features = std::max(features, static_cast<std::size_t>(forest->columns));
   }
-  binning->maker_ = forests.empty() ? Forest::Maker::kXgboost : forests[0]->maker;
+  binning->engine_ = forests.empty() ? Forest::Engine::kXgboost : forests[0]->engine;
   binning->numeric_of_.assign(features, -1);
   binning->categorical_of_.assign(features, -1);
   for (const Forest* forest : forests) {
@@ -110,8 +110,8 @@ Result<std::shared_ptr<const Binning>> Binning::Make(std::span<const Forest* con
         continue;
       }
       // LightGBM's "value <= infinity" tells missing values from all others, and is no cut.
-      const bool all = forest->maker == Forest::Maker::kLightgbm && forest->value[i] == INFINITY;
-      if (!all) column.cuts.push_back(CutOf(forest->maker, forest->value[i]));
+      const bool all = forest->engine == Forest::Engine::kLightgbm && forest->value[i] == INFINITY;
+      if (!all) column.cuts.push_back(CutOf(forest->engine, forest->value[i]));
       column.wants_missing =
           column.wants_missing || forest->default_left[i] || all || forest->missing[i] != Forest::Missing::kNan;
       if (forest->missing[i] == Forest::Missing::kZero) column.zero_rank = 0;
@@ -147,7 +147,7 @@ std::size_t Binning::ColumnOf(std::int32_t feature, bool categorical) const {
 }
 
 std::uint32_t Binning::IndexOf(const Column& column, double threshold) const {
-  return static_cast<std::uint32_t>(std::ranges::lower_bound(column.cuts, CutOf(maker_, threshold)) -
+  return static_cast<std::uint32_t>(std::ranges::lower_bound(column.cuts, CutOf(engine_, threshold)) -
                                     column.cuts.begin());
 }
 
@@ -236,7 +236,7 @@ void BinnedMatrix::RankColumn(const Binning::Column& column, const T* values, st
   std::uint8_t* missing = column.missing_row < 0
                               ? nullptr
                               : planes_.data() + static_cast<std::size_t>(column.missing_row) * stride_ + first_row / 8;
-  const bool lightgbm = binning_->maker() == Forest::Maker::kLightgbm;
+  const bool lightgbm = binning_->engine() == Forest::Engine::kLightgbm;
   if (!column.categorical && (sizeof(T) == 4 || !lightgbm)) {
     float turned[kBlock];
     const float* floats = nullptr;
@@ -266,7 +266,7 @@ void BinnedMatrix::RankColumn(const Binning::Column& column, const T* values, st
     } else if (column.categorical) {
       // XGBoost reads doubles to floats first.
       rank[i] =
-          RankIn(column, CategoryOf(binning_->maker(), lightgbm ? v : static_cast<double>(static_cast<float>(v))));
+          RankIn(column, CategoryOf(binning_->engine(), lightgbm ? v : static_cast<double>(static_cast<float>(v))));
     } else {
       if (std::fabs(v) <= kLightgbmZero) v = 0;
       rank[i] = static_cast<std::uint32_t>(std::ranges::upper_bound(column.cuts, v) - column.cuts.begin());

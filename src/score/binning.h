@@ -41,12 +41,12 @@ class Binning {
     }
   };
 
-  // Errors: kInvalidArgument for forests of different makers, kResourceExhausted for a column of 2^20 cut points or
+  // Errors: kInvalidArgument for forests of different engines, kResourceExhausted for a column of 2^20 cut points or
   // categories.
   static Result<std::shared_ptr<const Binning>> Make(std::span<const Forest* const> forests);
 
   const std::vector<Column>& columns() const { return columns_; }
-  Forest::Maker maker() const { return maker_; }
+  Forest::Engine engine() const { return engine_; }
   std::uint32_t plane_rows() const { return plane_rows_; }
   // REQUIRES: a forest of Make splits on the feature in this way.
   std::size_t ColumnOf(std::int32_t feature, bool categorical) const;
@@ -57,14 +57,14 @@ class Binning {
  private:
   std::vector<Column> columns_;
   std::vector<std::int32_t> numeric_of_, categorical_of_;  // By feature; -1.
-  Forest::Maker maker_ = Forest::Maker::kXgboost;
+  Forest::Engine engine_ = Forest::Engine::kXgboost;
   std::uint32_t plane_rows_ = 0;
 };
 
 // LightGBM takes |value| <= 1e-35 for zero.
 inline constexpr double kLightgbmZero = 1e-35f;
-// What a maker reads a category of; -1: none that a set can list. REQUIRES: not NaN.
-std::int32_t CategoryOf(Forest::Maker maker, double value);
+// What an engine reads a category of; -1: none that a set can list. REQUIRES: not NaN.
+std::int32_t CategoryOf(Forest::Engine engine, double value);
 // Its place among those that a split lists, which rise, from 1; 0: it is none of them.
 std::uint32_t RankOfCategory(std::span<const std::int32_t> listed, std::int32_t category);
 

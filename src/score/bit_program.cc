@@ -63,7 +63,7 @@ class Compiler {
   }
 
   Key SplitKey(std::size_t i, const Binning::Column& column, std::uint32_t& index) const {
-    const bool all = forest_.maker == Forest::Maker::kLightgbm && forest_.value[i] == INFINITY;
+    const bool all = forest_.engine == Forest::Engine::kLightgbm && forest_.value[i] == INFINITY;
     bool default_left = forest_.default_left[i] != 0;
     if (forest_.missing[i] == Forest::Missing::kNone) default_left = 0 <= forest_.value[i];
     Key key{{}, all ? KernelDerived::kInvert : 0};
@@ -84,7 +84,7 @@ class Compiler {
   // The ranks that go left are an XOR of "rank <= k", k where left and right meet; in time of the set's categories, not
   // of the column's.
   Key SetKey(std::size_t i, const Binning::Column& column) const {
-    const bool xgboost = forest_.maker == Forest::Maker::kXgboost;
+    const bool xgboost = forest_.engine == Forest::Engine::kXgboost;
     const bool missing_left = xgboost && forest_.default_left[i];
     const auto begin = forest_.categories.begin() + forest_.set_begin[forest_.category_set[i]];
     const auto end = forest_.categories.begin() + forest_.set_begin[forest_.category_set[i] + 1];
@@ -362,7 +362,7 @@ class Compiler {
   void Finish(KernelTree tree, const std::vector<double>& values) {
     leaf_bytes_.resize((leaf_bytes_.size() + 63) / 64 * 64);
     tree.leaf = leaf_bytes_.size();
-    const bool doubles = forest_.maker == Forest::Maker::kLightgbm;
+    const bool doubles = forest_.engine == Forest::Engine::kLightgbm;
     tree.byte_table = tree.kind != KernelTree::kWalk && tree.bits <= 8 && kernels_.byte_table(tree.bits, doubles);
     // Every index that the bits can say has an entry.
     const std::size_t entries = tree.kind == KernelTree::kWalk

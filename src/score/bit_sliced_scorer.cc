@@ -27,7 +27,7 @@ class BitSlicedScorer final : public Scorer {
                .base_margin = program_.base_margin.data(),
                .classes = static_cast<std::size_t>(forest.classes),
                .planes = program_.planes,
-               .doubles = forest.maker == Forest::Maker::kLightgbm};
+               .doubles = forest.engine == Forest::Engine::kLightgbm};
     small_batch_ = static_cast<std::size_t>(std::clamp(program_.block_cost() / CompactCost(forest), 2.0, 512.0));
   }
 

@@ -220,7 +220,7 @@ std::unique_ptr<Scorer> Make(const Forest& forest) {
 }  // namespace
 
 std::unique_ptr<Scorer> MakeCompactScorer(const Forest& forest) {
-  return forest.maker == Forest::Maker::kXgboost ? Make<float>(forest) : Make<double>(forest);
+  return forest.engine == Forest::Engine::kXgboost ? Make<float>(forest) : Make<double>(forest);
 }
 
 double CompactCost(const Forest& forest) {

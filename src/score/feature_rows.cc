@@ -34,7 +34,7 @@ Result<FeatureRows> FeatureRows::Make(RowSource& source, const Forest& forest, c
   FeatureRows rows;
   rows.source_ = &source;
   rows.path_ = path;
-  rows.doubles_ = forest.maker == Forest::Maker::kLightgbm;
+  rows.doubles_ = forest.engine == Forest::Engine::kLightgbm;
   const auto& columns = source.columns();
   for (const std::string& name : forest.column_names) {
     const auto at = std::ranges::find(columns, name);

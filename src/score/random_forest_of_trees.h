@@ -11,7 +11,7 @@
 namespace gfr {
 
 struct ForestShape {
-  Forest::Maker maker = Forest::Maker::kXgboost;
+  Forest::Engine engine = Forest::Engine::kXgboost;
   int columns = 12, trees = 20, depth = 6, classes = 1;
   int cuts = 40;             // Different thresholds a column.
   double leaf_early = 0.15;  // Chance that a node above the last level is a leaf.
@@ -29,14 +29,14 @@ inline double ThresholdOf(const ForestShape& shape, int column, int i) {
     case 0:
       return 0.0;
     case 1:
-      return shape.maker == Forest::Maker::kLightgbm ? 1.0000000180025095e-35 : -0.0;
+      return shape.engine == Forest::Engine::kLightgbm ? 1.0000000180025095e-35 : -0.0;
     case 2:
-      return shape.maker == Forest::Maker::kLightgbm ? INFINITY : 1e-40f;
+      return shape.engine == Forest::Engine::kLightgbm ? INFINITY : 1e-40f;
     case 3:
-      return shape.maker == Forest::Maker::kLightgbm ? 1e300 : -INFINITY;
+      return shape.engine == Forest::Engine::kLightgbm ? 1e300 : -INFINITY;
     default: {
       const double value = std::sin(column * 7.0 + i) * std::pow(2.0, i % 9 - 4);
-      return shape.maker == Forest::Maker::kXgboost ? static_cast<float>(value) : value;
+      return shape.engine == Forest::Engine::kXgboost ? static_cast<float>(value) : value;
     }
   }
 }
@@ -46,9 +46,9 @@ inline int CategoryStep(const ForestShape& shape, int column) {
 }
 
 inline Forest RandomForest(const ForestShape& shape, Rng& rng) {
-  Forest forest{.maker = shape.maker, .classes = shape.classes, .columns = shape.columns, .rounds = shape.trees};
+  Forest forest{.engine = shape.engine, .classes = shape.classes, .columns = shape.columns, .rounds = shape.trees};
   for (int k = 0; k < shape.classes; ++k)
-    forest.base_margin.push_back(shape.maker == Forest::Maker::kXgboost ? static_cast<float>(rng.Normal()) : 0.0);
+    forest.base_margin.push_back(shape.engine == Forest::Engine::kXgboost ? static_cast<float>(rng.Normal()) : 0.0);
   const int first_categorical = shape.columns - static_cast<int>(shape.categorical * shape.columns);
   for (int t = 0; t < shape.trees; ++t) {
     TreeNodes tree;
@@ -73,7 +73,7 @@ inline Forest RandomForest(const ForestShape& shape, Rng& rng) {
       stack.pop_back();
       const std::size_t i = item.node;
       if (item.depth == shape.depth || !item.grows || (item.depth > 0 && rng.Chance(shape.leaf_early))) {
-        if (shape.maker == Forest::Maker::kLightgbm) tree.value[i] = rng.Normal() * 0.1;
+        if (shape.engine == Forest::Engine::kLightgbm) tree.value[i] = rng.Normal() * 0.1;
         continue;
       }
       const int column = static_cast<int>(rng.Below(static_cast<std::uint64_t>(shape.columns)));
@@ -90,7 +90,7 @@ inline Forest RandomForest(const ForestShape& shape, Rng& rng) {
       } else {
         tree.value[i] = ThresholdOf(shape, column, static_cast<int>(rng.Below(static_cast<std::uint64_t>(shape.cuts))));
       }
-      if (shape.maker == Forest::Maker::kLightgbm && shape.missing)
+      if (shape.engine == Forest::Engine::kLightgbm && shape.missing)
         tree.missing[i] = static_cast<Forest::Missing>(rng.Below(3));
       const bool chained = rng.Chance(shape.chain), side = rng.Chance(0.5);
       const std::size_t left = add(), right = add();

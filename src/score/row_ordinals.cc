@@ -16,7 +16,7 @@
 namespace gfr {
 namespace {
 
-// A value as the maker's comparisons read it.
+// A value as the engine's comparisons read it.
 template <typename T, typename Value>
 inline T Read(Value value) {
   const auto v = static_cast<T>(value);
@@ -78,7 +78,7 @@ class RowOrdinals<T>::Builder {
       const auto place = std::ranges::lower_bound(to_.features_, static_cast<std::uint32_t>(forest_.feature[i])) -
                          to_.features_.begin();
       splits_[i] = {static_cast<std::uint32_t>(first[WayOf(i)] + static_cast<std::size_t>(place)),
-                    OrdinalOf(static_cast<T>(forest_.value[i])) + (forest_.maker == Forest::Maker::kLightgbm)};
+                    OrdinalOf(static_cast<T>(forest_.value[i])) + (forest_.engine == Forest::Engine::kLightgbm)};
     }
     for (auto& [feature, nodes] : categorical) AddSets(feature, nodes);
   }
@@ -97,7 +97,7 @@ class RowOrdinals<T>::Builder {
     return {forest_.categories.data() + begin, static_cast<std::size_t>(forest_.set_begin[s + 1]) - begin};
   }
   bool SetTakesMissing(std::size_t i) const {
-    return forest_.maker == Forest::Maker::kXgboost && forest_.default_left[i] != 0;
+    return forest_.engine == Forest::Engine::kXgboost && forest_.default_left[i] != 0;
   }
   std::strong_ordering CompareSets(std::size_t a, std::size_t b) const {
     const auto x = SetOf(a), y = SetOf(b);
@@ -140,7 +140,7 @@ class RowOrdinals<T>::Builder {
     to_.categories_.insert(to_.categories_.end(), listed.begin(), listed.end());
     // XGBoost's members go right and all others left, LightGBM's the other way about; missing values right.
     const std::size_t missing = listed.size() + 1;
-    to_.set_bits_.resize(run.bits + missing * run.rank_bytes, forest_.maker == Forest::Maker::kXgboost ? 0 : 0xff);
+    to_.set_bits_.resize(run.bits + missing * run.rank_bytes, forest_.engine == Forest::Engine::kXgboost ? 0 : 0xff);
     to_.set_bits_.resize(to_.set_bits_.size() + run.rank_bytes, 0xff);
     for (std::size_t s = 0; s < sets.size(); ++s) {
       const auto flip = [&](std::size_t rank) {
@@ -184,11 +184,11 @@ inline void RowOrdinals<T>::FillWay(const T* values, Ordinal*& ordinals) const {
 
 template <typename T>
 void RowOrdinals<T>::FillSets(const SetRun& run, T value, Ordinal* ordinals) const {
-  constexpr auto kMaker = std::is_same_v<T, float> ? Forest::Maker::kXgboost : Forest::Maker::kLightgbm;
+  constexpr auto kEngine = std::is_same_v<T, float> ? Forest::Engine::kXgboost : Forest::Engine::kLightgbm;
   std::size_t rank = run.listed + 1;  // Missing.
   if (value == value) {
     const std::span listed(categories_.data() + run.begin, run.listed);
-    rank = RankOfCategory(listed, CategoryOf(kMaker, static_cast<double>(value)));
+    rank = RankOfCategory(listed, CategoryOf(kEngine, static_cast<double>(value)));
   }
   const std::uint8_t* bits = set_bits_.data() + run.bits + rank * run.rank_bytes;
   for (std::size_t b = 0; b < run.rank_bytes; ++b, ordinals += 8) {

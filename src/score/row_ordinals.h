@@ -6,7 +6,7 @@
 // values. A category set has an ordinal of its own: 0 for the categories that go left, 1 for the others, the cut
 // being 1. LightGBM's "value <= threshold" is "ordinal < the threshold's ordinal + 1". All of it is exact.
 //
-// T is what the forest's maker compares in: float (XGBoost), double (LightGBM). Thread safety: immutable.
+// T is what the forest's engine compares in: float (XGBoost), double (LightGBM). Thread safety: immutable.
 #pragma once
 
 #include <cstdint>

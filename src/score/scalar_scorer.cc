@@ -12,7 +12,7 @@ class ScalarScorer final : public Scorer {
 
   void Margins(const Rows& rows, MarginsOut out) const noexcept override {
     const auto classes = static_cast<std::size_t>(forest_.classes);
-    const bool xgboost = forest_.maker == Forest::Maker::kXgboost;
+    const bool xgboost = forest_.engine == Forest::Engine::kXgboost;
     for (std::size_t r = 0; r < rows.count; ++r) {
       for (std::size_t k = 0; k < classes; ++k) {
         double sum = forest_.base_margin[k];
@@ -35,7 +35,7 @@ class ScalarScorer final : public Scorer {
       const std::size_t at = r * rows.stride + static_cast<std::size_t>(forest_.feature[i]);
       const double v = rows.f32 ? static_cast<double>(rows.f32[at]) : rows.f64[at];
       const bool left =
-          forest_.maker == Forest::Maker::kXgboost ? XgboostLeft(i, static_cast<float>(v)) : LightgbmLeft(i, v);
+          forest_.engine == Forest::Engine::kXgboost ? XgboostLeft(i, static_cast<float>(v)) : LightgbmLeft(i, v);
       i = static_cast<std::size_t>(left ? forest_.left[i] : forest_.right[i]);
     }
     return i;

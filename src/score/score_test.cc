@@ -64,11 +64,11 @@ class ScorerContract : public testing::TestWithParam<ScorerKind> {
   }
 };
 
-TEST_P(ScorerContract, AThousandRandomForestsOfBothMakersGiveTheReferencesMargins) {
+TEST_P(ScorerContract, AThousandRandomForestsOfBothEnginesGiveTheReferencesMargins) {
   constexpr std::size_t kCounts[] = {1, 2, 3, 7, 16, 31, 64, 65, 127, 128, 129, 200, 256, 300, 513, 700};
   for (std::uint64_t seed = 0; seed < 1000; ++seed) {
     Rng rng(seed + 1000);
-    const ForestShape shape{.maker = seed % 2 ? Forest::Maker::kLightgbm : Forest::Maker::kXgboost,
+    const ForestShape shape{.engine = seed % 2 ? Forest::Engine::kLightgbm : Forest::Engine::kXgboost,
                             .columns = 1 + static_cast<int>(rng.Below(20)),
                             .trees = static_cast<int>(rng.Below(12)),
                             .depth = static_cast<int>(rng.Below(10)),
@@ -90,7 +90,7 @@ TEST_P(ScorerContract, ColumnsOfMoreThan255CutPointsAreExact) {
     ExpectReference({.columns = 3, .trees = 60, .depth = 8, .cuts = cuts, .leaf_early = 0, .categorical = 0}, 5, 600,
                     0.1);
     ExpectReference(
-        {.maker = Forest::Maker::kLightgbm, .columns = 3, .trees = 60, .depth = 8, .cuts = cuts, .categorical = 0}, 6,
+        {.engine = Forest::Engine::kLightgbm, .columns = 3, .trees = 60, .depth = 8, .cuts = cuts, .categorical = 0}, 6,
         300, 0.1);
   }
 }
@@ -101,8 +101,8 @@ TEST_P(ScorerContract, CategorySetsOfManyCategoriesAreExact) {
 }
 
 TEST_P(ScorerContract, ManySmallSetsOfManyCategoriesAreExact) {
-  for (const Forest::Maker maker : {Forest::Maker::kXgboost, Forest::Maker::kLightgbm})
-    ExpectReference({.maker = maker,
+  for (const Forest::Engine engine : {Forest::Engine::kXgboost, Forest::Engine::kLightgbm})
+    ExpectReference({.engine = engine,
                      .columns = 2,
                      .trees = 60,
                      .leaf_early = 0,
@@ -114,9 +114,10 @@ TEST_P(ScorerContract, ManySmallSetsOfManyCategoriesAreExact) {
 
 TEST_P(ScorerContract, CategoriesUpToTheGreatestAreExact) {
   constexpr int kCategories = 13;
-  for (const auto& [maker, greatest] : {std::pair(Forest::Maker::kXgboost, (1 << 24) - 1),
-                                        std::pair(Forest::Maker::kLightgbm, std::numeric_limits<std::int32_t>::max())})
-    ExpectReference({.maker = maker,
+  for (const auto& [engine, greatest] :
+       {std::pair(Forest::Engine::kXgboost, (1 << 24) - 1),
+        std::pair(Forest::Engine::kLightgbm, std::numeric_limits<std::int32_t>::max())})
+    ExpectReference({.engine = engine,
                      .columns = 3,
                      .trees = 30,
                      .categorical = 1,
@@ -126,8 +127,8 @@ TEST_P(ScorerContract, CategoriesUpToTheGreatestAreExact) {
 }
 
 TEST_P(ScorerContract, NothingBehindAForestsColumnsIsRead) {
-  for (const Forest::Maker maker : {Forest::Maker::kXgboost, Forest::Maker::kLightgbm}) {
-    const ForestShape shape{.maker = maker, .columns = 7};
+  for (const Forest::Engine engine : {Forest::Engine::kXgboost, Forest::Engine::kLightgbm}) {
+    const ForestShape shape{.engine = engine, .columns = 7};
     Rng rng(19);
     const Forest forest = RandomForest(shape, rng);
     const auto reference = Scorer::Make(forest, ScorerKind::kScalar), scorer = Scorer::Make(forest, GetParam());
@@ -165,8 +166,8 @@ TEST_P(ScorerContract, DeepAndUnbalancedTreesAreExact) {
                   0.2);  // Thousands of leaves.
   ExpectReference({.columns = 30, .trees = 4, .depth = 200, .leaf_early = 0, .chain = 1}, 9, 260, 0.2);
   ExpectReference(
-      {.maker = Forest::Maker::kLightgbm, .columns = 30, .trees = 9, .depth = 40, .leaf_early = 0.1, .chain = 0.9}, 10,
-      700, 0.2);
+      {.engine = Forest::Engine::kLightgbm, .columns = 30, .trees = 9, .depth = 40, .leaf_early = 0.1, .chain = 0.9},
+      10, 700, 0.2);
   ExpectReference({.columns = 30, .trees = 1, .depth = 17, .leaf_early = 0, .categorical = 0}, 11, 70,
                   0.2);  // 131,072 leaves.
 }
@@ -251,9 +252,9 @@ TEST(Binning, RefusesAColumnOfMoreThanAMillionCategoriesInsteadOfSortingThemForE
   EXPECT_EQ(binning.error().message, "column 0 has more than 2^20 categories");
 }
 
-TEST(Binning, RefusesForestsOfDifferentMakers) {
+TEST(Binning, RefusesForestsOfDifferentEngines) {
   Rng rng(21);
-  const Forest a = RandomForest({}, rng), b = RandomForest({.maker = Forest::Maker::kLightgbm}, rng);
+  const Forest a = RandomForest({}, rng), b = RandomForest({.engine = Forest::Engine::kLightgbm}, rng);
   const Forest* const both[] = {&a, &b};
   EXPECT_FALSE(Binning::Make(both).ok());
 }

@@ -1,5 +1,5 @@
-// Scorer: a forest's margins for a batch of rows, equal to its maker's bit for bit: XGBoost's in float32, added in tree
-// order from the base margin; LightGBM's in double.
+// Scorer: a forest's margins for a batch of rows, equal to its engine's bit for bit: XGBoost's in float32, added in
+// tree order from the base margin; LightGBM's in double.
 //
 // One forest, several executions, the same bits from each:
 //   scalar    follows the forest as the file has it; the reference

@@ -1,4 +1,4 @@
-// Files of XGBoost versions that write a model otherwise than those before, with what their maker gives
+// Files of XGBoost versions that write a model otherwise than those before, with what their engine gives
 // (testdata/xgboost_3.4).
 #include <gtest/gtest.h>
 

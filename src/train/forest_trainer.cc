@@ -75,8 +75,8 @@ ExplainForest Explainer(const ForestTrainer& engine) {
   };
 }
 
-Result<std::unique_ptr<ForestTrainer>> LoadForestTrainer(Forest::Maker engine) {
-  if (engine == Forest::Maker::kLightgbm) {
+Result<std::unique_ptr<ForestTrainer>> LoadForestTrainer(Forest::Engine engine) {
+  if (engine == Forest::Engine::kLightgbm) {
     GFR_ASSIGN(auto trainer, LightgbmTrainer::Load(FindLightgbmLibrary()));
     return std::unique_ptr<ForestTrainer>(std::move(trainer));
   }

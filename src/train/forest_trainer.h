@@ -1,4 +1,4 @@
-// ForestTrainer: rows to a forest. XgboostTrainer and LightgbmTrainer do it in this process, through their makers' C
+// ForestTrainer: rows to a forest. XgboostTrainer and LightgbmTrainer do it in this process, through their engines' C
 // APIs, loaded at run time; DistributedTrainer with XGBoost in many; CallerTrainer has it done elsewhere.
 //
 // Thread safety: one training at a time.
@@ -142,7 +142,7 @@ Status CheckLoss(Loss loss, const ForestTrainer& engine);
 // The engine's Explain, as an evaluation asks for it. REQUIRES: `engine` outlives it.
 ExplainForest Explainer(const ForestTrainer& engine);
 
-// Those of this process. Errors: kNotFound, the maker's library is not there.
-Result<std::unique_ptr<ForestTrainer>> LoadForestTrainer(Forest::Maker engine);
+// Those of this process. Errors: kNotFound, the engine's library is not there.
+Result<std::unique_ptr<ForestTrainer>> LoadForestTrainer(Forest::Engine engine);
 
 }  // namespace gfr

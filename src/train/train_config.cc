@@ -16,10 +16,10 @@ Result<SplitConfig> SplitConfig::Read(Config& project) {
 Result<TrainConfig> TrainConfig::Read(Config& project) {
   Config table = project.Table("train");
   TrainConfig train;
-  const std::string engine = table.String("engine", MakerName(train.engine));
-  if (engine == MakerName(Forest::Maker::kLightgbm))
-    train.engine = Forest::Maker::kLightgbm;
-  else if (engine != MakerName(Forest::Maker::kXgboost))
+  const std::string engine = table.String("engine", EngineName(train.engine));
+  if (engine == EngineName(Forest::Engine::kLightgbm))
+    train.engine = Forest::Engine::kLightgbm;
+  else if (engine != EngineName(Forest::Engine::kXgboost))
     table.Fail("engine", "is '" + engine + "'; valid are xgboost and lightgbm");
   ForestParams& p = train.params;
   p.depth = static_cast<int>(table.Integer("depth", p.depth, 1, 16));

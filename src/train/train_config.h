@@ -19,7 +19,7 @@ struct SplitConfig {
 
 struct TrainConfig {
   SampleConfig sample;  // Of [dataset] (dataset/dataset_config.h).
-  Forest::Maker engine = Forest::Maker::kXgboost;
+  Forest::Engine engine = Forest::Engine::kXgboost;
   ForestParams params;
   bool refit = true;
   static Result<TrainConfig> Read(Config& project);

@@ -121,7 +121,7 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
   model.card["rows_until"] = std::to_string(data.last_arrival_ms);
   if (data.sampled) model.card["slates"] = "sampled";
   model.card["refit"] = config.refit ? "true" : "false";
-  model.card["engine"] = MakerName(config.engine);
+  model.card["engine"] = EngineName(config.engine);
   trained.model = std::move(model);
   return trained;
 }

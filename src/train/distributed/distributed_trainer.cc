@@ -68,15 +68,15 @@ Result<TrainedForest> DistributedTrainer::Train(const TrainMatrix& train, const 
   TrainedForest forest;
   for (int left = pool_->size(); left > 0;) {
     GFR_ASSIGN(const auto received, pool_->Receive());
-    const Json said = ParseHead(received.second.head);
-    if (said.contains("round")) progress(Said(said, "round", 0), Said(said, "loss", 0.0));
-    if (!said.contains("rounds")) continue;
+    const Json head = ParseHead(received.second.head);
+    if (head.contains("round")) progress(HeadValue(head, "round", 0), HeadValue(head, "loss", 0.0));
+    if (!head.contains("rounds")) continue;
     --left;
     if (received.first != 0) continue;  // They are equal.
     forest.bytes = received.second.body;
-    forest.rounds = Said(said, "rounds", 0);
-    forest.best_log_loss = Said(said, "loss", 0.0);
-    forest.gain = Said(said, "gain", std::vector<double>());
+    forest.rounds = HeadValue(head, "rounds", 0);
+    forest.best_log_loss = HeadValue(head, "loss", 0.0);
+    forest.gain = HeadValue(head, "gain", std::vector<double>());
   }
   GFR_TRY(tracker->Wait());
   return forest;

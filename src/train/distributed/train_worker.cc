@@ -65,10 +65,10 @@ Status Train(WorkerConnection& connection, const XgboostApi& api, const XgboostT
   MatrixShare train(job), validation(job);
   for (;;) {
     GFR_ASSIGN(Message message, connection.Receive());
-    const Json said = ParseHead(message.head);
-    if (said.contains("train")) break;
-    MatrixShare& share = Said(said, "rows", 0) == 0 ? train : validation;
-    GFR_TRY(share.Add(std::move(message.body), Said(said, "count", std::size_t{0})));
+    const Json head = ParseHead(message.head);
+    if (head.contains("train")) break;
+    MatrixShare& share = HeadValue(head, "rows", 0) == 0 ? train : validation;
+    GFR_TRY(share.Add(std::move(message.body), HeadValue(head, "count", std::size_t{0})));
   }
   const TrainMatrix held = validation.matrix();
   GFR_TRY(api.Join(job.tracker, worker));
@@ -106,10 +106,10 @@ Status RunTrainWorker(const TrainWorkerConfig& config, const std::string& librar
       return Error{ErrorCode::kUnavailable,
                    "not taken as a worker (" + message.error().message + "): is GFR_TRAIN_TOKEN that of `gfr train`?"};
     }
-    const Json said = ParseHead(message.value().head);
-    if (said.contains("worker")) worker = Said(said, "worker", 0);
-    if (said.contains("end")) return {};
-    if (!said.contains("job")) continue;
+    const Json head = ParseHead(message.value().head);
+    if (head.contains("worker")) worker = HeadValue(head, "worker", 0);
+    if (head.contains("end")) return {};
+    if (!head.contains("job")) continue;
     auto job = WorkerJob::FromJson(message.value().head);
     if (job.ok() && config.threads > 0) job.value().params.threads = config.threads;
     const Status trained = job.ok() ? Train(*connection, *api, engine, job.value(), worker) : job.error();

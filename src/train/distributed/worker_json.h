@@ -16,7 +16,7 @@ inline WorkerJson ParseHead(const std::string& head) {
 
 // What it says under `key`; `otherwise` when it says nothing, or nothing of that type.
 template <typename T>
-T Said(const WorkerJson& head, const char* key, T otherwise) {
+T HeadValue(const WorkerJson& head, const char* key, T otherwise) {
   const auto at = head.find(key);
   if (at == head.end()) return otherwise;
   try {

@@ -80,14 +80,14 @@ Status WorkerPool::AwaitAll(const WorkersConfig& config) {
 Status WorkerPool::Welcome(std::unique_ptr<WorkerConnection> connection, const std::string& token) {
   if (!connection->Readable(5000)) return Error{ErrorCode::kUnavailable, "it said nothing"};
   GFR_ASSIGN(const Message hello, connection->Receive(kMostHelloBytes));
-  const Json said = ParseHead(hello.head);
-  if (Said(said, "hello", 0) != 1) return Error{ErrorCode::kInvalidArgument, "it is not a worker of this version"};
-  if (Said(said, "token", std::string()) != token)
+  const Json head = ParseHead(hello.head);
+  if (HeadValue(head, "hello", 0) != 1) return Error{ErrorCode::kInvalidArgument, "it is not a worker of this version"};
+  if (HeadValue(head, "token", std::string()) != token)
     return Error{ErrorCode::kInvalidArgument, std::string("its ") + kTokenVariable + " is another"};
   Worker worker{.connection = std::move(connection),
-                .host = Said(said, "host", std::string()),
-                .engine = Said(said, "engine", std::string()),
-                .process = Said(said, "process", 0L),
+                .host = HeadValue(head, "host", std::string()),
+                .engine = HeadValue(head, "engine", std::string()),
+                .process = HeadValue(head, "process", 0L),
                 .heard_s = MonotonicSeconds()};
   if (!workers_.empty() && worker.engine != workers_[0].engine)
     return Error{ErrorCode::kInvalidArgument, "its XGBoost on " + worker.host + " is " + worker.engine +
@@ -151,14 +151,14 @@ Result<std::pair<int, Message>> WorkerPool::Receive() {
       if (!received.ok()) return Lost(i, received.error().message);
       w.heard_s = now_s;
       Message message = std::move(received).value();
-      const Json said = ParseHead(message.head);
-      if (said.empty()) return Lost(i, "it does not speak as a worker does");
-      if (said.contains("alive")) continue;
-      if (said.contains("used")) w.used = Said(said, "used", std::string());
-      if (!said.contains("error")) return std::pair(i, std::move(message));
+      const Json head = ParseHead(message.head);
+      if (head.empty()) return Lost(i, "it does not speak as a worker does");
+      if (head.contains("alive")) continue;
+      if (head.contains("used")) w.used = HeadValue(head, "used", std::string());
+      if (!head.contains("error")) return std::pair(i, std::move(message));
       if (failed >= 0) continue;
       failed = i;
-      failure = Said(said, "error", std::string());
+      failure = HeadValue(head, "error", std::string());
       failed_s = now_s;
     }
     // Others tell of it too when one is lost; who is lost says nothing.

@@ -239,7 +239,7 @@ TEST_F(LightgbmTest, AVersionKeepsItsForestAndRefusesOneOfAnotherObjective) {
   auto files = ModelToFiles(model);
   const auto read = ModelFromFiles(files, "feed", "1");
   ASSERT_TRUE(read.ok()) << read.error().message;
-  EXPECT_EQ(read.value().objectives[0].forest.maker, Forest::Maker::kLightgbm);
+  EXPECT_EQ(read.value().objectives[0].forest.engine, Forest::Engine::kLightgbm);
   EXPECT_EQ(read.value().objectives[0].forest_bytes, bytes);
   std::string& forest = files.at("pctr.lightgbm.txt");
   forest.replace(forest.find("objective=binary"), 16, "objective=poisson");

@@ -17,7 +17,7 @@ std::string FindWheelLibrary(const char* variable, const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
-Result<WheelLibrary> WheelLibrary::Open(const std::string& path, const char* maker, const char* variable) {
+Result<WheelLibrary> WheelLibrary::Open(const std::string& path, const char* engine, const char* variable) {
   // Its threads must not spin where others need the processors.
   ::setenv("OMP_WAIT_POLICY", "passive", 0);
   WheelLibrary library;
@@ -25,7 +25,7 @@ Result<WheelLibrary> WheelLibrary::Open(const std::string& path, const char* mak
   library.handle_ = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library.handle_)
     return Error{ErrorCode::kNotFound,
-                 std::string(maker) + " cannot be loaded (set " + variable + " to its library): " + ::dlerror()};
+                 std::string(engine) + " cannot be loaded (set " + variable + " to its library): " + ::dlerror()};
   return library;
 }
 

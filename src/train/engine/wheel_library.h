@@ -25,8 +25,8 @@ struct LibraryHandle {
 // Its functions, by name. It is never unloaded. kNotFound: it is not there, or cannot be loaded.
 class WheelLibrary {
  public:
-  // `maker` and `variable` are for the error.
-  static Result<WheelLibrary> Open(const std::string& path, const char* maker, const char* variable);
+  // `engine` and `variable` are for the error.
+  static Result<WheelLibrary> Open(const std::string& path, const char* engine, const char* variable);
   template <typename Function>
   void Load(const char* name, Function& function) {
     function = reinterpret_cast<Function>(Find(name));

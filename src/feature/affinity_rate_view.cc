@@ -1,11 +1,11 @@
-// Taste: how often the user took to what he was offered of this candidate's category (or band of a number): events over
-// denominator, each halving every half-life, shrunk to the rate of all that he was offered, which is shrunk to the
-// parent's.
+// The category affinity rate (feature type `taste`): the user's rate of events per impression in this candidate's
+// category (or band of a number), each count halving every half-life, shrunk towards the user's rate over all
+// categories, which is shrunk towards the parent's.
 //
 //   own  = (events + prior_weight * parent) / (denominator + prior_weight)        of all categories
 //   rate = (events of the category + prior_weight * own) / (denominator of the category + prior_weight)
-// An affinity says where a user's clicks fell; where a feed shows more of what was clicked, that follows the feed. A
-// taste says what he did with what he was shown.
+// An affinity says where a user's clicks fell; where a feed shows more of what was clicked, that follows the feed. This
+// rate says what the user did with what they were shown.
 //
 // State: both decayed counts, and those of `capacity` categories; when full the one with the fewest events is
 // forgotten, among those the one offered least, ties by key, and stays in the totals. A late event enters undecayed.
@@ -32,9 +32,9 @@ struct Header {
   double events, offered;
 };
 
-class TasteView final : public FeatureView {
+class AffinityRateView final : public FeatureView {
  public:
-  TasteView(FeatureSpec spec, const FeatureConfig& f)
+  AffinityRateView(FeatureSpec spec, const FeatureConfig& f)
       : FeatureView(std::move(spec)),
         events_(f.events),
         denominator_(f.denominator),
@@ -59,7 +59,7 @@ class TasteView final : public FeatureView {
     auto slot = std::ranges::find(all, key, &Tried::key);
     if (slot == all.end()) {
       slot = std::ranges::find(all, Key{0}, &Tried::key);
-      if (slot == all.end()) slot = std::ranges::min_element(all, Poorer);
+      if (slot == all.end()) slot = std::ranges::min_element(all, HasLess);
       *slot = {key, 0, 0};
     }
     slot->events += static_cast<float>(hit);
@@ -89,7 +89,7 @@ class TasteView final : public FeatureView {
     }
     // Empty places come last.
     std::sort(joined.begin(), joined.begin() + n,
-              [](const Tried& x, const Tried& y) { return (x.key == 0) != (y.key == 0) ? y.key == 0 : Poorer(y, x); });
+              [](const Tried& x, const Tried& y) { return (x.key == 0) != (y.key == 0) ? y.key == 0 : HasLess(y, x); });
     std::copy_n(joined.begin(), capacity_, ours.begin());
   }
 
@@ -123,7 +123,7 @@ class TasteView final : public FeatureView {
   static const std::byte* ShopOf(const StateRows& states, std::size_t i) noexcept {
     return i < states.parents.size() ? states.parents[i] : nullptr;
   }
-  static bool Poorer(const Tried& a, const Tried& b) noexcept {
+  static bool HasLess(const Tried& a, const Tried& b) noexcept {
     if (a.events != b.events) return a.events < b.events;
     return a.offered != b.offered ? a.offered < b.offered : a.key < b.key;
   }
@@ -148,29 +148,29 @@ class TasteView final : public FeatureView {
   const Decay<2> parent_;  // How the parent's rate is kept (rate_view.cc).
 };
 
-MadeView MakeTasteView(const FeatureConfig& f) {
+MadeView MakeAffinityRateView(const FeatureConfig& f) {
   if (const Status bands = CheckBands(f); !bands.ok()) return bands.error();
   if (!(f.prior_weight > 0))
     return Error{ErrorCode::kInvalidArgument,
                  "prior_weight is 0; valid is above: a category never offered has no rate"};
-  return std::shared_ptr<const FeatureView>(std::make_shared<TasteView>(
+  return std::shared_ptr<const FeatureView>(std::make_shared<AffinityRateView>(
       SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Tried))), f));
 }
 
-constexpr FeatureRead kTasteReads[] = {
+constexpr FeatureRead kAffinityRateReads[] = {
     {nullptr, "property scope events denominator [kinds] half_life [capacity] [bands] [prior_weight] [parent]",
      ScopeRule::kUserOrSession, PropertyRule::kItem, 0,
      "how often the user took to what he was offered of the candidate's category (or band of the number): decayed "
      "events over denominator, shrunk to his rate over all, and that to the parent's",
      "the candidate has no such property, or the parent has no event of the denominator"}};
-constexpr FeatureType kTasteTypes[] = {{.name = "taste",
-                                        .make = MakeTasteView,
-                                        .reads = kTasteReads,
-                                        .parent = ParentRule::kAlways,
-                                        .capacity_of = " with the most events"}};
+constexpr FeatureType kAffinityRateTypes[] = {{.name = "taste",
+                                               .make = MakeAffinityRateView,
+                                               .reads = kAffinityRateReads,
+                                               .parent = ParentRule::kAlways,
+                                               .capacity_of = " with the most events"}};
 
 }  // namespace
 
-std::span<const FeatureType> TasteTypes() { return kTasteTypes; }
+std::span<const FeatureType> AffinityRateTypes() { return kAffinityRateTypes; }
 
 }  // namespace gfr

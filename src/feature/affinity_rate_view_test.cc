@@ -9,7 +9,7 @@
 namespace gfr {
 namespace {
 
-constexpr char kTaste[] =
+constexpr char kAffinityRate[] =
     "type = \"taste\"\nscope = \"user\"\nproperty = \"category\"\nevents = [\"feed.click\"]\n"
     "denominator = [\"feed.impression\"]\nhalf_life = \"3h\"\nprior_weight = 4\n";
 
@@ -26,15 +26,15 @@ std::vector<float> ReadBeside(const TestView& v, double clicks, double shown, st
     double values[2];
   } shop{now, {clicks, shown}};
   const std::vector<const std::byte*> parents(items.size(), reinterpret_cast<const std::byte*>(&shop)),
-      rows(items.size(), v.stranger ? nullptr : v.row());
+      rows(items.size(), v.unknown_user ? nullptr : v.row());
   std::vector<float> out(items.size());
   v.view().Read({now, now, items, properties.data(), 3, {}, true}, {rows, nullptr, parents}, {out.data(), 1});
   return out;
 }
 
-TEST(Taste, IsTheDecayedRateOfACategoryShrunkToTheUsersOwn) {
+TEST(CategoryAffinityRate, IsTheDecayedRateOfACategoryShrunkToTheUsersOwn) {
   Rng rng(7);
-  TestView v(kTaste);
+  TestView v(kAffinityRate);
   std::vector<Line> seen;
   std::int64_t now = 0;
   for (Line line : RandomLines(rng, 300)) {
@@ -59,15 +59,15 @@ TEST(Taste, IsTheDecayedRateOfACategoryShrunkToTheUsersOwn) {
   }
 }
 
-TEST(Taste, OfAStrangerIsTheShopsAndMissingWhereThatHasShownNothing) {
-  TestView v(kTaste);
-  v.stranger = true;
+TEST(CategoryAffinityRate, OfAnUnknownUserIsTheShopsAndMissingWhereThatHasShownNothing) {
+  TestView v(kAffinityRate);
+  v.unknown_user = true;
   EXPECT_EQ(ReadBeside(v, 30, 200, kDayMs)[0], 0.15f);
   EXPECT_TRUE(std::isnan(ReadBeside(v, 0, 0, kDayMs)[0]));
 }
 
-TEST(Taste, ForgetsTheCategoryWithTheFewestEventsAndKeepsTheTotals) {
-  TestView v(std::string(kTaste) + "capacity = 2\n");
+TEST(CategoryAffinityRate, ForgetsTheCategoryWithTheFewestEventsAndKeepsTheTotals) {
+  TestView v(std::string(kAffinityRate) + "capacity = 2\n");
   const std::int64_t now = 1'700'000'000'000;
   const auto shown = [&](Key category, bool clicked) {
     v.Fold({EventType::kFeedImpression, 1, now, {}, {.category = category}});
@@ -81,17 +81,17 @@ TEST(Taste, ForgetsTheCategoryWithTheFewestEventsAndKeepsTheTotals) {
   EXPECT_FLOAT_EQ(values[2], static_cast<float>((1 + 4 * own) / (1 + 4)));
 }
 
-TEST(Taste, OfJoinedHistoriesIsThatOfTheWhole) {
+TEST(CategoryAffinityRate, OfJoinedHistoriesIsThatOfTheWhole) {
   Rng rng(11);
   for (int round = 0; round < 60; ++round) {
-    TestView whole(kTaste), a(kTaste), b(kTaste);
+    TestView whole(kAffinityRate), a(kAffinityRate), b(kAffinityRate);
     const std::vector<Line> lines = OrderedLines(rng, 40);
     for (const Line& line : lines) {
       whole.Fold(line);
       (rng.Chance(0.5) ? a : b).Fold(line);
     }
     const std::int64_t now = lines.back().time_ms + kMinuteMs;
-    TestView ab(kTaste), ba(kTaste);
+    TestView ab(kAffinityRate), ba(kAffinityRate);
     ab.set_state(a.Merged(a.whole_state(), b.whole_state()));
     ba.set_state(a.Merged(b.whole_state(), a.whole_state()));
     const auto expected = ReadBeside(whole, 30, 200, now), got = ReadBeside(ab, 30, 200, now);
@@ -100,8 +100,8 @@ TEST(Taste, OfJoinedHistoriesIsThatOfTheWhole) {
   }
 }
 
-TEST(Taste, SaysWhatItLacks) {
-  const auto with = [](const std::string& more) { return ErrorOf(std::string(kTaste) + more); };
+TEST(CategoryAffinityRate, SaysWhatItLacks) {
+  const auto with = [](const std::string& more) { return ErrorOf(std::string(kAffinityRate) + more); };
   EXPECT_NE(with("bands = [1, 2]\n").find("bands are of a number"), std::string::npos);
   EXPECT_NE(ErrorOf("type = \"taste\"\nscope = \"user\"\nproperty = \"category\"\nevents = [\"feed.click\"]\n"
                     "half_life = \"3h\"\n")

@@ -27,7 +27,7 @@ std::vector<T> ReadValues(const std::string& path) {
 }
 
 template <typename T>
-void ExpectMakers(const std::filesystem::path& folder, const std::string& name) {
+void ExpectEngines(const std::filesystem::path& folder, const std::string& name) {
   SCOPED_TRACE(name);
   const auto forest = ParseForest(PosixFileSystem().ReadAll((folder / (name + ".model")).string()).value());
   ASSERT_TRUE(forest.ok()) << forest.error().message;
@@ -156,7 +156,7 @@ if found:
     case("adult", write, rows[1], b.predict(ask, output_margin=True), b.predict(ask), "f4")
 )"));
   ASSERT_GE(names.size(), 19u);
-  for (const std::string& name : names) ExpectMakers<float>(folder.path(), name);
+  for (const std::string& name : names) ExpectEngines<float>(folder.path(), name);
   if (names.back() != "adult")
     GTEST_SKIP() << "SKIPPED: the adult data is neither in the folder that GFR_DATA names nor in ../shared/data";
 }
@@ -167,7 +167,7 @@ TEST(XgboostParity, FilesOfVersion17GiveItsMarginsBitForBit) {
   std::size_t models = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".model") continue;
-    ExpectMakers<float>(folder, entry.path().stem().string());
+    ExpectEngines<float>(folder, entry.path().stem().string());
     ++models;
   }
   EXPECT_EQ(models, 11u);
@@ -217,7 +217,7 @@ if archive:
     case("lightgbm_examples", b.save_model, test[:, 1:], b.predict(test[:, 1:], raw_score=True), b.predict(test[:, 1:]), "f8")
 )"));
   ASSERT_GE(names.size(), 19u);
-  for (const std::string& name : names) ExpectMakers<double>(folder.path(), name);
+  for (const std::string& name : names) ExpectEngines<double>(folder.path(), name);
   if (names.back() != "lightgbm_examples")
     GTEST_SKIP() << "SKIPPED: lightgbm_examples is neither in the folder that GFR_DATA names nor in ../shared/data";
 }
