@@ -3,7 +3,8 @@
 //
 // An event is answered once it is on disk and folded, so that one client gets at most one event a sync. Group commit is
 // what lets several clients have more: the last column is how many events a sync of the disk alone would have to take
-// to be as fast. Rounds are interleaved; medians. Usage: event_rate_bench [--tiny].
+// to be as fast. Rounds are interleaved; medians. Then the same of 1,000 clients on a disk whose syncs take 500 ms,
+// with what a probe of /livez waits meanwhile. Usage: event_rate_bench [--tiny].
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,7 +22,9 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/sync.h"
 #include "base/test_folder.h"
+#include "runtime/http_client.h"
 #include "serve/http_server.h"
 #include "serve/service.h"
 
@@ -115,6 +119,82 @@ double SyncsAlone(const std::string& path, std::int64_t for_ms) {
   return static_cast<double>(count) * 1e6 / static_cast<double>(MonotonicUs() - begin_us);
 }
 
+// The real file system, whose syncs take longer.
+class SlowSyncs final : public FileSystem {
+ public:
+  explicit SlowSyncs(std::int64_t sync_ms) : sync_ms_(sync_ms) {}
+  std::atomic<int> syncs = 0;
+
+  Result<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path, bool append) override {
+    GFR_ASSIGN(auto file, real_.OpenForWrite(path, append));
+    return std::unique_ptr<WritableFile>(new File(*this, std::move(file)));
+  }
+  Result<std::unique_ptr<RandomAccessFile>> OpenForRead(const std::string& path) override {
+    return real_.OpenForRead(path);
+  }
+  Result<std::string> ReadAll(const std::string& path) override { return real_.ReadAll(path); }
+  Result<std::vector<std::string>> List(const std::string& folder) override { return real_.List(folder); }
+  bool Exists(const std::string& path) override { return real_.Exists(path); }
+  Status MakeFolders(const std::string& folder) override { return real_.MakeFolders(folder); }
+  Status Rename(const std::string& from, const std::string& to) override { return real_.Rename(from, to); }
+  Status Remove(const std::string& path) override { return real_.Remove(path); }
+  Status RemoveTree(const std::string& folder) override { return real_.RemoveTree(folder); }
+  Status SyncDirectory(const std::string& folder) override { return real_.SyncDirectory(folder); }
+  Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override { return real_.Lock(path); }
+
+ private:
+  struct File final : WritableFile {
+    File(SlowSyncs& d, std::unique_ptr<WritableFile> r) : disk(d), real(std::move(r)) {}
+    Status Append(std::string_view data) override { return real->Append(data); }
+    Status Sync() override {
+      ++disk.syncs;
+      (void)WaitUntil(MonotonicMs() + disk.sync_ms_);
+      return real->Sync();
+    }
+    Status Truncate(std::uint64_t size) override { return real->Truncate(size); }
+    std::uint64_t size() const override { return real->size(); }
+    SlowSyncs& disk;
+    const std::unique_ptr<WritableFile> real;
+  };
+  FileSystem& real_ = PosixFileSystem();
+  const std::int64_t sync_ms_;
+};
+
+// Milliseconds that /livez takes over a kept connection, one probe after the other with a pause, until it is stopped.
+std::vector<double> Probe(int port, const std::stop_token& stop) {
+  const auto caller = MakeHttpCaller({.allow_private = true});
+  std::vector<double> times;
+  do {
+    const std::int64_t begin_us = MonotonicUs();
+    const auto answer = OrExit(caller->Send({.url = "http://127.0.0.1:" + std::to_string(port) + "/livez"}));
+    if (answer.status != 200) Fail("/livez");
+    times.push_back(static_cast<double>(MonotonicUs() - begin_us) / 1000);
+  } while (WaitUntil(MonotonicMs() + 10, stop));
+  std::ranges::sort(times);
+  return times;
+}
+
+void BesideSlowSyncs(const Project& project, const ServeConfig& config, const Access& access, bool tiny) {
+  SlowSyncs disk(tiny ? 5 : 500);
+  const auto service = OrExit(Service::Open(project, config, "fixed:2026-01-01T12:00:00Z", access, &disk));
+  const auto server = OrExit(HttpServer::Start({}, *service));
+  Clients clients(server->port(), tiny ? 20 : 1000);
+  std::vector<double> probes;
+  std::stop_source done;
+  Thread prober("probe", [&](const std::stop_token&) { probes = Probe(server->port(), done.get_token()); });
+  const int before = disk.syncs;
+  const std::int64_t begin_us = MonotonicUs();
+  const double rate = clients.Run(tiny ? 20 : 5000);
+  const double answered = rate * static_cast<double>(MonotonicUs() - begin_us) / 1e6;
+  const int syncs = disk.syncs - before;
+  done.request_stop();
+  prober.Join();
+  std::printf("%d clients beside syncs of %d ms: %.0f events in %d syncs, %.0f a sync\n", tiny ? 20 : 1000,
+              tiny ? 5 : 500, answered, syncs, answered / syncs);
+  std::printf("/livez meanwhile, ms: p50 %.2f, p99 %.2f, highest of %zu %.2f\n", probes[probes.size() / 2],
+              probes[probes.size() * 99 / 100], probes.size(), probes.back());
+}
+
 double Median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];
@@ -139,6 +219,10 @@ void Main(bool tiny) {
   std::printf("clients  events/s  syncs/s of the disk alone  events a sync\n");
   for (const auto& [count, rates] : {std::pair{8, few}, std::pair{64, many}})
     std::printf("%7d  %8.0f  %25.0f  %13.2f\n", count, Median(rates), Median(alone), Median(rates) / Median(alone));
+  OrExit(Project::Init(folder / "slow", "shop"));
+  ServeConfig slow_config;
+  const auto slow = OrExit(Project::Open(folder / "slow", ServeConfig::Reader(&slow_config)));
+  BesideSlowSyncs(*slow, slow_config, *access, tiny);
 }
 
 }  // namespace
