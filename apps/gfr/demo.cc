@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.h"
 #include "commands.h"
 #include "print_report.h"
 #include "server_process.h"
@@ -15,7 +16,7 @@ namespace {
 double RowsPerSecond(const StageTime& s) { return static_cast<double>(s.rows) / std::max(s.seconds, 1e-9); }
 
 void PrintDemoJson(const DemoReport& report) {
-  Json json = Json::parse(ReportToJson(report.trained.report));
+  Json json = ParseJson<Json>(ReportToJson(report.trained.report));
   json["stages"] = Json::array();
   for (const StageTime& s : report.stages)
     json["stages"].push_back(

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.h"
 #include "commands.h"
 #include "serve/allocations.h"
 #include "serve/experiments_json.h"
@@ -23,11 +24,11 @@ void PrintExperiments(const Json& json) {
     fmt::print("experiment {} ({}): {} of the units\n", e["name"].get<std::string>(), e["status"].get<std::string>(),
                PercentOfUnits(e["share"].get<double>()));
     if (e.contains("namespace"))
-      fmt::print("  namespace {} {}\n", e["namespace"]["name"].get<std::string>(), e["namespace"]["range"].dump());
+      fmt::print("  namespace {} {}\n", e["namespace"]["name"].get<std::string>(), DumpJson(e["namespace"]["range"]));
     if (e.contains("when")) fmt::print("  when {}\n", e["when"].get<std::string>());
     for (const Json& arm : e["arms"])
-      fmt::print("  arm {}: buckets {}, model {}, sets {}\n", arm["name"].get<std::string>(), arm["range"].dump(),
-                 arm.value("model", "champion"), arm["feed"].empty() ? "nothing of the feed" : arm["feed"].dump());
+      fmt::print("  arm {}: buckets {}, model {}, sets {}\n", arm["name"].get<std::string>(), DumpJson(arm["range"]),
+                 arm.value("model", "champion"), arm["feed"].empty() ? "nothing of the feed" : DumpJson(arm["feed"]));
   }
   if (!json.contains("holdout") && json["variants"].empty() && json["experiments"].empty())
     fmt::print("no variants, experiments or holdout are configured\n");

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "base/file_system.h"
+#include "base/json_text.h"
 #include "commands.h"
 #include "doctor/doctor.h"
 #include "operations/import_events.h"
@@ -100,7 +101,7 @@ int RunImport(EventImportOptions& options, const std::string& format, const std:
     Json json = ImportJson(imported.value(), unmapped, options.dry_run);
     if (options.dry_run) {
       json["missing"] = missing;
-      json["doctor"] = Json::parse(DoctorToJson(doctor.Finish()))["findings"];
+      json["doctor"] = ParseJson<Json>(DoctorToJson(doctor.Finish()))["findings"];
     }
     PrintJson(json);
   } else {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json_text.h"
 #include "base/time.h"
 #include "commands.h"
 #include "runtime/logger.h"
@@ -37,9 +38,7 @@ void PrintClockHint(std::int64_t last_arrival_ms) {
               FormatTime(last_arrival_ms).c_str());
 }
 
-void PrintJson(const Json& json) {
-  std::printf("%s\n", json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
-}
+void PrintJson(const Json& json) { std::printf("%s\n", DumpJson(json, 2).c_str()); }
 
 Result<std::string> ReadLine() {
   std::string line;

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "base/json_text.h"
 #include "base/time.h"
 #include "commands.h"
 
@@ -42,7 +43,7 @@ int Diff(Registry& registry, const std::array<std::string, 2>& versions, const C
     const auto entry = registry.Describe(kName, versions[k]);
     if (!entry.ok()) return Fail(entry.error());
     const auto metrics = files.value().find("metrics.json");
-    if (metrics != files.value().end()) sides[k]["metrics"] = Json::parse(metrics->second, nullptr, false);
+    if (metrics != files.value().end()) sides[k]["metrics"] = ParseJson<Json>(metrics->second, /*throws=*/false);
     sides[k]["lineage"] = entry.value().lineage;
     for (const auto& [file, content] : files.value()) sides[k]["files"][file] = KeyOf(content);
   }
@@ -68,7 +69,7 @@ int Diff(Registry& registry, const std::array<std::string, 2>& versions, const C
     return 0;
   }
   for (const Json& c : changes)
-    fmt::print("{:<64} {} -> {}{}\n", c["what"].get<std::string>(), c["from"].dump(), c["to"].dump(),
+    fmt::print("{:<64} {} -> {}{}\n", c["what"].get<std::string>(), DumpJson(c["from"]), DumpJson(c["to"]),
                c.contains("difference") ? fmt::format("  ({:+.6g})", c["difference"].get<double>()) : "");
   fmt::print("{} differences\n", changes.size());
   return 0;
@@ -94,7 +95,7 @@ int ShowMetrics(Registry& registry, const std::string& version) {
   const auto files = registry.Load(kName, version);
   if (!files.ok()) return Fail(files.error());
   const auto metrics = files.value().find("metrics.json");
-  PrintJson(metrics == files.value().end() ? Json::object() : Json::parse(metrics->second));
+  PrintJson(metrics == files.value().end() ? Json::object() : ParseJson<Json>(metrics->second));
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/json_text.h"
 #include "base/time.h"
 #include "commands.h"
 #include "operations/evaluate_version.h"
@@ -125,11 +126,11 @@ int RunDataset(const std::string& out, const ReplayFlags& flags, const Common& c
     PrintJson(json);
     return 0;
   }
-  std::printf("%s events, %s slates with a click, %s columns\n", json["events"].dump().c_str(),
-              json["slates"].dump().c_str(), json["columns"].dump().c_str());
+  std::printf("%s events, %s slates with a click, %s columns\n", DumpJson(json["events"]).c_str(),
+              DumpJson(json["slates"]).c_str(), DumpJson(json["columns"]).c_str());
   for (const auto& [name, o] : json["objectives"].items())
-    std::printf("%-12s %10s rows %10s positives\n", name.c_str(), o["rows"].dump().c_str(),
-                o["positives"].dump().c_str());
+    std::printf("%-12s %10s rows %10s positives\n", name.c_str(), DumpJson(o["rows"]).c_str(),
+                DumpJson(o["positives"]).c_str());
   return 0;
 }
 
@@ -185,7 +186,7 @@ void PrintTrained(const Trained& t, const std::string& project, bool json) {
       std::printf("the champion serves on; to serve version %s: %s\n", t.version.c_str(), promote.c_str());
     return;
   }
-  Json out = Json::parse(ReportToJson(t.report));
+  Json out = ParseJson<Json>(ReportToJson(t.report));
   out["version"] = t.version;
   out["champion"] = t.champion;
   out["report"] = t.html_path;

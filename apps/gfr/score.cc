@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/file_system.h"
+#include "base/json_text.h"
 #include "base/sync.h"
 #include "commands.h"
 #include "event/import_map.h"
@@ -200,7 +201,8 @@ Status Inspect(const std::string& path, int rounds, bool json) {
     return {};
   }
   for (const auto& [key, value] : report.items())
-    std::printf("%-22s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+    std::printf("%-22s %s\n", key.c_str(),
+                value.is_string() ? value.get<std::string>().c_str() : DumpJson(value).c_str());
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "base/json_text.h"
 #include "commands.h"
 #include "serve/access.h"
 #include "serve/explain.h"
@@ -132,7 +133,7 @@ int RunExplain(const std::string& request_id, bool all, const Common& common) {
   const auto explained = all ? ExplainAll(*project.value(), record.value())
                              : Result<std::string>(ExplainJson(record.value(), *project.value()->features()));
   if (!explained.ok()) return Fail(explained.error());
-  const Json json = Json::parse(explained.value());
+  const Json json = ParseJson<Json>(explained.value());
   if (common.json) {
     PrintJson(json);
     return 0;
@@ -145,11 +146,11 @@ int RunExplain(const std::string& request_id, bool all, const Common& common) {
   std::ranges::stable_sort(candidates, {},
                            [](const Json& c) { return c["position"].is_null() ? 1 << 30 : c["position"].get<int>(); });
   for (const Json& c : candidates) {
-    std::printf("%8s  %-20s %-11s", c["position"].is_null() ? "not shown" : c["position"].dump().c_str(),
+    std::printf("%8s  %-20s %-11s", c["position"].is_null() ? "not shown" : DumpJson(c["position"]).c_str(),
                 c["item_id"].get<std::string>().c_str(), c["channel"].get<std::string>().c_str());
     for (const auto& [name, score] : c["scores"].items())
-      std::printf(" %s %-10s", name.c_str(), score.dump().substr(0, 8).c_str());
-    std::printf(" propensity %s\n", c["propensity"].dump().substr(0, 8).c_str());
+      std::printf(" %s %-10s", name.c_str(), DumpJson(score).substr(0, 8).c_str());
+    std::printf(" propensity %s\n", DumpJson(c["propensity"]).substr(0, 8).c_str());
   }
   std::printf("--json shows the features of each\n");
   if (!served["complete"].get<bool>() && !all)
@@ -158,8 +159,8 @@ int RunExplain(const std::string& request_id, bool all, const Common& common) {
         "rest\n");
   if (served.contains("replayed")) {
     const Json& replayed = served["replayed"];
-    std::printf("the rest was replayed from record %s on, %s records%s\n", replayed["from"].dump().c_str(),
-                replayed["records"].dump().c_str(),
+    std::printf("the rest was replayed from record %s on, %s records%s\n", DumpJson(replayed["from"]).c_str(),
+                DumpJson(replayed["records"]).c_str(),
                 replayed["different"].empty() ? "; every column has the checksum that was served" : "");
     for (const Json& name : replayed["different"])
       std::printf("feature %s is not what was served\n", name.get<std::string>().c_str());

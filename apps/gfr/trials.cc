@@ -4,20 +4,21 @@
 #include <cstdio>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "commands.h"
 
 namespace gfr {
 namespace {
 
 void PrintLine(const Json& json) {
-  std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  std::printf("%s\n", DumpJson(json).c_str());
   std::fflush(stdout);
 }
 
 // {"fold": 0, "train": {"depth": 4, ...}}: keys of [train] that differ from its defaults.
 Result<Json> RunTrial(const std::string& line, const Trials& trials, const SampleConfig& sample) {
   const auto bad = [](const std::string& what) { return Error{ErrorCode::kInvalidArgument, what}; };
-  const Json asked = Json::parse(line, nullptr, false);
+  const Json asked = ParseJson<Json>(line, /*throws=*/false);
   if (!asked.is_object() || !asked.contains("fold") || !asked["fold"].is_number_integer() || !asked.contains("train") ||
       !asked["train"].is_object())
     return bad("a line is {\"fold\": N, \"train\": {KEY: VALUE, ...}}");
@@ -27,7 +28,7 @@ Result<Json> RunTrial(const std::string& line, const Trials& trials, const Sampl
   std::string toml = "[train]\n";
   for (const auto& [key, value] : asked["train"].items()) {
     if (!value.is_primitive() || value.is_null()) return bad("'" + key + "' is no number, text or truth value");
-    toml += Json(key).dump() + " = " + value.dump() + "\n";
+    toml += DumpJson(Json(key)) + " = " + DumpJson(value) + "\n";
   }
   GFR_ASSIGN(Config table, Config::Parse(toml, "the trial"));
   GFR_ASSIGN(TrainConfig config, TrainConfig::Read(table));

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/time.h"
 
 namespace gfr {
@@ -83,7 +84,7 @@ std::string DataSheet::ToJson(const Dataset& about) const {
       out["days"].push_back(
           {{"day", Day(day)}, {"rows", c.rows}, {"positives", c.positives}, {"base_rate", Rate(c.positives, c.rows)}});
   }
-  return json.dump(2) + "\n";
+  return DumpJson(json, 2) + "\n";
 }
 
 std::string DataSheet::ToMarkdown(const Dataset& about) const {

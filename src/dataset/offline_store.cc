@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/time.h"
 #include "dataset/row_builder.h"
 #include "dataset/start_at_base.h"
@@ -69,7 +70,7 @@ class Writers final : public RowSink {
         }
         const nlohmann::ordered_json manifest{
             {"rows", rows}, {"whole", log_end_ms >= date + kDayMs}, {"definitions", definitions}};
-        GFR_TRY(PublishFile(fs_, JoinPath(folder, "manifest.json"), manifest.dump(1)));
+        GFR_TRY(PublishFile(fs_, JoinPath(folder, "manifest.json"), DumpJson(manifest, 1)));
       }
     }
     made.files = files_;
@@ -173,7 +174,7 @@ std::string SourceFolder(const std::string& root, const MaterializeOptions& opti
 bool IsWhole(FileSystem& fs, const std::string& folder) {
   const auto text = fs.ReadAll(JoinPath(folder, "manifest.json"));
   if (!text.ok()) return false;
-  const auto manifest = nlohmann::json::parse(text.value(), nullptr, false);
+  const auto manifest = ParseJson<nlohmann::json>(text.value(), /*throws=*/false);
   return manifest.is_object() && manifest.value("whole", false);
 }
 

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_number.h"
+#include "base/json_text.h"
 #include "base/time.h"
 #include "doctor/doctor.h"
 
@@ -37,7 +38,7 @@ std::string DoctorToJson(const DoctorReport& r) {
     }
     json["days"].push_back({{"date", day.date}, {"events", std::move(counts)}});
   }
-  return json.dump(2);
+  return DumpJson(json, 2);
 }
 
 }  // namespace gfr

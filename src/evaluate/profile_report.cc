@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_number.h"
+#include "base/json_text.h"
 #include "base/time.h"
 #include "evaluate/feature_profile.h"
 #include "evaluate/html.h"
@@ -96,7 +97,7 @@ std::string ProfileToJson(const ProfileReport& r) {
     }
     json["objectives"][o.name] = {{"rows", o.rows}, {"positives", o.positives}, {"features", std::move(features)}};
   }
-  return json.dump(2);
+  return DumpJson(json, 2);
 }
 
 std::string ProfileToHtml(const ProfileReport& r) {

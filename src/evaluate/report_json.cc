@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_number.h"
+#include "base/json_text.h"
 #include "base/time.h"
 #include "evaluate/report.h"
 
@@ -202,7 +203,7 @@ std::string ReportToJson(const EvaluationReport& r) {
   if (!r.against.empty()) json["against"] = AgainstJson(r);
   for (const auto& [name, o] : r.off_policy) json["off_policy"][name] = OffPolicyJson(o);
   AddFolds(r, json);
-  return json.dump(2);
+  return DumpJson(json, 2);
 }
 
 }  // namespace gfr

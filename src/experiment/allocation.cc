@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/json_text.h"
+
 namespace gfr {
 namespace {
 
@@ -124,11 +126,11 @@ std::string Allocation::ToJson() const {
          {"arms", Json::object()}};
     for (const auto& [arm, range] : arms.by_name) e["arms"][arm] = RangeJson(range);
   }
-  return json.dump(1) + "\n";
+  return DumpJson(json, 1) + "\n";
 }
 
 Result<Allocation> Allocation::FromJson(std::string_view text) try {
-  const Json json = Json::parse(text);
+  const Json json = ParseJson<Json>(text);
   if (json.at("format") != 1)
     return Error{ErrorCode::kCorrupt, "the allocation of units is of another format; a newer gfr wrote it"};
   Allocation allocation;

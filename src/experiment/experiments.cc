@@ -4,6 +4,8 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+
 namespace gfr {
 namespace {
 
@@ -18,11 +20,12 @@ bool IsName(const std::string& name) {
 std::string ReadValue(Config& table, const std::string& key, const std::string& otherwise) {
   if (!table.Has(key)) return otherwise;
   const std::string text = table.Extract({key}), value = text.substr(text.find('=') + 2);
-  if (value.starts_with("true") || value.starts_with("false")) return nlohmann::json(table.Boolean(key, false)).dump();
-  if (value.starts_with('\'') || value.starts_with('"')) return nlohmann::json(table.String(key, "")).dump();
+  if (value.starts_with("true") || value.starts_with("false"))
+    return DumpJson(nlohmann::json(table.Boolean(key, false)));
+  if (value.starts_with('\'') || value.starts_with('"')) return DumpJson(nlohmann::json(table.String(key, "")));
   if (value.find_first_of(".en") == std::string::npos)
-    return nlohmann::json(table.Integer(key, 0, INT64_MIN, INT64_MAX)).dump();
-  return nlohmann::json(table.Number(key, 0, -1e300, 1e300)).dump();
+    return DumpJson(nlohmann::json(table.Integer(key, 0, INT64_MIN, INT64_MAX)));
+  return DumpJson(nlohmann::json(table.Number(key, 0, -1e300, 1e300)));
 }
 
 std::vector<std::string> ReadFeedNames(Config& table, const Experiments::Names& names) {
@@ -40,7 +43,7 @@ Result<Treatment> ReadTreatment(Config& table, const Experiments::Names& names) 
   if (!IsName(t.name)) table.Fail("name", "is '" + t.name + "'; valid are up to 64 letters, digits, '_', '-' and '.'");
   t.weight = table.Number("weight", 1, 0, 1e9);
   t.model = table.String("model", "");
-  t.value = ReadValue(table, "value", nlohmann::json(t.name).dump());
+  t.value = ReadValue(table, "value", DumpJson(nlohmann::json(t.name)));
   Config feed = table.Table("feed");
   GFR_ASSIGN(t.feed, names.read_overlay(feed));
   return t;

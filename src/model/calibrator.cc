@@ -4,6 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+
 namespace gfr {
 namespace {
 
@@ -38,11 +40,11 @@ double Calibrator::Apply(double margin) const noexcept {
 
 std::string Calibrator::ToJson() const {
   nlohmann::json json{{"kind", CalibratorName(kind)}, {"a", a}, {"b", b}, {"c", c}, {"x", x}, {"y", y}};
-  return json.dump(1);
+  return DumpJson(json, 1);
 }
 
 Result<Calibrator> Calibrator::FromJson(const std::string& text) try {
-  const auto json = nlohmann::json::parse(text);
+  const auto json = ParseJson<nlohmann::json>(text);
   Calibrator calibrator;
   const auto kind = std::ranges::find(kNames, json.at("kind").get<std::string>());
   if (kind == std::end(kNames))

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hex.h"
+#include "base/json_text.h"
 
 namespace gfr {
 namespace {
@@ -35,19 +36,19 @@ Status CheckForest(const ObjectiveModel& entry, std::size_t columns) {
 
 std::string CalibrationToJson(const ObjectiveModel& objective, const std::vector<std::string>& columns) {
   if (objective.slice_calibrators.empty()) return objective.calibrator.ToJson();
-  auto json = nlohmann::json::parse(objective.calibrator.ToJson());
+  auto json = ParseJson<nlohmann::json>(objective.calibrator.ToJson());
   auto& by = json["by"];
   by["column"] = columns[static_cast<std::size_t>(objective.slice_column)];
   for (const auto& [code, calibrator] : objective.slice_calibrators) {
     by["codes"].push_back(code);
-    by["calibrators"].push_back(nlohmann::json::parse(calibrator.ToJson()));
+    by["calibrators"].push_back(ParseJson<nlohmann::json>(calibrator.ToJson()));
   }
-  return json.dump(1);
+  return DumpJson(json, 1);
 }
 
 Status ReadCalibration(const std::string& text, const Model& model, ObjectiveModel* objective) {
   GFR_ASSIGN(objective->calibrator, Calibrator::FromJson(text));
-  const auto json = nlohmann::json::parse(text);
+  const auto json = ParseJson<nlohmann::json>(text);
   if (!json.contains("by")) return {};
   const auto& by = json["by"];
   const auto column = std::ranges::find(model.columns, by.at("column").get<std::string>());
@@ -61,7 +62,7 @@ Status ReadCalibration(const std::string& text, const Model& model, ObjectiveMod
                                           "in length, or is of a softmax link"};
   objective->slice_column = static_cast<int>(k);
   for (std::size_t i = 0; i < codes.size(); ++i) {
-    GFR_ASSIGN(objective->slice_calibrators[codes[i]], Calibrator::FromJson(calibrators[i].dump()));
+    GFR_ASSIGN(objective->slice_calibrators[codes[i]], Calibrator::FromJson(DumpJson(calibrators[i])));
   }
   return {};
 }
@@ -121,13 +122,13 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
   }
   if (model.position_column >= 0)
     json["position"] = {{"column", model.position_column}, {"reference", model.position_reference}};
-  files["model.json"] = json.dump(1);
+  files["model.json"] = DumpJson(json, 1);
   return files;
 }
 
 Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, const std::string& name,
                              const std::string& version) try {
-  const auto json = nlohmann::json::parse(files.at("model.json"));
+  const auto json = ParseJson<nlohmann::json>(files.at("model.json"));
   if (const int format = json.at("format"); format < 1 || format > kNewestFormat)
     return Error{ErrorCode::kInvalidArgument, "model " + name + "/" + version + " is of format " +
                                                   std::to_string(format) + "; this gfr reads 1 to " +

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "event/event_json.h"
 #include "log/event_log.h"
 
@@ -71,7 +72,7 @@ Result<std::deque<Call>> CallsOfLog(const Workspace& workspace) {
 
 Result<Json> Post(DemoServer& server, const std::string& path, const std::string& body, int expected) {
   GFR_ASSIGN(const std::string reply, server.Post(path, body, expected));
-  Json json = Json::parse(reply, nullptr, /*allow_exceptions=*/false);
+  Json json = ParseJson<Json>(reply, /*throws=*/false);
   if (json.is_discarded()) return Error{ErrorCode::kInternal, path + " did not answer with JSON"};
   return json;
 }
@@ -86,7 +87,7 @@ class Clients {
     for (std::size_t i = 0; i < count; ++i) {
       Call call = market_ ? Arrive(i) : std::move(calls[i]);
       const double before_s = MonotonicSeconds();
-      GFR_ASSIGN(const Json reply, Post(server_, "/v1/feed", call.request.dump(), 200));
+      GFR_ASSIGN(const Json reply, Post(server_, "/v1/feed", DumpJson(call.request), 200));
       feeds_.feed_seconds += MonotonicSeconds() - before_s;
       ++feeds_.feeds;
       feeds_.items += reply["items"].size();
@@ -99,7 +100,7 @@ class Clients {
       // The same user asks once more, now that the click is in their state.
       feeds_.before = reply;
       call.request["request_id"] = call.request["request_id"].get<std::string>() + "/after";
-      GFR_ASSIGN(feeds_.after, Post(server_, "/v1/feed", call.request.dump(), 200));
+      GFR_ASSIGN(feeds_.after, Post(server_, "/v1/feed", DumpJson(call.request), 200));
       break;
     }
     return std::move(feeds_);
@@ -161,7 +162,7 @@ class Clients {
     GFR_ASSIGN(const Json reply, Post(server_, "/v1/events", body + "]", 202));
     feeds_.event_seconds += MonotonicSeconds() - before_s;
     if (reply["accepted"] != events.size())
-      return Error{ErrorCode::kInternal, "events were not accepted: " + reply.dump()};
+      return Error{ErrorCode::kInternal, "events were not accepted: " + DumpJson(reply)};
     feeds_.events += events.size();
     return {};
   }

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/time.h"
 #include "registry/registry.h"
 
@@ -37,7 +38,7 @@ std::string ModelCard(const Registry::Entry& entry, const std::string& metrics_j
   } else {
     card += "How old its newest label is was not recorded.\n\n";
   }
-  const auto metrics = nlohmann::json::parse(metrics_json, nullptr, false);
+  const auto metrics = ParseJson<nlohmann::json>(metrics_json, /*throws=*/false);
   if (metrics.is_object()) {
     if (metrics.value("simulated", false)) card += "Its events are simulated.\n\n";
     if (metrics.contains("from") && metrics["from"].is_string() && metrics.contains("to") && metrics["to"].is_string())
@@ -48,8 +49,8 @@ std::string ModelCard(const Registry::Entry& entry, const std::string& metrics_j
         "|\n|---|---|---|---|---|---|---|---|\n";
     const auto objectives = metrics.value("objectives", nlohmann::json::object());
     for (const auto& [name, o] : objectives.items()) {
-      card += "| " + name + " | " + o.value("rows", nlohmann::json(0)).dump() + " | " +
-              o.value("positives", nlohmann::json(0)).dump();
+      card += "| " + name + " | " + DumpJson(o.value("rows", nlohmann::json(0))) + " | " +
+              DumpJson(o.value("positives", nlohmann::json(0)));
       for (const char* figure : {"auc_roc", "auc_pr", "log_loss", "ece", "observed_over_expected"})
         card += " | " + Figure(o, figure);
       card += " |\n";

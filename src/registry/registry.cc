@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "base/sync.h"
 #include "base/time.h"
 
@@ -48,7 +49,7 @@ Result<std::string> Registry::Register(const std::string& name, const Files& fil
     if (IsVersion(n)) last = std::max(last, std::stoi(n));
   }
   std::string mine = version.empty() ? std::to_string(last + 1) : version;
-  const std::string claim = nlohmann::json{{"created_ms", clock_.now_ms()}}.dump();
+  const std::string claim = DumpJson(nlohmann::json{{"created_ms", clock_.now_ms()}});
   for (;;) {  // A number taken by another writer meanwhile is his; unless it was asked for, the next one does.
     if (version.empty() || std::ranges::find(names, mine) == names.end()) {
       const Status claimed = store_->PutIfAbsent(JoinPath(JoinPath(name, mine), "claim"), claim);
@@ -66,7 +67,7 @@ Result<std::string> Registry::Register(const std::string& name, const Files& fil
     GFR_TRY(store_->Put(JoinPath(folder, file), content));
     manifest["files"][file] = {{"sha256", Sha256Hex(content)}, {"size_bytes", content.size()}};
   }
-  GFR_TRY(store_->PutIfAbsent(JoinPath(folder, "manifest.json"), manifest.dump(1)));
+  GFR_TRY(store_->PutIfAbsent(JoinPath(folder, "manifest.json"), DumpJson(manifest, 1)));
   return mine;
 }
 
@@ -78,13 +79,13 @@ Result<Registry::Entry> Registry::Describe(const std::string& name, const std::s
     return Error{ErrorCode::kNotFound,
                  "there is no version '" + version + "' of model '" + name + "'; see `gfr models list`"};
   }
-  const auto manifest = nlohmann::json::parse(text.value(), nullptr, false);
+  const auto manifest = ParseJson<nlohmann::json>(text.value(), /*throws=*/false);
   Entry entry{name, version, false, 0};
   if (!manifest.is_object()) return entry;
   entry.created_ms = manifest.value("created_ms", std::int64_t{0});
   if (const auto lineage = manifest.find("lineage"); lineage != manifest.end() && lineage->is_object()) {
     for (const auto& [key, value] : lineage->items())
-      entry.lineage[key] = value.is_string() ? value.get<std::string>() : value.dump();
+      entry.lineage[key] = value.is_string() ? value.get<std::string>() : DumpJson(value);
   }
   for (const char* alias : kAliases) {
     const auto current = Alias(name, alias);
@@ -113,7 +114,7 @@ Result<Registry::Files> Registry::Load(const std::string& name, const std::strin
   if (const auto there = Describe(name, version); !there.ok()) return there.error();
   const std::string folder = JoinPath(name, version);
   GFR_ASSIGN(const std::string text, store_->Get(JoinPath(folder, "manifest.json")));
-  const auto manifest = nlohmann::json::parse(text, nullptr, false);
+  const auto manifest = ParseJson<nlohmann::json>(text, /*throws=*/false);
   if (!manifest.is_object() || !manifest.contains("files"))
     return Error{ErrorCode::kCorrupt, "the manifest in '" + store_->Describe() + "/" + folder + "' cannot be read"};
   Files files;
@@ -130,7 +131,7 @@ Result<std::vector<std::string>> Registry::History(const std::string& name, cons
   GFR_TRY(CheckAlias(alias));
   const auto text = store_->Get(JoinPath(name, alias + ".json"));
   if (!text.ok() && text.error().code != ErrorCode::kNotFound) return text.error();
-  const auto json = text.ok() ? nlohmann::json::parse(text.value(), nullptr, false) : nlohmann::json::array();
+  const auto json = text.ok() ? ParseJson<nlohmann::json>(text.value(), /*throws=*/false) : nlohmann::json::array();
   const auto version = [](const nlohmann::json& v) { return v.is_string() && IsVersion(v.get<std::string>()); };
   if (!json.is_array() || !std::ranges::all_of(json, version))
     return Error{ErrorCode::kCorrupt, "'" + store_->Describe() + "/" + JoinPath(name, alias + ".json") +
@@ -143,7 +144,7 @@ Result<std::vector<std::string>> Registry::History(const std::string& name, cons
 
 Status Registry::WriteHistory(const std::string& name, const std::string& alias,
                               const std::vector<std::string>& versions) {
-  return store_->Put(JoinPath(name, alias + ".json"), nlohmann::json(versions).dump());
+  return store_->Put(JoinPath(name, alias + ".json"), DumpJson(nlohmann::json(versions)));
 }
 
 Result<std::string> Registry::Alias(const std::string& name, const std::string& alias) {
@@ -191,7 +192,7 @@ Status Registry::Lease(const std::string& name, const std::string& holder, const
       {"version", lease.version}, {"versions", nlohmann::json::array()}, {"until_ms", clock_.now_ms() + ttl_ms}};
   for (const auto& [version, roles] : lease.versions)
     json["versions"].push_back({{"version", version}, {"roles", roles}});
-  return store_->Put(JoinPath(JoinPath(name, "leases"), holder + ".json"), json.dump());
+  return store_->Put(JoinPath(JoinPath(name, "leases"), holder + ".json"), DumpJson(json));
 }
 
 namespace {
@@ -227,7 +228,7 @@ Result<std::vector<std::string>> Registry::CollectGarbage(const std::string& nam
   for (const std::string& holder : holders) {
     const auto text = store_->Get(JoinPath(leases, holder));
     if (!text.ok()) return text.error();
-    const auto lease = nlohmann::json::parse(text.value(), nullptr, false);
+    const auto lease = ParseJson<nlohmann::json>(text.value(), /*throws=*/false);
     std::vector<std::string> versions;
     if (!ReadLease(lease, &versions))
       return Error{ErrorCode::kCorrupt, "'" + JoinPath(leases, holder) + "' cannot be read; nothing was removed"};
@@ -251,7 +252,7 @@ Result<std::vector<std::string>> Registry::CollectGarbage(const std::string& nam
     const std::string folder = JoinPath(name, version);
     if (std::ranges::find(entries, version, &Entry::version) == entries.end()) {  // Claimed and not finished.
       const auto claim = store_->Get(JoinPath(folder, "claim"));
-      const auto json = claim.ok() ? nlohmann::json::parse(claim.value(), nullptr, false) : nlohmann::json();
+      const auto json = claim.ok() ? ParseJson<nlohmann::json>(claim.value(), /*throws=*/false) : nlohmann::json();
       if (!json.is_object() || json.value("created_ms", now_ms) > now_ms - kDayMs || std::stoi(version) == last)
         continue;
     }

@@ -207,6 +207,56 @@ TEST(Retrieve, AnUpdateChangesNoListsThatARequestHolds) {
   EXPECT_GT(shop.maker->memory_bytes(), shop.maker->lists()->memory_bytes()) << "the held ones count";
 }
 
+// Counts the rows that a request reads.
+class CountedItemRows final : public ItemRows {
+ public:
+  explicit CountedItemRows(const ItemRows& rows) : rows_(rows) {}
+  void Get(std::span<const std::uint32_t> ids, std::span<const std::byte*> rows) const override {
+    read += ids.size();
+    rows_.Get(ids, rows);
+  }
+  void Find(std::span<const Key> items, std::span<const std::byte*> rows) const override {
+    read += items.size();
+    rows_.Find(items, rows);
+  }
+  Key KeyAt(std::uint32_t id) const override { return rows_.KeyAt(id); }
+  mutable std::size_t read = 0;
+
+ private:
+  const ItemRows& rows_;
+};
+
+TEST(Retrieve, ARequestReadsABudgetOfRowsHoweverLargeTheCatalogue) {
+  for (const std::uint64_t size : {2'000u, 30'000u}) {
+    Shop shop;
+    Rng rng(5);
+    for (std::uint64_t i = 0; i < size; ++i)
+      shop.Put(Item(i), {{.name = "category", .text = "c" + std::to_string(i % 3)},
+                         {.name = "brand", .text = "b" + std::to_string(i % 40)}});
+    shop.Seal();
+    std::vector<Key> recent;
+    for (int n = 0; n < 8; ++n) recent.push_back(KeyOf(Item(rng.Below(size))));
+    std::size_t read = 0;
+    const auto found = shop.Ask(
+        [&](const SourceQuery& q) {
+          const CountedItemRows counted(q.items);
+          auto candidates = shop.maker->lists()->Find({.shared = q.shared,
+                                                       .schema = q.schema,
+                                                       .items = counted,
+                                                       .epoch_end_ms = q.epoch_end_ms,
+                                                       .recent = q.recent,
+                                                       .rng = q.rng},
+                                                      shop.channels, {});
+          read = counted.read;
+          return candidates;
+        },
+        recent, 1);
+    EXPECT_EQ(found.size(), 80u);
+    EXPECT_GT(read, 100u) << "exploit read some";
+    EXPECT_LE(read, 512u + 8) << size << " items";
+  }
+}
+
 TEST(Retrieve, TheFirstItemsOfAllListsArePreparedWithThemEachOnce) {
   Shop shop(kCatalogue, {{"exploit", 2}, {"popularity", 2}, {"explore", 2}, {"recent", 2}});
   shop.Put("popular", {});

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+
 namespace gfr {
 namespace {
 
@@ -12,7 +14,7 @@ Json TreatmentJson(const Treatment& t) {
   Json json{{"name", t.name}, {"weight", t.weight}};
   if (!t.model.empty()) json["model"] = t.model;
   json["feed"] = t.feed.keys();
-  json["value"] = Json::parse(t.value);
+  json["value"] = ParseJson<Json>(t.value);
   return json;
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_number.h"
+#include "base/json_text.h"
 #include "base/time.h"
 #include "bound/bound_model.h"
 #include "event/event_json.h"
@@ -61,7 +62,7 @@ std::string NameOf(UnitKind kind) {
 Json Explain(const LogRecord& record, const FeatureSet& features) {
   const ServedSlate& s = record.event.served;
   const std::vector<int> columns = FindServedColumns(s, features);
-  Json json = Json::parse(EventToJson(record.event));
+  Json json = ParseJson<Json>(EventToJson(record.event));
   json["served"] = {{"as_of", s.as_of()},  {"now", FormatTime(s.now_ms)},    {"epoch_end", FormatTime(s.epoch_end_ms)},
                     {"model", ModelOf(s)}, {"complete", IsComplete(record)}, {"candidates", Json::array()}};
   if (const std::string kind = NameOf(s.unit_kind); !kind.empty())
@@ -106,7 +107,7 @@ bool IsComplete(const LogRecord& record) {
 }
 
 std::string ExplainJson(const LogRecord& record, const FeatureSet& features) {
-  return Explain(record, features).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return DumpJson(Explain(record, features));
 }
 
 Result<std::string> ExplainAll(const Project& project, const LogRecord& record, const std::stop_token& stop) {
@@ -134,7 +135,7 @@ Result<std::string> ExplainAll(const Project& project, const LogRecord& record, 
       if (!c["scores"].contains(of.objective)) c["scores"][of.objective] = JsonNumber(of.values[i]);
     }
   }
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return DumpJson(json);
 }
 
 Result<LogRecord> FindRequest(const Project& project, const std::string& request_id) {

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/json_number.h"
+#include "base/json_text.h"
 #include "event/event_rules.h"
 #include "event/property_value.h"
 
@@ -106,9 +107,7 @@ EventItem CandidateOf(const Input& json, const EventRules& rules) {
 
 }  // namespace
 
-HttpResponse JsonResponse(int status, const Json& json) {
-  return {.status = status, .body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
-}
+HttpResponse JsonResponse(int status, const Json& json) { return {.status = status, .body = DumpJson(json) + "\n"}; }
 
 std::string TextOf(const Json& object, const char* key) {
   if (!object.contains(key) || object[key].is_null()) return "";
@@ -123,7 +122,7 @@ std::size_t MaxCandidates(std::size_t columns) {
 
 FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates, const EventRules& rules) {
   if (body.size() > kMaxBodyBytes) throw BadRequest{"the body is larger than 2 MiB"};
-  const Input json = Input::parse(body, nullptr, false);
+  const Input json = ParseJson<Input>(body, /*throws=*/false);
   if (!json.is_object()) throw BadRequest{"the body is not a JSON object"};
   RefuseUnknown(
       json, {"request_id", "user_id", "session_id", "surface", "context", "size", "exclude", "explain", "candidates"},

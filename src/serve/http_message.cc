@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/sync.h"
 
 namespace gfr {
@@ -15,9 +16,7 @@ std::string_view HttpRequest::Header(std::string_view name) const {
 
 HttpResponse ProblemResponse(int status, const std::string& title, const std::string& detail, int retry_after_s) {
   const nlohmann::ordered_json json{{"type", "about:blank"}, {"title", title}, {"status", status}, {"detail", detail}};
-  HttpResponse response{.status = status,
-                        .content_type = "application/problem+json",
-                        .body = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)};
+  HttpResponse response{.status = status, .content_type = "application/problem+json", .body = DumpJson(json)};
   if (retry_after_s > 0) response.headers = {{"Retry-After", std::to_string(retry_after_s)}};
   return response;
 }

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/json_text.h"
 #include "dataset/start_at_base.h"
 #include "feature/served_columns.h"
 #include "operations/check_models.h"
@@ -159,7 +160,7 @@ Result<std::string> Fill(ServiceState& s, const std::shared_ptr<const Project>& 
   LogInfo("configuration", "gfr.toml was read anew and is in use", {{"columns", store->features().columns()}});
   if (const Status saved = s.SaveSnapshot(); !saved.ok())
     LogError("serve", "the snapshot cannot be written", {{"error", saved.error().ToString()}});
-  return nlohmann::json{{"state", "in use"}, {"columns", store->features().columns()}}.dump();
+  return DumpJson(nlohmann::json{{"state", "in use"}, {"columns", store->features().columns()}});
 }
 
 Result<Reloaded> ReloadLocked(ServiceState& s) {

@@ -7,6 +7,7 @@
 #include "base/byte_reader.h"
 #include "base/hash.h"
 #include "base/hex.h"
+#include "base/json_text.h"
 #include "state/login_text.h"
 #include "state/shared_state.h"
 #include "state/sparse_rows.h"
@@ -182,11 +183,11 @@ std::string StateLayout::ToJson() const {
             {"entities", Json::array()}};
   for (const Entity& e : entities)
     json["entities"].push_back({{"name", e.name}, {"bytes", e.bytes}, {"states", gfr::ToJson(e.states)}});
-  return json.dump();
+  return DumpJson(json);
 }
 
 Result<StateLayout> StateLayout::FromJson(std::string_view text) try {
-  const Json json = Json::parse(text);
+  const Json json = ParseJson<Json>(text);
   StateLayout layout;
   layout.item_properties = PropertiesOf(json.at("item_properties"));
   layout.vectors = PropertiesOf(json.at("vectors"));

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "runtime/logger.h"
 
 namespace gfr {
@@ -44,13 +45,13 @@ std::string ToText(const TrainedForest& forest) {
       {"gain", forest.gain},
       {"size", forest.bytes.size()},
       {"hash", Hash64(forest.bytes.data(), forest.bytes.size())}};
-  return head.dump() + "\n" + forest.bytes;
+  return DumpJson(head) + "\n" + forest.bytes;
 }
 
 bool FromText(const std::string& text, TrainedForest* forest) try {
   const std::size_t end = text.find('\n');
   if (end == std::string::npos) return false;
-  const RoundsJson head = RoundsJson::parse(text.substr(0, end));
+  const RoundsJson head = ParseJson<RoundsJson>(text.substr(0, end));
   forest->bytes = text.substr(end + 1);
   forest->rounds = head.at("rounds");
   forest->best_log_loss = head.at("log_loss").is_null() ? INFINITY : head.at("log_loss").get<double>();
@@ -69,7 +70,7 @@ Result<TrainedForest> ResumingTrainer::Train(const TrainMatrix& train, const Tra
   const RoundsJson settings{
       engine_,     p.depth,     p.eta,     p.max_rounds, p.early_stopping, p.min_child_weight,   p.lambda,
       p.subsample, p.colsample, p.max_bin, p.threads,    p.seed,           validation != nullptr};
-  const std::string text = settings.dump();
+  const std::string text = DumpJson(settings);
   GFR_ASSIGN(std::uint64_t hash, HashOf(train, Hash64(text.data(), text.size())));
   if (validation) {
     GFR_ASSIGN(hash, HashOf(*validation, hash));

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
 
@@ -40,7 +41,7 @@ HttpResponse GetJob(ServiceState& s, const std::string& job_id) {
                            "there is no job '" + job_id.substr(0, 200) + "'; the answers of the last " +
                                std::to_string(Jobs::kKept) + " since the start are kept");
   Json json{{"job", job->id}, {"state", NameOf(job->state)}};
-  if (job->state == Jobs::State::kDone) json["answer"] = Json::parse(job->answer);
+  if (job->state == Jobs::State::kDone) json["answer"] = ParseJson<Json>(job->answer);
   if (job->state == Jobs::State::kFailed) json["error"] = job->error;
   return JsonResponse(200, json);
 }

@@ -1,4 +1,5 @@
 // GET /v1/models, POST /v1/models/promote and /v1/models/rollback.
+#include "base/json_text.h"
 #include "base/time.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
@@ -31,7 +32,7 @@ HttpResponse PostRollback(ServiceState& s) {
 
 // {"version": "2"}
 HttpResponse PostPromote(ServiceState& s, const HttpRequest& request) {
-  const Json json = Json::parse(request.body, nullptr, false);
+  const Json json = ParseJson<Json>(request.body, /*throws=*/false);
   if (!json.is_object()) throw BadRequest{"the body is not a JSON object"};
   const std::string version = TextOf(json, "version");
   const std::shared_ptr<ModelPool> models = s.serving()->models;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "experiment/assignment.h"
 #include "rank/ranker.h"
 #include "serve/answer_feed.h"
@@ -37,7 +38,7 @@ HttpResponse ErrorResponse(int status, const std::string& key, const char* code,
 // What the body says: {"context": {"targetingKey": ..., NAME: VALUE}}.
 FeedRequest RequestOf(const ServiceState& s, const HttpRequest& http) {
   if (http.body.size() > kMaxBodyBytes) throw OfrepError{"PARSE_ERROR", "the body is larger than 64 KiB"};
-  const Json json = Json::parse(http.body, nullptr, false);
+  const Json json = ParseJson<Json>(http.body, /*throws=*/false);
   if (!json.is_object()) throw OfrepError{"PARSE_ERROR", "the body is not a JSON object"};
   FeedRequest request;
   request.now_ms = std::max(s.clock.now_ms(), s.last_arrival_ms.load());
@@ -84,7 +85,7 @@ const char* NameOf(FlagValue::Reason reason) {
 
 Json JsonOf(const std::string& key, const FlagValue& flag) {
   return {{"key", key},
-          {"value", Json::parse(flag.value)},
+          {"value", ParseJson<Json>(flag.value)},
           {"reason", NameOf(flag.reason)},
           {"variant", flag.variant.empty() ? kNoArm : flag.variant},
           {"metadata", Json::object()}};

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "base/json_text.h"
 #include "model/forest.h"
 #include "table/parquet_writer.h"
 #include "train/engine/xgboost_trainer.h"
@@ -114,7 +115,7 @@ Result<TrainedForest> CallerTrainer::Train(const TrainMatrix& train, const Train
   if (train.requests) asked["parameters"]["base_score"] = "0.5";
   if (train.negatives < 1) {
     const float base = BaseRate(train);
-    asked["parameters"]["base_score"] = Json(base).dump();
+    asked["parameters"]["base_score"] = DumpJson(Json(base));
     asked["base_margin"] = std::log(base / (1.0 - base)) - std::log(train.negatives);
   }
   GFR_TRY(WriteRows(fs_, asked["train"]["path"], train));
@@ -122,8 +123,8 @@ Result<TrainedForest> CallerTrainer::Train(const TrainMatrix& train, const Train
     asked["validation"] = Describe(JoinPath(folder, "validation.parquet"), *validation);
     GFR_TRY(WriteRows(fs_, asked["validation"]["path"], *validation));
   }
-  GFR_ASSIGN(const std::string line, ask_(asked.dump()));
-  const Json answer = Json::parse(line, nullptr, false);
+  GFR_ASSIGN(const std::string line, ask_(DumpJson(asked)));
+  const Json answer = ParseJson<Json>(line, /*throws=*/false);
   const auto fail = [&](const std::string& what) {
     return Error{ErrorCode::kUnavailable, "forest " + std::to_string(asked_) + " was not trained: " + what};
   };

@@ -1,5 +1,6 @@
 #include "train/distributed/distributed_trainer.h"
 
+#include "base/json_text.h"
 #include "train/distributed/worker_job.h"
 #include "train/distributed/worker_json.h"
 #include "train/engine/xgboost_api.h"
@@ -20,7 +21,7 @@ Status DistributedTrainer::Deal(const TrainMatrix& m, int which) const {
   const auto send = [&](std::size_t w) -> Status {
     RowBlock& block = blocks[w];
     if (block.labels.empty()) return {};
-    GFR_TRY(pool_->Send(static_cast<int>(w), Json{{"rows", which}, {"count", block.labels.size()}}.dump(),
+    GFR_TRY(pool_->Send(static_cast<int>(w), DumpJson(Json{{"rows", which}, {"count", block.labels.size()}}),
                         block.ToBytes()));
     block.Clear();
     return {};

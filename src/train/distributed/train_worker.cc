@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/sync.h"
 #include "runtime/logger.h"
 #include "train/distributed/worker_job.h"
@@ -73,7 +74,7 @@ Status Train(WorkerConnection& connection, const XgboostApi& api, const XgboostT
   const TrainMatrix held = validation.matrix();
   GFR_TRY(api.Join(job.tracker, worker));
   const auto progress = [&](int round, double loss) {
-    if (worker == 0) (void)connection.Send(Json{{"round", round}, {"loss", loss}}.dump());
+    if (worker == 0) (void)connection.Send(DumpJson(Json{{"round", round}, {"loss", loss}}));
   };
   GFR_ASSIGN(const TrainedForest forest,
              engine.Train(train.matrix(), job.validation ? &held : nullptr, job.params, progress));
@@ -83,7 +84,7 @@ Status Train(WorkerConnection& connection, const XgboostApi& api, const XgboostT
     done["gain"] = forest.gain;
     if (job.validation) done["loss"] = forest.best_log_loss;
   }
-  return connection.Send(done.dump(), worker == 0 ? std::string_view(forest.bytes) : std::string_view());
+  return connection.Send(DumpJson(done), worker == 0 ? std::string_view(forest.bytes) : std::string_view());
 }
 
 }  // namespace
@@ -94,9 +95,8 @@ Status RunTrainWorker(const TrainWorkerConfig& config, const std::string& librar
   GFR_ASSIGN(const auto connection, WorkerConnection::Open(config.address, config.patience_s));
   char host[256] = "";
   ::gethostname(host, sizeof host - 1);
-  GFR_TRY(connection->Send(
-      Json{{"hello", 1}, {"token", config.token}, {"engine", api->Version()}, {"host", host}, {"process", ::getpid()}}
-          .dump()));
+  GFR_TRY(connection->Send(DumpJson(Json{
+      {"hello", 1}, {"token", config.token}, {"engine", api->Version()}, {"host", host}, {"process", ::getpid()}})));
   int worker = -1;
   const SignsOfLife life(*connection);
   for (;;) {
@@ -114,7 +114,7 @@ Status RunTrainWorker(const TrainWorkerConfig& config, const std::string& librar
     if (job.ok() && config.threads > 0) job.value().params.threads = config.threads;
     const Status trained = job.ok() ? Train(*connection, *api, engine, job.value(), worker) : job.error();
     if (trained.ok()) continue;
-    (void)connection->Send(Json{{"error", trained.error().ToString()}}.dump());
+    (void)connection->Send(DumpJson(Json{{"error", trained.error().ToString()}}));
     return trained;
   }
 }

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/json_text.h"
 #include "train/distributed/worker_json.h"
 
 namespace gfr {
@@ -36,29 +37,28 @@ void Append(std::string& bytes, const std::vector<T>& values) {
 
 std::string WorkerJob::ToJson() const {
   const ForestParams& p = params;
-  return Json{{"job", tracker},
-              {"columns", columns},
-              {"requests", requests},
-              {"weights", weights},
-              {"validation", validation},
-              {"negatives", negatives},
-              {"depth", p.depth},
-              {"eta", p.eta},
-              {"max_rounds", p.max_rounds},
-              {"early_stopping", p.early_stopping},
-              {"min_child_weight", p.min_child_weight},
-              {"lambda", p.lambda},
-              {"subsample", p.subsample},
-              {"colsample", p.colsample},
-              {"max_bin", p.max_bin},
-              {"threads", p.threads},
-              {"seed", p.seed}}
-      .dump();
+  return DumpJson(Json{{"job", tracker},
+                       {"columns", columns},
+                       {"requests", requests},
+                       {"weights", weights},
+                       {"validation", validation},
+                       {"negatives", negatives},
+                       {"depth", p.depth},
+                       {"eta", p.eta},
+                       {"max_rounds", p.max_rounds},
+                       {"early_stopping", p.early_stopping},
+                       {"min_child_weight", p.min_child_weight},
+                       {"lambda", p.lambda},
+                       {"subsample", p.subsample},
+                       {"colsample", p.colsample},
+                       {"max_bin", p.max_bin},
+                       {"threads", p.threads},
+                       {"seed", p.seed}});
 }
 
 Result<WorkerJob> WorkerJob::FromJson(const std::string& text) {
   try {
-    const Json json = Json::parse(text);
+    const Json json = ParseJson<Json>(text);
     WorkerJob job;
     ForestParams& p = job.params;
     const auto read = [&](const char* key, auto& value) { json.at(key).get_to(value); };

@@ -4,13 +4,15 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/json_text.h"
+
 namespace gfr {
 
 using WorkerJson = nlohmann::ordered_json;
 
 // An object; empty when it is none.
 inline WorkerJson ParseHead(const std::string& head) {
-  WorkerJson json = WorkerJson::parse(head, nullptr, /*allow_exceptions=*/false);
+  WorkerJson json = ParseJson<WorkerJson>(head, /*throws=*/false);
   return json.is_object() ? json : WorkerJson::object();
 }
 

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "runtime/logger.h"
 #include "train/distributed/worker_json.h"
 
@@ -73,7 +74,7 @@ Status WorkerPool::AwaitAll(const WorkersConfig& config) {
                                                 " workers joined at " + listener_->address() + " within " +
                                                 std::to_string(config.join_timeout_s) + " s"};
   }
-  for (int w = 0; w < size(); ++w) GFR_TRY(Send(w, Json{{"worker", w}, {"workers", size()}}.dump()));
+  for (int w = 0; w < size(); ++w) GFR_TRY(Send(w, DumpJson(Json{{"worker", w}, {"workers", size()}})));
   return {};
 }
 
