@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 
 #include "base/clock.h"
@@ -155,13 +156,6 @@ TEST_F(TlsTest, ARedirectFromTlsIsGivenAndNotFollowed) {
   EXPECT_EQ(answer.value().status, 302);
   EXPECT_EQ(answer.value().Header("location"), plain.url() + "/");
   EXPECT_EQ(plain.connections(), 0);
-}
-
-TEST_F(TlsTest, AServerWithoutTlsIsNoAnswer) {
-  TestHttpPeer plain("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  const auto answer = Get("https" + plain.url().substr(4), "authority");
-  ASSERT_FALSE(answer.ok());
-  EXPECT_EQ(answer.error().code, ErrorCode::kUnavailable);
 }
 
 }  // namespace
