@@ -7,7 +7,7 @@
 
 #include "base/rng.h"
 #include "base/time.h"
-#include "doctor/key_sample.h"
+#include "base/key_sample.h"
 #include "event/activity.h"
 
 namespace gfr {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "doctor/doctor.h"
-#include "doctor/key_sample.h"
+#include "base/key_sample.h"
 #include "event/activity.h"
 #include "event/event.h"
 
