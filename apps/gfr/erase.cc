@@ -13,7 +13,8 @@ void Print(const EraseReport& r, bool dry_run) {
   for (const ErasedPerson& person : r.people) {
     std::string ids;
     for (const auto& [key, id] : person.ids)
-      ids += (ids.empty() ? "" : ", ") + (id.empty() ? "an id erased earlier" : "'" + id + "'");
+      ids += (ids.empty() ? "" : ", ") + (id.text.empty() ? "an id erased earlier" : "'" + id.text + "'") +
+             (id.is_shared ? " (while it was theirs)" : "");
     fmt::print("user '{}', with the ids {}\n", person.id, ids);
   }
   if (!r.found()) fmt::print("nothing of {} is in this project\n", r.people.size() == 1 ? "this user" : "them");
@@ -37,7 +38,7 @@ void PrintAsJson(const EraseReport& r, bool dry_run) {
   for (const ErasedPerson& person : r.people) {
     Json ids = Json::array();
     for (const auto& [key, id] : person.ids) {
-      if (!id.empty()) ids.push_back(id);
+      if (!id.text.empty()) ids.push_back(id.text);
     }
     people.push_back({{"user", person.id}, {"ids", ids}});
   }

@@ -106,7 +106,7 @@ void WarnOfHuge(const Dataset& about) {
 // One partition, without files.
 Status ReplayAll(EventSource& log, const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
                  const LogSurvey& survey, OnlineStore& store, RowSink& sink, Dataset& about) {
-  RowBuilder builder(objectives, options, survey.people(), store, sink);
+  RowBuilder builder(objectives, options, survey.people(), survey.parents(), store, sink);
   if (!survey.AwaitAll(builder)) {
     GFR_TRY(ForEachRecord(log, builder.awaited_types(), [&](const LogRecord& r) {
       builder.Await(r);

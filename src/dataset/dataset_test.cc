@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -465,6 +466,65 @@ TEST_F(DatasetTest, LeavesOutRobotsAndNamedUsersWithAllTheirIdsButCountsTheirEve
     EXPECT_EQ(sheet["objectives"]["pctr"]["dropped"], (Json{{"immature", 1}, {"robot", 1}, {"left_out", 2}}));
     EXPECT_EQ(sheet["objectives"]["pcvr"]["dropped"], (Json{{"left_out", 1}}));
     EXPECT_EQ(sheet["objectives"]["pctr"]["rows"], 2);
+  }
+}
+
+TEST_F(DatasetTest, ADeviceThatChangedHandsLabelsForWhomeverItWasAtTheTime) {
+  const auto alias = [&](std::int64_t minute, const std::string& login) {
+    Event e = Make(EventType::kUserAlias, minute, "", {}, login);
+    e.kind = "device";
+    events.push_back(e);
+  };
+  const auto click = [&](std::int64_t minute, const std::string& item) {
+    Add(EventType::kFeedClick, minute, "", {item}, "device");
+  };
+  click(0, "a");  // Before any login: the first one's.
+  alias(1, "bob");
+  click(2, "b");
+  alias(3, "carol");
+  click(4, "c");
+  for (const char* user : {"bob", "carol"}) Add(EventType::kPurchase, 5, "", {"a", "b", "c"}, user);
+  Add(EventType::kAppOpen, 500, "", {});
+  const auto labels = [&](const std::string& users, std::vector<std::string> buyers) {
+    auto config = Config::Parse(std::string(kConfig) + users, "gfr.toml");
+    features = FeatureSet::Make(config.value()).value();
+    std::vector<Event> all = events;
+    std::erase_if(events, [&](const Event& e) {
+      return e.type == EventType::kPurchase && std::ranges::find(buyers, e.user_id) == buyers.end();
+    });
+    const Labels made = Build().objectives[1].label;
+    EXPECT_EQ(Build({.partitions = 3}).objectives[1].label, made);
+    events = std::move(all);
+    return made;
+  };
+  EXPECT_EQ(labels("", {"bob"}), (Labels{1, 1, 1}));
+  EXPECT_EQ(labels("", {"carol"}), (Labels{0, 0, 0}));
+  EXPECT_EQ(labels("[users]\nalias = \"last\"", {"bob"}), (Labels{1, 1, 0}));
+  EXPECT_EQ(labels("[users]\nalias = \"last\"", {"carol"}), (Labels{0, 0, 1}));
+  EXPECT_EQ(labels("[users]\nmax_logins = 1", {"bob", "carol"}), (Labels{1, 1, 0}));
+  EXPECT_EQ(labels("[users]\nalias = \"none\"", {"bob", "carol"}), (Labels{0, 0, 0}));
+}
+
+TEST_F(DatasetTest, APurchaseOfAVariantLabelsClicksOnItemsOfItsParent) {
+  const auto update = [&](const std::string& item, const std::string& parent) {
+    Add(EventType::kItemUpdate, 0, "", {item}, "");
+    events.back().items[0].properties = {{.name = "parent_id", .text = parent}};
+  };
+  update("red", "shoe");
+  update("blue", "shoe");
+  update("hat", "hats");
+  for (const char* item : {"red", "hat", "shoe", "sock"}) Add(EventType::kFeedClick, 1, "", {item});
+  Add(EventType::kPurchase, 2, "", {"blue"});
+  Add(EventType::kAppOpen, 500, "", {});
+  const auto labels = [&](const std::string& catalogue, int partitions) {
+    auto config = Config::Parse(std::string(kConfig) + "[item]\nparent_id = \"category\"\n" + catalogue, "gfr.toml");
+    features = FeatureSet::Make(config.value()).value();
+    return Build({.partitions = partitions}).objectives[1].label;
+  };
+  for (const int partitions : {1, 3}) {
+    EXPECT_EQ(labels("", partitions), (Labels{0, 0, 0, 0}));
+    EXPECT_EQ(labels("[catalogue]\nparent = \"parent_id\"", partitions), (Labels{1, 0, 1, 0}))
+        << "the parent itself may be an item, too";
   }
 }
 

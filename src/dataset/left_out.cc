@@ -4,14 +4,15 @@
 
 namespace gfr {
 
-Result<std::shared_ptr<const LeftOut>> LeftOut::Find(EventSource& log, const AliasMap& people,
+Result<std::shared_ptr<const LeftOut>> LeftOut::Find(EventSource& log, const AliasHistory& people,
                                                      const LeaveOutConfig& config) {
   if (!config.robots && config.users.empty()) return std::shared_ptr<const LeftOut>();
   auto made = std::make_shared<LeftOut>();
   if (config.robots) {
     std::unordered_map<Key, Activity> activity;
     GFR_TRY(ForEachRecord(log, kEveryType, [&](const LogRecord& r) {
-      if (const Key person = people.PersonOf(r.event); person != 0) activity[person].Add(r.event.type, r.arrival_ms);
+      if (const Key person = people.PersonOf(r.event, r.offset); person != 0)
+        activity[person].Add(r.event.type, r.arrival_ms);
       return Status();
     }));
     for (const auto& [person, its] : activity) {
@@ -19,8 +20,7 @@ Result<std::shared_ptr<const LeftOut>> LeftOut::Find(EventSource& log, const Ali
     }
   }
   for (const std::string& id : config.users) {
-    const Event named{.user_id = id};
-    made->people_[people.PersonOf(named)] = DropReason::kLeftOut;
+    made->people_[people.Resolve(KeyOf(id), UINT64_MAX)] = DropReason::kLeftOut;
   }
   return std::shared_ptr<const LeftOut>(std::move(made));
 }

@@ -95,6 +95,13 @@ Result<bool> MayNotFit(EventSource& log, const FeatureSet& features, const Datas
 Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const FeatureSet>& features,
                                 const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options) {
   LogSurvey survey;
+  survey.people_ = AliasHistory(features->schema.alias);
+  survey.parents_ = ItemParents(&features->schema);
+  if (survey.parents_.are_declared()) {
+    GFR_ASSIGN(const auto parents, ParentsOfBase(log, features));
+    for (const auto& [item, parent] : parents) survey.parents_.Set(item, parent);
+  }
+  const std::uint32_t catalogue = survey.parents_.are_declared() ? TypeBit(EventType::kItemUpdate) : 0;
   GFR_ASSIGN(const bool measures, MayNotFit(log, *features, options));
   GFR_ASSIGN(const auto before, AliasesOfBase(log));
   for (const auto& [from, to] : before) survey.people_.Join(from, to);
@@ -107,7 +114,7 @@ Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const Fe
     const bool is_user = !e.user_id.empty();
     const Key person = is_user ? KeyOf(e.user_id) : SessionKey(0, KeyOf(e.session_id));
     if (person == 0) return;
-    for (const EventItem& item : e.items) survey.awaited_.push_back({person, KeyOf(item.item_id), is_user});
+    for (const EventItem& item : e.items) survey.awaited_.push_back({person, KeyOf(item.item_id), r.offset, is_user});
     if (survey.awaited_.size() <= most_awaited) return;
     std::vector<Awaited>().swap(survey.awaited_);
     survey.has_all_awaited_ = false;
@@ -115,13 +122,15 @@ Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const Fe
   Measure measure(*features, objectives, options);
   Progress progress("survey the log", 0, "events");
   std::uint64_t done = 0;
-  GFR_TRY(ForEachRecord(log, measures ? kEveryType : labels | TypeBit(EventType::kUserAlias), [&](const LogRecord& r) {
-    if (r.event.type == EventType::kUserAlias) survey.people_.Join(r.event);
-    if (labels & TypeBit(r.event.type)) await(r);
-    if (measures) measure.Add(r);
-    progress.Update(++done);
-    return Status();
-  }));
+  GFR_TRY(ForEachRecord(log, measures ? kEveryType : labels | catalogue | TypeBit(EventType::kUserAlias),
+                        [&](const LogRecord& r) {
+                          if (r.event.type == EventType::kUserAlias) survey.people_.Join(r.event, r.offset);
+                          if (catalogue & TypeBit(r.event.type)) survey.parents_.Add(r.event);
+                          if (labels & TypeBit(r.event.type)) await(r);
+                          if (measures) measure.Add(r);
+                          progress.Update(++done);
+                          return Status();
+                        }));
   if (options.partitions > 0) survey.partitions_ = options.partitions;
   if (!measures) return survey;
   const double needed = measure.Bytes();
@@ -132,7 +141,7 @@ Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const Fe
 
 bool LogSurvey::AwaitAll(RowBuilder& builder) const {
   for (const Awaited& awaited : awaited_)
-    builder.Await(awaited.is_user ? people_.Resolve(awaited.person) : awaited.person, awaited.item);
+    builder.Await(awaited.is_user ? people_.Resolve(awaited.person, awaited.offset) : awaited.person, awaited.item);
   return has_all_awaited_;
 }
 

@@ -1,5 +1,6 @@
 // LogSurvey: what is to be known of a whole log before it is replayed, by one reading: who is whom after all aliases,
-// which label events name no request, and, of a log that might not fit into memory, how many partitions it takes.
+// which items are variants of which, which label events name no request, and, of a log that might not fit into memory,
+// how many partitions it takes.
 //
 // Memory: the aliases, and at most a sixteenth of DatasetOptions::memory_bytes for label events. Thread safety: const
 // calls from any thread.
@@ -17,7 +18,8 @@ class LogSurvey {
   static Result<LogSurvey> Of(EventSource& log, const std::shared_ptr<const FeatureSet>& features,
                               const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options);
 
-  const AliasMap& people() const { return people_; }
+  const AliasHistory& people() const { return people_; }
+  const ItemParents& parents() const { return parents_; }
   // The number that `options` asks for; or 1 when the users' state fits into two thirds of its memory, else as many as
   // that takes.
   int partitions() const { return partitions_; }
@@ -27,9 +29,11 @@ class LogSurvey {
  private:
   struct Awaited {
     Key person, item;
+    std::uint64_t offset;
     bool is_user;  // `person` is a user before aliases; else it is the person.
   };
-  AliasMap people_;
+  AliasHistory people_;
+  ItemParents parents_;
   int partitions_ = 1;
   std::vector<Awaited> awaited_;
   bool has_all_awaited_ = true;

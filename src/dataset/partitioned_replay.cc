@@ -263,6 +263,7 @@ class Replay {
         options_(options),
         partitions_(survey.partitions()),
         people_(survey.people()),
+        parents_(survey.parents()),
         catalogue_(fs, JoinPath(folder_, "catalogue")),
         merged_(fs, JoinPath(folder_, "epochs")) {
     for (int p = 0; p < partitions_; ++p) {
@@ -298,13 +299,10 @@ class Replay {
       if (!more) break;
       each(record);
       end_ms_ = record.arrival_ms;
-      // An alias that joins nothing, as another login has the id, is left out: the login's partition has not seen that.
-      const bool joins_nothing = record.event.type == EventType::kUserAlias &&
-                                 people_.Resolve(KeyOf(record.event.kind)) != people_.PersonOf(record.event);
+      // An alias goes where its device is: what it joins depends on the logins that the device had.
       // Nobody's: a change of the catalogue alone, or the residue of an erased user, whose lines count.
-      if (const Key person = people_.PersonOf(record.event);
-          !joins_nothing && (person != 0 || !IsCatalogue(record.event.type))) {
-        Spill& out = *records_[person % static_cast<std::uint64_t>(partitions_)];
+      if (const Key group = people_.GroupOf(record.event); group != 0 || !IsCatalogue(record.event.type)) {
+        Spill& out = *records_[group % static_cast<std::uint64_t>(partitions_)];
         AppendEncoded(record.offset, record.arrival_ms, reader->encoded(), &out.buffer);
         GFR_TRY(out.Flush());
       }
@@ -362,7 +360,7 @@ class Replay {
     OnlineStore store(features_, {.user_views = true, .shared_lines = false, .catalogue = false}, &epochs);
     GFR_TRY(StartAtBase(log_, &store, /*open_epochs=*/false));
     SpillSink& sink = *rows_[static_cast<std::size_t>(p)];
-    RowBuilder builder(objectives_, options_, people_, store, sink);
+    RowBuilder builder(objectives_, options_, people_, parents_, store, sink);
     const Spill& records = *records_[static_cast<std::size_t>(p)];
     GFR_TRY(ForEachRecord(records, builder.awaited_types(), [&](const LogRecord& r) {
       builder.Await(r);
@@ -485,7 +483,8 @@ class Replay {
   const std::vector<ObjectiveConfig>& objectives_;
   const DatasetOptions options_;
   const int partitions_;
-  const AliasMap& people_;
+  const AliasHistory& people_;
+  const ItemParents& parents_;
   std::int64_t end_ms_ = 0;
   Spill catalogue_, merged_;
   std::vector<std::unique_ptr<Spill>> records_, lines_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "base/rng.h"
 #include "base/test_folder.h"
@@ -220,6 +221,71 @@ TEST(PartitionedReplayTest, AnySplitByUserOverAnyNumberOfWorkersGivesEqualBytes)
         ExpectSame(whole.value(), split.value());
       }
     }
+  }
+}
+
+// Devices of few logins each, so that several partitions have something to do.
+std::vector<Event> EventsOfSharedDevices(std::uint64_t seed) {
+  std::vector<Event> events = RandomEvents(seed);
+  Rng rng(seed);
+  for (Event& e : events) {
+    if (e.type != EventType::kUserAlias) continue;
+    const std::uint64_t device = rng.Below(30);
+    e.kind = "u" + std::to_string(device);
+    e.user_id = "u" + std::to_string(device / 5 * 5 + rng.Below(5));
+  }
+  return events;
+}
+
+TEST(PartitionedReplayTest, DevicesThatChangeHandsGiveEqualBytesByAnySplitAndTheStateOfAStoreInTheEnd) {
+  const std::vector<ObjectiveConfig> objectives{
+      {.name = "pctr"}, {.name = "view", .population = EventType::kItemView, .label = EventType::kFeedClick}};
+  for (const std::string rule :
+       {"alias = \"last\"", "alias = \"last\"\nmax_logins = 2", "max_logins = 1", "alias = \"none\""}) {
+    SCOPED_TRACE(rule);
+    auto config = Config::Parse(std::string(kReplayConfig) + "[users]\n" + rule, "gfr.toml");
+    const auto features = FeatureSet::Make(config.value()).value();
+    const TestFolder folder;
+    const std::string log = folder.path() + "/log";
+    const FixedClock clock(0);
+    std::uint64_t duplicates = 0;
+    LocalLog source(PosixFileSystem(), log);
+    ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = log})
+                    .value()
+                    ->AppendImported(
+                        EventsOfSharedDevices(6), [](std::uint64_t) {}, &duplicates)
+                    .ok());
+    const auto whole = BuildDataset(PosixFileSystem(), source, features, objectives, {.partitions = 1});
+    ASSERT_TRUE(whole.ok()) << whole.error().message;
+    const auto split = BuildDataset(PosixFileSystem(), source, features, objectives,
+                                    {.workers = 2, .partitions = 7, .scratch_folder = log + ".scratch"});
+    ASSERT_TRUE(split.ok()) << split.error().ToString();
+    ExpectSame(whole.value(), split.value());
+    // Who is whom by the history is who it is by the store. But the history knows first logins before they come.
+    AliasHistory history(features->schema.alias);
+    ASSERT_TRUE(ForEachRecord(source, TypeBit(EventType::kUserAlias), [&](const LogRecord& r) {
+                  history.Join(r.event, r.offset);
+                  return Status();
+                }).ok());
+    OnlineStore store(features);
+    int changed = 0;
+    std::set<Key> joined;
+    std::uint64_t last = 0;
+    ASSERT_TRUE(ForEachRecord(source, kEveryType, [&](const LogRecord& r) {
+                  store.Fold(r);
+                  for (int u = 0; u < 30; ++u) {
+                    const Key user = KeyOf("u" + std::to_string(u));
+                    if (store.Resolve(user) != user) joined.insert(user);
+                    if (!joined.contains(user)) continue;
+                    EXPECT_EQ(history.Resolve(store.Resolve(user), r.offset), history.Resolve(user, r.offset))
+                        << "u" << u << " at " << r.offset;
+                    changed += history.Resolve(user, r.offset) != history.Resolve(user, 0);
+                  }
+                  last = r.offset;
+                  return Status();
+                }).ok());
+    for (const Key user : joined) EXPECT_EQ(store.Resolve(user), history.Resolve(user, last));
+    EXPECT_EQ(changed > 0, rule != "alias = \"none\"");
   }
 }
 

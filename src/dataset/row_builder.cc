@@ -5,7 +5,6 @@
 
 #include "base/time.h"
 #include "dataset/left_out.h"
-#include "event/alias.h"
 #include "state/slate_check.h"
 
 namespace gfr {
@@ -58,32 +57,14 @@ std::vector<Drawn> DrawnPlaces(const Event& request) {
   return drawn;
 }
 
-struct NextOf {
-  const std::unordered_map<Key, Key>& to;
-  Key operator()(Key user) const {
-    const auto at = to.find(user);
-    return at == to.end() ? 0 : at->second;
-  }
-};
-
 }  // namespace
 
-Key AliasMap::Resolve(Key user) const { return ResolveAlias(user, NextOf{to_}); }
-
-Key AliasMap::PersonOf(const Event& event) const {
-  return event.user_id.empty() ? SessionKey(0, KeyOf(event.session_id)) : Resolve(KeyOf(event.user_id));
-}
-
-void AliasMap::Join(const Event& alias) {
-  const AliasStep step = StepOf(alias, NextOf{to_});
-  if (step.from != 0) to_[step.from] = step.to;
-}
-
 RowBuilder::RowBuilder(const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
-                       const AliasMap& people, OnlineStore& store, RowSink& sink)
+                       const AliasHistory& people, const ItemParents& parents, OnlineStore& store, RowSink& sink)
     : objectives_(objectives),
       options_(options),
       people_(people),
+      parents_(parents),
       store_(store),
       sink_(sink),
       columns_(store.features().columns()),
@@ -100,7 +81,7 @@ RowBuilder::RowBuilder(const std::vector<ObjectiveConfig>& objectives, const Dat
 }
 
 void RowBuilder::Await(const LogRecord& r) {
-  const Key user = PersonOf(r.event);
+  const Key user = PersonOf(r);
   if (user == 0 || !r.event.request_id.empty() || r.arrival_ms < options_.from_ms) return;
   for (const ObjectiveConfig& o : objectives_) {
     if (r.event.type != o.label) continue;
@@ -109,7 +90,7 @@ void RowBuilder::Await(const LogRecord& r) {
 }
 
 void RowBuilder::Index(const LogRecord& r) {
-  const Key user = PersonOf(r.event), request = RequestOf(r.event);
+  const Key user = PersonOf(r), request = RequestOf(r.event);
   if (user == 0) return;  // Nobody's: the residue of an erased user, or a change of the catalogue.
   if (r.event.type == EventType::kFeedImpression && request) {
     for (const EventItem& item : r.event.items) {
@@ -124,7 +105,7 @@ void RowBuilder::Index(const LogRecord& r) {
       continue;  // It labels what was before.
     for (const EventItem& item : r.event.items) {
       const Key key = KeyOf(item.item_id);
-      labels_[o].push_back({PairKey(user, key), r.offset, r.event.time_ms});
+      labels_[o].push_back({PairKey(user, LabelItem(o, key)), r.offset, r.event.time_ms});
       Key of = request;
       if (const std::byte* shown = of == 0 ? latest_impression_.Find(PairKey(user, key)) : nullptr) {
         Impression latest;
@@ -209,8 +190,9 @@ float RowBuilder::LedOn(std::size_t o, const LogRecord& r, Key item, std::uint64
   if (next == objectives_.size()) return kMissing;
   const std::int64_t until_ms = r.event.time_ms + objectives_[o].window_ms, window_ms = objectives_[next].window_ms;
   if (r.arrival_ms + objectives_[o].window_ms + window_ms > end_ms) return kMissing;
-  while (const LabelPlace* click = FindLabel(o, LabelKey(o, r.event, item), after, until_ms)) {
-    if (IsLabelled(next, PairKey(PersonOf(r.event), item), click->offset, click->time_ms + window_ms)) return 1;
+  while (const LabelPlace* click = FindLabel(o, LabelKey(o, r, item), after, until_ms)) {
+    if (IsLabelled(next, PairKey(PersonOf(r), LabelItem(next, item)), click->offset, click->time_ms + window_ms))
+      return 1;
     after = click->offset;
   }
   return 0;
@@ -221,8 +203,9 @@ bool RowBuilder::IsLabelledByRequest(std::size_t o, const Event& event) const {
          objectives_[o].label == EventType::kFeedClick && RequestOf(event) != 0;
 }
 
-Key RowBuilder::LabelKey(std::size_t o, const Event& event, Key item) const {
-  return PairKey(IsLabelledByRequest(o, event) ? RequestOf(event) ^ kRequestSalt : PersonOf(event), item);
+Key RowBuilder::LabelKey(std::size_t o, const LogRecord& r, Key item) const {
+  if (IsLabelledByRequest(o, r.event)) return PairKey(RequestOf(r.event) ^ kRequestSalt, item);
+  return PairKey(PersonOf(r), LabelItem(o, item));
 }
 
 void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
@@ -230,12 +213,12 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
   if (!indexed_) SortLabels();
   OpenWaitingBefore(r.offset);
   ForgetBefore(r.arrival_ms - kOpenRequestMs);
-  if (PersonOf(e) == 0) {
+  if (PersonOf(r) == 0) {
     store_.Fold(r);
     return;
   }
   const bool in_range = r.arrival_ms >= options_.from_ms && r.arrival_ms < options_.to_ms;
-  if (const DropReason* why = options_.left_out ? options_.left_out->Why(PersonOf(e)) : nullptr) {
+  if (const DropReason* why = options_.left_out ? options_.left_out->Why(PersonOf(r)) : nullptr) {
     for (std::size_t o = 0; o < objectives_.size(); ++o) {
       if (in_range && e.type == objectives_[o].row_event()) sink_.Dropped(o, *why, e.items.size());
     }
@@ -268,7 +251,7 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
 }
 
 void RowBuilder::Touch(const LogRecord& r) {
-  Touched& session = touched_[TouchKey(r.event)];
+  Touched& session = touched_[TouchKey(r)];
   if (session.last_ms < r.arrival_ms - kOpenRequestMs) session.items.clear();
   session.last_ms = r.arrival_ms;
   for (const EventItem& item : r.event.items) session.items[KeyOf(item.item_id)] = r.offset + 1;
@@ -335,7 +318,7 @@ void RowBuilder::Shown(const LogRecord& r) {
   OpenRequest& open = at->second;
   if (open.arrival_ms < options_.from_ms || open.arrival_ms >= options_.to_ms) return;
   open.shown = true;
-  const Key user = PersonOf(r.event);
+  const Key user = PersonOf(r);
   open.slate = {.user = user,
                 .session = KeyOf(r.event.session_id),
                 .arrival_ms = open.arrival_ms,
@@ -358,7 +341,7 @@ void RowBuilder::Shown(const LogRecord& r) {
 // When the session touched each item last, as far as the request can know: its own clicks come later.
 std::vector<std::uint64_t> RowBuilder::TouchedBefore(const LogRecord& r, const std::vector<Key>& items) const {
   std::vector<std::uint64_t> touched(items.size());
-  const auto session = touched_.find(TouchKey(r.event));
+  const auto session = touched_.find(TouchKey(r));
   if (session == touched_.end() || session->second.last_ms < r.arrival_ms - kOpenRequestMs) return touched;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto found = session->second.items.find(items[i]);
@@ -376,7 +359,7 @@ void RowBuilder::AddChoices(const LogRecord& r, OpenRequest& open) {
     if (drawn == open.drawn.end()) continue;
     const auto clicked = [&](Key of) {
       const std::uint64_t after = IsLabelledByRequest(seen_objective_, r.event) ? open.offset : r.offset;
-      return IsLabelled(seen_objective_, LabelKey(seen_objective_, r.event, of), after,
+      return IsLabelled(seen_objective_, LabelKey(seen_objective_, r, of), after,
                         r.event.time_ms + objectives_[seen_objective_].window_ms);
     };
     const Key below = drawn->swapped ? open.items[drawn->pool[1]] : 0;
@@ -388,7 +371,7 @@ void RowBuilder::AddChoices(const LogRecord& r, OpenRequest& open) {
       const float* values = open.features.data() + k * columns_;
       features.insert(features.end(), values, values + columns_);
     }
-    sink_.Choice({.user = PersonOf(r.event),
+    sink_.Choice({.user = PersonOf(r),
                   .arrival_ms = r.arrival_ms,
                   .offset = r.offset,
                   .line = static_cast<std::uint32_t>(line),
@@ -431,7 +414,7 @@ void RowBuilder::GiveSlate(OpenRequest& open, Key clicked, std::uint64_t offset)
 
 void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms) {
   const ObjectiveConfig& objective = objectives_[o];
-  const Key user = PersonOf(r.event), request = RequestOf(r.event);
+  const Key user = PersonOf(r), request = RequestOf(r.event);
   const auto open = NamesRequest(objective.population) && request ? open_.find(request) : open_.end();
   if (open == open_.end()) {
     if (objective.population == EventType::kFeedImpression)
@@ -461,7 +444,7 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms)
       }
       values = open->second.features.data() + static_cast<std::size_t>(at - open->second.items.begin()) * columns_;
     }
-    const Key key = LabelKey(o, r.event, item);
+    const Key key = LabelKey(o, r, item);
     const std::uint64_t after = open != open_.end() && IsLabelledByRequest(o, r.event) ? open->second.offset : r.offset;
     const bool label = IsLabelled(o, key, after, r.event.time_ms + objective.horizon_ms());
     float whole = label ? 1.0f : 0.0f;
@@ -495,7 +478,7 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms)
 
 std::vector<Key> RowBuilder::TouchedInSession(const LogRecord& r) const {
   std::vector<Key> items;
-  const auto session = touched_.find(TouchKey(r.event));
+  const auto session = touched_.find(TouchKey(r));
   if (session == touched_.end() || session->second.last_ms < r.arrival_ms - kOpenRequestMs) return items;
   std::vector<std::pair<std::uint64_t, Key>> newest;
   for (const auto& [item, offset] : session->second.items) newest.emplace_back(~offset, item);
@@ -536,10 +519,10 @@ void RowBuilder::AddSampledRows(const LogRecord& r, std::size_t o) {
 
 void RowBuilder::AddSampledRow(const LogRecord& r, std::size_t o, std::size_t line, const std::vector<Key>& session) {
   const ObjectiveConfig& objective = objectives_[o];
-  const Key user = PersonOf(r.event), positive = KeyOf(r.event.items[line].item_id);
+  const Key user = PersonOf(r), positive = KeyOf(r.event.items[line].item_id);
   Rng rng(PairKey(objective.sampled.seed + 1, PairKey(r.offset + 1, line + 1)));
   std::vector<Key> items = sampler_->Draw(rng, positive, session, [&](Key item) {  // It is no negative, if it is next.
-    return IsLabelled(o, PairKey(user, item), r.offset == 0 ? 0 : r.offset - 1,
+    return IsLabelled(o, PairKey(user, LabelItem(o, item)), r.offset == 0 ? 0 : r.offset - 1,
                       r.event.time_ms + objective.horizon_ms());
   });
   items.insert(items.begin() + static_cast<std::ptrdiff_t>(rng.Below(items.size() + 1)), positive);
@@ -570,7 +553,7 @@ void RowBuilder::AddJudgedSlate(const LogRecord& r, Key item, const std::vector<
   if (!rng.Chance(share)) return;
   const std::vector<Key> items = sampler_->AllOnSale();
   ReadItems(r, items);
-  SlateRow slate{.user = PersonOf(r.event),
+  SlateRow slate{.user = PersonOf(r),
                  .session = KeyOf(r.event.session_id),
                  .arrival_ms = r.arrival_ms,
                  .offset = r.offset,

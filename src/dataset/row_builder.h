@@ -19,21 +19,12 @@
 #include <vector>
 
 #include "dataset/dataset.h"
+#include "dataset/item_parents.h"
 #include "dataset/negative_sampler.h"
+#include "event/alias_history.h"
+#include "event/event_rules.h"
 
 namespace gfr {
-
-// Who is one person after all user.alias events of a log, in its order (the rule of OnlineStore).
-class AliasMap {
- public:
-  void Join(const Event& alias);
-  void Join(Key from, Key to) { to_[from] = to; }  // As a store knows it.
-  Key PersonOf(const Event& event) const;          // The user after all aliases, else the session; 0: nobody.
-  Key Resolve(Key user) const;                     // Likewise of a user's key.
-
- private:
-  std::unordered_map<Key, Key> to_;
-};
 
 // What a RowBuilder makes, in log order; slates when their first click comes. A choice's features are its pool's. In a
 // feature of type position rows of impressions have the place shown, all others its reference.
@@ -49,8 +40,8 @@ class RowSink {
 
 class RowBuilder {
  public:
-  RowBuilder(const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, const AliasMap& people,
-             OnlineStore& store, RowSink& sink);
+  RowBuilder(const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, const AliasHistory& people,
+             const ItemParents& parents, OnlineStore& store, RowSink& sink);
   void Await(const LogRecord& record);
   void Await(Key person, Key item) { latest_impression_.Get(PairKey(person, item)); }
   void Index(const LogRecord& record);
@@ -120,8 +111,12 @@ class RowBuilder {
   float LedOn(std::size_t objective, const LogRecord& record, Key item, std::uint64_t after, std::int64_t end_ms) const;
   bool IsLabelledByRequest(std::size_t objective, const Event& event) const;
   void NoteRequest(const LogRecord& record, Key request);
-  // Under which key labels_ knows what labels `item` of the population event `event`.
-  Key LabelKey(std::size_t objective, const Event& event, Key item) const;
+  // Of label events that name no request: the item, or of orders the parent that its variants share.
+  Key LabelItem(std::size_t objective, Key item) const {
+    return IsOrder(objectives_[objective].label) ? parents_.Of(item) : item;
+  }
+  // Under which key labels_ knows what labels `item` of the population event `record`.
+  Key LabelKey(std::size_t objective, const LogRecord& record, Key item) const;
   void Touch(const LogRecord& record);
   void OpenWaitingBefore(std::uint64_t offset);
   void Open(const LogRecord& record, std::int64_t as_of, std::int64_t now_ms, std::int64_t epoch_end_ms);
@@ -139,19 +134,21 @@ class RowBuilder {
   std::vector<Key> TouchedInSession(const LogRecord& record) const;        // Newest first.
   void ForgetBefore(std::int64_t arrival_ms);
   // Whose event it is: a user's, else a session's; its request is one of the same person.
-  Key PersonOf(const Event& event) const { return people_.PersonOf(event); }
+  Key PersonOf(const LogRecord& r) const { return people_.PersonOf(r.event, r.offset); }
   // Under which key touched_ has it: the session, and the person where none is named.
-  Key TouchKey(const Event& event) const {
-    const Key session = SessionKey(PersonOf(event), KeyOf(event.session_id));
-    return session != 0 ? session : PersonOf(event);
+  Key TouchKey(const LogRecord& r) const {
+    const Key session = SessionKey(PersonOf(r), KeyOf(r.event.session_id));
+    return session != 0 ? session : PersonOf(r);
   }
+  // A request stays one when its device changes hands before the click.
   Key RequestOf(const Event& event) const {
-    return event.request_id.empty() ? 0 : PairKey(PersonOf(event), KeyOf(event.request_id));
+    return event.request_id.empty() ? 0 : PairKey(people_.GroupOf(event), KeyOf(event.request_id));
   }
 
   const std::vector<ObjectiveConfig>& objectives_;
   const DatasetOptions options_;
-  const AliasMap& people_;
+  const AliasHistory& people_;
+  const ItemParents& parents_;
   OnlineStore& store_;
   RowSink& sink_;
   const std::size_t columns_;

@@ -20,4 +20,20 @@ Result<std::vector<std::pair<Key, Key>>> AliasesOfBase(EventSource& log) {
   return ReadBaseAliases(*base, "the base of the log");
 }
 
+Result<std::vector<std::pair<Key, Key>>> ParentsOfBase(EventSource& log, std::shared_ptr<const FeatureSet> features) {
+  std::vector<std::pair<Key, Key>> parents;
+  GFR_ASSIGN(const auto base, log.OpenBase());
+  if (base == nullptr) return parents;
+  const auto property = static_cast<std::size_t>(features->schema.parent_property);
+  OnlineStore store(std::move(features));
+  GFR_TRY(StartAtBase(log, &store));
+  const SharedState& shared = store.shared();
+  for (std::uint32_t id = 0; id < shared.item_count(); ++id) {
+    const Key item = shared.item_key(id);
+    if (const std::byte* row = shared.FindItem(item))
+      parents.push_back({item, shared.Properties(row)[property].category});
+  }
+  return parents;
+}
+
 }  // namespace gfr

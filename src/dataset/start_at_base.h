@@ -21,4 +21,8 @@ Status StartAtBase(EventSource& log, OnlineStore* store, bool open_epochs = true
 // Which id was joined to which by an alias before the log's begin. Empty without a base.
 Result<std::vector<std::pair<Key, Key>>> AliasesOfBase(EventSource& log);
 
+// Likewise which item was said to be a variant of which parent (PropertySchema::parent_property, which must be
+// declared).
+Result<std::vector<std::pair<Key, Key>>> ParentsOfBase(EventSource& log, std::shared_ptr<const FeatureSet> features);
+
 }  // namespace gfr

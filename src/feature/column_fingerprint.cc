@@ -19,6 +19,7 @@ std::uint64_t ColumnFingerprint(const FeatureConfig& f, const PropertySchema& sc
   if (f.user_property >= 0 && std::ranges::count(kContextNames, f.property) > 0) add("from", "user");
   // It changes what an item's properties are when an event is folded and when a request is read.
   if (schema.price_from_impressions) add("catalogue", "price_from_impressions");
+  if (const std::string rule = schema.alias.Canonical(); !rule.empty()) add("alias", rule);
   return Hash64(text.data(), text.size());
 }
 

@@ -1,8 +1,8 @@
 // Fingerprints of columns and rows: two columns of one fingerprint have equal values for equal logs and requests.
 //
 // A column's fingerprint covers all that its value depends on: its own canonical text (type, keys, the arithmetic's
-// version), its parent's, the kind and size of each property it reads, and the catalogue rules. Its name and comment
-// are not in it. A column that depends on its own text alone keeps the fingerprint that gfr 0.1 gave it.
+// version), its parent's, the kind and size of each property it reads, the catalogue rules and the alias rule. Its name
+// and comment are not in it. A column that depends on its own text alone keeps the fingerprint that gfr 0.1 gave it.
 #pragma once
 
 #include <cstdint>

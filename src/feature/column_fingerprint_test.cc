@@ -52,6 +52,16 @@ TEST(ColumnFingerprint, WhichTableSaysAPropertyIsInIt) {
   EXPECT_NE(Of("", context), Of("[user]\nmonth = \"number\"", context));
 }
 
+TEST(ColumnFingerprint, WhoseADeviceIsIsInItAndAProjectWithoutAWordOfItKeepsItsFingerprints) {
+  const std::string clicks = "type = \"count\"\nscope = \"user\"\nevents = [\"feed.click\"]\n";
+  EXPECT_EQ(Of("[users]\nalias = \"first\"", clicks), Of("", clicks));
+  EXPECT_NE(Of("[users]\nalias = \"last\"", clicks), Of("", clicks));
+  EXPECT_NE(Of("[users]\nmax_logins = 3", clicks), Of("", clicks));
+  auto config = Config::Parse("[users]\nalias = \"newest\"\n[[feature]]\nname = \"f\"\n" + clicks, "gfr.toml");
+  EXPECT_EQ(FeatureSet::Make(config.value()).error().message,
+            "users.alias is 'newest'; valid are \"first\", \"last\", \"none\"");
+}
+
 TEST(ColumnFingerprint, TheParentIsInIt) {
   const std::string rate =
       "type = \"rate\"\nscope = \"item\"\nevents = [\"feed.click\"]\ndenominator = [\"feed.impression\"]\n";

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/config.h"
+#include "event/alias.h"
 #include "feature/feature_view.h"
 
 namespace gfr {
@@ -26,6 +27,8 @@ struct PropertySchema {
   std::uint32_t vector_width = 0;
   bool price_from_impressions = false;  // Prices shown are catalogue updates (for logs without a catalogue).
   std::int64_t utc_offset_ms = 0;       // The shop's local time.
+  int parent_property = -1;             // Of the items: names what the item is a variant of ([catalogue] parent).
+  AliasRule alias;                      // [users]: whose events of a joined id are.
 
   int FindItem(std::string_view name) const;  // -1: none.
   int FindUser(std::string_view name) const;

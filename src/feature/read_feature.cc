@@ -304,6 +304,20 @@ void SetCanonical(FeatureConfig& f, const FeatureType& its, const FeatureRead& r
   f.state = type + ";state=" + std::to_string(read.state) + rest;
 }
 
+Status ReadAliasRule(Config users, AliasRule* rule) {
+  const std::string keeps = users.String("alias", "first");
+  if (keeps == "last")
+    rule->keeps = AliasRule::Keeps::kLast;
+  else if (keeps == "none")
+    rule->keeps = AliasRule::Keeps::kNone;
+  else if (keeps != "first")
+    users.Fail("alias", "is '" + keeps + "'; valid are \"first\", \"last\", \"none\"");
+  rule->max_logins = static_cast<std::uint32_t>(users.Integer("max_logins", 0, 0, AliasRule::kMostLogins));
+  if (rule->keeps == AliasRule::Keeps::kNone && rule->max_logins > 0)
+    users.Fail("max_logins", "does not go with alias = \"none\", by which no login has a device");
+  return users.Finish();
+}
+
 }  // namespace
 
 double FeatureConfig::Own(std::string_view key) const {
@@ -324,7 +338,13 @@ Status ReadSchema(Config& config, PropertySchema* schema) {
   Config catalogue = config.Table("catalogue");
   schema->price_from_impressions = catalogue.Boolean("price_from_impressions", false);
   schema->utc_offset_ms = catalogue.Integer("utc_offset_minutes", 0, -840, 840) * kMinuteMs;
-  return catalogue.Finish();
+  if (const std::string parent = catalogue.String("parent", ""); !parent.empty()) {
+    schema->parent_property = schema->FindItem(parent);
+    if (schema->parent_property < 0 || !schema->item_categorical[static_cast<std::size_t>(schema->parent_property)])
+      catalogue.Fail("parent", "is '" + parent + "'; valid is a category of [item]");
+  }
+  GFR_TRY(catalogue.Finish());
+  return ReadAliasRule(config.Table("users"), &schema->alias);
 }
 
 Status ReadSharedEntity(const std::string& text, const PropertySchema& schema, SharedEntity* entity) {

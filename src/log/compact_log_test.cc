@@ -216,7 +216,7 @@ TEST(CompactLog, AUserIsErasedFromCompactedSegmentsToo) {
   const auto before = Read(fs).value();
   LocalLog log(fs, kFolder);
   Erasure erasure;
-  erasure.Add(KeyOf("user-2"), UINT64_MAX);
+  erasure.Add(KeyOf("user-2"), {});
   const auto anonymous = [](const LogRecord& r) {
     return Event{.id = "erased/" + std::to_string(r.offset), .source = "gfr", .type = r.event.type};
   };

@@ -1,10 +1,10 @@
 #include "log/erase_user.h"
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
-#include <unordered_set>
 
-#include "event/alias.h"
+#include "event/alias_history.h"
 #include "event/event_codec.h"
 #include "log/rewrite_lock.h"
 #include "log/rewrite_segment.h"
@@ -15,7 +15,8 @@ namespace {
 
 struct Alias {
   std::uint64_t offset;
-  std::string from, to;
+  std::int64_t arrival_ms;
+  Event event;  // Its user and kind alone.
 };
 
 struct Deleted {
@@ -24,38 +25,91 @@ struct Deleted {
   std::string user;
 };
 
-Status ReadJoins(EventSource& log, std::vector<Alias>* aliases, std::vector<Deleted>* deleted) {
-  GFR_ASSIGN(const auto reader, log.OpenAll(TypeBit(EventType::kUserAlias) | TypeBit(EventType::kUserDelete)));
-  for (LogRecord r;;) {
-    GFR_ASSIGN(const bool more, reader->More(&r));
-    if (!more) return {};
-    if (r.event.user_id.empty()) continue;  // Anonymised.
-    if (r.event.type == EventType::kUserDelete)
-      deleted->push_back({r.offset, r.arrival_ms, r.event.user_id});
-    else if (!r.event.kind.empty())
-      aliases->push_back({r.offset, r.event.kind, r.event.user_id});
-  }
+struct Joins {
+  std::vector<Alias> aliases;
+  std::vector<Deleted> deleted;
+};
+
+Result<Joins> ReadJoins(EventSource& log) {
+  Joins joins;
+  GFR_TRY(ForEachRecord(log, TypeBit(EventType::kUserAlias) | TypeBit(EventType::kUserDelete), [&](const LogRecord& r) {
+    const Event& e = r.event;
+    if (e.type == EventType::kUserDelete && !e.user_id.empty())
+      joins.deleted.push_back({r.offset, r.arrival_ms, e.user_id});
+    // Without a user it is the residue of a login that was erased, which the rule counts.
+    if (e.type == EventType::kUserAlias && !e.kind.empty())
+      joins.aliases.push_back({r.offset, r.arrival_ms, {.type = e.type, .user_id = e.user_id, .kind = e.kind}});
+    return Status();
+  }));
+  return joins;
 }
 
-// Adds every id that the aliases before `person.before_offset` make the same person as one that it has.
-void Close(const std::vector<Alias>& aliases, ErasedPerson& person) {
-  std::unordered_map<Key, Key> joined;
-  const auto next = [&](Key id) {
-    const auto at = joined.find(id);
-    return at == joined.end() ? Key{0} : at->second;
+// Offsets from which on someone may be another person than before, and their arrival.
+using Changes = std::map<std::uint64_t, std::int64_t>;
+
+// The spans below `before` within which `key` is one of `roots`.
+ErasedId SpansOf(const AliasHistory& history, Key key, const std::set<Key>& roots, const Changes& changes,
+                 std::uint64_t before) {
+  ErasedId id;
+  OffsetSpan span;
+  const auto end_at = [&](std::uint64_t offset, std::int64_t at_ms) {
+    span.before = offset;
+    span.before_ms = at_ms;
+    if (!roots.contains(history.Resolve(key, span.from)))
+      id.is_shared = true;
+    else if (!id.spans.empty() && id.spans.back().before == span.from)
+      id.spans.back() = {id.spans.back().from, offset, id.spans.back().from_ms, at_ms};
+    else
+      id.spans.push_back(span);
+    span = {offset, UINT64_MAX, at_ms, INT64_MAX};
   };
-  for (const Alias& a : aliases) {
-    if (a.offset >= person.before_offset) break;
-    const AliasStep step = StepOf(KeyOf(a.from), KeyOf(a.to), next);
-    if (step.from != 0) joined[step.from] = step.to;
+  for (const auto& [offset, arrival_ms] : changes) {
+    if (offset > 0 && offset < before) end_at(offset, arrival_ms);
   }
-  std::unordered_set<Key> roots;
-  for (const auto& [key, id] : person.ids) roots.insert(ResolveAlias(key, next));
+  end_at(before, INT64_MAX);
+  return id;
+}
+
+// Fills `person.ids` with every id that the aliases before `person.before_offset` make the same person as one that it
+// has, each with the records that are the person's.
+void Close(const AliasRule& rule, const JoinedBefore& before, const std::vector<Alias>& aliases, ErasedPerson& person) {
+  AliasHistory history(rule);
+  std::unordered_map<Key, std::string> texts;
+  std::set<Key> keys;
+  for (const auto& [from, to] : before) {
+    history.Join(from, to);
+    keys.insert({from, to});
+  }
   for (const Alias& a : aliases) {
     if (a.offset >= person.before_offset) break;
-    for (const std::string* id : {&a.from, &a.to}) {
-      if (roots.contains(ResolveAlias(KeyOf(*id), next))) person.ids[KeyOf(*id)] = *id;
+    history.Join(a.event, a.offset);
+    for (const std::string* id : {&a.event.kind, &a.event.user_id}) {
+      if (!id->empty()) texts.try_emplace(KeyOf(*id), *id);
     }
+  }
+  std::set<Key> roots, groups;
+  const std::uint64_t end = person.before_offset - 1;
+  for (const auto& [key, id] : person.ids) {
+    roots.insert(history.Resolve(key, end));
+    groups.insert(history.GroupOf(key));
+  }
+  for (const auto& [key, text] : texts) keys.insert(key);
+  std::erase_if(keys, [&](Key key) { return !groups.contains(history.GroupOf(key)); });
+  std::set<std::uint64_t> offsets;
+  for (const Key key : keys) {
+    for (const std::uint64_t offset : history.ChangesOf(key)) offsets.insert(offset);
+  }
+  Changes changes;
+  for (const Alias& a : aliases) {
+    if (offsets.contains(a.offset)) changes[a.offset] = a.arrival_ms;
+  }
+  for (const auto& [key, id] : person.ids) keys.insert(key);
+  for (const Key key : keys) {
+    ErasedId id = SpansOf(history, key, roots, changes, person.before_offset);
+    if (const auto text = texts.find(key); text != texts.end()) id.text = text->second;
+    const auto named = person.ids.find(key);
+    if (named != person.ids.end() && id.text.empty()) id.text = named->second.text;
+    if (!id.spans.empty()) person.ids[key] = std::move(id);
   }
 }
 
@@ -75,42 +129,36 @@ Result<RewrittenSegment> Rewrite(const std::string& path, const std::string& byt
 
 }  // namespace
 
-void Erasure::Add(Key key, std::uint64_t before_offset) {
-  std::uint64_t& before = before_[key];
-  before = std::max(before, before_offset);
-}
-
 bool Erasure::Takes(const LogRecord& r) const {
   const auto takes = [&](const std::string& id) {
     if (id.empty()) return false;
-    const auto at = before_.find(KeyOf(id));
-    return at != before_.end() && r.offset < at->second;
+    const auto at = spans_.find(KeyOf(id));
+    return at != spans_.end() && std::ranges::any_of(at->second, [&](const OffsetSpan& span) {
+             return r.offset >= span.from && r.offset < span.before;
+           });
   };
   return takes(r.event.user_id) || (r.event.type == EventType::kUserAlias && takes(r.event.kind));
 }
 
-Result<ErasedPerson> FindPerson(EventSource& log, const std::string& user, const std::vector<Key>& known) {
-  std::vector<Alias> aliases;
-  std::vector<Deleted> deleted;
-  GFR_TRY(ReadJoins(log, &aliases, &deleted));
+Result<ErasedPerson> FindPerson(EventSource& log, const AliasRule& rule, const JoinedBefore& before,
+                                const std::string& user, const std::vector<Key>& known) {
+  GFR_ASSIGN(const Joins joins, ReadJoins(log));
   ErasedPerson person{.id = user};
-  person.ids[KeyOf(user)] = user;
+  person.ids[KeyOf(user)].text = user;
   for (const Key key : known) person.ids.try_emplace(key);
-  Close(aliases, person);
+  Close(rule, before, joins.aliases, person);
   return person;
 }
 
-Result<std::vector<ErasedPerson>> FindDeleted(EventSource& log) {
-  std::vector<Alias> aliases;
-  std::vector<Deleted> deleted;
-  GFR_TRY(ReadJoins(log, &aliases, &deleted));
+Result<std::vector<ErasedPerson>> FindDeleted(EventSource& log, const AliasRule& rule, const JoinedBefore& before) {
+  GFR_ASSIGN(const Joins joins, ReadJoins(log));
   std::map<std::string, ErasedPerson> people;
-  for (const Deleted& d : deleted)
+  for (const Deleted& d : joins.deleted)
     people[d.user] = {.id = d.user, .before_offset = d.offset + 1, .before_ms = d.arrival_ms};
   std::vector<ErasedPerson> list;
   for (auto& [user, person] : people) {
-    person.ids[KeyOf(user)] = user;
-    Close(aliases, person);
+    person.ids[KeyOf(user)].text = user;
+    Close(rule, before, joins.aliases, person);
     list.push_back(std::move(person));
   }
   return list;

@@ -51,13 +51,15 @@ Event ResidueOf(const LogRecord& r) {
 
 Erasure OfPerson(const ErasedPerson& person) {
   Erasure erasure;
-  for (const auto& [key, id] : person.ids) erasure.Add(key, person.before_offset);
+  for (const auto& [key, id] : person.ids) {
+    for (const OffsetSpan& span : id.spans) erasure.Add(key, span);
+  }
   return erasure;
 }
 
 Result<ErasedRecords> Erase(FileSystem& fs, const std::string& user, std::vector<std::string>* rewritten = nullptr) {
   LocalLog log(fs, kErasedFolder);
-  GFR_ASSIGN(const ErasedPerson person, FindPerson(log, user, {}));
+  GFR_ASSIGN(const ErasedPerson person, FindPerson(log, {}, {}, user, {}));
   return EraseRecords(log, OfPerson(person), false, ResidueOf, [&](const std::string& name) -> Status {
     if (rewritten) rewritten->push_back(name);
     return {};
@@ -126,8 +128,8 @@ TEST(EraseUser, JoinsIdsThroughAnyChainOfAliases) {
   LocalLog log(fs, kErasedFolder);
   for (const char* user : {"a", "b", "c", "d"}) {
     std::vector<std::string> ids;
-    const auto person = FindPerson(log, user, {});
-    for (const auto& [key, id] : person.value().ids) ids.push_back(id);
+    const auto person = FindPerson(log, {}, {}, user, {});
+    for (const auto& [key, id] : person.value().ids) ids.push_back(id.text);
     EXPECT_THAT(ids, testing::UnorderedElementsAre("a", "b", "c", "d")) << user;
   }
 }
@@ -136,11 +138,11 @@ TEST(EraseUser, OfTwoLoginsOnOneDeviceNeitherIsErasedWithTheOther) {
   FaultFileSystem fs(1);
   WriteLog(fs, {EventOf("device"), EventOf("bob", EventType::kUserAlias, "device"), EventOf("bob"), EventOf("device"),
                 EventOf("carol", EventType::kUserAlias, "device"), EventOf("carol")});
-  LocalLog log(fs, kFolder);
+  LocalLog log(fs, kErasedFolder);
   const auto ids_of = [&](const std::string& user) {
     std::vector<std::string> ids;
-    const auto person = FindPerson(log, user, {});
-    for (const auto& [key, id] : person.value().ids) ids.push_back(id);
+    const auto person = FindPerson(log, {}, {}, user, {});
+    for (const auto& [key, id] : person.value().ids) ids.push_back(id.text);
     return ids;
   };
   EXPECT_THAT(ids_of("carol"), testing::ElementsAre("carol"));
@@ -152,11 +154,40 @@ TEST(EraseUser, OfTwoLoginsOnOneDeviceNeitherIsErasedWithTheOther) {
   EXPECT_THAT(users, testing::ElementsAre("", "", "", "", "", "carol"));
 }
 
+TEST(EraseUser, OfADeviceThatChangedHandsOnlyTheRecordsOfTheLoginsTimeGo) {
+  const AliasRule last{.keeps = AliasRule::Keeps::kLast}, bound{.max_logins = 1};
+  struct Case {
+    AliasRule rule;
+    std::string erased;
+    std::vector<std::string> left;
+  };
+  const std::string d = "device";
+  for (const Case& c :
+       {Case{last, "bob", {"", "", "", "", "carol", d, "carol"}}, Case{last, "carol", {d, "bob", "bob", d, "", "", ""}},
+        Case{last, d, {d, "bob", "bob", d, "", "", ""}}, Case{bound, "bob", {"", "", "", "", "carol", d, "carol"}},
+        Case{bound, "carol", {d, "bob", "bob", d, "", d, ""}}, Case{bound, d, {d, "bob", "bob", d, "", "", "carol"}},
+        Case{{.keeps = AliasRule::Keeps::kNone}, "bob", {d, "", "", d, "carol", d, "carol"}}}) {
+    SCOPED_TRACE(c.rule.Canonical() + ", " + c.erased);
+    FaultFileSystem fs(1);
+    WriteLog(fs, {EventOf(d), EventOf("bob", EventType::kUserAlias, d), EventOf("bob"), EventOf(d),
+                  EventOf("carol", EventType::kUserAlias, d), EventOf(d), EventOf("carol")});
+    LocalLog log(fs, kErasedFolder);
+    const auto person = FindPerson(log, c.rule, {}, c.erased, {});
+    ASSERT_TRUE(person.ok());
+    ASSERT_TRUE(EraseRecords(log, OfPerson(person.value()), false, ResidueOf, [](const std::string&) {
+                  return Status();
+                }).ok());
+    std::vector<std::string> users;
+    for (const LogRecord& r : ReadLog(fs)) users.push_back(r.event.user_id);
+    EXPECT_EQ(users, c.left);
+  }
+}
+
 TEST(EraseUser, ADeletedUserGoesUpToTheDeleteAndWhatComesLaterStays) {
   FaultFileSystem fs(1);
   WriteLog(fs, {EventOf("u"), EventOf("v"), EventOf("u", EventType::kUserDelete), EventOf("u"), EventOf("v")});
   LocalLog log(fs, kErasedFolder);
-  const auto deleted = FindDeleted(log);
+  const auto deleted = FindDeleted(log, {}, {});
   ASSERT_EQ(deleted.value().size(), 1u);
   EXPECT_EQ(deleted.value()[0].before_ms, 5000);
   ASSERT_TRUE(EraseRecords(log, OfPerson(deleted.value()[0]), false, ResidueOf, [](const std::string&) {
@@ -165,7 +196,7 @@ TEST(EraseUser, ADeletedUserGoesUpToTheDeleteAndWhatComesLaterStays) {
   std::vector<std::string> users;
   for (const LogRecord& r : ReadLog(fs)) users.push_back(r.event.user_id);
   EXPECT_THAT(users, testing::ElementsAre("", "v", "", "u", "v"));
-  EXPECT_TRUE(FindDeleted(log).value().empty());
+  EXPECT_TRUE(FindDeleted(log, {}, {}).value().empty());
 }
 
 TEST(EraseUser, ADryRunCountsAndChangesNothing) {
@@ -173,7 +204,7 @@ TEST(EraseUser, ADryRunCountsAndChangesNothing) {
   WriteLog(fs, TwoPeople());
   const std::string before = AllBytes(fs);
   LocalLog log(fs, kErasedFolder);
-  const auto person = FindPerson(log, "login-1", {});
+  const auto person = FindPerson(log, {}, {}, "login-1", {});
   const auto counted = EraseRecords(log, OfPerson(person.value()), true, ResidueOf, nullptr);
   EXPECT_EQ(AllBytes(fs), before);
   EXPECT_EQ(counted.value().records, Erase(fs, "login-1").value().records);
@@ -195,7 +226,7 @@ TEST(EraseUser, AfterAFaultOrAPowerCutAnywhereEachRecordIsWholeOrErasedAndTheNex
   WriteLog(whole, TwoPeople());
   const auto original = ReadLog(whole);
   LocalLog whole_log(whole, kErasedFolder);
-  const auto person = FindPerson(whole_log, "login-1", {}).value();
+  const auto person = FindPerson(whole_log, {}, {}, "login-1", {}).value();
   const auto erase = [&](FileSystem& fs) {
     LocalLog log(fs, kErasedFolder);
     return EraseRecords(log, OfPerson(person), false, ResidueOf, [](const std::string&) { return Status(); });
@@ -249,14 +280,47 @@ TEST(ErasedIds, CoverWhatIsOlderThanTheErasureAlsoAfterAReload) {
   EXPECT_TRUE(ErasedIds::Load(fs, "data/none").value().empty());
 }
 
+TEST(ErasedIds, OfASharedIdTheTimeOfTheErasedPersonIsCoveredAlone) {
+  FaultFileSystem fs(1);
+  ErasedIds ids;
+  ids.Add({KeyOf("bob")}, 1000);
+  ids.AddShared(KeyOf("device"), KeyOf("bob"), 100, 199);
+  ASSERT_TRUE(ids.Save(fs, "erased").ok());
+  const ErasedIds loaded = ErasedIds::Load(fs, "erased").value();
+  const auto covers = [&](std::int64_t time_ms) {
+    Event e = EventOf("device");
+    e.time_ms = time_ms;
+    return loaded.Covers(e);
+  };
+  EXPECT_TRUE(!covers(99) && covers(100) && covers(199) && !covers(200));
+  EXPECT_TRUE(loaded.TogetherWith(KeyOf("device")).empty());
+  EXPECT_THAT(loaded.TogetherWith(KeyOf("bob")), testing::ElementsAre(KeyOf("bob")));
+}
+
+TEST(ErasedIds, AListOfTheFirstFormatIsReadForEver) {
+  FaultFileSystem fs(1);
+  std::string bytes = "GFRERAS1";
+  const std::uint64_t numbers[] = {KeyOf("bob"), KeyOf("bob"), 1000};
+  bytes.append(reinterpret_cast<const char*>(numbers), sizeof numbers);
+  const std::uint32_t end[] = {Crc32c(numbers, sizeof numbers), 0};
+  bytes.append(reinterpret_cast<const char*>(end), sizeof end);
+  ASSERT_TRUE(PublishFile(fs, "erased", bytes).ok());
+  const auto loaded = ErasedIds::Load(fs, "erased");
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  Event e = EventOf("bob");
+  e.time_ms = 1000;
+  EXPECT_TRUE(loaded.value().Covers(e));
+  e.time_ms = 1001;
+  EXPECT_FALSE(loaded.value().Covers(e));
+}
+
 TEST(ErasedIds, ADamagedListIsNotReadAsAShorterOne) {
   FaultFileSystem fs(1);
   ErasedIds ids;
   ids.Add({1, 2}, 3);
   ASSERT_TRUE(ids.Save(fs, "erased").ok());
   const std::string bytes = fs.ReadAll("erased").value();
-  for (std::size_t i = 0; i < bytes.size() - 4; ++i) {
-    if (i >= 8 && (i - 8) % 32 >= 28) continue;  // The zeros behind a checksum say nothing.
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
     std::string damaged = bytes;
     damaged[i] = static_cast<char>(damaged[i] ^ 1);
     ASSERT_TRUE(PublishFile(fs, "erased", damaged).ok());

@@ -65,20 +65,36 @@ Status EraseCopies(const Workspace& workspace, bool dry_run, EraseReport* report
   return {};
 }
 
-// Ids that an alias joined before the log's begin: the base knows them, by their keys.
-Status AddJoinedBefore(LocalLog& log, std::vector<ErasedPerson>* people) {
-  GFR_ASSIGN(const auto aliases, AliasesOfBase(log));
-  for (ErasedPerson& person : *people) {
-    for (bool grew = true; grew;) {
-      grew = false;
-      for (const auto& [from, to] : aliases) {
-        if (!person.ids.contains(from) && !person.ids.contains(to)) continue;
-        const bool is_new = person.ids.try_emplace(from).second;
-        grew = person.ids.try_emplace(to).second || is_new || grew;
-      }
+// What is to go: records, and rows and states by person.
+struct ToErase {
+  Erasure records;
+  Keys keys;
+  std::vector<Key> people;  // Without ids that are other people's too.
+  std::unordered_set<Key> shared;
+};
+
+ToErase Collect(const std::vector<ErasedPerson>& people, ErasedIds* erased) {
+  ToErase out;
+  for (const ErasedPerson& person : people) {
+    std::vector<Key> theirs;
+    for (const auto& [key, id] : person.ids) {
+      for (const OffsetSpan& span : id.spans) out.records.Add(key, span);
+      out.keys.insert(key);
+      if (!id.is_shared) theirs.push_back(key);
     }
+    if (theirs.empty()) theirs.push_back(person.ids.begin()->first);
+    for (const auto& [key, id] : person.ids) {
+      if (!id.is_shared) continue;
+      out.shared.insert(key);
+      for (const OffsetSpan& span : id.spans)
+        erased->AddShared(key, theirs.front(), span.from_ms,
+                          span.before_ms == INT64_MAX ? person.before_ms : span.before_ms - 1);
+    }
+    std::erase_if(theirs, [&](Key key) { return out.shared.contains(key); });
+    erased->Add(theirs, person.before_ms);
+    out.people.insert(out.people.end(), theirs.begin(), theirs.end());
   }
-  return {};
+  return out;
 }
 
 }  // namespace
@@ -98,26 +114,18 @@ Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const
   LocalLog log(fs, workspace.log_folder());
   GFR_ASSIGN(ErasedIds erased, ErasedIds::Load(fs, workspace.erased_path()));
   EraseReport report;
+  const AliasRule& rule = features->schema.alias;
+  GFR_ASSIGN(const JoinedBefore before, AliasesOfBase(log));
   if (options.deleted) {
-    GFR_ASSIGN(report.people, FindDeleted(log));
+    GFR_ASSIGN(report.people, FindDeleted(log, rule, before));
   } else {
-    GFR_ASSIGN(ErasedPerson person, FindPerson(log, options.user, erased.TogetherWith(KeyOf(options.user))));
+    GFR_ASSIGN(ErasedPerson person,
+               FindPerson(log, rule, before, options.user, erased.TogetherWith(KeyOf(options.user))));
     person.before_ms = now_ms;
     report.people.push_back(std::move(person));
   }
   if (report.people.empty()) return report;
-  GFR_TRY(AddJoinedBefore(log, &report.people));
-  Erasure erasure;
-  Keys keys;
-  for (const ErasedPerson& person : report.people) {
-    std::vector<Key> theirs;
-    for (const auto& [key, id] : person.ids) {
-      erasure.Add(key, person.before_offset);
-      theirs.push_back(key);
-      keys.insert(key);
-    }
-    erased.Add(theirs, person.before_ms);
-  }
+  const ToErase what = Collect(report.people, &erased);
   const auto unseal = [&](const std::string& segment) -> Status {
     GFR_ASSIGN(const auto files, UnsealSegment(fs, workspace.lake_folder(), segment, options.dry_run));
     report.lake_files.insert(report.lake_files.end(), files.begin(), files.end());
@@ -126,13 +134,18 @@ Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const
   if (!options.dry_run) GFR_TRY(erased.Save(fs, workspace.erased_path()));
   const auto set = features;
   Anonymiser anonymiser(std::move(features), now_ms);
-  GFR_ASSIGN(report.log, EraseRecords(
-                             log, erasure, options.dry_run,
-                             [&](const LogRecord& record) { return anonymiser.Of(record); }, unseal));
+  const auto anonymise = [&](const LogRecord& record) {
+    Event left = anonymiser.Of(record);
+    // A device that other logins had too: the rule of aliases goes on counting the login that goes, without its name.
+    if (left.type == EventType::kUserAlias && what.shared.contains(KeyOf(record.event.kind)))
+      left.kind = record.event.kind;
+    return left;
+  };
+  GFR_ASSIGN(report.log, EraseRecords(log, what.records, options.dry_run, anonymise, unseal));
   for (const std::string& segment : options.dry_run ? report.log.segments : std::vector<std::string>())
     GFR_TRY(unseal(segment));
-  if (!options.dry_run) GFR_TRY(ForgetInBase(log, set, {keys.begin(), keys.end()}));
-  GFR_TRY(EraseRows(workspace, keys, options.dry_run, &report));
+  if (!options.dry_run) GFR_TRY(ForgetInBase(log, set, what.people));
+  GFR_TRY(EraseRows(workspace, what.keys, options.dry_run, &report));
   GFR_TRY(EraseCopies(workspace, options.dry_run, &report));
   if (!options.dry_run) {
     const auto sealed = SealSegments(log, workspace.lake_folder());

@@ -185,11 +185,11 @@ TEST_P(ReplayTest, AnySplitByUserAndOfLinesGivesEqualStatesInTheEnd) {
   for (LogRecord record; reader->More(&record).value();) records.push_back(record);
   const std::int64_t now_ms = records.back().arrival_ms + kHourMs, end_ms = EpochEndAt(now_ms);
 
-  AliasMap people;
+  AliasHistory people;
   std::set<std::pair<Key, Key>> everybody;
   std::set<std::string> ids;
   for (const LogRecord& r : records) {
-    if (r.event.type == EventType::kUserAlias) people.Join(r.event);
+    if (r.event.type == EventType::kUserAlias) people.Join(r.event, r.offset);
     everybody.insert({KeyOf(r.event.user_id), KeyOf(r.event.session_id)});
     for (const EventItem& item : r.event.items) ids.insert(item.item_id);
   }
@@ -206,7 +206,7 @@ TEST_P(ReplayTest, AnySplitByUserAndOfLinesGivesEqualStatesInTheEnd) {
       PartialEpochs collect(sum, records, project->features());
       OnlineStore store(project->features(), {.user_views = false, .shared_lines = true, .catalogue = false}, &collect);
       for (const LogRecord& r : records) {
-        const Key person = people.PersonOf(r.event);
+        const Key person = people.GroupOf(r.event);
         if (person != 0 && person % parts == part) store.Fold(r);
       }
       EXPECT_TRUE(store.status().ok());
@@ -235,7 +235,7 @@ TEST_P(ReplayTest, AnySplitByUserAndOfLinesGivesEqualStatesInTheEnd) {
         project->features(), FoldParts{.user_views = true, .shared_lines = false, .catalogue = false},
         given.back().get()));
     for (const LogRecord& r : records) {
-      if (const Key person = people.PersonOf(r.event); person != 0 && person % kParts == part) stores.back()->Fold(r);
+      if (const Key person = people.GroupOf(r.event); person != 0 && person % kParts == part) stores.back()->Fold(r);
     }
     stores.back()->AdvanceTo(end_ms);
     EXPECT_TRUE(stores.back()->status().ok());

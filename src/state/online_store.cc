@@ -276,8 +276,11 @@ void OnlineStore::FoldLine(const EventLine& line, std::byte* user_row, std::byte
 }
 
 void OnlineStore::Join(const Event& event, std::int64_t arrival_ms) {
-  const auto [from, to] = StepOf(event, [this](Key k) { return AliasIn(aliases_, k); });
+  const auto [from, to] = StepOf(
+      features_->schema.alias, event, [this](Key k) { return AliasIn(aliases_, k); },
+      [this](Key note, Key login) { std::memcpy(Write(FeatureReader::kAliases, note), &login, sizeof login); });
   if (from == 0) return;
+  if (to == 0) return Erase(FeatureReader::kAliases, from);
   const auto merge = [&](Scope scope, const std::byte* source, std::byte* into) {
     for (const BoundFeature& f : features_->features) {
       const FeatureSpec& spec = f.view->spec();
@@ -285,7 +288,8 @@ void OnlineStore::Join(const Event& event, std::int64_t arrival_ms) {
         f.view->Merge(source + f.offset, into + f.offset);
     }
   };
-  if (KnowsUser(from)) {
+  // A device that another login had has no row of its own: what it did is the other login's.
+  if (users_.Find(from)) {
     std::byte* into = UserRow(to);
     const std::byte* source = users_.Find(from);
     const auto theirs = layout_.UserProperties(source);

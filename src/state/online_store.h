@@ -3,10 +3,10 @@
 //
 // User and session state is fresh to the last event; shared state and the catalogue change when an epoch is sealed
 // (shared_state.h): a record of arrival a is visible to reads whose epoch ended after a.
-//   A user is the id that user.alias joined it to first (event/alias.h), else the id itself. user.alias (user_id: the
-//   login, kind: the anonymous id) merges the anonymous user's state, and that of the session it names, into the
-//   login's; later events of the anonymous id are the login's. user.delete forgets the user and its sessions, and
-//   changes no shared state. A session belongs to its user, or to nobody. The residue of an erased event
+//   A user is the id that user.alias joined it to by the rule of event/alias.h, else the id itself. user.alias
+//   (user_id: the login, kind: the anonymous id) merges the anonymous user's state, and that of the session it names,
+//   into the login's; later events of the anonymous id are the login's. user.delete forgets the user and its sessions,
+//   and changes no shared state. A session belongs to its user, or to nobody. The anonymised record of an erased event
 //   (log/erase_user.h) changes shared state alone. After 24 h of arrival without an event it is new again. item.hide
 //   keeps the item from its user: the newest kHiddenItems of each, by log order; of an event without a user they are
 //   the session's and end with it. user.alias merges them. Nothing shows a hidden item again but time.
@@ -115,7 +115,7 @@ class OnlineStore {
   const RowLayout layout_;
   std::vector<std::vector<std::uint32_t>> user_features_, session_features_;  // By event type.
   std::unique_ptr<Timeline> timeline_;
-  VersionedTable users_, sessions_, aliases_;  // aliases_: the Key of the login.
+  VersionedTable users_, sessions_, aliases_;  // aliases_: the map of event/alias.h.
   VersionedTable hidden_;                      // HiddenItems of users, and of sessions of nobody.
   VersionedTable logins_;                      // Texts of logins (login_text.h).
   bool tracks_ = false;

@@ -62,7 +62,6 @@ struct RowLayout {
 };
 
 // Whose session it is: of a (resolved) user, else of nobody. 0 for no session.
-inline Key SessionKey(Key resolved_user, Key session) { return session ? PairKey(resolved_user, session) : 0; }
 
 // Puts what an event's or a request's own item says over the catalogue's properties.
 void OverrideItem(const EventItem& item, const PropertySchema& schema, std::span<PropertyValue> values);

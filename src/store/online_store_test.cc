@@ -182,6 +182,30 @@ TEST_F(OnlineStoreTest, TheFirstLoginKeepsADeviceAndASecondIsAnotherPerson) {
   EXPECT_EQ(Read(minute + 1, "carol")[0], 1);
 }
 
+TEST_F(OnlineStoreTest, TheDeclaredRuleSaysWhoseADeviceIs) {
+  struct Case {
+    const char* rule;
+    float bob, carol, device;  // Clicks of each in the end.
+  };
+  for (const Case& c :
+       {Case{"alias = \"last\"", 2, 1, 1}, {"max_logins = 1", 2, 0, 1}, {"alias = \"none\"", 0, 0, 3}}) {
+    SCOPED_TRACE(c.rule);
+    auto config = Config::Parse(std::string(kConfig) + "[users]\n" + c.rule, "gfr.toml");
+    store = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());
+    const auto join = [&](const std::string& login) {
+      store->Fold({next++, minute, {.type = EventType::kUserAlias, .user_id = login, .kind = "device"}});
+    };
+    Fold(EventType::kFeedClick, minute, "device");
+    join("bob");
+    Fold(EventType::kFeedClick, minute, "device");
+    join("carol");
+    Fold(EventType::kFeedClick, minute, "device");
+    EXPECT_EQ(Read(minute + 1, "bob")[0], c.bob);
+    EXPECT_EQ(Read(minute + 1, "carol")[0], c.carol);
+    EXPECT_EQ(Read(minute + 1, "device")[0], c.device);
+  }
+}
+
 TEST_F(OnlineStoreTest, DoesNotGoBackWhenAReadIsOfAnEarlierEpoch) {
   Fold(EventType::kFeedClick, minute);
   EXPECT_EQ(Read(minute + 70 * kSecondMs)[1], 1);

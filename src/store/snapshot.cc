@@ -297,7 +297,7 @@ Result<std::string> ReadPart(ByteSource& source, std::uint64_t bytes, std::uint3
 
 // Of gfr 0.1: of the very definitions, or of no use.
 Result<Restored> RestoreOf01(ByteSource& source, ByteReader header, const std::string& path, OnlineStore* store) {
-  if (header.Number<std::uint64_t>() != Shape(store->features()))
+  if (header.Number<std::uint64_t>() != Shape(store->features()) || !store->features().schema.alias.Canonical().empty())
     return Error{ErrorCode::kNotFound, "the snapshot is of other definitions", {path, 0}};
   const auto bytes = header.Number<std::uint64_t>();
   GFR_ASSIGN(const std::string head, ReadPart(source, bytes, header.Number<std::uint32_t>(), path));
@@ -365,6 +365,8 @@ Result<Restored> RestoreFrom(const RandomAccessFile& file, const std::string& pa
     return restored;
   }
   GFR_ASSIGN(plan.from, StateLayout::FromJson(layout));
+  if (plan.from.alias != plan.to.alias && !as.base)
+    return Error{ErrorCode::kNotFound, "the snapshot is of another rule of [users]", {path, 0}};
   const LackingStates lacking = FindLacking(plan.from, store->features());
   plan.items = as.base || !lacking.any();
   GFR_TRY(SnapshotCodec::ReadHead(head, &plan, *store, &restored.extra, as.open_epochs));

@@ -247,6 +247,20 @@ std::string WithoutLogins(const TestFolder& folder, const OnlineStore& store) {
   return bytes;
 }
 
+TEST(Snapshot, OneOfAnotherRuleForDevicesIsNotRead) {
+  const auto before = Set(kConfig), after = Set(std::string(kConfig) + "[users]\nalias = \"last\"\n");
+  const TestFolder folder;
+  OnlineStore store(before);
+  for (const LogRecord& r : RandomLog(1, 50)) store.Fold(r);
+  store.Share();
+  ASSERT_TRUE(Snapshot::Take(store).Write(PosixFileSystem(), folder / "snapshot", "").ok());
+  OnlineStore restored(after);
+  const auto read = RestoreSnapshot(PosixFileSystem(), folder / "snapshot", &restored);
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(read.error().message, "the snapshot is of another rule of [users]");
+}
+
 TEST(Snapshot, OneOfBeforeTheTextsOfLoginsGetsThemFromTheLog) {
   const auto set = Set(kBase);
   std::vector<LogRecord> log = RandomLog(5, 900);

@@ -146,6 +146,7 @@ StateLayout StateLayout::Of(const FeatureSet& set) {
   for (std::size_t v = 0; v < set.schema.vector_names.size(); ++v)
     layout.vectors.push_back({set.schema.vector_names[v], "vector:" + std::to_string(set.schema.vector_sizes[v])});
   layout.price_from_impressions = set.schema.price_from_impressions;
+  layout.alias = set.schema.alias.Canonical();
   layout.item_delta_head = SharedState::kItemDeltaBytes;
   layout.hidden_bytes = sizeof(HiddenItems);
   layout.login_bytes = kLoginRowBytes;
@@ -181,6 +182,7 @@ std::string StateLayout::ToJson() const {
             {"sessions", {{"bytes", session_bytes}, {"states", gfr::ToJson(sessions)}}},
             {"shop", {{"bytes", shop_bytes}, {"states", gfr::ToJson(shop)}}},
             {"entities", Json::array()}};
+  if (!alias.empty()) json["alias"] = alias;
   for (const Entity& e : entities)
     json["entities"].push_back({{"name", e.name}, {"bytes", e.bytes}, {"states", gfr::ToJson(e.states)}});
   return DumpJson(json);
@@ -193,6 +195,7 @@ Result<StateLayout> StateLayout::FromJson(std::string_view text) try {
   layout.vectors = PropertiesOf(json.at("vectors"));
   layout.user_properties = PropertiesOf(json.at("user_properties"));
   layout.price_from_impressions = json.at("price_from_impressions");
+  layout.alias = json.value("alias", "");
   layout.item_delta_head = json.value("item_delta_head", layout.item_delta_head);
   layout.hidden_bytes = json.value("hidden", layout.hidden_bytes);
   layout.login_bytes = json.value("logins", layout.login_bytes);

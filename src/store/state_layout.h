@@ -1,7 +1,7 @@
 // StateLayout: where each state lies in a store's rows, so that a snapshot of other definitions can be read.
 //
 // A state has a fingerprint of all that it depends on (the log aside): its feature's keys, its entity, its size, the
-// catalogue rules. Two layouts share the states of equal fingerprints; RowMaps bring a row of one to a row of the
+// catalogue rules. Who is whom (the alias rule) is of the whole layout: rows of another rule are of no use. Two layouts share the states of equal fingerprints; RowMaps bring a row of one to a row of the
 // other. Thread safety: plain values.
 #pragma once
 
@@ -37,6 +37,7 @@ struct StateLayout {
   };
   std::vector<Property> item_properties, vectors, user_properties;
   bool price_from_impressions = false;
+  std::string alias;  // AliasRule::Canonical.
   // Bytes of the head of an item in an open epoch, and of a row of hidden items and of logins; 16 and 0 (there is no
   // such table) in snapshots before GFRSNAP6.
   std::size_t item_delta_head = 16, hidden_bytes = 0, login_bytes = 0;
