@@ -208,7 +208,7 @@ class NdjsonTest(unittest.TestCase):
         with Folder() as folder:
             report, log, err = imported(folder, {"e.ndjson": "\n".join(lines)}, kind="ndjson")
             self.assertEqual((report["events"], report["rejected"]), (1, 1))
-            self.assertIn("currency 'JPY' is not the 'EUR' of rows before", err)
+            self.assertIn("currency 'JPY' is not the 'EUR' of events before", err)
             run("init", folder / "q", "--template", "shop")
             with open(folder / "q/gfr.toml", "a") as toml:
                 toml.write('\n[money]\ncurrency = "EUR"\n[money.rates]\nJPY = 0.00625\n')

@@ -57,7 +57,7 @@ Status RunTrials(const std::string& folder, const ReplayFlags& flags) {
   options.slates = false;
   GFR_ASSIGN(const Dataset data, MakeDataset(project->workspace(), project->dataset_settings(), options));
   if (data.records == 0)
-    return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
+    return LogIsEmpty();
   const Trials trials(data, *project->features(), project->objectives(), project->configuration().split);
   Json ready{{"folds", trials.folds()}, {"objectives", Json::object()}};
   for (std::size_t o = 0; o < project->objectives().size(); ++o)

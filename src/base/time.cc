@@ -90,24 +90,54 @@ Result<std::int64_t> ParseTime(std::string_view text) {
          zone_sign * (zone_h * kHourMs + zone_m * kMinuteMs);
 }
 
-std::string FormatDate(std::int64_t time_ms) {
+namespace {
+
+// `number` with as many digits, zeros in front.
+void PutDigits(std::int64_t number, int digits, std::string* out) {
+  char text[8];
+  for (int k = digits - 1; k >= 0; --k, number /= 10) text[k] = static_cast<char>('0' + number % 10);
+  out->append(text, static_cast<std::size_t>(digits));
+}
+
+void PutDate(std::int64_t time_ms, std::string* out) {
   const Civil c = CivilFromDays(FloorDiv(time_ms, kDayMs));
-  char text[32];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02d", static_cast<int>(c.year), c.month, c.day);
+  if (c.year >= 0 && c.year < 10'000) {
+    PutDigits(c.year, 4, out);
+  } else {
+    char text[32];
+    std::snprintf(text, sizeof text, "%04lld", static_cast<long long>(c.year));
+    *out += text;
+  }
+  *out += '-';
+  PutDigits(c.month, 2, out);
+  *out += '-';
+  PutDigits(c.day, 2, out);
+}
+
+}  // namespace
+
+std::string FormatDate(std::int64_t time_ms) {
+  std::string text;
+  PutDate(time_ms, &text);
   return text;
 }
 
 std::string FormatTime(std::int64_t time_ms) {
   const std::int64_t in_day = time_ms - FloorDiv(time_ms, kDayMs) * kDayMs;
-  char text[40];
-  std::snprintf(text, sizeof text, "T%02d:%02d:%02d", static_cast<int>(in_day / kHourMs),
-                static_cast<int>(in_day / kMinuteMs % 60), static_cast<int>(in_day / 1000 % 60));
-  std::string out = FormatDate(time_ms) + text;
-  if (const int ms = static_cast<int>(in_day % 1000)) {
-    std::snprintf(text, sizeof text, ".%03d", ms);
-    out += text;
+  std::string text;
+  text.reserve(32);
+  PutDate(time_ms, &text);
+  text += 'T';
+  PutDigits(in_day / kHourMs, 2, &text);
+  text += ':';
+  PutDigits(in_day / kMinuteMs % 60, 2, &text);
+  text += ':';
+  PutDigits(in_day / 1000 % 60, 2, &text);
+  if (in_day % 1000 != 0) {
+    text += '.';
+    PutDigits(in_day % 1000, 3, &text);
   }
-  return out + "Z";
+  return text + 'Z';
 }
 
 Result<std::int64_t> ParseDuration(std::string_view text) {

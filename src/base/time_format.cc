@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/number_text.h"
+#include "base/text.h"
 #include "base/time.h"
 
 namespace gfr {
@@ -21,8 +22,6 @@ constexpr std::array<Unit, 4> kUnits = {{{"s", "seconds", 1'000'000'000},
 
 // What a number since 1970 can be, to tell units apart: 1990 to 2100.
 constexpr std::int64_t kLowMs = 631'152'000'000, kHighMs = 4'102'444'800'000;
-
-std::string Quoted(std::string_view text) { return "'" + std::string(text.substr(0, 60)) + "'"; }
 
 void SkipBlanks(std::string_view& text) {
   while (!text.empty() && (text[0] == ' ' || text[0] == '\t')) text.remove_prefix(1);
@@ -46,14 +45,34 @@ bool Fraction(std::string_view& text, int* ms) {
   return n > 0;
 }
 
+// "; it looks like seconds since 1970, which is ...", of a plausible number.
+std::string UnitItLooksLike(std::string_view text) {
+  double number = 0;
+  if (!ParseNumber(text, &number)) return "";
+  for (const Unit& unit : kUnits) {
+    const double ms = number * (static_cast<double>(unit.ns) / 1e6);
+    if (ms > static_cast<double>(kLowMs) && ms < static_cast<double>(kHighMs))
+      return "; it looks like " + std::string(unit.words) + " since 1970 (" +
+             FormatTime(static_cast<std::int64_t>(ms)) + "): time_format = \"" + std::string(unit.name) + "\"";
+  }
+  return "";
+}
+
 struct Local {
   int year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0, ms = 0;
   std::string zone;  // Empty: it names none.
 
   bool ToMs(const TimeZone& otherwise, std::int64_t* out) const {
-    char text[24];
-    std::snprintf(text, sizeof text, "%04d-%02d-%02d", year, month, day);
-    const auto midnight = ParseTime(text);
+    if (year < 0 || year > 9999 || month < 0 || month > 99 || day < 0 || day > 99) return false;
+    char text[10];
+    const auto put = [&text](std::size_t at, std::size_t digits, int number) {
+      for (; digits > 0; number /= 10) text[at + --digits] = static_cast<char>('0' + number % 10);
+    };
+    text[4] = text[7] = '-';
+    put(0, 4, year);
+    put(5, 2, month);
+    put(8, 2, day);
+    const auto midnight = ParseTime({text, sizeof text});
     if (!midnight.ok() || hour > 24 || minute > 59 || second > 60 || (hour == 24 && (minute > 0 || second > 0)))
       return false;
     const std::int64_t local = midnight.value() + hour * kHourMs + minute * kMinuteMs + second * kSecondMs + ms;
@@ -253,7 +272,8 @@ Result<std::int64_t> TimeFormat::Parse(std::string_view text) const {
     return Error{ErrorCode::kInvalidArgument,
                  "time " + Quoted(text) +
                      " is not rfc3339, as 2018-11-07T10:15:00Z or 2018-11-07 10:15; other forms "
-                     "are declared, as time_format = \"%d/%m/%Y %H:%M\" or \"ms\""};
+                     "are declared, as time_format = \"%d/%m/%Y %H:%M\" or \"ms\"" +
+                     UnitItLooksLike(text)};
   }
   if (ParseBy(format_, text, &local, &epoch_s)) {
     if (epoch_s != INT64_MIN && std::abs(epoch_s) < 250'000'000'000) return epoch_s * 1000 + local.ms;

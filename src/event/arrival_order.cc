@@ -11,29 +11,24 @@ ArrivalOrder::Place Behind(ArrivalOrder::Place own, ArrivalOrder::Place named, s
 
 }  // namespace
 
-void ArrivalOrder::Observe(EventType type, Key request_id, std::int64_t time_ms, std::uint64_t order) {
-  if (request_id == 0) return;
-  const Place own{time_ms, order << 2};
-  if (type == EventType::kFeedRequest) {
-    Place& request = named_[request_id].request;
-    request = std::min(request, own);
-  } else if (type == EventType::kFeedImpression) {
-    Place& impression = named_[request_id].impression;
-    impression = std::min(impression, own);
+ArrivalOrder::Place ArrivalOrder::Next(EventType type, Key request, std::int64_t time_ms, std::uint64_t order) {
+  if (request != request_) first_request_ = first_impression_ = kNone;
+  request_ = request;
+  const Place own = Alone(time_ms, order);
+  const bool requested = first_request_ != kNone;
+  switch (Rank(type)) {
+    case 0:
+      first_request_ = std::min(first_request_, own);
+      return own;
+    case 1:
+      first_impression_ = std::min(first_impression_, own);
+      return requested ? Behind(own, first_request_, 1) : own;
+    default:
+      break;
   }
-}
-
-ArrivalOrder::Place ArrivalOrder::Of(EventType type, Key request_id, std::int64_t time_ms, std::uint64_t order) const {
-  const Place own{time_ms, order << 2};
-  if (request_id == 0 || type == EventType::kFeedRequest) return own;
-  const auto at = named_.find(request_id);
-  if (at == named_.end()) return own;
-  const Named& named = at->second;
-  const bool requested = named.request != kNone;
-  if (type == EventType::kFeedImpression) return requested ? Behind(own, named.request, 1) : own;
-  Place first = named.impression;
-  if (first == kNone) return requested ? Behind(own, named.request, 2) : own;
-  if (requested) first = Behind(first, named.request, 1);
+  Place first = first_impression_;
+  if (first == kNone) return requested ? Behind(own, first_request_, 2) : own;
+  if (requested) first = Behind(first, first_request_, 1);
   return Behind(own, first, 1);
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "event/shown_pairs.h"
 
@@ -17,13 +18,18 @@ struct Given {
 
 // Indexes of the events given, in order of arrival; and each one's arrival.
 std::vector<std::pair<std::size_t, std::int64_t>> Ordered(const std::vector<Given>& events) {
+  std::vector<std::size_t> by_request(events.size());
+  std::iota(by_request.begin(), by_request.end(), 0u);
+  std::ranges::stable_sort(
+      by_request, {}, [&](std::size_t i) { return std::pair(events[i].request, ArrivalOrder::Rank(events[i].type)); });
   ArrivalOrder order;
-  for (std::size_t i = 0; i < events.size(); ++i)
-    order.Observe(events[i].type, events[i].request, events[i].time_ms, i);
   std::vector<std::pair<ArrivalOrder::Place, std::size_t>> places;
-  for (std::size_t i = 0; i < events.size(); ++i)
-    places.emplace_back(order.Of(events[i].type, events[i].request, events[i].time_ms, i), i);
-  std::ranges::stable_sort(places, {}, [](const auto& p) { return p.first; });
+  for (const std::size_t i : by_request) {
+    const Given& e = events[i];
+    places.emplace_back(
+        e.request == 0 ? ArrivalOrder::Alone(e.time_ms, i) : order.Next(e.type, e.request, e.time_ms, i), i);
+  }
+  std::ranges::sort(places);
   std::vector<std::pair<std::size_t, std::int64_t>> out;
   for (const auto& [place, i] : places) out.emplace_back(i, place.arrival_ms);
   return out;
@@ -57,11 +63,11 @@ TEST(ArrivalOrderTest, ARequestIdThatIsUsedAgainLaterHoldsNothingBack) {
 }
 
 TEST(ShownPairsTest, CountsClicksOnWhatWasShownAndProjectsBeyondItsBound) {
-  ShownPairs pairs(100'000);
+  ShownPairs pairs(8u << 20);
   Event shown{.type = kImpression}, click{.type = kClick};
   shown.items.resize(64);
   click.items.resize(1);
-  constexpr std::uint64_t kRequests = 20'000;  // 1.28M pairs.
+  constexpr std::uint64_t kRequests = 20'000;  // 1.28M pairs, of 12 MB.
   for (std::uint64_t r = 0; r < kRequests; ++r) {
     shown.request_id = click.request_id = "r" + std::to_string(r);
     for (std::size_t i = 0; i < shown.items.size(); ++i) shown.items[i].item_id = "i" + std::to_string(i);

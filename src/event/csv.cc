@@ -26,10 +26,19 @@ class RecordParser {
 
   // REQUIRES: there is a line 0.
   End Parse() {
-    cells_.clear();
     text_ = line_(0);
+    const End end = ParseCells();
+    cells_.resize(count_);
+    return end;
+  }
+
+ private:
+  // Into the strings of the record before, whose memory stays.
+  End ParseCells() {
     for (;;) {
-      std::string cell;
+      if (count_ == cells_.size()) cells_.emplace_back();
+      std::string& cell = cells_[count_];
+      cell.clear();
       if (skip_blanks_) at_ = std::min(text_->find_first_not_of(' ', at_), text_->size());
       if (format_.quote != '\0' && at_ < text_->size() && (*text_)[at_] == format_.quote) {
         ++at_;
@@ -43,13 +52,11 @@ class RecordParser {
         cell.assign(*text_, at_, end - at_);
         at_ = end;
       }
-      cells_.push_back(std::move(cell));
+      ++count_;
       if (at_ >= text_->size()) return End::kWhole;
       ++at_;
     }
   }
-
- private:
   // Behind an opening quote, to behind the closing one. A line end belongs to the text.
   bool Quoted(std::string* cell) {
     const char stops[] = {format_.quote, '\\', '\0'};
@@ -80,7 +87,7 @@ class RecordParser {
   const Line& line_;
   std::vector<std::string>& cells_;
   const std::string* text_ = nullptr;
-  std::size_t index_ = 0, at_ = 0;
+  std::size_t index_ = 0, at_ = 0, count_ = 0;
 };
 
 class CsvRows final : public RowSource {
@@ -115,19 +122,16 @@ class CsvRows final : public RowSource {
   }
 
   Result<bool> Next(std::vector<Cell>* row) override {
-    row->clear();
     do {
       if (!Ahead(0)) {
+        row->clear();
         if (failed_) return *failed_;
         return false;
       }
       GFR_TRY(Record());
     } while (columns_.size() > 1 && blank_);
-    row->reserve(cells_.size());
-    for (std::string& cell : cells_) {
-      row->emplace_back();
-      row->back().text = std::move(cell);
-    }
+    row->resize(cells_.size());
+    for (std::size_t k = 0; k < cells_.size(); ++k) (*row)[k].text.swap(cells_[k]);  // The memory goes back and forth.
     return true;
   }
 
@@ -135,7 +139,7 @@ class CsvRows final : public RowSource {
   // The line i behind the last record; null: there is none, or `failed_` says why.
   const std::string* Ahead(std::size_t i) {
     while (ahead_.size() <= i && !ended_) {
-      std::string line;
+      std::string line = std::move(spare_);
       const auto more = reader_->NextLine(&line);
       if (!more.ok()) failed_ = more.error();
       ended_ = !more.ok() || !more.value();
@@ -189,6 +193,19 @@ class CsvRows final : public RowSource {
     record_line_ = line_ + 1;
     blank_ = ahead_.front().empty();
     fault_.clear();
+    if (end != End::kWhole || (!columns_.empty() && at != columns_.size()) || HoldsRows(lines)) Blame(end, lines, at);
+    const bool whole = fault_.empty() || lines == 1;
+    const std::size_t used = whole ? lines : 1;
+    spare_ = std::move(ahead_.front());
+    ahead_.erase(ahead_.begin(), ahead_.begin() + static_cast<std::ptrdiff_t>(used));
+    line_ += used;
+    if (!fault_.empty()) cells_.clear();
+    return {};
+  }
+
+  // Says why the record that ends so, over so many lines and with so many cells, is none.
+  template <typename End>
+  void Blame(End end, std::size_t lines, std::size_t at) {
     const std::string column =
         at < columns_.size() ? "column '" + columns_[at] + "'" : "cell " + std::to_string(at + 1);
     const std::string again =
@@ -201,14 +218,8 @@ class CsvRows final : public RowSource {
                "; valid is a quote that is doubled inside of quotes, or escape = \"\\\\\" in the map";
     else if (!columns_.empty() && at != columns_.size())
       fault_ = std::to_string(at) + " cells, not the " + std::to_string(columns_.size()) + " of the header" + again;
-    else if (HoldsRows(lines))
+    else
       fault_ = "a quote took " + std::to_string(lines - 1) + " lines that are rows of their own" + again;
-    const bool whole = fault_.empty() || lines == 1;
-    const std::size_t used = whole ? lines : 1;
-    ahead_.erase(ahead_.begin(), ahead_.begin() + static_cast<std::ptrdiff_t>(used));
-    line_ += used;
-    if (!fault_.empty()) cells_.clear();
-    return {};
   }
 
   std::unique_ptr<TextReader> reader_;
@@ -217,7 +228,7 @@ class CsvRows final : public RowSource {
   bool ended_ = false, skip_blanks_ = false, blank_ = false;
   std::optional<Error> failed_;
   std::vector<std::string> columns_, cells_;
-  std::string fault_;
+  std::string fault_, spare_;                 // spare_: a line that was used, for its memory.
   std::uint64_t line_ = 0, record_line_ = 0;  // Lines used; where the last record began.
 };
 

@@ -270,6 +270,12 @@ EventType PeekEventType(std::string_view bytes) {
 }
 
 Result<Event> DecodeEvent(std::string_view bytes, std::size_t max_items) {
+  Event event;
+  GFR_TRY(DecodeEventInto(bytes, &event, max_items));
+  return event;
+}
+
+Status DecodeEventInto(std::string_view bytes, Event* event, std::size_t max_items) {
   ByteReader r{bytes};
   const auto format = r.Number<std::uint8_t>(), type = r.Number<std::uint8_t>();
   if (format > kFormat || (format == kFormat && type >= kEventTypes)) {
@@ -282,7 +288,7 @@ Result<Event> DecodeEvent(std::string_view bytes, std::size_t max_items) {
     return Error{ErrorCode::kCorrupt, "bytes of format " + std::to_string(format) + " and type " +
                                           std::to_string(type) + " are not an event; formats and types begin at 1"};
   }
-  Event e;
+  Event& e = *event;
   e.type = static_cast<EventType>(type);
   for (std::string* s : {&e.id, &e.source, &e.user_id, &e.session_id, &e.request_id, &e.surface, &e.variant, &e.kind,
                          &e.currency, &e.transaction_id})
@@ -292,13 +298,15 @@ Result<Event> DecodeEvent(std::string_view bytes, std::size_t max_items) {
   e.items = format == kFormat ? ReadItems(r, max_items) : ReadOldItems(r, format, max_items);
   e.context = ReadProperties(r, format);
   const bool served = r.Number<std::uint8_t>() != 0;
+  if (e.served.exists()) e.served = {};  // Of the event before. What does not exist is as new.
   if (served && !r.bad && format == kFormat) {
     GFR_ASSIGN(e.served, DecodeSlate(r.Take(r.left.size()), e.items));
   } else if (served) {
     e.served = ReadOldSlate(r, format, e);
   }
+  if (served && !e.served.exists()) e.served = {};  // Names no position: nothing was served.
   if (r.bad || !r.left.empty()) return Error{ErrorCode::kCorrupt, "an event's bytes end too early or too late"};
-  return e;
+  return {};
 }
 
 }  // namespace gfr

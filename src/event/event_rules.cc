@@ -148,6 +148,14 @@ Status ReadMoney(Config& project, EventRules* rules) {
   return money.Finish();
 }
 
+std::optional<Refusal> CheckCurrency(const EventRules& rules, const Event& e, std::string* of_log) {
+  if (!rules.currency.empty() || e.currency.empty()) return {};
+  if (of_log->empty()) *of_log = e.currency;
+  if (*of_log == e.currency) return {};
+  return Refusal{"bad_currency", "currency " + Shown(e.currency) + " is not the '" + *of_log +
+                                     "' of events before; [money] currency and rates in gfr.toml convert it"};
+}
+
 std::optional<Refusal> ApplyRules(const EventRules& rules, Event* e) {
   const std::array<std::pair<const std::string*, const char*>, 6> ids = {{{&e->id, "id"},
                                                                           {&e->source, "source"},

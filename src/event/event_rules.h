@@ -46,7 +46,10 @@ Status ReadMoney(Config& project, EventRules* rules);
 // currency. A refusal: the event breaks a rule, and is to be rejected; the message names the field, the value and what
 // is valid.
 std::optional<Refusal> ApplyRules(const EventRules& rules, Event* event);
-// The same of properties alone; `where` is what they are called in a message.
+// Where gfr.toml declares no currency: an event in another one than the log's is refused, as sums would mix them.
+// `of_log`: the log's; the first event that names one decides.
+std::optional<Refusal> CheckCurrency(const EventRules& rules, const Event& event, std::string* of_log);
+// ApplyRules of properties alone; `where` is what they are called in a message.
 std::optional<Refusal> ApplyRules(const EventRules& rules, const std::string& where, std::vector<Property>* properties);
 
 }  // namespace gfr

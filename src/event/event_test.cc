@@ -2,11 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "base/file_system.h"
 #include "base/hash.h"
 #include "base/rng.h"
 #include "base/test_folder.h"
+#include "base/time.h"
 #include "event/event_codec.h"
 #include "event/event_json.h"
 #include "event/importer.h"
@@ -418,6 +420,105 @@ TEST(EventJson, ReadsWhatItWrites) {
   EXPECT_EQ(a, b);
 }
 
+// The slow way of EventToJson: a document, and its dump.
+std::string JsonByDocument(const Event& e) {
+  using Document = nlohmann::ordered_json;
+  const auto text = [](Document& json, const char* key, const std::string& value) {
+    if (!value.empty()) json[key] = value;
+  };
+  const auto properties = [](const std::vector<Property>& list) {
+    Document json = Document::object();
+    for (const Property& p : list) {
+      if (!p.text.empty())
+        json[p.name] = p.text;
+      else if (!p.vector.empty())
+        json[p.name] = p.vector;
+      else if (std::isfinite(p.number))
+        json[p.name] = p.number;
+    }
+    return json;
+  };
+  Document data = Document::object();
+  text(data, "user_id", e.user_id);
+  text(data, "session_id", e.session_id);
+  text(data, "request_id", e.request_id);
+  text(data, "surface", e.surface);
+  text(data, "variant", e.variant);
+  text(data, e.type == EventType::kUserAlias ? "anonymous_id" : "kind", e.kind);
+  text(data, "currency", e.currency);
+  text(data, "transaction_id", e.transaction_id);
+  if (std::isfinite(e.value)) data["value"] = e.value;
+  if (!e.context.empty()) data["context"] = properties(e.context);
+  for (const EventItem& item : e.items) {
+    Document json{{"item_id", item.item_id}};
+    if (item.index >= 0) json["index"] = item.index;
+    text(json, "channel", item.channel);
+    if (std::isfinite(item.price)) json["price"] = item.price;
+    if (item.quantity != 1) json["quantity"] = item.quantity;
+    if (!item.properties.empty()) json["properties"] = properties(item.properties);
+    data["items"].push_back(std::move(json));
+  }
+  const Document json{{"specversion", "1.0"},
+                      {"id", e.id},
+                      {"source", e.source},
+                      {"type", EventTypeName(e.type)},
+                      {"time", FormatTime(e.time_ms)},
+                      {"data", std::move(data)}};
+  return json.dump(-1, ' ', false, Document::error_handler_t::replace);
+}
+
+TEST(EventJson, IsByteForByteTheDumpOfADocument) {
+  Rng rng(3);
+  const auto id = [&] {
+    constexpr const char* kTexts[] = {"",
+                                      "u1",
+                                      "a \"quote\"",
+                                      "back\\slash",
+                                      "line\nend\x01\x7f",
+                                      "Sch\u00fche",
+                                      "\xff not UTF-8",
+                                      "\xF0\x9F\x9A\x80",
+                                      "tab\t/"};
+    return rng.Chance(0.1) ? RandomText(rng) : std::string(kTexts[rng.Below(std::size(kTexts))]);
+  };
+  const auto number = [&] {
+    constexpr double kNumbers[] = {0,    -0.0,         1,   38.5,    1e21,
+                                   1e-7, 123456789012, 0.1, 1.0 / 3, std::numeric_limits<double>::max()};
+    return rng.Chance(0.3)   ? rng.Normal() * 1e5
+           : rng.Chance(0.1) ? std::nan("")
+                             : kNumbers[rng.Below(std::size(kNumbers))];
+  };
+  const auto properties = [&] {
+    std::vector<Property> list(rng.Below(4));
+    for (Property& p : list) {
+      p.name = rng.Chance(0.3) ? "twice" : id();
+      if (rng.Chance(0.5)) p.text = id();
+      if (rng.Chance(0.2)) p.vector = RandomFloats(rng, rng.Below(4));
+      if (rng.Chance(0.5)) p.number = number();
+    }
+    return list;
+  };
+  for (int round = 0; round < 3000; ++round) {
+    Event e{.id = id(), .source = id(), .type = static_cast<EventType>(1 + rng.Below(21)), .user_id = id()};
+    e.time_ms = static_cast<std::int64_t>(rng.Below(4'000'000'000'000));
+    if (rng.Chance(0.5)) e.time_ms = e.time_ms / 1000 * 1000;
+    e.session_id = id(), e.request_id = id(), e.surface = id(), e.variant = id(), e.kind = id(), e.currency = id();
+    e.transaction_id = id();
+    e.value = number();
+    e.context = properties();
+    e.items.resize(rng.Below(3));
+    for (EventItem& item : e.items) {
+      item.item_id = id();
+      item.index = static_cast<std::int32_t>(rng.Below(4)) - 1;
+      item.channel = id();
+      item.price = number();
+      item.quantity = static_cast<std::int32_t>(rng.Below(3));
+      item.properties = properties();
+    }
+    ASSERT_EQ(EventToJson(e), JsonByDocument(e));
+  }
+}
+
 TEST(EventJson, AnItemIsTakenOffSaleByItsIdAloneAndNeedsNoUser) {
   const std::string body =
       R"([{"specversion":"1.0","id":"1","source":"erp","type":"item.delete","time":"2026-01-01T10:00:00Z",)"
@@ -540,6 +641,25 @@ TEST(EventJson, SurvivesAnyBytes) {
     const ParsedEvents parsed = Parse(body, rng.Chance(0.5) ? BodyFormat::kJson : BodyFormat::kNdjson);
     for (const Event& e : parsed.events) (void)EventToJson(e);
   }
+}
+
+TEST(InventedIds, EqualRowsOfOneInstantAreNumberedAndThoseOfAnotherAreNot) {
+  InventedIds ids;
+  const auto number = [&](std::int64_t arrival_ms, const std::string& id) {
+    Event e{.id = id};
+    ids.Number(arrival_ms, &e);
+    return e.id;
+  };
+  for (std::uint64_t round = 0; round < 3; ++round) {
+    for (std::uint64_t row = 0; row < 1000; ++row) {
+      const std::string id = InventedId(row);
+      EXPECT_EQ(number(5, id), round == 0 ? id : id + "-" + std::to_string(round + 1));
+    }
+  }
+  EXPECT_EQ(number(6, InventedId(7)), InventedId(7));
+  EXPECT_EQ(number(6, InventedId(7)), InventedId(7) + "-2");
+  EXPECT_EQ(number(6, "own"), "own");
+  EXPECT_EQ(number(6, "own"), "own");
 }
 
 TEST(Trivago, MakesOfAClickoutARequestAnImpressionAndAClick) {

@@ -26,17 +26,17 @@ bool GatherRows::HasLines(const Event& e) const {
   return IsOrder(e.type) && named_ && !IsInventedId(e.id);
 }
 
-Status GatherRows::Put(std::uint64_t line, Event event) {
+Status GatherRows::Put(std::uint64_t line, Event&& event) {
   ++rows_;
   while (!open_.empty() && open_.front().row + kWindow < rows_) {
     Open oldest = std::move(open_.front());
     by_key_.erase(oldest.key);
     open_.pop_front();
-    GFR_TRY(HandOn(std::move(oldest)));
+    GFR_TRY(HandOn(oldest.line, std::move(oldest.event)));
   }
   if (!HasLines(event)) {
     if (named_ && IsRepeated(line, event)) return {};
-    return HandOn({std::move(event), line, rows_, 0});
+    return HandOn(line, std::move(event));
   }
   const Key key = KeyOfEvent(event, named_);
   const auto [at, is_new] = by_key_.try_emplace(key, open_.end());
@@ -91,8 +91,7 @@ bool GatherRows::IsRepeated(std::uint64_t line, const Event& e) {
   return true;
 }
 
-Status GatherRows::HandOn(Open open) {
-  Event& e = open.event;
+Status GatherRows::HandOn(std::uint64_t line, Event&& e) {
   if (IsSlate(e.type)) {
     for (std::size_t i = 0; i < e.items.size(); ++i) {
       if (e.items[i].index < 0) e.items[i].index = static_cast<std::int32_t>(i);
@@ -101,14 +100,14 @@ Status GatherRows::HandOn(Open open) {
     for (const EventItem& item : e.items) ids.push_back(item.item_id);
     std::ranges::sort(ids);
     if (const auto twice = std::ranges::adjacent_find(ids); twice != ids.end() && e.type == EventType::kFeedImpression)
-      report_.Warn("a slate shows an item twice", std::string(*twice), file_, open.line);
+      report_.Warn("a slate shows an item twice", std::string(*twice), file_, line);
   }
   ++report_.events;
   return sink_(std::move(e));
 }
 
 Status GatherRows::Flush() {
-  for (Open& open : open_) GFR_TRY(HandOn(std::move(open)));
+  for (Open& open : open_) GFR_TRY(HandOn(open.line, std::move(open.event)));
   open_.clear();
   by_key_.clear();
   return {};

@@ -26,7 +26,7 @@ class GatherRows {
       : slates_(slates), named_(named), file_(file), sink_(sink), report_(*report) {}
 
   // One event with the items of one row, which was admitted. The Status is the sink's.
-  Status Put(std::uint64_t line, Event event);
+  Status Put(std::uint64_t line, Event&& event);
   Status Flush();  // Hands on what is open.
 
  private:
@@ -36,7 +36,7 @@ class GatherRows {
     Key key;
   };
   bool HasLines(const Event& e) const;
-  Status HandOn(Open open);
+  Status HandOn(std::uint64_t line, Event&& event);
   void Merge(std::uint64_t line, Event event, Open* open);
   bool IsRepeated(std::uint64_t line, const Event& e);
 

@@ -13,8 +13,9 @@ namespace gfr {
 inline constexpr std::size_t kGuessRows = 2000;
 
 // The text of a map; always one that ImportMap::Parse takes, but for a time column and types that cannot be found.
-// Errors: the source's.
-// `columns`: those of the source to look at.
-Result<std::string> GuessMap(RowSource& rows, const std::vector<std::string>& columns, const std::string& file);
+// `columns`: those of the source to look at. `encoding`: the one that the rows were read by; empty: UTF-8. Errors: the
+// source's.
+Result<std::string> GuessMap(RowSource& rows, const std::vector<std::string>& columns, const std::string& file,
+                             const std::string& encoding = "");
 
 }  // namespace gfr

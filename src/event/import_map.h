@@ -56,5 +56,6 @@ struct ImportMap {
 };
 
 inline const std::set<std::string, std::less<>> kNullTexts = {"NULL", "null", "\\N", "nan", "NaN", "None", "N/A", "NA"};
+inline constexpr std::size_t kLongestNullText = 4;
 
 }  // namespace gfr

@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t kMaxFutureMs = 5 * kMinuteMs;
 constexpr std::int64_t kPlausibleMs = 631'152'000'000;  // 1990-01-01.
 constexpr std::string_view kInvented = "row-";
+constexpr std::size_t kFewIds = 64;
 
 void WarnOfProperty(const EventRules& rules, const Property& p, const std::string& file, std::uint64_t line,
                     ImportReport* report) {
@@ -33,14 +34,9 @@ bool Admit(const ImportSettings& settings, const std::string& file, std::uint64_
     report->Reject(file, line, refused->message);
     return false;
   }
-  if (settings.rules.currency.empty() && !e.currency.empty()) {
-    if (report->currency.empty()) report->currency = e.currency;
-    if (report->currency != e.currency) {
-      report->Reject(file, line,
-                     "currency '" + e.currency.substr(0, 40) + "' is not the '" + report->currency +
-                         "' of rows before; [money] currency and rates in gfr.toml convert it");
-      return false;
-    }
+  if (const auto refused = CheckCurrency(settings.rules, e, &report->currency)) {
+    report->Reject(file, line, refused->message);
+    return false;
   }
   if (settings.now_ms < INT64_MAX - kMaxFutureMs && e.time_ms > settings.now_ms + kMaxFutureMs) {
     report->Reject(
@@ -71,11 +67,38 @@ std::string InventedId(std::uint64_t row_hash) { return std::string(kInvented) +
 bool IsInventedId(std::string_view id) { return id.starts_with(kInvented) && id.size() >= kInvented.size() + 16; }
 
 void InventedIds::Number(std::int64_t arrival_ms, Event* event) {
-  if (arrival_ms != at_ms_) seen_.clear();
+  if (arrival_ms != at_ms_ && count_ > 0) {
+    ids_.assign(kFewIds, 0);
+    ids_.shrink_to_fit();
+    count_ = 0;
+    again_.clear();
+  }
   at_ms_ = arrival_ms;
   if (!IsInventedId(event->id)) return;
-  const std::uint32_t before = seen_[event->id]++;
-  if (before > 0) event->id += "-" + std::to_string(before + 1);
+  const Key id = KeyOf(event->id);
+  if (Insert(id)) return;
+  event->id += "-" + std::to_string(++again_[id] + 1);
+}
+
+bool InventedIds::Insert(Key id) {
+  const auto place_of = [](const std::vector<Key>& ids, Key key) {
+    std::size_t at = key & (ids.size() - 1);
+    while (ids[at] != 0 && ids[at] != key) at = (at + 1) & (ids.size() - 1);
+    return at;
+  };
+  if (ids_.empty()) ids_.assign(kFewIds, 0);
+  if (2 * (count_ + 1) > ids_.size()) {
+    std::vector<Key> more(2 * ids_.size(), 0);
+    for (const Key key : ids_) {
+      if (key != 0) more[place_of(more, key)] = key;
+    }
+    ids_ = std::move(more);
+  }
+  Key& place = ids_[place_of(ids_, id)];
+  if (place == id) return false;
+  place = id;
+  ++count_;
+  return true;
 }
 
 Status ImportNdjson(const std::string& file, const ImportSettings& settings, const ImportSink& sink,

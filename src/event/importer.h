@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "event/event.h"
@@ -23,7 +24,7 @@ struct ImportReport {
   std::set<std::string> mapped_columns, unmapped_columns;  // csv and parquet.
   std::map<std::string, std::uint64_t> unmapped;           // Rows by a type value that the map does not name.
   std::map<std::string, Warning> warnings;                 // Of rows that were read, by what is odd about them.
-  std::string currency;                                    // The first, where gfr.toml declares none.
+  std::string currency;                                    // The log's, where gfr.toml declares none.
   std::vector<std::string> skipped_files;                  // "b.csv holds the bytes of a.csv".
 
   void Reject(const std::string& file, std::uint64_t line, const std::string& why) {
@@ -57,14 +58,19 @@ Status TakeEvent(const ImportSettings& settings, const std::string& file, std::u
 // row imported again, in a file of any name, is the same event.
 std::string InventedId(std::uint64_t row_hash);  // "row-0123456789abcdef"
 bool IsInventedId(std::string_view id);
-// Numbers the events of one import that have equal invented ids. REQUIRES: events in order of arrival.
+// Numbers the events of one import that have equal invented ids. REQUIRES: events in order of arrival. Memory: at most
+// 32 bytes an event of one instant.
 class InventedIds {
  public:
   void Number(std::int64_t arrival_ms, Event* event);
 
  private:
+  bool Insert(Key id);  // False: it is there.
+
   std::int64_t at_ms_ = INT64_MIN;
-  std::map<std::string, std::uint32_t, std::less<>> seen_;  // Ids of this instant.
+  std::vector<Key> ids_;  // Of this instant: open addressing, 0 is an empty place; a power of two, at most half full.
+  std::size_t count_ = 0;
+  std::unordered_map<Key, std::uint32_t> again_;  // Ids that came again: how often.
 };
 
 // RecSys Challenge 2019 (trivago): a clickout row is a feed.request and feed.impression of its slate and a feed.click;

@@ -2,28 +2,33 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "base/number_text.h"
+#include "base/text.h"
 #include "event/gather_rows.h"
 #include "event/property_value.h"
 
 namespace gfr {
 namespace {
 
-std::string_view Trimmed(std::string_view text) {
-  const std::size_t from = text.find_first_not_of(" \t");
-  if (from == std::string_view::npos) return {};
-  return text.substr(from, text.find_last_not_of(" \t") - from + 1);
-}
-
-std::string Quoted(std::string_view text) { return "'" + std::string(text.substr(0, 60)) + "'"; }
-
 // Reads rows of one file. What is wrong with a row is thrown as a Fault and caught where the row begins.
 class Mapper {
  public:
   struct Fault {
     std::string why;
+  };
+  // A field of the event: the columns that the map gives it, found once and not for each row.
+  struct Field {
+    const char* name;
+    const std::vector<std::string>* columns = nullptr;  // Null: none.
+    std::vector<std::size_t> cells = {};                // Where the columns are in a row.
+    const std::string* constant = nullptr;
+  };
+  struct PropertyColumn {
+    const std::string *name, *column;
+    std::size_t cell;
   };
 
   Mapper(RowSource& rows, const std::string& file, const ImportMap& map, const ImportSettings& settings,
@@ -41,11 +46,11 @@ class Mapper {
       GFR_ASSIGN(const bool more, rows_.Next(&row_));
       if (!more) break;
       ++report_.rows;
-      std::vector<Event> events;
+      events_.clear();
       std::string why = rows_.fault();
       if (why.empty()) {
         try {
-          ReadRow(&events);
+          ReadRow(&events_);
         } catch (const Fault& fault) {
           why = fault.why;
         }
@@ -56,9 +61,11 @@ class Mapper {
       }
       // A row is taken whole or not at all.
       const bool admitted =
-          std::ranges::all_of(events, [&](Event& e) { return Admit(settings_, file_, rows_.line(), &e, &report_); });
-      for (Event& e : events) {
-        if (admitted) GFR_TRY(gather_.Put(rows_.line(), std::move(e)));
+          std::ranges::all_of(events_, [&](Event& e) { return Admit(settings_, file_, rows_.line(), &e, &report_); });
+      if (!admitted) continue;
+      for (Event& e : events_) {
+        if (e.type == EventType::kUserAlias) NoteAlias(e);
+        GFR_TRY(gather_.Put(rows_.line(), std::move(e)));
       }
     }
     if (first_index_line_ > 0 && !saw_first_)
@@ -83,6 +90,27 @@ class Mapper {
     }
     for (const std::string& column : there)
       (at_.contains(column) ? report_.mapped_columns : report_.unmapped_columns).insert(column);
+    for (Field* field :
+         {&id_, &type_, &time_, &user_id_, &anonymous_id_, &session_id_, &request_id_, &surface_, &kind_, &items_,
+          &prices_, &item_id_, &index_, &price_, &quantity_, &value_, &currency_, &transaction_id_}) {
+      if (const auto columns = map_.columns.find(field->name); columns != map_.columns.end()) {
+        field->columns = &columns->second;
+        for (const std::string& column : columns->second) field->cells.push_back(at_.at(column));
+      }
+      if (const auto constant = map_.constants.find(field->name); constant != map_.constants.end())
+        field->constant = &constant->second;
+    }
+    const auto bind = [&](const std::map<std::string, std::string>& table, std::vector<PropertyColumn>* columns) {
+      for (const auto& [name, column] : table) columns->push_back({&name, &column, at_.at(column)});
+    };
+    bind(map_.context, &context_);
+    bind(map_.properties, &properties_);
+    bind(map_.vectors, &vectors_);
+    for (const TypeRule& rule : map_.rules) rule_cells_.push_back(at_.at(rule.column));
+    if (map_.long_table) {
+      long_property_ = at_.at(map_.long_table->property);
+      long_value_ = at_.at(map_.long_table->value);
+    }
     return {};
   }
   std::string ColumnNames() const {
@@ -94,32 +122,27 @@ class Mapper {
     return names.empty() ? "none" : names;
   }
 
-  const Cell& CellOf(const std::string& column) const { return row_[at_.find(column)->second]; }
-  const std::vector<std::string>* ColumnsOf(const char* field) const {
-    const auto at = map_.columns.find(field);
-    return at == map_.columns.end() ? nullptr : &at->second;
-  }
-  std::string NameOf(const char* field) const { return "column " + Quoted(ColumnsOf(field)->front()); }
+  const Cell& FirstOf(const Field& field) const { return row_[field.cells.front()]; }
+  static std::string NameOf(const Field& field) { return "column " + Quoted(field.columns->front()); }
   bool IsNull(std::string_view text) const {
-    return map_.null ? map_.null->contains(std::string(text)) : kNullTexts.contains(text);
+    if (map_.null) return !map_.null->empty() && map_.null->contains(std::string(text));
+    return text.size() <= kLongestNullText && kNullTexts.contains(text);
   }
 
   // The first column of a field that is not missing, without blanks around. Ids that look missing are, with a warning.
-  std::string Text(const char* field, bool warn = false) {
-    if (const auto* columns = ColumnsOf(field)) {
-      for (const std::string& column : *columns) {
-        const std::string_view text = Trimmed(CellOf(column).text);
-        if (text.empty()) continue;
-        if (!IsNull(text)) return std::string(text);
-        if (warn && !map_.null)
-          report_.Warn("column " + Quoted(column) + " has an id that looks missing and is read so; null = [] keeps it",
-                       std::string(text), file_, rows_.line());
-      }
+  std::string Text(const Field& field, bool warn = false) {
+    for (std::size_t k = 0; k < field.cells.size(); ++k) {
+      const std::string_view text = Trimmed(row_[field.cells[k]].text);
+      if (text.empty()) continue;
+      if (!IsNull(text)) return std::string(text);
+      if (warn && !map_.null)
+        report_.Warn("column " + Quoted((*field.columns)[k]) +
+                         " has an id that looks missing and is read so; null = [] keeps it",
+                     std::string(text), file_, rows_.line());
     }
-    const auto constant = map_.constants.find(field);
-    return constant == map_.constants.end() ? "" : constant->second;
+    return field.constant ? *field.constant : "";
   }
-  std::string Id(const char* field) { return Text(field, true); }
+  std::string Id(const Field& field) { return Text(field, true); }
 
   // By the map's `decimal`. False: it is no number.
   bool ReadNumber(std::string_view text, double* number) const {
@@ -129,34 +152,38 @@ class Mapper {
     std::ranges::replace(with_point, ',', '.');
     return ParseNumber(with_point, number);
   }
-  double NumberOf(const std::string& text, const std::string& what) const {
+  // `what`: what the text is called, or the field that it is of.
+  template <typename What>
+  double NumberOf(const std::string& text, const What& what) const {
     double number = 0;
     if (ReadNumber(text, &number)) return number;
-    throw Fault{what + " is " + Quoted(text) + "; valid is a number such as " +
+    throw Fault{Called(what) + " is " + Quoted(text) + "; valid is a number such as " +
                 (map_.decimal == ',' ? "1234,5" : "1234.5") +
                 (text.find(',') != std::string::npos && map_.decimal == '.' ? ", or decimal = \",\" in the map" : "")};
   }
+  static std::string Called(const std::string& what) { return what; }
+  static std::string Called(const Field& field) { return NameOf(field); }
   // NaN: missing.
-  double Number(const char* field) {
+  double Number(const Field& field) {
     const std::string text = Text(field);
-    return text.empty() ? std::numeric_limits<double>::quiet_NaN() : NumberOf(text, NameOf(field));
+    return text.empty() ? std::numeric_limits<double>::quiet_NaN() : NumberOf(text, field);
   }
-  double NumberAt(const std::vector<std::string>& list, std::size_t i, const char* field) const {
+  double NumberAt(const std::vector<std::string>& list, std::size_t i, const Field& field) const {
     const std::string_view text = i < list.size() ? Trimmed(list[i]) : std::string_view();
     if (text.empty() || IsNull(text)) return std::numeric_limits<double>::quiet_NaN();
-    return NumberOf(std::string(text), NameOf(field));
+    return NumberOf(std::string(text), field);
   }
-  static std::int32_t Whole(double number, std::int32_t otherwise, const std::string& what) {
+  static std::int32_t Whole(double number, std::int32_t otherwise, const Field& field) {
     if (std::isnan(number)) return otherwise;
     if (std::trunc(number) != number || std::fabs(number) > 1e9)
-      throw Fault{what + " is '" + NumberText(number) + "'; valid are whole numbers"};
+      throw Fault{NameOf(field) + " is '" + NumberText(number) + "'; valid are whole numbers"};
     return static_cast<std::int32_t>(number);
   }
   std::int32_t Index(double number) {
     if (std::isnan(number)) return -1;
-    const std::int32_t index = Whole(number, -1, NameOf("index"));
+    const std::int32_t index = Whole(number, -1, index_);
     if (index < map_.index_from)
-      throw Fault{NameOf("index") + " is '" + std::to_string(index) + "'; valid are whole numbers from " +
+      throw Fault{NameOf(index_) + " is '" + std::to_string(index) + "'; valid are whole numbers from " +
                   std::to_string(map_.index_from)};
     saw_first_ = saw_first_ || index == map_.index_from || map_.index_from > 0;
     return index - map_.index_from;
@@ -175,10 +202,8 @@ class Mapper {
     }
   }
   // Of a field's list column, also one that is not called a list: empty when it has one value a row.
-  std::vector<std::string> ListOf(const char* field) const {
-    const auto* columns = ColumnsOf(field);
-    if (!columns || !CellOf(columns->front()).is_list) return {};
-    return CellOf(columns->front()).list;
+  std::vector<std::string> ListOf(const Field& field) const {
+    return field.columns && FirstOf(field).is_list ? FirstOf(field).list : std::vector<std::string>();
   }
 
   void AddProperty(const std::string& name, std::string text, std::vector<Property>* list) const {
@@ -191,27 +216,28 @@ class Mapper {
     list->push_back(PropertyOfText(name, std::move(text)));
   }
   // Of item `i`: a list column says one value an item.
-  std::vector<Property> Properties(const std::map<std::string, std::string>& table, std::size_t i) const {
+  std::vector<Property> Properties(const std::vector<PropertyColumn>& columns, std::size_t i) const {
     std::vector<Property> list;
-    for (const auto& [name, column] : table) {
-      const Cell& cell = CellOf(column);
+    list.reserve(columns.size());
+    for (const PropertyColumn& column : columns) {
+      const Cell& cell = row_[column.cell];
       if (!cell.is_list)
-        AddProperty(name, cell.text, &list);
+        AddProperty(*column.name, cell.text, &list);
       else if (i < cell.list.size())
-        AddProperty(name, cell.list[i], &list);
+        AddProperty(*column.name, cell.list[i], &list);
     }
     return list;
   }
   void AddVectors(std::vector<Property>* properties) const {
-    for (const auto& [name, column] : map_.vectors) {
-      const std::vector<std::string> numbers = Parts(CellOf(column));
+    for (const PropertyColumn& column : vectors_) {
+      const std::vector<std::string> numbers = Parts(row_[column.cell]);
       if (numbers.empty()) continue;
-      Property p{.name = name};
+      Property p{.name = *column.name};
       for (const std::string& text : numbers) {
         double number = 0;
         if (!ReadNumber(Trimmed(text), &number) || !(std::fabs(number) <= std::numeric_limits<float>::max()) ||
             p.vector.size() == kMaxVectorSize)
-          throw Fault{"vector '" + name + "' (column " + Quoted(column) + ") is not a list of at most " +
+          throw Fault{"vector '" + p.name + "' (column " + Quoted(*column.column) + ") is not a list of at most " +
                       std::to_string(kMaxVectorSize) + " numbers"};
         p.vector.push_back(static_cast<float>(number));
       }
@@ -219,8 +245,8 @@ class Mapper {
     }
   }
 
-  bool Holds(const TypeRule& rule) const {
-    const std::string_view text = Trimmed(CellOf(rule.column).text);
+  bool Holds(const TypeRule& rule, std::size_t cell) const {
+    const std::string_view text = Trimmed(row_[cell].text);
     double number = 0;
     switch (rule.when) {
       case TypeRule::When::kEquals:
@@ -239,31 +265,29 @@ class Mapper {
     return false;
   }
   // None: the row is left out, which is counted.
-  std::vector<EventType> TypesOfRow() {
-    for (const TypeRule& rule : map_.rules) {
-      if (!Holds(rule)) continue;
+  const std::vector<EventType>& TypesOfRow() {
+    for (std::size_t k = 0; k < map_.rules.size(); ++k) {
+      const TypeRule& rule = map_.rules[k];
+      if (!Holds(rule, rule_cells_[k])) continue;
       if (rule.types.empty()) ++report_.unmapped["left out by " + rule.column];
       return rule.types;
     }
-    const std::string type = Text("type");
+    static const std::vector<EventType> kNone;
+    const std::string type = Text(type_);
     auto types = map_.types.find(type);
     if (types == map_.types.end()) types = map_.types.find("*");
     if (types != map_.types.end() && !types->second.empty()) return types->second;
     ++report_.unmapped[type.substr(0, 60)];
-    return {};
+    return kNone;
   }
 
   std::int64_t Time() const {
-    const auto* columns = ColumnsOf("time");
     std::string text = map_.time_prefix;
-    if (columns) {
-      for (const std::string& column : *columns) text += (text.empty() ? "" : " ") + CellOf(column).text;
-    } else {
-      text += (text.empty() ? "" : " ") + map_.constants.at("time");
-    }
+    const auto add = [&](const std::string& part) { (text += text.empty() ? "" : " ") += part; };
+    for (const std::size_t cell : time_.cells) add(row_[cell].text);
+    if (!time_.columns) add(*time_.constant);
     const auto time = map_.time.Parse(text);
-    if (!time.ok())
-      throw Fault{columns ? "column " + Quoted(columns->front()) + ": " + time.error().message : time.error().message};
+    if (!time.ok()) throw Fault{(time_.columns ? NameOf(time_) + ": " : "") + time.error().message};
     return time.value();
   }
 
@@ -280,8 +304,8 @@ class Mapper {
   // The property that a row of a long table says. False: one that the map does not name.
   bool LongProperty(EventItem* item) {
     const LongTable& table = *map_.long_table;
-    const std::string property(Trimmed(CellOf(table.property).text));
-    std::string value = CellOf(table.value).text, name = property;
+    const std::string property(Trimmed(row_[long_property_].text));
+    std::string value = row_[long_value_].text, name = property;
     if (!table.names.empty()) {
       const auto ours = table.names.find(property);
       if (ours == table.names.end()) {
@@ -305,24 +329,22 @@ class Mapper {
 
   // The one item of the row; without an id when it names none.
   EventItem OneItem() {
-    EventItem item{.item_id = Id("item_id"), .index = Index(Number("index")), .price = Number("price")};
-    item.quantity = Whole(Number("quantity"), 1, ColumnsOf("quantity") ? NameOf("quantity") : "");
-    item.properties = Properties(map_.properties, 0);
+    EventItem item{.item_id = Id(item_id_), .index = Index(Number(index_)), .price = Number(price_)};
+    item.quantity = Whole(Number(quantity_), 1, quantity_);
+    item.properties = Properties(properties_, 0);
     AddVectors(&item.properties);
     return item;
   }
   // The items of the row's list. A place without an item keeps its number, and has no item.
   std::vector<EventItem> ListedItems() {
-    const auto* columns = ColumnsOf("items");
-    std::vector<std::string> ids = columns ? Parts(CellOf(columns->front())) : ListOf("item_id");
+    std::vector<std::string> ids = items_.columns ? Parts(FirstOf(items_)) : ListOf(item_id_);
     while (!ids.empty() && Trimmed(ids.back()).empty()) ids.pop_back();
-    const auto* price_columns = ColumnsOf("prices");
-    std::vector<std::string> prices = price_columns ? Parts(CellOf(price_columns->front())) : ListOf("price");
+    std::vector<std::string> prices = prices_.columns ? Parts(FirstOf(prices_)) : ListOf(price_);
     while (prices.size() > ids.size() && Trimmed(prices.back()).empty()) prices.pop_back();
-    const char* of_price = price_columns ? "prices" : "price";
+    const Field& of_price = prices_.columns ? prices_ : price_;
     if (!prices.empty() && prices.size() != ids.size())
       throw Fault{std::to_string(ids.size()) + " items but " + std::to_string(prices.size()) + " prices"};
-    const std::vector<std::string> quantities = ListOf("quantity"), indexes = ListOf("index");
+    const std::vector<std::string> quantities = ListOf(quantity_), indexes = ListOf(index_);
     std::vector<EventItem> items;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const std::string_view id = Trimmed(ids[i]);
@@ -331,10 +353,10 @@ class Mapper {
         continue;
       }
       EventItem item{.item_id = std::string(id), .index = static_cast<std::int32_t>(i)};
-      if (!indexes.empty()) item.index = Index(NumberAt(indexes, i, "index"));
+      if (!indexes.empty()) item.index = Index(NumberAt(indexes, i, index_));
       if (!prices.empty()) item.price = NumberAt(prices, i, of_price);
-      if (!quantities.empty()) item.quantity = Whole(NumberAt(quantities, i, "quantity"), 1, NameOf("quantity"));
-      item.properties = Properties(map_.properties, i);
+      if (!quantities.empty()) item.quantity = Whole(NumberAt(quantities, i, quantity_), 1, quantity_);
+      item.properties = Properties(properties_, i);
       items.push_back(std::move(item));
     }
     return items;
@@ -359,10 +381,12 @@ class Mapper {
     e->value = std::fabs(e->value);
   }
 
-  // user.alias for the first row of a login on an anonymous id.
+  // user.alias for the first row of a login on an anonymous id, and whenever another login was on it before.
   void AddAlias(const Event& e, const std::string& anonymous, std::vector<Event>* events) {
-    if (!aliases_.insert(PairKey(KeyOf(anonymous), KeyOf(e.user_id))).second) return;
-    Event alias{.id = "alias/" + anonymous + "/" + e.user_id,
+    const Key device = KeyOf(anonymous), login = KeyOf(e.user_id);
+    if (const auto before = login_on_.find(device); before != login_on_.end() && before->second == login) return;
+    const bool is_first = !aliases_.contains(PairKey(device, login));
+    Event alias{.id = "alias/" + anonymous + "/" + e.user_id + (is_first ? "" : "/" + std::to_string(e.time_ms)),
                 .source = map_.source,
                 .type = EventType::kUserAlias,
                 .time_ms = e.time_ms,
@@ -372,28 +396,35 @@ class Mapper {
     events->push_back(std::move(alias));
   }
 
+  // Only of a row that was taken: else the next row says it.
+  void NoteAlias(const Event& alias) {
+    const Key device = KeyOf(alias.kind), login = KeyOf(alias.user_id);
+    login_on_[device] = login;
+    aliases_.insert(PairKey(device, login));
+  }
+
   Event BaseOf() {
     Event e{.source = map_.source,
             .time_ms = Time(),
-            .user_id = Id("user_id"),
-            .session_id = Id("session_id"),
-            .request_id = Id("request_id"),
-            .surface = Text("surface"),
-            .kind = Text("kind"),
-            .value = Number("value"),
-            .currency = Text("currency"),
-            .transaction_id = Text("transaction_id"),
-            .context = Properties(map_.context, 0)};
-    const std::string named = Text("id");
+            .user_id = Id(user_id_),
+            .session_id = Id(session_id_),
+            .request_id = Id(request_id_),
+            .surface = Text(surface_),
+            .kind = Text(kind_),
+            .value = Number(value_),
+            .currency = Text(currency_),
+            .transaction_id = Text(transaction_id_),
+            .context = Properties(context_, 0)};
+    const std::string named = Text(id_);
     e.id = named.empty() ? RowId() : named;
     return e;
   }
 
   void ReadRow(std::vector<Event>* events) {
-    const std::vector<EventType> types = TypesOfRow();
+    const std::vector<EventType>& types = TypesOfRow();
     if (types.empty()) return;
     Event base = BaseOf();
-    const std::string anonymous = Id("anonymous_id");
+    const std::string anonymous = Id(anonymous_id_);
     EventItem one = OneItem();
     if (map_.long_table && !LongProperty(&one)) return;
     const std::vector<EventItem> listed = ListedItems();
@@ -405,8 +436,10 @@ class Mapper {
     // What is a line of an order or a slate has its id with others; what else a row says is the row's own.
     const auto is_line = [&](EventType t) { return IsOrder(t) || (map_.rows_of_slate && IsSlate(t)); };
     const bool has_lines = std::ranges::any_of(types, is_line);
-    for (const EventType t : types) {
-      Event e = base;
+    for (std::size_t k = 0; k < types.size(); ++k) {
+      const EventType t = types[k];
+      const bool is_last = k + 1 == types.size();
+      Event& e = is_last ? events->emplace_back(std::move(base)) : events->emplace_back(base);
       e.type = t;
       if (has_lines && !is_line(t)) e.id = RowId();
       if (types.size() > 1) e.id += "/" + std::string(EventTypeName(t));
@@ -415,26 +448,24 @@ class Mapper {
       if (use_list)
         e.items = listed;
       else if (!one.item_id.empty())
-        e.items = {one};
-      if (IsSlate(t) && first_index_line_ == 0 && !e.items.empty() && e.items[0].index >= 0 && ColumnsOf("index"))
+        e.items.push_back(is_last ? std::move(one) : one);
+      if (IsSlate(t) && first_index_line_ == 0 && !e.items.empty() && e.items[0].index >= 0 && index_.columns)
         first_index_line_ = rows_.line();
       if (IsOrder(t)) TurnReturn(&e);
       Check(e);
-      events->push_back(std::move(e));
     }
   }
 
   void Check(const Event& e) const {
-    const auto missing = [&](const char* field, const char* otherwise) {
-      const auto* columns = ColumnsOf(field);
-      if (!columns && ColumnsOf(otherwise)) columns = ColumnsOf(otherwise);
+    const auto missing = [](const Field& field, const Field& otherwise) {
+      const auto* columns = field.columns ? field.columns : otherwise.columns;
       return columns ? " (column " + Quoted(columns->front()) + ")" : ", and the map names no column for it";
     };
     if (e.user_id.empty() && e.session_id.empty() && !IsCatalogue(e.type))
-      throw Fault{"user_id and session_id are missing" + missing("user_id", "session_id")};
-    if (NeedsItems(e.type) && e.items.empty()) throw Fault{"item_id is missing" + missing("item_id", "items")};
+      throw Fault{"user_id and session_id are missing" + missing(user_id_, session_id_)};
+    if (NeedsItems(e.type) && e.items.empty()) throw Fault{"item_id is missing" + missing(item_id_, items_)};
     if (e.type == EventType::kUserAlias && (e.user_id.empty() || e.kind.empty()))
-      throw Fault{"user_id or anonymous_id is missing" + missing("user_id", "anonymous_id")};
+      throw Fault{"user_id or anonymous_id is missing" + missing(user_id_, anonymous_id_)};
   }
 
   RowSource& rows_;
@@ -444,10 +475,19 @@ class Mapper {
   ImportReport& report_;
   GatherRows gather_;
   std::map<std::string, std::size_t, std::less<>> at_;
+  Field id_{"id"}, type_{"type"}, time_{"time"}, user_id_{"user_id"}, anonymous_id_{"anonymous_id"},
+      session_id_{"session_id"}, request_id_{"request_id"}, surface_{"surface"}, kind_{"kind"}, items_{"items"},
+      prices_{"prices"}, item_id_{"item_id"}, index_{"index"}, price_{"price"}, quantity_{"quantity"}, value_{"value"},
+      currency_{"currency"}, transaction_id_{"transaction_id"};
+  std::vector<PropertyColumn> context_, properties_, vectors_;
+  std::vector<std::size_t> rule_cells_;
+  std::size_t long_property_ = 0, long_value_ = 0;
   std::vector<Cell> row_;
+  std::vector<Event> events_;  // Of the row.
   std::unordered_set<Key> aliases_;
-  std::uint64_t first_index_line_ = 0;  // Of a slate that gives positions.
-  bool saw_first_ = false;              // A position 0, or it is declared where they begin.
+  std::unordered_map<Key, Key> login_on_;  // Of each anonymous id, the last login seen.
+  std::uint64_t first_index_line_ = 0;     // Of a slate that gives positions.
+  bool saw_first_ = false;                 // A position 0, or it is declared where they begin.
 };
 
 }  // namespace

@@ -52,6 +52,20 @@ const std::string kShop =
 const std::string kHeader = "ts,action,customer,visit,product,price,brand\n";
 constexpr std::string_view kTime = "2026-01-01 10:00:00";
 
+TEST(MapRows, ALoginOnADeviceIsSaidAgainWhenAnotherOneWasThereBetweenAndOnlyByRowsThatAreTaken) {
+  const Imported imported = Import(
+      "[columns]\ntime = \"ts\"\nuser_id = \"login\"\nanonymous_id = \"cookie\"\nitem_id = \"sku\"\n[types]\n\"*\" = "
+      "\"item.view\"\n",
+      "ts,login,cookie,sku\n2026-01-01 10:00:00,ann,c,\n2026-01-01 10:00:01,ann,c,i\n2026-01-01 10:00:02,ann,c,i\n"
+      "2026-01-01 10:00:03,bob,c,i\n2026-01-01 10:00:04,ann,c,i\n");
+  EXPECT_EQ(imported.report.rejected, 1u);
+  std::vector<std::string> aliases;
+  for (const Event& e : imported.events) {
+    if (e.type == EventType::kUserAlias) aliases.push_back(e.id + " at " + std::to_string(e.time_ms / 1000 % 60));
+  }
+  EXPECT_THAT(aliases, testing::ElementsAre("alias/c/ann at 1", "alias/c/bob at 3", "alias/c/ann/1767261604000 at 4"));
+}
+
 TEST(MapRows, ADecimalCommaIsOneInEveryNumber) {
   const std::string map = R"(
 decimal = ","

@@ -3,18 +3,14 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
+
 namespace gfr {
 namespace {
 
 const std::string* OverrideOf(const AssignmentQuery& query, const std::string& name) {
   const auto at = query.overrides.find(name);
   return at == query.overrides.end() ? nullptr : &at->second;
-}
-
-std::string_view Trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
 }
 
 std::string NamesOf(const std::vector<Treatment>& all) {

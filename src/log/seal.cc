@@ -20,19 +20,20 @@ struct Hour {
 constexpr const char* kTexts[10] = {"id",         "source",  "type", "user_id",        "session_id",
                                     "request_id", "surface", "kind", "transaction_id", "currency"};
 
-void Add(const LogRecord& r, Hour& hour) {
-  const Event& e = r.event;
+// Takes the record's texts.
+void Add(LogRecord& r, Hour& hour) {
+  Event& e = r.event;
   hour.offset.push_back(static_cast<std::int64_t>(r.offset));
   hour.arrival_ms.push_back(r.arrival_ms);
   hour.time_ms.push_back(e.time_ms);
   hour.value.push_back(e.value);
-  const std::string type(EventTypeName(e.type));
-  const std::string* texts[10] = {&e.id,         &e.source,  &type,   &e.user_id,        &e.session_id,
-                                  &e.request_id, &e.surface, &e.kind, &e.transaction_id, &e.currency};
-  for (int t = 0; t < 10; ++t) hour.texts[t].push_back(*texts[t]);
-  hour.items.emplace_back();
-  for (const EventItem& item : e.items) hour.items.back().push_back(item.item_id);
   hour.event.push_back(EventToJson(e));
+  std::string type(EventTypeName(e.type));
+  std::string* texts[10] = {&e.id,         &e.source,  &type,   &e.user_id,        &e.session_id,
+                            &e.request_id, &e.surface, &e.kind, &e.transaction_id, &e.currency};
+  for (int t = 0; t < 10; ++t) hour.texts[t].push_back(std::move(*texts[t]));
+  hour.items.emplace_back();
+  for (EventItem& item : e.items) hour.items.back().push_back(std::move(item.item_id));
 }
 
 Status Write(FileSystem& fs, const std::string& folder, const std::string& name, Hour hour) {
@@ -41,9 +42,9 @@ Status Write(FileSystem& fs, const std::string& folder, const std::string& name,
                                    {"arrival_ms", std::move(hour.arrival_ms)},
                                    {"time_ms", std::move(hour.time_ms)},
                                    {"value", std::move(hour.value)}};
-  for (int t = 0; t < 10; ++t) columns.push_back({kTexts[t], std::move(hour.texts[t])});
+  for (int t = 0; t < 10; ++t) columns.push_back({kTexts[t], std::move(hour.texts[t]), /*is_unique=*/t == 0});
   columns.push_back({"item_ids", std::move(hour.items)});
-  columns.push_back({"event", std::move(hour.event)});
+  columns.push_back({"event", std::move(hour.event), /*is_unique=*/true});
   return WriteParquet(JoinPath(folder, name), columns);
 }
 

@@ -94,10 +94,9 @@ RecordState ReadPayload(std::string_view payload, LogRecord* record, std::uint32
     record->event.type = type;
     return RecordState::kOk;
   }
-  auto event = DecodeEvent(payload);
-  if (!event.ok()) return event.error().code == ErrorCode::kNeedsNewer ? RecordState::kNeedsNewer : RecordState::kBad;
-  record->event = std::move(event).value();
-  return RecordState::kOk;
+  const Status decoded = DecodeEventInto(payload, &record->event);
+  if (decoded.ok()) return RecordState::kOk;
+  return decoded.error().code == ErrorCode::kNeedsNewer ? RecordState::kNeedsNewer : RecordState::kBad;
 }
 
 }  // namespace gfr

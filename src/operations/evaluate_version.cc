@@ -16,6 +16,26 @@ bool TrainedOn(const Model& model, std::int64_t from_ms) {
   return model.card.at("refit") == "true" && from_ms <= std::stoll(model.card.at("rows_until"));
 }
 
+bool IsOfSampledSlates(const Model& model) { return model.card.contains("slates"); }
+
+// What sampled slates cannot show. `other`: the model judged against; null: there is none.
+Status RefuseForSampledSlates(const Model& model, const Model* other, const EvaluateOptions& options) {
+  for (const Model* judged : {&model, other}) {
+    if (judged == nullptr || !IsOfSampledSlates(*judged) || (!options.off_policy && !options.position_bias)) continue;
+    return Error{ErrorCode::kInvalidArgument,
+                 "version " + judged->version +
+                     " was trained on sampled slates ([dataset] slates): what was shown is not known, so off-policy "
+                     "estimates and the position bias are refused; train on logged slates first"};
+  }
+  if (other == nullptr || IsOfSampledSlates(model) == IsOfSampledSlates(*other)) return {};
+  const auto [sampled, logged] = IsOfSampledSlates(model) ? std::pair(&model, other) : std::pair(other, &model);
+  return Error{ErrorCode::kInvalidArgument,
+               "version " + sampled->version + " was trained on sampled slates ([dataset] slates) and version " +
+                   logged->version +
+                   " on logged ones: their probabilities are of different slates, so --against is refused; train both "
+                   "on the same kind"};
+}
+
 }  // namespace
 
 Result<EvaluationReport> EvaluateVersion(const Workspace& workspace, const EvaluateSettings& settings,
@@ -23,15 +43,11 @@ Result<EvaluationReport> EvaluateVersion(const Workspace& workspace, const Evalu
   const std::vector<ObjectiveConfig>& objectives = settings.dataset.objectives;
   Registry registry(settings.registry, workspace.clock());
   GFR_ASSIGN(const Model model, LoadBoundModel(workspace, registry, options.version, *settings.dataset.features));
-  if ((options.off_policy || options.position_bias) && model.card.contains("slates"))
-    return Error{ErrorCode::kInvalidArgument,
-                 "version " + model.version +
-                     " was trained on sampled slates ([dataset] slates): what was shown is not known, so off-policy "
-                     "estimates and the position bias are refused; train on logged slates first"};
   Model other;
   if (!options.against.empty()) {
     GFR_ASSIGN(other, LoadBoundModel(workspace, registry, options.against, *settings.dataset.features));
   }
+  GFR_TRY(RefuseForSampledSlates(model, options.against.empty() ? nullptr : &other, options));
   // Each objective is judged on the rows of one range: as asked, or on the test range that its training left.
   std::int64_t from_ms = options.from_ms, to_ms = options.to_ms;
   std::vector<TimeRange> ranges(objectives.size(), {from_ms, to_ms});

@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "log/erased_ids.h"
 #include "log/event_log.h"
+#include "log/log_currency.h"
 #include "log/seal.h"
 #include "operations/import_sort.h"
 
@@ -47,6 +48,7 @@ Status ReplaceLog(const Workspace& workspace, ImportSort& sort, Imported* import
   }
   GFR_TRY(fs.Remove(workspace.snapshot_path()));
   GFR_TRY(fs.RemoveTree(workspace.kept_snapshots_folder()));
+  GFR_TRY(fs.Remove(workspace.currency_path()));
   GFR_TRY(fs.RemoveTree(workspace.lake_folder()));  // It is of the old log; the new one is sealed again.
   GFR_TRY(fs.RemoveTree(old));
   GFR_TRY(fs.Rename(workspace.log_folder(), old));
@@ -85,6 +87,10 @@ Result<Imported> ImportEvents(const Workspace& workspace, const EventImportOptio
                      "([log] keep): what its base remembers would be lost"};
       GFR_TRY(AddLog(*held, sort.get()));
     }
+  }
+  if (options.rules.currency.empty()) {
+    LocalLog before(workspace.fs(), workspace.log_folder());
+    GFR_ASSIGN(imported.report.currency, CurrencyOf(workspace.fs(), before, workspace.currency_path()));
   }
   const std::uint64_t old_events = sort->events();
   const ImportSink sink = [&](Event&& e) -> Status {

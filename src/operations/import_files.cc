@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/file_system.h"
+#include "base/text_encoding.h"
 #include "event/guess_map.h"
 #include "event/map_rows.h"
 #include "table/parquet_rows.h"
@@ -28,16 +30,57 @@ Result<ImportMap> ReadMap(const std::string& path) {
   return ImportMap::Parse(text.value(), path);
 }
 
-// A hash of a file's bytes, and how many there are.
-Result<std::pair<std::uint64_t, std::uint64_t>> Fingerprint(const std::string& path) {
+Result<std::uint64_t> HashOf(const std::string& path) {
   GFR_ASSIGN(const auto file, PosixFileSystem().OpenForRead(path));
   std::uint64_t hash = 0, offset = 0;
   for (;;) {
     GFR_ASSIGN(const std::string bytes, file->Read(offset, 4u << 20));
-    if (bytes.empty()) return std::pair(hash, offset);
+    if (bytes.empty()) return hash;
     hash = Hash64(bytes.data(), bytes.size(), hash);
     offset += bytes.size();
   }
+}
+
+// Files read before, to tell those of equal bytes. Only files of one size are read for it.
+class FilesBefore {
+ public:
+  // The file before with the bytes of `path` and its map; empty: none.
+  Result<std::string> Same(const std::string& path, const std::string& map) {
+    GFR_ASSIGN(const auto file, PosixFileSystem().OpenForRead(path));
+    GFR_ASSIGN(const std::uint64_t bytes, file->size());
+    Before now{path, map, bytes, {}};
+    for (Before& before : files_) {
+      if (before.map != map || before.bytes != bytes) continue;
+      for (Before* b : {&before, &now}) {
+        if (b->hash) continue;
+        GFR_ASSIGN(b->hash, HashOf(b->path));
+      }
+      if (before.hash == now.hash) return before.path;
+    }
+    files_.push_back(std::move(now));
+    return std::string();
+  }
+
+ private:
+  struct Before {
+    std::string path, map;
+    std::uint64_t bytes;
+    std::optional<std::uint64_t> hash;
+  };
+  std::vector<Before> files_;
+};
+
+// Whether the header and the rows that a guess looks at are UTF-8 (or UTF-16, which is read as it).
+Result<bool> IsUtf8File(const std::string& file, const CsvFormat& format) {
+  GFR_ASSIGN(const auto rows, OpenCsv(file, format));
+  if (!std::ranges::all_of(rows->columns(), IsUtf8)) return false;
+  std::vector<Cell> row;
+  for (std::size_t n = 0; n < kGuessRows; ++n) {
+    GFR_ASSIGN(const bool more, rows->Next(&row));
+    if (!more) break;
+    if (!std::ranges::all_of(row, [](const Cell& cell) { return IsUtf8(cell.text); })) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -48,28 +91,42 @@ Result<std::vector<ImportInput>> ParseInputs(const std::string& format, const st
   if (std::ranges::find(kFormats, format) == kFormats.end())
     return Error{ErrorCode::kInvalidArgument, "format is '" + format + "'; valid are trivago, ndjson, csv and parquet"};
   std::vector<ImportInput> inputs;
+  bool map_is_used = false;
   for (const std::string& argument : files) {
     ImportInput input{.format = format, .file = argument, .map = map};
     const std::size_t colon = argument.rfind(':');
-    if (colon != std::string::npos && argument.ends_with(".toml")) {
+    const bool names_map = colon != std::string::npos && argument.ends_with(".toml");
+    if (names_map) {
       input.file = argument.substr(0, colon);
       input.map = argument.substr(colon + 1);
     }
-    if (format == "csv" || format == "parquet") {
-      if (const std::string named = FormatOf(input.file); !named.empty()) input.format = named;
-      if (input.format != "ndjson" && input.map.empty())
+    const bool is_table = format == "csv" || format == "parquet";
+    if (const std::string named = is_table ? FormatOf(input.file) : ""; !named.empty()) input.format = named;
+    if (input.format == "csv" || input.format == "parquet") {
+      if (input.map.empty())
         return Error{ErrorCode::kInvalidArgument, "import " + format +
                                                       " needs --map map.toml, or FILE:MAP.toml, which "
                                                       "says what each column is; `gfr import guess FILE` proposes one"};
+      map_is_used = map_is_used || !names_map;
+    } else {
+      if (names_map)
+        return Error{ErrorCode::kInvalidArgument, "'" + input.file + "' is read as " + input.format +
+                                                      ", which has no map; maps are of csv and parquet"};
+      input.map.clear();
     }
     inputs.push_back(std::move(input));
   }
+  if (!map.empty() && !map_is_used)
+    return Error{ErrorCode::kInvalidArgument,
+                 "--map " + map + " is of none of the files: " +
+                     (format == "csv" || format == "parquet" ? "each has a map of its own, or is ndjson"
+                                                             : format + " has no map; maps are of csv and parquet")};
   return inputs;
 }
 
 Status ReadInputs(const std::vector<ImportInput>& inputs, const ImportSettings& settings, const ImportSink& sink,
                   ImportReport* report) {
-  std::map<std::tuple<std::uint64_t, std::uint64_t, std::string>, std::string> read;  // Hash, size and map -> file.
+  FilesBefore files;
   for (const ImportInput& input : inputs) {
     if (input.format == "trivago") {
       GFR_TRY(ImportTrivago(input.file, settings, sink, report));
@@ -81,10 +138,9 @@ Status ReadInputs(const std::vector<ImportInput>& inputs, const ImportSettings& 
     }
     GFR_ASSIGN(const ImportMap map, ReadMap(input.map));
     if (inputs.size() > 1 && !map.columns.contains("id")) {
-      GFR_ASSIGN(const auto fingerprint, Fingerprint(input.file));
-      const auto [before, is_new] = read.try_emplace({fingerprint.first, fingerprint.second, input.map}, input.file);
-      if (!is_new) {
-        report->skipped_files.push_back(input.file + " has the bytes of " + before->second);
+      GFR_ASSIGN(const std::string before, files.Same(input.file, input.map));
+      if (!before.empty()) {
+        report->skipped_files.push_back(input.file + " has the bytes of " + before);
         continue;
       }
     }
@@ -105,8 +161,10 @@ Result<std::string> GuessMapOf(const std::string& file) {
   for (const char* common : {"timestamp", "time", "ts", "event_time", "user_id", "userId", "session_id", "sessionId",
                              "item_id", "itemId", "product_id", "event", "event_type", "action", "type", "price"})
     format.wanted.emplace_back(common);
+  GFR_ASSIGN(const bool is_utf8, IsUtf8File(file, format));
+  if (!is_utf8) format.encoding = "windows-1252";
   GFR_ASSIGN(const auto rows, OpenCsv(file, format));
-  return GuessMap(*rows, rows->columns(), file);
+  return GuessMap(*rows, rows->columns(), file, format.encoding);
 }
 
 }  // namespace gfr

@@ -1,9 +1,10 @@
 // ImportSort: the events of an import in order of arrival, sorted on disk within a bound of memory.
 //
 // Add every event (of the log that is made anew first, then of the files in the order given), call Sort once, then Next
-// until it gives false. Equal rows without ids of their own are told apart here (event/importer.h, InventedIds).
-// Memory: `memory_bytes`, 40 bytes a request id, and what event/shown_pairs.h keeps. Errors: kUnavailable, the disk.
-// Thread safety: none.
+// until it gives false. Events that name a request are sorted by it first, as their arrival depends on each other's
+// (event/arrival_order.h). Equal rows without ids of their own are told apart here (event/importer.h, InventedIds).
+// Memory: `memory_bytes`, and what event/shown_pairs.h and InventedIds keep. Errors: kUnavailable, the disk. Thread
+// safety: none.
 #pragma once
 
 #include <array>
@@ -11,7 +12,6 @@
 #include <string>
 
 #include "base/file_system.h"
-#include "event/arrival_order.h"
 #include "event/importer.h"
 #include "event/shown_pairs.h"
 #include "log/external_sort.h"
@@ -35,14 +35,12 @@ class ImportSort {
 
  private:
   ImportSort(FileSystem& fs, const std::string& folder, std::size_t memory_bytes);
-  Status Spool(bool old, std::int64_t time_ms, const Event& event);
+  Status Put(bool old, std::int64_t time_ms, const Event& event);
 
   FileSystem& fs_;
   const std::string folder_;
-  std::unique_ptr<WritableFile> spool_;  // As added; what an event names may come behind it.
-  std::string pending_;
-  std::unique_ptr<ExternalSort> sort_;
-  ArrivalOrder order_;
+  std::unique_ptr<ExternalSort> by_request_, by_arrival_;
+  std::string record_;
   InventedIds invented_;
   ShownPairs shown_;
   std::array<std::uint64_t, kEventTypes> by_type_ = {};

@@ -17,6 +17,11 @@ struct DatasetSettings {
   LeaveOutConfig leave_out = {};  // Instead of what DatasetOptions says.
 };
 
+// What is said of a log without events.
+inline Error LogIsEmpty() {
+  return {ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
+}
+
 // Errors: as BuildDataset (dataset/dataset.h).
 Result<Dataset> MakeDataset(const Workspace& workspace, const DatasetSettings& settings,
                             const DatasetOptions& options = {});

@@ -59,7 +59,7 @@ Result<Trained> Keep(const Workspace& workspace, const TrainSettings& settings, 
 Result<Trained> TrainBy(const Workspace& workspace, const TrainSettings& settings, const Dataset& data,
                         const TrainConfig& config, const ForestTrainer& engine) {
   if (data.records == 0)
-    return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
+    return LogIsEmpty();
   GFR_ASSIGN(TrainedModel trained,
              TrainModel(data, *settings.dataset.features, settings.dataset.objectives, settings.split, config, engine));
   trained.model.configuration = settings.model_text;
@@ -91,7 +91,7 @@ Result<TrainSettings> PlanTraining(const Workspace& workspace, const TrainSettin
   LocalLog log(workspace.fs(), workspace.log_folder());
   GFR_ASSIGN(const EventTimes times, ReadEventTimes(log, PlannedTypes(objectives)));
   if (times.events == 0)
-    return Error{ErrorCode::kInvalidArgument, "the log is empty; `gfr import` or `gfr simulate` fills it"};
+    return LogIsEmpty();
   const std::vector<ObjectivePlan> plans = PlanTraining(times, objectives, settings.split);
   TrainSettings possible = settings;
   possible.dataset.objectives.clear();

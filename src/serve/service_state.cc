@@ -1,5 +1,6 @@
 #include "serve/service_state.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -141,12 +142,19 @@ std::function<void(const Error&)> ServiceState::ReplyLogFailed(HttpReply reply) 
   };
 }
 
-void ServiceState::LeaveOutErased(ParsedEvents* parsed) const {
-  if (erased.empty()) return;
+void ServiceState::LeaveOut(const EventRules& rules, ParsedEvents* parsed) {
+  const bool money =
+      rules.currency.empty() && std::ranges::any_of(parsed->events, [](const Event& e) { return !e.currency.empty(); });
+  if (erased.empty() && !money) return;
+  const MutexLock lock(currency_mutex);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < parsed->events.size(); ++i) {
     if (erased.Covers(parsed->events[i])) {
       parsed->Reject(parsed->indexes[i], "erased", "is of an erased user, from before the erasure");
+      continue;
+    }
+    if (auto refused = CheckCurrency(rules, parsed->events[i], &currency)) {
+      parsed->Reject(parsed->indexes[i], refused->code, std::move(refused->message));
       continue;
     }
     if (kept != i) parsed->events[kept] = std::move(parsed->events[i]);

@@ -47,6 +47,8 @@ struct ServiceState {
   ServiceClock clock;
   std::unique_ptr<EventLog> log;
   ErasedIds erased;  // As of the start: nobody is erased while a server has the log.
+  Mutex currency_mutex;
+  std::string currency;  // The log's (log/log_currency.h).
 
   Mutex mutex;  // Of those that fold: the store's writer, and what it notes.
   CondVar changed;
@@ -101,8 +103,9 @@ struct ServiceState {
   // Goes on from the last snapshot; without a usable one from the start of the log.
   void LoadSnapshot();
   Status SaveSnapshot();
-  // Events of erased users from before their erasure: late ones, or sent again.
-  void LeaveOutErased(ParsedEvents* parsed) const;
+  // Events that keep the rules of an event, but not this log's: of erased users from before their erasure (late ones, or
+  // sent again), and in another currency than the log's where none is declared.
+  void LeaveOut(const EventRules& rules, ParsedEvents* parsed);
 
   // Beside the calls (service_work.cc).
   void WatchClock(const WallClock& used);

@@ -151,6 +151,17 @@ std::string View(const arrow::Array& array, std::int64_t i) {
   return std::string(static_cast<const Array&>(array).GetView(i));
 }
 
+// As every number is written: 38.50 is "38.5", and 5.00 is "5". No digit is lost.
+std::string DecimalText(std::string text) {
+  if (text.find_first_of("eE") != std::string::npos) {
+    double number = 0;
+    return ParseNumber(text, &number) ? NumberText(number) : text;
+  }
+  if (text.find('.') != std::string::npos) text.resize(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return text == "-0" ? "0" : text;
+}
+
 std::string Text(const arrow::Array& array, std::int64_t i) {
   if (array.IsNull(i)) return "";
   switch (array.type_id()) {
@@ -174,9 +185,17 @@ std::string Text(const arrow::Array& array, std::int64_t i) {
       const auto& coded = static_cast<const arrow::DictionaryArray&>(array);
       return Text(*coded.dictionary(), coded.GetValueIndex(i));
     }
+    case Type::INT32:
+      return std::to_string(static_cast<const arrow::Int32Array&>(array).Value(i));
+    case Type::INT64:
+      return std::to_string(static_cast<const arrow::Int64Array&>(array).Value(i));
+    case Type::UINT64:
+      return std::to_string(static_cast<const arrow::UInt64Array&>(array).Value(i));
     default: {
       const auto scalar = array.GetScalar(i);
-      return scalar.ok() ? (*scalar)->ToString() : "";
+      if (!scalar.ok()) return "";
+      const std::string text = (*scalar)->ToString();
+      return arrow::is_decimal(array.type_id()) ? DecimalText(text) : text;
     }
   }
 }

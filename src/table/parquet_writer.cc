@@ -127,7 +127,12 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(FileSystem& fs, const
     }
     state->schema = arrow::schema(
         fields, metadata.empty() ? nullptr : arrow::key_value_metadata(std::move(keys), std::move(values)));
-    const auto properties = parquet::WriterProperties::Builder().compression(arrow::Compression::ZSTD)->build();
+    parquet::WriterProperties::Builder builder;
+    builder.compression(arrow::Compression::ZSTD);
+    for (const NamedColumn& column : schema) {
+      if (column.is_unique) builder.disable_dictionary(column.name)->disable_statistics(column.name);
+    }
+    const auto properties = builder.build();
     const auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
     ARROW_ASSIGN_OR_RAISE(state->writer, parquet::arrow::FileWriter::Open(*state->schema, arrow::default_memory_pool(),
                                                                           state->out, properties, arrow_properties));
@@ -164,7 +169,7 @@ Status WriteParquet(const std::string& path, const std::vector<NamedColumn>& col
   for (const NamedColumn& column : columns) {
     std::visit(
         [&](const auto& values) {
-          schema.push_back({column.name, std::decay_t<decltype(values)>()});
+          schema.push_back({column.name, std::decay_t<decltype(values)>(), column.is_unique});
         },
         column.values);
   }

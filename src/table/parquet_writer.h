@@ -19,6 +19,7 @@ struct NamedColumn {
   std::variant<std::vector<float>, std::vector<double>, std::vector<std::int64_t>, std::vector<std::uint64_t>,
                std::vector<std::string>, std::vector<std::vector<std::string>>>
       values;
+  bool is_unique = false;  // No value comes twice: no dictionary and no statistics are made.
 };
 
 // Key-value metadata of a file.

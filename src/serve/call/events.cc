@@ -51,7 +51,7 @@ void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply) {
       request.body.size() > JsonLimits().event_bytes) {
     return reply(ProblemResponse(413, "Content Too Large", "too_large: " + parsed.rejected[0].message));
   }
-  s.LeaveOutErased(&parsed);
+  s.LeaveOut(serving->project->configuration().event_rules, &parsed);
   if (parsed.events.empty()) return reply(Answer(s, 0, 0, parsed));
   std::vector<Event> events = std::move(parsed.events);
   s.Append(

@@ -1,0 +1,18 @@
+// The currency of a log: that of its first event that names one. Where gfr.toml declares none, events in another one
+// are refused (event/event_rules.h, CheckCurrency).
+//
+// `note` is a file that says up to which offset no event names one, so that the log is not read twice for it; a missing
+// or damaged one costs a reading. Whoever changes offsets removes it. Thread safety: none.
+#pragma once
+
+#include <string>
+
+#include "base/file_system.h"
+#include "log/event_source.h"
+
+namespace gfr {
+
+// Empty: no event names one. Errors: of reading the log.
+Result<std::string> CurrencyOf(FileSystem& fs, EventSource& log, const std::string& note);
+
+}  // namespace gfr
