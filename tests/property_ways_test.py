@@ -35,7 +35,9 @@ name = "home"
 value = "1"
 ''' + "".join(f'[[feature]]\nname = "{name}"\ntype = "{kind}"\nproperty = "{prop}"\n{more}' for name, kind, prop, more in (
     ("size", "property", "size", ""), ("rating", "property", "rating", ""), ("segment", "context", "segment", ""), ("income", "context", "income", ""),
-    ("device", "request", "device", ""), ("temperature", "request", "temperature", ""), ("shelf", "request", "shelf", ""), ("relevance", "request", "relevance", "")))
+    ("device", "request", "device", ""), ("temperature", "request", "temperature", ""), ("shelf", "request", "shelf", ""), ("relevance", "request", "relevance", ""),
+    ("closeness", "similarity", "embedding", 'read = "max_last"\nscope = "user"\nevents = ["item.view"]\ncapacity = 2\n')))
+COLUMNS = ("size", "rating", "segment", "income", "device", "temperature", "shelf", "relevance", "closeness")
 
 # Texts of a table; JSON has the numbers among them as numbers too.
 SIZES = ["038", "38", "38.5", "1e3", "1000", "2111222333444555724", "Infinity", "nan", "true", "XL"]
@@ -46,7 +48,7 @@ AS_JSON = {"38": 38.0, "38.5": 38.5, "1000": 1e3, "2111222333444555724": 2111222
 
 def rows():
     for i, (size, number) in enumerate(zip(SIZES, NUMBERS)):
-        yield {"ts": f"2026-01-01 10:{i:02}:00", "customer": f"u{i}", "rq": f"r{i}", "product": f"i{i}", "size": size, "rating": number, "emb": f"{i}|-0.5", "segment": size,
+        yield {"ts": f"2026-01-01 10:{i:02}:00", "customer": f"u{i}", "rq": f"r{i}", "product": f"i{i}", "size": size, "rating": number, "emb": f"{i}.1|-0.5", "segment": size,
                "income": number, "device": size, "temperature": number, "shelf": size, "relevance": number}
 
 
@@ -72,6 +74,18 @@ embedding = "emb"
 '''
 
 
+def embedding(row):
+    return [float(x) for x in row["emb"].split("|")]
+
+
+def anchor(update_time, view_time):
+    """An item with a vector, and views of it by everybody: what the vectors of items are close to."""
+    item = {"item_id": "anchor", "properties": {"embedding": [0.3, 1.7]}}
+    yield {"id": "anchor", "source": "import", "type": "item.update", "time": update_time, "data": {"items": [item]}}
+    for row in rows():
+        yield {"id": f"saw/{row['customer']}", "source": "import", "type": "item.view", "time": view_time, "data": {"user_id": row["customer"], "items": [{"item_id": "anchor"}]}}
+
+
 def properties(row, names, as_json):
     def value(name):
         text = row[name]
@@ -83,7 +97,7 @@ def properties(row, names, as_json):
 
 def events(row, as_json):
     time = row["ts"].replace(" ", "T") + "Z"
-    item = {"item_id": row["product"], "index": 0, "properties": {**properties(row, ("size", "rating", "shelf", "relevance"), as_json), "embedding": [float(x) for x in row["emb"].split("|")]}}
+    item = {"item_id": row["product"], "index": 0, "properties": {**properties(row, ("size", "rating", "shelf", "relevance"), as_json), "embedding": embedding(row)}}
     context = properties(row, ("segment", "income", "device", "temperature"), as_json)
     for kind in ("item.update", "user.update", "feed.request", "feed.impression"):
         data = {"user_id": row["customer"], "request_id": row["rq"], "items": [item], "context": context}
@@ -106,12 +120,13 @@ class PropertyWaysTest(unittest.TestCase):
         table = pq.read_table(folder / f"rows-{project.name}/pctr.parquet").to_pylist()
         self.assertEqual(len(table), each * len(SIZES))
         table.sort(key=lambda r: r["arrival_ms"])
-        return [{name: bits(row[name]) for name in ("size", "rating", "segment", "income", "device", "temperature", "shelf", "relevance")} for row in table]
+        return [{name: bits(row[name]) for name in COLUMNS} for row in table]
 
     def test_five_ways_give_the_same_values(self):
         with Folder() as folder:
             (folder / "map.toml").write_text(MAP)
-            (folder / "late.ndjson").write_text(json.dumps(LATE))
+            before = list(anchor("2026-01-01T08:00:00Z", "2026-01-01T09:00:00Z"))
+            (folder / "late.ndjson").write_text("\n".join(json.dumps(e) for e in [LATE, *before]))
             names = list(next(rows()))
             (folder / "t.csv").write_text(",".join(names) + "\n" + "".join(",".join(r[n] for n in names) + "\n" for r in rows()))
             table = {n: [r[n] for r in rows()] for n in names}
@@ -135,6 +150,7 @@ class PropertyWaysTest(unittest.TestCase):
             for way, values in by_way.items():
                 self.assertEqual(values, by_way["csv"], way)
             self.assertEqual(len({v["size"] for v in by_way["csv"]}), len(SIZES), "every text is a category of its own")
+            self.assertEqual(len({v["closeness"] for v in by_way["csv"]}), len(SIZES), "every vector is read")
             self.assertEqual(float.fromhex(by_way["csv"][0]["rating"]), 0.10000000149011612, "0.1 of 32 bits")
             for name, values in served.items():
                 for got, expected in zip(values, by_way["csv"]):
@@ -144,16 +160,19 @@ class PropertyWaysTest(unittest.TestCase):
     def served(self, project):
         """What feeds of a live server read: of items by POST /v1/events, and of candidates by their properties."""
         got = {"events": [], "candidates": []}
+        update, *views = anchor(EARLY, NOW)
         with Server(project, "--clock", f"fixed:{EARLY}") as server:
+            self.assertEqual(server.post("/v1/events", [update])[1]["accepted"], 1)
             for row in rows():
                 updates = [e for e in events(row, True) if e["type"].endswith("update")]
                 self.assertEqual(server.post("/v1/events", updates)[1]["accepted"], 2)
         with Server(project, "--clock", f"fixed:{NOW}") as server:
+            self.assertEqual(server.post("/v1/events", views)[1]["accepted"], len(views))
             for i, row in enumerate(rows()):
                 context = properties(row, ("segment", "income", "device", "temperature"), True)
                 shelf = properties(row, ("shelf", "relevance"), True)
                 for way, candidate in (("events", {"item_id": row["product"], "properties": shelf}),
-                                       ("candidates", {"item_id": f"new{i}", "properties": {**shelf, **properties(row, ("size", "rating"), True)}})):
+                                       ("candidates", {"item_id": f"new{i}", "properties": {**shelf, **properties(row, ("size", "rating"), True), "embedding": embedding(row)}})):
                     status, feed = server.post("/v1/feed?explain=true", {"request_id": f"{way}{i}", "user_id": row["customer"], "surface": "home", "context": context, "candidates": [candidate]})
                     self.assertEqual(status, 200, feed)
                     got[way].append({k: bits(v) for k, v in feed["items"][0]["features"].items()})
