@@ -3,8 +3,11 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "base/text_encoding.h"
 #include "base/time.h"
@@ -15,6 +18,26 @@ namespace {
 
 namespace dom = simdjson::dom;
 
+// The members of an object that have these names, found in one pass. The first one of a name counts; a null is absent.
+template <std::size_t N>
+class Members {
+ public:
+  Members(dom::object object, const std::array<std::string_view, N>& names) {
+    std::array<bool, N> seen{};
+    for (const auto field : object) {
+      for (std::size_t k = 0; k < N; ++k) {
+        if (field.key != names[k]) continue;
+        if (!std::exchange(seen[k], true) && !field.value.is_null()) values_[k] = field.value;
+        break;
+      }
+    }
+  }
+  const std::optional<dom::element>& operator[](std::size_t k) const { return values_[k]; }
+
+ private:
+  std::array<std::optional<dom::element>, N> values_;
+};
+
 // Reads one event; the first thing that is wrong is kept, and the rest is read for nothing.
 class Reader {
  public:
@@ -23,11 +46,11 @@ class Reader {
   bool Read(dom::element json, bool from_client, Event* e) {
     dom::object top;
     if (json.get(top) != simdjson::SUCCESS) return Fail("bad_type", "an event is a JSON object");
+    static constexpr std::array<std::string_view, 5> kTop{"id", "source", "type", "time", "data"};
+    const Members<5> members(top, kTop);
     std::string type, time;
-    Text(top, "id", &e->id, true);
-    Text(top, "source", &e->source, true);
-    Text(top, "type", &type, true);
-    Text(top, "time", &time, true);
+    std::string* const texts[] = {&e->id, &e->source, &type, &time};
+    for (std::size_t k = 0; k < 4; ++k) Text(members[k], kTop[k], texts[k], /*required=*/true);
     if (failed()) return false;
     const auto kind = ParseEventType(type);
     if (!kind.ok()) return Fail("unknown_type", kind.error().message);
@@ -40,10 +63,8 @@ class Reader {
     if (!at.ok()) return Fail("bad_type", "time: " + at.error().message);
     e->time_ms = at.value();
     dom::object data;
-    if (const auto code = top["data"].get(data); code == simdjson::NO_SUCH_FIELD)
-      return Fail("missing_field", "data is missing");
-    else if (code != simdjson::SUCCESS)
-      return Fail("bad_type", "data is not an object");
+    if (!members[4]) return Fail("missing_field", "data is missing");
+    if (members[4]->get(data) != simdjson::SUCCESS) return Fail("bad_type", "data is not an object");
     ReadData(data, e);
     if (failed()) return false;
     if (!IsCatalogue(e->type) && e->user_id.empty() && e->session_id.empty())
@@ -65,34 +86,29 @@ class Reader {
     }
     return false;
   }
-  // A member that is there and not null.
-  static bool Has(dom::object object, const char* key, dom::element* value) {
-    return object[key].get(*value) == simdjson::SUCCESS && !value->is_null();
-  }
-  void Text(dom::object object, const char* key, std::string* out, bool required = false) {
-    dom::element value;
+  // Of each: `value` is what the object has by the name `key`, if anything.
+  using Value = std::optional<dom::element>;
+  void Text(const Value& value, std::string_view key, std::string* out, bool required = false) {
     std::string_view text;
-    if (Has(object, key, &value)) {
-      if (value.get(text) == simdjson::SUCCESS)
+    if (value) {
+      if (value->get(text) == simdjson::SUCCESS)
         *out = text;
       else
-        Fail("bad_type", std::string(key) + " is " + Shown(value) + "; valid is a string");
+        Fail("bad_type", std::string(key) + " is " + Shown(*value) + "; valid is a string");
     }
     if (required && out->empty()) Fail("missing_field", std::string(key) + " is missing or empty");
   }
-  void Number(dom::object object, const char* key, double* out) {
-    dom::element value;
-    if (Has(object, key, &value) && value.get(*out) != simdjson::SUCCESS)
-      Fail("bad_type", std::string(key) + " is " + Shown(value) + "; valid is a number");
+  void Number(const Value& value, std::string_view key, double* out) {
+    if (value && value->get(*out) != simdjson::SUCCESS)
+      Fail("bad_type", std::string(key) + " is " + Shown(*value) + "; valid is a number");
   }
-  void Whole(dom::object object, const char* key, std::int32_t* out) {
-    dom::element value;
-    if (!Has(object, key, &value)) return;
+  void Whole(const Value& value, std::string_view key, std::int32_t* out) {
+    if (!value) return;
     double number = 0;
-    if (value.get(number) != simdjson::SUCCESS || std::trunc(number) != number || number < -1 || number > 1e9)
-      Fail(number < -1 && std::string_view(key) == "quantity" ? "bad_quantity" : "bad_type",
-           std::string(key) + " is " + Shown(value) + "; valid is a whole number up to 1000000000" +
-               (std::string_view(key) == "quantity" ? ", and what comes back is a purchase.return" : ", from 0"));
+    if (value->get(number) != simdjson::SUCCESS || std::trunc(number) != number || number < -1 || number > 1e9)
+      Fail(number < -1 && key == "quantity" ? "bad_quantity" : "bad_type",
+           std::string(key) + " is " + Shown(*value) + "; valid is a whole number up to 1000000000" +
+               (key == "quantity" ? ", and what comes back is a purchase.return" : ", from 0"));
     else
       *out = static_cast<std::int32_t>(number);
   }
@@ -101,14 +117,14 @@ class Reader {
     const std::string text = simdjson::minify(value);
     return text.size() <= 60 ? text : text.substr(0, 57) + "...";
   }
-  void Properties(dom::object object, const char* key, bool vectors, std::vector<Property>* out) {
-    dom::element value;
+  void Properties(const Value& value, const char* key, bool vectors, std::vector<Property>* out) {
     dom::object table;
-    if (!Has(object, key, &value)) return;
-    if (value.get(table) != simdjson::SUCCESS) {
-      Fail("bad_type", std::string(key) + " is " + Shown(value) + "; valid is an object");
+    if (!value) return;
+    if (value->get(table) != simdjson::SUCCESS) {
+      Fail("bad_type", std::string(key) + " is " + Shown(*value) + "; valid is an object");
       return;
     }
+    out->reserve(table.size());
     for (const auto field : table) {
       if (field.value.is_null()) continue;
       if (auto p = PropertyOf(std::string(field.key), field.value, key, vectors)) out->push_back(std::move(*p));
@@ -159,38 +175,40 @@ class Reader {
     }
   }
   void ReadData(dom::object data, Event* e) {
-    Text(data, "user_id", &e->user_id);
-    Text(data, "session_id", &e->session_id);
-    Text(data, "request_id", &e->request_id);
-    Text(data, "surface", &e->surface);
-    Text(data, "variant", &e->variant);
-    Text(data, "kind", &e->kind);
-    if (e->type == EventType::kUserAlias) Text(data, "anonymous_id", &e->kind);
-    Text(data, "currency", &e->currency);
-    Text(data, "transaction_id", &e->transaction_id);
-    Number(data, "value", &e->value);
-    Properties(data, "context", false, &e->context);
-    dom::element listed;
+    static constexpr std::array<std::string_view, 12> kData{"user_id", "session_id", "request_id", "surface",
+                                                            "variant", "kind",       "currency",   "transaction_id",
+                                                            "value",   "context",    "items",      "anonymous_id"};
+    const Members<12> members(data, kData);
+    std::string* const texts[] = {&e->user_id, &e->session_id, &e->request_id, &e->surface,
+                                  &e->variant, &e->kind,       &e->currency,   &e->transaction_id};
+    for (std::size_t k = 0; k < 8; ++k) Text(members[k], kData[k], texts[k]);
+    if (e->type == EventType::kUserAlias) Text(members[11], kData[11], &e->kind);
+    Number(members[8], kData[8], &e->value);
+    Properties(members[9], "context", false, &e->context);
     dom::array items;
-    if (!Has(data, "items", &listed)) return;
-    if (listed.get(items) != simdjson::SUCCESS) {
-      Fail("bad_type", "data.items is " + Shown(listed) + "; valid is a list");
+    const Value& listed = members[10];
+    if (!listed) return;
+    if (listed->get(items) != simdjson::SUCCESS) {
+      Fail("bad_type", "data.items is " + Shown(*listed) + "; valid is a list");
       return;
     }
+    e->items.reserve(items.size());
     for (const auto element : items) {
       dom::object object;
       if (element.get(object) != simdjson::SUCCESS) {
         Fail("bad_type", "an entry of data.items is not an object");
         return;
       }
-      EventItem item;
-      Text(object, "item_id", &item.item_id, true);
-      Whole(object, "index", &item.index);
-      Text(object, "channel", &item.channel);
-      Number(object, "price", &item.price);
-      Whole(object, "quantity", &item.quantity);
-      Properties(object, "properties", true, &item.properties);
-      e->items.push_back(std::move(item));
+      static constexpr std::array<std::string_view, 6> kItem{"item_id", "index",    "channel",
+                                                             "price",   "quantity", "properties"};
+      const Members<6> of_item(object, kItem);
+      EventItem& item = e->items.emplace_back();
+      Text(of_item[0], kItem[0], &item.item_id, /*required=*/true);
+      Whole(of_item[1], kItem[1], &item.index);
+      Text(of_item[2], kItem[2], &item.channel);
+      Number(of_item[3], kItem[3], &item.price);
+      Whole(of_item[4], kItem[4], &item.quantity);
+      Properties(of_item[5], "properties", true, &item.properties);
     }
   }
 
@@ -199,12 +217,12 @@ class Reader {
 
 void ReadOne(dom::element json, std::size_t index, const JsonLimits& limits, ParsedEvents* out) {
   static const EventRules kNone;
-  Event event;
   Reader reader(limits.rules ? *limits.rules : kNone);
-  if (reader.Read(json, limits.from_client, &event)) {
-    out->events.push_back(std::move(event));
+  // Where it is to be: an event is large to move.
+  if (reader.Read(json, limits.from_client, &out->events.emplace_back())) {
     out->indexes.push_back(index);
   } else {
+    out->events.pop_back();
     out->Reject(index, reader.code, reader.message);
   }
 }
@@ -217,8 +235,15 @@ std::string EventTooLarge(const JsonLimits& limits) {
   return "the event is larger than " + std::to_string(limits.event_bytes) + " bytes";
 }
 
+// Room for so many events, but for no more than a body of these bytes can hold.
+void ReserveEvents(std::size_t count, std::size_t body_bytes, ParsedEvents* out) {
+  constexpr std::size_t kLeastEvent = 64;
+  out->events.reserve(std::min(count, body_bytes / kLeastEvent + 1));
+}
+
 void ReadLines(std::string_view body, const JsonLimits& limits, ParsedEvents* out) {
   dom::parser parser(limits.event_bytes);
+  ReserveEvents(static_cast<std::size_t>(std::ranges::count(body, '\n')) + 1, body.size(), out);
   for (std::size_t index = 0; !body.empty();) {
     const std::size_t end = std::min(body.find('\n'), body.size());
     const std::string_view line = body.substr(0, end);
@@ -371,6 +396,7 @@ ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLim
     return out;
   }
   std::size_t index = 0;
+  ReserveEvents(list.size(), body.size(), &out);
   for (const auto element : list) {
     // Only a body over the limit can hold an event over it.
     if (body.size() > limits.event_bytes && simdjson::minify(element).size() > limits.event_bytes) {

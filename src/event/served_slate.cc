@@ -22,17 +22,26 @@ std::vector<std::uint32_t> AllItems(std::size_t n) {
 
 void SetColumns(const std::vector<std::uint64_t>& fingerprints, const std::vector<float>& features, std::size_t items,
                 std::vector<std::uint32_t> kept, ServedSlate* slate) {
+  constexpr std::size_t kTogether = 16;  // Columns: what a row has of them is one cache line.
   const std::size_t columns = fingerprints.size();
-  std::vector<float> column(items);
+  std::vector<float> turned(items * kTogether);  // Column by column.
   slate->kept = std::move(kept);
   slate->columns.resize(columns);
-  for (std::size_t k = 0; k < columns; ++k) {
-    for (std::size_t i = 0; i < items; ++i) column[i] = features[i * columns + k];
-    ServedColumn& served = slate->columns[k];
-    served.fingerprint = fingerprints[k];
-    served.crc = Crc32c(column.data(), column.size() * sizeof(float));
-    served.values.clear();
-    for (const std::uint32_t i : slate->kept) served.values.push_back(column[i]);
+  for (std::size_t first = 0; first < columns; first += kTogether) {
+    const std::size_t width = std::min(kTogether, columns - first);
+    for (std::size_t i = 0; i < items; ++i) {
+      const float* const row = features.data() + i * columns + first;
+      for (std::size_t k = 0; k < width; ++k) turned[k * items + i] = row[k];
+    }
+    for (std::size_t k = 0; k < width; ++k) {
+      const float* const column = turned.data() + k * items;
+      ServedColumn& served = slate->columns[first + k];
+      served.fingerprint = fingerprints[first + k];
+      served.crc = Crc32c(column, items * sizeof(float));
+      served.values.clear();
+      served.values.reserve(slate->kept.size());
+      for (const std::uint32_t i : slate->kept) served.values.push_back(column[i]);
+    }
   }
 }
 

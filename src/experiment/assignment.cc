@@ -62,6 +62,7 @@ const Treatment* Assigner::ArmOf(const Experiment& e, const AssignmentQuery& que
 std::shared_ptr<const FeedConfig> Assigner::Combine(const FeedConfig& feed,
                                                     const std::vector<const Treatment*>& treatments,
                                                     bool holdout) const {
+  if (treatments.empty() && !holdout) return {std::shared_ptr<const void>(), &feed};  // Nearly always.
   std::string key = feed.name + (holdout ? "/held" : "");
   for (const Treatment* t : treatments) key += "/" + std::to_string(reinterpret_cast<std::uintptr_t>(t));
   {
@@ -99,7 +100,7 @@ Assignment Assigner::Assign(const AssignmentQuery& query, const FeedConfig& feed
   for (const Treatment* t : treatments) {
     if (!t->model.empty()) made.model = t->model;
   }
-  std::erase_if(treatments, [](const Treatment* t) { return t->feed.keys().empty(); });
+  std::erase_if(treatments, [](const Treatment* t) { return t->feed.empty(); });
   made.feed = Combine(feed, treatments, made.holdout);
   return made;
 }

@@ -40,9 +40,9 @@ struct AssignmentQuery {
 
 struct Assignment {
   std::vector<ServedExperiment> experiments;  // For the record and the reply: whatever the unit is in.
-  std::shared_ptr<const FeedConfig> feed;     // With what variant and arms set.
-  std::string variant;                        // The production variant; empty: there are none.
-  std::string model;                          // A version; empty: the champion.
+  std::shared_ptr<const FeedConfig> feed;  // With what variant and arms set; the one asked about where they set none.
+  std::string variant;                     // The production variant; empty: there are none.
+  std::string model;                       // A version; empty: the champion.
   bool holdout = false;
 };
 
@@ -61,6 +61,7 @@ class Assigner {
   // `experiments` are of the configuration whose feeds are asked about; `allocation` is theirs.
   Assigner(Experiments experiments, Allocation allocation);
 
+  // REQUIRES: `feed` outlives what is made.
   Assignment Assign(const AssignmentQuery& query, const FeedConfig& feed) const;
   // kNotFound: no experiment has the name (and it is not "variant", or there are no variants).
   Result<FlagValue> Evaluate(std::string_view flag, const AssignmentQuery& query) const;

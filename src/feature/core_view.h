@@ -6,6 +6,7 @@
 //   void  Merge(const std::byte* from, std::byte* into) const
 //   float Read(const std::byte* state, std::int64_t t_ms) const
 //   float Empty() const                                       the value of an entity never seen
+// and, where reads at one time share work, ReadAt(t_ms): a function of a state, of equal values
 //   void  Reset(std::byte* state) const                       bytes that hold anything become a new state
 //   void  Advance(std::int64_t t_ms, std::byte* state) const  before a read at t_ms, where no earlier read follows
 // where a batch can be faster than row by row, Replay(const ReplayRows&, std::byte* state, Column out) const, of equal
@@ -48,13 +49,21 @@ class CoreView final : public FeatureView {
   }
   void Read(const ReadContext& c, const StateRows& states, Column out) const noexcept override {
     const std::int64_t t_ms = spec_.scope == Scope::kShared ? c.epoch_end_ms : c.now_ms;
+    const auto read = [&] {
+      if constexpr (requires { core_.ReadAt(t_ms); }) {
+        return core_.ReadAt(t_ms);
+      } else {
+        return [this, t_ms](const std::byte* state) { return core_.Read(state, t_ms); };
+      }
+    }();
+    const float empty = core_.Empty();
     for (std::size_t i = 0; i < c.items.size(); ++i) {
       const std::byte* state = states.rows[i];
       PrefetchState(states.rows, i, spec_.state_bytes);
       if (i > 0 && state == states.rows[i - 1]) {
         out[i] = out[i - 1];
       } else {
-        out[i] = state ? core_.Read(state, t_ms) : core_.Empty();
+        out[i] = state ? read(state) : empty;
       }
     }
   }

@@ -59,8 +59,9 @@ struct WindowCore {
     if (input(line, &value)) ring.Fold(ring.shape().TileOf(line.time_ms), value, state);
   }
   void Merge(const std::byte* from, std::byte* into) const { ring.Merge(from, into); }
-  float Read(const std::byte* state, std::int64_t t_ms) const {
-    return output(ring.Read(ring.shape().TileOf(t_ms), state));
+  float Read(const std::byte* state, std::int64_t t_ms) const { return ReadAt(t_ms)(state); }
+  auto ReadAt(std::int64_t t_ms) const {
+    return [this, tile = ring.shape().TileOf(t_ms)](const std::byte* state) { return output(ring.Read(tile, state)); };
   }
   float Empty() const { return output(typename Aggregate::Total{}); }
   void Reset(std::byte* state) const { ring.Reset(state); }

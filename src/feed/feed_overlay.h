@@ -17,6 +17,7 @@ struct FeedOverlay {
   std::optional<std::vector<ChannelConfig>> channels;
 
   std::vector<std::string> keys() const;  // As gfr.toml names them.
+  bool empty() const { return !size && !value && !impressions_on_serve && !swap_share && !channels; }
   void ApplyTo(FeedConfig* feed) const;
 };
 

@@ -235,6 +235,8 @@ void EventLog::AppendAsync(std::vector<Event> events, Done done) {
   }
   State::Batch batch{.done = std::move(done)};
   const std::int64_t arrival_ms = std::max(s.clock.now_ms(), s.last_arrival_ms);
+  batch.appended.results.reserve(events.size());
+  batch.appended.records.reserve(events.size());
   for (Event& event : events) batch.appended.results.push_back(s.Accept(event, arrival_ms, &batch.appended));
   // Also a batch of duplicates alone is queued: what it repeats may not be on disk yet.
   s.Queue(std::move(batch));

@@ -51,11 +51,9 @@ void Swap(Draft* draft) {
 
 void ChooseSlate(const RankInput& in, Draft* draft) {
   draft->propensity.assign(draft->items.size(), 1.0f);
-  std::vector<std::size_t> order = OrderByValue(draft->value);
   const bool swapped = in.config.swap_share > 0 && draft->rng.Chance(in.config.swap_share);
-  if (!in.request.has_candidates && !swapped) return Explore(order, in.size, draft);
-  order.resize(std::min(in.size, order.size()));
-  draft->slate = std::move(order);
+  if (!in.request.has_candidates && !swapped) return Explore(OrderByValue(draft->value), in.size, draft);
+  draft->slate = OrderByValue(draft->value, in.size);
   if (swapped) Swap(draft);
 }
 

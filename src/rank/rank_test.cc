@@ -1,11 +1,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <limits>
+#include <numeric>
 #include <set>
 
 #include "base/hash.h"
+#include "base/rng.h"
 #include "base/time.h"
 #include "rank/ranker.h"
+#include "rank/values.h"
 #include "retrieve/list_maker.h"
 #include "retrieve/sources.h"
 
@@ -159,6 +164,65 @@ TEST_F(RankTest, WhatIsOffSaleOrHiddenByTheUserIsInNoFeedNotEvenNamed) {
   EXPECT_FALSE(all.contains("i1") || all.contains("i2"));
   const Feed answer = Ask({.request_id = "r", .user_id = "bob", .candidates = named, .has_candidates = true});
   EXPECT_EQ(answer.event.items.size(), 3u) << "the record has what was ranked, so that a replay reads the same";
+}
+
+// Counts the requests' first reads, each of which finds the rows of all items.
+class CountedRows final : public RowReader {
+ public:
+  explicit CountedRows(SharedState& shared) : of_(shared.timeline(), shared.tables()) {}
+  void Fetch(std::span<const RowQuery> queries, RowLease* lease) override {
+    ++fetches;
+    of_.Fetch(queries, lease);
+  }
+  void FetchMore(std::span<const RowQuery> queries, RowLease* lease) override { of_.FetchMore(queries, lease); }
+  int fetches = 0;
+
+ private:
+  EmbeddedRowReader of_;
+};
+
+TEST_F(RankTest, AnItemOffSaleCostsNoSecondRead) {
+  Fold({.type = EventType::kItemDelete, .time_ms = now, .items = {{.item_id = "i1"}}});
+  now += 2 * kMinuteMs;
+  Share();
+  CountedRows rows(store->shared());
+  EmbeddedRowReader users(store->users(), store->user_tables());
+  const FeatureReader counted(store->shared_features(), users, rows, store->shared());
+  const FeedRequest request{.request_id = "r",
+                            .user_id = "ann",
+                            .candidates = {{.item_id = "i0"}, {.item_id = "i1"}, {.item_id = "i2", .price = 7}},
+                            .has_candidates = true,
+                            .now_ms = now};
+  const Feed answer = Rank(*store, counted, nullptr, feed, request, lists->lists().get());
+  ASSERT_EQ(answer.event.items.size(), 2u);
+  EXPECT_EQ(answer.event.items[1].item_id, "i2");
+  EXPECT_EQ(rows.fetches, 1);
+  const Feed without = Rank(*store, counted, nullptr, feed,
+                            {.request_id = "r",
+                             .user_id = "ann",
+                             .candidates = {{.item_id = "i0"}, {.item_id = "i2", .price = 7}},
+                             .has_candidates = true,
+                             .now_ms = now},
+                            lists->lists().get());
+  EXPECT_EQ(answer.event.served.columns[0].crc, without.event.served.columns[0].crc)
+      << "the values are the others' own";
+}
+
+TEST(OrderByValue, PutsTheBestFirstEqualOnesInTheirOrderAndMissingOnesLast) {
+  const float none = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> value{1, none, 0.0f, -0.0f, -5, 1, 1e30f, -none, 0.0f};
+  EXPECT_EQ(OrderByValue(value), (std::vector<std::size_t>{6, 0, 5, 2, 3, 8, 4, 1, 7}));
+  EXPECT_EQ(OrderByValue(value, 4), (std::vector<std::size_t>{6, 0, 5, 2}));
+  EXPECT_TRUE(OrderByValue(value, 0).empty());
+  Rng rng(4);
+  std::vector<float> many(1000);
+  for (float& v : many) v = static_cast<float>(rng.Below(50)) - 25;
+  std::vector<std::size_t> expected(many.size());
+  std::iota(expected.begin(), expected.end(), std::size_t{0});
+  std::ranges::stable_sort(expected, [&](std::size_t a, std::size_t b) { return many[a] > many[b]; });
+  EXPECT_EQ(OrderByValue(many), expected);
+  expected.resize(20);
+  EXPECT_EQ(OrderByValue(many, 20), expected);
 }
 
 TEST_F(RankTest, BySoftmaxTheItemsShownShareOneClickAndAnItemAloneHasIt) {

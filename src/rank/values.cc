@@ -1,8 +1,8 @@
 #include "rank/values.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <numeric>
 #include <span>
 #include <utility>
 
@@ -74,13 +74,21 @@ void ComputeValues(const RankInput& in, Draft* draft) {
   }
 }
 
-std::vector<std::size_t> OrderByValue(const std::vector<float>& value) {
-  std::vector<std::size_t> order(value.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
-    if (std::isnan(value[a]) || std::isnan(value[b])) return !std::isnan(value[a]) && std::isnan(value[b]);
-    return value[a] > value[b];
-  });
+std::vector<std::size_t> OrderByValue(const std::vector<float>& value, std::size_t first) {
+  // Value and index as one number, least first: no two are equal, and no comparison looks anything up.
+  std::vector<std::uint64_t> keys(value.size());
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(value[i] == 0 ? 0.0f : value[i]);
+    const std::uint32_t rising = bits ^ ((bits >> 31) != 0 ? 0xffffffffu : 0x80000000u);
+    const std::uint32_t falling = std::isnan(value[i]) ? 0xffffffffu : ~rising;
+    keys[i] = std::uint64_t{falling} << 32 | i;
+  }
+  first = std::min(first, keys.size());
+  if (const auto end = keys.begin() + static_cast<std::ptrdiff_t>(first); end != keys.end())
+    std::ranges::nth_element(keys, end);
+  std::sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(first));
+  std::vector<std::size_t> order(first);
+  for (std::size_t k = 0; k < first; ++k) order[k] = static_cast<std::uint32_t>(keys[k]);
   return order;
 }
 

@@ -27,6 +27,6 @@ void ComputeValues(const RankInput& in, Draft* draft);
 std::vector<std::vector<double>> FormulaProperties(const RankInput& in, const Draft& draft);
 
 // Best value first; equal and NaN values keep their order, NaN last.
-std::vector<std::size_t> OrderByValue(const std::vector<float>& value);
+std::vector<std::size_t> OrderByValue(const std::vector<float>& value, std::size_t first = SIZE_MAX);
 
 }  // namespace gfr

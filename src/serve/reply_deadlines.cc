@@ -12,9 +12,9 @@ ReplyDeadlines::~ReplyDeadlines() {
   thread_.Join();
 }
 
-void ReplyDeadlines::Add(std::function<void()> call) {
+void ReplyDeadlines::Add(std::weak_ptr<LateReply> reply) {
   const MutexLock lock(mutex_);
-  queue_.push_back({MonotonicMs() + wait_ms_, std::move(call)});
+  queue_.push_back({MonotonicMs() + wait_ms_, std::move(reply)});
   if (queue_.size() == 1) added_.NotifyOne();  // Else the thread waits for an earlier one.
 }
 
@@ -26,11 +26,13 @@ void ReplyDeadlines::Run(const std::stop_token& stop) {
     const bool due = WaitUntil(at_ms, stop);
     lock.Lock();
     if (!due) return;
-    Due first = std::move(queue_.front());
+    const std::shared_ptr<LateReply> late = queue_.front().reply.lock();
     queue_.pop_front();
+    // Most of those behind it have been given by now: the next one that waits is nearly a whole wait away.
+    while (late == nullptr && !queue_.empty() && queue_.front().reply.expired()) queue_.pop_front();
+    if (late == nullptr) continue;
     lock.Unlock();
-    first.call();
-    first = {};
+    late->ReplyLate();
     lock.Lock();
   }
 }

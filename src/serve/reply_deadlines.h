@@ -1,29 +1,35 @@
-// ReplyDeadlines: calls that are due after a wait which is the same for all, for replies that do not wait any longer
-// than that.
+// ReplyDeadlines: replies that are due after a wait which is the same for all, for callers that do not wait any longer.
 //
-// Thread safety: all calls. A call runs on the thread of this object; what it must not do twice it guards itself.
+// A reply that is given before its time costs no thread's waking: it is only forgotten here. Thread safety: all calls.
+// ReplyLate runs on the thread of this object; what it must not do twice it guards itself.
 #pragma once
 
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <memory>
 
 #include "base/sync.h"
 
 namespace gfr {
 
+class LateReply {
+ public:
+  virtual ~LateReply() = default;
+  virtual void ReplyLate() = 0;
+};
+
 class ReplyDeadlines {
  public:
   explicit ReplyDeadlines(std::int64_t wait_ms);
-  ~ReplyDeadlines();  // Calls that are not due yet are dropped.
+  ~ReplyDeadlines();  // Replies that are not due yet are dropped.
 
-  // `call` runs once the wait has passed.
-  void Add(std::function<void()> call);
+  // ReplyLate is called once the wait has passed, unless the reply is gone by then.
+  void Add(std::weak_ptr<LateReply> reply);
 
  private:
   struct Due {
     std::int64_t at_ms;  // Of MonotonicMs(). In the queue they rise.
-    std::function<void()> call;
+    std::weak_ptr<LateReply> reply;
   };
   void Run(const std::stop_token& stop);
 

@@ -135,7 +135,7 @@ void FeatureReader::FindItemRows(std::span<const Key> items, bool more, ReadLeas
     shared_rows_.Fetch(query, &lease->shared);
 }
 
-void FeatureReader::FindItems(const ReadRequest& request, ReadLease* lease) const {
+void FeatureReader::FetchItems(const ReadRequest& request, ReadLease* lease) const {
   lease->items.assign(lease->keys.size(), nullptr);
   lease->shop = nullptr;
   const Key shop_key = 1;
@@ -143,7 +143,6 @@ void FeatureReader::FindItems(const ReadRequest& request, ReadLease* lease) cons
                                       RowQuery{SharedState::kShop, {&shop_key, 1}, {&lease->shop, 1}}};
   shared_rows_.Fetch(first, &lease->shared);
   if (lease->session_row && RowLayout::SessionIsOver(lease->session_row, request.now_ms)) lease->session_row = nullptr;
-  FillProperties(request, lease);
 }
 
 void FeatureReader::FindEntities(const ReadRequest& request, ReadLease* lease) const {
@@ -283,7 +282,8 @@ void FeatureReader::PrepareItems(std::span<const Key> items) const {
     const auto batch = items.subspan(begin, std::min(kBatch, items.size() - begin));
     const ReadRequest request{.items = std::span(nothing_said).first(batch.size())};
     lease.keys.assign(batch.begin(), batch.end());
-    FindItems(request, &lease);
+    FetchItems(request, &lease);
+    FillProperties(request, &lease);
     const auto prepared = TakePrepared(request, &lease, values.data());
     if (!prepared || lease.missed.empty()) continue;
     FindEntities(request, &lease);
@@ -293,10 +293,14 @@ void FeatureReader::PrepareItems(std::span<const Key> items) const {
   }
 }
 
-void FeatureReader::Read(const ReadRequest& request, ReadLease* lease, float* out) const {
+void FeatureReader::FindItems(const ReadRequest& request, ReadLease* lease) const {
   lease->keys.resize(request.items.size());
   for (std::size_t i = 0; i < request.items.size(); ++i) lease->keys[i] = KeyOf(request.items[i].item_id);
-  FindItems(request, lease);
+  FetchItems(request, lease);
+}
+
+void FeatureReader::ReadFound(const ReadRequest& request, ReadLease* lease, float* out) const {
+  FillProperties(request, lease);
   const auto prepared = TakePrepared(request, lease, out);
   FindEntities(request, lease);
   if (lease->degraded()) {  // All rows or none, so that a replay can give the same values: those of before the log.

@@ -46,6 +46,15 @@ struct ReadLease {
     return reinterpret_cast<const HiddenItems*>(hidden_row)->items;
   }
   bool degraded() const { return users.degraded() || shared.degraded(); }
+  // After FeatureReader::FindItems: leaves out all items but those numbered `kept`, which rise.
+  void KeepItems(std::span<const std::size_t> kept) {
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      items[i] = items[kept[i]];
+      keys[i] = keys[kept[i]];
+    }
+    items.resize(kept.size());
+    keys.resize(kept.size());
+  }
 
  private:
   friend class FeatureReader;
@@ -78,7 +87,14 @@ class FeatureReader {
   void FindUser(Key user, Key session, ReadLease* lease) const;
   // Writes items x columns values, row-major. REQUIRES: FindUser with the request's user and session.
   // `epoch_end_ms`: of the epoch that shared rows are read at, where the lease does not know it (replay).
-  void Read(const ReadRequest& request, ReadLease* lease, float* out) const;
+  void Read(const ReadRequest& request, ReadLease* lease, float* out) const {
+    FindItems(request, lease);
+    ReadFound(request, lease, out);
+  }
+  // Its two halves: the items' rows (and those of the shop), then all values. Between them the caller may leave out
+  // items (ReadLease::KeepItems): ReadFound's request has the others alone.
+  void FindItems(const ReadRequest& request, ReadLease* lease) const;
+  void ReadFound(const ReadRequest& request, ReadLease* lease, float* out) const;
   // Rows of the catalogue, before Read, and at the lease's instant if `more`; null: it does not have the item. They
   // stay good until the next call without `more`.
   void FindItemRows(std::span<const Key> items, bool more, ReadLease* lease, std::span<const std::byte*> rows) const;
@@ -93,8 +109,8 @@ class FeatureReader {
   void FindLogin(Key login, ReadLease* lease) const;
   void OwnVectors(const ReadRequest& request, ReadLease* lease) const;
   void FillProperties(const ReadRequest& request, ReadLease* lease) const;
-  // The rows of the items of `lease->keys`, with what the request says of them.
-  void FindItems(const ReadRequest& request, ReadLease* lease) const;
+  // The rows of the items of `lease->keys`.
+  void FetchItems(const ReadRequest& request, ReadLease* lease) const;
   ReadContext ContextOf(const ReadRequest& request, const ReadLease& lease) const;
   void FindEntities(const ReadRequest& request, ReadLease* lease) const;
   // Writes column k of context.items, which are the candidates numbered `candidate(i)`.

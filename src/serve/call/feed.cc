@@ -11,7 +11,7 @@ namespace {
 
 // The answer of one feed: given once its record is durable and folded, or without it when the log fails or takes longer
 // than [serve] log_wait; whichever comes first. Thread safety: all calls.
-class FeedAnswer {
+class FeedAnswer final : public LateReply {
  public:
   FeedAnswer(ServiceState& s, HttpReply reply, const Assignment& assignment, nlohmann::ordered_json json)
       : response(Response(assignment, json)), reply(std::move(reply)), s_(s), json_(std::move(json)) {}
@@ -21,6 +21,7 @@ class FeedAnswer {
     if (Claim()) reply(response);
   }
   // The record may be in the log all the same, or come into it later.
+  void ReplyLate() override { ReplyUnlogged(); }
   void ReplyUnlogged() {
     if (!Claim()) return;
     ++s_.counters.unlogged;
@@ -109,7 +110,7 @@ void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
                                                            .input = std::move(kept)});
   std::vector<Event> events{std::move(feed.event)};
   if (made.assignment.feed->impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
-  s.late_feeds.Add([answer] { answer->ReplyUnlogged(); });
+  s.late_feeds.Add(answer);
   s.Append(
       std::move(events), [answer](const Error&) { answer->ReplyUnlogged(); },
       [&s, answer, shadow, asker = Asker{request.request_id, request.user_id, request.session_id}](
