@@ -51,7 +51,7 @@ class Server:
         self.process = subprocess.Popen([GFR, "serve", "--project", str(project), "--listen", f"127.0.0.1:{port}", *arguments], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
-        if not line.startswith("listening on http://"):
+        if not line.startswith(("listening on http://", "listening on https://")):
             self.process.wait(10)
             raise AssertionError(f"no server: {line} {self.process.stderr.read()}")
         self.host, self.port = "127.0.0.1", int(line.strip().rsplit(":", 1)[1])

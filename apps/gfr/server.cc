@@ -7,6 +7,7 @@
 
 #include "base/json_text.h"
 #include "commands.h"
+#include "runtime/logger.h"
 #include "serve/access.h"
 #include "serve/explain.h"
 #include "serve/http_server.h"
@@ -43,9 +44,18 @@ void SetLimits(const ServeConfig& config, HttpServerOptions* options) {
   options->idle_timeout_ms = static_cast<int>(config.idle_timeout_ms);
 }
 
+void SetTls(const ServeConfig& config, const Workspace& workspace, HttpServerOptions* options) {
+  if (config.tls_certificate.empty()) return;
+  options->tls_certificate = workspace.Resolve(config.tls_certificate);
+  options->tls_key = workspace.Resolve(config.tls_key);
+}
+
 // At SIGHUP.
-void ReadAnew(Service* service, ReaderService* reader) {
+void ReadAnew(Service* service, ReaderService* reader, HttpServer& server) {
   (void)(service ? service->Reload() : reader->Reload());  // They log what came of it.
+  if (const Status tls = server.ReloadTls(); !tls.ok())
+    LogWarning("serve", "certificate and key were not taken; those read before stay in use",
+               {{"error", tls.error().ToString()}});
 }
 
 int RunServe(const std::string& listen, const std::string& clock, const std::string& owner, bool open,
@@ -63,6 +73,7 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   auto options = ParseListen(listen.empty() ? config.listen : listen);
   if (!options.ok()) return Fail(options.error());
   SetLimits(config, &options.value());
+  SetTls(config, project.value()->workspace(), &options.value());
   const std::string &owned_by = owner.empty() ? config.owner : owner, &of_clock = clock.empty() ? config.clock : clock;
   const auto access = Access::Open(PosixFileSystem(), {.folder = project.value()->workspace().Resolve("data/tokens"),
                                                        .tokens = config.tokens,
@@ -105,7 +116,8 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
                  "have more descriptors (ulimit -n)\n",
                  fit, config.max_connections);
   const bool v6 = options.value().address.find(':') != std::string::npos;
-  const std::string url = "http://" + (v6 ? "[" + options.value().address + "]" : options.value().address) + ":" +
+  const std::string scheme = config.tls_certificate.empty() ? "http://" : "https://";
+  const std::string url = scheme + (v6 ? "[" + options.value().address + "]" : options.value().address) + ":" +
                           std::to_string(server.value()->port());
   if (common.json)
     PrintJson({{"listening", url}});
@@ -116,7 +128,7 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   const timespec second{.tv_sec = 1, .tv_nsec = 0};
   for (int signal = -1; signal != SIGINT && signal != SIGTERM;) {
     signal = sigtimedwait(&stop, nullptr, &second);
-    if (signal == SIGHUP) ReadAnew(service.get(), reader.get());
+    if (signal == SIGHUP) ReadAnew(service.get(), reader.get(), *server.value());
     if (const Status status = access.value()->Reload(); !status.ok())
       std::fprintf(stderr, "gfr serve: %s; the tokens read before stay\n", status.error().message.c_str());
   }

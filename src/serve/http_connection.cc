@@ -17,6 +17,7 @@ using IoError = boost::system::error_code;
 constexpr std::size_t kSmallBody = 64u << 10;
 constexpr int kLingerMs = 2000;  // A client that still sends gets so long to read why it was refused.
 constexpr std::size_t kLingerBytes = 128u << 20;
+constexpr std::size_t kTlsRecord = 16u << 10;
 constexpr std::size_t kLeastBuffer = 4096, kMostBuffer = 64u << 10, kKeptBuffer = 8192;
 
 bool IsProbe(const HttpRequest& head) {
@@ -85,7 +86,12 @@ class HttpConnection::Progress {
 };
 
 HttpConnection::HttpConnection(HttpServerState& server, TcpSocket socket, bool probe_only)
-    : server_(server), socket_(std::move(socket)), peer_(AddressOf(socket_)), probe_only_(probe_only) {
+    : server_(server),
+      socket_(std::move(socket)),
+      identity_(server.tls),
+      tls_(identity_ ? std::make_unique<TlsStream>(socket_, identity_->context) : nullptr),
+      peer_(AddressOf(socket_)),
+      probe_only_(probe_only) {
   IoError ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
@@ -98,14 +104,16 @@ HttpConnection::HttpConnection(HttpServerState& server, TcpSocket socket, bool p
 Task<void> HttpConnection::Run() {
   Wait();
   try {
+    const bool speaks = tls_ == nullptr || co_await ShakeHands();
     SetDeadline(Phase::kIdle, server_.options.header_timeout_ms);
-    while (!closed_ && co_await ServeOne()) {
+    while (speaks && !closed_ && co_await ServeOne()) {
       if (begin_ == end_) {
         begin_ = end_ = 0;
         if (buffer_.size() > kKeptBuffer) buffer_ = {};
       }
       SetDeadline(Phase::kIdle, server_.options.idle_timeout_ms);
     }
+    if (speaks && tls_ != nullptr && !closed_) co_await EndTls();
   } catch (const std::exception&) {  // No memory for this one: it ends, the others go on.
   }
   StopWaiting();
@@ -118,6 +126,22 @@ Task<void> HttpConnection::Run() {
     socket_.shutdown(tcp::socket::shutdown_both, ignored);
     socket_.close(ignored);
   }
+}
+
+Task<bool> HttpConnection::ShakeHands() {
+  SetDeadline(Phase::kHandshake, server_.options.header_timeout_ms);
+  IoError ec;
+  co_await tls_->async_handshake(net::ssl::stream_base::server, net::redirect_error(kAwait, ec));
+  if (ec && !expired_ && !closed_) ++server_.metrics.tls_failures;
+  co_return !ec && !expired_ && !closed_;
+}
+
+// Says that nothing more comes, so that the client knows it from a cut connection. It may say so too, for a moment.
+Task<void> HttpConnection::EndTls() {
+  Wait();
+  SetDeadline(Phase::kLinger, kLingerMs);
+  IoError ec;
+  co_await tls_->async_shutdown(net::redirect_error(kAwait, ec));
 }
 
 Task<bool> HttpConnection::ServeOne() {
@@ -337,14 +361,25 @@ Task<bool> HttpConnection::WriteStream(const HttpResponse& response, unsigned ve
 
 Task<bool> HttpConnection::Send(std::string_view first, std::string_view second) {
   Progress progress(*this, Phase::kWrite, server_.options.write_timeout_ms, server_.options.body_min_rate);
+  std::string record;  // TLS sends each buffer as a record of its own: a small reply is one.
+  if (tls_ != nullptr && !first.empty() && !second.empty() && first.size() + second.size() <= kTlsRecord) {
+    record.append(first).append(second);
+    first = record;
+    second = {};
+  }
   for (std::size_t total = 0; !first.empty() || !second.empty();) {
     const std::array<net::const_buffer, 2> buffers{net::const_buffer(first.data(), first.size()),
                                                    net::const_buffer(second.data(), second.size())};
     IoError ec;
-    std::size_t n = socket_.write_some(buffers, ec);  // Nearly always there is room.
-    if (ec == net::error::would_block || ec == net::error::try_again) {
-      ec = {};
-      n = co_await socket_.async_write_some(buffers, net::redirect_error(kAwait, ec));
+    std::size_t n = 0;
+    if (tls_ != nullptr) {
+      n = co_await tls_->async_write_some(buffers, net::redirect_error(kAwait, ec));
+    } else {
+      n = socket_.write_some(buffers, ec);  // Nearly always there is room.
+      if (ec == net::error::would_block || ec == net::error::try_again) {
+        ec = {};
+        n = co_await socket_.async_write_some(buffers, net::redirect_error(kAwait, ec));
+      }
     }
     if (ec || expired_ || closed_) co_return false;
     total += n;
@@ -361,7 +396,7 @@ Task<void> HttpConnection::Refuse(const HttpResponse& response, unsigned version
   co_await Write(response, version, /*keep=*/false, is_head);
   if (closed_) co_return;
   IoError ignored;
-  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  if (tls_ == nullptr) socket_.shutdown(tcp::socket::shutdown_send, ignored);
   begin_ = end_ = 0;
   SetDeadline(Phase::kLinger, kLingerMs);
   for (std::size_t total = 0; total < kLingerBytes && co_await ReadSome(); begin_ = end_ = 0) total += end_;
@@ -374,8 +409,12 @@ Task<bool> HttpConnection::ReadSome() {
   if (buffer_.size() < end_ + kLeastBuffer) buffer_.resize(end_ + kLeastBuffer);
   const std::size_t room = buffer_.size() - end_;
   IoError ec;
-  const std::size_t n =
-      co_await socket_.async_read_some(net::buffer(buffer_.data() + end_, room), net::redirect_error(kAwait, ec));
+  const auto into = net::buffer(buffer_.data() + end_, room);
+  std::size_t n = 0;
+  if (tls_ != nullptr)
+    n = co_await tls_->async_read_some(into, net::redirect_error(kAwait, ec));
+  else
+    n = co_await socket_.async_read_some(into, net::redirect_error(kAwait, ec));
   end_ += n;
   if (n == room && buffer_.size() < kMostBuffer) buffer_.resize(2 * buffer_.size());  // There is more to come.
   co_return !ec && !expired_ && !closed_;
@@ -404,6 +443,8 @@ void HttpConnection::Look(std::int64_t now_ms) {
 
 Counter& HttpConnection::timeouts() const {
   switch (phase_) {
+    case Phase::kHandshake:
+      return server_.metrics.handshake_timeouts;
     case Phase::kHeader:
       return server_.metrics.header_timeouts;
     case Phase::kBody:

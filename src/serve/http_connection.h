@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
@@ -22,12 +23,14 @@
 #include "serve/http_server.h"
 #include "serve/http_server_metrics.h"
 #include "serve/http_wire.h"
+#include "serve/tls.h"
 
 namespace gfr {
 
 // Asio's types with the executor named, so that no call goes through a type-erased one.
 using IoExecutor = boost::asio::io_context::executor_type;
 using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, IoExecutor>;
+using TlsStream = boost::asio::ssl::stream<TcpSocket&>;
 template <typename T>
 using Task = boost::asio::awaitable<T, IoExecutor>;
 inline constexpr boost::asio::use_awaitable_t<IoExecutor> kAwait;
@@ -60,6 +63,7 @@ struct HttpServerState {
   const std::shared_ptr<ReplyGate> gate = std::make_shared<ReplyGate>();
   boost::asio::io_context io{1};
   int max_connections = 0;
+  std::shared_ptr<TlsIdentity> tls;  // For connections from now on; null: HTTP without TLS.
 
   std::list<HttpConnection*> waiting;  // Without a whole request; the one that has been longest so is first.
   std::set<HttpConnection*> all;
@@ -91,9 +95,11 @@ class HttpConnection {
   bool idle() const { return phase_ == Phase::kIdle; }
 
  private:
-  enum class Phase { kIdle, kHeader, kBody, kHandler, kWrite, kLinger };
+  enum class Phase { kHandshake, kIdle, kHeader, kBody, kHandler, kWrite, kLinger };
   class Progress;
 
+  Task<bool> ShakeHands();
+  Task<void> EndTls();
   Task<bool> ServeOne();  // False: the connection ends.
   Task<bool> ReadHeader(RequestParser& parser);
   Task<bool> ReadBody(RequestParser& parser);
@@ -119,6 +125,8 @@ class HttpConnection {
 
   HttpServerState& server_;
   TcpSocket socket_;
+  const std::shared_ptr<TlsIdentity> identity_;
+  const std::unique_ptr<TlsStream> tls_;  // Over the socket; null: HTTP without TLS.
   std::string peer_;
   std::string buffer_;  // What was read and not taken is from begin_ to end_.
   std::size_t begin_ = 0, end_ = 0;

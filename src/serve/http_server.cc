@@ -10,6 +10,7 @@
 #include <boost/asio/redirect_error.hpp>
 
 #include "base/clock.h"
+#include "base/file_system.h"
 #include "base/sync.h"
 #include "serve/http_connection.h"
 
@@ -66,6 +67,14 @@ struct HttpServer::State : HttpServerState {
   Thread thread;
 
   Status Listen();
+  Result<std::shared_ptr<TlsIdentity>> LoadTls() const {
+    return TlsIdentity::Load(PosixFileSystem(), options.tls_certificate, options.tls_key);
+  }
+  bool has_tls() const { return !options.tls_certificate.empty() || !options.tls_key.empty(); }
+  void SetTls(std::shared_ptr<TlsIdentity> identity) {
+    metrics.tls_expires_s.Set(static_cast<double>(identity->expires_s));
+    tls = std::move(identity);
+  }
   Task<void> Accept();
   Task<void> LookAtDeadlines();
   void Take(TcpSocket socket);
@@ -149,12 +158,24 @@ const HttpServerMetrics& HttpServer::metrics() const { return state_->metrics; }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions options, HttpHandler& handler) {
   auto state = std::make_unique<State>(std::move(options), handler);
+  if (state->has_tls()) {
+    GFR_ASSIGN(auto identity, state->LoadTls());
+    state->SetTls(std::move(identity));
+  }
   GFR_TRY(state->Listen());
   state->gate->io = &state->io;
   net::co_spawn(state->io.get_executor(), state->Accept(), net::detached);
   net::co_spawn(state->io.get_executor(), state->LookAtDeadlines(), net::detached);
   state->thread = Thread("http", [s = state.get()] { s->io.run(); });
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
+}
+
+Status HttpServer::ReloadTls() {
+  State& s = *state_;
+  if (!s.has_tls()) return {};
+  GFR_ASSIGN(auto identity, s.LoadTls());
+  net::post(s.io, [&s, next = std::move(identity)]() mutable { s.SetTls(std::move(next)); });
+  return {};
 }
 
 void HttpServer::Stop(int drain_ms) {

@@ -10,7 +10,10 @@
 //              (64 KiB) have a budget of their own, as large as the other: large ones cannot shut them out.
 // At max_connections the connection that has been longest without a whole request is closed to make room; if every one
 // is being handled, new ones get 503, except for the probes GET /livez and /readyz. Framing that could be read in two
-// ways is refused (http_head.h). Thread safety: all calls; a handler's replies from any thread, also after Stop().
+// ways is refused (http_head.h).
+// With a certificate it speaks TLS alone (tls.h); a handshake has as long as a header.
+//
+// Thread safety: all calls; a handler's replies from any thread, also after Stop().
 #pragma once
 
 #include <memory>
@@ -35,13 +38,14 @@ struct HttpServerOptions {
   int header_timeout_ms = 10'000, body_timeout_ms = 10'000, handler_timeout_ms = 30'000, write_timeout_ms = 20'000,
       idle_timeout_ms = 60'000;
   std::size_t body_min_rate = 16u << 10;  // Bytes a second.
+  std::string tls_certificate, tls_key;   // Paths of PEM files; both empty: HTTP without TLS.
   HttpServerMetrics* metrics = nullptr;   // What it counts, for GET /metrics; outlives it. Null: its own.
 };
 
 class HttpServer {
  public:
   // Listens when it returns. `handler` must outlive the server. Raises RLIMIT_NOFILE as far as it may. Errors:
-  // kInvalidArgument (an address), kUnavailable (the port is taken, ...).
+  // kInvalidArgument (an address, a certificate, a key), kUnavailable (the port is taken, ...).
   static Result<std::unique_ptr<HttpServer>> Start(HttpServerOptions options, HttpHandler& handler);
   ~HttpServer();  // Stop(0).
   int port() const;
@@ -49,6 +53,10 @@ class HttpServer {
 
   // Closes the listener and idle connections, lets requests that have begun end for `drain_ms`, then closes all.
   void Stop(int drain_ms);
+
+  // Reads certificate and key anew, for the connections that come from now on. After an error those in use stay. Does
+  // nothing without TLS.
+  Status ReloadTls();
 
   const HttpServerMetrics& metrics() const;  // Those of the options, or its own.
 

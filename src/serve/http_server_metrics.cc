@@ -6,10 +6,10 @@ HttpServerMetrics::HttpServerMetrics(Telemetry& telemetry)
     : HttpServerMetrics(
           telemetry,
           telemetry.AddCounter("gfr_http_timeouts_total", "Connections whose deadline passed, by what it was for.",
-                               {{"phase", {"header", "body", "handler", "write", "idle"}}}),
+                               {{"phase", {"handshake", "header", "body", "handler", "write", "idle"}}}),
           telemetry.AddCounter(
               "gfr_http_refused_total", "Requests and connections refused before they were handled, by the reason.",
-              {{"reason", {"connections", "address", "bytes", "malformed", "too_large", "not_admitted"}}})) {}
+              {{"reason", {"connections", "address", "bytes", "malformed", "too_large", "not_admitted", "tls"}}})) {}
 
 HttpServerMetrics::HttpServerMetrics(Telemetry& telemetry, Family<Counter>& timeouts, Family<Counter>& refused)
     : accepted(*telemetry.AddCounter("gfr_http_accepted_total", "Connections accepted.")),
@@ -19,6 +19,7 @@ HttpServerMetrics::HttpServerMetrics(Telemetry& telemetry, Family<Counter>& time
                                     "Connections closed at the limit, the longest without a whole request first.")),
       connections(*telemetry.AddGauge("gfr_http_connections", "Connections open.")),
       body_bytes(*telemetry.AddGauge("gfr_http_body_bytes", "Bytes of bodies that are being read or handled.")),
+      handshake_timeouts(timeouts.With({"handshake"})),
       header_timeouts(timeouts.With({"header"})),
       body_timeouts(timeouts.With({"body"})),
       handler_timeouts(timeouts.With({"handler"})),
@@ -29,6 +30,9 @@ HttpServerMetrics::HttpServerMetrics(Telemetry& telemetry, Family<Counter>& time
       over_bytes(refused.With({"bytes"})),
       malformed(refused.With({"malformed"})),
       too_large(refused.With({"too_large"})),
-      not_admitted(refused.With({"not_admitted"})) {}
+      not_admitted(refused.With({"not_admitted"})),
+      tls_failures(refused.With({"tls"})),
+      tls_expires_s(*telemetry.AddGauge("gfr_tls_certificate_expires_seconds",
+                                        "When the server's certificate ends, in seconds since 1970; 0 without TLS.")) {}
 
 }  // namespace gfr

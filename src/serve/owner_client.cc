@@ -10,27 +10,28 @@ namespace gfr {
 namespace {
 
 // A '#' would end what a URL sends.
-std::string UrlOf(const std::string& address, const std::string& path) {
-  std::string url = "http://" + address;
+std::string UrlOf(const std::string& server, const std::string& path) {
+  std::string url = server;
   for (const char c : path) url += c == '#' ? "%23" : std::string(1, c);
   return url;
 }
 
 }  // namespace
 
-OwnerClient::OwnerClient(std::string address, std::unique_ptr<HttpCaller> caller)
-    : address_(std::move(address)), caller_(std::move(caller)) {}
+OwnerClient::OwnerClient(std::string scheme, std::string address, std::unique_ptr<HttpCaller> caller)
+    : scheme_(std::move(scheme)), address_(std::move(address)), caller_(std::move(caller)) {}
 
 Result<std::unique_ptr<OwnerClient>> OwnerClient::Make(const std::string& owner, std::unique_ptr<HttpCaller> caller) {
-  const auto address = ParseHostPort(owner);
+  const std::string scheme = owner.starts_with("https://") ? "https://" : "http://";
+  const auto address = ParseHostPort(owner.starts_with(scheme) ? owner.substr(scheme.size()) : owner);
   if (!address.ok())
     return Error{ErrorCode::kInvalidArgument,
-                 "owner is '" + owner + "'; valid is HOST:PORT of the server that has the log"};
-  return std::unique_ptr<OwnerClient>(new OwnerClient(FormatHostPort(address.value()), std::move(caller)));
+                 "owner is '" + owner + "'; valid is HOST:PORT or https://HOST:PORT of the server that has the log"};
+  return std::unique_ptr<OwnerClient>(new OwnerClient(scheme, FormatHostPort(address.value()), std::move(caller)));
 }
 
 Result<HttpAnswer> OwnerClient::SendOnce(const OwnerCall& call, const std::stop_token& stop) {
-  HttpCall sent{.method = call.method, .url = UrlOf(address_, call.path), .headers = {}, .body = call.body};
+  HttpCall sent{.method = call.method, .url = UrlOf(scheme_ + address_, call.path), .headers = {}, .body = call.body};
   sent.deadline_ms = MonotonicMs() + call.timeout_ms;
   if (call.method != "GET") sent.headers.push_back("Content-Type: " + call.content_type);
   if (!call.authorization.empty()) sent.headers.push_back("Authorization: " + call.authorization);

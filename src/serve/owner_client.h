@@ -31,7 +31,7 @@ class OwnerClient {
  public:
   static constexpr std::int64_t kAwayMs = 1000;
 
-  // `owner`: HOST:PORT. kInvalidArgument: it is none.
+  // `owner`: HOST:PORT, or https://HOST:PORT. kInvalidArgument: it is none.
   static Result<std::unique_ptr<OwnerClient>> Make(const std::string& owner, std::unique_ptr<HttpCaller> caller);
   // What the owner answered, with its Retry-After, its ETag and the variant that it names. kUnavailable: nobody
   // answered in time, or a stop was requested.
@@ -39,10 +39,10 @@ class OwnerClient {
   const std::string& address() const { return address_; }
 
  private:
-  OwnerClient(std::string address, std::unique_ptr<HttpCaller> caller);
+  OwnerClient(std::string scheme, std::string address, std::unique_ptr<HttpCaller> caller);
   Result<HttpAnswer> SendOnce(const OwnerCall& call, const std::stop_token& stop);
 
-  const std::string address_;
+  const std::string scheme_, address_;
   const std::unique_ptr<HttpCaller> caller_;
   std::atomic<std::int64_t> away_until_ms_ = 0;
   std::atomic<bool> away_ = false;     // The last call found nobody.

@@ -61,6 +61,16 @@ TEST(OwnerClient, SendsACallAsItCameWithADeadlineAndGivesTheAnswer) {
   EXPECT_LE(sent.deadline_ms, MonotonicMs() + 5000);
 }
 
+TEST(OwnerClient, CallsAnOwnerByTlsWhenItsAddressSaysSo) {
+  auto caller = std::make_unique<TestCaller>();
+  TestCaller* const owner = caller.get();
+  const auto client = OwnerClient::Make("https://[::1]:8443", std::move(caller)).value();
+  EXPECT_EQ(client->address(), "[::1]:8443");
+  ASSERT_TRUE(client->Send({.method = "GET", .path = "/livez"}).ok());
+  EXPECT_EQ(owner->sent[0].url, "https://[::1]:8443/livez");
+  EXPECT_FALSE(OwnerClient::Make("ftp://host:80", std::make_unique<TestCaller>()).ok());
+}
+
 TEST(OwnerClient, AfterACallThatFoundNobodyTheNextFailAtOnceForASecond) {
   Client c;
   c.owner->answer = Error{ErrorCode::kUnavailable, "connection refused"};

@@ -27,6 +27,15 @@ Status ReadAccess(Config& table, ServeConfig* to) {
   return limits.Finish();
 }
 
+void ReadTls(Config& table, ServeConfig* to) {
+  to->tls_certificate = table.String("tls_certificate", "");
+  to->tls_key = table.String("tls_key", "");
+  if (to->tls_certificate.empty() && !to->tls_key.empty())
+    table.Fail("tls_key", "has no tls_certificate beside it; both are paths of PEM files");
+  if (to->tls_key.empty() && !to->tls_certificate.empty())
+    table.Fail("tls_certificate", "has no tls_key beside it; both are paths of PEM files");
+}
+
 void ReadLimits(Config& table, ServeConfig* to) {
   to->max_connections = static_cast<int>(table.Integer("max_connections", to->max_connections, 1, 1'000'000));
   to->connections_by_address =
@@ -52,6 +61,8 @@ Result<ServeConfig> ServeConfig::Read(Config& project) {
   serve.clock = table.String("clock", serve.clock);
   GFR_TRY(ReadAccess(table, &serve));
   serve.owner = table.String("owner", "");
+  serve.owner_ca = table.String("owner_ca", "");
+  ReadTls(table, &serve);
   ReadLimits(table, &serve);
   serve.access_log = table.Boolean("access_log", serve.access_log);
   serve.verify_ms = table.DurationMs("verify", serve.verify_ms);

@@ -15,7 +15,9 @@ namespace gfr {
 struct ServeConfig {
   std::string listen = "127.0.0.1:8080";
   std::string clock = "wall";  // wall | log
-  std::string owner;  // HOST:PORT of the server that has the log; empty: this one. With one, a server only reads.
+  // HOST:PORT or https://HOST:PORT of the server that has the log; empty: this one. With one, a server only reads.
+  std::string owner;
+  std::string owner_ca;  // Certificates by which an owner with https is known, instead of the system's.
   std::map<std::string, std::string> tokens;  // [serve.tokens] by scope; admin_token is its "admin".
   std::vector<std::string> hosts;             // Names that clients call the server by (access.h).
   std::vector<std::string> cors_origins;      // Whose pages may post events and ask for feeds.
@@ -25,6 +27,7 @@ struct ServeConfig {
   std::vector<std::string> trusted_proxies;
   std::int64_t header_timeout_ms = 10'000, body_timeout_ms = 10'000, handler_timeout_ms = 30'000,
                write_timeout_ms = 20'000, idle_timeout_ms = 60'000;
+  std::string tls_certificate, tls_key;     // Paths of PEM files, of the project or absolute; empty: HTTP without TLS.
   bool access_log = false;                  // A line of the program's log for each request (access_log.h).
   std::int64_t log_wait_ms = 20;            // A feed waits no longer for its own record.
   std::int64_t drain_ms = 25'000;           // How long requests that have begun may go on at a stop.

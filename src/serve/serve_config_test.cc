@@ -61,7 +61,8 @@ TEST(ServeConfig, ReadsTokensByScopeAndTheAdminTokenOfEarlierReleases) {
        {"[serve]\ncors_origins = [\"*\"]\n", "[serve]\ncors_origins = [\"https://a.example/path\"]\n",
         "[serve.rate_limits]\nfeed = 0\n", "[serve.rate_limits]\nroot = 1\n", "[serve]\nlog_wait = \"0ms\"\n",
         "[serve.tokens]\nfeed = \"short\"\n", "[serve.tokens]\nroot = \"0123456789abcdef\"\n",
-        "[serve]\nidle_timeout = \"2h\"\n", "[serve]\nmax_connections = 0\n"}) {
+        "[serve]\nidle_timeout = \"2h\"\n", "[serve]\ntls_certificate = \"a.pem\"\n", "[serve]\ntls_key = \"a.key\"\n",
+        "[serve]\nmax_connections = 0\n"}) {
     auto wrong = Config::Parse(bad, "gfr.toml").value();
     EXPECT_FALSE(ServeConfig::Read(wrong).ok()) << bad;
   }
