@@ -15,6 +15,8 @@
 namespace gfr {
 namespace {
 
+constexpr std::uint64_t kAskEvery = 64;  // Records.
+
 // The values that the record keeps, each; of the others, whether all together give the checksum.
 void CompareColumn(const Event& e, const ServedColumn& served, const FeatureSet& set, std::size_t k,
                    const std::vector<float>& replayed, ServedCheck& check) {
@@ -57,6 +59,7 @@ void Compare(OnlineStore& store, const Event& e, ServedCheck& check) {
 
 Result<ServedCheck> VerifyServed(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
                                  const VerifyOptions& options) {
+  const auto goes_on = [&] { return !options.go_on || options.go_on(); };
   ServedCheck check;
   auto store = std::make_unique<OnlineStore>(features);
   std::string extra;
@@ -76,6 +79,10 @@ Result<ServedCheck> VerifyServed(FileSystem& fs, EventSource& log, std::shared_p
     for (LogRecord record;;) {
       GFR_ASSIGN(const bool more, reader->More(&record));
       if (!more) break;
+      if (record.offset % kAskEvery == 0 && !goes_on()) {
+        check.finished = false;
+        return check;
+      }
       total = record.offset + 1;
       const ServedSlate& s = record.event.served;
       if (record.event.type != EventType::kFeedRequest || !s.exists()) continue;
@@ -108,6 +115,10 @@ Result<ServedCheck> VerifyServed(FileSystem& fs, EventSource& log, std::shared_p
   for (LogRecord record;;) {
     GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more || record.offset >= total) break;  // What arrived meanwhile is another time's.
+    if (record.offset % kAskEvery == 0 && !goes_on()) {
+      check.finished = false;
+      return check;
+    }
     progress.Update(record.offset + 1);
     store->Fold(record);
     compare(static_cast<std::int64_t>(record.offset));

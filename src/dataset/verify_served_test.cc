@@ -134,6 +134,17 @@ TEST_F(VerifyServedTest, APrunedRecordShowsADifferenceOfWhatWasNotShownByItsChec
       << check.first_difference;
 }
 
+TEST_F(VerifyServedTest, EndsWithWhatItHasComparedWhenItMayNotGoOn) {
+  Serve(100, -1);
+  const ServedCheck whole = Check({.go_on = [] { return true; }});
+  EXPECT_TRUE(whole.finished);
+  int asked = 0;
+  const ServedCheck part = Check({.go_on = [&] { return ++asked <= 6; }});
+  EXPECT_FALSE(part.finished);
+  EXPECT_LT(part.requests, whole.requests);
+  EXPECT_EQ(part.different, 0u);
+}
+
 TEST_F(VerifyServedTest, ASampleIsAtMostTwiceWhatWasAskedForAndSpreadOverTheLog) {
   Serve(50, -1);
   const ServedCheck check = Check({.max_requests = 8});

@@ -13,6 +13,7 @@ struct Scheduler::State {
   std::int64_t running_until_ms = 0;  // The deadline of the run; 0: does not run.
   bool overdue = false;               // This run has been counted.
   std::string last_error;             // Empty: the last run was well.
+  std::int64_t last_success_ms = 0, last_took_ms = 0;
   Thread thread;
 };
 
@@ -55,6 +56,20 @@ bool Scheduler::RunNow(const std::string& name) {
   (*at)->asked = true;
   changed_.NotifyAll();
   return true;
+}
+
+std::vector<Scheduler::View> Scheduler::Views() const {
+  const MutexLock lock(mutex_);
+  std::vector<View> views;
+  for (const auto& s : jobs_) {
+    views.push_back({.name = s->job.name,
+                     .last_error = s->last_error,
+                     .last_success_ms = s->last_success_ms,
+                     .last_took_ms = s->last_took_ms,
+                     .running = s->running_until_ms != 0,
+                     .overdue = s->overdue && s->running_until_ms != 0});
+  }
+  return views;
 }
 
 std::vector<std::string> Scheduler::Stop(std::int64_t wait_ms) {
@@ -104,17 +119,17 @@ void Scheduler::RunOnce(State* state, MutexLock* lock, const std::stop_token& st
   changed_.NotifyAll();
   lock->Unlock();
   const Status status = job.run({.stop = stop, .deadline_ms = start_ms + job.deadline_ms});
-  durations_.With({job.name, status.ok() ? "ok" : "failed"})
-      .Observe(static_cast<double>(MonotonicMs() - start_ms) * 1e-3);
-  if (status.ok()) {
-    last_success_.With({job.name}).Set(static_cast<double>(clock_.now_ms()) * 1e-3);
-    if (!state->last_error.empty()) LogInfo("scheduler", "a job is well again", {{"job", job.name}});
-    state->last_error.clear();
-  } else if (const std::string error = status.error().ToString(); error != state->last_error) {
+  const std::int64_t took_ms = MonotonicMs() - start_ms, now_ms = clock_.now_ms();
+  durations_.With({job.name, status.ok() ? "ok" : "failed"}).Observe(static_cast<double>(took_ms) * 1e-3);
+  const std::string error = status.ok() ? "" : status.error().ToString();
+  if (status.ok()) last_success_.With({job.name}).Set(static_cast<double>(now_ms) * 1e-3);
+  if (error.empty() && !state->last_error.empty()) LogInfo("scheduler", "a job is well again", {{"job", job.name}});
+  if (!error.empty() && error != state->last_error)
     LogWarning("scheduler", "a job failed", {{"job", job.name}, {"error", error}});
-    state->last_error = error;
-  }
   lock->Lock();
+  state->last_error = error;
+  state->last_took_ms = took_ms;
+  if (status.ok()) state->last_success_ms = now_ms;
   state->running_until_ms = 0;
   changed_.NotifyAll();
 }

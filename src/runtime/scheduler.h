@@ -47,6 +47,14 @@ class Scheduler {
   void Add(Job job);
   // Runs the job as soon as it can, whatever its period; false if there is none of that name.
   bool RunNow(const std::string& name);
+  // How a job is now.
+  struct View {
+    std::string name, last_error;      // Of its last run; empty: that was well, or there was none.
+    std::int64_t last_success_ms = 0;  // Time of day; 0: never yet.
+    std::int64_t last_took_ms = 0;     // The last run that has ended.
+    bool running = false, overdue = false;
+  };
+  std::vector<View> Views() const;  // In the order they were added.
   // Asks every run to stop, starts no more, and waits. Gives the names of the jobs that have not returned after
   // `wait_ms` (empty: all have). A process that must end with such a job alive leaves by _exit once its log and
   // snapshot are safe.

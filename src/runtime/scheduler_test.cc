@@ -50,6 +50,32 @@ TEST(SchedulerTest, EachJobRunsAtOnceAndThenEveryPeriod) {
   });
 }
 
+TEST(SchedulerTest, SaysHowEachJobIs) {
+  InVirtualTime([](Telemetry&, Scheduler& scheduler) {
+    bool fails = true;
+    scheduler.Add({"good", 1000, 5000, [&](const JobRun&) { return SleepMs(30), Status(); }});
+    scheduler.Add({"bad", 1000, 5000, [&](const JobRun&) {
+                     return fails ? Status(Error{ErrorCode::kUnavailable, "no disk"}) : Status();
+                   }});
+    scheduler.Add(
+        {"long", 1000, 100, [](const JobRun& run) { return WaitUntil(MonotonicMs() + 500, run.stop), Status(); }});
+    SleepMs(200);
+    const auto views = scheduler.Views();
+    ASSERT_EQ(views.size(), 3u);
+    EXPECT_EQ(views[0].name, "good");
+    EXPECT_EQ(views[0].last_took_ms, 30);
+    EXPECT_GT(views[0].last_success_ms, 0);
+    EXPECT_FALSE(views[0].running);
+    EXPECT_EQ(views[1].last_error, "no disk");
+    EXPECT_EQ(views[1].last_success_ms, 0);
+    EXPECT_TRUE(views[2].running && views[2].overdue);
+    fails = false;
+    SleepMs(1000);
+    EXPECT_EQ(scheduler.Views()[1].last_error, "");
+    EXPECT_FALSE(scheduler.Views()[2].overdue && !scheduler.Views()[2].running);
+  });
+}
+
 TEST(SchedulerTest, AFirstRunMayBeLaterThanTheStart) {
   InVirtualTime([](Telemetry&, Scheduler& scheduler) {
     int runs = 0;

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 namespace gfr {
 namespace {
@@ -104,10 +105,23 @@ std::unique_ptr<Metric> MakeMetric(const std::vector<double>& bounds) {
 
 }  // namespace
 
-void Histogram::Observe(double value) {
+void Histogram::Observe(double value, std::uint64_t times) {
   const auto at = static_cast<std::size_t>(std::ranges::lower_bound(bounds_, value) - bounds_.begin());
-  counts_[at].fetch_add(1, std::memory_order_relaxed);
-  sum_.fetch_add(value, std::memory_order_relaxed);
+  counts_[at].fetch_add(times, std::memory_order_relaxed);
+  sum_.fetch_add(value * static_cast<double>(times), std::memory_order_relaxed);
+}
+
+double Histogram::Quantile(double q) const {
+  const double wanted = q * static_cast<double>(count());
+  if (wanted <= 0) return std::numeric_limits<double>::quiet_NaN();
+  double before = 0;
+  for (std::size_t i = 0; i < bounds_.size(); ++i) {
+    const auto here = static_cast<double>(count_at(i));
+    const double from = i == 0 ? 0 : bounds_[i - 1];
+    if (here > 0 && before + here >= wanted) return from + (bounds_[i] - from) * (wanted - before) / here;
+    before += here;
+  }
+  return bounds_.back();
 }
 
 std::uint64_t Histogram::count() const {

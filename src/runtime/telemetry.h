@@ -57,9 +57,12 @@ class Gauge {
 class Histogram {
  public:
   explicit Histogram(const std::vector<double>& bounds) : bounds_(bounds), counts_(bounds.size() + 1) {}
-  void Observe(double value);
+  void Observe(double value, std::uint64_t times = 1);
   std::uint64_t count() const;
   double sum() const { return sum_.load(std::memory_order_relaxed); }
+  // The value that a share `q` of all are at most, as Prometheus estimates it: evenly spread between two bounds, and at
+  // most the last bound. NaN: there is no value.
+  double Quantile(double q) const;
   // Values at most bounds[i], and above the bound before; the last: above all.
   std::uint64_t count_at(std::size_t i) const { return counts_[i].load(std::memory_order_relaxed); }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
@@ -44,6 +45,20 @@ TEST(TelemetryTest, TheTextIsWhatPrometheusReads) {
   EXPECT_THAT(telemetry.Text(), HasSubstr("\ngfr_events_total 3\n"));
   EXPECT_THAT(telemetry.Text(), HasSubstr("gfr_state_bytes{feed=\"a \\\"quoted\\\"\\n\\\\name\"} 1.5e+09\n"));
   EXPECT_THAT(PrometheusFaults(telemetry.Text()), ElementsAre());
+}
+
+TEST(TelemetryTest, AHistogramEstimatesItsQuantilesAsPrometheusDoes) {
+  const std::vector<double> bounds{1, 2, 4};
+  Histogram histogram(bounds);
+  EXPECT_TRUE(std::isnan(histogram.Quantile(0.5)));
+  histogram.Observe(0.7, 50);
+  histogram.Observe(3, 50);
+  EXPECT_DOUBLE_EQ(histogram.Quantile(0.25), 0.5) << "half of the first bucket's values";
+  EXPECT_DOUBLE_EQ(histogram.Quantile(0.5), 1);
+  EXPECT_DOUBLE_EQ(histogram.Quantile(0.75), 3);
+  EXPECT_DOUBLE_EQ(histogram.sum(), 50 * 0.7 + 50 * 3);
+  histogram.Observe(100, 1000);
+  EXPECT_DOUBLE_EQ(histogram.Quantile(0.99), 4) << "above the last bound nothing is known";
 }
 
 TEST(TelemetryTest, AValueThatWasNotDeclaredCountsAsOther) {

@@ -42,6 +42,20 @@ class Lanes {
     }
     return {};
   }
+  // Calls that wait in a lane with threads of its own; 0 of kInline.
+  std::size_t queued(Lane lane) const {
+    switch (lane) {
+      case Lane::kInline:
+        return 0;
+      case Lane::kCompute:
+        return compute_.queued();
+      case Lane::kIngest:
+        return ingest_.queued();
+      case Lane::kBlocking:
+        return blocking_.queued();
+    }
+    return 0;
+  }
   std::size_t queued_feeds() const { return compute_.queued() + blocking_.queued(); }
   // Takes no more, and returns once all has run.
   void Drain() {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/sync.h"
 #include "base/time.h"
 #include "retrieve/lists_codec.h"
@@ -78,14 +79,16 @@ struct ReaderService::State {
     std::shared_ptr<const Project> project;
     std::shared_ptr<const Assigner> assigner;
   };
-  Mutex reload_mutex, answering_mutex;  // The first before the second.
+  Mutex reload_mutex;
+  mutable Mutex answering_mutex;  // After reload_mutex.
   std::shared_ptr<const Answering> answering;
   std::shared_ptr<const CandidateLists> lists;
-  std::shared_ptr<const Answering> Now() {
+  std::shared_ptr<const Answering> Now() const {
     const MutexLock lock(answering_mutex);
     return answering;
   }
   Status Reload();
+  Status ReloadAndLog();
   const std::string name = ProcessName();
   std::atomic<std::uint64_t> generated = 0;
   ReaderMetrics metrics;
@@ -217,6 +220,27 @@ struct ReaderService::State {
                      : ProblemResponse(503, "Service Unavailable", "the Redis of [store] online does not answer");
   }
 
+  HttpResponse StatusOf() const {
+    const std::shared_ptr<const ServedModels> served = models.models();
+    std::vector<std::string> not_ready;
+    if (!rows.up()) not_ready.emplace_back("the Redis of [store] online does not answer");
+    return StatusResponse({{"role", "reader"},
+                           {"owner", owner->address()},
+                           {"model", ModelsStatus(*served)},
+                           {"queue", {{"blocking", lanes.queued(Lane::kBlocking)}}},
+                           {"rows", {{"up", rows.up()}, {"as_of", metrics.as_of.value()}}},
+                           {"configuration", {{"fingerprint", HexText(Now()->project->configuration().fingerprint)}}}},
+                          not_ready, served->degraded);
+  }
+
+  HttpResponse PostReload() {
+    const Status reloaded = ReloadAndLog();
+    if (!reloaded.ok() && reloaded.error().code == ErrorCode::kUnavailable)
+      return ProblemResponse(503, "Service Unavailable", reloaded.error().ToString(), /*retry_after_s=*/10);
+    if (!reloaded.ok()) return ProblemResponse(409, "Conflict", reloaded.error().ToString());
+    return JsonResponse(200, {{"state", "in use"}});
+  }
+
   HttpResponse Metrics() {
     metrics.rows_up.Set(rows.up());
     return {.content_type = "text/plain; version=0.0.4", .body = metrics.telemetry.Text()};
@@ -248,8 +272,10 @@ std::vector<Route> ReaderService::RoutesOf(State& s) {
        Sync([&s](const auto& r) { return s.Forward(r, std::string(r.Header("authorization"))); })},
       {"GET", "/v1/jobs/", kOpen, Lane::kBlocking,
        Sync([&s](const auto& r) { return s.Forward(r, std::string(r.Header("authorization"))); })},
+      {"POST", "/v1/reload", kAdmin, Lane::kBlocking, Sync([&s](const auto&) { return s.PostReload(); })},
       {"*", "/v1/models", kOpen, Lane::kInline, not_here},
       {"*", "/v1/models/", kOpen, Lane::kInline, not_here},
+      {"GET", "/v1/status", kOpen, Lane::kInline, Sync([&s](const auto&) { return s.StatusOf(); })},
       {"GET", "/livez", kOpen, Lane::kInline, Sync([](const auto&) { return GetLivez(); }), {}, /*probe=*/true},
       {"GET", "/readyz", kOpen, Lane::kInline, Sync([&s](const auto&) { return s.Readyz(); }), {}, /*probe=*/true},
       {"GET", "/metrics", kOpen, Lane::kInline, Sync([&s](const auto&) { return s.Metrics(); })},
@@ -274,8 +300,10 @@ Status ReaderService::State::Reload() {
   return {};
 }
 
-Status ReaderService::Reload() {
-  const Status reloaded = state_->Reload();
+Status ReaderService::Reload() { return state_->ReloadAndLog(); }
+
+Status ReaderService::State::ReloadAndLog() {
+  const Status reloaded = Reload();
   if (reloaded.ok())
     LogInfo("configuration", "gfr.toml was read anew and is in use");
   else
@@ -303,7 +331,11 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
     return Error{ErrorCode::kInvalidArgument,
                  "a server with an owner reads the owner's rows in a Redis; valid is [store] online = \"redis://...\", "
                  "the same at both"};
-  if (caller == nullptr) caller = MakeHttpCaller({.allow_private = true, .connect_timeout_ms = kServedTimeoutMs});
+  if (caller == nullptr) {
+    caller = MakeHttpCaller({.allow_private = true,
+                             .connect_timeout_ms = kServedTimeoutMs,
+                             .ca_file = config.owner_ca.empty() ? "" : project.workspace().Resolve(config.owner_ca)});
+  }
   GFR_ASSIGN(auto client, OwnerClient::Make(owner, std::move(caller)));
   auto state = std::make_unique<State>(project, config, std::move(client), access);
   State& s = *state;

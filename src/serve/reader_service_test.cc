@@ -117,6 +117,37 @@ TEST_F(ReaderServiceTest, AnEventGoesToTheOwnerAndComesBackInAFeedThatTheOwnerLo
   EXPECT_TRUE(HasMetric("gfr_rows_up 1"));
 }
 
+TEST_F(ReaderServiceTest, AnAdminReloadsItAndAsksHowItIs) {
+  EXPECT_EQ(Ask("POST", "/v1/reload").status, 401);
+  EXPECT_EQ(Ask("POST", "/v1/reload", "", kAdmin).status, 200);
+  const std::string toml = PosixFileSystem().ReadAll(folder_ / "p/gfr.toml").value();
+  ASSERT_TRUE(PublishFile(PosixFileSystem(), folder_ / "p/gfr.toml", toml + "[nonsense]\nkey = 1\n").ok());
+  const HttpResponse refused = Ask("POST", "/v1/reload", "", kAdmin);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_NE(refused.body.find("nonsense"), std::string::npos);
+  const Json status = Json::parse(Ask("GET", "/v1/status").body);
+  EXPECT_EQ(status["role"], "reader");
+  EXPECT_EQ(status["owner"], "owner:1");
+  EXPECT_EQ(status["state"], "ready");
+  EXPECT_TRUE(status["rows"]["up"]);
+}
+
+TEST_F(ReaderServiceTest, EventsAreFreshInTheRedisToo) {
+  EXPECT_EQ(Ask("POST", "/v1/events", kEvent).status, 202);
+  const auto count = [&] {
+    const std::string text =
+        Call(*owner_, {.method = "GET", .path = "/metrics", .headers = {{"host", "localhost"}}, .client = "127.0.0.1"})
+            .body;
+    return text.find("gfr_freshness_seconds_count{store=\"redis\",state=\"user\"} 1\n") != std::string::npos;
+  };
+  while (!count()) WaitUntil(MonotonicMs() + 1);  // Rows are published soon.
+  EXPECT_EQ(Json::parse(
+                Call(*owner_,
+                     {.method = "GET", .path = "/v1/status", .headers = {{"host", "localhost"}}, .client = "127.0.0.1"})
+                    .body)["store"]["online"],
+            "redis");
+}
+
 TEST_F(ReaderServiceTest, RefusesBadInputLikeTheOwner) {
   for (const char* bad : {"", "{", "[]", "{}", R"({"user_id":7})", R"({"user_id":"u","candidates":[{}]})"})
     EXPECT_EQ(Ask("POST", "/v1/feed", bad).status, 400) << bad;

@@ -58,6 +58,7 @@ std::vector<Route> RoutesOf(ServiceState& s) {
        {"application/json"}},
       {"GET", "/v1/experiments", kAdmin, Lane::kInline, Sync([&s](const auto&) { return GetExperiments(s); })},
       {"POST", "/v1/reload", kAdmin, Lane::kBlocking, Sync([&s](const auto&) { return PostReload(s); })},
+      {"GET", "/v1/status", kOpen, Lane::kInline, Sync([&s](const auto&) { return GetStatus(s); })},
       {"GET", "/livez", kOpen, Lane::kInline, Sync([](const auto&) { return GetLivez(); }), {}, /*probe=*/true},
       {"GET", "/readyz", kOpen, Lane::kInline, Sync([&s](const auto&) { return GetReadyz(s); }), {}, /*probe=*/true},
       {"GET", "/metrics", kOpen, Lane::kInline, Sync([&s](const auto&) { return GetMetrics(s); })},

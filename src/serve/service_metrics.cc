@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/cpu_time.h"
+
 namespace gfr {
 namespace {
 
@@ -16,6 +18,7 @@ const std::vector<std::string> kEndpoints{"/v1/events",
                                           "/v1/models/rollback",
                                           "/v1/reload",
                                           "/v1/experiments",
+                                          "/v1/status",
                                           "/ofrep/v1/evaluate/flags",
                                           "/ofrep/v1/evaluate/flags/",
                                           "/livez",
@@ -50,7 +53,13 @@ ServiceMetrics::ServiceMetrics()
       shadows_dropped_(telemetry_.AddCounter("gfr_shadows_dropped_total", "Shadows of requests that were not scored.",
                                              {{"reason", {"load", "budget", "queue"}}})),
       beside_s_(telemetry_.AddGauge("gfr_beside_answers_seconds",
-                                    "Processor time of shadows and of checks of what was served.")) {}
+                                    "Processor time of shadows and of checks of what was served.")),
+      freshness_(telemetry_.AddHistogram(
+          "gfr_freshness_seconds", "From when an event is on disk, which its 202 follows, to when feeds read it.",
+          kFreshnessS, {{"store", {"embedded", "redis"}}, {"state", {"user", "shared"}}})) {
+  Family<Gauge>& process = telemetry_.AddGauge("gfr_process_cpu_seconds", "Processor time of the whole process.");
+  telemetry_.BeforeText([&process] { process->Set(ProcessCpuSeconds()); });
+}
 
 void ServiceMetrics::Shadowed(const std::string& name, double seconds, double overlap) {
   shadows_.With({name}).Observe(seconds);

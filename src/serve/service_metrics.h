@@ -16,6 +16,10 @@
 
 namespace gfr {
 
+// Upper bounds, in seconds, of freshness: an epoch takes a minute.
+inline const std::vector<double> kFreshnessS{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+                                             1,     2.5,    5,     10,   30,    60,   90,  120,  300};
+
 // gfr_request_duration_seconds by endpoint and status.
 Family<Histogram>& AddRequestDurations(Telemetry& telemetry);
 
@@ -51,9 +55,13 @@ class ServiceMetrics {
   Family<Histogram>& shadow_overlap_;
   Family<Counter>& shadows_dropped_;
   Family<Gauge>& beside_s_;
+  Family<Histogram>& freshness_;
 
  public:
   HttpServerMetrics http{telemetry_};
+  // From when an event is durable to when feeds read it: `store` is "embedded" or "redis"; `state` is "user" (of users
+  // and sessions, each event) or "shared" (of items and the like, each epoch).
+  Histogram& Freshness(std::string_view store, std::string_view state) { return freshness_.With({store, state}); }
   Counter& accepted = Count("gfr_events_accepted_total", "Events taken into the log.");
   Counter& duplicates = Count("gfr_events_duplicate_total", "Events that were in the log already.");
   Counter& rejected = Count("gfr_events_rejected_total", "Events that were refused, each with its reason.");
@@ -70,6 +78,9 @@ class ServiceMetrics {
       Count("gfr_reloads_refused_total", "Times that gfr.toml was read anew and refused, with its reason in the log.");
   Counter& verified = Count("gfr_skew_values_total", "Served values compared with those of a replay.");
   Counter& different = Count("gfr_skew_different_total", "Served values that a replay did not give again.");
+  Counter& verify_unfinished = Count(
+      "gfr_skew_unfinished_total",
+      "Checks of what was served that did not come to their end in time: they are to take little of the processors.");
   Counter& torn_batches =
       Count("gfr_log_torn_batches_total",
             "Batches that were not written whole when the process ended, and were cut at the start.");
@@ -79,6 +90,8 @@ class ServiceMetrics {
   Gauge& log_waiting =
       *telemetry_.AddGauge("gfr_log_waiting_records", "Records that are not on disk or not folded yet.");
   Gauge& state_bytes = *telemetry_.AddGauge("gfr_state_bytes", "What the states take in memory.");
+  Gauge& state_limit_bytes =
+      *telemetry_.AddGauge("gfr_state_limit_bytes", "What [store] memory lets the states take; 0: no limit.");
   Gauge& lists_bytes = *telemetry_.AddGauge("gfr_lists_bytes", "What the lists of candidates take in memory.");
   Gauge& prepared_bytes =
       *telemetry_.AddGauge("gfr_prepared_bytes", "What the prepared columns of items take in memory.");

@@ -50,7 +50,8 @@ void ServiceState::Append(std::vector<Event> events, std::function<void(const Er
     if (!waits) done();
     unfolded += records.size();
     const MutexLock lock(folding_mutex);
-    folding.push_back({.records = std::move(records), .done = waits ? std::move(done) : Folded([] {})});
+    folding.push_back(
+        {.records = std::move(records), .durable_us = MonotonicUs(), .done = waits ? std::move(done) : Folded([] {})});
     folding_changed.NotifyOne();
   });
   large_appends -= large;

@@ -19,6 +19,7 @@
 #include "log/event_log.h"
 #include "project/project.h"
 #include "runtime/scheduler.h"
+#include "serve/freshness.h"
 #include "serve/http_message.h"
 #include "serve/jobs.h"
 #include "serve/lanes.h"
@@ -50,6 +51,8 @@ struct ServiceState {
   Mutex currency_mutex;
   std::string currency;  // The log's (log/log_currency.h).
 
+  ServiceMetrics counters;
+
   Mutex mutex;  // Of those that fold: the store's writer, and what it notes.
   CondVar changed;
   std::shared_ptr<OnlineStore> store;  // serving()'s, for those that have `mutex`.
@@ -60,13 +63,19 @@ struct ServiceState {
   std::atomic<std::uint64_t> memory_bytes = 0;
   std::atomic<bool> memory_full = false;
   std::uint64_t publishable = 0;  // Goes up with each change that readers of a Redis have not seen.
-  Mutex snapshot_mutex;           // Of those that save a snapshot; before `mutex`.
-  std::int64_t snapshot_at = 0;   // The offset of the last one; -1: there is none of the states in use.
+  // Events that feeds do not read yet, of `mutex`: of shared state by arrival, and by `publishable` those that a Redis
+  // is to have.
+  Freshness shared_freshness{&counters.Freshness("embedded", "shared")};
+  Freshness redis_user_freshness{&counters.Freshness("redis", "user")},
+      redis_shared_freshness{&counters.Freshness("redis", "shared")};
+  Mutex snapshot_mutex;          // Of those that save a snapshot; before `mutex`.
+  std::int64_t snapshot_at = 0;  // The offset of the last one; -1: there is none of the states in use.
 
   // Durable records on their way to the fold: in log order, as the log acknowledges in it.
   struct Folding {
     std::vector<LogRecord> records;
     std::size_t next = 0;
+    std::int64_t durable_us = 0;  // Of MonotonicUs().
     Folded done;
   };
   Mutex folding_mutex;
@@ -76,7 +85,6 @@ struct ServiceState {
   std::atomic<int> large_appends = 0;     // Batches that the log is encoding now, for milliseconds each.
 
   std::atomic<std::uint64_t> generated = 0;
-  ServiceMetrics counters;
 
   FileSystem& fs() const { return project.workspace().fs(); }
   void Note(const LogRecord& r);
@@ -112,12 +120,15 @@ struct ServiceState {
   void AddJobs();  // Epochs, lists, models, snapshots, export and the skew monitor: each a job with its own period.
   void RunFolds(const std::stop_token& stop);     // Folds what is durable, in log order; at the stop, all of it.
   void PublishRows(const std::stop_token& stop);  // Brings to the Redis what was folded and sealed, as soon as it was.
-  void FoldSlice(std::deque<Folding>* taken, std::vector<Folded>* done);  // REQUIRES: `mutex` is held.
+  // REQUIRES, of both: `mutex` is held.
+  void FoldSlice(std::deque<Folding>* taken, std::vector<Folded>* done);
+  void NoteVisible(
+      const std::vector<Freshness::Group>& folded);  // What feeds read from now on; these for the first time.
   // Folds few records at once, on the log's thread. False: others are before them, or being folded.
   bool FoldAtOnce(std::vector<LogRecord>* records);
   void SealEpochs();
   Status ExportSegments();
-  Status VerifySample();
+  Status VerifySample(const JobRun& run);
 
   // The bytes of the lists that a reader asked for last.
   struct PublishedLists {

@@ -284,6 +284,28 @@ TEST_F(ServiceTest, ListsArePublishedForReadersOnceAnEpoch) {
   EXPECT_EQ(Call(*service_, again).status, 304);
 }
 
+TEST_F(ServiceTest, TheStatusSaysHowTheServerIsAndHowFreshFeedsAre) {
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Post("/v1/events", EventText("e" + std::to_string(i))).status, 202);
+  EXPECT_EQ(Post("/v1/feed", R"({"user_id":"u1","candidates":["i1"]})").status, 200);
+  const Json status = Json::parse(Get("/v1/status", "").body);
+  EXPECT_EQ(status["state"], "ready");
+  EXPECT_EQ(status["role"], "owner");
+  EXPECT_EQ(status["log"]["records"], 4);
+  EXPECT_EQ(status["log"]["waiting"], 0);
+  EXPECT_TRUE(status["model"]["champion"].is_null());
+  EXPECT_GT(status["store"]["bytes"], 0);
+  EXPECT_GT(status["store"]["freshness"]["user"]["p50_s"], 0);
+  EXPECT_FALSE(status["store"]["freshness"].contains("shared")) << "the clock stands still: no epoch ended";
+  const std::string metrics = Get("/metrics").body;
+  EXPECT_NE(metrics.find("gfr_freshness_seconds_count{store=\"embedded\",state=\"user\"} 3\n"), std::string::npos)
+      << "the server's own slate is no event that a feed waits for";
+  disk_.fails = true;
+  EXPECT_EQ(Post("/v1/events", EventText("lost")).status, 503);
+  const Json broken = Json::parse(Get("/v1/status", "").body);
+  EXPECT_EQ(broken["state"], "not ready");
+  EXPECT_EQ(broken["why"][0], "the log cannot be written");
+}
+
 TEST_F(ServiceTest, ModelsAreListedAndChangedByAdminsOnly) {
   EXPECT_EQ(Get("/v1/models", "").body, "{\"models\":[]}\n");
   EXPECT_EQ(Post("/v1/models/promote", R"({"version":"7"})").status, 404);

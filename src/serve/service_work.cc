@@ -1,4 +1,7 @@
 // What goes on beside the calls of an owner.
+#include <algorithm>
+
+#include "base/cpu_time.h"
 #include "dataset/verify_served.h"
 #include "log/seal.h"
 #include "runtime/clock_watch.h"
@@ -10,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kFoldSliceMs = 5;
 constexpr std::size_t kFoldAtOnce = 8;  // Records: less time than it takes to wake a thread and to come back.
+constexpr std::int64_t kVerifyRestMs = 50;
 constexpr std::int64_t kSnapshotMs = 10 * kMinuteMs;
 
 }  // namespace
@@ -39,6 +43,7 @@ void ServiceState::RunFolds(const std::stop_token& stop) {
 void ServiceState::FoldSlice(std::deque<Folding>* taken, std::vector<Folded>* done) {
   const std::int64_t end_ms = MonotonicMs() + kFoldSliceMs;
   std::size_t count = 0;
+  std::vector<Freshness::Group> folded;  // By the arrival of the last.
   do {
     Folding& batch = taken->front();
     for (int n = 0; n < 64 && batch.next < batch.records.size(); ++n, ++count) {
@@ -47,6 +52,9 @@ void ServiceState::FoldSlice(std::deque<Folding>* taken, std::vector<Folded>* do
       Note(record);
     }
     if (batch.next < batch.records.size()) continue;
+    const auto events =
+        std::ranges::count_if(batch.records, [](const LogRecord& r) { return !IsServerOnly(r.event.type); });
+    folded.push_back({batch.records.back().arrival_ms, batch.durable_us, static_cast<std::uint64_t>(events)});
     done->push_back(std::move(batch.done));
     taken->pop_front();
   } while (!taken->empty() && MonotonicMs() < end_ms);
@@ -55,8 +63,23 @@ void ServiceState::FoldSlice(std::deque<Folding>* taken, std::vector<Folded>* do
   last_arrival_ms = store->last_arrival_ms();
   next_offset = store->next_offset();
   ++publishable;
+  NoteVisible(folded);
   changed.NotifyAll();
   unfolded -= count;
+}
+
+void ServiceState::NoteVisible(const std::vector<Freshness::Group>& folded) {
+  const std::int64_t now_us = MonotonicUs();
+  Histogram& embedded = counters.Freshness("embedded", "user");
+  for (const Freshness::Group& group : folded) {
+    if (group.events == 0) continue;
+    embedded.Observe(static_cast<double>(now_us - group.at_us) * 1e-6, group.events);
+    shared_freshness.Wait(group.mark, group.at_us, group.events);
+    if (redis) redis_user_freshness.Wait(static_cast<std::int64_t>(publishable), group.at_us, group.events);
+  }
+  for (const Freshness::Group& group : shared_freshness.Visible(store->epoch_end_ms() - 1, now_us)) {
+    if (redis) redis_shared_freshness.Wait(static_cast<std::int64_t>(publishable), group.at_us, group.events);
+  }
 }
 
 // Only the log's thread adds what is to be folded, so that nothing comes before these in the meantime.
@@ -64,6 +87,7 @@ bool ServiceState::FoldAtOnce(std::vector<LogRecord>* records) {
   if (records->size() > kFoldAtOnce || unfolded != 0 || !mutex.TryLock()) return false;
   std::deque<Folding> taken(1);
   taken[0].records = std::move(*records);
+  taken[0].durable_us = MonotonicUs();
   unfolded += taken[0].records.size();
   std::vector<Folded> none;
   FoldSlice(&taken, &none);
@@ -82,6 +106,10 @@ void ServiceState::PublishRows(const std::stop_token& stop) {
     const Status status = redis->Publish(mutex);
     if (!status.ok() && !redis_lost) LogWarning("serve", "rows are not published", {{"error", status.error().message}});
     redis_lost = !status.ok();
+    if (!status.ok()) continue;
+    const MutexLock lock(mutex);
+    for (Freshness* waiting : {&redis_user_freshness, &redis_shared_freshness})
+      waiting->Visible(static_cast<std::int64_t>(done), MonotonicUs());
   }
 }
 
@@ -94,18 +122,34 @@ void ServiceState::SealEpochs() {
   if (store->next_offset() == static_cast<std::int64_t>(log->next_offset())) store->AdvanceTo(EpochEndAt(now_ms));
   if (store->epoch_end_ms() == before_ms) return;
   ++publishable;
+  NoteVisible({});
   changed.NotifyAll();
 }
 
-// A sample of what was served since the last snapshot, against a replay from it.
-Status ServiceState::VerifySample() {
-  const double begin_s = MonotonicSeconds();
+// A sample of what was served since the last snapshot, against a replay from it. It goes on only while the budget of
+// work beside the answers lets it, and ends with what it has compared when its time is up.
+Status ServiceState::VerifySample(const JobRun& run) {
+  double spent_s = ThreadCpuSeconds();
+  const auto spend = [&] {
+    const double now_s = ThreadCpuSeconds();
+    shadows.Spend(now_s - std::exchange(spent_s, now_s));
+  };
+  const auto go_on = [&] {
+    spend();
+    while (!shadows.HasBudget()) {
+      if (run.remaining_ms() <= kVerifyRestMs || !WaitUntil(MonotonicMs() + kVerifyRestMs, run.stop)) return false;
+    }
+    return run.remaining_ms() > 0 && !run.stop.stop_requested();
+  };
   GFR_ASSIGN(auto drops, ReadDrops(log->source()));
-  GFR_ASSIGN(const auto check,
-             VerifyServed(fs(), log->source(), serving()->project->features(),
-                          {.snapshot = project.snapshot_path(), .max_requests = 1000, .drops = std::move(drops)}));
-  shadows.Spend(MonotonicSeconds() - begin_s);
+  GFR_ASSIGN(
+      const auto check,
+      VerifyServed(
+          fs(), log->source(), serving()->project->features(),
+          {.snapshot = project.snapshot_path(), .max_requests = 1000, .drops = std::move(drops), .go_on = go_on}));
+  spend();
   counters.verified += check.values;
+  counters.verify_unfinished += !check.finished;
   counters.different += check.different;
   if (check.different > 0)
     LogError("serve", "ALERT: served values differ from the replay",
@@ -141,7 +185,8 @@ void ServiceState::AddJobs() {
       {"export-segments", kSnapshotMs, kSnapshotMs, [this](const JobRun&) { return ExportSegments(); }, kSnapshotMs});
   if (const auto* used = dynamic_cast<const WallClock*>(clock.real.get())) WatchClock(*used);
   if (const std::int64_t every_ms = config.verify_ms; every_ms > 0)
-    background.Add({"verify-served", every_ms, every_ms, [this](const JobRun&) { return VerifySample(); }, every_ms});
+    background.Add(
+        {"verify-served", every_ms, every_ms, [this](const JobRun& run) { return VerifySample(run); }, every_ms});
 }
 
 }  // namespace gfr

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/cpu_time.h"
 #include "rank/ranker.h"
 #include "serve/service_state.h"
 
@@ -41,6 +42,8 @@ void Shadows::Spend(double seconds) {
   metrics_.BesideAnswers(seconds);
 }
 
+bool Shadows::HasBudget() { return budget_.Has(MonotonicSeconds()); }
+
 void Shadows::Drain() { executor_.Drain(); }
 
 std::vector<ShadowRun> ShadowsFor(const Experiments& experiments, const ServedModels& models,
@@ -52,10 +55,11 @@ std::vector<ShadowRun> ShadowsFor(const Experiments& experiments, const ServedMo
     return nullptr;
   };
   if (experiments.shadows.empty() && !of_alias()) return {};  // As a rule.
+  static const std::vector<Shadow> kOfAlias(1);               // As Experiments::Shadows says.
   std::vector<ShadowRun> runs;
-  for (const Shadow& shadow : experiments.Shadows()) {
+  for (const Shadow& shadow : experiments.shadows.empty() ? kOfAlias : experiments.shadows) {
     if (Bucket("shadow/" + shadow.name, request_id) >= shadow.share) continue;
-    const bool own = !shadow.feed.keys().empty();
+    const bool own = !shadow.feed.empty();
     std::shared_ptr<const BoundModel> model = !shadow.model.empty() ? models.Find(shadow.model)
                                               : own                 ? models.champion
                                                                     : of_alias();
@@ -66,9 +70,9 @@ std::vector<ShadowRun> ShadowsFor(const Experiments& experiments, const ServedMo
 
 void RunShadows(ServiceState& s, const ShadowWork& work) {
   for (const ShadowRun& run : work.runs) {
-    const double begin_s = MonotonicSeconds();
+    const double begin_s = MonotonicSeconds(), begin_cpu_s = ThreadCpuSeconds();
     Event shadow;
-    if (run.feed.keys().empty()) {
+    if (run.feed.empty()) {
       shadow = ScoreShadow(run.name, *run.model, *work.feed, work.answered, work.input);
     } else {
       FeedConfig feed = *work.feed;
@@ -78,9 +82,8 @@ void RunShadows(ServiceState& s, const ShadowWork& work) {
       shadow = ShadowOf(run.name, work.answered,
                         Rank(*work.serving->store, rows, run.model.get(), feed, work.request, lists.get()));
     }
-    const double seconds = MonotonicSeconds() - begin_s;
-    s.shadows.Spend(seconds);
-    s.counters.Shadowed(run.name, seconds, ShadowOverlap(work.answered, shadow));
+    s.shadows.Spend(ThreadCpuSeconds() - begin_cpu_s);
+    s.counters.Shadowed(run.name, MonotonicSeconds() - begin_s, ShadowOverlap(work.answered, shadow));
     s.Append(
         {std::move(shadow)}, [](const Error&) {}, [](const Appended&) -> ServiceState::Folded { return [] {}; },
         /*urgent=*/true);

@@ -22,7 +22,8 @@ namespace gfr {
 struct ServiceState;
 class ServiceMetrics;
 
-// Time that work beside the answers may take: a share of all processors' time, of which at most a burst is saved up.
+// Processor time that work beside the answers may take: a share of all processors' time, of which at most a burst is
+// saved up.
 class WorkBudget {
  public:
   static constexpr double kShare = 0.05, kBurstS = 2;
@@ -44,7 +45,9 @@ class Shadows {
 
   // Runs `task`, which is of so many shadows, unless it is dropped. `task` counts its own time with Spend.
   void Offer(std::size_t shadows, std::function<void()> task);
+  // The budget is also of other work beside the answers: what it has used of a processor, and whether it may go on.
   void Spend(double seconds);
+  bool HasBudget();
   void Drain();  // Takes no more, and returns once what was taken has run.
 
  private:

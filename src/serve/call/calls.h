@@ -3,6 +3,7 @@
 // another thread. Thread safety: from any thread.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -29,5 +30,11 @@ HttpResponse GetLivez();
 // Of a server that can serve: "ok", or "degraded" with what is not as the registry says.
 HttpResponse ReadyResponse(const ModelPool& models);
 HttpResponse GetMetrics(ServiceState& s);
+HttpResponse GetStatus(ServiceState& s);
+// What owner and reader say alike of their models, and of the whole: "state" is ready, degraded or not ready, and "why"
+// says what is not as it should be.
+nlohmann::ordered_json ModelsStatus(const ServedModels& models);
+HttpResponse StatusResponse(nlohmann::ordered_json json, const std::vector<std::string>& not_ready,
+                            const std::vector<std::string>& degraded);
 
 }  // namespace gfr

@@ -11,6 +11,7 @@ HttpResponse GetMetrics(ServiceState& s) {
       static_cast<double>(s.log->next_offset() - static_cast<std::uint64_t>(s.next_offset.load())));
   s.counters.state_bytes.Set(static_cast<double>(s.memory_bytes.load()));
   const std::shared_ptr<const Serving> serving = s.serving();
+  s.counters.state_limit_bytes.Set(static_cast<double>(serving->project->configuration().store.memory_bytes));
   s.counters.lists_bytes.Set(static_cast<double>(serving->lists->memory_bytes()));
   s.counters.prepared_bytes.Set(static_cast<double>(serving->reader->features().prepared_bytes()));
   s.counters.lists_epoch_end.Set(
