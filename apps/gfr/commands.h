@@ -61,6 +61,10 @@ void AddManual(CLI::App& app, Command& run);
 void AddServe(CLI::App& app, Command& run);
 void AddToken(CLI::App& app, Command& run);
 void AddExplain(CLI::App& app, Command& run);
+// send.cc
+void AddSend(CLI::App& app, Command& run);
+// status.cc
+void AddStatus(CLI::App& app, Command& run);
 // trials.cc
 void AddTrials(CLI::App& app, Command& run);
 // score.cc

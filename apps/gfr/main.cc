@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
   for (const auto add :
        {gfr::AddInit,     gfr::AddCheck,   gfr::AddExperiment, gfr::AddSimulate, gfr::AddImport,   gfr::AddLog,
         gfr::AddFeatures, gfr::AddDataset, gfr::AddTrain,      gfr::AddTrials,   gfr::AddEvaluate, gfr::AddModels,
-        gfr::AddDoctor,   gfr::AddErase,   gfr::AddServe,      gfr::AddToken,    gfr::AddExplain,  gfr::AddPredict,
+        gfr::AddDoctor,   gfr::AddErase,   gfr::AddServe, gfr::AddStatus, gfr::AddSend, gfr::AddToken,    gfr::AddExplain,  gfr::AddPredict,
         gfr::AddScore,    gfr::AddDemo,    gfr::AddCompletion, gfr::AddManual}) {
     add(app, run);
   }
