@@ -8,7 +8,7 @@ export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 export CCACHE_SLOPPINESS := pch_defines,time_macros
 
-.PHONY: help setup build demo test bench lint format install clean sanitize fuzz soak
+.PHONY: help setup build demo test bench lint format install package clean sanitize fuzz soak
 
 help:  ## This list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 14
@@ -66,6 +66,10 @@ format:  ## Format the sources in place.
 
 install: build  ## Install the binary and the libraries it needs under PREFIX.
 	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+package: build  ## A Debian package, a tarball and a Python wheel in build/packages.
+	@cpack --config $(BUILD)/CPackConfig.cmake -B build/packages
+	@tools/make_wheel build/packages $(BUILD)
 
 clean:  ## Remove what was built; the Python environment stays.
 	@rm -rf build/release build/asan

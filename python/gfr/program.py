@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
 
 class GfrError(RuntimeError):
@@ -13,9 +14,20 @@ class GfrError(RuntimeError):
         self.code = code
 
 
+# Of a wheel that brings the program (tools/make_wheel).
+BUNDLED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_program", "bin", "gfr")
+
+
+def main():
+    """The `gfr` command of a wheel that brings the program."""
+    os.execv(BUNDLED, ["gfr", *sys.argv[1:]])
+
+
 def find_program(program=None):
-    """The path of `gfr`: `program`, else the environment's GFR, else the PATH. Raises GfrError when there is none."""
-    wanted = program or os.environ.get("GFR") or "gfr"
+    """The path of `gfr`: `program`, else the environment's GFR, else this package's own, else the PATH.
+
+    Raises GfrError when there is none."""
+    wanted = program or os.environ.get("GFR") or (BUNDLED if os.path.exists(BUNDLED) else "gfr")
     found = shutil.which(wanted)
     if not found:
         raise GfrError(f"there is no program '{wanted}'; put gfr on the PATH, or name it by the environment's GFR", 2)

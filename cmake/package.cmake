@@ -1,0 +1,28 @@
+# `make package`: a Debian package and a tarball of what `cmake --install` installs. Both are for the system that they
+# are built on: its own libraries are not in them, those of the Python wheels (Arrow, XGBoost, LightGBM) are.
+install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/gfr.service DESTINATION lib/systemd/system)
+install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/gfr.sysusers DESTINATION lib/sysusers.d RENAME gfr.conf)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/deploy/grafana ${CMAKE_SOURCE_DIR}/deploy/prometheus DESTINATION share/gfr)
+
+set(CPACK_GENERATOR "DEB;TGZ")
+set(CPACK_PACKAGE_NAME gfr)
+set(CPACK_PACKAGE_VENDOR "GFR")
+set(CPACK_PACKAGE_CONTACT "GFR <gfr@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Generalized feed ranker: from an event log to a served, personalised feed")
+set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
+set(CPACK_RESOURCE_FILE_LICENSE ${CMAKE_SOURCE_DIR}/LICENSE)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_PACKAGE_FILE_NAME "gfr-${PROJECT_VERSION}-${CMAKE_SYSTEM_PROCESSOR}")
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS ca-certificates)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/deploy/debian/postinst)
+find_program(DPKG_SHLIBDEPS dpkg-shlibdeps)
+if(DPKG_SHLIBDEPS)  # Which packages the program's libraries are of.
+  set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+  set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${ArrowWheel_LIBRARY_DIR})
+else()
+  set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6, libstdc++6, libcurl4, libssl3, libfmt9, libsimdjson14, liblzma5, libzstd1, zlib1g")
+endif()
+include(CPack)
