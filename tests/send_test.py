@@ -159,7 +159,7 @@ class Status(unittest.TestCase):
                 self.assertIn(f"server {url}: ready", text)
 
                 toml = project / "gfr.toml"
-                toml.write_text(toml.read_text().replace('listen = "127.0.0.1:8080"', f'listen = "127.0.0.1:{server.port}"'))
+                toml.write_text(toml.read_text().replace("[serve]\n", f'[serve]\nlisten = "127.0.0.1:{server.port}"\n', 1))
                 status = run_json("status", "--project", project)
                 self.assertEqual((status["server"]["state"], status["project"]["log"]["records"]), ("ready", 7))
                 server.stop()

@@ -165,7 +165,6 @@ void Family<Metric>::Declare(std::string_view label, std::string value) {
 template <typename Metric>
 void Family<Metric>::AppendTo(std::string* text) const {
   const MutexLock lock(mutex_);
-  if (series_.empty()) return;
   text->append("# HELP ").append(name_).append(" ");
   AppendEscaped(help_, /*quotes=*/false, text);
   text->append("\n# TYPE ").append(name_).append(" ").append(kTypeName<Metric>).append("\n");
