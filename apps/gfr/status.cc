@@ -14,7 +14,7 @@ namespace gfr {
 namespace {
 
 constexpr std::int64_t kAskMs = 5000;
-enum ExitCode { kReady = 0, kCannotAsk = 1, kDegraded = 3, kNotReady = 4 };
+enum StatusExit { kReady = 0, kCannotAsk = 1, kDegraded = 3, kNotReady = 4 };
 
 // The server's own words; kUnavailable: nobody answers there.
 Result<Json> AskServer(const std::string& url, const RemoteFlags& remote) {
