@@ -92,9 +92,14 @@ std::string Access::Token(std::string_view name) const {
   return at == tokens_.end() ? "" : at->second;
 }
 
-std::string_view Access::Opens(std::string_view authorization, std::initializer_list<std::string_view> names) const {
+std::string_view BearerOf(const HttpRequest& head) {
+  const std::string_view authorization = head.Header("authorization");
   if (authorization.size() < 7 || Lower(authorization.substr(0, 7)) != "bearer ") return {};
-  const std::string_view given = authorization.substr(7);
+  return authorization.substr(7);
+}
+
+std::string_view Access::Opens(std::string_view given, std::initializer_list<std::string_view> names) const {
+  if (given.empty()) return {};
   const MutexLock lock(mutex_);
   std::string_view opens;
   for (const std::string_view name : names) {
@@ -124,7 +129,10 @@ std::optional<HttpResponse> Access::CheckRate(std::string_view token) const {
 }
 
 std::optional<HttpResponse> Access::CheckToken(AccessScope scope, const HttpRequest& head) const {
-  const std::string_view authorization = head.Header("authorization");
+  return CheckGivenToken(scope, BearerOf(head));
+}
+
+std::optional<HttpResponse> Access::CheckGivenToken(AccessScope scope, std::string_view token) const {
   std::string_view needed = "admin", by;
   switch (scope) {
     case AccessScope::kOpen:
@@ -132,15 +140,15 @@ std::optional<HttpResponse> Access::CheckToken(AccessScope scope, const HttpRequ
     case AccessScope::kEvents:
     case AccessScope::kFeed:
       needed = scope == AccessScope::kEvents ? "events" : "feed";
-      by = Opens(authorization, {needed, "reader", "admin"});
+      by = Opens(token, {needed, "reader", "admin"});
       if (by.empty() && (options_.open || Token(needed).empty())) by = needed;
       break;
     case AccessScope::kReader:
       needed = "reader";
-      by = Opens(authorization, {"reader", "admin"});
+      by = Opens(token, {"reader", "admin"});
       break;
     case AccessScope::kAdmin:
-      by = Opens(authorization, {"admin"});
+      by = Opens(token, {"admin"});
       break;
   }
   if (!by.empty()) return CheckRate(by);

@@ -50,6 +50,8 @@ class Access {
   // A response refuses the call: 401 no token or a wrong one; 429 more calls than its token's limit. Open calls have no
   // limit; those of a scope that needs no token have the scope's.
   std::optional<HttpResponse> CheckToken(AccessScope scope, const HttpRequest& head) const;
+  // The same of a token that was shown in another way; empty: none.
+  std::optional<HttpResponse> CheckGivenToken(AccessScope scope, std::string_view token) const;
   // 421 an unknown Host, 403 another Origin.
   std::optional<HttpResponse> CheckSite(AccessScope scope, const HttpRequest& head) const;
   // The Origin of a page that may make this call; empty: there is none.
@@ -61,7 +63,7 @@ class Access {
  private:
   Access(FileSystem& fs, AccessOptions options) : fs_(fs), options_(std::move(options)) {}
   // The one of `names` whose token is given; empty: none.
-  std::string_view Opens(std::string_view authorization, std::initializer_list<std::string_view> names) const;
+  std::string_view Opens(std::string_view given, std::initializer_list<std::string_view> names) const;
   std::optional<HttpResponse> CheckRate(std::string_view token) const;
   struct Bucket {
     double calls = 0;  // That may be made now.
@@ -73,6 +75,8 @@ class Access {
   std::map<std::string, std::string, std::less<>> tokens_;
   mutable std::map<std::string, Bucket, std::less<>> buckets_;
 };
+
+std::string_view BearerOf(const HttpRequest& head);  // The token of Authorization: Bearer; empty: none.
 
 // A new token for `name` in the file of `folder`; gives its path. kInvalidArgument: no such token.
 Result<std::string> RotateToken(FileSystem& fs, const std::string& folder, const std::string& name);

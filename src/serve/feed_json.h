@@ -9,6 +9,7 @@
 #include "feed/feed.h"
 #include "feed/feed_request.h"
 #include "serve/http_message.h"
+#include "serve/json_shape.h"
 #include "serve/router.h"
 
 namespace gfr {
@@ -18,8 +19,10 @@ HttpResponse JsonResponse(int status, const nlohmann::ordered_json& json);
 std::string TextOf(const nlohmann::ordered_json& object, const char* key);
 // How many candidates a request may name, with so many columns of features: 1,000 to 10,000.
 std::size_t MaxCandidates(std::size_t columns);
-// Ids, names and lists are bounded, unknown members refused, a null is absent; properties keep event/event_rules.h, and
-// what is not declared may be anything. Throws BadRequest.
+const JsonShape& FeedRequestShape();     // Of a feed's body.
+const JsonShape& PromoteRequestShape();  // Of POST /v1/models/promote.
+// The body keeps FeedRequestShape; properties keep event/event_rules.h, and what is not declared may be anything.
+// Throws BadRequest.
 FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates = 10'000,
                              const EventRules& rules = {});
 // Names that a request gives and no table declares: nobody reads them.

@@ -17,7 +17,9 @@
 #include "serve/feed_json.h"
 #include "serve/http_server_metrics.h"
 #include "serve/model_pool.h"
+#include "serve/openapi.h"
 #include "serve/owner_client.h"
+#include "serve/protocol/credentials.h"
 #include "serve/reload.h"
 #include "serve/service_metrics.h"
 #include "serve/slates.h"
@@ -210,7 +212,7 @@ struct ReaderService::State {
     metrics.degraded += !feed.degraded.empty();
     metrics.undeclared += UndeclaredNames(request, layout.features().schema);
     HttpResponse response =
-        JsonResponse(200, FeedJson(feed, request, project.features().get(), http.query == "explain=true"));
+        JsonResponse(200, FeedJson(feed, request, project.features().get(), QueryValue(http, "explain") == "true"));
     NameVariant(made.assignment, &response);
     return response;
   }
@@ -314,7 +316,7 @@ Status ReaderService::State::ReloadAndLog() {
 
 ReaderService::ReaderService(std::unique_ptr<State> state)
     : state_(std::move(state)),
-      router_(RoutesOf(*state_), state_->lanes, state_->access, [this](const RouterAnswer& answer) {
+      router_(WithOpenApi(RoutesOf(*state_)), state_->lanes, state_->access, [this](const RouterAnswer& answer) {
         state_->metrics.requests.With({answer.endpoint, std::to_string(answer.status)}).Observe(answer.seconds);
         if (state_->config.access_log) WriteAccessLog(answer);
       }) {}

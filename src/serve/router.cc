@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/clock.h"
+#include "serve/check_query.h"
 
 namespace gfr {
 namespace {
@@ -22,6 +23,10 @@ std::optional<HttpResponse> CheckContentType(const Route& route, const HttpReque
   for (const std::string& t : route.content_types) valid += (valid.empty() ? "" : ", ") + t;
   return ProblemResponse(415, "Unsupported Media Type",
                          "content type is '" + type.substr(0, 100) + "'; valid is " + valid);
+}
+
+bool IsAt(const Route& route, const std::string& path) {
+  return route.path.ends_with('/') ? path.starts_with(route.path) : path == route.path;
 }
 
 // Lets the page read the response.
@@ -53,8 +58,7 @@ Router::Router(std::vector<Route> routes, Lanes& lanes, const Access& access, An
 
 const Route* Router::Find(const HttpRequest& head, bool* known) const {
   for (const Route& route : routes_) {
-    const bool below = route.path.ends_with('/');
-    if (below ? !head.path.starts_with(route.path) : head.path != route.path) continue;
+    if (!IsAt(route, head.path)) continue;
     *known = true;
     if (route.method == "*" || route.method == head.method) return &route;
   }
@@ -79,6 +83,17 @@ std::optional<HttpResponse> Router::Preflight(const HttpRequest& head) const {
   return allowed;
 }
 
+HttpResponse Router::NotAllowed(const HttpRequest& head) const {
+  HttpResponse refused =
+      ProblemResponse(405, "Method Not Allowed", head.method.substr(0, 50) + " is not for " + head.path.substr(0, 200));
+  std::string allowed;
+  for (const Route& route : routes_) {
+    if (IsAt(route, head.path)) allowed += (allowed.empty() ? "" : ", ") + route.method;
+  }
+  refused.headers.emplace_back("Allow", allowed);
+  return refused;
+}
+
 std::optional<HttpResponse> Router::Admit(const HttpRequest& head) const {
   bool known = false;
   const Route* route = Find(head, &known);
@@ -95,14 +110,18 @@ std::optional<HttpResponse> Router::Admit(const HttpRequest& head) const {
 
 std::optional<HttpResponse> Router::Refusal(const HttpRequest& head, const Route* route, bool known) const {
   if (std::optional<HttpResponse> preflight = Preflight(head)) return preflight;
-  if (route == nullptr && known)
-    return ProblemResponse(405, "Method Not Allowed", head.method + " is not for " + head.path.substr(0, 200));
+  if (route == nullptr && known) return NotAllowed(head);
   if (route == nullptr) return ProblemResponse(404, "Not Found", "there is nothing at " + head.path.substr(0, 200));
   if (!route->probe) {
     if (auto refused = access_.CheckSite(route->scope, head)) return refused;
   }
-  if (auto refused = access_.CheckToken(route->scope, head)) return refused;
-  return CheckContentType(*route, head);
+  if (auto refused = route->token ? access_.CheckGivenToken(route->scope, route->token(head))
+                                  : access_.CheckToken(route->scope, head))
+    return refused;
+  if (auto refused = CheckContentType(*route, head)) return refused;
+  if (head.query.empty() || !route->operation) return std::nullopt;
+  const auto wrong = CheckQuery(*route->operation, head.query);
+  return wrong ? std::optional(ProblemResponse(400, "Bad Request", *wrong)) : std::nullopt;
 }
 
 void Router::Handle(HttpRequest request, HttpReply reply) const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "serve/access.h"
 #include "serve/http_message.h"
 #include "serve/lanes.h"
+#include "serve/operation.h"
 
 namespace gfr {
 
@@ -30,6 +32,9 @@ struct Route {
   // True: this request runs on the I/O thread instead of `lane`, as it takes less time than waking another thread. Such
   // a call must not wait.
   std::function<bool(const HttpRequest&)> is_short = {};
+  std::shared_ptr<const Operation> operation = {};  // What /openapi.json says of it.
+  // The token that the call shows in its protocol's own way; empty: as a bearer token.
+  std::function<std::string(const HttpRequest&)> token = {};
 };
 
 // What became of one request.
@@ -52,16 +57,18 @@ class Router {
   // `lanes`, `access` and what `answered` uses must outlive it. `answered` is told each answer.
   using Answered = std::function<void(const RouterAnswer&)>;
   Router(std::vector<Route> routes, Lanes& lanes, const Access& access, Answered answered = {});
-  // 404: no route has the path; 405: none has the path and the method; 401, 403, 421, 429: access.h; 415: a content
-  // type; 204: the preflight of a page that may call.
+  // 404: no route has the path; 405, with Allow: none has the path and the method; 401, 403, 421, 429: access.h; 415: a
+  // content type; 204: the preflight of a page that may call.
   std::optional<HttpResponse> Admit(const HttpRequest& head) const;
   // REQUIRES: Admit let it pass. 400: BadRequest; 503: the lane is full, or the call threw.
   void Handle(HttpRequest request, HttpReply reply) const;
+  const std::vector<Route>& routes() const { return routes_; }
 
  private:
   // Null: none. `known`: there is one of another method.
   const Route* Find(const HttpRequest& head, bool* known) const;
   std::optional<HttpResponse> Preflight(const HttpRequest& head) const;
+  HttpResponse NotAllowed(const HttpRequest& head) const;
   std::optional<HttpResponse> Refusal(const HttpRequest& head, const Route* route, bool known) const;
   std::vector<Route> routes_;
   Lanes& lanes_;

@@ -19,6 +19,14 @@ Status ReadAccess(Config& table, ServeConfig* to) {
     if (to->tokens[scope].size() < 16) tokens.Fail(scope, "is shorter than 16 characters, and can be guessed");
   }
   GFR_TRY(tokens.Finish());
+  Config sigv4 = table.Table("sigv4");
+  to->sigv4_access_key = sigv4.String("access_key", "");
+  to->sigv4_secret_key = sigv4.String("secret_key", "");
+  if (to->sigv4_access_key.empty() != to->sigv4_secret_key.empty())
+    sigv4.Fail(to->sigv4_access_key.empty() ? "access_key" : "secret_key", "is missing beside the other");
+  if (!to->sigv4_secret_key.empty() && to->sigv4_secret_key.size() < 16)
+    sigv4.Fail("secret_key", "is shorter than 16 characters, and can be guessed");
+  GFR_TRY(sigv4.Finish());
   Config limits = table.Table("rate_limits");
   for (const char* name : {"events", "feed", "reader", "admin"}) {
     if (!limits.Has(name)) continue;

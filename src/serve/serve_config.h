@@ -21,6 +21,7 @@ struct ServeConfig {
   std::map<std::string, std::string> tokens;  // [serve.tokens] by scope; admin_token is its "admin".
   std::vector<std::string> hosts;             // Names that clients call the server by (access.h).
   std::vector<std::string> cors_origins;      // Whose pages may post events and ask for feeds.
+  std::string sigv4_access_key, sigv4_secret_key;  // [serve.sigv4]: whose signatures open what the events token does.
   std::map<std::string, double> rate_limits;  // [serve.rate_limits]: calls a second by token's name.
   // How clients are held to bounds: http_server.h.
   int max_connections = 16384, connections_by_address = 0;

@@ -12,6 +12,9 @@
 #include "serve/allocations.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
+#include "serve/openapi.h"
+#include "serve/protocol/credentials.h"
+#include "serve/protocol/event_protocols.h"
 #include "serve/protocol/ofrep.h"
 #include "serve/reload.h"
 #include "serve/router.h"
@@ -49,13 +52,21 @@ std::vector<Route> RoutesOf(ServiceState& s) {
        kFeed,
        feeds,
        Sync([&s](const auto& r) { return PostOfrepFlags(s, r); }),
-       {"application/json"}},
+       {"application/json"},
+       /*probe=*/false,
+       /*is_short=*/{},
+       /*operation=*/{},
+       ApiKeyToken},
       {"POST",
        "/ofrep/v1/evaluate/flags/",
        kFeed,
        feeds,
        [&s](auto r, auto reply) { PostOfrepFlag(s, r, reply); },
-       {"application/json"}},
+       {"application/json"},
+       /*probe=*/false,
+       /*is_short=*/{},
+       /*operation=*/{},
+       ApiKeyToken},
       {"GET", "/v1/experiments", kAdmin, Lane::kInline, Sync([&s](const auto&) { return GetExperiments(s); })},
       {"POST", "/v1/reload", kAdmin, Lane::kBlocking, Sync([&s](const auto&) { return PostReload(s); })},
       {"GET", "/v1/status", kOpen, Lane::kInline, Sync([&s](const auto&) { return GetStatus(s); })},
@@ -68,10 +79,12 @@ std::vector<Route> RoutesOf(ServiceState& s) {
 }  // namespace
 
 Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
-    : state_(std::move(state)), router_(RoutesOf(*state_), state_->lanes, access, [this](const RouterAnswer& answer) {
-        state_->counters.Answered(answer.endpoint, answer.status, answer.seconds);
-        if (state_->config.access_log) WriteAccessLog(answer);
-      }) {}
+    : state_(std::move(state)),
+      router_(WithOpenApi(WithEventProtocols(*state_, access, RoutesOf(*state_))), state_->lanes, access,
+              [this](const RouterAnswer& answer) {
+                state_->counters.Answered(answer.endpoint, answer.status, answer.seconds);
+                if (state_->config.access_log) WriteAccessLog(answer);
+              }) {}
 
 Status Service::Reload() {
   const auto reloaded = gfr::Reload(*state_);

@@ -29,6 +29,7 @@ class Service final : public HttpHandler {
   ~Service() override;  // Ends what was begun. REQUIRES: no call comes any more.
   // Reads gfr.toml anew (reload.h), and logs what came of it. Waits for the registry and for files.
   Status Reload();
+  const std::vector<Route>& routes() const { return router_.routes(); }
   HttpServerMetrics& http_metrics();  // For the server that asks it.
   std::optional<HttpResponse> Admit(const HttpRequest& head) override { return router_.Admit(head); }
   void Handle(HttpRequest request, HttpReply reply) override { router_.Handle(std::move(request), std::move(reply)); }

@@ -23,9 +23,29 @@ const std::vector<std::string> kEndpoints{"/v1/events",
                                           "/ofrep/v1/evaluate/flags/",
                                           "/livez",
                                           "/readyz",
-                                          "/metrics"};
-const std::vector<std::string> kStatuses{"200", "202", "304", "400", "401", "403", "404",
-                                         "405", "409", "413", "415", "429", "503"};
+                                          "/metrics",
+                                          "/openapi.json",
+                                          "/ping",
+                                          "/invocations",
+                                          "/endpoints/",
+                                          "/v2/models/",
+                                          "/mp/collect",
+                                          "/v1/track",
+                                          "/v1/identify",
+                                          "/v1/alias",
+                                          "/v1/batch",
+                                          "/api/feedback",
+                                          "/api/item",
+                                          "/api/items",
+                                          "/api/user",
+                                          "/api/users",
+                                          "/api/recommend/",
+                                          "/feedback",
+                                          "/rank/",
+                                          "/events",
+                                          "/get-online-features"};
+const std::vector<std::string> kStatuses{"200", "202", "204", "304", "400", "401", "403", "404",
+                                         "405", "409", "413", "415", "424", "429", "503", "507"};
 const std::vector<std::string> kStages{"candidates", "features", "scores", "values", "policy", "record"};
 
 }  // namespace

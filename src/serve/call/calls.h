@@ -3,10 +3,16 @@
 // another thread. Thread safety: from any thread.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "event/event_json.h"
+#include "feed/feed.h"
+#include "feed/feed_request.h"
 #include "serve/http_message.h"
 #include "serve/service_state.h"
 
@@ -14,7 +20,25 @@ namespace gfr {
 
 std::vector<std::string> EventContentTypes();  // That POST /v1/events takes.
 void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply);
+// What became of a body's events; `rejected` holds no events.
+struct TakenEvents {
+  std::uint64_t accepted = 0, duplicates = 0;
+  ParsedEvents rejected;
+};
+using AnswerEvents = std::function<HttpResponse(const TakenEvents&)>;
+// Events as any protocol sent them, into the log and the states; answered once they are there, as the protocol answers.
+// REQUIRES: they keep the rules of events (event/event_rules.h).
+void TakeEvents(ServiceState& s, ParsedEvents parsed, HttpReply reply, AnswerEvents answer);
+// Why no events are taken now; nothing: they are.
+std::optional<HttpResponse> RefusalOfEvents(const ServiceState& s);
 void PostFeed(ServiceState& s, const HttpRequest& request, HttpReply reply);
+// How a protocol tells a feed; without its own an unlogged feed is told as a logged one.
+using TellFeed =
+    std::function<nlohmann::ordered_json(const Feed& feed, const FeedRequest& request, const FeatureSet& features)>;
+// Ranks and logs a feed that another protocol asks for. `request` has kept FeedRequestShape's bounds. May throw
+// BadRequest.
+void ServeFeed(ServiceState& s, const HttpRequest& http, FeedRequest request, HttpReply reply, const TellFeed& tell,
+               bool tells_degraded = false);
 void PostServed(ServiceState& s, const HttpRequest& request, HttpReply reply);
 HttpResponse GetLists(ServiceState& s, const HttpRequest& request);
 HttpResponse GetExplain(ServiceState& s, const HttpRequest& request);  // Its parameter: the request's id.

@@ -13,20 +13,25 @@ using Json = nlohmann::ordered_json;
 
 constexpr char kNdjsonType[] = "application/x-ndjson";
 
-HttpResponse Answer(ServiceState& s, std::uint64_t accepted, std::uint64_t duplicates, const ParsedEvents& parsed) {
-  s.counters.accepted += accepted;
-  s.counters.duplicates += duplicates;
-  s.counters.rejected += parsed.rejected_count;
-  if (parsed.rejected_count == 0) {  // Nearly always; as the JSON below.
+HttpResponse Answer(const TakenEvents& taken) {
+  if (taken.rejected.rejected_count == 0) {  // Nearly always; as the JSON below.
     return {.status = 202,
-            .body = "{\"accepted\":" + std::to_string(accepted) + ",\"duplicates\":" + std::to_string(duplicates) +
-                    ",\"rejected\":[]}\n"};
+            .body = "{\"accepted\":" + std::to_string(taken.accepted) +
+                    ",\"duplicates\":" + std::to_string(taken.duplicates) + ",\"rejected\":[]}\n"};
   }
-  Json json{{"accepted", accepted}, {"duplicates", duplicates}, {"rejected", Json::array()}};
-  for (const Rejection& r : parsed.rejected)
+  Json json{{"accepted", taken.accepted}, {"duplicates", taken.duplicates}, {"rejected", Json::array()}};
+  for (const Rejection& r : taken.rejected.rejected)
     json["rejected"].push_back({{"index", r.index}, {"code", r.code}, {"message", r.message}});
-  if (parsed.rejected_count > parsed.rejected.size()) json["rejected_count"] = parsed.rejected_count;
-  return JsonResponse(accepted + duplicates > 0 ? 202 : 400, json);
+  if (taken.rejected.rejected_count > taken.rejected.rejected.size())
+    json["rejected_count"] = taken.rejected.rejected_count;
+  return JsonResponse(taken.accepted + taken.duplicates > 0 ? 202 : 400, json);
+}
+
+HttpResponse Counted(ServiceState& s, const TakenEvents& taken, const AnswerEvents& answer) {
+  s.counters.accepted += taken.accepted;
+  s.counters.duplicates += taken.duplicates;
+  s.counters.rejected += taken.rejected.rejected_count;
+  return answer(taken);
 }
 
 }  // namespace
@@ -39,11 +44,7 @@ void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply) {
   std::string type(request.Header("content-type"));
   for (char& c : type) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   const BodyFormat format = type.starts_with(kNdjsonType) ? BodyFormat::kNdjson : BodyFormat::kJson;
-  if (s.memory_full) {
-    return reply(ProblemResponse(503, "Service Unavailable",
-                                 "the states take more than [store] memory lets them; nothing was taken",
-                                 /*retry_after_s=*/60));
-  }
+  if (auto full = RefusalOfEvents(s)) return reply(*std::move(full));
   const std::shared_ptr<const Serving> serving = s.serving();
   ParsedEvents parsed =
       ParseEvents(request.body, format, {.from_client = true, .rules = &serving->project->configuration().event_rules});
@@ -51,26 +52,37 @@ void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply) {
       request.body.size() > JsonLimits().event_bytes) {
     return reply(ProblemResponse(413, "Content Too Large", "too_large: " + parsed.rejected[0].message));
   }
-  s.LeaveOut(serving->project->configuration().event_rules, &parsed);
-  if (parsed.events.empty()) return reply(Answer(s, 0, 0, parsed));
+  TakeEvents(s, std::move(parsed), std::move(reply), Answer);
+}
+
+std::optional<HttpResponse> RefusalOfEvents(const ServiceState& s) {
+  if (!s.memory_full) return std::nullopt;
+  return ProblemResponse(503, "Service Unavailable",
+                         "the states take more than [store] memory lets them; nothing was taken",
+                         /*retry_after_s=*/60);
+}
+
+void TakeEvents(ServiceState& s, ParsedEvents parsed, HttpReply reply, AnswerEvents answer) {
+  s.LeaveOut(s.serving()->project->configuration().event_rules, &parsed);
   std::vector<Event> events = std::move(parsed.events);
+  TakenEvents taken{.accepted = 0, .duplicates = 0, .rejected = std::move(parsed)};
+  taken.rejected.events.clear();
+  if (events.empty()) return reply(Counted(s, taken, answer));
   s.Append(
       std::move(events), ServiceState::ReplyLogFailed(reply),
-      [&s, reply, parsed = std::move(parsed)](const Appended& appended) -> ServiceState::Folded {
-        std::uint64_t accepted = 0, duplicates = 0;
-        ParsedEvents told{.events = {}, .indexes = {}, .rejected = parsed.rejected};
-        told.rejected_count = parsed.rejected_count;
+      [&s, reply, answer = std::move(answer),
+       taken = std::move(taken)](const Appended& appended) mutable -> ServiceState::Folded {
         for (std::size_t i = 0; i < appended.results.size(); ++i) {
           const AppendResult result = appended.results[i];
-          accepted += result == AppendResult::kAccepted;
-          duplicates += result == AppendResult::kDuplicate;
+          taken.accepted += result == AppendResult::kAccepted;
+          taken.duplicates += result == AppendResult::kDuplicate;
+          const std::size_t index = taken.rejected.indexes[i];
           if (result == AppendResult::kFutureTime)
-            told.Reject(parsed.indexes[i], "future_time", "time is more than 5 minutes ahead of arrival");
+            taken.rejected.Reject(index, "future_time", "time is more than 5 minutes ahead of arrival");
           if (result == AppendResult::kIdCollision)
-            told.Reject(parsed.indexes[i], "id_collision", "an id has the hash of another id");
+            taken.rejected.Reject(index, "id_collision", "an id has the hash of another id");
         }
-        return
-            [&s, reply, accepted, duplicates, told = std::move(told)] { reply(Answer(s, accepted, duplicates, told)); };
+        return [&s, reply, answer, taken = std::move(taken)] { reply(Counted(s, taken, answer)); };
       },
       /*urgent=*/false);
 }

@@ -5,6 +5,7 @@
 #include "serve/answer_feed.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
+#include "serve/protocol/credentials.h"
 
 namespace gfr {
 namespace {
@@ -13,8 +14,13 @@ namespace {
 // than [serve] log_wait; whichever comes first. Thread safety: all calls.
 class FeedAnswer final : public LateReply {
  public:
-  FeedAnswer(ServiceState& s, HttpReply reply, const Assignment& assignment, nlohmann::ordered_json json)
-      : response(Response(assignment, json)), reply(std::move(reply)), s_(s), json_(std::move(json)) {}
+  FeedAnswer(ServiceState& s, HttpReply reply, const Assignment& assignment, nlohmann::ordered_json json,
+             bool tells_degraded)
+      : response(Response(assignment, json)),
+        reply(std::move(reply)),
+        s_(s),
+        json_(std::move(json)),
+        tells_degraded_(tells_degraded) {}
   // True for one caller, who replies.
   bool Claim() { return !claimed_.exchange(true); }
   void Reply() {
@@ -25,6 +31,7 @@ class FeedAnswer final : public LateReply {
   void ReplyUnlogged() {
     if (!Claim()) return;
     ++s_.counters.unlogged;
+    if (!tells_degraded_) return reply(response);
     s_.counters.degraded += json_["degraded"].empty();
     json_["degraded"].push_back("log");
     HttpResponse unlogged = response;
@@ -42,6 +49,7 @@ class FeedAnswer final : public LateReply {
   }
   ServiceState& s_;
   nlohmann::ordered_json json_;  // Of whoever has claimed.
+  const bool tells_degraded_;
   std::atomic<bool> claimed_ = false;
 };
 
@@ -71,6 +79,18 @@ void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
   const std::shared_ptr<const Serving> serving = s.serving();
   FeedRequest request = ParseFeedRequest(http.body, MaxCandidates(serving->features().columns()),
                                          serving->project->configuration().event_rules);
+  const bool explain = QueryValue(http, "explain") == "true";
+  ServeFeed(
+      s, http, std::move(request), std::move(reply),
+      [explain](const Feed& feed, const FeedRequest& of, const FeatureSet& features) {
+        return FeedJson(feed, of, &features, explain);
+      },
+      /*tells_degraded=*/true);
+}
+
+void ServeFeed(ServiceState& s, const HttpRequest& http, FeedRequest request, HttpReply reply, const TellFeed& tell,
+               bool tells_degraded) {
+  const std::shared_ptr<const Serving> serving = s.serving();
   request.now_ms = std::max(s.clock.now_ms(), s.last_arrival_ms.load());
   if (request.request_id.empty())
     request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(s.next_offset.load()) + "-" +
@@ -98,8 +118,8 @@ void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
   s.counters.degraded += !feed.degraded.empty();
   s.counters.Assigned(made.assignment.experiments, !feed.degraded.empty(), ranked_s);
   s.counters.undeclared += UndeclaredNames(request, serving->features().schema);
-  const auto answer = std::make_shared<FeedAnswer>(
-      s, reply, made.assignment, FeedJson(feed, request, &serving->features(), http.query == "explain=true"));
+  const auto answer =
+      std::make_shared<FeedAnswer>(s, reply, made.assignment, tell(feed, request, serving->features()), tells_degraded);
   std::shared_ptr<const ShadowWork> shadow;
   if (!shadows.empty() && !made.assignment.holdout)
     shadow = std::make_shared<const ShadowWork>(ShadowWork{.serving = serving,

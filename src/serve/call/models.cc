@@ -11,6 +11,13 @@ using Json = nlohmann::ordered_json;
 
 }  // namespace
 
+const JsonShape& PromoteRequestShape() {
+  static const JsonShape shape = JsonShape::Object(
+      {{.name = "version", .shape = JsonShape::Text(/*most_bytes=*/200, /*least_bytes=*/1), .required = true}},
+      /*is_closed=*/true);
+  return shape;
+}
+
 HttpResponse GetModels(ServiceState& s) {
   const auto entries = s.serving()->models->registry().List(kModelName);
   Json list = Json::array();
@@ -32,11 +39,11 @@ HttpResponse PostRollback(ServiceState& s) {
 
 // {"version": "2"}
 HttpResponse PostPromote(ServiceState& s, const HttpRequest& request) {
-  const Json json = ParseJson<Json>(request.body, /*throws=*/false);
-  if (!json.is_object()) throw BadRequest{"the body is not a JSON object"};
-  const std::string version = TextOf(json, "version");
+  const auto json = ParseJson<nlohmann::json>(request.body, /*throws=*/false);
+  if (auto wrong = PromoteRequestShape().Check(json, "the body")) throw BadRequest{*std::move(wrong)};
+  const std::string version = json["version"];
   const std::shared_ptr<ModelPool> models = s.serving()->models;
-  const Status usable = version.empty() ? Status(Error{ErrorCode::kNotFound, ""}) : models->Check(version);
+  const Status usable = models->Check(version);
   if (!usable.ok()) {
     const Error& error = usable.error();
     if (error.code == ErrorCode::kUnavailable)

@@ -1,0 +1,115 @@
+"""Foreign protocols by their own clients: AWS Personalize by boto3, Gorse by PyGorse, Segment by its Node library."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from gfr_process import Folder, Server, run
+from gfr_python import SITE, has_peer
+
+CLOCK = ("--clock", "fixed:2026-01-01T12:00:00Z")
+SECRETS = """
+[serve.tokens]
+events = "the-events-token-1"
+feed = "the-feed-token-123"
+
+[serve.sigv4]
+access_key = "AKIDOFTHESHOP"
+secret_key = "a secret key that nobody guesses"
+"""
+
+
+class Clients(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        sys.path[:0] = map(str, SITE)
+        cls.folder = Folder()
+        cls.project = cls.folder.__enter__() / "p"
+        run("init", cls.project)
+        toml = cls.project / "gfr.toml"
+        toml.write_text(toml.read_text() + SECRETS)
+        cls.server = Server(cls.project, *CLOCK)
+        cls.url = f"http://127.0.0.1:{cls.server.port}"
+
+    @classmethod
+    def tearDownClass(cls):
+        assert cls.server.stop() == 0
+        cls.folder.__exit__()
+
+    def accepted(self):
+        text = self.server.get("/metrics")[1].decode()
+        return int(next(line.split()[-1] for line in text.splitlines() if line.startswith("gfr_events_accepted_total ")))
+
+    def test_boto3_puts_personalize_events_with_a_signature(self):
+        if not has_peer("boto3"):
+            self.skipTest("SKIPPED: boto3 is not in build/peers-venv")
+        import datetime
+
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import ClientError
+
+        def client(secret):
+            return boto3.client("personalize-events", endpoint_url=self.url, region_name="eu-west-1", aws_access_key_id="AKIDOFTHESHOP",
+                                aws_secret_access_key=secret, config=Config(retries={"max_attempts": 0}))
+        sent = dict(trackingId="t", userId="p1", sessionId="s1", eventList=[
+            {"eventId": "e1", "eventType": "click", "itemId": "b", "sentAt": datetime.datetime(2026, 1, 1, 11, tzinfo=datetime.timezone.utc),
+             "recommendationId": "r-b", "impression": ["a", "b"]}])
+        before = self.accepted()
+        right = client("a secret key that nobody guesses")
+        for _ in range(2):
+            self.assertEqual(right.put_events(**sent)["ResponseMetadata"]["HTTPStatusCode"], 200)
+        self.assertEqual(self.accepted() - before, 2, "the impression and the click, once")
+        with self.assertRaises(ClientError) as wrong:
+            client("another secret key, as long").put_events(**sent)
+        self.assertEqual(wrong.exception.response["Error"]["Code"], "InvalidSignatureException")
+
+    def test_pygorse_inserts_and_asks_for_recommendations(self):
+        if not has_peer("gorse"):
+            self.skipTest("SKIPPED: PyGorse is not in build/peers-venv")
+        from gorse import Gorse, GorseException
+        events, feeds = Gorse(self.url, "the-events-token-1"), Gorse(self.url, "the-feed-token-123")
+        self.assertEqual(events.insert_items([{"ItemId": f"g{n}", "Categories": ["toys"], "Labels": {"price": n}} for n in range(5)]), {"RowAffected": 5})
+        self.assertEqual(events.insert_user({"UserId": "gorse-user", "Labels": {"city": "rome"}}), {"RowAffected": 1})
+        self.assertEqual(events.insert_feedback("click", "gorse-user", "g1", "2026-01-01T11:00:00Z"), {"RowAffected": 1})
+        scored = feeds.get_recommend("gorse-user", n=3)
+        self.assertLessEqual(len(scored), 3)
+        with self.assertRaises(GorseException) as refused:
+            events.get_recommend("gorse-user")
+        self.assertEqual(refused.exception.status_code, 401)
+
+    def test_segments_node_library_sends_a_batch(self):
+        modules = os.environ.get("GFR_NODE_MODULES", "")
+        if not shutil.which("node") or not os.path.isdir(os.path.join(modules, "@segment/analytics-node")):
+            self.skipTest("SKIPPED: no node, or no @segment/analytics-node in GFR_NODE_MODULES")
+        script = """
+const { Analytics } = require('@segment/analytics-node');
+const analytics = new Analytics({ writeKey: 'the-events-token-1', host: process.argv[2], maxRetries: 0, flushAt: 3 });
+analytics.on('error', e => { console.error(e); process.exit(1); });
+analytics.identify({ userId: 'seg1', anonymousId: 'anon1', traits: { city: 'rome' } });
+analytics.track({ userId: 'seg1', event: 'Product List Viewed', properties: { list_id: 'home', products: [{ product_id: 'a', position: 1 }] } });
+analytics.track({ userId: 'seg1', event: 'Product Clicked', properties: { product_id: 'a', position: 1 } });
+analytics.closeAndFlush({ timeout: 20000 }).then(() => console.log('sent'));
+"""
+        # Its messages are of now; the server's clock is not.
+        with Folder() as folder:
+            run("init", folder / "p")
+            toml = folder / "p/gfr.toml"
+            toml.write_text(toml.read_text() + SECRETS)
+            with Server(folder / "p") as server, tempfile.TemporaryDirectory() as scripts:
+                path = os.path.join(scripts, "send.js")
+                with open(path, "w") as file:
+                    file.write(script)
+                done = subprocess.run(["node", path, f"http://127.0.0.1:{server.port}"], capture_output=True, text=True, timeout=120,
+                                      env={**os.environ, "NODE_PATH": modules})
+                self.assertEqual((done.returncode, done.stdout.strip()), (0, "sent"), done.stderr)
+                text = server.get("/metrics")[1].decode()
+                self.assertIn("gfr_events_accepted_total 4", text, "an alias, a user's traits, an impression and a click")
+                self.assertEqual(server.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
