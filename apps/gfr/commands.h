@@ -65,6 +65,8 @@ void AddExplain(CLI::App& app, Command& run);
 void AddSend(CLI::App& app, Command& run);
 // status.cc
 void AddStatus(CLI::App& app, Command& run);
+// container.cc
+void AddContainer(CLI::App& app, Command& run);
 // trials.cc
 void AddTrials(CLI::App& app, Command& run);
 // score.cc

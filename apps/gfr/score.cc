@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "event/import_map.h"
 #include "model/link.h"
+#include "model/load_forest.h"
 #include "score/feature_rows.h"
 #include "score/predict_rows.h"
 #include "score/rows_of_forest.h"
@@ -19,16 +20,6 @@
 
 namespace gfr {
 namespace {
-
-Result<Forest> LoadForest(const std::string& path, int rounds) {
-  GFR_ASSIGN(const auto file, PosixFileSystem().OpenForRead(path));
-  GFR_ASSIGN(const std::uint64_t size, file->size());
-  if (size > kMaxModelBytes) return Error{ErrorCode::kResourceExhausted, "a model of more than 1 GiB", {path, 0}};
-  GFR_ASSIGN(const std::string bytes, file->Read(0, static_cast<std::size_t>(size)));
-  auto forest = ParseForest(bytes, {.rounds = rounds});
-  if (!forest.ok()) return Error{forest.error().code, forest.error().message, {path, 0}};
-  return forest;
-}
 
 struct PredictFlags {
   std::string model, data, scorer = "auto";
@@ -70,7 +61,7 @@ Status Predict(const PredictFlags& flags) {
   if (flags.model.empty())
     return Error{ErrorCode::kInvalidArgument, "`gfr predict` needs --model FILE, or --project DIR for a version"};
   constexpr std::size_t kBatch = 4096;
-  GFR_ASSIGN(const Forest forest, LoadForest(flags.model, flags.rounds));
+  GFR_ASSIGN(const Forest forest, LoadForest(PosixFileSystem(), flags.model, {.rounds = flags.rounds}));
   GFR_ASSIGN(const ScorerKind kind, ParseScorerKind(flags.scorer));
   GFR_ASSIGN(const auto scorer, Scorer::Make(forest, kind));
   GFR_ASSIGN(const auto source, OpenTable(flags.data));
@@ -128,7 +119,7 @@ double ScoreAll(const Scorer& scorer, const Forest& forest, const std::vector<fl
 }
 
 Status Bench(const BenchFlags& flags) {
-  GFR_ASSIGN(const Forest forest, LoadForest(flags.model, flags.rounds));
+  GFR_ASSIGN(const Forest forest, LoadForest(PosixFileSystem(), flags.model, {.rounds = flags.rounds}));
   GFR_ASSIGN(const ScorerKind kind, ParseScorerKind(flags.scorer));
   GFR_ASSIGN(const auto scorer, Scorer::Make(forest, kind));
   GFR_ASSIGN(const auto reference, Scorer::Make(forest, ScorerKind::kScalar));
@@ -172,7 +163,7 @@ Status Bench(const BenchFlags& flags) {
 }
 
 Status Inspect(const std::string& path, int rounds, bool json) {
-  GFR_ASSIGN(const Forest forest, LoadForest(path, rounds));
+  GFR_ASSIGN(const Forest forest, LoadForest(PosixFileSystem(), path, {.rounds = rounds}));
   const ForestSummary summary = Summarize(forest);
   Json report{{"maker", EngineName(forest.engine)},
               {"objective", forest.objective},

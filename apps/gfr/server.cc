@@ -1,12 +1,12 @@
 // serve, explain.
-#include <pthread.h>
-
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 
 #include "base/json_text.h"
+#include "base/size.h"
 #include "commands.h"
+#include "listen.h"
+#include "model_server.h"
 #include "runtime/logger.h"
 #include "serve/access.h"
 #include "serve/explain.h"
@@ -16,22 +16,6 @@
 
 namespace gfr {
 namespace {
-
-Result<HttpServerOptions> ParseListen(const std::string& listen) {
-  HttpServerOptions options;
-  const std::size_t colon = listen.rfind(':');
-  const std::string port = colon == std::string::npos ? "" : listen.substr(colon + 1);
-  const auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), options.port);
-  if (port.empty() || code != std::errc{} || end != port.data() + port.size() || options.port < 0 ||
-      options.port > 65535) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "--listen is '" + listen + "'; valid is ADDRESS:PORT, with port 0 for a free one"};
-  }
-  options.address = listen.substr(0, colon);
-  if (options.address.starts_with('[') && options.address.ends_with(']'))
-    options.address = options.address.substr(1, options.address.size() - 2);
-  return options;
-}
 
 void SetLimits(const ServeConfig& config, HttpServerOptions* options) {
   options->max_connections = config.max_connections;
@@ -60,13 +44,7 @@ void ReadAnew(Service* service, ReaderService* reader, HttpServer& server) {
 
 int RunServe(const std::string& listen, const std::string& clock, const std::string& owner, bool open,
              const Common& common) {
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGINT);
-  sigaddset(&stop, SIGTERM);
-  sigaddset(&stop, SIGHUP);
-  pthread_sigmask(SIG_BLOCK, &stop, nullptr);  // Before any thread is made.
-  std::signal(SIGPIPE, SIG_IGN);
+  const sigset_t stop = BlockSignals();
   ServeConfig config;
   const auto project = OpenProject(common.project, &config);
   if (!project.ok()) return Fail(project.error());
@@ -115,15 +93,8 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
                  "gfr serve: at most %d connections instead of [serve] max_connections = %d: the process may not "
                  "have more descriptors (ulimit -n)\n",
                  fit, config.max_connections);
-  const bool v6 = options.value().address.find(':') != std::string::npos;
-  const std::string scheme = config.tls_certificate.empty() ? "http://" : "https://";
-  const std::string url = scheme + (v6 ? "[" + options.value().address + "]" : options.value().address) + ":" +
-                          std::to_string(server.value()->port());
-  if (common.json)
-    PrintJson({{"listening", url}});
-  else
-    std::printf("listening on %s\n", url.c_str());
-  std::fflush(stdout);
+  PrintListening(config.tls_certificate.empty() ? "http" : "https", options.value().address, server.value()->port(),
+                 common.json);
   // Tokens are read again every second: a rotated one is good at once, without a restart.
   const timespec second{.tv_sec = 1, .tv_nsec = 0};
   for (int signal = -1; signal != SIGINT && signal != SIGTERM;) {
@@ -198,7 +169,26 @@ void AddServe(CLI::App& app, Command& run) {
                 "owner");
   c->add_flag("--open", open,
               "Events and feeds need no token, also on addresses that others reach; admin calls always do");
-  c->callback([&run] { run = [] { return RunServe(listen, clock, owner, open, common); }; });
+  static ModelServerFlags models;
+  static std::string memory = "4GiB";
+  CLI::Option* model = c->add_option("--model", models.model,
+                                     "A model file alone, without a project: XGBoost JSON or UBJSON, or LightGBM text");
+  CLI::Option* many = c->add_option("--models", models.models, "A folder whose models calls may load by name");
+  c->add_option("--name", models.name, "The name of --model in calls")->capture_default_str()->needs(model);
+  c->add_option("--host", models.hosts,
+                "With --model or --models: a name that clients call the server by, beside addresses and localhost");
+  c->add_option("--memory", memory, "Of all models of --models together")->capture_default_str()->needs(many);
+  c->callback([&run] {
+    run = [] {
+      if (models.model.empty() && models.models.empty()) return RunServe(listen, clock, owner, open, common);
+      const auto bytes = ParseSize(memory);
+      if (!bytes.ok()) return Fail(bytes.error());
+      models.memory_bytes = bytes.value();
+      models.json = common.json;
+      if (!listen.empty()) models.listen = listen;
+      return RunModelServer(models);
+    };
+  });
 }
 
 void AddToken(CLI::App& app, Command& run) {

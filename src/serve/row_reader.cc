@@ -1,0 +1,538 @@
+#include "serve/row_reader.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+namespace gfr {
+namespace {
+
+namespace json = simdjson::ondemand;
+
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+constexpr int kMostDimensions = 8;
+
+Error WrongRows(std::string why) { return {ErrorCode::kInvalidArgument, std::move(why)}; }
+Error NotJson(simdjson::error_code code) {
+  return WrongRows(std::string("the body is not valid JSON: ") + simdjson::error_message(code));
+}
+std::string RowName(std::size_t row) { return "row " + std::to_string(row); }
+
+// The parser looks a few bytes beyond the text.
+simdjson::simdjson_result<json::document> OpenJson(std::string& body) {
+  thread_local json::parser parser;
+  body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
+  return parser.iterate(simdjson::padded_string_view(body.data(), body.size(), body.capacity()));
+}
+
+bool IsAtEnd(json::document& document) { return document.current_location().error() == simdjson::OUT_OF_BOUNDS; }
+
+// What is no number of JSON, and stands for one all the same.
+bool AddWord(json::value value, RowMatrix* rows) {
+  const std::string_view word = value.raw_json_token();
+  const auto is = [&](std::string_view known) {
+    return word.starts_with(known) && word.find_first_not_of(" \t\r\n", known.size()) == std::string_view::npos;
+  };
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (is("null") || is("NaN"))
+    rows->Add(kMissing);
+  else if (is("true") || is("false"))
+    rows->Add(is("true") ? 1 : 0);
+  else if (is("Infinity") || is("-Infinity"))
+    rows->Add(is("Infinity") ? kInfinity : -kInfinity);
+  else
+    return false;
+  return true;
+}
+
+bool AddNumber(json::value value, RowMatrix* rows) {
+  double number = 0;
+  if (value.get_double().get(number) != simdjson::SUCCESS) return AddWord(value, rows);
+  rows->Add(number);
+  return true;
+}
+
+// All numbers of a list, however deep they lie.
+Status AddNumbers(json::array list, RowMatrix* rows, int depth = 0) {
+  for (auto element : list) {
+    json::value value;
+    if (const auto code = element.get(value)) return NotJson(code);
+    json::array inner;
+    if (value.get_array().get(inner) == simdjson::SUCCESS) {
+      if (depth == kMostDimensions) return WrongRows("a list of numbers is too deep");
+      GFR_TRY(AddNumbers(inner, rows, depth + 1));
+    } else if (!AddNumber(value, rows)) {
+      return WrongRows("value " + std::to_string(rows->values()) + " is no number");
+    }
+  }
+  return {};
+}
+
+// Reads rows in any of their forms.
+class RowsOfJson {
+ public:
+  RowsOfJson(const ForestModel& model, RowMatrix* rows) : model_(model), rows_(rows), seen_(model.columns(), 0) {}
+
+  Status AddRow(json::value value) {
+    json::array list;
+    json::object object;
+    if (value.get_array().get(list) == simdjson::SUCCESS) return AddList(list);
+    if (value.get_object().get(object) == simdjson::SUCCESS) return AddObject(object);
+    if (!AddNumber(value, rows_)) return WrongRows(RowName(row_) + " is neither a list of numbers nor an object");
+    return EndRow(1);
+  }
+  Status AddRows(json::value value, const char* what) {
+    json::array list;
+    if (value.get_array().get(list)) return WrongRows(std::string(what) + " is not a list of rows");
+    for (auto element : list) {
+      json::value row;
+      if (const auto code = element.get(row)) return NotJson(code);
+      GFR_TRY(AddRow(row));
+    }
+    return {};
+  }
+  // {"columns": [...], "data": [...]}, in any order; other members are passed over.
+  Status AddSplit(json::value value) {
+    json::object split;
+    if (value.get_object().get(split)) return WrongRows("dataframe_split is not an object");
+    std::vector<int> places;
+    bool has_data = false, has_columns = false;
+    for (auto field : split) {
+      std::string_view key;
+      json::value member;
+      if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
+      const bool is_columns = key == "columns", is_data = key == "data";
+      if (const auto code = field.value().get(member)) return NotJson(code);
+      if (is_columns) {
+        GFR_TRY(ReadNames(member, &places));
+        has_columns = true;
+      } else if (is_data) {
+        GFR_TRY(AddRows(member, "dataframe_split.data"));
+        has_data = true;
+      }
+    }
+    if (!has_data) return WrongRows("dataframe_split has no data");
+    if (has_columns) Permute(places);
+    return {};
+  }
+  // {NAME: [NUMBER, ...], ...}
+  Status AddColumns(json::object columns) {
+    for (auto field : columns) {
+      std::string_view key;
+      json::value member;
+      if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
+      const std::string name(key);
+      if (const auto code = field.value().get(member)) return NotJson(code);
+      GFR_ASSIGN(const int place, PlaceOf(name));
+      RowMatrix values;
+      values.Clear(1, rows_->doubles);
+      json::array list;
+      if (member.get_array().get(list)) return WrongRows("inputs." + name.substr(0, 100) + " is not a list of numbers");
+      GFR_TRY(AddNumbers(list, &values));
+      GFR_TRY(SetColumn(static_cast<std::size_t>(place), name, values));
+    }
+    return EndColumns();
+  }
+  Status SetColumn(std::size_t place, const std::string& name, const RowMatrix& values) {
+    if (columns_set_ == 0) {
+      row_ = values.values();
+      rows_->Resize(row_ * model_.columns());
+    }
+    if (values.values() != row_)
+      return WrongRows("column '" + name.substr(0, 100) + "' has " + std::to_string(values.values()) +
+                       " values, another one " + std::to_string(row_));
+    if (seen_[place]++ != 0) return WrongRows("column '" + name.substr(0, 100) + "' stands twice");
+    ++columns_set_;
+    for (std::size_t i = 0; i < row_; ++i)
+      rows_->Set(i * model_.columns() + place, values.doubles ? values.f64[i] : static_cast<double>(values.f32[i]));
+    return {};
+  }
+  Status EndColumns() const {
+    if (columns_set_ == model_.columns()) return {};
+    return WrongRows(std::to_string(columns_set_) + " columns; the model reads " + std::to_string(model_.columns()));
+  }
+  Result<int> PlaceOf(const std::string& name) const {
+    const int place = model_.FindColumn(name);
+    if (place >= 0) return place;
+    if (model_.forest().column_names.empty())
+      return WrongRows("the model's file names no columns: rows are lists of " + std::to_string(model_.columns()) +
+                       " numbers in its order");
+    return WrongRows("the model has no column '" + name.substr(0, 100) + "'; its first is '" +
+                     model_.forest().column_names.front() + "'");
+  }
+
+ private:
+  Status EndRow(std::size_t count) {
+    if (count != model_.columns())
+      return WrongRows(RowName(row_) + " has " + std::to_string(count) + " values; the model reads " +
+                       std::to_string(model_.columns()));
+    ++row_;
+    return {};
+  }
+  Status AddList(json::array list) {
+    std::size_t count = 0;
+    for (auto element : list) {
+      json::value value;
+      if (const auto code = element.get(value)) return NotJson(code);
+      if (!AddNumber(value, rows_))
+        return WrongRows(RowName(row_) + ": value " + std::to_string(count) + " is no number");
+      ++count;
+    }
+    return EndRow(count);
+  }
+  Status AddObject(json::object object) {
+    bool is_record = false, is_list = false;
+    std::size_t set = 0;
+    const std::size_t base = row_ * model_.columns();
+    for (auto field : object) {
+      std::string_view key;
+      json::value value;
+      if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
+      json::array list;
+      const bool is_features = !is_record && key == "features";
+      const int place = is_features || is_list ? -1 : Guess(key, set);
+      const std::string name(place < 0 ? key : std::string_view());
+      if (const auto code = field.value().get(value)) return NotJson(code);
+      if (is_list) continue;  // Of SageMaker's other members nothing is read.
+      if (is_features && value.get_array().get(list) == simdjson::SUCCESS) {
+        GFR_TRY(AddList(list));
+        is_list = true;
+        continue;
+      }
+      if (!is_record) rows_->Resize(base + model_.columns());
+      is_record = true;
+      int at = place;
+      if (at < 0) {
+        GFR_ASSIGN(at, PlaceOf(name));
+      }
+      const auto column = static_cast<std::size_t>(at);
+      if (seen_[column] == row_ + 1) return WrongRows(RowName(row_) + " has a column twice");
+      seen_[column] = row_ + 1;
+      one_.Clear(1, rows_->doubles);
+      if (!AddNumber(value, &one_))
+        return WrongRows(RowName(row_) + ": value " + std::to_string(set) + " is no number");
+      rows_->Set(base + column, one_.doubles ? one_.f64[0] : static_cast<double>(one_.f32[0]));
+      ++set;
+    }
+    return is_list ? Status() : EndRow(set);
+  }
+  // Rows mostly have their names in the same order; -1: it must be looked up.
+  int Guess(std::string_view key, std::size_t nth) {
+    if (nth < order_.size() && order_[nth] >= 0 &&
+        model_.forest().column_names[static_cast<std::size_t>(order_[nth])] == key)
+      return order_[nth];
+    const int place = model_.FindColumn(key);
+    if (nth >= order_.size() && nth < model_.columns()) order_.resize(nth + 1, -1);
+    if (nth < order_.size()) order_[nth] = place;
+    return place;
+  }
+  Status ReadNames(json::value value, std::vector<int>* places) {
+    json::array names;
+    if (value.get_array().get(names)) return WrongRows("dataframe_split.columns is not a list of names");
+    std::size_t count = 0;
+    std::vector<std::uint8_t> seen(model_.columns(), 0);
+    for (auto element : names) {
+      json::value name;
+      std::string_view text;
+      if (const auto code = element.get(name)) return NotJson(code);
+      ++count;
+      if (model_.forest().column_names.empty()) continue;  // By their order.
+      if (name.get_string().get(text)) return WrongRows("dataframe_split.columns holds what is no name");
+      GFR_ASSIGN(const int place, PlaceOf(std::string(text)));
+      if (seen[static_cast<std::size_t>(place)]++ != 0)
+        return WrongRows("column '" + std::string(text.substr(0, 100)) + "' stands twice");
+      places->push_back(place);
+    }
+    if (count != model_.columns())
+      return WrongRows(std::to_string(count) + " columns; the model reads " + std::to_string(model_.columns()));
+    return {};
+  }
+  // From the order of `places` to the model's.
+  void Permute(const std::vector<int>& places) {
+    if (std::ranges::is_sorted(places)) return;
+    const auto permute = [&](auto& values) {
+      auto row = std::vector(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(places.size()));
+      for (std::size_t base = 0; base < values.size(); base += places.size()) {
+        for (std::size_t k = 0; k < places.size(); ++k) row[static_cast<std::size_t>(places[k])] = values[base + k];
+        std::ranges::copy(row, values.begin() + static_cast<std::ptrdiff_t>(base));
+      }
+    };
+    if (row_ == 0) return;
+    rows_->doubles ? permute(rows_->f64) : permute(rows_->f32);
+  }
+
+  const ForestModel& model_;
+  RowMatrix* const rows_;
+  RowMatrix one_;
+  std::size_t row_ = 0, columns_set_ = 0;
+  std::vector<std::size_t> seen_;  // The last row, from 1, that had the column.
+  std::vector<int> order_;         // Of the names in the rows before.
+};
+
+// A number of CSV, to the nearest one.
+template <typename T>
+bool ReadCell(std::string_view cell, T* out) {
+  while (!cell.empty() && (cell.front() == ' ' || cell.front() == '\t')) cell.remove_prefix(1);
+  while (!cell.empty() && (cell.back() == ' ' || cell.back() == '\t')) cell.remove_suffix(1);
+  if (cell.size() >= 2 && cell.front() == '"' && cell.back() == '"') cell = cell.substr(1, cell.size() - 2);
+  *out = std::numeric_limits<T>::quiet_NaN();
+  if (cell.empty() || cell == "NA") return true;
+  if (cell.front() == '+' && cell.size() > 1 && cell[1] != '-') cell.remove_prefix(1);
+  const auto [end, code] = std::from_chars(cell.data(), cell.data() + cell.size(), *out);
+  if (code == std::errc::result_out_of_range && end == cell.data() + cell.size()) {  // Infinity or zero is nearest.
+    *out = static_cast<T>(std::strtod(std::string(cell).c_str(), nullptr));
+    return true;
+  }
+  return code == std::errc{} && end == cell.data() + cell.size();
+}
+
+// Whether a line is the model's column names.
+bool IsHeader(std::string_view line, const ForestModel& model) {
+  const auto& names = model.forest().column_names;
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    const std::size_t end = std::min(line.find(','), line.size());
+    if (line.substr(0, end) != names[k]) return false;
+    line.remove_prefix(std::min(end + 1, line.size()));
+  }
+  return !names.empty() && line.empty();
+}
+
+Status AddCsvLine(std::string_view line, std::size_t number, const ForestModel& model, RowMatrix* rows) {
+  std::size_t count = 0;
+  for (bool more = true; more; ++count) {
+    const std::size_t end = line.find(',');
+    const std::string_view cell = line.substr(0, end);
+    more = end != std::string_view::npos;
+    if (more) line.remove_prefix(end + 1);
+    bool is_number = false;
+    if (rows->doubles) {
+      is_number = ReadCell(cell, &rows->f64.emplace_back());
+    } else {
+      is_number = ReadCell(cell, &rows->f32.emplace_back());
+    }
+    if (!is_number)
+      return WrongRows("line " + std::to_string(number) + ", column " + std::to_string(count + 1) + " is '" +
+                       std::string(cell.substr(0, 40)) + "'; valid is a number, or nothing where it is missing");
+  }
+  if (count == model.columns()) return {};
+  return WrongRows("line " + std::to_string(number) + " has " + std::to_string(count) + " columns; the model reads " +
+                   std::to_string(model.columns()));
+}
+
+struct InferTensor {
+  std::string name, datatype;
+  std::vector<std::size_t> shape;
+  RowMatrix values;
+  bool has_data = false;
+};
+
+Status ReadInferShape(json::value value, std::vector<std::size_t>* shape) {
+  json::array list;
+  if (value.get_array().get(list)) return WrongRows("shape is not a list of whole numbers");
+  for (auto element : list) {
+    std::uint64_t size = 0;
+    if (element.get_uint64().get(size) || size > (1ull << 31) || shape->size() == kMostDimensions)
+      return WrongRows("shape is not a list of at most 8 whole numbers");
+    shape->push_back(static_cast<std::size_t>(size));
+  }
+  return {};
+}
+
+Status ReadInferText(json::value value, const char* what, std::string* out) {
+  std::string_view text;
+  if (value.get_string().get(text)) return WrongRows(std::string(what) + " is not a string");
+  *out = text.substr(0, 1024);
+  return {};
+}
+
+Status ReadInferTensor(json::value value, InferTensor* tensor) {
+  json::object object;
+  if (value.get_object().get(object)) return WrongRows("an input is not an object");
+  for (auto field : object) {
+    std::string_view key;
+    json::value member;
+    if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
+    const std::string name(key.substr(0, 20));
+    if (const auto code = field.value().get(member)) return NotJson(code);
+    if (name == "name") {
+      GFR_TRY(ReadInferText(member, "the name of an input", &tensor->name));
+    } else if (name == "datatype") {
+      GFR_TRY(ReadInferText(member, "datatype", &tensor->datatype));
+    } else if (name == "shape") {
+      GFR_TRY(ReadInferShape(member, &tensor->shape));
+    } else if (name == "data") {
+      json::array list;
+      if (member.get_array().get(list)) return WrongRows("data is not a list of numbers");
+      GFR_TRY(AddNumbers(list, &tensor->values));
+      tensor->has_data = true;
+    }
+  }
+  static constexpr std::string_view kTypes[] = {"FP16",  "FP32",  "FP64",   "INT8",   "INT16",  "INT32",
+                                                "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "BOOL"};
+  if (std::ranges::find(kTypes, tensor->datatype) == std::end(kTypes))
+    return WrongRows("datatype of '" + tensor->name + "' is '" + tensor->datatype + "'; valid are those of numbers");
+  if (!tensor->has_data)
+    return WrongRows("input '" + tensor->name + "' has no data; tensors in binary form are not taken");
+  std::size_t values = 1;
+  for (const std::size_t size : tensor->shape) {
+    values *= size;
+    if (values > tensor->values.values()) break;  // Also so that it cannot wrap around.
+  }
+  if (tensor->shape.empty() || values != tensor->values.values())
+    return WrongRows("the shape of '" + tensor->name + "' is not that of its " +
+                     std::to_string(tensor->values.values()) + " values");
+  return {};
+}
+
+Status ReadInferInputs(json::value value, std::vector<InferTensor>* tensors, RowMatrix* rows) {
+  json::array list;
+  if (value.get_array().get(list)) return WrongRows("inputs is not a list");
+  for (auto element : list) {
+    json::value input;
+    if (const auto code = element.get(input)) return NotJson(code);
+    InferTensor& tensor = tensors->emplace_back();
+    if (tensors->size() == 1) std::swap(tensor.values, *rows);  // Whose memory it takes, and gives back.
+    tensor.values.Clear(1, tensors->front().values.doubles);
+    GFR_TRY(ReadInferTensor(input, &tensor));
+  }
+  return {};
+}
+
+Status RowsOfTensors(const ForestModel& model, std::vector<InferTensor>* tensors, RowMatrix* rows) {
+  const std::size_t columns = model.columns();
+  if (tensors->empty()) return WrongRows("inputs is missing or empty");
+  InferTensor& first = tensors->front();
+  const bool is_matrix = first.shape.size() == 2 && first.shape[1] == columns;
+  if (tensors->size() == 1 && (is_matrix || (columns == 1 && first.shape.size() == 1))) {
+    std::swap(first.values, *rows);
+    rows->columns = columns;
+    return {};
+  }
+  if (tensors->size() != columns)
+    return WrongRows("the model reads one input of shape [rows, " + std::to_string(columns) + "], or " +
+                     std::to_string(columns) + " of shape [rows]");
+  rows->Clear(columns, first.values.doubles);
+  RowsOfJson by_column(model, rows);
+  const bool by_name =
+      std::ranges::all_of(*tensors, [&](const InferTensor& t) { return model.FindColumn(t.name) >= 0; });
+  for (std::size_t k = 0; k < tensors->size(); ++k) {
+    const InferTensor& t = (*tensors)[k];
+    if (t.shape.size() > 2 || (t.shape.size() == 2 && t.shape[1] != 1))
+      return WrongRows("the shape of '" + t.name + "' is neither [rows] nor [rows, 1]");
+    GFR_TRY(by_column.SetColumn(by_name ? static_cast<std::size_t>(model.FindColumn(t.name)) : k, t.name, t.values));
+  }
+  return by_column.EndColumns();
+}
+
+}  // namespace
+
+Status ReadCsvRows(std::string_view body, const ForestModel& model, RowMatrix* rows) {
+  rows->Clear(model.columns(), model.doubles());
+  for (std::size_t number = 1; !body.empty(); ++number) {
+    const std::size_t end = std::min(body.find('\n'), body.size());
+    std::string_view line = body.substr(0, end);
+    body.remove_prefix(std::min(end + 1, body.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty() && (model.columns() > 1 || body.empty())) continue;
+    if (number == 1 && IsHeader(line, model)) continue;
+    GFR_TRY(AddCsvLine(line, number, model, rows));
+  }
+  return {};
+}
+
+Status ReadJsonRows(std::string& body, const ForestModel& model, RowMatrix* rows) {
+  rows->Clear(model.columns(), model.doubles());
+  json::document document;
+  if (const auto code = OpenJson(body).get(document)) return NotJson(code);
+  json::object top;
+  if (document.get_object().get(top)) return WrongRows("the body is not a JSON object");
+  RowsOfJson reader(model, rows);
+  int found = 0;
+  for (auto field : top) {
+    std::string_view key;
+    json::value value;
+    if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
+    const std::string name(key.substr(0, 40));
+    if (const auto code = field.value().get(value)) return NotJson(code);
+    const bool is_rows = name == "instances" || name == "inputs" || name == "dataframe_records";
+    if (!is_rows && name != "dataframe_split") continue;
+    if (++found > 1) break;
+    json::object columns;
+    if (name == "dataframe_split") {
+      GFR_TRY(reader.AddSplit(value));
+    } else if (name == "inputs" && value.get_object().get(columns) == simdjson::SUCCESS) {
+      GFR_TRY(reader.AddColumns(columns));
+    } else {
+      GFR_TRY(reader.AddRows(value, name.c_str()));
+    }
+  }
+  if (found != 1)
+    return WrongRows("the body has " + std::string(found == 0 ? "none" : "more than one") +
+                     " of instances, inputs, dataframe_split and dataframe_records");
+  if (!IsAtEnd(document)) return WrongRows("the body is not valid JSON: something stands behind the object");
+  return {};
+}
+
+Status ReadJsonLineRows(std::string& body, const ForestModel& model, RowMatrix* rows) {
+  rows->Clear(model.columns(), model.doubles());
+  RowsOfJson reader(model, rows);
+  thread_local json::parser parser;
+  body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
+  std::size_t at = 0;
+  for (std::size_t number = 1; at < body.size(); ++number) {
+    const std::size_t end = std::min(body.find('\n', at), body.size());
+    const std::string_view line(body.data() + at, end - at);
+    at = end + 1;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    json::document document;
+    json::value value;
+    const simdjson::padded_string_view padded(line.data(), line.size(),
+                                              static_cast<std::size_t>(body.data() + body.capacity() - line.data()));
+    auto code = parser.iterate(padded).get(document);
+    if (!code) code = document.get_value().get(value);
+    if (code)
+      return WrongRows("line " + std::to_string(number) + " is not valid JSON: " + simdjson::error_message(code));
+    if (const Status added = reader.AddRow(value); !added.ok())
+      return WrongRows("line " + std::to_string(number) + ": " + added.error().message);
+    if (!IsAtEnd(document)) return WrongRows("line " + std::to_string(number) + " has something behind its value");
+  }
+  return {};
+}
+
+Status ReadInferRequest(std::string& body, const ForestModel& model, RowMatrix* rows, InferRequest* request) {
+  rows->Clear(model.columns(), model.doubles());
+  json::document document;
+  if (const auto code = OpenJson(body).get(document)) return NotJson(code);
+  json::object top;
+  if (document.get_object().get(top)) return WrongRows("the body is not a JSON object");
+  std::vector<InferTensor> tensors;
+  for (auto field : top) {
+    std::string_view key;
+    json::value value;
+    if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
+    const std::string name(key.substr(0, 20));
+    if (const auto code = field.value().get(value)) return NotJson(code);
+    if (name == "id") {
+      GFR_TRY(ReadInferText(value, "id", &request->id));
+    } else if (name == "inputs") {
+      if (!tensors.empty()) return WrongRows("inputs stands twice");
+      GFR_TRY(ReadInferInputs(value, &tensors, rows));
+    } else if (name == "outputs") {
+      json::array list;
+      if (value.get_array().get(list)) return WrongRows("outputs is not a list");
+      for (auto element : list) {
+        json::value output_name;
+        if (element["name"].get(output_name)) return WrongRows("an output has no name");
+        GFR_TRY(ReadInferText(output_name, "the name of an output", &request->outputs.emplace_back()));
+      }
+    }
+  }
+  if (!IsAtEnd(document)) return WrongRows("the body is not valid JSON: something stands behind the object");
+  return RowsOfTensors(model, &tensors, rows);
+}
+
+}  // namespace gfr

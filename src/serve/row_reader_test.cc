@@ -1,0 +1,157 @@
+#include "serve/row_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/rng.h"
+#include "serve/test_forest.h"
+
+namespace gfr {
+namespace {
+
+class RowReaderTest : public testing::Test {
+ protected:
+  // Rows as "1 2|3 nan", or the error.
+  std::string Shown(const Status& status) const {
+    if (!status.ok()) return status.error().message;
+    std::string text;
+    for (std::size_t i = 0; i < rows_.values(); ++i) {
+      const double value = rows_.doubles ? rows_.f64[i] : static_cast<double>(rows_.f32[i]);
+      char number[32];
+      std::snprintf(number, sizeof number, "%g", value);
+      text += (i == 0 ? "" : i % rows_.columns == 0 ? "|" : " ") + std::string(number);
+    }
+    return text;
+  }
+  std::string Json(std::string body) { return Shown(ReadJsonRows(body, *model_, &rows_)); }
+  std::string Lines(std::string body) { return Shown(ReadJsonLineRows(body, *model_, &rows_)); }
+  std::string Csv(const std::string& body) { return Shown(ReadCsvRows(body, *model_, &rows_)); }
+  std::string Infer(std::string body) { return Shown(ReadInferRequest(body, *model_, &rows_, &request_)); }
+
+  const std::shared_ptr<const ForestModel> model_ = ForestModel::Make(StumpsForTests(), "m").value();
+  RowMatrix rows_;
+  InferRequest request_;
+};
+
+TEST_F(RowReaderTest, EveryFormOfRowsInJsonIsRead) {
+  EXPECT_EQ(Json(R"({"instances":[[1,2.5],[-3e2,0]]})"), "1 2.5|-300 0");
+  EXPECT_EQ(Json(R"({"instances":[{"features":[1,2]},{"features":[3,4]}]})"), "1 2|3 4");
+  EXPECT_EQ(Json(R"({"instances":[{"b":2,"a":1},{"a":3,"b":4}],"signature_name":"x"})"), "1 2|3 4");
+  EXPECT_EQ(Json(R"({"inputs":[[1,2]]})"), "1 2");
+  EXPECT_EQ(Json(R"({"inputs":{"b":[2,4],"a":[1,3]}})"), "1 2|3 4");
+  EXPECT_EQ(Json(R"({"dataframe_records":[{"a":1,"b":2}]})"), "1 2");
+  EXPECT_EQ(Json(R"({"dataframe_split":{"index":[0,1],"columns":["b","a"],"data":[[2,1],[4,3]]}})"), "1 2|3 4");
+  EXPECT_EQ(Json(R"({"dataframe_split":{"data":[[2,1],[4,3]],"columns":["b","a"]}})"), "1 2|3 4");
+  EXPECT_EQ(Json(R"({"dataframe_split":{"data":[[2,1]]}})"), "2 1");
+  EXPECT_EQ(Json(R"({"instances":[]})"), "");
+  EXPECT_EQ(Lines("[1,2]\n\n{\"features\":[3,4]}\r\n{\"b\":6,\"a\":5}"), "1 2|3 4|5 6");
+}
+
+TEST_F(RowReaderTest, MissingValuesAreNullNanOrAnEmptyCell) {
+  EXPECT_EQ(Json(R"({"instances":[[null,NaN],[true, false],[Infinity,-Infinity]]})"), "nan nan|1 0|inf -inf");
+  EXPECT_EQ(Csv(",NA\nnan,\n"), "nan nan|nan nan");
+}
+
+TEST_F(RowReaderTest, CsvMayNameTheModelsColumnsFirst) {
+  EXPECT_EQ(Csv("a,b\n1,2\r\n\"3\", 4 \n"), "1 2|3 4");
+  EXPECT_EQ(Csv("1,+2e1"), "1 20");
+  EXPECT_EQ(Csv(""), "");
+  EXPECT_EQ(Csv("b,a\n1,2\n"), "line 1, column 1 is 'b'; valid is a number, or nothing where it is missing");
+  EXPECT_EQ(Csv("1,2\n1\n"), "line 2 has 1 columns; the model reads 2");
+}
+
+TEST_F(RowReaderTest, WhatIsWrongIsNamedByRowAndColumn) {
+  EXPECT_EQ(Json(R"({"instances":[[1,2],[1]]})"), "row 1 has 1 values; the model reads 2");
+  EXPECT_EQ(Json(R"({"instances":[[1,"2"]]})"), "row 0: value 1 is no number");
+  EXPECT_EQ(Json(R"({"instances":[[1,[2]]]})"), "row 0: value 1 is no number");
+  EXPECT_EQ(Json(R"({"instances":[{"a":1}]})"), "row 0 has 1 values; the model reads 2");
+  EXPECT_EQ(Json(R"({"instances":[{"a":1,"c":2}]})"), "the model has no column 'c'; its first is 'a'");
+  EXPECT_EQ(Json(R"({"instances":[{"a":1,"a":2}]})"), "row 0 has a column twice");
+  EXPECT_EQ(Json(R"({"instances":["x"]})"), "row 0 is neither a list of numbers nor an object");
+  EXPECT_EQ(Json(R"({"instances":{}})"), "instances is not a list of rows");
+  EXPECT_EQ(Json(R"({"inputs":{"a":[1,2],"b":[1]}})"), "column 'b' has 1 values, another one 2");
+  EXPECT_EQ(Json(R"({"inputs":{"a":[1]}})"), "1 columns; the model reads 2");
+  EXPECT_EQ(Json(R"({"dataframe_split":{"columns":["a","a"],"data":[[1,2]]}})"), "column 'a' stands twice");
+  EXPECT_EQ(Json(R"({"dataframe_split":{"columns":["a","b"]}})"), "dataframe_split has no data");
+  EXPECT_EQ(Json("{}"), "the body has none of instances, inputs, dataframe_split and dataframe_records");
+  EXPECT_EQ(Json(R"({"instances":[],"inputs":[]})"),
+            "the body has more than one of instances, inputs, dataframe_split and dataframe_records");
+  EXPECT_EQ(Json("[1]"), "the body is not a JSON object");
+  EXPECT_EQ(Lines("[1,2]\n[1,2] 3\n"), "line 2 has something behind its value");
+  EXPECT_EQ(Lines("[1,2]\n[1\n"), "line 2: row 1 has 1 values; the model reads 2");
+  for (const char* body : {"", "{", R"({"instances":[[1,2])", R"({"instances":[[1,2]]}x)", R"({"instances":[[1 2]]})",
+                           R"({"instances":[[1,2]]} {})", R"({"instances":[[01,2]]})", R"({"instances":[[1.,2]]})"})
+    EXPECT_FALSE(ReadJsonRows(*std::make_unique<std::string>(body), *model_, &rows_).ok()) << body;
+}
+
+TEST_F(RowReaderTest, TensorsAreAMatrixOrAColumnEach) {
+  EXPECT_EQ(Infer(R"({"id":"7","inputs":[{"name":"x","shape":[2,2],"datatype":"FP32","data":[1,2,3,4]}],
+                      "outputs":[{"name":"predict"}]})"),
+            "1 2|3 4");
+  EXPECT_EQ(request_.id, "7");
+  EXPECT_EQ(request_.outputs, std::vector<std::string>{"predict"});
+  EXPECT_EQ(Infer(R"({"inputs":[{"data":[[1,2],[3,4]],"name":"x","datatype":"FP64","shape":[2,2]}]})"), "1 2|3 4");
+  EXPECT_EQ(Infer(R"({"inputs":[{"name":"b","shape":[2],"datatype":"INT64","data":[2,4]},
+                                {"name":"a","shape":[2,1],"datatype":"FP32","data":[[1],[3]]}]})"),
+            "1 2|3 4");
+  EXPECT_EQ(Infer(R"({"inputs":[{"name":"x","shape":[2,2],"datatype":"FP32","data":[1,2,3]}]})"),
+            "the shape of 'x' is not that of its 3 values");
+  EXPECT_EQ(Infer(R"({"inputs":[{"name":"x","shape":[4294967296,4294967296],"datatype":"FP32","data":[]}]})"),
+            "shape is not a list of at most 8 whole numbers");
+  EXPECT_EQ(Infer(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"BYTES","data":[1,2]}]})"),
+            "datatype of 'x' is 'BYTES'; valid are those of numbers");
+  EXPECT_EQ(Infer(R"({"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,3]}]})"),
+            "the model reads one input of shape [rows, 2], or 2 of shape [rows]");
+  EXPECT_EQ(Infer(R"({"inputs":[]})"), "inputs is missing or empty");
+  EXPECT_EQ(Infer(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32"}]})"),
+            "input 'x' has no data; tensors in binary form are not taken");
+}
+
+TEST_F(RowReaderTest, ReadsNumbersToTheNearestFloat) {
+  Rng rng(1);
+  for (int n = 0; n < 20'000; ++n) {
+    const double value = std::ldexp(static_cast<double>(rng.Below(1ull << 53)), static_cast<int>(rng.Below(200)) - 150);
+    char text[64];
+    std::snprintf(text, sizeof text, "%.17g", value);
+    std::string body = std::string(R"({"instances":[[)") + text + ",-" + text + "]]}";
+    ASSERT_TRUE(ReadJsonRows(body, *model_, &rows_).ok());
+    ASSERT_EQ(rows_.f32, (std::vector<float>{static_cast<float>(value), static_cast<float>(-value)})) << text;
+    ASSERT_TRUE(ReadCsvRows(std::string(text) + ",0", *model_, &rows_).ok());
+    ASSERT_EQ(rows_.f32[0], std::strtof(text, nullptr)) << text;
+  }
+}
+
+TEST_F(RowReaderTest, AnyBytesAreReadOrRefused) {
+  const std::string bodies[] = {
+      R"({"instances":[[1,2.5],[null,NaN]],"more":{"x":[1,"y"]}})",
+      R"({"dataframe_split":{"columns":["b","a"],"data":[[2,1],[4,3]]}})",
+      R"({"inputs":[{"name":"x","shape":[2,2],"datatype":"FP32","data":[[1,2],[3,4]]}]})",
+  };
+  Rng rng(2);
+  for (int n = 0; n < 30'000; ++n) {
+    std::string body = bodies[n % 3];
+    for (std::uint64_t changes = 1 + rng.Below(4); changes > 0; --changes) {
+      const std::size_t at = rng.Below(body.size());
+      if (rng.Below(3) == 0)
+        body.erase(at, rng.Below(6));
+      else
+        body[at] = R"([]{},:"0.-eN )"[rng.Below(14)];
+      if (body.empty()) body = "x";
+    }
+    std::string again = body, lines = body;
+    const Status read = ReadJsonRows(body, *model_, &rows_);
+    if (read.ok()) {
+      EXPECT_EQ(rows_.values() % 2, 0u) << body;
+    }
+    InferRequest request;
+    if (ReadInferRequest(again, *model_, &rows_, &request).ok()) {
+      EXPECT_EQ(rows_.values() % 2, 0u) << again;
+    }
+    (void)ReadJsonLineRows(lines, *model_, &rows_);
+    (void)ReadCsvRows(lines, *model_, &rows_);
+  }
+}
+
+}  // namespace
+}  // namespace gfr
