@@ -111,7 +111,7 @@ TEST_F(OpenApiTest, EventsAreCheckedAsTheirShapeSays) {
         const bool fits = !EventShape().Check(event, "the event");
         if (member.name == "items" && (value.is_null() || value == Json::array())) continue;
         if ((member.name == "price" || member.name == "value" || member.name == "quantity") && value == -2) continue;
-        if (member.name == "user_id" && value == "text") continue;
+        if (member.name == "data" && value.is_object()) continue;
         EXPECT_EQ(taken(event), fits) << member.name << ": " << value.dump().substr(0, 40);
       }
     }

@@ -13,7 +13,7 @@ namespace {
 
 namespace json = simdjson::ondemand;
 
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+constexpr double kMissingNumber = std::numeric_limits<double>::quiet_NaN();
 constexpr int kMostDimensions = 8;
 
 Error WrongRows(std::string why) { return {ErrorCode::kInvalidArgument, std::move(why)}; }
@@ -39,7 +39,7 @@ bool AddWord(json::value value, RowMatrix* rows) {
   };
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (is("null") || is("NaN"))
-    rows->Add(kMissing);
+    rows->Add(kMissingNumber);
   else if (is("true") || is("false"))
     rows->Add(is("true") ? 1 : 0);
   else if (is("Infinity") || is("-Infinity"))
@@ -284,7 +284,9 @@ bool ReadCell(std::string_view cell, T* out) {
   if (cell.front() == '+' && cell.size() > 1 && cell[1] != '-') cell.remove_prefix(1);
   const auto [end, code] = std::from_chars(cell.data(), cell.data() + cell.size(), *out);
   if (code == std::errc::result_out_of_range && end == cell.data() + cell.size()) {  // Infinity or zero is nearest.
-    *out = static_cast<T>(std::strtod(std::string(cell).c_str(), nullptr));
+    const std::string text(cell);
+    *out = sizeof(T) == 4 ? static_cast<T>(std::strtof(text.c_str(), nullptr))
+                          : static_cast<T>(std::strtod(text.c_str(), nullptr));
     return true;
   }
   return code == std::errc{} && end == cell.data() + cell.size();

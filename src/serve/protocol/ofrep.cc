@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMaxBodyBytes = 64u << 10, kMaxKeyBytes = 1024, kMaxNames = 256;
+constexpr std::size_t kMostOfrepBytes = 64u << 10, kMaxKeyBytes = 1024, kMostContextNames = 256;
 constexpr const char* kNoArm = "default";
 
 // Thrown; answered 400.
@@ -37,7 +37,7 @@ HttpResponse ErrorResponse(int status, const std::string& key, const char* code,
 
 // What the body says: {"context": {"targetingKey": ..., NAME: VALUE}}.
 FeedRequest RequestOf(const ServiceState& s, const HttpRequest& http) {
-  if (http.body.size() > kMaxBodyBytes) throw OfrepError{"PARSE_ERROR", "the body is larger than 64 KiB"};
+  if (http.body.size() > kMostOfrepBytes) throw OfrepError{"PARSE_ERROR", "the body is larger than 64 KiB"};
   const Json json = ParseJson<Json>(http.body, /*throws=*/false);
   if (!json.is_object()) throw OfrepError{"PARSE_ERROR", "the body is not a JSON object"};
   FeedRequest request;
@@ -45,7 +45,7 @@ FeedRequest RequestOf(const ServiceState& s, const HttpRequest& http) {
   const auto context = json.find("context");
   if (context == json.end() || context->is_null())
     throw OfrepError{"TARGETING_KEY_MISSING", "context.targetingKey is missing"};
-  if (!context->is_object() || context->size() > kMaxNames)
+  if (!context->is_object() || context->size() > kMostContextNames)
     throw OfrepError{"INVALID_CONTEXT", "context is not an object of at most 256 names"};
   for (const auto& [name, value] : context->items()) {
     if (name == "targetingKey") {

@@ -87,7 +87,7 @@ std::string CanonicalValue(std::string_view value) {
   return out;
 }
 
-std::vector<std::string> Split(std::string_view text, char by) {
+std::vector<std::string> SplitAt(std::string_view text, char by) {
   std::vector<std::string> parts;
   for (bool more = true; more;) {
     const std::size_t end = text.find(by);
@@ -102,12 +102,12 @@ std::vector<std::string> Split(std::string_view text, char by) {
 std::optional<SigV4Scope> ParseSigV4(std::string_view authorization) {
   authorization.remove_prefix(std::min(kSigV4.size(), authorization.size()));
   SigV4Scope scope;
-  for (const std::string& part : Split(authorization, ',')) {
+  for (const std::string& part : SplitAt(authorization, ',')) {
     const std::string_view field = std::string_view(part).substr(std::min(part.find_first_not_of(' '), part.size()));
     const std::size_t equals = std::min(field.find('='), field.size());
     const std::string value(field.substr(std::min(equals + 1, field.size())));
     if (field.starts_with("Credential=")) {
-      const auto parts = Split(value, '/');
+      const auto parts = SplitAt(value, '/');
       if (parts.size() != 5 || parts[4] != "aws4_request") return std::nullopt;
       scope.access_key = parts[0];
       scope.date = parts[1];
@@ -144,7 +144,7 @@ bool IsSigV4(const HttpRequest& request) { return request.Header("authorization"
 
 std::string SignSigV4(const HttpRequest& request, const SigV4Scope& scope, const std::string& secret_key) {
   std::string headers;
-  for (const std::string& name : Split(scope.signed_headers, ';'))
+  for (const std::string& name : SplitAt(scope.signed_headers, ';'))
     headers += name + ":" + CanonicalValue(request.Header(name)) + "\n";
   const std::string canonical = request.method + "\n" + UriEncode(request.path, true) + "\n" +
                                 CanonicalQuery(request.query) + "\n" + headers + "\n" + scope.signed_headers + "\n" +
@@ -162,7 +162,7 @@ std::optional<std::string> CheckSigV4(const HttpRequest& request, const SigV4Key
   const auto scope = ParseSigV4(request.Header("authorization"));
   if (!scope) return "the Authorization header is not that of a signature of version 4";
   if (scope->access_key != key.access_key) return "the access key is not the server's";
-  const auto names = Split(scope->signed_headers, ';');
+  const auto names = SplitAt(scope->signed_headers, ';');
   for (const char* needed : {"host", "x-amz-date"}) {
     if (std::ranges::find(names, needed) == names.end()) return std::string(needed) + " is not signed";
   }
