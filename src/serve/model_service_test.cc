@@ -120,7 +120,7 @@ TEST_F(ModelServiceTest, TheRuntimeApiNamesTheVariantAndSaysItsOwnErrors) {
   const HttpResponse unknown = Post("/endpoints/other/invocations", "2", "text/csv");
   EXPECT_EQ(unknown.status, 400);
   EXPECT_EQ(Json::parse(unknown.body)["Code"], "ValidationError");
-  EXPECT_EQ(Post("/endpoints/stump/invocations", "x", "text/csv").status, 424);
+  EXPECT_EQ(Post("/endpoints/stump/invocations", "y", "text/csv").status, 424);
 }
 
 TEST_F(ModelServiceTest, OpenInferenceDescribesTheModelAndInfers) {

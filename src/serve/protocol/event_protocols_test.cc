@@ -218,7 +218,8 @@ TEST_F(EventProtocolsTest, FeastsFeaturesAreThoseOfAFeed) {
                                 {{"authorization", std::string("Bearer ") + kFeed}});
   ASSERT_EQ(feed.status, 200) << feed.body;
   std::map<std::string, Json> by_item;
-  for (const Json& item : Json::parse(feed.body)["items"]) by_item[item["item_id"]] = item["features"];
+  const Json answered = Json::parse(feed.body);
+  for (const Json& item : answered["items"]) by_item[item["item_id"]] = item["features"];
   const Headers key{{"x-api-key", kFeed}};
   const HttpResponse got = Ask("POST", "/get-online-features",
                                R"({"entities":{"user_id":["u1","u1","u9"],"item_id":["a","new","a"]}})", key);
