@@ -38,7 +38,7 @@ std::string Bounds(const Interval& interval) {
 void PrintAnalysis(const SummaryStatistics& summary, const SummaryAnalysis& analysis) {
   fmt::print("{}: {}\n", NameOf(analysis.verdict), analysis.reason);
   fmt::print("sample ratio: p = {:.3g}{}\n", analysis.sample_ratio_p, analysis.sample_ratio_flagged ? ", flagged" : "");
-  for (const ArmEffect& e : analysis.effects)
+  for (const SummaryEffect& e : analysis.effects)
     fmt::print("{} against {}: {} {}, p = {:.3g}; relative {} {}\n", e.arm, summary.arms.front().name,
                Signed(e.absolute.value), Bounds(e.tested_absolute.interval), e.tested_absolute.p,
                Signed(e.relative.value), Bounds(e.tested_relative.interval));

@@ -61,7 +61,7 @@ bool HasEnough(const SummaryArm& arm) {
 }
 
 // What the decision may use of an effect now.
-void SetDecisionP(const SummaryStatistics& summary, const SummaryArm& arm, ArmEffect* effect) {
+void SetDecisionP(const SummaryStatistics& summary, const SummaryArm& arm, SummaryEffect* effect) {
   const SummaryArm& control = summary.arms.front();
   if (!summary.sequential || (HasEnough(control) && HasEnough(arm))) {
     effect->decision_p = effect->tested_absolute.p;
@@ -74,7 +74,7 @@ void SetDecisionP(const SummaryStatistics& summary, const SummaryArm& arm, ArmEf
 }
 
 // Whether it points up: by the rates, and early by the conversions against the design.
-bool IsBetter(const SummaryStatistics& summary, const SummaryArm& arm, const ArmEffect& effect) {
+bool IsBetter(const SummaryStatistics& summary, const SummaryArm& arm, const SummaryEffect& effect) {
   if (!effect.early) return effect.absolute.value > 0;
   const SummaryArm& control = summary.arms.front();
   return arm.value.sum * control.weight > control.value.sum * arm.weight;
@@ -108,12 +108,12 @@ void Decide(const SummaryStatistics& summary, SummaryAnalysis* analysis) {
     return;
   }
   std::vector<double> p;
-  for (const ArmEffect& effect : analysis->effects) p.push_back(effect.decision_p);
+  for (const SummaryEffect& effect : analysis->effects) p.push_back(effect.decision_p);
   const std::vector<double> adjusted = AdjustByHolm(p);
-  const ArmEffect *better = nullptr, *worse = nullptr;
+  const SummaryEffect *better = nullptr, *worse = nullptr;
   double better_p = 1, worse_p = 1;
   for (std::size_t e = 0; e < adjusted.size(); ++e) {
-    const ArmEffect& effect = analysis->effects[e];
+    const SummaryEffect& effect = analysis->effects[e];
     if (!(adjusted[e] < summary.alpha)) continue;
     if (IsBetter(summary, summary.arms[e + 1], effect)) {
       if (!better || effect.absolute.value > better->absolute.value) better = &effect, better_p = adjusted[e];
@@ -121,7 +121,7 @@ void Decide(const SummaryStatistics& summary, SummaryAnalysis* analysis) {
       worse = &effect, worse_p = adjusted[e];
     }
   }
-  const auto shown = [&](const ArmEffect& effect, const char* word, double adjusted_p) {
+  const auto shown = [&](const SummaryEffect& effect, const char* word, double adjusted_p) {
     return fmt::format("arm '{}' is {} than the control {} ({}p = {:.3g}{}{})", effect.arm, word, level,
                        summary.sequential ? "always-valid " : "", adjusted_p, adjusted.size() > 1 ? ", by Holm" : "",
                        effect.early ? ", by which arm each conversion falls in" : "");
@@ -176,10 +176,10 @@ SummaryAnalysis AnalyzeSummary(const SummaryStatistics& summary) {
     return summary.sequential ? TestWatched(difference, sequence) : TestAtFixedHorizon(difference, summary.alpha);
   };
   for (std::size_t a = 1; a < estimates.size(); ++a) {
-    ArmEffect effect{.arm = summary.arms[a].name,
-                     .absolute = AbsoluteDifference(estimates.front(), estimates[a]),
-                     .relative = RelativeDifference(estimates.front(), estimates[a]),
-                     .theta = theta};
+    SummaryEffect effect{.arm = summary.arms[a].name,
+                         .absolute = AbsoluteDifference(estimates.front(), estimates[a]),
+                         .relative = RelativeDifference(estimates.front(), estimates[a]),
+                         .theta = theta};
     effect.tested_absolute = test(effect.absolute);
     effect.tested_relative = test(effect.relative);
     SetDecisionP(summary, summary.arms[a], &effect);
@@ -195,7 +195,7 @@ Json SummaryJson(const SummaryStatistics& summary, const SummaryAnalysis& analys
                  {"flagged", analysis.sample_ratio_flagged},
                  {"test", summary.sequential ? "sequential Dirichlet-multinomial" : "chi-square"}};
   json["effects"] = Json::array();
-  for (const ArmEffect& effect : analysis.effects) {
+  for (const SummaryEffect& effect : analysis.effects) {
     json["effects"].push_back({{"arm", effect.arm},
                                {"absolute", NumberJson(effect.absolute.value)},
                                {"se_absolute", NumberJson(effect.absolute.se)},

@@ -28,7 +28,7 @@ namespace gfr {
 enum class Verdict { kShip, kRollBack, kKeepRunning, kInvalid };
 const char* NameOf(Verdict verdict);  // "ship", "roll back", "keep running", "invalid".
 
-struct ArmEffect {
+struct SummaryEffect {
   std::string arm;
   Difference absolute, relative;
   TestedDifference tested_absolute = {}, tested_relative = {};
@@ -40,7 +40,7 @@ struct ArmEffect {
 struct SummaryAnalysis {
   double sample_ratio_p = 1;
   bool sample_ratio_flagged = false;
-  std::vector<ArmEffect> effects;
+  std::vector<SummaryEffect> effects;
   double variance_removed = std::numeric_limits<double>::quiet_NaN();  // By CUPED, as a share.
   Verdict verdict = Verdict::kKeepRunning;
   std::string reason;

@@ -1,0 +1,34 @@
+// Conclusions: experiments that are over although gfr.toml has them running: stopped by a person, or rolled back by a
+// guardrail. Their units get the default, as of an experiment whose status is off.
+//
+// All of a project's are one JSON document (serve/conclude.h says where). Thread safety: plain values, pure functions.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "experiment/experiments.h"
+
+namespace gfr {
+
+struct Conclusion {
+  std::string decision;  // "ship", "roll back" or "stopped".
+  std::string reason;
+  std::int64_t at_ms = 0;
+  bool operator==(const Conclusion&) const = default;
+};
+
+struct Conclusions {
+  std::map<std::string, Conclusion> by_experiment;
+
+  std::string ToJson() const;
+  // kCorrupt: not what ToJson gave.
+  static Result<Conclusions> FromJson(std::string_view text);
+  // What is concluded does not run.
+  Experiments Apply(Experiments experiments) const;
+};
+
+}  // namespace gfr

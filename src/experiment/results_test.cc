@@ -1,0 +1,160 @@
+#include "experiment/results.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/rng.h"
+#include "experiment/conclusions.h"
+
+namespace gfr {
+namespace {
+
+MetricConfig TestMetric(const std::string& name, MetricConfig::Role role) {
+  return {.name = name, .measure = MetricConfig::Measure::kAny, .role = role, .margin = 0.05};
+}
+
+ExperimentDesign TestDesign(double treatment_weight = 1) {
+  return {.name = "price", .arms = {"control", "high"}, .weights = {1, treatment_weight}, .planned_n = 40'000};
+}
+
+// `n` mature units an arm, of which so many converted.
+MetricSample Conversions(double n, double control, double treatment) {
+  MetricSample sample(2);
+  for (std::size_t arm = 0; arm < 2; ++arm) {
+    const double converted = arm ? treatment : control;
+    sample.strata[arm][0].y = {n, converted, converted};
+    sample.strata[arm][0].x.n = n;
+    sample.nonzero[arm] = converted;
+  }
+  return sample;
+}
+
+using Role = MetricConfig::Role;
+
+ExperimentResults Judge(const std::vector<MetricConfig>& metrics, const std::vector<MetricSample>& samples,
+                        std::int64_t days = 10, std::vector<double> exposed = {20'000, 20'000}) {
+  return AnalyzeSamples(TestDesign(), metrics, samples, std::move(exposed), 1, 1 + days * kDayMs);
+}
+
+TEST(Results, ShipWhenTheDecisionSetIsBetterAndGuardrailsAreShownToHold) {
+  const std::vector<MetricConfig> metrics{TestMetric("conversion", Role::kDecision),
+                                          TestMetric("opens", Role::kGuardrail)};
+  const auto good = Judge(metrics, {Conversions(20'000, 1000, 1400), Conversions(20'000, 15'000, 15'100)});
+  EXPECT_EQ(good.verdict, Verdict::kShip) << good.reason;
+  // Not yet seven days.
+  const auto early = Judge(metrics, {Conversions(20'000, 1000, 1400), Conversions(20'000, 15'000, 15'100)}, 6);
+  EXPECT_EQ(early.verdict, Verdict::kKeepRunning);
+  EXPECT_NE(early.reason.find("7 days"), std::string::npos) << early.reason;
+  // A guardrail that is neither shown to be worse nor to be within its margin.
+  const auto unclear = Judge(metrics, {Conversions(20'000, 1000, 1400), Conversions(20'000, 300, 300)});
+  EXPECT_EQ(unclear.verdict, Verdict::kKeepRunning);
+  EXPECT_NE(unclear.reason.find("guardrail opens"), std::string::npos) << unclear.reason;
+}
+
+TEST(Results, AGuardrailThatIsWorseRollsBackWhateverElseIsBetter) {
+  const std::vector<MetricConfig> metrics{TestMetric("conversion", Role::kDecision),
+                                          TestMetric("opens", Role::kGuardrail)};
+  const auto got = Judge(metrics, {Conversions(20'000, 1000, 1400), Conversions(20'000, 15'000, 14'200)}, 1);
+  EXPECT_EQ(got.verdict, Verdict::kRollBack);
+  EXPECT_NE(got.reason.find("guardrail: arm 'high' is worse by opens"), std::string::npos) << got.reason;
+  // Better is never worse, however sure.
+  EXPECT_NE(Judge(metrics, {Conversions(20'000, 1000, 1010), Conversions(20'000, 14'000, 15'000)}).verdict,
+            Verdict::kRollBack);
+}
+
+TEST(Results, LowerIsBetterTurnsBothAround) {
+  MetricConfig errors = TestMetric("errors", Role::kGuardrail);
+  errors.lower_is_better = true;
+  EXPECT_EQ(Judge({errors}, {Conversions(20'000, 1000, 1400)}).verdict, Verdict::kRollBack);
+  EXPECT_NE(Judge({errors}, {Conversions(20'000, 1400, 1000)}).verdict, Verdict::kRollBack);
+  errors.role = Role::kDecision;
+  EXPECT_EQ(Judge({errors}, {Conversions(20'000, 1400, 1000)}).verdict, Verdict::kShip);
+}
+
+TEST(Results, ASampleRatioMismatchIsInvalidWhateverTheMetricsSay) {
+  const auto got =
+      Judge({TestMetric("conversion", Role::kDecision)}, {Conversions(20'000, 1000, 1400)}, 10, {20'000, 18'500});
+  EXPECT_EQ(got.verdict, Verdict::kInvalid);
+}
+
+TEST(Results, MeansWaitFor150UnitsOfEachArmAndProportionsAreJudgedByTheirConversions) {
+  MetricConfig mean = TestMetric("purchases", Role::kDecision);
+  mean.measure = MetricConfig::Measure::kCount;
+  const auto waits = Judge({mean}, {Conversions(20'000, 149, 800)});
+  EXPECT_EQ(waits.verdict, Verdict::kKeepRunning);
+  EXPECT_NE(waits.reason.find("150 are needed"), std::string::npos) << waits.reason;
+  EXPECT_EQ(Judge({mean}, {Conversions(20'000, 150, 800)}).verdict, Verdict::kShip);
+  const auto early = Judge({TestMetric("conversion", Role::kGuardrail)}, {Conversions(500, 60, 10)}, 1, {500, 500});
+  EXPECT_EQ(early.verdict, Verdict::kRollBack);
+  EXPECT_TRUE(early.metrics.at(0).early);
+}
+
+TEST(Results, TheDecisionSetSharesItsLevelByHolmAndExplorationDecidesNothing) {
+  // 0.03 alone is below 0.05, of two it is not.
+  const MetricSample unsure = Conversions(20'000, 1000, 1147);
+  const auto alone = Judge({TestMetric("a", Role::kDecision)}, {unsure});
+  ASSERT_LT(alone.metrics.at(0).p, 0.05);
+  ASSERT_GT(alone.metrics.at(0).p, 0.025);
+  EXPECT_EQ(alone.verdict, Verdict::kShip);
+  const auto two = Judge({TestMetric("a", Role::kDecision), TestMetric("b", Role::kDecision)},
+                         {unsure, Conversions(20'000, 1000, 1000)});
+  EXPECT_EQ(two.verdict, Verdict::kKeepRunning);
+  const auto exploring = Judge({TestMetric("a", Role::kExploration)}, {Conversions(20'000, 1000, 2000)});
+  EXPECT_EQ(exploring.verdict, Verdict::kKeepRunning);
+}
+
+TEST(Results, HistoryAndCovariateMakeTheErrorSmallerAndDoNotMoveTheEffect) {
+  Rng rng(4);
+  MetricConfig with = TestMetric("purchases", Role::kDecision);
+  with.measure = MetricConfig::Measure::kCount;
+  MetricConfig without = with;
+  with.before_ms = 28 * kDayMs;
+  MetricSample sample(2);
+  for (int i = 0; i < 20'000; ++i) {
+    const std::size_t arm = rng.Chance(0.5);
+    const bool history = rng.Chance(0.7);
+    const double liking = rng.Exponential(2);
+    UnitMetric unit;
+    unit.value = static_cast<double>(rng.Poisson(liking * (arm ? 1.1 : 1)));
+    unit.before = history ? static_cast<double>(rng.Poisson(4 * liking)) : 0;
+    sample.Add(arm, unit, history, INFINITY, static_cast<Key>(i));
+  }
+  const auto adjusted = Judge({with}, {sample}).metrics.at(0), plain = Judge({without}, {sample}).metrics.at(0);
+  EXPECT_LT(adjusted.absolute.se, 0.85 * plain.absolute.se);
+  EXPECT_NEAR(adjusted.absolute.value, 0.2, 4 * adjusted.absolute.se);
+  EXPECT_GT(adjusted.variance_removed, 0.3);
+  EXPECT_EQ(plain.variance_removed, 0);
+}
+
+TEST(Results, TheJsonHasEveryNumberWithHowItIsMade) {
+  const std::vector<MetricConfig> metrics{TestMetric("conversion", Role::kDecision)};
+  const auto json = ResultsJson(Judge(metrics, {Conversions(20'000, 1000, 1400)}), metrics);
+  EXPECT_EQ(json["decision"], "ship");
+  EXPECT_EQ(json["arms"].size(), 2u);
+  EXPECT_NEAR(json["metrics"][0]["relative"].get<double>(), 0.4, 1e-12);
+  EXPECT_NE(json["metrics"][0]["how"].get<std::string>().find("share of units"), std::string::npos);
+  // Nobody was exposed: nothing is shown.
+  const auto empty = AnalyzeExperiment(TestDesign(), metrics, {}, 0);
+  EXPECT_EQ(empty.verdict, Verdict::kKeepRunning);
+  EXPECT_EQ(empty.sample_ratio_p, 1);
+}
+
+TEST(Conclusions, SurviveAsJsonAndStopTheirExperiments) {
+  Conclusions conclusions;
+  conclusions.by_experiment["price"] = {"roll back", "guardrail: \"opens\"", 1'700'000'000'000};
+  const auto read = Conclusions::FromJson(conclusions.ToJson());
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read.value().by_experiment, conclusions.by_experiment);
+  Experiments experiments;
+  experiments.all.resize(2);
+  experiments.all[0].name = "price", experiments.all[1].name = "other";
+  const Experiments applied = read.value().Apply(experiments);
+  EXPECT_FALSE(applied.all[0].running);
+  EXPECT_TRUE(applied.all[1].running);
+  EXPECT_FALSE(Conclusions::FromJson("{}").ok());
+  EXPECT_EQ(Conclusions::FromJson("{\"format\": 2}").error().code, ErrorCode::kNeedsNewer);
+}
+
+}  // namespace
+}  // namespace gfr
