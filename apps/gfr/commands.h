@@ -40,6 +40,7 @@ void AddCheck(CLI::App& app, Command& run);
 // experiment.cc
 void AddExperiment(CLI::App& app, Command& run);
 void AddExperimentAnalyze(CLI::App& experiment, Command& run);  // analyze_experiment.cc
+void AddExperimentReport(CLI::App& experiment, Command& run);   // report_experiment.cc
 // log.cc
 void AddLog(CLI::App& app, Command& run);
 // models.cc

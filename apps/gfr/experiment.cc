@@ -79,6 +79,7 @@ void AddExperiment(CLI::App& app, Command& run) {
   c = AddCommand(*group, "check", "Whether a server could take them, and how many units would move",
                  "gfr experiment check --project demo", check);
   c->callback([&run] { run = [] { return RunCheckExperiments(check); }; });
+  AddExperimentReport(*group, run);
   AddExperimentAnalyze(*group, run);
 }
 

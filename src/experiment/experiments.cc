@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_text.h"
+#include "experiment/metric_config.h"
 
 namespace gfr {
 namespace {
@@ -88,6 +89,7 @@ Result<Experiment> ReadExperiment(Config& table, const Experiments::Names& names
     else
       table.Fail("when", when.error().message);
   }
+  JudgingConfig::Read(table);  // Checked here; those who judge read it (operations/experiment_results.h).
   const std::vector<std::string> feeds = ReadFeedNames(table, names);
   for (Config& arm : table.Tables("arm")) {
     GFR_ASSIGN(Treatment t, ReadTreatment(arm, names));

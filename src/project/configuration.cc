@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "experiment/metric_config.h"
 #include "feature/event_rules_of.h"
 #include "project/feed_table.h"
 
@@ -53,6 +54,8 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   GFR_ASSIGN(c.dataset, DatasetConfig::Read(project, &c.objectives));
   c.train.sample = c.dataset.sample;
   GFR_ASSIGN(c.feeds, ReadFeeds(project, c.objectives, c.features->schema, &c.experiments));
+  // [[metric]] is checked here, and read by those who judge experiments (operations/experiment_results.h).
+  if (const auto metrics = MetricConfig::ReadAll(project); !metrics.ok()) return metrics.error();
   if (upper)
     GFR_TRY(upper(project));
   else

@@ -1,5 +1,7 @@
 #include "serve/allocations.h"
 
+#include <nlohmann/json.hpp>
+
 #include "object/object_store.h"
 #include "runtime/logger.h"
 
@@ -7,6 +9,17 @@ namespace gfr {
 namespace {
 
 constexpr const char* kObject = "assignment/allocation.json";
+constexpr const char* kConclusions = "assignment/conclusions.json";
+
+Status CheckExperimentName(const Project& project, const std::string& name) {
+  std::string valid;
+  for (const Experiment& e : project.configuration().experiments.all) {
+    if (e.name == name) return {};
+    valid += (valid.empty() ? "" : ", ") + e.name;
+  }
+  return Error{ErrorCode::kInvalidArgument, "no [[experiment]] is named '" + name + "'; " +
+                                                (valid.empty() ? "there are none" : "valid are " + valid)};
+}
 
 }  // namespace
 
@@ -20,13 +33,53 @@ Result<NextAllocation> AllocationOf(const Project& project) {
   if (kept.ok()) {
     GFR_ASSIGN(allocation.before, Allocation::FromJson(kept.value()));
   }
-  GFR_ASSIGN(allocation.next, Allocate(project.configuration().experiments, allocation.before));
+  GFR_ASSIGN(const Experiments experiments, ExperimentsOf(project));
+  GFR_ASSIGN(allocation.next, Allocate(experiments, allocation.before));
   return allocation;
+}
+
+Result<Conclusions> ConclusionsOf(const Project& project) {
+  if (project.configuration().experiments.all.empty()) return Conclusions();
+  const auto kept = project.objects().Get(kConclusions);
+  if (kept.ok()) return Conclusions::FromJson(kept.value());
+  if (kept.error().code == ErrorCode::kNotFound) return Conclusions();
+  return kept.error();
+}
+
+Result<Experiments> ExperimentsOf(const Project& project) {
+  GFR_ASSIGN(const Conclusions conclusions, ConclusionsOf(project));
+  return conclusions.Apply(project.configuration().experiments);
+}
+
+Status Conclude(const Project& project, const std::string& experiment, const Conclusion& conclusion) {
+  GFR_TRY(CheckExperimentName(project, experiment));
+  GFR_ASSIGN(Conclusions conclusions, ConclusionsOf(project));
+  conclusions.by_experiment[experiment] = conclusion;
+  return project.objects().Put(kConclusions, conclusions.ToJson());
+}
+
+Status Restart(const Project& project, const std::string& experiment) {
+  GFR_TRY(CheckExperimentName(project, experiment));
+  GFR_ASSIGN(Conclusions conclusions, ConclusionsOf(project));
+  if (conclusions.by_experiment.erase(experiment) == 0)
+    return Error{ErrorCode::kNotFound,
+                 "experiment '" + experiment + "' was not stopped; gfr.toml says whether it runs"};
+  return project.objects().Put(kConclusions, conclusions.ToJson());
+}
+
+void AddConclusions(const Conclusions& conclusions, nlohmann::ordered_json* report) {
+  for (nlohmann::ordered_json& e : (*report)["experiments"]) {
+    const auto at = conclusions.by_experiment.find(e["experiment"].get<std::string>());
+    if (at == conclusions.by_experiment.end()) continue;
+    e["concluded"] = {
+        {"decision", at->second.decision}, {"reason", at->second.reason}, {"at", FormatTime(at->second.at_ms)}};
+  }
 }
 
 Result<std::shared_ptr<const Assigner>> MakeAssigner(const Project& project, NextAllocation allocation, bool write) {
   if (write && allocation.next != allocation.before) GFR_TRY(project.objects().Put(kObject, allocation.next.ToJson()));
-  return std::make_shared<const Assigner>(project.configuration().experiments, std::move(allocation.next));
+  GFR_ASSIGN(Experiments experiments, ExperimentsOf(project));
+  return std::make_shared<const Assigner>(std::move(experiments), std::move(allocation.next));
 }
 
 Result<std::shared_ptr<const Assigner>> MakeFirstAssigner(const Project& project, bool write) {

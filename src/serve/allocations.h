@@ -5,8 +5,10 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 
 #include "experiment/assignment.h"
+#include "experiment/conclusions.h"
 #include "project/project.h"
 
 namespace gfr {
@@ -25,5 +27,18 @@ Result<std::shared_ptr<const Assigner>> MakeAssigner(const Project& project, Nex
 // For a server's start: with a store that cannot be read, units are allocated as if nothing had been before, which is
 // logged; then nothing is written.
 Result<std::shared_ptr<const Assigner>> MakeFirstAssigner(const Project& project, bool write);
+
+// Experiments that are over although gfr.toml has them running (experiment/conclusions.h), as
+// assignment/conclusions.json of the same store; assigners are made without them. None: there are none. Errors: as
+// AllocationOf.
+Result<Conclusions> ConclusionsOf(const Project& project);
+// The project's experiments, those that are over not running.
+Result<Experiments> ExperimentsOf(const Project& project);
+// kInvalidArgument names the valid experiments.
+Status Conclude(const Project& project, const std::string& experiment, const Conclusion& conclusion);
+// Takes the conclusion back: gfr.toml decides again. kNotFound: it has none.
+Status Restart(const Project& project, const std::string& experiment);
+// Adds "concluded" to the experiments of a report (operations/experiment_results.h) that are.
+void AddConclusions(const Conclusions& conclusions, nlohmann::ordered_json* report);
 
 }  // namespace gfr

@@ -11,6 +11,7 @@
 #include "serve/access_log.h"
 #include "serve/allocations.h"
 #include "serve/call/calls.h"
+#include "serve/experiment_watch.h"
 #include "serve/feed_json.h"
 #include "serve/openapi.h"
 #include "serve/protocol/credentials.h"
@@ -25,7 +26,7 @@ namespace {
 
 constexpr std::size_t kShortEventsBytes = 4096;  // Of a body with one event, or a few.
 
-std::vector<Route> RoutesOf(ServiceState& s) {
+std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWatch>& watch) {
   using enum AccessScope;
   // Rows in a Redis are waited for.
   const Lane feeds = s.project.configuration().store.online.embedded ? Lane::kCompute : Lane::kBlocking;
@@ -67,7 +68,10 @@ std::vector<Route> RoutesOf(ServiceState& s) {
        /*is_short=*/{},
        /*operation=*/{},
        ApiKeyToken},
-      {"GET", "/v1/experiments", kAdmin, Lane::kInline, Sync([&s](const auto&) { return GetExperiments(s); })},
+      {"GET", "/v1/experiments", kAdmin, Lane::kInline,
+       Sync([&s, watch](const auto&) { return GetExperiments(s, *watch); })},
+      {"POST", "/v1/experiments/analyze", kAdmin, Lane::kBlocking,
+       Sync([&s, watch](const auto&) { return PostAnalyzeExperiments(s, *watch); })},
       {"POST", "/v1/reload", kAdmin, Lane::kBlocking, Sync([&s](const auto&) { return PostReload(s); })},
       {"GET", "/v1/status", kOpen, Lane::kInline, Sync([&s](const auto&) { return GetStatus(s); })},
       {"GET", "/livez", kOpen, Lane::kInline, Sync([](const auto&) { return GetLivez(); }), {}, /*probe=*/true},
@@ -80,8 +84,8 @@ std::vector<Route> RoutesOf(ServiceState& s) {
 
 Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
     : state_(std::move(state)),
-      router_(WithOpenApi(WithEventProtocols(*state_, access, RoutesOf(*state_))), state_->lanes, access,
-              [this](const RouterAnswer& answer) {
+      router_(WithOpenApi(WithEventProtocols(*state_, access, RoutesOf(*state_, ExperimentWatch::Start(*state_)))),
+              state_->lanes, access, [this](const RouterAnswer& answer) {
                 state_->counters.Answered(answer.endpoint, answer.status, answer.seconds);
                 if (state_->config.access_log) WriteAccessLog(answer);
               }) {}

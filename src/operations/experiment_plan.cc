@@ -1,0 +1,114 @@
+#include "operations/experiment_plan.h"
+
+#include <nlohmann/json.hpp>
+
+#include "dataset/left_out.h"
+#include "stats/power.h"
+
+namespace gfr {
+namespace {
+
+constexpr std::int64_t kHistoryMs = 14 * kDayMs;
+constexpr const char* kHistory = "history";
+
+Result<MetricConfig> MetricNamed(const std::vector<MetricConfig>& metrics, const std::string& name) {
+  std::string valid;
+  for (const MetricConfig& m : metrics) {
+    if (m.name == name && m.measure != MetricConfig::Measure::kLatency) return m;
+    if (m.measure != MetricConfig::Measure::kLatency) valid += (valid.empty() ? "" : ", ") + m.name;
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               "no metric that can be planned is named '" + name + "'; valid are " + valid};
+}
+
+Result<std::int64_t> LastArrival(EventSource& log) {
+  std::int64_t last = INT64_MIN;
+  GFR_TRY(ForEachRecord(log, TypeBit(EventType::kFeedRequest), [&](const LogRecord& r) {
+    last = std::max(last, r.arrival_ms);
+    return Status();
+  }));
+  if (last == INT64_MIN) return Error{ErrorCode::kNotFound, "the log has no requests to plan from"};
+  return last;
+}
+
+// The units of the history, as if they had been exposed to one arm.
+Result<ExperimentUnits> HistoryUnits(EventSource& log, const MetricConfig& metric, const LeaveOutConfig& leave_out) {
+  GFR_ASSIGN(const std::int64_t last_ms, LastArrival(log));
+  const std::int64_t until_ms = last_ms - metric.MatureMs(0);
+  MetricFold fold({metric});
+  AliasMap people;
+  GFR_TRY(ForEachRecord(log, fold.types(), [&](const LogRecord& r) {
+    LogRecord record = r;
+    if (record.event.type == EventType::kUserAlias) people.Join(record.event);
+    record.event.served.experiments.clear();
+    if (record.event.type == EventType::kExperimentExposure) return Status();
+    const std::int64_t at = record.event.time_ms;
+    if (record.event.type == EventType::kFeedRequest && at > until_ms - kHistoryMs && at <= until_ms)
+      record.event.served.experiments = {{kHistory, "all", false}};
+    fold.Add(record);
+    return Status();
+  }));
+  GFR_ASSIGN(const auto left_out, LeftOut::Find(log, people, leave_out));
+  std::vector<ExperimentUnits> units =
+      fold.Finish([&](Key person) { return left_out && left_out->Why(person) != nullptr; }, last_ms);
+  if (units.empty()) {
+    return Error{ErrorCode::kNotFound, "the log has no request older than the metric's window and lateness (" +
+                                           std::to_string(metric.MatureMs(0) / kHourMs) + " h)"};
+  }
+  return std::move(units.front());
+}
+
+}  // namespace
+
+Result<ExperimentPlan> PlanExperiment(EventSource& log, const ExperimentSettings& settings,
+                                      const PlanRequest& request) {
+  if (request.relative == 0 || !std::isfinite(request.relative))
+    return Error{ErrorCode::kInvalidArgument, "the effect must not be 0: no number of units shows that"};
+  GFR_ASSIGN(const MetricConfig metric, MetricNamed(settings.metrics, request.metric));
+  GFR_ASSIGN(const ExperimentUnits units, HistoryUnits(log, metric, settings.leave_out));
+  PairSums sums;
+  std::int64_t first = INT64_MAX, last = INT64_MIN;
+  for (const ExposedUnit& unit : units.units) {
+    const double value = std::min(unit.metrics[0].value, units.caps[0]);
+    sums.Add(value, metric.is_ratio() ? unit.metrics[0].denominator : std::min(unit.metrics[0].before, units.caps[0]));
+    first = std::min(first, unit.exposure_ms), last = std::max(last, unit.exposure_ms);
+  }
+  const bool covariate = metric.before_ms > 0 && !metric.is_ratio();
+  const ArmEstimate one = metric.is_ratio() ? EstimateRatio(sums)
+                          : covariate       ? EstimateCuped(sums, FitCuped(std::span(&sums, 1)))
+                                            : EstimateMean(sums.y);
+  if (!(one.variance > 0) || !(one.value != 0))
+    return Error{ErrorCode::kNotFound, "metric '" + metric.name + "' does not vary in the log's " +
+                                           std::to_string(units.units.size()) + " mature units"};
+  ExperimentPlan plan;
+  plan.units = sums.y.n;
+  plan.units_a_day = sums.y.n / std::max(1.0, static_cast<double>(last - first) / kDayMs);
+  plan.baseline = one.value, plan.deviation = std::sqrt(one.variance);
+  const PlannedArms arms{request.relative * one.value, one.variance, one.variance, request.treatment, request.alpha};
+  plan.fixed_units = SampleSizeAtFixedHorizon(arms, request.power);
+  plan.watched_units = SampleSizeWatched(arms, request.power);
+  plan.maturity_days = static_cast<double>(metric.MatureMs(0)) / kDayMs;
+  plan.fixed_days = plan.fixed_units / (plan.units_a_day * request.share) + plan.maturity_days;
+  plan.watched_days = plan.watched_units / (plan.units_a_day * request.share) + plan.maturity_days;
+  return plan;
+}
+
+nlohmann::ordered_json PlanJson(const ExperimentPlan& plan, const PlanRequest& request) {
+  return {{"metric", request.metric},
+          {"relative", request.relative},
+          {"power", request.power},
+          {"alpha", request.alpha},
+          {"units_of_history", plan.units},
+          {"units_a_day", plan.units_a_day},
+          {"baseline", plan.baseline},
+          {"deviation", plan.deviation},
+          {"fixed", {{"units", std::ceil(plan.fixed_units)}, {"days", plan.fixed_days}}},
+          {"watched", {{"units", std::ceil(plan.watched_units)}, {"days", plan.watched_days}}},
+          {"maturity_days", plan.maturity_days},
+          {"how",
+           "power by the normal approximation with the history's variance (after CUPED); watched: the half width of "
+           "the confidence sequence tuned to its own size; days: units a day newly seen, then window, returns and "
+           "lateness"}};
+}
+
+}  // namespace gfr

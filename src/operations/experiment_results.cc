@@ -1,0 +1,163 @@
+#include "operations/experiment_results.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "dataset/left_out.h"
+#include "evaluate/html.h"
+
+namespace gfr {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string Percent(const Json& value) {
+  return value.is_number() ? fmt::format("{:+.2f} %", 100 * value.get<double>()) : "–";
+}
+std::string PercentBounds(const Json& value) {
+  if (!value.is_array()) return "–";
+  return fmt::format("[{:+.2f} %, {:+.2f} %]", 100 * value[0].get<double>(), 100 * value[1].get<double>());
+}
+std::string Figure(const Json& value) { return value.is_number() ? fmt::format("{:.4g}", value.get<double>()) : "–"; }
+
+// One bar of a relative interval on [-limit, limit].
+std::string IntervalPicture(const Json& interval, const Json& value, double limit) {
+  if (!interval.is_array() || !value.is_number() || !(limit > 0)) return "";
+  const auto x = [&](const Json& at) { return 100 + 95 * std::clamp(at.get<double>() / limit, -1.0, 1.0); };
+  return fmt::format(
+      "<svg width=\"200\" height=\"16\"><line x1=\"100\" x2=\"100\" y1=\"0\" y2=\"16\" stroke=\"#999\"/>"
+      "<line x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"8\" y2=\"8\" stroke=\"#36c\" stroke-width=\"3\"/>"
+      "<circle cx=\"{:.1f}\" cy=\"8\" r=\"4\" fill=\"#36c\"/></svg>",
+      x(interval[0]), x(interval[1]), x(value));
+}
+
+double WidestOf(const Json& metrics) {
+  double limit = 0;
+  for (const Json& m : metrics) {
+    if (m["interval_relative"].is_array())
+      limit = std::max({limit, std::fabs(m["interval_relative"][0].get<double>()),
+                        std::fabs(m["interval_relative"][1].get<double>())});
+  }
+  return std::min(limit, 1.0);
+}
+
+std::string ExperimentHtml(const Json& e) {
+  std::string html = fmt::format("<h2>{}: {}</h2>\n<p>{}</p>\n", EscapeHtml(e["experiment"].get<std::string>()),
+                                 e["decision"].get<std::string>(), EscapeHtml(e["reason"].get<std::string>()));
+  html += "<table><tr><th>arm</th><th>weight</th><th>exposed units</th><th>met another arm</th></tr>\n";
+  for (const Json& arm : e["arms"])
+    html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                        EscapeHtml(arm["name"].get<std::string>()), arm["weight"].dump(), Figure(arm["exposed"]),
+                        Figure(arm["met_another_arm"]));
+  html += fmt::format("</table>\n<p title=\"{}\">Sample ratio: p = {}{}</p>\n",
+                      EscapeHtml(e["srm"]["how"].get<std::string>()), Figure(e["srm"]["p"]),
+                      e["srm"]["flagged"].get<bool>() ? ", flagged" : "");
+  html +=
+      "<table><tr><th>metric</th><th>role</th><th>arm</th><th>units</th><th>control</th><th>treatment</th>"
+      "<th>relative effect</th><th>interval</th><th></th><th>p, adjusted</th></tr>\n";
+  const double limit = WidestOf(e["metrics"]);
+  for (const Json& m : e["metrics"])
+    html += fmt::format(
+        "<tr title=\"{}\"><td>{}</td><td>{}</td><td>{}</td><td>{} + {}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
+        "<td>{}</td><td>{}{}</td></tr>\n",
+        EscapeHtml(m["how"].get<std::string>()), EscapeHtml(m["metric"].get<std::string>()),
+        m["role"].get<std::string>(), EscapeHtml(m["arm"].get<std::string>()), Figure(m["units"][0]),
+        Figure(m["units"][1]), Figure(m["control"]), Figure(m["treatment"]), Percent(m["relative"]),
+        PercentBounds(m["interval_relative"]), IntervalPicture(m["interval_relative"], m["relative"], limit),
+        Figure(m["adjusted_p"]), m["early"].get<bool>() ? " (early conversions)" : "");
+  html += "</table>\n<h3>How each number is made</h3>\n<ul>\n";
+  for (const Json& how : e["how"]) html += "<li>" + EscapeHtml(how.get<std::string>()) + "</li>\n";
+  std::string last;
+  for (const Json& m : e["metrics"]) {
+    if (m["metric"] == last) continue;
+    last = m["metric"].get<std::string>();
+    html += "<li><b>" + EscapeHtml(last) + "</b>: " + EscapeHtml(m["how"].get<std::string>()) + "</li>\n";
+  }
+  html += "</ul>\n";
+  for (const Json& warning : e["warnings"])
+    html += "<p><b>Warning:</b> " + EscapeHtml(warning.get<std::string>()) + "</p>\n";
+  return html;
+}
+
+}  // namespace
+
+Result<ExperimentSettings> ReadExperimentSettings(const Workspace& workspace, const Experiments& experiments,
+                                                  const LeaveOutConfig& leave_out) {
+  GFR_ASSIGN(Config project, workspace.ReadConfiguration());
+  ExperimentSettings settings{.experiments = experiments, .judging = {}, .metrics = {}, .leave_out = leave_out};
+  GFR_ASSIGN(settings.metrics, MetricConfig::ReadAll(project));
+  for (Config& table : project.Tables("experiment"))
+    settings.judging[table.String("name", "")] = JudgingConfig::Read(table);
+  return settings;
+}
+
+std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings) {
+  std::vector<ExperimentDesign> designs;
+  const auto add = [&](const std::string& name, const std::vector<Treatment>& arms, double planned_n, double alpha) {
+    if (arms.size() < 2) return;
+    ExperimentDesign design{.name = name, .arms = {}, .weights = {}, .planned_n = planned_n, .alpha = alpha};
+    for (const Treatment& arm : arms) {
+      if (arm.weight <= 0) continue;
+      design.arms.push_back(arm.name);
+      design.weights.push_back(arm.weight);
+    }
+    if (design.arms.size() >= 2) designs.push_back(std::move(design));
+  };
+  add(kVariantName, settings.experiments.variants, JudgingConfig().planned_units, JudgingConfig().alpha);
+  for (const Experiment& e : settings.experiments.all) {
+    const auto at = settings.judging.find(e.name);
+    const JudgingConfig judging = at == settings.judging.end() ? JudgingConfig() : at->second;
+    add(e.name, e.arms, judging.planned_units, judging.alpha);
+  }
+  return designs;
+}
+
+ExperimentPass::ExperimentPass(ExperimentSettings settings)
+    : settings_(std::move(settings)), fold_(settings_.metrics) {}
+
+Status ExperimentPass::Advance(EventSource& log) {
+  if (!next_) {
+    GFR_ASSIGN(next_, log.Begin());
+  }
+  GFR_ASSIGN(const Positions end, log.End());
+  GFR_ASSIGN(const auto reader, log.Open(*next_, {.types = fold_.types(), .until = end}));
+  LogRecord record;
+  while (true) {
+    GFR_ASSIGN(const bool more, reader->More(&record));
+    if (!more) break;
+    if (record.event.type == EventType::kUserAlias) people_.Join(record.event);
+    fold_.Add(record);
+    last_arrival_ms_ = std::max(last_arrival_ms_, record.arrival_ms);
+  }
+  next_ = end;
+  return {};
+}
+
+Result<std::vector<ExperimentResults>> ExperimentPass::Results(EventSource& log, const std::string& surface) const {
+  GFR_ASSIGN(const auto left_out, LeftOut::Find(log, people_, settings_.leave_out));
+  const std::vector<ExperimentUnits> units =
+      fold_.Finish([&](Key person) { return left_out && left_out->Why(person) != nullptr; }, last_arrival_ms_);
+  std::vector<ExperimentResults> results;
+  for (const ExperimentDesign& design : DesignsOf(settings_)) {
+    const auto at = std::ranges::find(units, design.name, &ExperimentUnits::experiment);
+    results.push_back(AnalyzeExperiment(design, settings_.metrics, at == units.end() ? ExperimentUnits{} : *at,
+                                        last_arrival_ms_, surface));
+  }
+  return results;
+}
+
+Json ReportJson(const std::vector<ExperimentResults>& results, const std::vector<MetricConfig>& metrics) {
+  Json json{{"experiments", Json::array()}};
+  for (const ExperimentResults& one : results) json["experiments"].push_back(ResultsJson(one, metrics));
+  return json;
+}
+
+std::string ReportHtml(const Json& report) {
+  std::string html = HtmlHead("Experiments");
+  for (const Json& e : report["experiments"]) html += ExperimentHtml(e);
+  if (report["experiments"].empty()) html += "<p>No experiment has two arms.</p>\n";
+  return html + "</html>\n";
+}
+
+}  // namespace gfr

@@ -1,0 +1,60 @@
+// Results of a project's experiments, from its log: one pass that counts exposures and metrics by unit
+// (experiment/metric_fold.h), then the analysis (experiment/results.h).
+//
+// An ExperimentPass may be continued: Advance reads what is new since its last call. Results of one log up to one
+// position are equal to the bit, however many calls it took and whichever process made them.
+// Thread safety: none.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataset/row_builder.h"
+#include "experiment/experiments.h"
+#include "experiment/results.h"
+#include "log/event_source.h"
+#include "workspace/workspace.h"
+
+namespace gfr {
+
+struct ExperimentSettings {
+  Experiments experiments;
+  std::map<std::string, JudgingConfig> judging;  // By experiment.
+  std::vector<MetricConfig> metrics;
+  LeaveOutConfig leave_out;
+};
+
+// With [[metric]] and the judging keys of [[experiment]] as gfr.toml has them now. kInvalidArgument names the key.
+Result<ExperimentSettings> ReadExperimentSettings(const Workspace& workspace, const Experiments& experiments,
+                                                  const LeaveOutConfig& leave_out);
+// Of the experiments, and of the production variants as one named "variant". The first arm is the control.
+std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings);
+
+class ExperimentPass {
+ public:
+  explicit ExperimentPass(ExperimentSettings settings);
+  // Reads `log` from where the last call ended to its end now.
+  Status Advance(EventSource& log);
+  // As of the last record read: a unit whose window is over by then is mature.
+  Result<std::vector<ExperimentResults>> Results(EventSource& log, const std::string& surface = "") const;
+  const std::vector<MetricConfig>& metrics() const { return settings_.metrics; }
+
+ private:
+  const ExperimentSettings settings_;
+  MetricFold fold_;
+  AliasMap people_;
+  std::optional<Positions> next_;
+  std::int64_t last_arrival_ms_ = 0;
+};
+
+// {"experiments": [ResultsJson], "as_of"}.
+nlohmann::ordered_json ReportJson(const std::vector<ExperimentResults>& results,
+                                  const std::vector<MetricConfig>& metrics);
+// The same as a page, made of that JSON.
+std::string ReportHtml(const nlohmann::ordered_json& report);
+
+}  // namespace gfr

@@ -1,0 +1,78 @@
+#include "serve/experiment_watch.h"
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/logger.h"
+#include "serve/allocations.h"
+#include "serve/service_state.h"
+
+namespace gfr {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The assigner anew, now that an experiment is over.
+Status TakeConclusion(ServiceState& s) {
+  const MutexLock lock(s.reload_mutex);
+  Serving next = *s.serving();
+  GFR_ASSIGN(next.assigner, MakeAssigner(*next.project, /*write=*/true));
+  s.Publish(std::make_shared<const Serving>(std::move(next)));
+  return {};
+}
+
+Status RollBack(ServiceState& s, const Project& project, const ExperimentResults& result) {
+  GFR_TRY(Conclude(project, result.design.name, {"roll back", result.reason, s.clock.now_ms()}));
+  LogError("experiments", "ALERT: an experiment was rolled back; its units get the default",
+           {{"experiment", result.design.name}, {"reason", result.reason}});
+  return TakeConclusion(s);
+}
+
+}  // namespace
+
+Result<Json> ExperimentWatch::Look(ServiceState& s) {
+  const MutexLock lock(looking_);
+  const std::shared_ptr<const Serving> now = s.serving();
+  const Configuration& configuration = now->project->configuration();
+  if (configuration.experiments.all.empty() && configuration.experiments.variants.size() < 2)
+    return Json{{"experiments", Json::array()}};
+  if (!pass_ || configuration_ != configuration.fingerprint) {
+    GFR_ASSIGN(ExperimentSettings settings, ReadExperimentSettings(now->project->workspace(), configuration.experiments,
+                                                                   configuration.dataset.leave_out));
+    pass_ = std::make_unique<ExperimentPass>(std::move(settings));
+    configuration_ = configuration.fingerprint;
+  }
+  GFR_TRY(pass_->Advance(s.log->source()));
+  GFR_ASSIGN(const std::vector<ExperimentResults> results, pass_->Results(s.log->source()));
+  GFR_ASSIGN(const Experiments running, ExperimentsOf(*now->project));
+  for (const ExperimentResults& result : results) {
+    if (result.verdict != Verdict::kRollBack) continue;
+    const auto at = std::ranges::find(running.all, result.design.name, &Experiment::name);
+    if (at != running.all.end() && at->running) GFR_TRY(RollBack(s, *now->project, result));
+    if (result.design.name == kVariantName && alerted_.insert(result.reason).second)
+      LogError("experiments", "ALERT: a production variant is worse", {{"reason", result.reason}});
+  }
+  Json report = ReportJson(results, pass_->metrics());
+  GFR_ASSIGN(const Conclusions conclusions, ConclusionsOf(*now->project));
+  AddConclusions(conclusions, &report);
+  const MutexLock write(mutex_);
+  latest_ = report.dump();
+  return report;
+}
+
+std::shared_ptr<ExperimentWatch> ExperimentWatch::Start(ServiceState& s) {
+  const auto watch = std::make_shared<ExperimentWatch>();
+  s.background.Add({"watch-experiments", kPeriodMs, kPeriodMs,
+                    [watch, &s](const JobRun&) {
+                      const auto looked = watch->Look(s);
+                      return looked.ok() ? Status() : Status(looked.error());
+                    },
+                    kPeriodMs});
+  return watch;
+}
+
+std::string ExperimentWatch::latest() const {
+  const MutexLock lock(mutex_);
+  return latest_;
+}
+
+}  // namespace gfr

@@ -1,0 +1,49 @@
+// ExperimentWatch: the server's experiments, analysed from its log as they run.
+//
+// Each look reads what is new in the log and judges every experiment (operations/experiment_results.h). One that a
+// guardrail or its decision set rolls back is concluded: its units get the default at once, the conclusion is kept
+// where all servers and later starts find it (serve/allocations.h), and an ALERT is logged. Production variants are
+// judged too, and only alerted about. Nothing is kept on disk but conclusions: a start reads the log again, and its
+// results equal those of a server that never stopped.
+// Thread safety: any thread; one look at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <set>
+#include <string>
+
+#include "base/sync.h"
+#include "operations/experiment_results.h"
+#include "serve/http_message.h"
+
+namespace gfr {
+
+struct ServiceState;
+
+class ExperimentWatch {
+ public:
+  static constexpr std::int64_t kPeriodMs = 10 * kMinuteMs;
+
+  // The report; no experiments, no reading. Errors: those of the log and of the registry's store.
+  Result<nlohmann::ordered_json> Look(ServiceState& s);
+  // One that looks every kPeriodMs, by the server's scheduler.
+  static std::shared_ptr<ExperimentWatch> Start(ServiceState& s);
+  // The last look's report, as JSON text; empty: there was none.
+  std::string latest() const;
+
+ private:
+  Mutex looking_;  // Of `pass_` and what follows.
+  std::unique_ptr<ExperimentPass> pass_;
+  std::uint64_t configuration_ = 0;  // Fingerprint that `pass_` was made of.
+  std::set<std::string> alerted_;    // Variants.
+  mutable Mutex mutex_;
+  std::string latest_;
+};
+
+// GET /v1/experiments: what is configured, and the last look; POST /v1/experiments/analyze: a look now.
+HttpResponse GetExperiments(ServiceState& s, const ExperimentWatch& watch);
+HttpResponse PostAnalyzeExperiments(ServiceState& s, ExperimentWatch& watch);
+
+}  // namespace gfr
