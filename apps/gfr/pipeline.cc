@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "operations/evaluate_version.h"
 #include "operations/simulate_events.h"
+#include "operations/slate_oracle.h"
 #include "operations/train_version.h"
 #include "print_report.h"
 #include "project/templates.h"
@@ -41,6 +42,36 @@ void AddInit(CLI::App& app, Command& run) {
   });
 }
 
+namespace {
+
+// `gfr simulate oracle`, which needs no project.
+CLI::App* AddSimulateOracle(CLI::App& simulate, const MarketConfig& market, Command& run) {
+  CLI::App* c = simulate.add_subcommand(
+      "oracle", "Say what slates bring on that market, without drawing: one JSON object a line, in and out");
+  c->fallthrough();  // The market's options are those of `simulate`.
+  c->footer(
+      "A line in: {\"user_id\": \"u100003\", \"time\": \"2026-01-04T12:00:00Z\", \"items\": [\"i100007\"]}\n"
+      "Example: gfr simulate oracle --users 2000 --items 1000 --days 56 --seed 1 < slates.ndjson");
+  c->callback([&run, &market] {
+    run = [&market] {
+      const auto oracle = SlateOracle::Make(market);
+      if (!oracle.ok()) return Fail(oracle.error());
+      for (std::uint64_t number = 1;; ++number) {
+        const auto line = ReadLine();
+        if (!line.ok() && line.error().code == ErrorCode::kNotFound) return 0;
+        if (!line.ok()) return Fail(line.error());
+        const auto answer = oracle.value().Answer(line.value());
+        if (!answer.ok())
+          return Fail({answer.error().code, "line " + std::to_string(number) + " of stdin " + answer.error().message});
+        std::printf("%s\n", answer.value().dump().c_str());
+      }
+    };
+  });
+  return c;
+}
+
+}  // namespace
+
 void AddSimulate(CLI::App& app, Command& run) {
   static Common common;
   static MarketConfig market;
@@ -56,7 +87,9 @@ void AddSimulate(CLI::App& app, Command& run) {
       ->capture_default_str();
   c->add_option("--truth", truth, "A Parquet file for the probabilities behind every item shown");
   c->add_flag("--drift", market.drift, "Preferences, prices and the click rate change from 70 % of the days on");
-  c->callback([&run] {
+  const CLI::App* oracle = AddSimulateOracle(*c, market, run);
+  c->callback([&run, oracle] {
+    if (oracle->parsed()) return;
     run = [] {
       auto project = OpenProject(common.project);
       if (!project.ok()) return Fail(project.error());
