@@ -21,8 +21,9 @@ void PrintExperiments(const Json& json) {
     fmt::print("variant {}: {} of the units, model {}\n", v["name"].get<std::string>(),
                PercentOfUnits(v["share"].get<double>()), v.value("model", "champion"));
   for (const Json& e : json["experiments"]) {
-    fmt::print("experiment {} ({}): {} of the units\n", e["name"].get<std::string>(), e["status"].get<std::string>(),
-               PercentOfUnits(e["share"].get<double>()));
+    fmt::print("experiment {} ({}): {} of the units{}\n", e["name"].get<std::string>(), e["status"].get<std::string>(),
+               PercentOfUnits(e["share"].get<double>()),
+               e.contains("design") ? ", whose slates are merged of both arms" : "");
     if (e.contains("namespace"))
       fmt::print("  namespace {} {}\n", e["namespace"]["name"].get<std::string>(), DumpJson(e["namespace"]["range"]));
     if (e.contains("when")) fmt::print("  when {}\n", e["when"].get<std::string>());
@@ -81,6 +82,7 @@ void AddExperiment(CLI::App& app, Command& run) {
   c->callback([&run] { run = [] { return RunCheckExperiments(check); }; });
   AddExperimentReport(*group, run);
   AddExperimentAnalyze(*group, run);
+  AddExperimentInterleaving(*group, run);
 }
 
 }  // namespace gfr

@@ -73,6 +73,7 @@ ServedSlate RandomSlate(Rng& rng, std::size_t items) {
   if (rng.Chance(0.5)) s.swaps = {0, 2, static_cast<std::int32_t>(rng.Below(1000))};
   if (rng.Chance(0.2)) s.cursor = "20", s.first_request = RandomText(rng);
   if (rng.Chance(0.5)) s.took_ms = 1.5f;
+  if (rng.Chance(0.3)) s.interleaving = {.experiment = "pair", .credit = RandomFloats(rng, rng.Below(items + 1))};
   return s;
 }
 

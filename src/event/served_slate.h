@@ -80,6 +80,13 @@ struct ServedDual {
   bool operator==(const ServedDual&) const = default;
 };
 
+// The merge of two rankings into this slate (experiment/interleaving.h). Its coins are among the draws.
+struct ServedInterleaving {
+  std::string experiment;     // Empty: the slate is of one ranking.
+  std::vector<float> credit;  // By position: above 0 for the first arm, below 0 for the second; 0: none.
+  bool operator==(const ServedInterleaving&) const = default;
+};
+
 struct ServedSlate {
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();
 
@@ -107,6 +114,7 @@ struct ServedSlate {
   // Each k: a coin put the items of positions k and k + 1 in order ([feed.swap]): the upper one's propensity is 0.5,
   // and the lower one's, given the upper, 1.
   std::vector<std::int32_t> swaps;
+  ServedInterleaving interleaving;
   std::string cursor;  // Of a paged feed: where this page begins, and the request id of its first page.
   std::string first_request;
   float took_ms = std::numeric_limits<float>::quiet_NaN();  // From the request's arrival to this record.

@@ -37,6 +37,7 @@ enum Field : std::uint64_t {
   kCursor = 22,
   kFirstRequest = 23,
   kTookMs = 24,
+  kInterleaving = 25,
 };
 
 // How a list of item indexes is written.
@@ -170,6 +171,12 @@ class SlateWriter {
     AddText(kCursor, s_.cursor);
     AddText(kFirstRequest, s_.first_request);
     if (!std::isnan(s_.took_ms)) Add(kTookMs, [&] { w_.Number(s_.took_ms); });
+    if (!s_.interleaving.experiment.empty())
+      Add(kInterleaving, [&] {
+        w_.String(s_.interleaving.experiment);
+        w_.Varint(s_.interleaving.credit.size());
+        WriteFloats(s_.interleaving.credit, w_);
+      });
     file_.out->append(s_.unknown);
   }
 
@@ -406,6 +413,12 @@ class SlateReader {
       case kTookMs:
         s_.took_ms = r_.Number<float>();
         return true;
+      case kInterleaving: {
+        s_.interleaving.experiment = r_.String();
+        const std::uint32_t positions = Index(static_cast<std::uint32_t>(n_));
+        s_.interleaving.credit = Floats(positions);
+        return true;
+      }
       default:
         return false;
     }

@@ -80,6 +80,7 @@ Assignment Assigner::Assign(const AssignmentQuery& query, const FeedConfig& feed
   Assignment made;
   const bool overridden = !query.overrides.empty();
   std::vector<const Treatment*> treatments;
+  const Experiment* merged = nullptr;
   made.holdout = IsHeldOut(query);
   if (experiments_.holdout && query.unit.kind != UnitKind::kNone)
     made.experiments.push_back({kHoldoutName, made.holdout ? "in" : "out", overridden});
@@ -93,15 +94,29 @@ Assignment Assigner::Assign(const AssignmentQuery& query, const FeedConfig& feed
       if (!e.IsMetBy(feed.name)) continue;
       const Treatment* arm = ArmOf(e, query);
       if (arm == nullptr) continue;
+      if (e.interleaves && !OverrideOf(query, e.name)) {
+        made.experiments.push_back({e.name, kInterleavedName, overridden});
+        merged = &e;
+        continue;
+      }
       made.experiments.push_back({e.name, arm->name, overridden});
       treatments.push_back(arm);
     }
   }
-  for (const Treatment* t : treatments) {
-    if (!t->model.empty()) made.model = t->model;
+  const auto combine = [&](const Treatment* arm, std::string* model) {
+    std::vector<const Treatment*> all = treatments;
+    if (arm) all.push_back(arm);
+    for (const Treatment* t : all) {
+      if (!t->model.empty()) *model = t->model;
+    }
+    std::erase_if(all, [](const Treatment* t) { return t->feed.empty(); });
+    return Combine(feed, all, made.holdout);
+  };
+  made.feed = combine(merged ? merged->arms.data() : nullptr, &made.model);
+  if (merged) {
+    made.pair = AssignedPair{.experiment = merged->name, .examination = merged->examination};
+    made.pair->feed = combine(&merged->arms[1], &made.pair->model);
   }
-  std::erase_if(treatments, [](const Treatment* t) { return t->feed.empty(); });
-  made.feed = Combine(feed, treatments, made.holdout);
   return made;
 }
 
@@ -120,7 +135,8 @@ Result<FlagValue> Assigner::Evaluate(std::string_view flag, const AssignmentQuer
   if (e == experiments_.all.end()) return Error{ErrorCode::kNotFound, "there is no flag '" + std::string(flag) + "'"};
   const bool overridden = query.overrides.contains(e->name);
   if (!e->running && !overridden) return FlagValue{kDisabled, "", e->otherwise};
-  const Treatment* arm = held ? nullptr : ArmOf(*e, query);
+  // A unit of an interleaving is in no arm.
+  const Treatment* arm = held || (e->interleaves && !overridden) ? nullptr : ArmOf(*e, query);
   if (arm == nullptr) return FlagValue{kDefault, "", e->otherwise};
   const bool all = e->arms.size() == 1 && e->share == 1 && e->name_space.empty();
   return FlagValue{e->when || overridden ? kTargetingMatch : all ? kStatic : kSplit, arm->name, arm->value};

@@ -38,12 +38,21 @@ struct AssignmentQuery {
   Overrides overrides = {};
 };
 
+// The second of two rankings that a request's slate is merged of; the first is the assignment's own.
+struct AssignedPair {
+  std::string experiment;
+  std::shared_ptr<const FeedConfig> feed;
+  std::string model;  // A version; empty: the champion.
+  double examination = 0.5;
+};
+
 struct Assignment {
   std::vector<ServedExperiment> experiments;  // For the record and the reply: whatever the unit is in.
   std::shared_ptr<const FeedConfig> feed;  // With what variant and arms set; the one asked about where they set none.
   std::string variant;                     // The production variant; empty: there are none.
   std::string model;                       // A version; empty: the champion.
   bool holdout = false;
+  std::optional<AssignedPair> pair;  // Of an interleaving that the unit is in.
 };
 
 // One flag of one unit, as OFREP tells it.

@@ -281,5 +281,70 @@ TEST(Flags, SayTheArmAndWhy) {
   }
 }
 
+const std::string kPair = R"(
+[[experiment]]
+name = "pair"
+design = "interleaving"
+share = 0.3
+examination = 0.7
+[[experiment.arm]]
+name = "today"
+[[experiment.arm]]
+name = "next"
+model = "7"
+)";
+
+TEST(Interleaved, AUnitGetsBothArmsAndTheShareOfUnitsIsTheExperiments) {
+  const Assigner assigner = Make(kPair);
+  const FeedConfig feed = Home();
+  int in = 0;
+  for (int k = 0; k < 100'000; ++k) {
+    const Assignment got = assigner.Assign({.unit = UnitAt(k), .now_ms = kNow}, feed);
+    if (!got.pair) {
+      EXPECT_THAT(Got(got), ElementsAre());
+      continue;
+    }
+    ++in;
+    EXPECT_THAT(Got(got), ElementsAre("pair=interleaved"));
+    EXPECT_EQ(got.model, "") << "the first arm's: the champion";
+    EXPECT_EQ(got.pair->model, "7");
+    EXPECT_EQ(got.pair->experiment, "pair");
+    EXPECT_EQ(got.pair->examination, 0.7);
+    EXPECT_EQ(got.pair->feed->channels, feed.channels);
+  }
+  EXPECT_NEAR(in / 100'000.0, 0.3, 4 * std::sqrt(0.3 * 0.7 / 100'000));
+}
+
+TEST(Interleaved, MoreShareMovesNoUnitAndLessIsRefused) {
+  const Assigner before = Make(kPair);
+  std::string more = kPair, less = kPair;
+  more.replace(more.find("0.3"), 3, "0.6");
+  less.replace(less.find("0.3"), 3, "0.2");
+  const Assigner after = Make(more, before.allocation());
+  const std::vector<std::string> was = Arms(before, "pair", 20'000), now = Arms(after, "pair", 20'000);
+  for (std::size_t k = 0; k < was.size(); ++k) {
+    if (!was[k].empty()) EXPECT_EQ(now[k], was[k]);
+  }
+  EXPECT_FALSE(Allocate(ExperimentsOf(less), before.allocation()).ok());
+}
+
+TEST(Interleaved, AnOverrideShowsOneArmAlone) {
+  const Assigner assigner = Make(kPair);
+  const Assignment got = assigner.Assign({.unit = UnitAt(1), .now_ms = kNow, .overrides = {{"pair", "next"}}}, Home());
+  EXPECT_THAT(Got(got), ElementsAre("pair=next!"));
+  EXPECT_FALSE(got.pair);
+  EXPECT_EQ(got.model, "7");
+}
+
+TEST(Interleaved, HasNoArmForAFlag) {
+  const Assigner assigner = Make(kPair);
+  for (int k = 0; k < 50; ++k) {
+    const auto flag = assigner.Evaluate("pair", {.unit = UnitAt(k), .now_ms = kNow});
+    ASSERT_TRUE(flag.ok());
+    EXPECT_EQ(flag.value().reason, FlagValue::Reason::kDefault);
+    EXPECT_EQ(flag.value().variant, "");
+  }
+}
+
 }  // namespace
 }  // namespace gfr

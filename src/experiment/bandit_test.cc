@@ -10,7 +10,7 @@
 namespace gfr {
 namespace {
 
-ArmRewards ArmOf(double users, double rate) { return {users, users * rate, users * rate}; }
+ArmRewards RewardsOf(double users, double rate) { return {users, users * rate, users * rate}; }
 
 TEST(ProbabilityOfBest, IsTheClosedFormOfTwoArms) {
   Rng rng(1);
@@ -47,7 +47,7 @@ TEST(ThompsonAllocation, StartsEvenAndKeepsItsFloor) {
   ASSERT_TRUE(even.ok());
   for (const double p : even.value()) EXPECT_NEAR(p, 0.25, 1e-9);
   const auto clear =
-      ThompsonAllocation(std::vector{ArmOf(10'000, 0.05), ArmOf(10'000, 0.1), ArmOf(10'000, 0.02)}, 0.05);
+      ThompsonAllocation(std::vector{RewardsOf(10'000, 0.05), RewardsOf(10'000, 0.1), RewardsOf(10'000, 0.02)}, 0.05);
   ASSERT_TRUE(clear.ok());
   EXPECT_NEAR(clear.value()[0], 0.05, 1e-6);
   EXPECT_NEAR(clear.value()[1], 0.9, 1e-6);

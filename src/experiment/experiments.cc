@@ -62,6 +62,29 @@ void CheckTreatments(Config& table, const char* key, const std::vector<Treatment
   if (!all.empty() && weights <= 0) table.Fail(key, "have no weight above 0");
 }
 
+// The keys of an interleaving: a pair of arms that differ in their rankings alone.
+void ReadDesign(Config& table, Experiment* e) {
+  const std::string design = table.String("design", "arms");
+  if (design != "arms" && design != "interleaving")
+    table.Fail("design", "is '" + design + "'; valid are arms and interleaving");
+  e->interleaves = design == "interleaving";
+  if (!e->interleaves) return;
+  e->examination = table.Number("examination", e->examination, 0, 4);
+  e->window_ms = table.DurationMs("window", e->window_ms);
+  if (e->window_ms <= 0) table.Fail("window", "is not above 0");
+  if (e->arms.size() != 2)
+    table.Fail("design", "merges two arms' rankings; there are " + std::to_string(e->arms.size()));
+  for (const Treatment& arm : e->arms) {
+    if (arm.name == kInterleavedName)
+      table.Fail("design", "has an arm named '" + arm.name + "', which records use for both arms together");
+    if (arm.weight != 1) table.Fail("design", "merges both arms for every unit; arm '" + arm.name + "' has a weight");
+    for (const std::string& key : arm.keys()) {
+      if (key != "model" && key != "value" && key != "channel")
+        table.Fail("design", "merges rankings: arms may set model, value and channel; '" + arm.name + "' sets " + key);
+    }
+  }
+}
+
 Result<Experiment> ReadExperiment(Config& table, const Experiments::Names& names) {
   Experiment e;
   e.name = table.String("name", "");
@@ -99,6 +122,7 @@ Result<Experiment> ReadExperiment(Config& table, const Experiments::Names& names
   }
   if (e.arms.empty()) table.Fail("name", "has no [[experiment.arm]]");
   CheckTreatments(table, "arm", e.arms);
+  ReadDesign(table, &e);
   e.otherwise = ReadValue(table, "default", e.arms.empty() ? "null" : e.arms.front().value);
   GFR_TRY(table.Finish());
   return e;
@@ -133,6 +157,14 @@ Result<std::vector<Shadow>> ReadShadows(Config& project, const Experiments::Name
     shadows.push_back(std::move(shadow));
   }
   return shadows;
+}
+
+// A feed that both change; empty: there is none.
+std::string SharedFeed(const Experiment& a, const Experiment& b, const std::vector<std::string>& feeds) {
+  for (const std::string& feed : feeds) {
+    if (a.IsMetBy(feed) && b.IsMetBy(feed)) return feed;
+  }
+  return "";
 }
 
 // A key of a feed that treatments of both lists change; empty: there is none.
@@ -174,6 +206,10 @@ Status CheckConflicts(const Config& project, const Experiments& of, const std::v
       if (const std::string key = SharedKey(e.arms, before.arms, feeds); !key.empty())
         return refuse("experiments '" + before.name + "' and '" + e.name + "' both change " + key +
                       "; give them one namespace with ranges apart, or turn one off");
+      if (!e.interleaves || !before.interleaves) continue;
+      if (const std::string feed = SharedFeed(e, before, feeds); !feed.empty())
+        return refuse("experiments '" + before.name + "' and '" + e.name + "' both merge the slates of feed " + feed +
+                      "; give them one namespace with ranges apart, or turn one off");
     }
   }
   return {};
@@ -192,6 +228,7 @@ std::vector<std::string> Treatment::keys() const {
 }
 
 std::vector<BucketRange> Experiment::Ranges() const {
+  if (interleaves) return std::vector<BucketRange>(arms.size(), ArmRanges(share, {1}).front());
   std::vector<double> weights;
   for (const Treatment& arm : arms) weights.push_back(arm.weight);
   return ArmRanges(share, weights);

@@ -23,6 +23,8 @@ namespace gfr {
 // Names that records use for what is no experiment.
 inline constexpr const char* kHoldoutName = "holdout";
 inline constexpr const char* kVariantName = "variant";
+// What records name as the arm of a unit whose slates are merged of both.
+inline constexpr const char* kInterleavedName = "interleaved";
 
 // What a production variant or an arm changes.
 struct Treatment {
@@ -46,8 +48,13 @@ struct Experiment {
   std::optional<Targeting> when;
   std::vector<Treatment> arms;  // At least one; `feeds` are the experiment's.
   std::string otherwise;        // The flag's value for units in no arm, as JSON.
+  // Every unit's slates are merged of the two arms' rankings (interleaving.h) and its clicks credited to either,
+  // instead of units being split. There are two arms then, which set nothing but `model`, `value` and channels.
+  bool interleaves = false;
+  double examination = 0.5;  // Of an interleaving: ExaminationCurve's exponent.
+  std::int64_t window_ms = 7 * kDayMs;  // Of an interleaving: a unit's clicks count for so long after its exposure.
 
-  std::vector<BucketRange> Ranges() const;  // Of the arms.
+  std::vector<BucketRange> Ranges() const;  // Of the arms; those of an interleaving are the same.
   // Whether a request of the feed meets it, and so its slate is an exposure: an arm changes the feed, or `feeds` names
   // it. One that only has values of flags is met where its flag is asked for.
   bool IsMetBy(std::string_view feed_name) const;

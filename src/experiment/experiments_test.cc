@@ -108,5 +108,32 @@ TEST(Experiments, TwoThatChangeOneKeyOfAFeedMustExcludeEachOther) {
   EXPECT_THAT(Refused(variants + of("one", "")), HasSubstr("the variants both change size"));
 }
 
+// An interleaving of two arms, the second with `arm`, and `more` beside it.
+std::string PairText(const std::string& name, const std::string& arm, const std::string& more = "") {
+  return "[[experiment]]\nname = \"" + name + "\"\ndesign = \"interleaving\"\n" + more +
+         "[[experiment.arm]]\nname = \"a\"\n[[experiment.arm]]\nname = \"b\"\n" + arm + "\n";
+}
+
+TEST(Experiments, AnInterleavingIsOfTwoArmsThatDifferInTheirRankings) {
+  const Experiments read = ExperimentsOf(PairText("pair", "model = \"7\"", "examination = 1\n"));
+  ASSERT_EQ(read.all.size(), 1u);
+  EXPECT_TRUE(read.all[0].interleaves);
+  EXPECT_EQ(read.all[0].examination, 1);
+  EXPECT_EQ(read.all[0].Ranges()[0], read.all[0].Ranges()[1]);
+  EXPECT_TRUE(read.Versions().contains("7"));
+  EXPECT_FALSE(ExperimentsOf(kPrice).all[0].interleaves);
+  EXPECT_THAT(Refused(PairText("p", "feed = { size = 3 }")), HasSubstr("'b' sets size"));
+  EXPECT_THAT(Refused(PairText("p", "weight = 2")), HasSubstr("'b' has a weight"));
+  EXPECT_THAT(Refused(PairText("p", "model = \"7\"\n[[experiment.arm]]\nname = \"c\"")), HasSubstr("there are 3"));
+  EXPECT_THAT(Refused("[[experiment]]\nname = \"p\"\ndesign = \"other\"\n[[experiment.arm]]\nname = \"a\"\n"),
+              HasSubstr("arms and interleaving"));
+}
+
+TEST(Experiments, TwoInterleavingsOfOneFeedExcludeEachOther) {
+  const std::string one = PairText("one", "model = \"7\"", "namespace = \"n\"\nrange = [0.0, 0.5]\n");
+  EXPECT_TRUE(ReadExperiments(one + PairText("two", "model = \"8\"", "namespace = \"n\"\nrange = [0.5, 1.0]\n")).ok());
+  EXPECT_THAT(Refused(one + PairText("two", "model = \"8\"")), HasSubstr("both change model"));
+}
+
 }  // namespace
 }  // namespace gfr

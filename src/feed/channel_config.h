@@ -8,6 +8,7 @@ namespace gfr {
 struct ChannelConfig {
   std::string name;
   int quota = 0;
+  bool operator==(const ChannelConfig&) const = default;
 };
 
 }  // namespace gfr

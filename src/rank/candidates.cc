@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -44,11 +45,28 @@ void AskChannels(const RankInput& in, const ItemRows& items, std::int64_t epoch_
                           .epoch_end_ms = epoch_end_ms,
                           .recent = recent,
                           .rng = draft->rng};
-  for (const Candidate& c : in.lists->Find(query, in.config.channels, std::move(excluded))) {
-    const ListedItems* listed = in.lists->items();
+  const ListedItems* listed = in.lists->items();
+  const auto add = [&](const Candidate& c) {
     draft->items.push_back(
         {.item_id = std::string(listed ? listed->Id(listed->PlaceOf(c.item)) : shared.ItemId(c.item)),
          .channel = c.channel});
+  };
+  const FeedConfig* other = in.settings.pair ? &in.settings.pair->feed : nullptr;
+  if (other == nullptr || other->channels == in.config.channels) {
+    for (const Candidate& c : in.lists->Find(query, in.config.channels, std::move(excluded))) add(c);
+    return;
+  }
+  // Two mixes of sources: all candidates together are read and scored, and each ranking has its own of them.
+  std::unordered_map<Key, std::size_t> found;
+  for (const std::uint8_t ranking : {1, 2}) {
+    for (const Candidate& c : in.lists->Find(query, ranking == 1 ? in.config.channels : other->channels, excluded)) {
+      const auto [at, is_new] = found.emplace(c.item, draft->items.size());
+      if (is_new) {
+        add(c);
+        draft->rankings.push_back(0);
+      }
+      draft->rankings[at->second] |= ranking;
+    }
   }
 }
 

@@ -41,15 +41,19 @@ struct Draft {
   ReadLease lease;  // The instant that everything is read at.
   Unit unit;        // Whom the request is answered for: decided before any stage.
 
-  std::vector<EventItem> items;            // Candidates, in the order they are read.
-  std::vector<float> features;             // items x columns.
+  std::vector<EventItem> items;        // Candidates, in the order they are read.
+  std::vector<std::uint8_t> rankings;  // Of a pair with other channels, bits by item: 1 the first's, 2 the second's.
+  std::vector<float> features;         // items x columns.
   std::vector<std::vector<float>> scores;  // By objective of the configuration, by candidate.
   std::vector<float> value;
+  std::vector<std::vector<float>> second_scores;  // The same of a pair's second ranking.
+  std::vector<float> second_value;
   std::vector<float> propensity;
 
   std::vector<std::size_t> slate;                // Candidates by position.
   std::vector<ServedDraw> draws;                 // What was drawn, in order.
   std::vector<std::int32_t> swaps;               // Upper positions of the pairs that a coin put in order.
+  std::vector<float> credit;                     // Of a pair, by position.
   std::vector<std::vector<float>> scores_shown;  // The same where an item is shown; empty: the model reads no position.
 };
 

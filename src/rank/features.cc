@@ -15,9 +15,11 @@ void DropOffSale(const RankInput& in, Draft* draft) {
   for (std::size_t i = 0; i < draft->items.size(); ++i) {
     if (is_off_sale(rows[i])) continue;
     if (kept.size() != i) draft->items[kept.size()] = std::move(draft->items[i]);
+    if (!draft->rankings.empty()) draft->rankings[kept.size()] = draft->rankings[i];
     kept.push_back(i);
   }
   draft->items.resize(kept.size());
+  if (!draft->rankings.empty()) draft->rankings.resize(kept.size());
   draft->lease.KeepItems(kept);
 }
 

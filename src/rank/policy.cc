@@ -8,8 +8,6 @@
 namespace gfr {
 namespace {
 
-constexpr std::size_t kExploreEvery = 6;
-
 // Puts one drawn explore candidate in every sixth place; its propensity is one over the pool it was drawn from.
 void Explore(const std::vector<std::size_t>& order, std::size_t size, Draft* draft) {
   std::vector<std::size_t> pool;
@@ -21,7 +19,7 @@ void Explore(const std::vector<std::size_t>& order, std::size_t size, Draft* dra
   while (draft->slate.size() < std::min(size, order.size())) {
     std::erase_if(pool, [&](std::size_t i) { return used[i]; });
     std::size_t pick = order.size();
-    if (draft->slate.size() % kExploreEvery == kExploreEvery - 1 && !pool.empty()) {
+    if (IsExplored(draft->slate.size()) && !pool.empty()) {
       pick = pool[draft->rng.Below(pool.size())];
       draft->propensity[pick] = 1.0f / static_cast<float>(pool.size());
       ServedDraw draw{.position = static_cast<std::int32_t>(draft->slate.size()), .pool = {}, .probability = {}};

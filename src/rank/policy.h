@@ -9,6 +9,10 @@
 
 namespace gfr {
 
+// The positions, of a slate with candidates of the channels, that are kept for one drawn from the explore channel.
+inline constexpr std::size_t kExploreEvery = 6;
+inline bool IsExplored(std::size_t position) { return position % kExploreEvery == kExploreEvery - 1; }
+
 // Fills slate, draws, swaps and propensity. REQUIRES: ComputeValues.
 void ChooseSlate(const RankInput& in, Draft* draft);
 

@@ -6,6 +6,7 @@
 #include "rank/candidates.h"
 #include "rank/draft.h"
 #include "rank/features.h"
+#include "rank/interleave.h"
 #include "rank/policy.h"
 #include "rank/record.h"
 #include "rank/scores.h"
@@ -52,8 +53,12 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const RankSetti
   PredictScores(in, &draft);
   ended("scores");
   ComputeValues(in, &draft);
+  if (settings.pair) RankSecond(in, &draft);
   ended("values");
-  ChooseSlate(in, &draft);
+  if (settings.pair)
+    InterleaveSlate(in, &draft);
+  else
+    ChooseSlate(in, &draft);
   ended("policy");
   PredictShown(in, &draft);
   if (settings.keep) *settings.keep = {.features = draft.features, .properties = FormulaProperties(in, draft)};

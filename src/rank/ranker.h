@@ -33,6 +33,15 @@ Requester FindRequester(const FeatureReader& reader, const FeedRequest& request)
 
 struct ShadowInput;
 
+// The second of two rankings that a slate is merged of. REQUIRES: what it points to outlives the call.
+struct RankPair {
+  std::string experiment;
+  const FeedConfig& feed;
+  const BoundModel* model = nullptr;  // Null exactly where the first ranking has none.
+  ModelRole role = ModelRole::kChampion;
+  double examination = 0.5;  // ExaminationCurve::exponent.
+};
+
 // What answers: decided before the pipeline. REQUIRES: what it points to outlives the call.
 struct RankSettings {
   const FeedConfig& feed;
@@ -41,6 +50,7 @@ struct RankSettings {
   bool popular = false;  // Ordered by popularity, as a choice: nothing is degraded. REQUIRES: no model.
   std::vector<ServedExperiment> experiments = {};  // For the record.
   std::uint64_t configuration = 0;                 // Its fingerprint, for the record.
+  const RankPair* pair = nullptr;                  // Null: the slate is of one ranking.
   ShadowInput* keep = nullptr;                     // Gets what shadows score (shadow.h); null: there are none.
 };
 

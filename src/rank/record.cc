@@ -5,6 +5,7 @@
 
 #include "feature/served_columns.h"
 #include "feed/slate_record.h"
+#include "rank/interleave.h"
 #include "rank/values.h"
 
 namespace gfr {
@@ -34,6 +35,15 @@ ServedSlate MakeSlate(const RankInput& in, const std::vector<EventItem>& items, 
       if (!draft.scores_shown.empty()) slate.scores.back().at_shown = std::move(draft.scores_shown[o]);
     }
   }
+  if (const RankPair* pair = in.settings.pair) {
+    slate.interleaving = {.experiment = pair->experiment, .credit = std::move(draft.credit)};
+    if (pair->model && pair->model != in.model) {
+      const Model& second = pair->model->model();
+      slate.models.push_back({.name = second.name + "/" + second.version, .role = pair->role});
+      for (std::size_t o = 0; o < draft.second_scores.size(); ++o)
+        slate.scores.push_back({1, pair->feed.objectives[o], std::move(draft.second_scores[o]), {}});
+    }
+  }
   slate.value = std::move(draft.value);
   slate.propensity = std::move(draft.propensity);
   slate.draws = std::move(draft.draws);
@@ -55,7 +65,7 @@ Feed MakeFeed(const RankInput& in, Draft draft) {
   } else if (!in.settings.popular) {
     feed.degraded.push_back("model");
   }
-  if (LacksObjective(in)) feed.degraded.push_back("objective");
+  if (LacksObjective(in) || (in.settings.pair && LacksObjective(SecondOf(in)))) feed.degraded.push_back("objective");
   Event& event = feed.event;
   event = {.id = request.request_id,
            .source = "gfr",

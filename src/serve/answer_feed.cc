@@ -1,5 +1,6 @@
 #include "serve/answer_feed.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,6 +17,24 @@ Overrides OverridesOf(const HttpRequest& http, const Assigner& assigner) {
   if (!overrides.ok()) throw BadRequest{"the override of an assignment: " + overrides.error().message};
   return std::move(overrides).value();
 }
+
+namespace {
+
+// The second ranking of an interleaving; none where its version is not loaded: then the slate is of the first alone,
+// and credits neither.
+std::optional<RankPair> PairOf(const Assignment& assigned, const ServedModels& models, const BoundModel* first) {
+  if (!assigned.pair) return std::nullopt;
+  const AssignedPair& pair = *assigned.pair;
+  const BoundModel* model = pair.model.empty() ? models.champion.get() : models.Find(pair.model).get();
+  if ((model == nullptr) != (first == nullptr) || (model == nullptr && !pair.model.empty())) return std::nullopt;
+  return RankPair{.experiment = pair.experiment,
+                  .feed = *pair.feed,
+                  .model = model,
+                  .role = model == models.champion.get() ? ModelRole::kChampion : ModelRole::kVariant,
+                  .examination = pair.examination};
+}
+
+}  // namespace
 
 AnsweredFeed AnswerFeed(const FeedParts& parts, const HttpRequest& http, const FeedRequest& request,
                         const StageObserver& observe) {
@@ -35,6 +54,7 @@ AnsweredFeed AnswerFeed(const FeedParts& parts, const HttpRequest& http, const F
   const bool other = model != nullptr && model != parts.models.champion;
   const bool missing = !assigned.holdout && !assigned.model.empty() && model == nullptr;
   if (!assigned.holdout && model == nullptr) model = parts.models.champion;
+  const std::optional<RankPair> pair = missing ? std::nullopt : PairOf(assigned, parts.models, model.get());
   answer.feed = Rank(parts.store, parts.rows,
                      {.feed = *assigned.feed,
                       .model = model.get(),
@@ -42,10 +62,11 @@ AnsweredFeed AnswerFeed(const FeedParts& parts, const HttpRequest& http, const F
                       .popular = assigned.holdout,
                       .experiments = assigned.experiments,
                       .configuration = parts.configuration,
+                      .pair = pair ? &*pair : nullptr,
                       .keep = assigned.holdout ? nullptr : parts.keep},
                      request, std::move(who), parts.lists, observe);
   // The champion in place of the version that was assigned: the answer stays in its arm, and says so.
-  if (missing && model != nullptr) answer.feed.degraded.emplace_back("model");
+  if ((missing || (assigned.pair && !pair)) && model != nullptr) answer.feed.degraded.emplace_back("model");
   return answer;
 }
 

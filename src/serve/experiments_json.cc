@@ -22,6 +22,7 @@ Json RangeJson(const BucketRange& range) { return Json::array({range.low, range.
 
 Json ExperimentJson(const Experiment& e) {
   Json json{{"name", e.name}, {"status", e.running ? "running" : "off"}, {"share", e.share}, {"salt", e.salt}};
+  if (e.interleaves) json["design"] = "interleaving";
   if (!e.name_space.empty()) json["namespace"] = {{"name", e.name_space}, {"range", RangeJson(e.range)}};
   if (e.when) json["when"] = e.when->text();
   json["feeds"] = e.arms.front().feeds;

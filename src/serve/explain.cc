@@ -71,6 +71,8 @@ Json Explain(const LogRecord& record, const FeatureSet& features) {
     json["served"]["experiments"].push_back(
         {{"experiment", e.experiment}, {"variant", e.variant}, {"overridden", e.overridden}});
   if (!s.swaps.empty()) json["served"]["swaps"] = s.swaps;
+  if (!s.interleaving.experiment.empty())
+    json["served"]["interleaving"] = {{"experiment", s.interleaving.experiment}, {"credit", s.interleaving.credit}};
   for (const ServedDraw& draw : s.draws)
     json["served"]["draws"].push_back({{"position", draw.position}, {"pool", draw.pool.size()}});
   for (std::size_t i = 0; i < record.event.items.size() && s.exists(); ++i)

@@ -30,6 +30,7 @@ bool ListsFit(const Event& e) {
   for (const ServedScores& of : s.scores) {
     if (of.model >= s.models.size() || of.values.size() != n || !HasOneAnItem(of.at_shown, n)) return false;
   }
+  if (s.interleaving.credit.size() > n) return false;
   for (const ServedDraw& d : s.draws) {
     if (d.position < 0 || !sound(d.pool) || !(d.probability.empty() || d.probability.size() == d.pool.size()))
       return false;
