@@ -30,8 +30,8 @@ Json CandidateJson(const Event& e, std::size_t i, const FeatureSet& features, co
          {"propensity", i < s.propensity.size() ? JsonNumber(s.propensity[i]) : Json(nullptr)}};
   if (s.IsScored(item)) {
     for (const ServedScores& of : s.scores) {
-      c["scores"][of.objective] = JsonNumber(of.values[i]);
-      if (!of.at_shown.empty() && e.items[i].index >= 0)
+      c[of.model == 0 ? "scores" : "second_scores"][of.objective] = JsonNumber(of.values[i]);
+      if (of.model == 0 && !of.at_shown.empty() && e.items[i].index >= 0)
         c["scores_at_shown"][of.objective] = JsonNumber(of.at_shown[i]);
     }
     if (i < s.value.size()) c["scores"]["value"] = JsonNumber(s.value[i]);
@@ -93,6 +93,7 @@ std::vector<ServedScores> ScoreAgain(const Project& project, const Event& e, con
   const auto shown =
       static_cast<std::size_t>(std::ranges::count_if(e.items, [](const EventItem& item) { return item.index >= 0; }));
   for (const ServedScores& of : e.served.scores) {
+    if (of.model != 0) continue;  // Of an interleaving's second version.
     ServedScores again{.model = of.model, .objective = of.objective, .values = {}, .at_shown = {}};
     again.values.assign(e.items.size(), kMissing);
     bound.value()->Predict({{again.objective, &again.values}}, rows.data(), e.items.size(), shown);
