@@ -323,7 +323,9 @@ TEST(Interleaved, MoreShareMovesNoUnitAndLessIsRefused) {
   const Assigner after = Make(more, before.allocation());
   const std::vector<std::string> was = Arms(before, "pair", 20'000), now = Arms(after, "pair", 20'000);
   for (std::size_t k = 0; k < was.size(); ++k) {
-    if (!was[k].empty()) EXPECT_EQ(now[k], was[k]);
+    if (!was[k].empty()) {
+      EXPECT_EQ(now[k], was[k]);
+    }
   }
   EXPECT_FALSE(Allocate(ExperimentsOf(less), before.allocation()).ok());
 }

@@ -51,7 +51,7 @@ struct Experiment {
   // Every unit's slates are merged of the two arms' rankings (interleaving.h) and its clicks credited to either,
   // instead of units being split. There are two arms then, which set nothing but `model`, `value` and channels.
   bool interleaves = false;
-  double examination = 0.5;  // Of an interleaving: ExaminationCurve's exponent.
+  double examination = 0.5;             // Of an interleaving: ExaminationCurve's exponent.
   std::int64_t window_ms = 7 * kDayMs;  // Of an interleaving: a unit's clicks count for so long after its exposure.
 
   std::vector<BucketRange> Ranges() const;  // Of the arms; those of an interleaving are the same.

@@ -56,6 +56,13 @@ class InterleaveTest : public testing::Test {
       e.items[0].properties = {{.name = "released", .number = static_cast<double>((k * 37) % 60 + 1)}};
       store->Fold({static_cast<std::uint64_t>(k), kPairNow - 2 * kMinuteMs, e});
     }
+    for (int k = 0; k < 30; ++k) {
+      store->Fold({static_cast<std::uint64_t>(60 + k), kPairNow - 2 * kMinuteMs,
+                   Event{.type = EventType::kFeedClick,
+                         .time_ms = kPairNow - 2 * kMinuteMs,
+                         .user_id = "someone",
+                         .items = {{.item_id = "i" + std::to_string(k)}}}});
+    }
     store->Share();
     reader = std::make_unique<StoreReader>(*store);
     store->AdvanceTo(EpochEndAt(kPairNow));
@@ -127,8 +134,9 @@ TEST_F(InterleaveTest, TheSlatesProbabilityIsTheProductOverItsDraws) {
       EXPECT_TRUE(place < 0 || place > draw.position) << "what could have stood there was not shown above";
     }
     for (std::size_t p = 0; p < answer.items.size(); ++p) {
-      if (std::ranges::find(served.draws, static_cast<std::int32_t>(p), &ServedDraw::position) == served.draws.end())
-        EXPECT_EQ(answer.items[p].propensity, 1);
+      const bool drawn =
+          std::ranges::find(served.draws, static_cast<std::int32_t>(p), &ServedDraw::position) != served.draws.end();
+      EXPECT_TRUE(drawn || answer.items[p].propensity == 1);
     }
     EXPECT_EQ(SlateProblem(answer.event, 1'000'000, kPairNow), "");
   }
@@ -160,8 +168,8 @@ TEST_F(InterleaveTest, TheRecordNamesBothVersionsAndKeepsTheScoresOfBoth) {
 
 TEST_F(InterleaveTest, EachMixOfSourcesRanksItsOwnCandidatesAndWhatIsExploredHasNoCredit) {
   first.size = second.size = 14;
-  first.channels = {{"popularity", 12}, {"explore", 9}};
-  second.channels = {{"newest", 12}, {"explore", 9}};
+  first.channels = {{"popularity", 20}, {"explore", 9}};
+  second.channels = {{"explore", 30}};
   ListMaker lists(store->shared(), store->features().schema, {first.channels, second.channels});
   lists.Update();
   int credited = 0;
@@ -182,7 +190,7 @@ TEST_F(InterleaveTest, EachMixOfSourcesRanksItsOwnCandidatesAndWhatIsExploredHas
     }
     EXPECT_EQ(SlateProblem(answer.event, 1'000'000, kPairNow), "");
   }
-  EXPECT_GT(credited, 500);
+  EXPECT_GT(credited, 300);
 }
 
 }  // namespace
