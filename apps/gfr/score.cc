@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/clock.h"
+#include "base/column_source.h"
 #include "base/file_system.h"
 #include "base/json_text.h"
 #include "base/sync.h"
@@ -16,7 +17,7 @@
 #include "score/predict_rows.h"
 #include "score/rows_of_forest.h"
 #include "score/scorer.h"
-#include "table/parquet_rows.h"
+#include "table/parquet_columns.h"
 
 namespace gfr {
 namespace {
@@ -24,8 +25,8 @@ namespace {
 struct PredictFlags {
   std::string model, data, scorer = "auto";
   std::string project, version, objective = "pctr";
-  bool margin = false;
-  int rounds = 0;
+  bool margin = false, by_order = false, codes = false, no_header = false;
+  ImportOptions import;
 };
 
 template <typename T>
@@ -34,8 +35,12 @@ void AppendNumber(double value, std::string& out) {
   out.append(text, std::to_chars(text, text + sizeof text, static_cast<T>(value)).ptr);
 }
 
-Result<std::unique_ptr<RowSource>> OpenTable(const std::string& path) {
-  return path.ends_with(".parquet") ? OpenParquet(path) : OpenCsv(path);
+// `names`: of the columns, to find the delimiter by. `header`: of a CSV file without one, its columns.
+Result<std::unique_ptr<ColumnSource>> OpenTable(const std::string& path, const std::vector<std::string>& names,
+                                                const std::vector<std::string>& header = {}) {
+  if (path.ends_with(".parquet")) return OpenParquetColumns(path);
+  GFR_ASSIGN(auto rows, OpenCsv(path, {.encoding = {}, .header = header, .wanted = names}));
+  return ColumnsOfRows(std::move(rows), path);
 }
 
 Status PredictByVersion(const PredictFlags& flags) {
@@ -43,7 +48,7 @@ Status PredictByVersion(const PredictFlags& flags) {
   GFR_ASSIGN(const Model model, project->LoadModel(flags.version));
   std::string out;
   return PredictRows(
-      model, flags.objective, flags.data, [&] { return OpenTable(flags.data); },
+      model, flags.objective, flags.data, [&] { return OpenTable(flags.data, model.columns); },
       [&](std::span<const float> probabilities) -> Status {
         out.clear();
         for (const float p : probabilities) {
@@ -56,22 +61,35 @@ Status PredictByVersion(const PredictFlags& flags) {
       });
 }
 
+// So many that a batch's values and margins take 64 MiB at most, for a model of a million columns or many classes too.
+std::size_t RowsABatch(const Forest& forest) {
+  const auto cells = static_cast<std::size_t>(std::max(forest.columns, forest.classes));
+  return std::clamp<std::size_t>((std::size_t{1} << 23) / cells, 1, 4096);
+}
+
 Status Predict(const PredictFlags& flags) {
   if (!flags.project.empty()) return PredictByVersion(flags);
   if (flags.model.empty())
     return Error{ErrorCode::kInvalidArgument, "`gfr predict` needs --model FILE, or --project DIR for a version"};
-  constexpr std::size_t kBatch = 4096;
-  GFR_ASSIGN(const Forest forest, LoadForest(PosixFileSystem(), flags.model, {.rounds = flags.rounds}));
+  GFR_ASSIGN(const Forest forest, LoadForest(PosixFileSystem(), flags.model, flags.import));
+  if (flags.import.rounds == 0 && forest.rounds < forest.rounds_in_file)
+    std::fprintf(stderr, "%d of the model's %d rounds are used, up to its best_iteration; --rounds %d uses all\n",
+                 forest.rounds, forest.rounds_in_file, forest.rounds_in_file);
   GFR_ASSIGN(const ScorerKind kind, ParseScorerKind(flags.scorer));
   GFR_ASSIGN(const auto scorer, Scorer::Make(forest, kind));
-  GFR_ASSIGN(const auto source, OpenTable(flags.data));
-  GFR_ASSIGN(FeatureRows table, FeatureRows::Make(*source, forest, flags.data));
+  std::vector<std::string> header;
+  for (int k = 0; flags.no_header && k < forest.columns; ++k) header.push_back(std::to_string(k));
+  GFR_ASSIGN(const auto source, OpenTable(flags.data, forest.column_names, header));
+  GFR_ASSIGN(FeatureRows table,
+             FeatureRows::Make(*source, forest, flags.data,
+                               {.by_order = flags.by_order || flags.no_header, .codes = flags.codes}));
   const auto classes = static_cast<std::size_t>(forest.classes);
   const std::size_t shown = flags.margin ? classes : PredictionsPerRow(forest);
-  std::vector<double> margins(kBatch * classes);
+  const std::size_t batch = RowsABatch(forest);
+  std::vector<double> margins(batch * classes);
   std::string out;
   while (true) {
-    GFR_ASSIGN(const std::size_t count, table.Next(kBatch));
+    GFR_ASSIGN(const std::size_t count, table.Next(batch));
     if (count == 0) return {};
     scorer->Margins(table.rows(), margins.data());
     if (!flags.margin) ApplyLink(forest, margins.data(), count);
@@ -89,9 +107,12 @@ Status Predict(const PredictFlags& flags) {
   }
 }
 
+constexpr double kMostBenchCells = 1 << 28;  // 1 GiB of rows.
+
 struct BenchFlags {
   std::string model, scorer = "auto";
-  int rows = 10000, batch = 1000, threads = 1, rounds = 0;
+  int rows = 10000, batch = 1000, threads = 1;
+  ImportOptions import;
   double missing = 0.1;
   bool json = false;
 };
@@ -119,7 +140,14 @@ double ScoreAll(const Scorer& scorer, const Forest& forest, const std::vector<fl
 }
 
 Status Bench(const BenchFlags& flags) {
-  GFR_ASSIGN(const Forest forest, LoadForest(PosixFileSystem(), flags.model, {.rounds = flags.rounds}));
+  GFR_ASSIGN(const Forest forest, LoadForest(PosixFileSystem(), flags.model, flags.import));
+  const auto cells =
+      static_cast<double>(flags.rows) * static_cast<double>(std::max(forest.columns, 4 * forest.classes));
+  if (cells > kMostBenchCells)
+    return Error{ErrorCode::kInvalidArgument,
+                 "--rows " + std::to_string(flags.rows) + " of a model with " + std::to_string(forest.columns) +
+                     " columns and " + std::to_string(forest.classes) + " classes; valid are at most " +
+                     std::to_string(static_cast<int>(kMostBenchCells / (cells / flags.rows))) + " rows"};
   GFR_ASSIGN(const ScorerKind kind, ParseScorerKind(flags.scorer));
   GFR_ASSIGN(const auto scorer, Scorer::Make(forest, kind));
   GFR_ASSIGN(const auto reference, Scorer::Make(forest, ScorerKind::kScalar));
@@ -162,8 +190,8 @@ Status Bench(const BenchFlags& flags) {
   return {};
 }
 
-Status Inspect(const std::string& path, int rounds, bool json) {
-  GFR_ASSIGN(const Forest forest, LoadForest(PosixFileSystem(), path, {.rounds = rounds}));
+Status Inspect(const std::string& path, const ImportOptions& import, bool json) {
+  GFR_ASSIGN(const Forest forest, LoadForest(PosixFileSystem(), path, import));
   const ForestSummary summary = Summarize(forest);
   Json report{{"maker", EngineName(forest.engine)},
               {"objective", forest.objective},
@@ -178,6 +206,7 @@ Status Inspect(const std::string& path, int rounds, bool json) {
               {"cut_points", summary.cut_points},
               {"most_cut_points", summary.most_cut_points}};
   if (forest.best_round >= 0) report["best_round"] = forest.best_round;
+  if (forest.rounds < forest.rounds_in_file) report["rounds_in_file"] = forest.rounds_in_file;
   if (!forest.column_names.empty()) report["feature_names"] = forest.column_names;
   for (const ScorerKind kind :
        {ScorerKind::kScalar, ScorerKind::kCompact, ScorerKind::kPortable, ScorerKind::kAvx2, ScorerKind::kAvx512}) {
@@ -199,6 +228,13 @@ Status Inspect(const std::string& path, int rounds, bool json) {
 
 int ExitCode(const Status& status) { return status.ok() ? 0 : Fail(status.error()); }
 
+void AddImportOptions(CLI::App* command, ImportOptions* import) {
+  command->add_option("--rounds", import->rounds, "Boosting rounds used; 0: up to the model's best iteration, else all")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--any-version", import->any_version,
+                    "Read a file of a newer XGBoost than those that were compared with their maker");
+}
+
 constexpr const char* kScorerHelp = "auto, scalar, compact, portable, avx2 or avx512";
 
 }  // namespace
@@ -215,8 +251,10 @@ void AddPredict(CLI::App& app, Command& run) {
   command->add_option("--data", flags->data, "FILE.csv with a header, or FILE.parquet")->required();
   command->add_flag("--margin", flags->margin, "The trees' sum, before the objective's link function");
   command->add_option("--scorer", flags->scorer, kScorerHelp)->capture_default_str();
-  command->add_option("--rounds", flags->rounds, "Boosting rounds used; 0: up to the model's best iteration, else all")
-      ->check(CLI::NonNegativeNumber);
+  AddImportOptions(command, &flags->import);
+  command->add_flag("--by-order", flags->by_order, "Take columns in their order, whatever they are named");
+  command->add_flag("--no-header", flags->no_header, "The CSV file's first line is a row; columns in their order");
+  command->add_flag("--codes", flags->codes, "Columns of categories hold the model's codes instead of categories");
   command->footer("Example: gfr predict --model model.ubj --data rows.csv");
   command->callback([flags, &run] { run = [flags] { return ExitCode(Predict(*flags)); }; });
 }
@@ -237,25 +275,24 @@ void AddScore(CLI::App& app, Command& run) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
   bench->add_option("--scorer", flags->scorer, kScorerHelp)->capture_default_str();
-  bench->add_option("--rounds", flags->rounds, "Boosting rounds used; 0: up to the model's best iteration, else all");
+  AddImportOptions(bench, &flags->import);
   bench->add_flag("--json", flags->json, "One JSON object on stdout");
   bench->footer("Example: gfr score bench --model model.ubj --rows 10000 --batch 1000 --threads 1 --json");
   bench->callback([flags, &run] { run = [flags] { return ExitCode(Bench(*flags)); }; });
 
   struct InspectFlags {
     std::string model;
-    int rounds = 0;
+    ImportOptions import;
     bool json = false;
   };
   auto inspected = std::make_shared<InspectFlags>();
   CLI::App* inspect = score->add_subcommand("inspect", "Trees, depth, features, cut points and memory of a model");
   inspect->add_option("model", inspected->model, "XGBoost JSON or UBJSON, or LightGBM text")->required();
-  inspect->add_option("--rounds", inspected->rounds,
-                      "Boosting rounds used; 0: up to the model's best iteration, else all");
+  AddImportOptions(inspect, &inspected->import);
   inspect->add_flag("--json", inspected->json, "One JSON object on stdout");
   inspect->footer("Example: gfr score inspect model.ubj");
   inspect->callback([inspected, &run] {
-    run = [inspected] { return ExitCode(Inspect(inspected->model, inspected->rounds, inspected->json)); };
+    run = [inspected] { return ExitCode(Inspect(inspected->model, inspected->import, inspected->json)); };
   });
 }
 

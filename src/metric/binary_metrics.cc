@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <unordered_map>
 
@@ -23,6 +24,20 @@ struct Sorted {
 };
 
 using UserIndex = std::unordered_map<std::uint64_t, std::uint32_t>;
+
+// A row whose probability or weight is NaN has no place in an order.
+bool CanBeSorted(const BinaryRows& rows) {
+  const auto is_nan = [](float x) { return x != x; };
+  return std::ranges::none_of(rows.probability, is_nan) && std::ranges::none_of(rows.weight, is_nan);
+}
+
+// What is known of rows that cannot be sorted: their number.
+BinaryMetrics OnlyCounts(const BinaryRows& rows) {
+  BinaryMetrics m;
+  m.rows = rows.label.size();
+  m.positives = static_cast<std::uint64_t>(std::ranges::count(rows.label, 1.0f));
+  return m;
+}
 
 Sorted Sort(const BinaryRows& rows, int bins, UserIndex& index) {
   std::vector<std::uint32_t> order(rows.label.size());
@@ -115,6 +130,7 @@ std::vector<CurvePoint> Curve(const Sorted& s, int max_points, bool only_with_po
 
 BinaryMetrics MeasureBinary(const BinaryRows& rows, int replicates, std::uint64_t seed) {
   if (rows.label.empty()) return {};
+  if (!CanBeSorted(rows)) return OnlyCounts(rows);
   UserIndex users;
   const Sorted s = Sort(rows, kBins, users);
   std::array<std::vector<double>, 7> draws;
@@ -137,6 +153,7 @@ BinaryMetrics MeasureBinary(const BinaryRows& rows, int replicates, std::uint64_
 BinaryMetrics CompareBinary(const BinaryRows& a, std::span<const float> probability_b, int replicates,
                             std::uint64_t seed) {
   if (a.label.empty()) return {};
+  if (!CanBeSorted(a) || !CanBeSorted({probability_b, a.label, a.user, a.weight})) return OnlyCounts(a);
   UserIndex users;
   const Sorted sorted_a = Sort(a, kBins, users),
                sorted_b = Sort({probability_b, a.label, a.user, a.weight}, kBins, users);
@@ -158,6 +175,7 @@ BinaryMetrics CompareBinary(const BinaryRows& a, std::span<const float> probabil
 }
 
 std::vector<CurvePoint> RocCurve(const BinaryRows& rows, int max_points) {
+  if (!CanBeSorted(rows)) return {};
   std::vector<CurvePoint> points{{0, 0}};
   UserIndex users;
   const Sorted s = Sort(rows, 1, users);
@@ -171,6 +189,7 @@ std::vector<CurvePoint> RocCurve(const BinaryRows& rows, int max_points) {
 }
 
 std::vector<CurvePoint> PrCurve(const BinaryRows& rows, int max_points) {
+  if (!CanBeSorted(rows)) return {};
   UserIndex users;
   const Sorted s = Sort(rows, 1, users);
   double positives = 0;
@@ -179,6 +198,7 @@ std::vector<CurvePoint> PrCurve(const BinaryRows& rows, int max_points) {
 }
 
 std::vector<ReliabilityBin> Reliability(const BinaryRows& rows, int bins) {
+  if (!CanBeSorted(rows)) return {};
   std::vector<ReliabilityBin> out(static_cast<std::size_t>(bins), {0, 0, 0});
   std::vector<double> total(out.size());
   UserIndex users;

@@ -3,7 +3,8 @@
 // together; Poisson(1) weights).
 //
 // Rows may be weighted (a row that was kept at rate w weighs 1 / w). Ties count half (AUC-ROC) and as one threshold
-// (AUC-PR, curves). Metrics that do not exist (one class only, no rows) are NaN. Thread safety: pure functions.
+// (AUC-PR, curves). Metrics that do not exist (one class only, no rows, a probability that is NaN) are NaN, and curves
+// empty. Thread safety: pure functions.
 #pragma once
 
 #include <cstdint>

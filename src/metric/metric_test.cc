@@ -53,6 +53,18 @@ TEST(BinaryMetrics, AreMissingWhereTheyDoNotExist) {
   EXPECT_TRUE(std::isnan(MeasureBinary({}, 10, 1).log_loss.value));
 }
 
+TEST(BinaryMetrics, OfAProbabilityThatIsNoNumberAreNoNumbers) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> p{nan, .2f, .3f}, good{.1f, .2f, .3f}, label{1, 0, 1};
+  const std::vector<std::uint64_t> user{1, 2, 3};
+  const BinaryRows rows{p, label, user};
+  const BinaryMetrics measured = MeasureBinary(rows, 10, 1), compared = CompareBinary({good, label, user}, p, 10, 1);
+  EXPECT_EQ(measured.rows, 3u);
+  EXPECT_EQ(measured.positives, 2u);
+  EXPECT_TRUE(std::isnan(measured.auc_roc.value) && std::isnan(compared.log_loss.value));
+  EXPECT_TRUE(RocCurve(rows, 10).empty() && PrCurve(rows, 10).empty() && Lift(rows, 3).empty());
+}
+
 TEST(BinaryMetrics, IntervalsCoverTheTruthNearlyAlways) {
   // The truth by a large sample; 40 small ones must cover it about 38 times.
   const double truth = MeasureBinary(RandomSample(999, 200000, 1000).rows(), 0, 1).auc_roc.value;

@@ -1,5 +1,6 @@
 #include "model/document.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstdint>
@@ -131,22 +132,36 @@ class JsonReader : Cursor {
         text += kMeanings[k];
         continue;
       }
-      unsigned code = 0;
-      if (bytes_[at_] != 'u' || left() < 5 ||
-          std::from_chars(&bytes_[at_ + 1], &bytes_[at_ + 1] + 4, code, 16).ptr != &bytes_[at_ + 1] + 4)
-        return Bad("an escape that JSON does not have");
+      std::uint32_t code = 0, low = 0;
+      if (!HexEscape(at_, &code)) return Bad("an escape that JSON does not have");
       at_ += 4;
-      if (code < 0x80) {
-        text += static_cast<char>(code);
-      } else if (code < 0x800) {
-        text += {static_cast<char>(0xc0 | code >> 6), static_cast<char>(0x80 | (code & 63))};
-      } else {  // Halves of a surrogate pair stay apart: names are compared, never shown as more than bytes.
-        text += {static_cast<char>(0xe0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 63)),
-                 static_cast<char>(0x80 | (code & 63))};
+      // Two escapes of a surrogate pair are one character.
+      if (code >= 0xd800 && code < 0xdc00 && left() > 2 && bytes_[at_ + 1] == '\\' && HexEscape(at_ + 2, &low) &&
+          low >= 0xdc00 && low < 0xe000) {
+        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+        at_ += 6;
       }
+      AppendUtf8(code, &text);
     }
     ++at_;
     return text;
+  }
+  // The number of the escape whose u stands at byte `u`.
+  bool HexEscape(std::size_t u, std::uint32_t* code) const {
+    if (bytes_.size() - u < 5 || bytes_[u] != 'u') return false;
+    const char* digits = bytes_.data() + u + 1;
+    return std::from_chars(digits, digits + 4, *code, 16).ptr == digits + 4;
+  }
+  static void AppendUtf8(std::uint32_t code, std::string* text) {
+    const auto tail = [&](int shift) { return static_cast<char>(0x80 | (code >> shift & 63)); };
+    if (code < 0x80)
+      *text += static_cast<char>(code);
+    else if (code < 0x800)
+      *text += {static_cast<char>(0xc0 | code >> 6), tail(0)};
+    else if (code < 0x10000)  // Half of a pair alone stays what it is: names are compared as bytes.
+      *text += {static_cast<char>(0xe0 | code >> 12), tail(6), tail(0)};
+    else
+      *text += {static_cast<char>(0xf0 | code >> 18), tail(12), tail(6), tail(0)};
   }
 
   Result<Value> Array(int depth) {
@@ -346,10 +361,8 @@ class UbjsonReader : Cursor {
 }  // namespace
 
 const DocumentValue* DocumentValue::Find(std::string_view key) const {
-  for (const auto& [name, value] : members) {
-    if (name == key) return &value;
-  }
-  return nullptr;
+  const auto last = std::find_if(members.rbegin(), members.rend(), [&](const auto& m) { return m.key == key; });
+  return last != members.rend() ? &last->value : nullptr;
 }
 
 Result<DocumentValue> ParseJsonDocument(std::string_view bytes) { return JsonReader(bytes).Document(); }

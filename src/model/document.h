@@ -3,7 +3,8 @@
 // JSON is RFC 8259 with the words NaN, Infinity and -Infinity (XGBoost writes them); UBJSON is draft 12 without high
 // precision numbers, objects of one type and arrays of constants. A number with a fraction or an exponent is read to
 // the nearest float32, as XGBoost reads it. An array of numbers (true and false count as 1 and 0) is kept as doubles.
-// Nesting is at most 32, values other than numbers are at most 8 million. Thread safety: a plain value.
+// Of members of one name the last counts, as for XGBoost. Nesting is at most 32, values other than numbers are at most
+// 8 million. Thread safety: a plain value.
 #pragma once
 
 #include <string>
@@ -25,7 +26,7 @@ struct DocumentValue {
   std::vector<DocumentValue> items;
   std::vector<DocumentMember> members;
 
-  const DocumentValue* Find(std::string_view key) const;  // The member of that name, or null.
+  const DocumentValue* Find(std::string_view key) const;  // The last member of that name, or null.
 };
 
 struct DocumentMember {

@@ -1,5 +1,6 @@
 #include "model/forest.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace gfr {
@@ -57,13 +58,35 @@ Status AddTree(const TreeNodes& tree, int tree_class, const std::string& where, 
 
 const char* EngineName(Forest::Engine engine) { return engine == Forest::Engine::kXgboost ? "xgboost" : "lightgbm"; }
 
+namespace {
+
+// What people hand over instead of a model, by its first bytes; null: something else.
+const char* WhatItIs(std::string_view bytes) {
+  const std::size_t first = std::min(bytes.find_first_not_of(" \t\r\n"), bytes.size());
+  if (bytes.empty()) return "an empty file";
+  if (bytes.substr(first).starts_with('['))
+    return "a list, as dump_model and get_dump write trees: that has no objective and no base score; save_model writes "
+           "the model";
+  if (bytes.starts_with('\x80')) return "a Python pickle: load it in Python, and save the booster with save_model";
+  if (bytes.starts_with("PK")) return "a zip archive: take the model file out of it";
+  if (bytes.starts_with("\x1f\x8b")) return "compressed with gzip: decompress it";
+  if (bytes.starts_with("binf") || bytes.starts_with("bs64"))
+    return "XGBoost's binary format of before 1.0: load it with an XGBoost up to 3.0, and save it as .json or .ubj";
+  if (bytes.substr(first).starts_with("booster[")) return "a dump of trees as text; save_model writes the model";
+  return nullptr;
+}
+
+}  // namespace
+
 Result<Forest> ParseForest(std::string_view bytes, const ImportOptions& options) {
   if (bytes.starts_with("tree\n") || bytes.starts_with("tree\r\n")) return ParseLightgbm(bytes, options);
-  if (bytes.starts_with("{")) return ParseXgboost(bytes, options);
-  return Error{
-      ErrorCode::kInvalidArgument,
-      "not a model that is known; valid are XGBoost's JSON and UBJSON (beginning with '{') and LightGBM's text "
-      "(beginning with 'tree')"};
+  const std::size_t first = bytes.find_first_not_of(" \t\r\n");
+  if (first != std::string_view::npos && bytes[first] == '{') return ParseXgboost(bytes, options);
+  const char* is = WhatItIs(bytes);
+  return Error{ErrorCode::kInvalidArgument,
+               "not a model that is known" + (is ? ", but " + std::string(is) : std::string()) +
+                   "; valid are XGBoost's JSON and UBJSON (beginning with '{') and LightGBM's text (beginning with "
+                   "'tree')"};
 }
 
 }  // namespace gfr

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/category_codes.h"
 
 namespace gfr {
 
@@ -44,9 +45,15 @@ struct Forest {
   int classes = 1;          // Margins a row.
   int columns = 0;          // Of an input row.
   int rounds = 0;           // Boosting rounds in the forest.
+  int rounds_in_file = 0;   // That its file has; more than `rounds` where some are left out (ImportOptions).
   int best_round = -1;      // XGBoost's best_iteration attribute, -1 where there is none.
   std::vector<std::string> column_names, column_types;  // One a column, or none; as the file names them.
   std::vector<double> base_margin;                      // One a class; XGBoost's are floats.
+  // Of a model that was trained on a frame with categories, one a column: empty where the column has none. Rows hold
+  // codes; tables from outside hold categories (score/feature_rows.h).
+  std::vector<CategoryCodes> category_codes;
+  std::string category_fault;     // Why the file does not tell how its categories were coded; empty: it does.
+  bool sorted_quantiles = false;  // Predictions of a row rise: XGBoost's quantiles, since 3.4.
 
   // One a tree.
   std::vector<std::int32_t> root;
@@ -71,7 +78,12 @@ const char* EngineName(Forest::Engine engine);  // "xgboost", "lightgbm".
 struct ImportOptions {
   // How many boosting rounds are used; 0: up to XGBoost's best_iteration where the file names one, else all.
   int rounds = 0;
+  // Reads files of versions newer than the newest that was compared with its maker (kNewestXgboost).
+  bool any_version = false;
 };
+
+// The newest version whose files were compared with what it predicts itself.
+inline constexpr int kNewestXgboost[] = {3, 4};
 
 // A model file that is larger than this, or claims more columns or classes, is refused.
 inline constexpr std::size_t kMaxModelBytes = std::size_t{1} << 30;

@@ -1,9 +1,12 @@
 // LightGBM's model text, v2 to v4 (GBDT::SaveModelToString and Tree::ToString of its repository).
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "model/forest.h"
 
 namespace gfr {
@@ -155,6 +158,98 @@ Status ReadHeader(const Block& header, Forest& forest) {
   return {};
 }
 
+// What feature_infos says of a column: "none" when no split could use it, codes between colons ("-1:1:2:0") of a
+// categorical one, else a range.
+struct ColumnInfo {
+  bool none = false, categorical = false;
+  std::int64_t greatest_code = -1;
+};
+
+Result<std::vector<ColumnInfo>> ReadInfos(const Block& header, int columns) {
+  GFR_ASSIGN(const Field field, header.Get("feature_infos"));
+  std::vector<ColumnInfo> infos;
+  for (const std::string_view word : Words(field.text)) {
+    ColumnInfo info{.none = word == "none"};
+    info.categorical = !info.none && !word.starts_with('[');
+    for (std::size_t at = 0; info.categorical && at <= word.size();) {
+      const std::size_t end = std::min(word.find(':', at), word.size());
+      std::int64_t code = 0;
+      const auto [stop, error] = std::from_chars(word.data() + at, word.data() + end, code);
+      if (error != std::errc{} || stop != word.data() + end)
+        return Bad(field.line, "feature_infos, column " + std::to_string(infos.size() + 1) + ": not a list of codes");
+      info.greatest_code = std::max(info.greatest_code, code);
+      at = end + 1;
+    }
+    infos.push_back(info);
+  }
+  if (infos.size() != static_cast<std::size_t>(columns))
+    return Bad(field.line,
+               "feature_infos has " + std::to_string(infos.size()) + " columns instead of " + std::to_string(columns));
+  return infos;
+}
+
+// A list of categories in JSON, as pandas_categorical has it. Numbers are doubles here.
+Result<std::vector<CategoryCodes>> ReadLists(const Field& field) {
+  const auto json = ParseJson<nlohmann::json>(field.text, /*throws=*/false);
+  std::vector<CategoryCodes> lists;
+  if (json.is_null()) return lists;
+  if (!json.is_array()) return Bad(field.line, "pandas_categorical is not a list of lists");
+  for (const auto& list : json) {
+    if (!list.is_array()) return Bad(field.line, "pandas_categorical is not a list of lists");
+    CategoryCodes codes;
+    for (const auto& category : list) {
+      if (category.is_string())
+        codes.Add(category.get<std::string>());
+      else if (category.is_boolean())
+        codes.Add(category.get<bool>());
+      else if (category.is_number())
+        codes.Add(category.get<double>());
+      else
+        return Bad(field.line, "pandas_categorical has a category that is no text, number or boolean");
+    }
+    lists.push_back(std::move(codes));
+  }
+  return lists;
+}
+
+// pandas_categorical: the frame's categories, one list for each of its categorical columns, in their order; which
+// columns these are follows from feature_infos. A column that no split could use is "none" there; which
+// list is its own does not matter.
+Status ReadCategoryCodes(const Block& header, const Field& field, Forest& forest) {
+  GFR_ASSIGN(const std::vector<CategoryCodes> lists, ReadLists(field));
+  if (lists.empty()) return {};
+  GFR_ASSIGN(const std::vector<ColumnInfo> infos, ReadInfos(header, forest.columns));
+  const auto categorical = static_cast<std::size_t>(std::ranges::count(infos, true, &ColumnInfo::categorical));
+  const auto none = static_cast<std::size_t>(std::ranges::count(infos, true, &ColumnInfo::none));
+  if (lists.size() < categorical || lists.size() > categorical + none) {
+    forest.category_fault = "the file lists the categories of " + std::to_string(lists.size()) +
+                            " columns of its frame, and " + std::to_string(categorical) + " columns have them";
+    return {};
+  }
+  const std::size_t unseen = lists.size() - categorical;  // Lists of columns that no split could use.
+  forest.category_codes.resize(infos.size());
+  std::size_t before = 0, none_before = 0;
+  for (std::size_t c = 0; c < infos.size(); ++c) {
+    none_before += infos[c].none;
+    if (!infos[c].categorical) continue;
+    const std::size_t none_after = none - none_before;
+    const std::size_t first = before + (unseen > none_after ? unseen - none_after : 0),
+                      last = before + std::min(unseen, none_before);
+    ++before;
+    std::size_t fits = 0;
+    for (std::size_t k = first; k <= last; ++k) {
+      if (infos[c].greatest_code >= lists[k].size()) continue;
+      ++fits;
+      forest.category_codes[c] = lists[k];
+    }
+    if (fits != 1) {
+      forest.category_fault =
+          "the file does not tell which of its lists of categories is that of column " + std::to_string(c + 1);
+    }
+  }
+  return {};
+}
+
 // Bitsets of 32-bit words to sets of the forest; `first` is the number of the tree's first set.
 Status ReadCategories(const Block& block, Forest& forest, std::size_t sets) {
   GFR_ASSIGN(const auto bounds, block.Numbers<std::int32_t>("cat_boundaries", sets + 1));
@@ -246,11 +341,13 @@ Result<Forest> ParseLightgbm(std::string_view bytes, const ImportOptions& option
   if (!lines.Next(line) || line != "tree") return Bad(1, "a LightGBM model's first line is 'tree'");
   Forest forest{.engine = Forest::Engine::kLightgbm};
   Block block{.line = 1};
+  Block header;
   bool in_header = true, average = false, ended = false;
   std::size_t trees = 0;
   const auto finish = [&]() -> Status {
     if (in_header) {
       in_header = false;
+      header = block;
       return ReadHeader(block, forest);
     }
     const auto round = trees / static_cast<std::size_t>(forest.classes);
@@ -268,14 +365,23 @@ Result<Forest> ParseLightgbm(std::string_view bytes, const ImportOptions& option
     }
     average = average || (in_header && line == "average_output");
     const std::size_t equals = line.find('=');
-    if (equals != std::string_view::npos)
-      block.fields.try_emplace(line.substr(0, equals), Field{line.substr(equals + 1), lines.number()});
+    if (equals == std::string_view::npos) continue;
+    const auto key = line.substr(0, equals);
+    if (!block.fields.try_emplace(key, Field{line.substr(equals + 1), lines.number()}).second)
+      return Bad(lines.number(),
+                 "'" + std::string(key) + "' stands twice in what begins in line " + std::to_string(block.line));
   }
   if (!ended) return Bad(lines.number(), "the file ends without 'end of trees'");
   if (trees % static_cast<std::size_t>(forest.classes) != 0)
     return Bad(lines.number(),
                std::to_string(trees) + " trees are no whole number of rounds of " + std::to_string(forest.classes));
+  constexpr std::string_view kCategories = "pandas_categorical:";
+  while (lines.Next(line)) {
+    if (line.starts_with(kCategories))
+      GFR_TRY(ReadCategoryCodes(header, {line.substr(kCategories.size()), lines.number()}, forest));
+  }
   forest.rounds = static_cast<int>(forest.trees() / static_cast<std::size_t>(forest.classes));
+  forest.rounds_in_file = static_cast<int>(trees / static_cast<std::size_t>(forest.classes));
   if (average) forest.average_over = forest.rounds;
   return forest;
 }

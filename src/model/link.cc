@@ -59,6 +59,7 @@ void ApplyLink(const Forest& forest, double* margins, std::size_t count) {
       row[0] = static_cast<double>(std::max_element(row, row + classes) - row);
     } else {
       for (std::size_t k = 0; k < classes; ++k) row[k] = One(forest, row[k]);
+      if (forest.sorted_quantiles) std::sort(row, row + classes);
     }
   }
 }

@@ -1,5 +1,6 @@
-// XGBoost's model files, 1.0 to 3.x: JSON (doc/model.schema of its repository) and UBJSON of the same shape.
+// XGBoost's model files, 1.0 to 3.4: JSON (doc/model.schema of its repository) and UBJSON of the same shape.
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -92,6 +93,26 @@ Result<Objective> FindObjective(const std::string& name) {
 }
 
 constexpr float kLeastBaseScore = 1e-6f;  // XGBoost's kRtEps: labels that are all alike give a base score of 0 or 1.
+
+using Version = std::array<int, 2>;  // Major, minor.
+
+// What wrote the file; 0.0 where it does not say.
+Result<Version> ReadVersion(const Place& top, bool any) {
+  const Value* version = top.value->Find("version");
+  if (!version) return Version{0, 0};
+  const auto& numbers = version->numbers;
+  const auto whole = [&](std::size_t i) { return numbers[i] >= 0 && numbers[i] < 1 << 20; };
+  if (version->type != Type::kNumbers || numbers.size() < 2 || !whole(0) || !whole(1))
+    return Bad("version", "not a list of at least two numbers");
+  const Version v{static_cast<int>(numbers[0]), static_cast<int>(numbers[1])};
+  const Version newest{kNewestXgboost[0], kNewestXgboost[1]};
+  const auto text = [](const Version& of) { return std::to_string(of[0]) + "." + std::to_string(of[1]); };
+  if (v > newest && !any)
+    return Unsupported("version", "written by XGBoost " + text(v) +
+                                      "; the newest whose files were compared with it is " + text(newest) +
+                                      " (--any-version reads it as such a file)");
+  return v;
+}
 
 // "5E-1" up to 3.0, "[5E-1]" or one a class from 3.1.
 Status ReadBaseScore(const Place& parameters, Objective::Start start, Forest& forest) {
@@ -238,6 +259,53 @@ class TreeReader {
   std::size_t n_ = 0;
 };
 
+// `cats` of 3.1 and later: by column the categories of the frame that the model was trained on, numbers, or texts one
+// behind the other as bytes.
+Status ReadCategoryCodes(const Place& model, const Version& version, Forest& forest) {
+  const Value* cats = model.value->Find("cats");
+  if (!cats || cats->type != Type::kObject || !cats->Find("enc")) return {};
+  GFR_ASSIGN(const Place lists, (Place{cats, model.path + ".cats"}.At("enc", Type::kArray)));
+  const auto& columns = lists.value->items;
+  if (columns.empty()) return {};
+  if (columns.size() != static_cast<std::size_t>(forest.columns))
+    return Bad(lists.path,
+               std::to_string(columns.size()) + " lists for " + std::to_string(forest.columns) + " columns");
+  forest.category_codes.resize(columns.size());
+  bool any = false;
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    const Place list{&columns[c], lists.path + "[" + std::to_string(c) + "]"};
+    if (columns[c].type != Type::kObject) return Bad(list.path, "not an object");
+    GFR_ASSIGN(const Place values, list.At("values", Type::kNumbers));
+    CategoryCodes& codes = forest.category_codes[c];
+    const std::vector<double>& bytes = values.value->numbers;
+    any = any || !bytes.empty();
+    const Value* offsets = columns[c].Find("offsets");
+    if (!offsets) {
+      for (const double number : bytes) codes.Add(number);
+      continue;
+    }
+    std::string all;
+    for (const double byte : bytes) {
+      if (!(byte >= -128 && byte < 256)) return Bad(values.path, "not a list of bytes");
+      all += static_cast<char>(static_cast<int>(byte));
+    }
+    // Before 3.4 the lengths count characters where the values are bytes.
+    if (version < Version{3, 4} && std::ranges::any_of(all, [](char b) { return b < 0; })) {
+      forest.category_fault = "column " + std::to_string(c + 1) +
+                              " has categories beyond ASCII, whose names XGBoost cut when it saved the model (before "
+                              "3.4)";
+    }
+    for (std::size_t i = 0; i + 1 < offsets->numbers.size(); ++i) {
+      const double from = offsets->numbers[i], to = offsets->numbers[i + 1];
+      if (!(from >= 0 && from <= to && to <= static_cast<double>(all.size())))
+        return Bad(list.path + ".offsets", "do not rise within the " + std::to_string(all.size()) + " bytes");
+      codes.Add(all.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from)));
+    }
+  }
+  if (!any) forest.category_codes.clear();
+  return {};
+}
+
 std::vector<std::string> Strings(const Value* list, std::size_t count) {
   std::vector<std::string> strings;
   if (list && list->items.size() == count) {
@@ -273,15 +341,22 @@ Result<std::vector<std::size_t>> RoundEnds(const Place& model, const Place& tree
 Result<Forest> Import(const Value& document, const ImportOptions& options) {
   const Place top{&document, ""};
   if (document.type != Type::kObject) return Bad("top level", "not an object");
+  if (document.Find("tree_info") && document.Find("feature_infos"))
+    return Unsupported("top level", "this is what LightGBM's dump_model writes; save_model writes the model");
+  GFR_ASSIGN(const Version version, ReadVersion(top, options.any_version));
   GFR_ASSIGN(const Place learner, top.At("learner", Type::kObject));
   GFR_ASSIGN(const Place objective_place, learner.At("objective", Type::kObject));
   GFR_ASSIGN(const Place name, objective_place.At("name", Type::kString));
-  GFR_ASSIGN(const Objective objective, FindObjective(name.value->text));
+  GFR_ASSIGN(Objective objective, FindObjective(name.value->text));
+  // Before 1.3 the base score of raw logits was a probability too.
+  if (version != Version{0, 0} && version < Version{1, 3} && name.value->text == "binary:logitraw")
+    objective.start = Objective::Start::kLogit;
   GFR_ASSIGN(const Place parameters, learner.At("learner_model_param", Type::kObject));
 
   Forest forest;
   forest.objective = objective.name;
   forest.link = objective.link;
+  forest.sorted_quantiles = name.value->text == "reg:quantileerror" && version >= Version{3, 4};
   GFR_ASSIGN(const std::int64_t columns, parameters.Integer("num_feature", 1, kMaxColumns));
   GFR_ASSIGN(const std::int64_t classes, parameters.Integer("num_class", 0, kMaxClasses));
   std::int64_t targets = 1;
@@ -312,6 +387,7 @@ Result<Forest> Import(const Value& document, const ImportOptions& options) {
     GFR_ASSIGN(const Place drop, holder.At("weight_drop", Type::kNumbers));
     if (!drop.value->numbers.empty()) weights = &drop.value->numbers;
   }
+  GFR_TRY(ReadCategoryCodes(model, version, forest));
   GFR_ASSIGN(const Place trees, model.At("trees", Type::kArray));
   GFR_ASSIGN(const Place tree_info, model.At("tree_info", Type::kNumbers));
   const std::size_t all = trees.value->items.size();
@@ -326,6 +402,7 @@ Result<Forest> Import(const Value& document, const ImportOptions& options) {
       forest.best_round = static_cast<int>(best);
     }
   }
+  forest.rounds_in_file = static_cast<int>(ends.size());
   // Without an option, as XGBoost's scikit-learn interface predicts: up to the best round.
   std::size_t rounds = ends.size();
   if (options.rounds > 0)

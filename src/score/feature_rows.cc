@@ -5,6 +5,10 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <optional>
+#include <string_view>
+
+#include "base/number_text.h"
 
 namespace gfr {
 namespace {
@@ -28,66 +32,162 @@ bool ReadNumber(const std::string& cell, T* out) {
   return code == std::errc{} && stop == end;
 }
 
-}  // namespace
+std::string_view Trim(std::string_view name) {
+  const std::size_t begin = name.find_first_not_of(" \t");
+  return begin == std::string_view::npos ? "" : name.substr(begin, name.find_last_not_of(" \t") + 1 - begin);
+}
 
-Result<FeatureRows> FeatureRows::Make(RowSource& source, const Forest& forest, const std::string& path) {
-  FeatureRows rows;
-  rows.source_ = &source;
-  rows.path_ = path;
-  rows.doubles_ = forest.engine == Forest::Engine::kLightgbm;
-  const auto& columns = source.columns();
-  for (const std::string& name : forest.column_names) {
-    const auto at = std::ranges::find(columns, name);
-    if (at == columns.end()) break;
-    rows.place_.push_back(static_cast<std::size_t>(at - columns.begin()));
+// Names as they are compared: exactly, without blanks around them, as LightGBM stores them.
+enum class Spelling { kExact, kTrimmed, kUnderscores };
+std::string Spelled(const std::string& name, Spelling how) {
+  if (how == Spelling::kExact) return name;
+  std::string text(Trim(name));
+  if (how == Spelling::kUnderscores) std::ranges::replace(text, ' ', '_');
+  return text;
+}
+
+// The table's column of that name; nothing: there is none. Errors: it has several.
+Result<std::optional<std::size_t>> FindColumn(const std::vector<std::string>& columns, const std::string& name,
+                                              Forest::Engine engine, const std::string& path) {
+  for (const Spelling how : {Spelling::kExact, Spelling::kTrimmed, Spelling::kUnderscores}) {
+    if (how == Spelling::kUnderscores && engine != Forest::Engine::kLightgbm) break;
+    const std::string wanted = Spelled(name, how);
+    const auto is = [&](const std::string& column) { return Spelled(column, how) == wanted; };
+    const auto at = std::ranges::find_if(columns, is);
+    if (at == columns.end()) continue;
+    if (std::find_if(at + 1, columns.end(), is) != columns.end())
+      return Error{
+          ErrorCode::kInvalidArgument, "two columns are named '" + name + "', which the model reads", {path, 1}};
+    return std::optional(static_cast<std::size_t>(at - columns.begin()));
   }
+  return std::optional<std::size_t>();
+}
+
+// Whether the names are numbers, and not 0, 1, 2 and so on, as a frame without names writes them.
+bool LooksLikeARow(const std::vector<std::string>& columns) {
+  bool places = true;
+  for (std::size_t k = 0; k < columns.size(); ++k) {
+    double number = 0;
+    if (!ReadNumber(columns[k], &number)) return false;
+    places = places && Trim(columns[k]) == std::to_string(k);
+  }
+  return !places;
+}
+
+std::string Listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) {
+    if (text.size() > 200) return text + ", ...";
+    text += (text.empty() ? "'" : ", '") + name + "'";
+  }
+  return text;
+}
+
+// One a column of the forest: its column in the table.
+Result<std::vector<std::size_t>> MatchColumns(const std::vector<std::string>& columns, const Forest& forest,
+                                              const std::string& path, bool by_order) {
   const auto wanted = static_cast<std::size_t>(forest.columns);
-  if (rows.place_.size() == wanted) return rows;
-  if (columns.size() != wanted) {
-    std::string names;
-    for (const std::string& name : forest.column_names) {
-      if (names.size() < 200) names += (names.empty() ? ": " : ", ") + name;
-    }
+  std::vector<std::size_t> places;
+  std::vector<std::string> missing;
+  for (const std::string& name : forest.column_names) {
+    GFR_ASSIGN(const auto place, FindColumn(columns, name, forest.engine, path));
+    if (place)
+      places.push_back(*place);
+    else
+      missing.push_back(name);
+  }
+  if (places.size() == wanted && !by_order) return places;
+  if (!by_order && !places.empty())
+    return Error{ErrorCode::kInvalidArgument,
+                 "there is no column " + Listed(missing) + ", which the model reads; the table has " + Listed(columns) +
+                     " (--by-order takes columns in their order)",
+                 {path, 1}};
+  if (LooksLikeARow(columns))
+    return Error{ErrorCode::kInvalidArgument,
+                 "the first line is numbers where the columns' names are wanted (--no-header reads it as a row)",
+                 {path, 1}};
+  if (columns.size() != wanted)
     return Error{ErrorCode::kInvalidArgument,
                  std::to_string(columns.size()) + " columns; the model reads " + std::to_string(wanted) +
-                     ", by name where all are there, else in order" + names,
+                     ", by name where all are there, by order where none is" +
+                     (forest.column_names.empty() ? "" : ": " + Listed(forest.column_names)),
                  {path, 1}};
+  places.resize(wanted);
+  for (std::size_t k = 0; k < wanted; ++k) places[k] = k;
+  return places;
+}
+
+}  // namespace
+
+Result<FeatureRows> FeatureRows::Make(ColumnSource& source, const Forest& forest, const std::string& path,
+                                      const FeatureRowsOptions& options) {
+  FeatureRows rows;
+  rows.source_ = &source;
+  rows.forest_ = &forest;
+  rows.path_ = path;
+  rows.doubles_ = forest.engine == Forest::Engine::kLightgbm;
+  rows.codes_ = !options.codes && !forest.category_codes.empty();
+  if (!options.codes && !forest.category_fault.empty())
+    return Error{ErrorCode::kInvalidArgument,
+                 forest.category_fault + "; a table whose columns of categories hold codes is read with --codes",
+                 {path, 1}};
+  GFR_ASSIGN(rows.place_, MatchColumns(source.columns(), forest, path, options.by_order));
+  // A column of a frame with categories that no split reads may have categories whose list is not known.
+  rows.passed_over_.assign(rows.place_.size(), !forest.category_codes.empty());
+  for (const std::int32_t feature : forest.feature) {
+    if (feature >= 0) rows.passed_over_[static_cast<std::size_t>(feature)] = false;
   }
-  rows.place_.resize(wanted);
-  for (std::size_t k = 0; k < wanted; ++k) rows.place_[k] = k;
+  GFR_TRY(source.Select(rows.place_));
   return rows;
 }
 
-Result<std::size_t> FeatureRows::Next(std::size_t max) {
-  f32_.clear();
-  f64_.clear();
-  count_ = 0;
-  while (count_ < max) {
-    GFR_ASSIGN(const bool more, source_->Next(&cells_));
-    if (!more) break;
-    const SourceSpan where{path_, static_cast<int>(source_->line())};
-    if (cells_.size() == 1 && cells_[0].text.empty() && source_->columns().size() > 1) continue;  // An empty line.
-    if (!source_->fault().empty()) return Error{ErrorCode::kInvalidArgument, source_->fault(), where};
-    if (cells_.size() != source_->columns().size())
-      return Error{ErrorCode::kInvalidArgument,
-                   std::to_string(cells_.size()) + " cells in a table of " + std::to_string(source_->columns().size()) +
-                       " columns",
-                   where};
-    for (const std::size_t k : place_) {
-      float single = 0;
-      double real = 0;
-      if (cells_[k].is_list || !(doubles_ ? ReadNumber(cells_[k].text, &real) : ReadNumber(cells_[k].text, &single)))
-        return Error{ErrorCode::kInvalidArgument,
-                     "column '" + source_->columns()[k] + "' is '" + cells_[k].text.substr(0, 40) +
-                         "'; valid is a number, or nothing, nan or NA where it is missing",
-                     where};
-      if (doubles_)
-        f64_.push_back(real);
-      else
-        f32_.push_back(single);
+template <typename T>
+Status FeatureRows::Read(std::size_t column, std::size_t count, std::vector<T>& rows) const {
+  const SourceColumn& from = columns_[column];
+  const std::size_t width = place_.size();
+  T* to = rows.data() + column;
+  const CategoryCodes* codes =
+      codes_ && !forest_->category_codes[column].empty() ? &forest_->category_codes[column] : nullptr;
+  const auto error = [&](std::size_t i, const std::string& value, const std::string& valid) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "column '" + source_->columns()[place_[column]] + "' is '" + value.substr(0, 40) + "'; valid is " + valid,
+        {path_, static_cast<int>(source_->line(i))}};
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    T value = std::numeric_limits<T>::quiet_NaN();
+    if (codes) {
+      const bool missing = from.is_text ? from.texts[i].empty() : std::isnan(from.numbers[i]);
+      if (!missing) {
+        const std::int32_t code = from.is_text ? codes->CodeOf(from.texts[i]) : codes->CodeOf(from.numbers[i]);
+        if (code < 0 && forest_->engine == Forest::Engine::kXgboost)
+          return error(i, from.is_text ? from.texts[i] : NumberText(from.numbers[i]),
+                       "one of the " + std::to_string(codes->size()) + " categories that the model was trained with");
+        if (code >= 0) value = static_cast<T>(code);
+      }
+    } else if (!from.is_text) {
+      value = static_cast<T>(from.numbers[i]);
+    } else if (!ReadNumber(from.texts[i], &value) && !passed_over_[column]) {
+      return error(i, from.texts[i], "a number, or nothing, nan or NA where it is missing");
     }
-    ++count_;
+    to[i * width] = value;
   }
+  return {};
+}
+
+Result<std::size_t> FeatureRows::Next(std::size_t max) {
+  count_ = 0;
+  GFR_ASSIGN(const std::size_t count, source_->Next(max, &columns_));
+  const std::size_t width = place_.size();
+  doubles_ ? f64_.resize(count * width) : f32_.resize(count * width);
+  for (std::size_t k = 0; k < width; ++k) {
+    if (doubles_) {
+      GFR_TRY(Read(k, count, f64_));
+    } else {
+      GFR_TRY(Read(k, count, f32_));
+    }
+  }
+  count_ = count;
   return count_;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/hash.h"
+#include "base/number_text.h"
 #include "model/encode.h"
 #include "model/softmax_link.h"
 #include "score/feature_rows.h"
@@ -12,30 +13,31 @@
 namespace gfr {
 namespace {
 
+constexpr std::size_t kBatch = 4096;
+
 // The key of each row's request.
-Result<std::vector<Key>> Requests(RowSource& source, const std::string& path) {
+Result<std::vector<Key>> Requests(ColumnSource& source, const std::string& path) {
   const auto at = std::ranges::find(source.columns(), "request");
   if (at == source.columns().end())
     return Error{ErrorCode::kInvalidArgument,
                  "there is no column 'request'; an objective with the softmax link needs it, since the rows of a "
                  "request share its one click",
                  {path, 1}};
+  GFR_TRY(source.Select({static_cast<std::size_t>(at - source.columns().begin())}));
   std::vector<Key> requests;
-  std::vector<Cell> cells;
+  std::vector<SourceColumn> columns;
   while (true) {
-    GFR_ASSIGN(const bool more, source.Next(&cells));
-    if (!more) return requests;
-    const auto k = static_cast<std::size_t>(at - source.columns().begin());
-    if (k >= cells.size())
-      return Error{ErrorCode::kInvalidArgument, "a row without a request", {path, static_cast<int>(source.line())}};
-    requests.push_back(KeyOf(cells[k].text));
+    GFR_ASSIGN(const std::size_t count, source.Next(kBatch, &columns));
+    if (count == 0) return requests;
+    for (std::size_t i = 0; i < count; ++i)
+      requests.push_back(KeyOf(columns[0].is_text ? columns[0].texts[i] : NumberText(columns[0].numbers[i])));
   }
 }
 
 }  // namespace
 
 Status PredictRows(const Model& model, const std::string& objective, const std::string& path,
-                   const std::function<Result<std::unique_ptr<RowSource>>()>& open,
+                   const std::function<Result<std::unique_ptr<ColumnSource>>()>& open,
                    const std::function<Status(std::span<const float>)>& out) {
   const auto at = std::ranges::find(model.objectives, objective, &ObjectiveModel::name);
   if (at == model.objectives.end()) {
@@ -66,7 +68,6 @@ Status PredictRows(const Model& model, const std::string& objective, const std::
   }
   GFR_ASSIGN(FeatureRows table, FeatureRows::Make(*source, columns, path));
   GFR_ASSIGN(const auto scorer, Scorer::Make(at->forest));
-  constexpr std::size_t kBatch = 4096;
   const std::size_t read = columns.column_names.size();
   std::vector<float> rows, margins;
   std::vector<float> all;

@@ -10,7 +10,7 @@
 #include <span>
 #include <string>
 
-#include "base/row_source.h"
+#include "base/column_source.h"
 #include "model/model.h"
 
 namespace gfr {
@@ -19,7 +19,7 @@ namespace gfr {
 // memory. `out` gets the probabilities, one a row in the table's order, batch by batch; its error ends the reading.
 // kNotFound: no such objective; kInvalidArgument: a column that is missing, or a cell that is no number.
 Status PredictRows(const Model& model, const std::string& objective, const std::string& path,
-                   const std::function<Result<std::unique_ptr<RowSource>>()>& open,
+                   const std::function<Result<std::unique_ptr<ColumnSource>>()>& open,
                    const std::function<Status(std::span<const float>)>& out);
 
 }  // namespace gfr

@@ -1,18 +1,24 @@
 // Files of XGBoost versions that write a model otherwise than those before, with what their engine gives
-// (testdata/xgboost_3.4).
+// (testdata/xgboost_versions).
 #include <gtest/gtest.h>
 
 #include "base/file_system.h"
+#include "model/document.h"
 #include "model/forest.h"
+#include "model/link.h"
 #include "score/scorer.h"
 
 namespace gfr {
 namespace {
 
+std::string FileOf(const std::string& file) {
+  return PosixFileSystem()
+      .ReadAll(std::string(GFR_SOURCE_DIR) + "/src/score/testdata/xgboost_versions/" + file)
+      .value();
+}
+
 std::vector<float> MarginsOf(const std::string& file, const std::vector<float>& rows, std::size_t count) {
-  const std::string bytes =
-      PosixFileSystem().ReadAll(std::string(GFR_SOURCE_DIR) + "/src/score/testdata/xgboost_3.4/" + file).value();
-  const auto forest = ParseXgboost(bytes);
+  const auto forest = ParseXgboost(FileOf(file));
   EXPECT_TRUE(forest.ok()) << forest.error().message;
   std::vector<float> margins(count * static_cast<std::size_t>(forest.value().classes));
   Scorer::Make(forest.value()).value()->Margins(rows.data(), count, rows.size() / count, margins.data());
@@ -34,6 +40,76 @@ TEST(XgboostVersions, ALabelThatNeverWasHasABaseScoreOf0WhichItsMakerClips) {
   EXPECT_NEAR(probability(0), 0.8966774, 1e-6);
   EXPECT_NEAR(probability(1), 9.999998e-07, 1e-12);
   EXPECT_NEAR(probability(2), 0.06342813, 1e-7);
+}
+
+TEST(XgboostVersions, QuantilesRiseSince3_4AndMarginsDoNot) {
+  const Forest forest = ParseXgboost(FileOf("quantiles_of_3.4.json")).value();
+  std::vector<float> margins = MarginsOf("quantiles_of_3.4.json", {-2.711162567138672f, -1.8890132904052734f}, 1);
+  EXPECT_EQ(margins, (std::vector<float>{-0.795935332775116f, -0.5707830190658569f, -0.623978853225708f}));
+  std::vector<double> predictions(margins.begin(), margins.end());
+  ApplyLink(forest, predictions.data(), 1);
+  EXPECT_EQ(predictions, (std::vector<double>{-0.795935332775116f, -0.623978853225708f, -0.5707830190658569f}));
+  std::string older = FileOf("quantiles_of_3.4.json");
+  older.replace(older.find("\"version\":[3,4,1]"), 17, "\"version\":[3,3,0]");
+  EXPECT_FALSE(ParseXgboost(older).value().sorted_quantiles);
+}
+
+TEST(XgboostVersions, TheBaseScoreOfRawLogitsWasAProbabilityBefore1_3) {
+  const std::vector<float> rows{1.6243454217910767f, -0.6117563843727112f, -0.5281717777252197f,
+                                -1.072968602180481f, 0.8654076457023621f,  -2.3015387058258057f};
+  const std::vector<float> margins = MarginsOf("logitraw_of_1.0.json", rows, 2);
+  EXPECT_NEAR(margins[0], 0.6542371, 1e-6);
+  EXPECT_NEAR(margins[1], -1.6210389, 1e-6);
+}
+
+TEST(XgboostVersions, AFileNewerThanTheNewestThatWasComparedIsRefusedUnlessAsked) {
+  std::string newer = FileOf("dart_of_3.4.json");
+  const std::size_t at = newer.find("\"version\":[3,4,");
+  ASSERT_NE(at, std::string::npos);
+  newer.replace(at, 14, "\"version\":[3,5");
+  const auto refused = ParseXgboost(newer);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("written by XGBoost 3.5; the newest whose files were compared with it is 3.4"),
+            std::string::npos)
+      << refused.error().message;
+  EXPECT_TRUE(ParseXgboost(newer, {.any_version = true}).ok());
+}
+
+TEST(XgboostVersions, CategoriesBeyondAsciiAreCutBefore3_4AndSaid) {
+  const char* document = R"({"version":[%s],"learner":{"feature_names":["c"],"feature_types":["c"],
+    "learner_model_param":{"base_score":"[0E0]","num_feature":"1","num_class":"0"},"objective":{"name":"reg:squarederror"},
+    "gradient_booster":{"name":"gbtree","model":{"gbtree_model_param":{"num_parallel_tree":"1","num_trees":"0"},
+    "cats":{"enc":[{"offsets":[0,3,7],"values":[103,114,-61,-68,114,101,100]}],"feature_segments":[0,2],"sorted_idx":[0,1]},
+    "iteration_indptr":[0],"tree_info":[],"trees":[]}}}})";
+  const auto with = [&](const std::string& version) {
+    std::string text = document;
+    return ParseXgboost(text.replace(text.find("%s"), 2, version)).value();
+  };
+  EXPECT_NE(with("3,2,0").category_fault.find("beyond ASCII"), std::string::npos);
+  EXPECT_EQ(with("3,4,0").category_fault, "");
+  EXPECT_EQ(with("3,4,0").category_codes.at(0).size(), 2);
+}
+
+TEST(XgboostVersions, OfTwoMembersOfOneNameTheLastCountsAndAPairOfEscapesIsOneCharacter) {
+  std::string text = FileOf("dart_of_3.4.json");
+  const std::size_t at = text.find("\"base_score\"");
+  ASSERT_NE(at, std::string::npos);
+  text.insert(at, "\"base_score\":\"[7E0]\",");
+  EXPECT_EQ(ParseXgboost(text).value().base_margin, ParseXgboost(FileOf("dart_of_3.4.json")).value().base_margin);
+  const auto document = ParseJsonDocument(R"(["\ud83d\ude00", "\ud83d x"])");
+  EXPECT_EQ(document.value().items[0].text, "\xf0\x9f\x98\x80");
+  EXPECT_EQ(document.value().items[1].text, "\xed\xa0\xbd x");
+}
+
+TEST(XgboostVersions, WhatIsNoModelIsNamed) {
+  const auto message = [](std::string_view bytes) { return ParseForest(bytes).error().message; };
+  EXPECT_NE(message("[{\"nodeid\": 0}]").find("dump_model"), std::string::npos);
+  EXPECT_NE(message("\x80\x04\x95").find("pickle"), std::string::npos);
+  EXPECT_NE(message("binf\0\0").find("before 1.0"), std::string::npos);
+  EXPECT_NE(message("PK\x03\x04").find("zip"), std::string::npos);
+  EXPECT_NE(message("").find("empty"), std::string::npos);
+  EXPECT_NE(message("{\"name\":\"tree\",\"feature_infos\":{},\"tree_info\":[]}").find("LightGBM's dump_model"),
+            std::string::npos);
 }
 
 }  // namespace

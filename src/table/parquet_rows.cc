@@ -1,7 +1,6 @@
 #include "table/parquet_rows.h"
 
 #include <arrow/api.h>
-#include <arrow/io/file.h>
 #include <parquet/arrow/reader.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "base/number_text.h"
 #include "base/time.h"
+#include "table/open_parquet.h"
 
 namespace gfr {
 namespace {
@@ -254,7 +254,7 @@ void Walk(const arrow::Array& array, std::int64_t i, const std::vector<Step>& st
 class ParquetRows final : public RowSource {
  public:
   // `reads`: of each column of the rows, its path in the batches; nothing: it is not read.
-  ParquetRows(std::string path, std::unique_ptr<parquet::arrow::FileReader> file,
+  ParquetRows(std::string path, std::shared_ptr<parquet::arrow::FileReader> file,
               std::shared_ptr<arrow::RecordBatchReader> batches, std::vector<std::string> columns,
               std::vector<std::optional<Path>> reads)
       : path_(std::move(path)),
@@ -266,8 +266,7 @@ class ParquetRows final : public RowSource {
   std::uint64_t line() const override { return line_; }
   Result<bool> Next(std::vector<Cell>* row) override {
     while (!batch_ || at_ == batch_->num_rows()) {
-      if (const auto status = batches_->ReadNext(&batch_); !status.ok())
-        return Error{ErrorCode::kCorrupt, status.ToString(), {path_, 0}};
+      if (const auto status = batches_->ReadNext(&batch_); !status.ok()) return CorruptParquet(path_, status);
       if (!batch_) return false;
       at_ = 0;
     }
@@ -295,7 +294,7 @@ class ParquetRows final : public RowSource {
 
  private:
   const std::string path_;
-  const std::unique_ptr<parquet::arrow::FileReader> file_;  // The batches read through it.
+  const std::shared_ptr<parquet::arrow::FileReader> file_;  // The batches read through it.
   const std::shared_ptr<arrow::RecordBatchReader> batches_;
   const std::vector<std::string> columns_;
   const std::vector<std::optional<Path>> reads_;
@@ -316,36 +315,17 @@ void AddPaths(const std::string& name, const arrow::DataType& type, bool in_list
   }
 }
 
-struct OpenFile {
-  std::unique_ptr<parquet::arrow::FileReader> reader;
-  std::shared_ptr<arrow::Schema> schema;
-};
-
-Error Corrupt(const std::string& path, const arrow::Status& status) {
-  return Error{ErrorCode::kCorrupt, status.ToString(), {path, 0}};
-}
-
-Result<OpenFile> OpenReader(const std::string& path) {
-  const auto input = arrow::io::ReadableFile::Open(path);
-  if (!input.ok()) return Error{ErrorCode::kNotFound, input.status().ToString(), {path, 0}};
-  auto file = parquet::arrow::OpenFile(*input, arrow::default_memory_pool());
-  if (!file.ok()) return Corrupt(path, file.status());
-  OpenFile open{std::move(*file), nullptr};
-  if (const auto status = open.reader->GetSchema(&open.schema); !status.ok()) return Corrupt(path, status);
-  return open;
-}
-
 }  // namespace
 
 Result<std::vector<std::string>> ParquetColumns(const std::string& path) {
-  GFR_ASSIGN(const OpenFile file, OpenReader(path));
+  GFR_ASSIGN(const ParquetFile file, OpenParquetFile(path));
   std::vector<std::string> paths;
   for (const auto& field : file.schema->fields()) AddPaths(field->name(), *field->type(), false, &paths);
   return paths;
 }
 
 Result<std::unique_ptr<RowSource>> OpenParquet(const std::string& path, const std::vector<std::string>& wanted) {
-  GFR_ASSIGN(OpenFile file, OpenReader(path));
+  GFR_ASSIGN(const ParquetFile file, OpenParquetFile(path));
   const auto& schema = file.schema;
 
   // Cells for every column of the file, and behind them the paths.
@@ -381,10 +361,10 @@ Result<std::unique_ptr<RowSource>> OpenParquet(const std::string& path, const st
   std::vector<int> groups(static_cast<std::size_t>(file.reader->num_row_groups()));
   std::iota(groups.begin(), groups.end(), 0);
   auto batches = file.reader->GetRecordBatchReader(groups, leaves);
-  if (!batches.ok()) return Corrupt(path, batches.status());
-  return std::unique_ptr<RowSource>(std::make_unique<ParquetRows>(
-      path, std::move(file.reader), std::shared_ptr<arrow::RecordBatchReader>(std::move(*batches)), std::move(columns),
-      std::move(reads)));
+  if (!batches.ok()) return CorruptParquet(path, batches.status());
+  return std::unique_ptr<RowSource>(
+      std::make_unique<ParquetRows>(path, file.reader, std::shared_ptr<arrow::RecordBatchReader>(std::move(*batches)),
+                                    std::move(columns), std::move(reads)));
 }
 
 }  // namespace gfr

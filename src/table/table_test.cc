@@ -4,7 +4,10 @@
 #include <limits>
 
 #include "base/fault_file_system.h"
+#include "base/number_text.h"
 #include "base/test_folder.h"
+#include "base/test_python.h"
+#include "table/parquet_columns.h"
 #include "table/parquet_rows.h"
 #include "table/parquet_writer.h"
 
@@ -71,6 +74,53 @@ TEST(ParquetWriterTest, AWriterThatIsNotClosedOrCannotWriteLeavesNoFile) {
     }
     EXPECT_FALSE(fs.Exists("d/x.parquet.tmp"));
   }
+}
+
+TEST(ParquetColumns, AreNumbersAsTheFileHasThemAndOthersMayBeAnything) {
+  const TestFolder folder;
+  RunPython(folder, R"(
+import datetime, decimal, numpy as np, pyarrow as pa, pyarrow.parquet as pq
+when = pa.array([datetime.datetime(2026, 1, 1)] * 3)
+table = pa.table({
+    "nested": pa.array([{"a": 1}] * 3), "f32": pa.array(np.array([1.7e9 + 64, .1, np.nan], np.float32)), "flag": pa.array([True, None, False]),
+    "word": pa.array(["x", None, "y"]).dictionary_encode(), "code": pa.array([30, 10, None], pa.int64()).dictionary_encode(),
+    "big": pa.array([2**53 + 1, -1, 0], pa.int64()), "money": pa.array([decimal.Decimal("1.25"), None, decimal.Decimal("-7.00")]),
+    "half": pa.array(np.array([.5, 2, 3], np.float16)), "nothing": pa.nulls(3), "text": pa.array(["1", "", None]), "when": when})
+pq.write_table(table, "t.parquet", row_group_size=2)
+)");
+  const std::string path = folder / "t.parquet";
+  const auto opened = OpenParquetColumns(path);
+  ASSERT_TRUE(opened.ok()) << opened.error().ToString();
+  ColumnSource& source = *opened.value();
+  ASSERT_EQ(source.columns().size(), 11u);
+  ASSERT_TRUE(source.Select({9, 1, 2, 3, 4, 5, 6, 7, 8}).ok());
+  std::vector<SourceColumn> all(9), batch;
+  while (source.Next(2, &batch).value() > 0) {
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      all[k].is_text = batch[k].is_text;
+      all[k].numbers.insert(all[k].numbers.end(), batch[k].numbers.begin(), batch[k].numbers.end());
+      all[k].texts.insert(all[k].texts.end(), batch[k].texts.begin(), batch[k].texts.end());
+    }
+  }
+  const auto numbers = [&](std::size_t k) {
+    std::string text;
+    for (const double x : all[k].numbers) text += NumberText(x) + ";";
+    return all[k].is_text ? "texts" : text;
+  };
+  EXPECT_EQ(all[0].texts, (std::vector<std::string>{"1", "", ""}));
+  EXPECT_EQ(all[3].texts, (std::vector<std::string>{"x", "", "y"}));
+  EXPECT_EQ(all[1].numbers[0], static_cast<double>(1.7e9f + 64));
+  EXPECT_EQ(all[1].numbers[1], static_cast<double>(0.1f)) << "the float itself, not the double nearest to its text";
+  EXPECT_EQ(numbers(2), "1;;0;");
+  EXPECT_EQ(numbers(4), "30;10;;");
+  EXPECT_EQ(all[5].numbers[0], 9007199254740992.0);
+  EXPECT_EQ(numbers(6), "1.25;;-7;");
+  EXPECT_EQ(numbers(7), "0.5;2;3;");
+  EXPECT_EQ(numbers(8), ";;;");
+  const Status refused = OpenParquetColumns(path).value()->Select({10});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("column 'when' is timestamp"), std::string::npos) << refused.error().message;
+  EXPECT_FALSE(OpenParquetColumns(path).value()->Select({0}).ok());
 }
 
 }  // namespace
