@@ -15,7 +15,7 @@ struct Unit {
   std::string_view name, words;
   std::int64_t ns;
 };
-constexpr std::array<Unit, 4> kUnits = {{{"s", "seconds", 1'000'000'000},
+constexpr std::array<Unit, 4> kTimeUnits = {{{"s", "seconds", 1'000'000'000},
                                          {"ms", "milliseconds", 1'000'000},
                                          {"us", "microseconds", 1000},
                                          {"ns", "nanoseconds", 1}}};
@@ -49,7 +49,7 @@ bool Fraction(std::string_view& text, int* ms) {
 std::string UnitItLooksLike(std::string_view text) {
   double number = 0;
   if (!ParseNumber(text, &number)) return "";
-  for (const Unit& unit : kUnits) {
+  for (const Unit& unit : kTimeUnits) {
     const double ms = number * (static_cast<double>(unit.ns) / 1e6);
     if (ms > static_cast<double>(kLowMs) && ms < static_cast<double>(kHighMs))
       return "; it looks like " + std::string(unit.words) + " since 1970 (" +
@@ -212,7 +212,7 @@ Result<TimeFormat> TimeFormat::Make(const std::string& format, const TimeZone& z
   made.format_ = format;
   made.zone_ = zone;
   if (format == "rfc3339") return made;
-  for (const Unit& unit : kUnits) {
+  for (const Unit& unit : kTimeUnits) {
     if (format == unit.name) made.unit_ns_ = unit.ns;
   }
   if (made.unit_ns_ > 0) return made;
@@ -247,7 +247,7 @@ Result<std::int64_t> TimeFormat::ParseEpoch(std::string_view text) const {
   if (ms < static_cast<double>(kLowMs) || ms > static_cast<double>(kHighMs)) {
     std::string why = "time " + Quoted(text) + " is implausible as " + format_ + " since 1970";
     if (ms >= 0 && ms < 2.5e14) why += " (" + FormatTime(static_cast<std::int64_t>(ms)) + ")";
-    for (const Unit& unit : kUnits) {
+    for (const Unit& unit : kTimeUnits) {
       const double guess = in(unit.ns);
       if (guess > static_cast<double>(kLowMs) && guess < static_cast<double>(kHighMs))
         return Error{ErrorCode::kInvalidArgument, why + "; as " + std::string(unit.words) + " it is " +

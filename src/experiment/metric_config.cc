@@ -114,7 +114,7 @@ std::vector<MetricConfig> DefaultMetrics() {
   return metrics;
 }
 
-std::string NamesOf(const std::vector<EventType>& types) {
+std::string EventTypeNames(const std::vector<EventType>& types) {
   std::string names;
   for (const EventType type : types) names += (names.empty() ? "" : ", ") + std::string(EventTypeName(type));
   return names;
@@ -131,10 +131,11 @@ std::string MetricConfig::Explain() const {
   std::string text;
   switch (measure) {
     case Measure::kAny:
-      text = "share of units with at least one " + NamesOf(events);
+      text = "share of units with at least one " + EventTypeNames(events);
       break;
     case Measure::kCount:
-      text = NamesOf(events) + (is_ratio() ? " per " + NamesOf(per) + " (delta method over units)" : " a unit");
+      text = EventTypeNames(events) +
+             (is_ratio() ? " per " + EventTypeNames(per) + " (delta method over units)" : " a unit");
       break;
     case Measure::kRevenue:
       text = "money of purchases a unit, less their cancellations and returns" +
@@ -142,7 +143,7 @@ std::string MetricConfig::Explain() const {
                              : std::string(" (before later returns)"));
       break;
     case Measure::kDays:
-      text = "UTC days with " + NamesOf(events) + " a unit";
+      text = "UTC days with " + EventTypeNames(events) + " a unit";
       break;
     case Measure::kLatency:
       text = fmt::format("the {:g} quantile of took_ms over requests, clustered by unit", quantile);

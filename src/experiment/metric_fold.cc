@@ -9,7 +9,7 @@
 namespace gfr {
 namespace {
 
-using Kind = MetricConfig::Measure;
+using MetricMeasure = MetricConfig::Measure;
 
 constexpr std::uint32_t BitOf(EventType type) { return 1u << static_cast<unsigned>(type); }
 
@@ -39,7 +39,8 @@ MetricFold::MetricFold(std::vector<MetricConfig> metrics) : metrics_(std::move(m
   for (const MetricConfig& m : metrics_) {
     for (const EventType type : m.events) counted_ |= BitOf(type);
     for (const EventType type : m.per) counted_ |= BitOf(type);
-    if (m.measure == Kind::kRevenue) counted_ |= BitOf(EventType::kPurchaseCancel) | BitOf(EventType::kPurchaseReturn);
+    if (m.measure == MetricMeasure::kRevenue)
+      counted_ |= BitOf(EventType::kPurchaseCancel) | BitOf(EventType::kPurchaseReturn);
   }
   types_ =
       counted_ | BitOf(EventType::kFeedRequest) | BitOf(EventType::kExperimentExposure) | BitOf(EventType::kUserAlias);
@@ -119,10 +120,10 @@ double MetricFold::ValueIn(const MetricConfig& metric, const Person& person, std
   for (const Past& e : person.events) {
     if (!Counts(metric.events, e.type) || !in(e, high_ms)) continue;
     ++count;
-    if (metric.measure == Kind::kDays) days.insert(e.time_ms / kDayMs);
-    if (metric.measure == Kind::kRevenue) money += e.amount, purchases.emplace_back(&e, e.amount);
+    if (metric.measure == MetricMeasure::kDays) days.insert(e.time_ms / kDayMs);
+    if (metric.measure == MetricMeasure::kRevenue) money += e.amount, purchases.emplace_back(&e, e.amount);
   }
-  if (metric.measure == Kind::kRevenue) {
+  if (metric.measure == MetricMeasure::kRevenue) {
     for (const Past& e : person.events) {
       if ((e.type != EventType::kPurchaseCancel && e.type != EventType::kPurchaseReturn) ||
           !in(e, high_ms + returns_ms))
@@ -139,14 +140,14 @@ double MetricFold::ValueIn(const MetricConfig& metric, const Person& person, std
     }
   }
   switch (metric.measure) {
-    case Kind::kAny:
+    case MetricMeasure::kAny:
       return count > 0;
-    case Kind::kRevenue:
+    case MetricMeasure::kRevenue:
       return money;
-    case Kind::kDays:
+    case MetricMeasure::kDays:
       return static_cast<double>(days.size());
-    case Kind::kCount:
-    case Kind::kLatency:
+    case MetricMeasure::kCount:
+    case MetricMeasure::kLatency:
       break;
   }
   if (metric.per_day && high_ms <= low_ms) return 0;
@@ -169,7 +170,7 @@ UnitMetric MetricFold::Measure(const MetricConfig& metric, const Person& person,
     const std::int64_t until = std::min(unit.exposure_ms, start_ms);
     got.before = ValueIn(metric, person, unit.exposure_ms - metric.before_ms, until, unit.arrival_ms, 0);
   }
-  if (metric.measure == Kind::kLatency) {
+  if (metric.measure == MetricMeasure::kLatency) {
     for (const Past& e : person.events) {
       if (e.type == EventType::kFeedRequest && e.time_ms >= low && e.time_ms < high && e.arrival_ms < complete &&
           std::isfinite(e.amount))

@@ -14,7 +14,7 @@ namespace gfr {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Kind = MetricConfig::Measure;
+using MetricMeasure = MetricConfig::Measure;
 using Role = MetricConfig::Role;
 
 constexpr std::int64_t kLeastEnrolmentMs = 7 * kDayMs;
@@ -34,7 +34,7 @@ MetricSample SampleOf(const ExperimentDesign& design, const ExperimentUnits& uni
 
 std::vector<ArmEstimate> EstimatesOf(const MetricConfig& metric, const MetricSample& sample, Cuped* cuped) {
   std::vector<ArmEstimate> estimates;
-  if (metric.measure == Kind::kLatency) {
+  if (metric.measure == MetricMeasure::kLatency) {
     for (std::size_t a = 0; a < sample.latencies.size(); ++a)
       estimates.push_back(EstimateQuantileByUser(sample.latencies[a], sample.latency_users[a], metric.quantile));
     return estimates;
@@ -69,7 +69,7 @@ void SetP(const ExperimentDesign& design, const MetricConfig& metric, std::size_
     }
     return;
   }
-  if (metric.measure != Kind::kAny || result->nonzero_control + result->nonzero_treatment == 0) return;
+  if (metric.measure != MetricMeasure::kAny || result->nonzero_control + result->nonzero_treatment == 0) return;
   // Conversions of units that are mature in both arms, against the design's share.
   const double share = design.weights[arm] / (design.weights[0] + design.weights[arm]);
   const Side worse = metric.lower_is_better ? Side::kTreatmentHasMore : Side::kTreatmentHasFewer;

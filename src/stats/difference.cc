@@ -11,8 +11,8 @@ double WelchDegrees(double a, double n_a, double b, double n_b) {
   return below > 0 ? (a + b) * (a + b) / below : std::numeric_limits<double>::infinity();
 }
 
-Difference Make(const ArmEstimate& control, const ArmEstimate& treatment, double value, double of_control,
-                double of_treatment) {
+Difference MakeDifference(const ArmEstimate& control, const ArmEstimate& treatment, double value, double of_control,
+                          double of_treatment) {
   return {control.n + treatment.n, value, std::sqrt(of_control + of_treatment),
           WelchDegrees(of_control, control.n, of_treatment, treatment.n)};
 }
@@ -20,14 +20,15 @@ Difference Make(const ArmEstimate& control, const ArmEstimate& treatment, double
 }  // namespace
 
 Difference AbsoluteDifference(const ArmEstimate& control, const ArmEstimate& treatment) {
-  return Make(control, treatment, treatment.value - control.value, control.squared_error(), treatment.squared_error());
+  return MakeDifference(control, treatment, treatment.value - control.value, control.squared_error(),
+                        treatment.squared_error());
 }
 
 Difference RelativeDifference(const ArmEstimate& control, const ArmEstimate& treatment) {
   const double a = control.value, b = treatment.value;
   if (!(std::fabs(a) > 0)) return {.n = control.n + treatment.n};
-  return Make(control, treatment, b / a - 1, control.squared_error() * b * b / (a * a * a * a),
-              treatment.squared_error() / (a * a));
+  return MakeDifference(control, treatment, b / a - 1, control.squared_error() * b * b / (a * a * a * a),
+                        treatment.squared_error() / (a * a));
 }
 
 TestedDifference TestAtFixedHorizon(const Difference& difference, double alpha) {
