@@ -8,7 +8,6 @@
 #include "base/hex.h"
 #include "base/sync.h"
 #include "base/time.h"
-#include "retrieve/lists_codec.h"
 #include "runtime/logger.h"
 #include "serve/access_log.h"
 #include "serve/allocations.h"
@@ -33,7 +32,6 @@ using Json = nlohmann::ordered_json;
 // A feed waits so long for the owner's log, or [serve] log_wait if that is more: one call that finds no owner keeps all
 // from it for a second, so that a slow sync should not be one.
 constexpr std::int64_t kServedTimeoutMs = 1000;
-constexpr std::int64_t kListsMs = 1000, kListsTimeoutMs = 60'000;  // The first reader waits until they are encoded.
 
 struct ReaderMetrics {
   Telemetry telemetry;
@@ -49,7 +47,6 @@ struct ReaderMetrics {
   Gauge& rows_up = *telemetry.AddGauge("gfr_rows_up", "1: the Redis answers.");
   Gauge& as_of =
       *telemetry.AddGauge("gfr_rows_as_of", "Offset of the last record in the users' rows of the last feed.");
-  Gauge& lists_epoch_end = *telemetry.AddGauge("gfr_lists_epoch_end_seconds", "End of the epoch of the owner's lists.");
   Gauge& epoch_end =
       *telemetry.AddGauge("gfr_rows_epoch_end_seconds", "End of the epoch of the last feed's shared rows.");
 };
@@ -84,7 +81,6 @@ struct ReaderService::State {
   Mutex reload_mutex;
   mutable Mutex answering_mutex;  // After reload_mutex.
   std::shared_ptr<const Answering> answering;
-  std::shared_ptr<const CandidateLists> lists;
   std::shared_ptr<const Answering> Now() const {
     const MutexLock lock(answering_mutex);
     return answering;
@@ -100,41 +96,6 @@ struct ReaderService::State {
     do {
       models.Look();
     } while (WaitUntil(MonotonicMs() + 100, stop));
-  }
-
-  // Gets the owner's lists of candidates soon after each epoch. `tag`: of those that came last.
-  void WatchLists(const std::stop_token& stop) {
-    std::string tag;
-    do {
-      LookAtLists(stop, &tag);
-    } while (WaitUntil(MonotonicMs() + kListsMs, stop));
-  }
-  void LookAtLists(const std::stop_token& stop, std::string* tag) {
-    const std::string authorization = OwnToken();
-    const auto answer = owner->Send({.method = "GET",
-                                     .path = "/v1/lists",
-                                     .authorization = authorization,
-                                     .timeout_ms = kListsTimeoutMs,
-                                     .headers = {{"If-None-Match", *tag}}},
-                                    stop);
-    if (!answer.ok() || answer.value().status != 200) return;
-    auto decoded = DecodeLists(answer.value().body, layout.features().schema);
-    tag->clear();
-    for (const auto& [name, value] : answer.value().headers) {
-      if (name == "ETag") *tag = value;
-    }
-    if (!decoded.ok()) {
-      LogWarning("serve", "the owner's lists of candidates are not used", {{"error", decoded.error().ToString()}});
-      return;
-    }
-    metrics.lists_epoch_end.Set(static_cast<double>(std::max<std::int64_t>(decoded.value()->epoch_end_ms(), 0)) / 1000);
-    const MutexLock lock(answering_mutex);
-    lists = std::move(decoded).value();
-  }
-  // Null: none came yet.
-  std::shared_ptr<const CandidateLists> Lists() {
-    const MutexLock lock(answering_mutex);
-    return lists;
   }
 
   std::string OwnToken() const { return "Bearer " + access.Token("reader"); }
@@ -181,13 +142,12 @@ struct ReaderService::State {
       request.request_id = "r-" + name + "-" + std::to_string(request.now_ms) + "-" + std::to_string(++generated);
     const std::shared_ptr<const Answering> now = Now();
     const std::shared_ptr<const ServedModels> served = models.models();
-    const std::shared_ptr<const CandidateLists> last = Lists();
     AnsweredFeed made = AnswerFeed({.feeds = now->project->feeds(),
                                     .assigner = *now->assigner,
                                     .models = *served,
                                     .store = layout,
                                     .rows = rows.features(),
-                                    .lists = last.get(),
+                                    .lists = nullptr,  // Candidates come from the owner alone.
                                     .configuration = now->project->configuration().fingerprint},
                                    http, request);
     Feed& feed = made.feed;
@@ -249,7 +209,7 @@ struct ReaderService::State {
   }
 
   Lanes lanes{/*cores=*/0, /*blocking=*/32};  // The last members: they use the others until they have ended.
-  Thread watcher, lists_watcher;
+  Thread watcher;
 };
 
 std::vector<Route> ReaderService::RoutesOf(State& s) {
@@ -359,7 +319,6 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
   s.metrics.as_of.Set(-1);  // No feed yet.
   s.models.LookNow();
   s.watcher = Thread("look-at-models", [&s](const std::stop_token& stop) { s.Watch(stop); });
-  s.lists_watcher = Thread("look-at-lists", [&s](const std::stop_token& stop) { s.WatchLists(stop); });
   return std::unique_ptr<ReaderService>(new ReaderService(std::move(state)));
 }
 

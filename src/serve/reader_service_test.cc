@@ -5,7 +5,6 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/test_folder.h"
 #include "base/time.h"
@@ -226,32 +225,6 @@ TEST_F(ReaderServiceTest, WithoutAnOwnerFeedsSayThatTheyAreNotLoggedAndEventsAre
   EXPECT_EQ(Ask("GET", "/v1/explain/r", "", kAdmin).status, 503);
   EXPECT_TRUE(HasMetric("gfr_unlogged_total 2"));
   EXPECT_TRUE(HasMetric("gfr_refused_total 3"));
-}
-
-TEST_F(ReaderServiceTest, WithoutTheOwnerCandidatesComeFromTheListsThatItPublishedLast) {
-  // The owner starts at a time when the epoch of the events has ended, so that its first lists have their items.
-  constexpr char kItems[] =
-      R"({"specversion":"1.0","id":"%","source":"t","type":"item.update","time":"2026-01-01T11:00:00Z",)"
-      R"("data":{"items":[{"item_id":"i%","price":7}]}})";
-  for (const char* n : {"1", "2", "3"}) {
-    std::string text = kItems;
-    for (std::size_t at; (at = text.find('%')) != std::string::npos;) text.replace(at, 1, n);
-    ASSERT_EQ(Ask("POST", "/v1/events", text).status, 202);
-  }
-  owner_.reset();
-  owner_ = Service::Open(*project_, config_, "fixed:2026-01-01T12:10:00Z", *access_).value();
-  const auto items = [&] {
-    std::set<std::string> ids;
-    for (const Json& item : Feed(R"({"user_id":"u1"})")["items"]) ids.insert(item["item_id"].get<std::string>());
-    return ids;
-  };
-  const std::set<std::string> all{"i1", "i2", "i3"};
-  EXPECT_EQ(items(), all) << "the owner's answer";
-  while (!HasMetric("gfr_lists_epoch_end_seconds 1767269340")) ::usleep(1000);  // 12:09 UTC.
-  owner_.reset();
-  const Json feed = Feed(R"({"user_id":"u1"})");
-  EXPECT_EQ(feed["degraded"], Json::parse(R"(["model","log"])"));
-  EXPECT_EQ(items(), all);
 }
 
 TEST_F(ReaderServiceTest, WithoutTheRedisFeedsHaveNoValuesAndSaySo) {
