@@ -16,8 +16,11 @@ struct ReportFlags {
 };
 
 Result<ExperimentSettings> SettingsOf(const Project& project) {
-  return ReadExperimentSettings(project.workspace(), project.configuration().experiments,
-                                project.configuration().dataset.leave_out);
+  GFR_ASSIGN(ExperimentSettings settings,
+             ReadExperimentSettings(project.workspace(), project.configuration().experiments,
+                                    project.configuration().dataset.leave_out));
+  settings.alias = project.features()->schema.alias;
+  return settings;
 }
 
 Result<Json> MakeReport(const Project& project, const ReportFlags& flags) {

@@ -35,7 +35,8 @@ std::uint32_t IndexOf(std::vector<std::string>* names, const std::string& name) 
 
 }  // namespace
 
-MetricFold::MetricFold(std::vector<MetricConfig> metrics) : metrics_(std::move(metrics)) {
+MetricFold::MetricFold(std::vector<MetricConfig> metrics, const AliasRule& rule)
+    : metrics_(std::move(metrics)), rule_(rule) {
   for (const MetricConfig& m : metrics_) {
     for (const EventType type : m.events) counted_ |= BitOf(type);
     for (const EventType type : m.per) counted_ |= BitOf(type);
@@ -59,11 +60,15 @@ void MetricFold::AddExposure(const LogRecord& record, Key user, const std::strin
 void MetricFold::Add(const LogRecord& record) {
   const Event& event = record.event;
   if (event.type == EventType::kUserAlias) {
-    const AliasStep step = StepOf(event, [&](Key key) {
+    const auto next = [&](Key key) {
       const auto at = joined_.find(key);
       return at == joined_.end() ? Key{0} : at->second;
-    });
-    if (step.from != 0) joined_[step.from] = step.to;
+    };
+    const AliasStep step = StepOf(rule_, event, next, [&](Key key, Key login) { joined_[key] = login; });
+    if (step.to != 0)
+      joined_[step.from] = step.to;
+    else
+      joined_.erase(step.from);
     return;
   }
   const Key user = event.user_id.empty() ? KeyOf(event.session_id) : KeyOf(event.user_id);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "event/alias.h"
 #include "event/event.h"
 #include "experiment/metric_config.h"
 #include "stats/sums.h"
@@ -46,7 +47,8 @@ struct ExperimentUnits {
 
 class MetricFold {
  public:
-  explicit MetricFold(std::vector<MetricConfig> metrics);
+  // `rule`: whose a device is ([users] of gfr.toml).
+  explicit MetricFold(std::vector<MetricConfig> metrics, const AliasRule& rule = {});
 
   // Bits of the record types that Add has a use for.
   std::uint32_t types() const { return types_; }
@@ -81,6 +83,7 @@ class MetricFold {
                  std::int64_t arrived_before_ms, std::int64_t returns_ms) const;
 
   const std::vector<MetricConfig> metrics_;
+  const AliasRule rule_;
   std::uint32_t types_ = 0, counted_ = 0;
   std::unordered_map<Key, Person> people_;
   std::unordered_map<Key, Key> joined_;

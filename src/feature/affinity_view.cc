@@ -14,13 +14,13 @@
 namespace gfr {
 namespace {
 
-constexpr std::uint32_t kMaxCapacity = 1024;
+constexpr std::uint32_t kMaxAffinities = 1024;
 
 struct Share {
   Key key;  // 0: empty.
   double weight;
 };
-struct Header {
+struct AffinityHeader {
   std::int64_t at_ms;  // The weights' instant.
   double total;
 };
@@ -40,7 +40,7 @@ class AffinityView final : public FeatureView {
     if (line.item == 0 || !events_.Counts(line)) return;
     const Key key = CategoryOrBand(line.item_properties[property_], bands_);
     if (key == 0) return;
-    Header& header = *reinterpret_cast<Header*>(state);
+    AffinityHeader& header = *reinterpret_cast<AffinityHeader*>(state);
     const std::span<Share> shares = Shares(state);
     DecayTo(std::max(line.time_ms, header.at_ms), header, shares);
     const double weight = weights_.empty() ? 1.0 : weights_[static_cast<std::size_t>(line.type)];
@@ -55,10 +55,10 @@ class AffinityView final : public FeatureView {
   }
 
   void Merge(const std::byte* from, std::byte* into) const noexcept override {
-    Header a = *reinterpret_cast<const Header*>(from);
-    Header& header = *reinterpret_cast<Header*>(into);
-    std::array<Share, 2 * kMaxCapacity> joined;
-    std::copy_n(reinterpret_cast<const Share*>(from + sizeof(Header)), capacity_, joined.begin());
+    AffinityHeader a = *reinterpret_cast<const AffinityHeader*>(from);
+    AffinityHeader& header = *reinterpret_cast<AffinityHeader*>(into);
+    std::array<Share, 2 * kMaxAffinities> joined;
+    std::copy_n(reinterpret_cast<const Share*>(from + sizeof(AffinityHeader)), capacity_, joined.begin());
     const std::span<Share> theirs(joined.data(), capacity_), shares = Shares(into);
     const std::int64_t at = std::max(a.at_ms, header.at_ms);
     DecayTo(at, a, theirs);
@@ -81,9 +81,10 @@ class AffinityView final : public FeatureView {
     for (std::size_t i = 0; i < c.items.size(); ++i) {
       out[i] = kMissing;
       const Key key = CategoryOrBand(c.item_property(i, property_), bands_);
-      const auto* header = reinterpret_cast<const Header*>(states.rows[i]);
+      const auto* header = reinterpret_cast<const AffinityHeader*>(states.rows[i]);
       if (key == 0 || !header || header->total == 0) continue;
-      const std::span<const Share> shares(reinterpret_cast<const Share*>(states.rows[i] + sizeof(Header)), capacity_);
+      const std::span<const Share> shares(reinterpret_cast<const Share*>(states.rows[i] + sizeof(AffinityHeader)),
+                                          capacity_);
       const auto share = std::ranges::find(shares, key, &Share::key);
       out[i] = share == shares.end() ? 0.0f : RowValue(share->weight / header->total);
     }
@@ -94,9 +95,9 @@ class AffinityView final : public FeatureView {
     return a.weight != b.weight ? a.weight < b.weight : a.key < b.key;
   }
   std::span<Share> Shares(std::byte* state) const noexcept {
-    return {reinterpret_cast<Share*>(state + sizeof(Header)), capacity_};
+    return {reinterpret_cast<Share*>(state + sizeof(AffinityHeader)), capacity_};
   }
-  void DecayTo(std::int64_t at_ms, Header& header, std::span<Share> shares) const noexcept {
+  void DecayTo(std::int64_t at_ms, AffinityHeader& header, std::span<Share> shares) const noexcept {
     if (header.total != 0 && at_ms > header.at_ms) {
       const double decay = Exp2(-static_cast<double>(at_ms - header.at_ms) / half_life_ms_);
       for (Share& s : shares) s.weight *= decay;
@@ -137,7 +138,7 @@ namespace {
 MadeView MakeAffinityView(const FeatureConfig& f) {
   if (const Status bands = CheckBands(f); !bands.ok()) return bands.error();
   return std::shared_ptr<const FeatureView>(std::make_shared<AffinityView>(
-      SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Share))), f));
+      SpecOf(f, static_cast<std::uint32_t>(sizeof(AffinityHeader) + f.capacity * sizeof(Share))), f));
 }
 
 constexpr FeatureRead kAffinityReads[] = {

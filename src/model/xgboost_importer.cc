@@ -338,6 +338,25 @@ Result<std::vector<std::size_t>> RoundEnds(const Place& model, const Place& tree
   return ends;
 }
 
+// How many of the `all` rounds are used: without an option, as XGBoost's scikit-learn interface predicts, up to the
+// best.
+Status ReadRounds(const Place& learner, std::size_t all, const ImportOptions& options, Forest& forest) {
+  const Value* attributes = learner.value->Find("attributes");
+  if (attributes && attributes->Find("best_iteration")) {
+    GFR_ASSIGN(const std::int64_t best,
+               (Place{attributes, "learner.attributes"}.Integer("best_iteration", 0, INT32_MAX - 1)));
+    forest.best_round = static_cast<int>(best);
+  }
+  std::size_t rounds = all;
+  if (options.rounds > 0)
+    rounds = std::min(rounds, static_cast<std::size_t>(options.rounds));
+  else if (forest.best_round >= 0)
+    rounds = std::min(rounds, static_cast<std::size_t>(forest.best_round) + 1);
+  forest.rounds_in_file = static_cast<int>(all);
+  forest.rounds = static_cast<int>(rounds);
+  return {};
+}
+
 Result<Forest> Import(const Value& document, const ImportOptions& options) {
   const Place top{&document, ""};
   if (document.type != Type::kObject) return Bad("top level", "not an object");
@@ -395,22 +414,8 @@ Result<Forest> Import(const Value& document, const ImportOptions& options) {
     return Bad(tree_info.path, "tree_info, weight_drop and trees differ in length");
 
   GFR_ASSIGN(const std::vector<std::size_t> ends, RoundEnds(model, trees, all, forest.classes));
-  if (const Value* attributes = learner.value->Find("attributes")) {
-    if (attributes->Find("best_iteration")) {
-      GFR_ASSIGN(const std::int64_t best,
-                 (Place{attributes, "learner.attributes"}.Integer("best_iteration", 0, INT32_MAX - 1)));
-      forest.best_round = static_cast<int>(best);
-    }
-  }
-  forest.rounds_in_file = static_cast<int>(ends.size());
-  // Without an option, as XGBoost's scikit-learn interface predicts: up to the best round.
-  std::size_t rounds = ends.size();
-  if (options.rounds > 0)
-    rounds = std::min(rounds, static_cast<std::size_t>(options.rounds));
-  else if (forest.best_round >= 0)
-    rounds = std::min(rounds, static_cast<std::size_t>(forest.best_round) + 1);
-  forest.rounds = static_cast<int>(rounds);
-  const std::size_t used = rounds == 0 ? 0 : ends[rounds - 1];
+  GFR_TRY(ReadRounds(learner, ends.size(), options, forest));
+  const std::size_t used = forest.rounds == 0 ? 0 : ends[static_cast<std::size_t>(forest.rounds) - 1];
   for (std::size_t t = 0; t < used; ++t) {
     const std::string path = trees.path + "[" + std::to_string(t) + "]";
     const double tree_class = tree_info.value->numbers[t];

@@ -32,14 +32,14 @@ Result<std::int64_t> LastArrival(EventSource& log) {
 }
 
 // The units of the history, as if they had been exposed to one arm.
-Result<ExperimentUnits> HistoryUnits(EventSource& log, const MetricConfig& metric, const LeaveOutConfig& leave_out) {
+Result<ExperimentUnits> HistoryUnits(EventSource& log, const MetricConfig& metric, const ExperimentSettings& settings) {
   GFR_ASSIGN(const std::int64_t last_ms, LastArrival(log));
   const std::int64_t until_ms = last_ms - metric.MatureMs(0);
-  MetricFold fold({metric});
-  AliasMap people;
+  MetricFold fold({metric}, settings.alias);
+  AliasHistory people(settings.alias);
   GFR_TRY(ForEachRecord(log, fold.types(), [&](const LogRecord& r) {
     LogRecord record = r;
-    if (record.event.type == EventType::kUserAlias) people.Join(record.event);
+    if (record.event.type == EventType::kUserAlias) people.Join(record.event, record.offset);
     record.event.served.experiments.clear();
     if (record.event.type == EventType::kExperimentExposure) return Status();
     const std::int64_t at = record.event.time_ms;
@@ -48,7 +48,7 @@ Result<ExperimentUnits> HistoryUnits(EventSource& log, const MetricConfig& metri
     fold.Add(record);
     return Status();
   }));
-  GFR_ASSIGN(const auto left_out, LeftOut::Find(log, people, leave_out));
+  GFR_ASSIGN(const auto left_out, LeftOut::Find(log, people, settings.leave_out));
   std::vector<ExperimentUnits> units =
       fold.Finish([&](Key person) { return left_out && left_out->Why(person) != nullptr; }, last_ms);
   if (units.empty()) {
@@ -65,7 +65,7 @@ Result<ExperimentPlan> PlanExperiment(EventSource& log, const ExperimentSettings
   if (request.relative == 0 || !std::isfinite(request.relative))
     return Error{ErrorCode::kInvalidArgument, "the effect must not be 0: no number of units shows that"};
   GFR_ASSIGN(const MetricConfig metric, MetricNamed(settings.metrics, request.metric));
-  GFR_ASSIGN(const ExperimentUnits units, HistoryUnits(log, metric, settings.leave_out));
+  GFR_ASSIGN(const ExperimentUnits units, HistoryUnits(log, metric, settings));
   PairSums sums;
   std::int64_t first = INT64_MAX, last = INT64_MIN;
   for (const ExposedUnit& unit : units.units) {

@@ -85,7 +85,8 @@ std::string ExperimentHtml(const Json& e) {
 Result<ExperimentSettings> ReadExperimentSettings(const Workspace& workspace, const Experiments& experiments,
                                                   const LeaveOutConfig& leave_out) {
   GFR_ASSIGN(Config project, workspace.ReadConfiguration());
-  ExperimentSettings settings{.experiments = experiments, .judging = {}, .metrics = {}, .leave_out = leave_out};
+  ExperimentSettings settings{
+      .experiments = experiments, .judging = {}, .metrics = {}, .leave_out = leave_out, .alias = {}};
   GFR_ASSIGN(settings.metrics, MetricConfig::ReadAll(project));
   for (Config& table : project.Tables("experiment"))
     settings.judging[table.String("name", "")] = JudgingConfig::Read(table);
@@ -114,7 +115,7 @@ std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings) {
 }
 
 ExperimentPass::ExperimentPass(ExperimentSettings settings)
-    : settings_(std::move(settings)), fold_(settings_.metrics) {}
+    : settings_(std::move(settings)), fold_(settings_.metrics, settings_.alias), people_(settings_.alias) {}
 
 Status ExperimentPass::Advance(EventSource& log) {
   if (!next_) {
@@ -126,7 +127,7 @@ Status ExperimentPass::Advance(EventSource& log) {
   while (true) {
     GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) break;
-    if (record.event.type == EventType::kUserAlias) people_.Join(record.event);
+    if (record.event.type == EventType::kUserAlias) people_.Join(record.event, record.offset);
     fold_.Add(record);
     last_arrival_ms_ = std::max(last_arrival_ms_, record.arrival_ms);
   }

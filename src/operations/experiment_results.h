@@ -13,7 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "dataset/row_builder.h"
+#include "dataset/dataset.h"
+#include "event/alias_history.h"
 #include "experiment/experiments.h"
 #include "experiment/results.h"
 #include "log/event_source.h"
@@ -26,9 +27,11 @@ struct ExperimentSettings {
   std::map<std::string, JudgingConfig> judging;  // By experiment.
   std::vector<MetricConfig> metrics;
   LeaveOutConfig leave_out;
+  AliasRule alias;  // Whose a device is.
 };
 
-// With [[metric]] and the judging keys of [[experiment]] as gfr.toml has them now. kInvalidArgument names the key.
+// Default aliases; with [[metric]] and the judging keys of [[experiment]] as gfr.toml has them now. kInvalidArgument
+// names the key.
 Result<ExperimentSettings> ReadExperimentSettings(const Workspace& workspace, const Experiments& experiments,
                                                   const LeaveOutConfig& leave_out);
 // Of the experiments, and of the production variants as one named "variant". The first arm is the control.
@@ -46,7 +49,7 @@ class ExperimentPass {
  private:
   const ExperimentSettings settings_;
   MetricFold fold_;
-  AliasMap people_;
+  AliasHistory people_;
   std::optional<Positions> next_;
   std::int64_t last_arrival_ms_ = 0;
 };

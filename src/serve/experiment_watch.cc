@@ -38,6 +38,7 @@ Result<Json> ExperimentWatch::Look(ServiceState& s) {
   if (!pass_ || configuration_ != configuration.fingerprint) {
     GFR_ASSIGN(ExperimentSettings settings, ReadExperimentSettings(now->project->workspace(), configuration.experiments,
                                                                    configuration.dataset.leave_out));
+    settings.alias = now->project->features()->schema.alias;
     pass_ = std::make_unique<ExperimentPass>(std::move(settings));
     configuration_ = configuration.fingerprint;
   }
