@@ -72,7 +72,8 @@ class Clients(unittest.TestCase):
             self.skipTest("SKIPPED: PyGorse is not in build/peers-venv")
         from gorse import Gorse, GorseException
         events, feeds = Gorse(self.url, "the-events-token-1"), Gorse(self.url, "the-feed-token-123")
-        self.assertEqual(events.insert_items([{"ItemId": f"g{n}", "Categories": ["toys"], "Labels": {"price": n}} for n in range(5)]), {"RowAffected": 5})
+        for n in range(5):
+            self.assertEqual(events.insert_item({"ItemId": f"g{n}", "Categories": ["toys"], "Labels": {"price": n}}), {"RowAffected": 1})
         self.assertEqual(events.insert_user({"UserId": "gorse-user", "Labels": {"city": "rome"}}), {"RowAffected": 1})
         self.assertEqual(events.insert_feedback("click", "gorse-user", "g1", "2026-01-01T11:00:00Z"), {"RowAffected": 1})
         scored = feeds.get_recommend("gorse-user", n=3)

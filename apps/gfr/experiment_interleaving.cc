@@ -14,7 +14,9 @@ namespace {
 int RunInterleaving(const Common& common, const std::string& name, double planned) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto assigner = MakeAssigner(*project.value(), /*write=*/false);
+  auto units = AllocationOf(*project.value());
+  if (!units.ok()) return Fail(units.error());
+  const auto assigner = MakeAssigner(*project.value(), std::move(units).value(), /*write=*/false);
   if (!assigner.ok()) return Fail(assigner.error());
   const std::vector<Experiment>& all = assigner.value()->experiments().all;
   const auto e = std::ranges::find(all, name, &Experiment::name);

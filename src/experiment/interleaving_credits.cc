@@ -47,7 +47,8 @@ void InterleavingCredits::AddClick(const Event& click) {
   if (at == open_.end()) return;
   OpenSlate& open = at->second;
   OfUnit& unit = units_[open.unit];
-  if (click.time_ms < unit.exposure_ms || click.time_ms >= unit.exposure_ms + window_ms_) return;
+  // It names its request, and stands behind it: a device's clock may still say an earlier time.
+  if (click.time_ms >= unit.exposure_ms + window_ms_) return;
   for (const EventItem& item : click.items) {
     const auto credit = std::ranges::find(open.credits, KeyOf(item.item_id), &std::pair<Key, float>::first);
     if (credit == open.credits.end()) continue;

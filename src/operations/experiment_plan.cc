@@ -23,11 +23,12 @@ Result<MetricConfig> MetricNamed(const std::vector<MetricConfig>& metrics, const
 
 Result<std::int64_t> LastArrival(EventSource& log) {
   std::int64_t last = INT64_MIN;
-  GFR_TRY(ForEachRecord(log, TypeBit(EventType::kFeedRequest), [&](const LogRecord& r) {
-    last = std::max(last, r.arrival_ms);
-    return Status();
-  }));
-  if (last == INT64_MIN) return Error{ErrorCode::kNotFound, "the log has no requests to plan from"};
+  GFR_TRY(ForEachRecord(log, TypeBit(EventType::kFeedRequest) | TypeBit(EventType::kExperimentExposure),
+                        [&](const LogRecord& r) {
+                          last = std::max(last, r.arrival_ms);
+                          return Status();
+                        }));
+  if (last == INT64_MIN) return Error{ErrorCode::kNotFound, "the log has no requests and no exposures to plan from"};
   return last;
 }
 
@@ -41,10 +42,15 @@ Result<ExperimentUnits> HistoryUnits(EventSource& log, const MetricConfig& metri
     LogRecord record = r;
     if (record.event.type == EventType::kUserAlias) people.Join(record.event, record.offset);
     record.event.served.experiments.clear();
-    if (record.event.type == EventType::kExperimentExposure) return Status();
     const std::int64_t at = record.event.time_ms;
-    if (record.event.type == EventType::kFeedRequest && at > until_ms - kHistoryMs && at <= until_ms)
+    const bool counts = at > until_ms - kHistoryMs && at <= until_ms;
+    if (record.event.type == EventType::kExperimentExposure) {
+      if (!counts) return Status();
+      record.event.variant = "all";
+      record.event.context = {{.name = "experiment", .text = kHistory}};
+    } else if (record.event.type == EventType::kFeedRequest && counts) {
       record.event.served.experiments = {{kHistory, "all", false}};
+    }
     fold.Add(record);
     return Status();
   }));

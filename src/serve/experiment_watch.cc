@@ -15,7 +15,8 @@ using Json = nlohmann::ordered_json;
 Status TakeConclusion(ServiceState& s) {
   const MutexLock lock(s.reload_mutex);
   Serving next = *s.serving();
-  GFR_ASSIGN(next.assigner, MakeAssigner(*next.project, /*write=*/true));
+  GFR_ASSIGN(NextAllocation units, AllocationOf(*next.project));
+  GFR_ASSIGN(next.assigner, MakeAssigner(*next.project, std::move(units), /*write=*/true));
   s.Publish(std::make_shared<const Serving>(std::move(next)));
   return {};
 }

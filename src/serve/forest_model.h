@@ -52,7 +52,7 @@ class ForestModel {
   const Forest& forest() const { return forest_; }
   std::size_t columns() const { return static_cast<std::size_t>(forest_.columns); }
   std::size_t predictions_per_row() const { return per_row_; }
-  bool doubles() const { return forest_.maker == Forest::Maker::kLightgbm; }
+  bool doubles() const { return forest_.engine == Forest::Engine::kLightgbm; }
   // The place of a column; -1: the model names no such one.
   int FindColumn(std::string_view name) const;
   std::size_t memory_bytes() const;  // About: forest and scorer.

@@ -189,8 +189,8 @@ TEST_F(ModelServiceTest, EveryRouteIsDescribedAndNoPageOfAnotherSiteGetsIn) {
 }
 
 TEST(ForestModelTest, PredictsAsTheForestSaysInFloatsOrDoubles) {
-  for (const auto maker : {Forest::Maker::kXgboost, Forest::Maker::kLightgbm}) {
-    const auto model = ForestModel::Make(StumpsForTests(maker), "m").value();
+  for (const auto engine : {Forest::Engine::kXgboost, Forest::Engine::kLightgbm}) {
+    const auto model = ForestModel::Make(StumpsForTests(engine), "m").value();
     RowMatrix rows;
     rows.Clear(2, model->doubles());
     for (const double value : {0.0, 3.0, 1.0, 0.0}) rows.Add(value);

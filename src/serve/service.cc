@@ -136,10 +136,10 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
   s.LoadSnapshot();
   if (s.store->next_offset() == 0) GFR_TRY(StartAtBase(s.log->source(), s.store.get()));
   const std::int64_t from = s.store->next_offset();
-  GFR_ASSIGN(const auto reader, s.log->source().Open({static_cast<std::uint64_t>(from)}));
+  GFR_ASSIGN(const auto records, s.log->source().Open({static_cast<std::uint64_t>(from)}));
   Progress progress("read the log", s.log->next_offset(), "events");
   for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->More(&record));
+    GFR_ASSIGN(const bool more, records->More(&record));
     if (!more) break;
     s.store->Fold(record);
     s.Note(record);

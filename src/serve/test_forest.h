@@ -8,8 +8,8 @@
 
 namespace gfr {
 
-inline Forest StumpsForTests(Forest::Maker maker = Forest::Maker::kXgboost) {
-  Forest forest{.maker = maker, .objective = "reg:squarederror", .columns = 2, .rounds = 2};
+inline Forest StumpsForTests(Forest::Engine engine = Forest::Engine::kXgboost) {
+  Forest forest{.engine = engine, .objective = "reg:squarederror", .columns = 2, .rounds = 2};
   forest.column_names = {"a", "b"};
   forest.base_margin = {0};
   const auto stump = [&](int feature, double threshold, bool default_left, double low, double high) {

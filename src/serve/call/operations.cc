@@ -191,6 +191,22 @@ Operation GetExperimentsOperation() {
                                             Perhaps("holdout", JsonShape::Map({}))})}}}}};
 }
 
+Operation PostAnalyzeExperimentsOperation() {
+  return {.id = "postAnalyzeExperiments",
+          .says = "Reads the log's newest records and judges the experiments now; one whose guardrail fails is over.",
+          .replies = {{200,
+                       {{"The results, and when they are of.",
+                         JsonShape::Object({Given("experiments", JsonShape::List(JsonShape::Map({})))})}}}}};
+}
+
+Operation GetListsOperation() {
+  return {.id = "getLists",
+          .says = "The lists of candidates of the newest epoch, for servers that have no catalogue.",
+          .parameters = {{"If-None-Match", "header", JsonShape::Text(), "The ETag of an answer before."}},
+          .replies = {{200, {{"The lists, in a format of their own.", JsonShape::Text(), "application/octet-stream"}}},
+                      {304, {{"They are those of the ETag.", {}, ""}}}}};
+}
+
 Operation PostReloadOperation() {
   return {.id = "postReload",
           .says = "Reads gfr.toml anew.",
@@ -216,8 +232,8 @@ struct Native {
   Operation operation;
 };
 
-const std::array<Native, 17>& Natives() {
-  static const std::array<Native, 17> all = {{
+const std::array<Native, 19>& Natives() {
+  static const std::array<Native, 19> all = {{
       {"POST", "/v1/events", PostEventsOperation()},
       {"POST", "/v1/feed", PostFeedOperation()},
       {"POST", "/v1/served", PostServedOperation()},
@@ -229,6 +245,8 @@ const std::array<Native, 17>& Natives() {
       {"POST", "/ofrep/v1/evaluate/flags", PostOfrepFlagsOperation()},
       {"POST", "/ofrep/v1/evaluate/flags/", PostOfrepFlagOperation()},
       {"GET", "/v1/experiments", GetExperimentsOperation()},
+      {"POST", "/v1/experiments/analyze", PostAnalyzeExperimentsOperation()},
+      {"GET", "/v1/lists", GetListsOperation()},
       {"POST", "/v1/reload", PostReloadOperation()},
       {"GET", "/v1/status", GetStatusOperation()},
       {"GET", "/livez", {.id = "getLivez", .says = "The process runs.", .replies = {{200, {{"Yes.", StatusShape()}}}}}},

@@ -30,7 +30,7 @@ HttpResponse InferMetadataOf(const ForestModel& model) {
   const Json output{{"name", kInferOutput}, {"datatype", DatatypeOf(model)}, {"shape", InferOutputShape(model, -1)}};
   return JsonResponse(200, {{"name", model.name()},
                             {"versions", {model.version()}},
-                            {"platform", MakerName(model.forest().maker)},
+                            {"platform", EngineName(model.forest().engine)},
                             {"inputs", {input}},
                             {"outputs", {output}}});
 }
