@@ -59,7 +59,7 @@ TEST(ColumnFingerprint, WhoseADeviceIsIsInItAndAProjectWithoutAWordOfItKeepsItsF
   EXPECT_NE(Of("[users]\nmax_logins = 3", clicks), Of("", clicks));
   auto config = Config::Parse("[users]\nalias = \"newest\"\n[[feature]]\nname = \"f\"\n" + clicks, "gfr.toml");
   EXPECT_EQ(FeatureSet::Make(config.value()).error().message,
-            "users.alias is 'newest'; valid are \"first\", \"last\", \"none\"");
+            "[users] alias: is 'newest'; valid are \"first\", \"last\", \"none\"");
 }
 
 TEST(ColumnFingerprint, TheParentIsInIt) {

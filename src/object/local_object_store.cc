@@ -68,7 +68,10 @@ class Local final : public ObjectStore {
   // the object is one of theirs, whole.
   Status Publish(const std::string& path, std::string_view content) {
     static std::atomic<std::uint64_t> next = 0;
-    const std::string beside = path + "." + std::to_string(::getpid()) + "-" + std::to_string(++next) + ".tmp";
+    // Of one length and in one order, however often it was written before: a simulated run is the same twice.
+    const std::string number = std::to_string(++next);
+    const std::string beside =
+        path + "." + std::to_string(::getpid()) + "-" + std::string(20 - number.size(), '0') + number + ".tmp";
     const Status written = [&]() -> Status {
       GFR_ASSIGN(const auto file, fs_.OpenForWrite(beside, /*append=*/false));
       GFR_TRY(file->Append(content));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <unordered_map>
 
 #include "base/hash.h"
 #include "base/json_text.h"
@@ -22,10 +23,13 @@ Error NotAVersion(const std::string& version) {
   return {ErrorCode::kInvalidArgument, "'" + version + "' is not a version; see `gfr models list`"};
 }
 
-// Held from reading an alias until its new list is written.
-Mutex& AliasMutex() {
-  static Mutex mutex;
-  return mutex;
+// Held from reading an alias until its new list is written, by all registries of one store. A store that is gone leaves
+// its mutex to the next one at its address.
+Mutex& AliasMutex(const ObjectStore* store) {
+  static Mutex guard;
+  static std::unordered_map<const ObjectStore*, Mutex> mutexes;
+  const MutexLock lock(guard);
+  return mutexes[store];
 }
 
 Status CheckAlias(const std::string& alias) {
@@ -160,7 +164,7 @@ Status Registry::SetAlias(const std::string& name, const std::string& alias, con
     return WriteHistory(name, alias, {});
   }
   if (const auto files = Load(name, version); !files.ok()) return files.error();
-  const MutexLock lock(AliasMutex());
+  const MutexLock lock(AliasMutex(store_.get()));
   auto before = History(name, alias);
   // One that cannot be read is written anew; of one that cannot be reached nothing is forgotten.
   if (!before.ok() && before.error().code != ErrorCode::kNotFound && before.error().code != ErrorCode::kCorrupt)
@@ -177,7 +181,7 @@ Status Registry::Promote(const std::string& name, const std::string& version) {
 }
 
 Result<std::string> Registry::Rollback(const std::string& name) {
-  const MutexLock lock(AliasMutex());
+  const MutexLock lock(AliasMutex(store_.get()));
   GFR_ASSIGN(auto champions, History(name, "champion"));
   if (champions.size() < 2)
     return Error{ErrorCode::kNotFound, "model '" + name + "' had no champion before version " + champions.back()};
