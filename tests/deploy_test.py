@@ -115,7 +115,7 @@ mount --rbind /proc {root}/proc
 mount --bind {folder}/p {root}/var/lib/gfr
 mount -t tmpfs none {root}/tmp
 mount -o remount,bind,ro {root}
-! touch {root}/file 2>/dev/null
+if touch {root}/file 2>/dev/null; then echo the root folder can be written >&2; exit 1; fi
 exec chroot {root} /usr/bin/gfr check --project /var/lib/gfr"""
             said = in_namespace("sh", "-c", script, env={"PATH": os.environ["PATH"]})
             if said is None:

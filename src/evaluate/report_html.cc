@@ -159,7 +159,7 @@ std::string GroupsHtml(const ObjectiveReport& o) {
 std::string LiftHtml(const ObjectiveReport& o) {
   if (o.lift.empty()) return "";
   std::string html =
-      "<h3>Lift by deciles of the rows</h3><p>The rows with the highest probabilities first: how much oftener they "
+      "<h3>Lift by deciles of the rows</h3><p>The rows with the highest probabilities first: how much more often they "
       "are positive than the mean row, and which share of all positives is reached down to there.</p>"
       "<table><tr><th>tenth<th>rows<th>mean probability<th>observed<th>lift<th>captured</tr>";
   for (std::size_t i = 0; i < o.lift.size(); ++i) {

@@ -235,7 +235,7 @@ std::string EventTooLarge(const JsonLimits& limits) {
   return "the event is larger than " + std::to_string(limits.event_bytes) + " bytes";
 }
 
-// Room for so many events, but for no more than a body of these bytes can hold.
+// Reserves memory for `count` events, at most as many as a body of these bytes can hold.
 void ReserveEvents(std::size_t count, std::size_t body_bytes, ParsedEvents* out) {
   constexpr std::size_t kLeastEvent = 64;
   out->events.reserve(std::min(count, body_bytes / kLeastEvent + 1));

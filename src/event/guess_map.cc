@@ -9,6 +9,7 @@
 #include "base/number_text.h"
 #include "base/text.h"
 #include "base/time_format.h"
+#include "event/import_map.h"
 
 namespace gfr {
 namespace {
@@ -166,7 +167,8 @@ class Guess {
       if (!rows_.fault().empty()) continue;
       ++read_;
       for (std::size_t c = 0; c < std::min(row.size(), values_.size()); ++c) {
-        if (!row[c].text.empty()) values_[c].push_back(row[c].text);
+        if (const auto text = Trimmed(row[c].text); !text.empty() && !kNullTexts.contains(text))
+          values_[c].push_back(row[c].text);
         if (!row[c].list.empty() && !row[c].list[0].empty()) values_[c].push_back(row[c].list[0]);
       }
       rows_read_.push_back(row);

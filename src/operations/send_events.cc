@@ -95,10 +95,10 @@ Status Sending::ReadProgress() {
   const auto digest = ParseHex(is_whole ? json["digest"].get<std::string>() : "");
   if (!digest.ok())
     return Error{ErrorCode::kInvalidArgument,
-                 progress_file_ + " does not say how far a sending came; remove it, or send --again"};
+                 progress_file_ + " does not say how far the file was sent; remove it, or send --again"};
   if (json["url"] != url_)
     return Error{ErrorCode::kInvalidArgument,
-                 progress_file_ + " is of a sending to " + json["url"].dump() +
+                 progress_file_ + " belongs to a file sent to " + json["url"].dump() +
                      "; give another --progress file, or send --again from the first line"};
   progress_ = {.lines = json["lines"], .events = json["events"], .digest = digest.value()};
   return {};

@@ -113,7 +113,7 @@ Result<std::shared_ptr<const CandidateLists>> DecodeListsBody(std::string_view b
   auto items = std::make_shared<ListedItems>();
   ByteReader in{body};
   if (in.Number<std::uint64_t>() != SchemaHash(schema) && !in.bad)
-    return Error{ErrorCode::kInvalidArgument, "the lists are of a catalogue with other properties"};
+    return Error{ErrorCode::kInvalidArgument, "the lists belong to a catalogue with other properties"};
   const auto epoch_end_ms = in.Number<std::int64_t>();
   const std::size_t count = in.Count(1);
   for (std::size_t i = 0; i < count && !in.bad; ++i) {

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/number_text.h"
+#include "base/text.h"
 
 namespace gfr {
 namespace {
@@ -32,16 +33,11 @@ bool ReadNumber(const std::string& cell, T* out) {
   return code == std::errc{} && stop == end;
 }
 
-std::string_view Trim(std::string_view name) {
-  const std::size_t begin = name.find_first_not_of(" \t");
-  return begin == std::string_view::npos ? "" : name.substr(begin, name.find_last_not_of(" \t") + 1 - begin);
-}
-
 // Names as they are compared: exactly, without blanks around them, as LightGBM stores them.
 enum class Spelling { kExact, kTrimmed, kUnderscores };
 std::string Spelled(const std::string& name, Spelling how) {
   if (how == Spelling::kExact) return name;
-  std::string text(Trim(name));
+  std::string text(Trimmed(name));
   if (how == Spelling::kUnderscores) std::ranges::replace(text, ' ', '_');
   return text;
 }
@@ -69,7 +65,7 @@ bool LooksLikeARow(const std::vector<std::string>& columns) {
   for (std::size_t k = 0; k < columns.size(); ++k) {
     double number = 0;
     if (!ReadNumber(columns[k], &number)) return false;
-    places = places && Trim(columns[k]) == std::to_string(k);
+    places = places && Trimmed(columns[k]) == std::to_string(k);
   }
   return !places;
 }

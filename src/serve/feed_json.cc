@@ -106,12 +106,6 @@ const JsonShape& FeedRequestShape() {
 
 HttpResponse JsonResponse(int status, const Json& json) { return {.status = status, .body = DumpJson(json) + "\n"}; }
 
-std::string TextOf(const Json& object, const char* key) {
-  if (!object.contains(key) || object[key].is_null()) return "";
-  if (!object[key].is_string()) throw BadRequest{std::string(key) + " is not a string"};
-  return object[key].get<std::string>();
-}
-
 std::size_t MaxCandidates(std::size_t columns) {
   constexpr std::size_t kMaxValues = 400'000;
   return std::clamp<std::size_t>(kMaxValues / std::max<std::size_t>(columns, 1), 1000, 10'000);

@@ -15,8 +15,6 @@
 namespace gfr {
 
 HttpResponse JsonResponse(int status, const nlohmann::ordered_json& json);
-// A member that is not there, or null, is empty. Throws BadRequest.
-std::string TextOf(const nlohmann::ordered_json& object, const char* key);
 // How many candidates a request may name, with so many columns of features: 1,000 to 10,000.
 std::size_t MaxCandidates(std::size_t columns);
 const JsonShape& FeedRequestShape();     // Of a feed's body.

@@ -375,7 +375,7 @@ Task<bool> HttpConnection::Send(std::string_view first, std::string_view second)
     if (tls_ != nullptr) {
       n = co_await tls_->async_write_some(buffers, net::redirect_error(kAwait, ec));
     } else {
-      n = socket_.write_some(buffers, ec);  // Nearly always there is room.
+      n = socket_.write_some(buffers, ec);  // The buffer of the socket is seldom full.
       if (ec == net::error::would_block || ec == net::error::try_again) {
         ec = {};
         n = co_await socket_.async_write_some(buffers, net::redirect_error(kAwait, ec));

@@ -7,14 +7,10 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace gfr {
 namespace {
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
@@ -48,11 +44,11 @@ std::vector<std::string> ForwardedFor(const HttpRequest& head) {
   while (!rest.empty()) {
     std::string_view hop = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), hop.size() + 1));
-    std::string_view node = standard ? "" : Trim(hop);
+    std::string_view node = standard ? "" : Trimmed(hop);
     while (standard && !hop.empty()) {  // for=...;proto=...
       const std::string_view pair = hop.substr(0, hop.find(';'));
       hop.remove_prefix(std::min(hop.size(), pair.size() + 1));
-      const std::string_view trimmed = Trim(pair);
+      const std::string_view trimmed = Trimmed(pair);
       if (trimmed.size() > 4 && EqualsIgnoringCase(trimmed.substr(0, 4), "for=")) node = trimmed.substr(4);
     }
     if (node.size() > 1 && node.front() == '"' && node.back() == '"') node = node.substr(1, node.size() - 2);
@@ -76,7 +72,7 @@ std::optional<HttpResponse> CheckHead(const HttpRequest& head, unsigned version,
   if (codings > 0) {
     if (version < 11) return bad("HTTP/1.0 has no Transfer-Encoding");
     if (lengths > 0) return bad("Content-Length and Transfer-Encoding exclude each other");
-    if (codings > 1 || !EqualsIgnoringCase(Trim(head.Header("transfer-encoding")), "chunked"))
+    if (codings > 1 || !EqualsIgnoringCase(Trimmed(head.Header("transfer-encoding")), "chunked"))
       return ProblemResponse(501, "Not Implemented", "the only transfer coding that is taken is chunked");
   }
   if (lengths == 1) {
@@ -89,7 +85,7 @@ std::optional<HttpResponse> CheckHead(const HttpRequest& head, unsigned version,
       return ProblemResponse(413, "Content Too Large",
                              "too_large: the body is larger than " + std::to_string(limits.body_bytes) + " bytes");
   }
-  if (const auto coding = Trim(head.Header("content-encoding"));
+  if (const auto coding = Trimmed(head.Header("content-encoding"));
       !coding.empty() && !EqualsIgnoringCase(coding, "identity")) {
     HttpResponse response = ProblemResponse(
         415, "Unsupported Media Type",
@@ -97,7 +93,8 @@ std::optional<HttpResponse> CheckHead(const HttpRequest& head, unsigned version,
     response.headers = {{"Accept-Encoding", "identity"}};
     return response;
   }
-  if (CountOf(head, "expect") > 0 && (version < 11 || !EqualsIgnoringCase(Trim(head.Header("expect")), "100-continue")))
+  if (CountOf(head, "expect") > 0 &&
+      (version < 11 || !EqualsIgnoringCase(Trimmed(head.Header("expect")), "100-continue")))
     return ProblemResponse(417, "Expectation Failed", "the only expectation that can be met is 100-continue");
   return std::nullopt;
 }

@@ -219,6 +219,15 @@ std::vector<Route> ReaderService::RoutesOf(State& s) {
                            "this server only reads; models are changed at the owner, " + s.owner->address());
   });
   const auto forward = Sync([&s](const HttpRequest& request) { return s.Forward(request, s.OwnToken()); });
+  const auto flag = [&forward](const char* path) {
+    return Route{.method = "POST",
+                 .path = path,
+                 .scope = kFeed,
+                 .lane = Lane::kBlocking,
+                 .call = forward,
+                 .content_types = {"application/json"},
+                 .token = ApiKeyToken};
+  };
   return {
       {"POST",
        "/v1/feed",
@@ -227,8 +236,8 @@ std::vector<Route> ReaderService::RoutesOf(State& s) {
        Sync([&s](const auto& r) { return s.FeedFor(r); }),
        {"application/json"}},
       {"POST", "/v1/events", kEvents, Lane::kBlocking, forward, EventContentTypes()},
-      {"POST", "/ofrep/v1/evaluate/flags", kFeed, Lane::kBlocking, forward, {"application/json"}},
-      {"POST", "/ofrep/v1/evaluate/flags/", kFeed, Lane::kBlocking, forward, {"application/json"}},
+      flag("/ofrep/v1/evaluate/flags"),
+      flag("/ofrep/v1/evaluate/flags/"),
       // The owner judges the client's token.
       {"GET", "/v1/explain/", kOpen, Lane::kBlocking,
        Sync([&s](const auto& r) { return s.Forward(r, std::string(r.Header("authorization"))); })},

@@ -3,8 +3,7 @@
 //
 //   feeds with candidates   are ranked here; the slate goes to the owner's log before the answer. The owner away: the
 //                           feed is answered and says `degraded: ["log"]`; nobody learns from it.
-//   feeds without           are the owner's. The owner away: ranked here, of candidates from the last lists that it
-//                           published, `degraded: ["log"]`; where none ever came, without items, `["channels", "log"]`.
+//   feeds without           are the owner's. The owner away: answered without items, `degraded: ["channels", "log"]`.
 //   events, explain         go on to the owner. The owner away: 503 with Retry-After; nothing was taken.
 // Without the Redis feeds have no values and say `degraded: ["store"]`. Any number of readers may run beside one owner,
 // on any machine that has the project's gfr.toml and its registry; they write nothing but leases of the model. Thread

@@ -78,7 +78,8 @@ std::optional<HttpResponse> Router::Preflight(const HttpRequest& head) const {
   HttpResponse allowed{.status = 204};
   AllowPage(origin, &allowed);
   allowed.headers.emplace_back("Access-Control-Allow-Methods", route->method);
-  allowed.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, traceparent");
+  allowed.headers.emplace_back("Access-Control-Allow-Headers",
+                               "Authorization, Content-Type, If-None-Match, traceparent, X-API-Key");
   allowed.headers.emplace_back("Access-Control-Max-Age", "600");
   return allowed;
 }

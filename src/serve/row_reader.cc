@@ -75,7 +75,9 @@ Status AddNumbers(json::array list, RowMatrix* rows, int depth = 0) {
 // Reads rows in any of their forms.
 class RowsOfJson {
  public:
-  RowsOfJson(const ForestModel& model, RowMatrix* rows) : model_(model), rows_(rows), seen_(model.columns(), 0) {}
+  // `most_values`: that the body can have; a matrix of more is refused before it is made.
+  RowsOfJson(const ForestModel& model, RowMatrix* rows, std::size_t most_values)
+      : model_(model), rows_(rows), most_values_(most_values), seen_(model.columns(), 0) {}
 
   Status AddRow(json::value value) {
     json::array list;
@@ -107,6 +109,8 @@ class RowsOfJson {
       if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
       const bool is_columns = key == "columns", is_data = key == "data";
       if (const auto code = field.value().get(member)) return NotJson(code);
+      if ((is_columns && has_columns) || (is_data && has_data))
+        return WrongRows("dataframe_split has columns or data twice");
       if (is_columns) {
         GFR_TRY(ReadNames(member, &places));
         has_columns = true;
@@ -140,6 +144,9 @@ class RowsOfJson {
   Status SetColumn(std::size_t place, const std::string& name, const RowMatrix& values) {
     if (columns_set_ == 0) {
       row_ = values.values();
+      if (row_ > most_values_ / model_.columns())
+        return WrongRows("column '" + name.substr(0, 100) + "' has " + std::to_string(row_) +
+                         " values; the other columns have fewer");
       rows_->Resize(row_ * model_.columns());
     }
     if (values.values() != row_)
@@ -267,6 +274,7 @@ class RowsOfJson {
 
   const ForestModel& model_;
   RowMatrix* const rows_;
+  const std::size_t most_values_;
   RowMatrix one_;
   std::size_t row_ = 0, columns_set_ = 0;
   std::vector<std::size_t> seen_;  // The last row, from 1, that had the column.
@@ -418,7 +426,14 @@ Status RowsOfTensors(const ForestModel& model, std::vector<InferTensor>* tensors
     return WrongRows("the model reads one input of shape [rows, " + std::to_string(columns) + "], or " +
                      std::to_string(columns) + " of shape [rows]");
   rows->Clear(columns, first.values.doubles);
-  RowsOfJson by_column(model, rows);
+  std::size_t all_values = 0;
+  for (const InferTensor& t : *tensors) {
+    if (t.values.values() != first.values.values())
+      return WrongRows("column '" + t.name.substr(0, 100) + "' has " + std::to_string(t.values.values()) +
+                       " values, another one " + std::to_string(first.values.values()));
+    all_values += t.values.values();
+  }
+  RowsOfJson by_column(model, rows, all_values);
   const bool by_name =
       std::ranges::all_of(*tensors, [&](const InferTensor& t) { return model.FindColumn(t.name) >= 0; });
   for (std::size_t k = 0; k < tensors->size(); ++k) {
@@ -452,7 +467,7 @@ Status ReadJsonRows(std::string& body, const ForestModel& model, RowMatrix* rows
   if (const auto code = OpenJson(body).get(document)) return NotJson(code);
   json::object top;
   if (document.get_object().get(top)) return WrongRows("the body is not a JSON object");
-  RowsOfJson reader(model, rows);
+  RowsOfJson reader(model, rows, body.size() / 2);  // A value and what parts it from the next one.
   int found = 0;
   for (auto field : top) {
     std::string_view key;
@@ -481,7 +496,7 @@ Status ReadJsonRows(std::string& body, const ForestModel& model, RowMatrix* rows
 
 Status ReadJsonLineRows(std::string& body, const ForestModel& model, RowMatrix* rows) {
   rows->Clear(model.columns(), model.doubles());
-  RowsOfJson reader(model, rows);
+  RowsOfJson reader(model, rows, body.size() / 2);
   thread_local json::parser parser;
   body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
   std::size_t at = 0;

@@ -108,6 +108,20 @@ TEST_F(RowReaderTest, TensorsAreAMatrixOrAColumnEach) {
             "input 'x' has no data; tensors in binary form are not taken");
 }
 
+TEST_F(RowReaderTest, AColumnAloneMakesNoMatrixAndASplitHasItsPartsOnce) {
+  std::string zeros = "0";
+  for (int i = 1; i < 200; ++i) zeros += ",0";
+  EXPECT_EQ(Json(R"({"inputs":{"a":[)" + zeros + R"(],"b":[0]}})"),
+            "column 'a' has 200 values; the other columns have fewer");
+  EXPECT_EQ(Infer(R"({"inputs":[{"name":"a","datatype":"FP32","shape":[200],"data":[)" + zeros +
+                  R"(]},{"name":"b","datatype":"FP32","shape":[1],"data":[0]}]})"),
+            "column 'b' has 1 values, another one 200");
+  EXPECT_EQ(Json(R"({"dataframe_split":{"columns":["b","a"],"columns":["b","a"],"data":[[2,1]]}})"),
+            "dataframe_split has columns or data twice");
+  EXPECT_EQ(Json(R"({"dataframe_split":{"data":[[2,1]],"data":[[2,1]]}})"),
+            "dataframe_split has columns or data twice");
+}
+
 TEST_F(RowReaderTest, ReadsNumbersToTheNearestFloat) {
   Rng rng(1);
   for (int n = 0; n < 20'000; ++n) {

@@ -3,6 +3,7 @@
 
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
+#include "serve/protocol/credentials.h"
 
 namespace gfr {
 
@@ -18,7 +19,7 @@ HttpResponse GetExplain(ServiceState& s, const HttpRequest& request) {
   }
   if (!found.ok()) return ProblemResponse(503, "Service Unavailable", found.error().message);
   const LogRecord& record = found.value();
-  const bool all = request.query == "all=true" || request.query.starts_with("all=true&");
+  const bool all = QueryValue(request, "all") == "true";
   const std::shared_ptr<const Serving> serving = s.serving();
   if (!all || IsComplete(record)) return {.status = 200, .body = ExplainJson(record, serving->features()) + "\n"};
   const auto job = s.jobs.Start("explain " + request_id, [serving, record](const std::stop_token& stop) {

@@ -224,7 +224,7 @@ Operation GetStatusOperation() {
   const JsonShape status = JsonShape::Object({Given("state", JsonShape::Text())});
   return {.id = "getStatus",
           .says = "The state of the server, and what is not as it should be.",
-          .replies = {{200, {{"It serves.", status}}}, {503, {{"It does not.", status}}}}};
+          .replies = {{200, {{"How it is; `state` says whether it serves.", status}}}}};
 }
 
 struct Native {

@@ -87,6 +87,13 @@ void AddProperties(const nlohmann::json& object, std::vector<Property>* to) {
   }
 }
 
+void TakePrice(EventItem* item) {
+  for (const Property& p : item->properties) {
+    if (p.name == "price") item->price = NumberOf(p);
+  }
+  std::erase_if(item->properties, [](const Property& p) { return p.name == "price"; });
+}
+
 void KeepRules(const EventRules& rules, const char* what, std::vector<Property>* properties) {
   constexpr std::size_t kMostNames = 256;
   if (properties->size() > kMostNames) throw BadRequest{std::string(what) + " has more than 256 names"};
@@ -109,7 +116,12 @@ std::int64_t MemberTimeMs(const nlohmann::json& object, const char* key) {
 nlohmann::json ParseBody(const std::string& body) {
   constexpr std::size_t kMostBytes = 4u << 20;  // As documents take a multiple of it.
   if (body.size() > kMostBytes) throw BadRequest{"the body is larger than 4 MiB"};
-  nlohmann::json json = nlohmann::json::parse(body, nullptr, false);
+  constexpr int kDeepest = 32;  // Copying a document takes stack for each level.
+  const auto bounded = [](int depth, nlohmann::json::parse_event_t, const nlohmann::json&) {
+    if (depth > kDeepest) throw BadRequest{"the body is nested deeper than 32"};
+    return true;
+  };
+  nlohmann::json json = nlohmann::json::parse(body, bounded, false);
   if (json.is_discarded()) throw BadRequest{"the body is not valid JSON"};
   return json;
 }

@@ -56,6 +56,8 @@ std::string MemberText(const nlohmann::json& object, const char* key);  // Numbe
 double MemberNumber(const nlohmann::json& object, const char* key);     // Also of a text.
 const nlohmann::json& MemberOf(const nlohmann::json& object, const char* key);
 void AddProperties(const nlohmann::json& object, std::vector<Property>* to);  // Numbers, texts, true and false.
+// The property `price` becomes the item's own price; a text counts where it is a number.
+void TakePrice(EventItem* item);
 // The bounds and rules that a feed's request keeps for its properties (serve/feed_json.h). Throws BadRequest.
 void KeepRules(const EventRules& rules, const char* what, std::vector<Property>* properties);
 // RFC 3339, or milliseconds since 1970; 0: neither.

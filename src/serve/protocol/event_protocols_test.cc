@@ -184,6 +184,26 @@ TEST_F(EventProtocolsTest, MetaranksEventsBecomeOursAndItsRankingsFeeds) {
     EXPECT_EQ(Ask("POST", "/rank/home", bad, {{"x-api-key", kFeed}}).status, 400) << bad;
 }
 
+TEST_F(EventProtocolsTest, ABodyThatNestsDeepIsRefused) {
+  std::string deep(200'000, '[');
+  deep += std::string(200'000, ']');
+  const std::string event = R"({"client_id":"c","events":[{"name":"view_item","params":{"x":)" + deep + "}}]}";
+  EXPECT_EQ(Ask("POST", "/mp/collect", event, {}, "api_secret=" + std::string(kEvents)).status, 400);
+  EXPECT_EQ(
+      Post("/feedback", R"({"event":"user","id":"e","user":"u","fields":[{"name":"f","value":)" + deep + "}]}").status,
+      400);
+  EXPECT_EQ(Post("/api/items", deep).status, 400);
+}
+
+TEST_F(EventProtocolsTest, APriceMayBeATextAndNamesInAPathAreUtf8) {
+  EXPECT_EQ(Post("/api/items", R"([{"ItemId":"a","Labels":{"price":"12.5"}}])").status, 200);
+  EXPECT_EQ(Events().at(0)["data"]["items"][0]["price"], 12.5);
+  EXPECT_EQ(Ask("GET", "/api/recommend/\xff", "", {{"x-api-key", kFeed}}).status, 400);
+  const std::string ask = R"({"user":"u","items":[{"id":"a"}]})";
+  EXPECT_EQ(Ask("POST", "/rank/\xff", ask, {{"x-api-key", kFeed}}).status, 400);
+  EXPECT_EQ(Ask("POST", "/rank/" + std::string(1025, 'x'), ask, {{"x-api-key", kFeed}}).status, 400);
+}
+
 TEST_F(EventProtocolsTest, PersonalizesEventsAreTakenWithAKeysSignatureOrAToken) {
   const std::string body = R"({"trackingId":"t","userId":"u1","sessionId":"s1","eventList":[
     {"eventId":"e1","eventType":"Click","itemId":"b","sentAt":1767265200,"recommendationId":"r1","impression":["a","b"]},

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/json_number.h"
+#include "base/text_encoding.h"
 #include "event/event_rules.h"
 #include "serve/feed_json.h"
 #include "serve/protocol/credentials.h"
@@ -61,10 +62,7 @@ void AddGorseItem(std::size_t index, const Input& json, ForeignEvents* events) {
   if (const Input& categories = MemberOf(json, "Categories");
       categories.is_array() && !categories.empty() && categories[0].is_string())
     item.properties.push_back({.name = "category", .text = categories[0].get<std::string>()});
-  for (const Property& p : item.properties) {
-    if (p.name == "price") item.price = p.number;
-  }
-  std::erase_if(item.properties, [](const Property& p) { return p.name == "price"; });
+  TakePrice(&item);
   events->Add(index, std::move(e));
 }
 
@@ -107,7 +105,8 @@ int NumberInQuery(const HttpRequest& request, const char* name, int otherwise, i
 void GetGorseRecommend(ServiceState& s, const HttpRequest& http, HttpReply reply) {
   FeedRequest request{.user_id = http.parameter};
   if (request.user_id.ends_with('/')) request.user_id.pop_back();
-  if (request.user_id.empty() || request.user_id.size() > kMaxIdBytes) throw BadRequest{"the path names no user"};
+  if (request.user_id.empty() || request.user_id.size() > kMaxIdBytes || !IsUtf8(request.user_id))
+    throw BadRequest{"the path names no user"};
   if (request.user_id.find('/') != std::string::npos)
     throw BadRequest{"a category in the path is not taken; declare a [[feed]] for it"};
   const int n = NumberInQuery(http, "n", 10, 1000), offset = NumberInQuery(http, "offset", 0, 1000);

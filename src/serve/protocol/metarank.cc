@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/json_number.h"
+#include "base/text_encoding.h"
 #include "event/event_rules.h"
 #include "feature/feature_set.h"
 #include "serve/feed_json.h"
@@ -34,10 +35,7 @@ void AddMetarankFields(const Input& fields, std::vector<Property>* to) {
 EventItem MetarankItemOf(std::string id, const Input& fields) {
   EventItem item{.item_id = std::move(id)};
   AddMetarankFields(fields, &item.properties);
-  for (const Property& p : item.properties) {
-    if (p.name == "price") item.price = p.number;
-  }
-  std::erase_if(item.properties, [](const Property& p) { return p.name == "price"; });
+  TakePrice(&item);
   return item;
 }
 
@@ -122,7 +120,9 @@ void PostMetarankRank(ServiceState& s, const HttpRequest& http, HttpReply reply)
   };
   FeedRequest request{.request_id = id("id"), .user_id = id("user"), .session_id = id("session")};
   if (request.user_id.empty() && request.session_id.empty()) throw BadRequest{"user or session is missing"};
-  request.surface = http.parameter.substr(0, kMaxIdBytes);
+  if (http.parameter.size() > kMaxIdBytes || !IsUtf8(http.parameter))
+    throw BadRequest{"the path names no model of at most 1024 bytes of UTF-8"};
+  request.surface = http.parameter;
   const std::shared_ptr<const Serving> serving = s.serving();
   const EventRules& rules = serving->project->configuration().event_rules;
   AddMetarankFields(MemberOf(body, "fields"), &request.context);

@@ -172,7 +172,7 @@ std::vector<Route> OpenInferenceRoutes(ModelHost& host, const ModelProtocolOptio
        .call = Sync([&host](auto& r) { return PostInferTarget(host, r); }),
        .is_short =
            [&host](const auto& r) {
-             const auto model = host.Default();
+             const auto model = host.Find(ParseInferTarget(r.parameter).model);
              return IsShortInvocation(model.get(), r);
            },
        .operation = InferOperation("postInfer", "Predictions for rows of features.",

@@ -78,6 +78,8 @@ void PutEvents(ServiceState& s, const Access& access, const HttpRequest& request
     const SigV4Key key{s.config.sigv4_access_key, s.config.sigv4_secret_key};
     if (const auto wrong = CheckSigV4(request, key, SystemClock().now_ms()))
       return reply(PersonalizeError(403, "InvalidSignatureException", *wrong));
+    if (auto refused = access.CheckGivenToken(AccessScope::kEvents, access.Token("events")))
+      return reply(*std::move(refused));  // Its rate limit.
   } else if (auto refused = access.CheckToken(AccessScope::kEvents, request)) {
     return reply(*std::move(refused));
   }

@@ -11,17 +11,23 @@ HttpResponse RuntimeError(int status, const char* type, const std::string& why) 
   return response;
 }
 
+constexpr std::string_view kEnd = "/invocations";
+
+// The model that the call names: by X-Amzn-SageMaker-Target-Model, else the one of the endpoint. Null: there is none.
+std::shared_ptr<const ForestModel> EndpointModel(const ModelHost& host, const HttpRequest& request) {
+  if (const std::string target(request.Header("x-amzn-sagemaker-target-model")); !target.empty())
+    return host.Find(target);
+  const std::string name = request.parameter.substr(0, request.parameter.rfind(kEnd));
+  auto model = host.Default();
+  return model && model->name() != name ? host.Find(name) : model;
+}
+
 HttpResponse InvokeEndpoint(const ModelHost& host, HttpRequest& request, const ModelProtocolOptions& options) {
-  static constexpr std::string_view kEnd = "/invocations";
   if (!request.parameter.ends_with(kEnd))
     return RuntimeError(404, "ValidationError", "valid is POST /endpoints/NAME/invocations");
   const std::string name = request.parameter.substr(0, request.parameter.size() - kEnd.size());
-  auto model = host.Default();  // Of an endpoint; X-Amzn-SageMaker-Target-Model names one of many.
   const std::string target(request.Header("x-amzn-sagemaker-target-model"));
-  if (!target.empty())
-    model = host.Find(target);
-  else if (model && model->name() != name)
-    model = host.Find(name);
+  const auto model = EndpointModel(host, request);
   if (!model)
     return RuntimeError(400, "ValidationError",
                         "Endpoint or model '" + (target.empty() ? name : target).substr(0, 200) +
@@ -59,7 +65,7 @@ std::vector<Route> SagemakerRuntimeRoutes(ModelHost& host, const ModelProtocolOp
            .scope = AccessScope::kOpen,
            .lane = Lane::kCompute,
            .call = Sync([&host, options](auto& r) { return InvokeEndpoint(host, r, options); }),
-           .is_short = [&host](const auto& r) { return IsShortInvocation(host.Default().get(), r); },
+           .is_short = [&host](const auto& r) { return IsShortInvocation(EndpointModel(host, r).get(), r); },
            .operation = std::make_shared<const Operation>(std::move(operation))}};
 }
 
