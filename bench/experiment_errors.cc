@@ -152,7 +152,7 @@ int RunRepeats(const std::string& what, int runs, Run run) {
   return 0;
 }
 
-// Cheap runs: only the counts of arms, looked at a thousand times.
+// Cheap runs: only the counts of arms, looked at 200 times.
 int RunSampleRatio(int runs, double users, double lost, std::uint64_t seed) {
   int flagged = 0;
   Rng rng(seed);

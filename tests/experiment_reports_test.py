@@ -163,6 +163,8 @@ class Reports(unittest.TestCase):
             run("experiment", "start", "price", "--project", self.project)
             self.assertEqual(server.post("/v1/reload", {})[0], 200)
             self.assertEqual(variants(server), {"control", "high"})
+            self.assertEqual(server.post("/v1/experiments/analyze", {})[0], 200)
+            self.assertEqual(variants(server), {"control", "high"}, "what a person restarted is alerted about, and runs")
         finally:
             server.stop()
 

@@ -5,26 +5,30 @@
 
 #include "base/json_number.h"
 #include "commands.h"
+#include "operations/experiment_results.h"
 #include "operations/interleaving_credits.h"
 #include "serve/allocations.h"
 
 namespace gfr {
 namespace {
 
-int RunInterleaving(const Common& common, const std::string& name, double planned) {
+int RunInterleaving(const Common& common, const std::string& name, double units) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  auto units = AllocationOf(*project.value());
-  if (!units.ok()) return Fail(units.error());
-  const auto assigner = MakeAssigner(*project.value(), std::move(units).value(), /*write=*/false);
-  if (!assigner.ok()) return Fail(assigner.error());
-  const std::vector<Experiment>& all = assigner.value()->experiments().all;
+  const auto experiments = ExperimentsOf(*project.value());
+  if (!experiments.ok()) return Fail(experiments.error());
+  const std::vector<Experiment>& all = experiments.value().all;
   const auto e = std::ranges::find(all, name, &Experiment::name);
   if (e == all.end() || !e->interleaves)
     return Fail({ErrorCode::kInvalidArgument, "'" + name + "' is no [[experiment]] of design interleaving"});
   const auto credits = ReadInterleavingCredits(project.value()->workspace(), *e);
   if (!credits.ok()) return Fail(credits.error());
-  const InterleavingResult r = credits.value().credits.At(credits.value().last_arrival_ms, planned);
+  auto settings = ReadExperimentSettings(project.value()->workspace(), project.value()->configuration().experiments,
+                                         project.value()->configuration().dataset.leave_out);
+  if (!settings.ok()) return Fail(settings.error());
+  const JudgingConfig judging = settings.value().judging[name];
+  const double planned = units > 0 ? units : judging.planned_units;
+  const InterleavingResult r = credits.value().credits.At(credits.value().last_arrival_ms, planned, judging.alpha);
   using enum InterleavingResult::Preference;
   const std::string preferred = r.preference() == kFirst    ? e->arms[0].name
                                 : r.preference() == kSecond ? e->arms[1].name
@@ -41,14 +45,14 @@ int RunInterleaving(const Common& common, const std::string& name, double planne
                {"standard_error", r.standard_error},
                {"interval", {JsonNumber(r.low), JsonNumber(r.high)}},
                {"planned_units", planned},
-               {"alpha", 0.05},
+               {"alpha", judging.alpha},
                {"preferred", preferred.empty() ? Json(nullptr) : Json(preferred)}});
     return 0;
   }
   fmt::print("{} units ({} more within their window), {} slates, {} clicks with credit\n", r.units, r.young_units,
              r.slates, r.clicks);
-  fmt::print("mean credit a unit {:.5f}, 95 % sequence {:.5f} to {:.5f}; above 0 users prefer {}, below {}\n", r.mean,
-             r.low, r.high, e->arms[0].name, e->arms[1].name);
+  fmt::print("mean credit a unit {:.5f}, {:g} % sequence {:.5f} to {:.5f}; above 0 users prefer {}, below {}\n", r.mean,
+             100 * (1 - judging.alpha), r.low, r.high, e->arms[0].name, e->arms[1].name);
   if (preferred.empty())
     fmt::print("undecided: {}\n", r.moved_units < ConfidenceSequence::kNonzeroUnits
                                       ? "fewer than 150 units with a credit other than zero"
@@ -63,14 +67,14 @@ int RunInterleaving(const Common& common, const std::string& name, double planne
 void AddExperimentInterleaving(CLI::App& experiment, Command& run) {
   static Common common;
   static std::string name;
-  static double planned = ConfidenceSequence::kDefaultPlan;
+  static double units = 0;
   CLI::App* c = AddCommand(experiment, "interleaving", "Which arm the users of an interleaving prefer, from the log",
                            "gfr experiment interleaving formula --project demo", common);
   c->add_option("NAME", name, "The experiment")->required();
-  c->add_option("--units", planned, "The number of units planned: the interval is narrowest there")
-      ->capture_default_str()
+  c->add_option("--units", units,
+                "The number of units planned, instead of planned_units of gfr.toml; the same at each look")
       ->check(CLI::Range(1.0, 1e12));
-  c->callback([&run] { run = [] { return RunInterleaving(common, name, planned); }; });
+  c->callback([&run] { run = [] { return RunInterleaving(common, name, units); }; });
 }
 
 }  // namespace gfr

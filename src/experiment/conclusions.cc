@@ -27,7 +27,10 @@ Result<Conclusions> Conclusions::FromJson(std::string_view text) try {
 }
 
 Experiments Conclusions::Apply(Experiments experiments) const {
-  for (Experiment& e : experiments.all) e.running = e.running && !by_experiment.contains(e.name);
+  for (Experiment& e : experiments.all) {
+    const Conclusion* concluded = Find(e.name);
+    e.running = e.running && (concluded == nullptr || concluded->runs_again());
+  }
   return experiments;
 }
 

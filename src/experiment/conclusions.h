@@ -15,9 +15,11 @@
 namespace gfr {
 
 struct Conclusion {
-  std::string decision;  // "ship", "roll back" or "stopped".
+  static constexpr const char* kRestarted = "restarted";
+  std::string decision;  // "roll back", "stopped", or "restarted": it runs again, and only a person ends it.
   std::string reason;
   std::int64_t at_ms = 0;
+  bool runs_again() const { return decision == kRestarted; }
   bool operator==(const Conclusion&) const = default;
 };
 
@@ -27,7 +29,11 @@ struct Conclusions {
   std::string ToJson() const;
   // kCorrupt: not what ToJson gave.
   static Result<Conclusions> FromJson(std::string_view text);
-  // What is concluded does not run.
+  const Conclusion* Find(const std::string& experiment) const {  // Null: none.
+    const auto at = by_experiment.find(experiment);
+    return at == by_experiment.end() ? nullptr : &at->second;
+  }
+  // What is over does not run.
   Experiments Apply(Experiments experiments) const;
 };
 

@@ -236,7 +236,8 @@ std::vector<BucketRange> Experiment::Ranges() const {
 
 bool Experiment::IsMetBy(std::string_view feed_name) const {
   if (arms.empty() || !arms.front().Changes(feed_name)) return false;
-  return !arms.front().feeds.empty() || std::ranges::any_of(arms, [](const Treatment& t) { return !t.keys().empty(); });
+  return !arms.front().feeds.empty() ||
+         std::ranges::any_of(arms, [](const Treatment& t) { return !t.feed.empty() || !t.model.empty(); });
 }
 
 std::set<std::string> Experiments::Versions() const {

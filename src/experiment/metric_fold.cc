@@ -71,7 +71,8 @@ void MetricFold::Add(const LogRecord& record) {
       joined_.erase(step.from);
     return;
   }
-  const Key user = event.user_id.empty() ? KeyOf(event.session_id) : KeyOf(event.user_id);
+  // As LeftOut names them: a session of nobody is no user.
+  const Key user = event.user_id.empty() ? SessionKey(0, KeyOf(event.session_id)) : KeyOf(event.user_id);
   if (user == 0) return;
   if (event.type == EventType::kFeedRequest) {
     for (const ServedExperiment& s : event.served.experiments) {
@@ -203,7 +204,8 @@ std::vector<ExperimentUnits> MetricFold::Finish(const std::function<bool(Key)>& 
     }
   };
   each_unit([&](Key, const Person&, const Exposure& x) {
-    all[x.experiment].start_ms = std::min(all[x.experiment].start_ms, x.time_ms);
+    // Arrival: no client's clock moves the start.
+    all[x.experiment].start_ms = std::min(all[x.experiment].start_ms, x.arrival_ms);
   });
   each_unit([&](Key key, const Person& person, const Exposure& x) {
     ExperimentUnits& of = all[x.experiment];
@@ -216,6 +218,7 @@ std::vector<ExperimentUnits> MetricFold::Finish(const std::function<bool(Key)>& 
       unit.metrics.push_back(Measure(metric, person, unit, of.start_ms, now_ms));
     of.units.push_back(std::move(unit));
   });
+  for (ExperimentUnits& of : all) of.start_ms = of.units.empty() ? 0 : of.start_ms;
   // Caps: fixed before the start, so of the values before it.
   for (ExperimentUnits& of : all) {
     for (std::size_t m = 0; m < metrics_.size(); ++m) {

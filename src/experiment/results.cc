@@ -124,7 +124,9 @@ std::string KeepsFromShipping(const std::vector<MetricConfig>& metrics, const Ex
     if (r.arm != arm) continue;
     if (metric.role == Role::kDecision && !(r.adjusted_p < results.design.alpha && r.better))
       return "arm '" + arm + "' is not shown to be better by " + metric.name;
-    if (metric.role == Role::kGuardrail && !(r.lower_bound > -metric.margin))
+    if (metric.role == Role::kGuardrail &&
+        (std::min(r.nonzero_control, r.nonzero_treatment) < ConfidenceSequence::kNonzeroUnits ||
+         !(r.lower_bound > -metric.margin)))
       return fmt::format("guardrail {} is not shown to be worse by less than {:g} %", metric.name, 100 * metric.margin);
   }
   if (results.now_ms - results.start_ms < kLeastEnrolmentMs) return "fewer than 7 days of enrolment";

@@ -107,6 +107,7 @@ std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings) {
   };
   add(kVariantName, settings.experiments.variants, JudgingConfig().planned_units, JudgingConfig().alpha);
   for (const Experiment& e : settings.experiments.all) {
+    if (e.interleaves) continue;  // Judged by its credits.
     const auto at = settings.judging.find(e.name);
     const JudgingConfig judging = at == settings.judging.end() ? JudgingConfig() : at->second;
     add(e.name, e.arms, judging.planned_units, judging.alpha);
@@ -141,9 +142,10 @@ Result<std::vector<ExperimentResults>> ExperimentPass::Results(EventSource& log,
       fold_.Finish([&](Key person) { return left_out && left_out->Why(person) != nullptr; }, last_arrival_ms_);
   std::vector<ExperimentResults> results;
   for (const ExperimentDesign& design : DesignsOf(settings_)) {
+    static const ExperimentUnits kNone;
     const auto at = std::ranges::find(units, design.name, &ExperimentUnits::experiment);
-    results.push_back(AnalyzeExperiment(design, settings_.metrics, at == units.end() ? ExperimentUnits{} : *at,
-                                        last_arrival_ms_, surface));
+    results.push_back(
+        AnalyzeExperiment(design, settings_.metrics, at == units.end() ? kNone : *at, last_arrival_ms_, surface));
   }
   return results;
 }

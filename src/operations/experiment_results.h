@@ -54,7 +54,7 @@ class ExperimentPass {
   std::int64_t last_arrival_ms_ = 0;
 };
 
-// {"experiments": [ResultsJson], "as_of"}.
+// {"experiments": [ResultsJson]}.
 nlohmann::ordered_json ReportJson(const std::vector<ExperimentResults>& results,
                                   const std::vector<MetricConfig>& metrics);
 // The same as a page, made of that JSON.

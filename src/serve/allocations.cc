@@ -61,18 +61,21 @@ Status Conclude(const Project& project, const std::string& experiment, const Con
 Status Restart(const Project& project, const std::string& experiment) {
   GFR_TRY(CheckExperimentName(project, experiment));
   GFR_ASSIGN(Conclusions conclusions, ConclusionsOf(project));
-  if (conclusions.by_experiment.erase(experiment) == 0)
+  const Conclusion* concluded = conclusions.Find(experiment);
+  if (concluded == nullptr || concluded->runs_again())
     return Error{ErrorCode::kNotFound,
                  "experiment '" + experiment + "' was not stopped; gfr.toml says whether it runs"};
+  conclusions.by_experiment[experiment] = {Conclusion::kRestarted, "was: " + concluded->reason,
+                                           project.workspace().clock().now_ms()};
   return project.objects().Put(kConclusions, conclusions.ToJson());
 }
 
 void AddConclusions(const Conclusions& conclusions, nlohmann::ordered_json* report) {
   for (nlohmann::ordered_json& e : (*report)["experiments"]) {
-    const auto at = conclusions.by_experiment.find(e["experiment"].get<std::string>());
-    if (at == conclusions.by_experiment.end()) continue;
+    const Conclusion* concluded = conclusions.Find(e["experiment"].get<std::string>());
+    if (concluded == nullptr || concluded->runs_again()) continue;
     e["concluded"] = {
-        {"decision", at->second.decision}, {"reason", at->second.reason}, {"at", FormatTime(at->second.at_ms)}};
+        {"decision", concluded->decision}, {"reason", concluded->reason}, {"at", FormatTime(concluded->at_ms)}};
   }
 }
 

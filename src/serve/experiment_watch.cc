@@ -45,16 +45,25 @@ Result<Json> ExperimentWatch::Look(ServiceState& s) {
   }
   GFR_TRY(pass_->Advance(s.log->source()));
   GFR_ASSIGN(const std::vector<ExperimentResults> results, pass_->Results(s.log->source()));
-  GFR_ASSIGN(const Experiments running, ExperimentsOf(*now->project));
+  GFR_ASSIGN(Conclusions conclusions, ConclusionsOf(*now->project));
+  const Experiments& served = now->assigner->experiments();
   for (const ExperimentResults& result : results) {
-    if (result.verdict != Verdict::kRollBack) continue;
-    const auto at = std::ranges::find(running.all, result.design.name, &Experiment::name);
-    if (at != running.all.end() && at->running) GFR_TRY(RollBack(s, *now->project, result));
-    if (result.design.name == kVariantName && alerted_.insert(result.reason).second)
-      LogError("experiments", "ALERT: a production variant is worse", {{"reason", result.reason}});
+    const std::string& name = result.design.name;
+    if (result.verdict != Verdict::kRollBack) {
+      alerted_.erase(name);
+      continue;
+    }
+    const auto at = std::ranges::find(served.all, name, &Experiment::name);
+    const bool runs = at != served.all.end() && at->running;
+    const Conclusion* concluded = conclusions.Find(name);
+    const bool by_a_person = concluded != nullptr && concluded->runs_again();
+    if (runs && !by_a_person) GFR_TRY(RollBack(s, *now->project, result));
+    if ((name == kVariantName || (runs && by_a_person)) && alerted_.insert(name).second)
+      LogError("experiments", "ALERT: what runs is worse; a person is to end it",
+               {{"experiment", name}, {"reason", result.reason}});
   }
+  GFR_ASSIGN(conclusions, ConclusionsOf(*now->project));
   Json report = ReportJson(results, pass_->metrics());
-  GFR_ASSIGN(const Conclusions conclusions, ConclusionsOf(*now->project));
   AddConclusions(conclusions, &report);
   const MutexLock write(mutex_);
   latest_ = report.dump();

@@ -2,9 +2,10 @@
 //
 // Each look reads what is new in the log and judges every experiment (operations/experiment_results.h). One that a
 // guardrail or its decision set rolls back is concluded: its units get the default at once, the conclusion is kept
-// where all servers and later starts find it (serve/allocations.h), and an ALERT is logged. Production variants are
-// judged too, and only alerted about. Nothing is kept on disk but conclusions: a start reads the log again, and its
-// results equal those of a server that never stopped.
+// where later starts, and readers at their next reload, find it (serve/allocations.h), and an ALERT is logged.
+// Production variants, and experiments that a person restarted, are judged too, and only alerted about. Nothing is kept
+// on disk but conclusions: a start reads the log again, and its results equal those of a server that never stopped, as
+// long as the log was not trimmed.
 // Thread safety: any thread; one look at a time.
 #pragma once
 
@@ -37,7 +38,7 @@ class ExperimentWatch {
   Mutex looking_;  // Of `pass_` and what follows.
   std::unique_ptr<ExperimentPass> pass_;
   std::uint64_t configuration_ = 0;  // Fingerprint that `pass_` was made of.
-  std::set<std::string> alerted_;    // Variants.
+  std::set<std::string> alerted_;    // Of what is worse now, and not rolled back.
   mutable Mutex mutex_;
   std::string latest_;
 };

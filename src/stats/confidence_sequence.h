@@ -27,7 +27,6 @@ class ConfidenceSequence {
 
   double HalfWidth(double se, double n) const;
   double P(double difference, double se, double n) const;  // NaN where se is not above 0.
-  double rho() const { return rho_; }
 
  private:
   double alpha_, rho_;
