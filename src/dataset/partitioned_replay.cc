@@ -300,7 +300,7 @@ class Replay {
       each(record);
       end_ms_ = record.arrival_ms;
       // An alias goes where its device is: what it joins depends on the logins that the device had.
-      // Nobody's: a change of the catalogue alone, or the residue of an erased user, whose lines count.
+      // Nobody's: a change of the catalogue alone, or the anonymised record of an erased user, whose lines count.
       if (const Key group = people_.GroupOf(record.event); group != 0 || !IsCatalogue(record.event.type)) {
         Spill& out = *records_[group % static_cast<std::uint64_t>(partitions_)];
         AppendEncoded(record.offset, record.arrival_ms, reader->encoded(), &out.buffer);

@@ -91,7 +91,7 @@ void RowBuilder::Await(const LogRecord& r) {
 
 void RowBuilder::Index(const LogRecord& r) {
   const Key user = PersonOf(r), request = RequestOf(r.event);
-  if (user == 0) return;  // Nobody's: the residue of an erased user, or a change of the catalogue.
+  if (user == 0) return;  // Nobody's: the anonymised record of an erased user, or a change of the catalogue.
   if (r.event.type == EventType::kFeedImpression && request) {
     for (const EventItem& item : r.event.items) {
       std::byte* shown = latest_impression_.Find(PairKey(user, KeyOf(item.item_id)));

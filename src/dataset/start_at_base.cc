@@ -27,6 +27,7 @@ Result<std::vector<std::pair<Key, Key>>> ParentsOfBase(EventSource& log, std::sh
   const auto property = static_cast<std::size_t>(features->schema.parent_property);
   OnlineStore store(std::move(features));
   GFR_TRY(StartAtBase(log, &store));
+  if (const auto open = store.shared().OpenEpochs(); !open.empty()) store.AdvanceTo(open.back());
   const SharedState& shared = store.shared();
   for (std::uint32_t id = 0; id < shared.item_count(); ++id) {
     const Key item = shared.item_key(id);

@@ -70,7 +70,8 @@ AliasStep StepOf(const AliasRule& rule, Key device, Key login, const Next& next,
     for (std::uint32_t n = 0; n <= rule.max_logins; ++n) {
       const Key seen = next(NoteKey(device, n));
       if (seen == 0) note(NoteKey(device, n), to);
-      if (seen == 0 || seen == to) break;
+      // Two accounts that became one are one login.
+      if (seen == 0 || ResolveAlias(seen, next) == to) break;
     }
     const bool is_shared = next(NoteKey(device, rule.max_logins)) != 0;
     if (is_shared) return now != 0 ? AliasStep{device, 0} : AliasStep{};

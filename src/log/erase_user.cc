@@ -36,7 +36,7 @@ Result<Joins> ReadJoins(EventSource& log) {
     const Event& e = r.event;
     if (e.type == EventType::kUserDelete && !e.user_id.empty())
       joins.deleted.push_back({r.offset, r.arrival_ms, e.user_id});
-    // Without a user it is the residue of a login that was erased, which the rule counts.
+    // Without a user it is the anonymised record of a login that was erased, which the rule counts.
     if (e.type == EventType::kUserAlias && !e.kind.empty())
       joins.aliases.push_back({r.offset, r.arrival_ms, {.type = e.type, .user_id = e.user_id, .kind = e.kind}});
     return Status();
@@ -90,7 +90,10 @@ void Close(const AliasRule& rule, const JoinedBefore& before, const std::vector<
   std::set<Key> roots, groups;
   const std::uint64_t end = person.before_offset - 1;
   for (const auto& [key, id] : person.ids) {
-    roots.insert(history.Resolve(key, end));
+    const Key root = history.Resolve(key, end);
+    // A device that was erased with the person earlier, and is somebody else's by now, takes nobody along.
+    if (key != KeyOf(person.id) && !person.ids.contains(root)) continue;
+    roots.insert(root);
     groups.insert(history.GroupOf(key));
   }
   for (const auto& [key, text] : texts) keys.insert(key);
@@ -109,7 +112,10 @@ void Close(const AliasRule& rule, const JoinedBefore& before, const std::vector<
     if (const auto text = texts.find(key); text != texts.end()) id.text = text->second;
     const auto named = person.ids.find(key);
     if (named != person.ids.end() && id.text.empty()) id.text = named->second.text;
-    if (!id.spans.empty()) person.ids[key] = std::move(id);
+    if (!id.spans.empty())
+      person.ids[key] = std::move(id);
+    else if (key != KeyOf(person.id))
+      person.ids.erase(key);
   }
 }
 

@@ -154,6 +154,19 @@ TEST(EraseUser, OfTwoLoginsOnOneDeviceNeitherIsErasedWithTheOther) {
   EXPECT_THAT(users, testing::ElementsAre("", "", "", "", "", "carol"));
 }
 
+TEST(EraseUser, ADeviceThatIsAnothersSinceAnEarlierErasureTakesNobodyAlong) {
+  FaultFileSystem fs(1);
+  WriteLog(fs, {EventOf("", EventType::kUserAlias), EventOf("bob", EventType::kUserAlias, "device"), EventOf("bob"),
+                EventOf("device"), EventOf("ann")});
+  LocalLog log(fs, kErasedFolder);
+  const auto person = FindPerson(log, {}, {}, "ann", {KeyOf("ann"), KeyOf("device")});
+  ASSERT_TRUE(person.ok());
+  ASSERT_EQ(person.value().ids.size(), 1u);
+  EXPECT_EQ(person.value().ids.begin()->second.text, "ann");
+  const auto alone = FindPerson(log, {}, {}, "carol", {KeyOf("carol"), KeyOf("old-device")});
+  EXPECT_EQ(alone.value().ids.size(), 2u) << "a device that nobody else has is still hers";
+}
+
 TEST(EraseUser, OfADeviceThatChangedHandsOnlyTheRecordsOfTheLoginsTimeGo) {
   const AliasRule last{.keeps = AliasRule::Keeps::kLast}, bound{.max_logins = 1};
   struct Case {

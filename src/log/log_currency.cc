@@ -9,7 +9,7 @@ Result<std::string> CurrencyOf(FileSystem& fs, EventSource& log, const std::stri
   GFR_ASSIGN(Positions from, log.Begin());
   GFR_ASSIGN(const Positions end, log.End());
   if (from.size() != 1) return std::string();  // Of the local log alone.
-  if (const auto text = fs.Exists(note) ? fs.ReadAll(note) : std::string(); text.ok()) {
+  if (const auto text = !note.empty() && fs.Exists(note) ? fs.ReadAll(note) : std::string(); text.ok()) {
     std::uint64_t offset = 0;
     (void)std::from_chars(text.value().data(), text.value().data() + text.value().size(), offset);
     if (offset <= end[0]) from[0] = std::max(from[0], offset);
@@ -28,7 +28,7 @@ Result<std::string> CurrencyOf(FileSystem& fs, EventSource& log, const std::stri
     currency = record.event.currency;
   }
   // Only saves time, so a failure costs no more than that.
-  if (at > begun) (void)PublishFile(fs, note, std::to_string(at));
+  if (at > begun && !note.empty()) (void)PublishFile(fs, note, std::to_string(at));
   return currency;
 }
 

@@ -2,7 +2,7 @@
 // are refused (event/event_rules.h, CheckCurrency).
 //
 // `note` is a file that says up to which offset no event names one, so that the log is not read twice for it; a missing
-// or damaged one costs a reading. Whoever changes offsets removes it. Thread safety: none.
+// or damaged one costs a reading; an empty name is none. Whoever changes offsets removes it. Thread safety: none.
 #pragma once
 
 #include <string>

@@ -8,6 +8,7 @@ Result<LogCheck> CheckProjectLog(const Workspace& workspace, bool repair) {
   if (repair) {
     GFR_TRY(workspace.fs().Remove(workspace.snapshot_path()));
     GFR_TRY(workspace.fs().RemoveTree(workspace.kept_snapshots_folder()));
+    GFR_TRY(workspace.fs().Remove(workspace.currency_path()));
   }
   LocalLog log(workspace.fs(), workspace.log_folder());
   return CheckLog(log, repair);

@@ -1,8 +1,8 @@
-// Erasing people from a project: their records in the log become residues that name nobody (log/erase_user.h), the
-// lake's files of those segments are made anew, their rows go out of Parquet files in the project's folder (offline
-// feature values, exported datasets: those with a column "user" of 64-bit keys), and the server's snapshot, kept old
-// logs and what `gfr log repair` cut go. Models, their reports and what lies outside the folder (an online Redis,
-// copies, exports) stay. In docs/erasure.md.
+// Erasing people from a project: their records in the log become anonymised records that name nobody
+// (log/erase_user.h), the lake's files of those segments are made anew, their rows go out of Parquet files in the
+// project's folder (offline feature values, exported datasets: those with a column "user" of 64-bit keys), and the
+// server's snapshot, kept old logs and what `gfr log repair` cut go. Models, their reports and what lies outside the
+// folder (an online Redis, copies, exports) stay. In docs/erasure.md.
 //
 // First the erased keys are written to data/erased: from then on older events of them are not imported. Each step can
 // be cut off; running it again does the rest. REQUIRES: no server runs (kUnavailable).

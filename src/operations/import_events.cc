@@ -90,7 +90,8 @@ Result<Imported> ImportEvents(const Workspace& workspace, const EventImportOptio
   }
   if (options.rules.currency.empty()) {
     LocalLog before(workspace.fs(), workspace.log_folder());
-    GFR_ASSIGN(imported.report.currency, CurrencyOf(workspace.fs(), before, workspace.currency_path()));
+    GFR_ASSIGN(imported.report.currency,
+               CurrencyOf(workspace.fs(), before, options.dry_run ? "" : workspace.currency_path()));
   }
   const std::uint64_t old_events = sort->events();
   const ImportSink sink = [&](Event&& e) -> Status {

@@ -15,7 +15,7 @@ namespace gfr {
 
 class Anonymiser {
  public:
-  // `erased_at_ms` keeps ids of residues of two erasures apart.
+  // `erased_at_ms` keeps ids of anonymised records of two erasures apart.
   Anonymiser(std::shared_ptr<const FeatureSet> features, std::int64_t erased_at_ms);
   // REQUIRES: the erased records of all people in log order, from the first.
   Event Of(const LogRecord& record);

@@ -24,7 +24,7 @@ void Touch(Key item, UserHeader& user) {
 
 bool Known(const PropertyValue& v) { return v.category != 0 || !std::isnan(v.number); }
 
-// Of an event without a session: what the residue of an erased user's event says.
+// Of an event without a session: what the anonymised record of an erased user's event says.
 Key LastItemOf(const Event& event) {
   if (!event.user_id.empty() || !IsAnonymised(event)) return 0;
   for (const Property& p : event.context) {

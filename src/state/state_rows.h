@@ -61,8 +61,6 @@ struct RowLayout {
   }
 };
 
-// Whose session it is: of a (resolved) user, else of nobody. 0 for no session.
-
 // Puts what an event's or a request's own item says over the catalogue's properties.
 void OverrideItem(const EventItem& item, const PropertySchema& schema, std::span<PropertyValue> values);
 // Likewise a context over a user's properties.

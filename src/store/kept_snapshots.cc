@@ -24,6 +24,10 @@ Status KeepSnapshot(FileSystem& fs, const std::string& folder, std::size_t count
     const std::string path = JoinPath(folder, FormatDate(snapshot.instant().last_arrival_ms));
     if (!fs.Exists(path)) {
       GFR_TRY(fs.MakeFolders(folder));
+      GFR_ASSIGN(const auto names, fs.List(folder));
+      for (const std::string& name : names) {
+        if (name.ends_with(kUnfinished)) GFR_TRY(fs.Remove(JoinPath(folder, name)));
+      }
       GFR_TRY(snapshot.Write(fs, path));
     }
   }
