@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -24,6 +23,7 @@
 #include "base/clock.h"
 #include "base/sync.h"
 #include "base/test_folder.h"
+#include "base/test_synced_disk.h"
 #include "runtime/http_client.h"
 #include "serve/http_server.h"
 #include "serve/service.h"
@@ -119,44 +119,16 @@ double SyncsAlone(const std::string& path, std::int64_t for_ms) {
   return static_cast<double>(count) * 1e6 / static_cast<double>(MonotonicUs() - begin_us);
 }
 
-// The real file system, whose syncs take longer.
-class SlowSyncs final : public FileSystem {
+// Whose syncs take longer.
+class SlowSyncs final : public SyncedDisk {
  public:
   explicit SlowSyncs(std::int64_t sync_ms) : sync_ms_(sync_ms) {}
-  std::atomic<int> syncs = 0;
-
-  Result<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path, bool append) override {
-    GFR_ASSIGN(auto file, real_.OpenForWrite(path, append));
-    return std::unique_ptr<WritableFile>(new File(*this, std::move(file)));
-  }
-  Result<std::unique_ptr<RandomAccessFile>> OpenForRead(const std::string& path) override {
-    return real_.OpenForRead(path);
-  }
-  Result<std::string> ReadAll(const std::string& path) override { return real_.ReadAll(path); }
-  Result<std::vector<std::string>> List(const std::string& folder) override { return real_.List(folder); }
-  bool Exists(const std::string& path) override { return real_.Exists(path); }
-  Status MakeFolders(const std::string& folder) override { return real_.MakeFolders(folder); }
-  Status Rename(const std::string& from, const std::string& to) override { return real_.Rename(from, to); }
-  Status Remove(const std::string& path) override { return real_.Remove(path); }
-  Status RemoveTree(const std::string& folder) override { return real_.RemoveTree(folder); }
-  Status SyncDirectory(const std::string& folder) override { return real_.SyncDirectory(folder); }
-  Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override { return real_.Lock(path); }
 
  private:
-  struct File final : WritableFile {
-    File(SlowSyncs& d, std::unique_ptr<WritableFile> r) : disk(d), real(std::move(r)) {}
-    Status Append(std::string_view data) override { return real->Append(data); }
-    Status Sync() override {
-      ++disk.syncs;
-      (void)WaitUntil(MonotonicMs() + disk.sync_ms_);
-      return real->Sync();
-    }
-    Status Truncate(std::uint64_t size) override { return real->Truncate(size); }
-    std::uint64_t size() const override { return real->size(); }
-    SlowSyncs& disk;
-    const std::unique_ptr<WritableFile> real;
-  };
-  FileSystem& real_ = PosixFileSystem();
+  Status BeforeSync() override {
+    (void)WaitUntil(MonotonicMs() + sync_ms_);
+    return {};
+  }
   const std::int64_t sync_ms_;
 };
 

@@ -147,6 +147,19 @@ class Models(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("none.json", done.stderr)
 
+    def test_on_an_address_that_others_reach_it_needs_a_token_or_open(self):
+        model = self.path / "binary.ubj"
+        refused = subprocess.run([GFR, "serve", "--model", model, "--listen", "0.0.0.0:0"], capture_output=True, text=True, timeout=60)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("--token-file", refused.stderr)
+        token = self.path / "token"
+        token.write_text("secret\n")
+        body = {"instances": self.rows()}
+        with ModelServer("--model", model, "--token-file", token) as server:
+            self.assertEqual(server.ask("POST", "/invocations", body)[0], 401)
+            self.assertEqual(server.ask("POST", "/invocations", body, Authorization="Bearer secret")[0], 200)
+            self.assertEqual(server.ask("GET", "/ping")[0], 200)
+
     def test_a_sagemaker_container_serves_what_lies_below_opt_ml(self):
         ml = self.path / "root/opt/ml"
         (ml / "model").mkdir(parents=True)

@@ -179,6 +179,8 @@ class Status(unittest.TestCase):
                 status = run_json("status", "--url", f"http://127.0.0.1:{server.port}", expect=3)["server"]
                 self.assertEqual(status["state"], "degraded")
                 self.assertTrue(status["why"])
+                run("status", "--ready", "--url", f"127.0.0.1:{server.port}")  # It serves.
+            self.assertIn("no answer", run("status", "--ready", "--url", f"127.0.0.1:{server.port}", expect=1)[1])
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ class Tls(unittest.TestCase):
         with Folder() as folder:
             with Server(make_project(folder)) as server:
                 authority = folder / "server.pem"
+                run("status", "--ready", "--url", f"127.0.0.1:{server.port}")  # The probe of this machine, without the authority.
                 now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
                 status, reply, _ = ask(server.port, authority, "/v1/events", [event(n, time=now) for n in range(500)])
                 self.assertEqual((status, reply["accepted"]), (202, 500))

@@ -17,7 +17,7 @@ bool IsTrue(const std::string& value) { return value == "true" || value == "True
 
 // As SageMaker starts it: models below /opt/ml, port 8080, and what the environment says.
 int ServeInContainer(const std::string& root, std::string listen) {
-  ModelServerFlags flags{.container = true, .batch = IsTrue(Variable("SAGEMAKER_BATCH", ""))};
+  ModelServerFlags flags{.open = true, .container = true, .batch = IsTrue(Variable("SAGEMAKER_BATCH", ""))};
   if (IsTrue(Variable("SAGEMAKER_MULTI_MODEL", ""))) {
     flags.models = JoinPath(root, "opt/ml/models");
   } else {

@@ -2,9 +2,11 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <map>
 
 #include "commands.h"
 #include "listen.h"
+#include "remote.h"
 #include "serve/model_service.h"
 
 namespace gfr {
@@ -27,8 +29,17 @@ int RunModelServer(const ModelServerFlags& flags) {
   std::error_code ec;
   if (!flags.models.empty() && !std::filesystem::is_directory(flags.models, ec))
     return Fail(Error{ErrorCode::kNotFound, "--models is '" + flags.models + "'; valid is a folder"});
-  const auto access = Access::Open(fs, {.open = true, .hosts = flags.hosts});
+  std::map<std::string, std::string> tokens;
+  if (!flags.token_file.empty()) {
+    auto token = ReadTokenFile(flags.token_file);
+    if (!token.ok()) return Fail(token.error());
+    tokens["feed"] = std::move(token).value();
+  }
+  const auto access = Access::Open(fs, {.tokens = std::move(tokens), .open = flags.open, .hosts = flags.hosts});
   if (!access.ok()) return Fail(access.error());
+  static constexpr std::string_view kScopes[] = {"feed"};
+  if (const Status status = access.value()->CheckListen(options.value().address, kScopes); !status.ok())
+    return Fail(status.error());
   ModelService service(
       host, *access.value(),
       {.batch = flags.batch, .most_body_bytes = options.value().body_limit, .any_host = flags.container});

@@ -14,6 +14,8 @@ struct ModelServerFlags {
   std::string listen = "127.0.0.1:8080";
   std::vector<std::string> hosts;
   std::uint64_t memory_bytes = 4ull << 30;
+  std::string token_file;  // Of what calls but probes and /metrics show; empty: they need none.
+  bool open = false;       // They need none on any address.
   bool container = false;  // Of SageMaker: whatever the Host.
   bool batch = false;      // Its batch transform.
   bool json = false;

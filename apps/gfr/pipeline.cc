@@ -63,7 +63,7 @@ CLI::App* AddSimulateOracle(CLI::App& simulate, const MarketConfig& market, Comm
         const auto answer = oracle.value().Answer(line.value());
         if (!answer.ok())
           return Fail({answer.error().code, "line " + std::to_string(number) + " of stdin " + answer.error().message});
-        std::printf("%s\n", answer.value().dump().c_str());
+        std::printf("%s\n", DumpJson(answer.value()).c_str());
       }
     };
   });

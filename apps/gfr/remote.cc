@@ -1,5 +1,6 @@
 #include "remote.h"
 
+#include <cctype>
 #include <cstdlib>
 
 #include "base/file_system.h"
@@ -9,10 +10,14 @@ namespace gfr {
 Result<std::string> RemoteFlags::Token() const {
   const char* const variable = std::getenv("GFR_TOKEN");
   if (token_file.empty()) return std::string(variable != nullptr ? variable : "");
-  GFR_ASSIGN(std::string token, PosixFileSystem().ReadAll(token_file));
+  return ReadTokenFile(token_file);
+}
+
+Result<std::string> ReadTokenFile(const std::string& path) {
+  GFR_ASSIGN(std::string token, PosixFileSystem().ReadAll(path));
   while (!token.empty() && std::isspace(static_cast<unsigned char>(token.back()))) token.pop_back();
   if (token.empty() || token.find_first_of("\r\n") != std::string::npos)
-    return Error{ErrorCode::kInvalidArgument, token_file + " holds no token; valid is one line"};
+    return Error{ErrorCode::kInvalidArgument, path + " holds no token; valid is one line"};
   return token;
 }
 

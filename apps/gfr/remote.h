@@ -17,6 +17,8 @@ struct RemoteFlags {
   Result<std::string> Token() const;
   std::unique_ptr<HttpCaller> Caller() const;
 };
+// A file's one line. kNotFound: it cannot be read; kInvalidArgument: it is empty, or has more lines.
+Result<std::string> ReadTokenFile(const std::string& path);
 void AddRemoteFlags(CLI::App& command, RemoteFlags& flags);
 
 }  // namespace gfr

@@ -168,7 +168,8 @@ void AddServe(CLI::App& app, Command& run) {
                 "HOST:PORT of the server that has the log: this one only reads its rows in a Redis; default: [serve] "
                 "owner");
   c->add_flag("--open", open,
-              "Events and feeds need no token, also on addresses that others reach; admin calls always do");
+              "Events, feeds and predictions need no token, also on addresses that others reach; admin calls always "
+              "do");
   static ModelServerFlags models;
   static std::string memory = "4GiB";
   CLI::Option* model = c->add_option("--model", models.model,
@@ -177,6 +178,9 @@ void AddServe(CLI::App& app, Command& run) {
   c->add_option("--name", models.name, "The name of --model in calls")->capture_default_str()->needs(model);
   c->add_option("--host", models.hosts,
                 "With --model or --models: a name that clients call the server by, beside addresses and localhost");
+  c->add_option("--token-file", models.token_file,
+                "With --model or --models: a file with the token that calls show; without it they need none, on "
+                "loopback alone");
   c->add_option("--memory", memory, "Of all models of --models together")->capture_default_str()->needs(many);
   c->callback([&run] {
     run = [] {
@@ -185,6 +189,7 @@ void AddServe(CLI::App& app, Command& run) {
       if (!bytes.ok()) return Fail(bytes.error());
       models.memory_bytes = bytes.value();
       models.json = common.json;
+      models.open = open;
       if (!listen.empty()) models.listen = listen;
       return RunModelServer(models);
     };

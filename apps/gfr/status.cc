@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <vector>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/time.h"
 #include "commands.h"
 #include "log/local_log.h"
@@ -13,8 +15,9 @@
 namespace gfr {
 namespace {
 
-constexpr std::int64_t kAskMs = 5000;
-enum StatusExit { kReady = 0, kCannotAsk = 1, kDegraded = 3, kNotReady = 4 };
+constexpr std::int64_t kAskMs = 5000, kProbeMs = 2500;
+constexpr const char* kNoUrl = "[serve] listen has port 0; --url says where the server is";
+enum StatusExit { kReady = 0, kCannotAsk = 1, kUnhealthy = 1, kDegraded = 3, kNotReady = 4 };
 
 // The server's own words; kUnavailable: nobody answers there.
 Result<Json> AskServer(const std::string& url, const RemoteFlags& remote) {
@@ -23,7 +26,7 @@ Result<Json> AskServer(const std::string& url, const RemoteFlags& remote) {
   if (!token.empty()) call.headers.push_back("Authorization: Bearer " + token);
   call.deadline_ms = MonotonicMs() + kAskMs;
   GFR_ASSIGN(const HttpAnswer answer, remote.Caller()->Send(call));
-  Json json = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
+  Json json = ParseJson<Json>(answer.body, /*throws=*/false);
   if (answer.status != 200 || !json.is_object() || !json.contains("state"))
     return Error{ErrorCode::kInternal, url + " answers " + std::to_string(answer.status) + ", and not as a gfr server"};
   return json;
@@ -67,7 +70,7 @@ int CodeOf(const Json& server) {
 }
 
 std::string TextOr(const Json& json, const char* otherwise) {
-  return json.is_null() ? otherwise : json.is_string() ? json.get<std::string>() : json.dump();
+  return json.is_null() ? otherwise : json.is_string() ? json.get<std::string>() : DumpJson(json);
 }
 
 void PrintFreshness(const Json& freshness) {
@@ -81,10 +84,10 @@ void PrintServer(const Json& server) {
   for (const Json& why : server.value("why", Json::array())) fmt::print("  {}\n", why.get<std::string>());
   if (server.contains("model")) fmt::print("  champion {}\n", TextOr(server["model"]["champion"], "none"));
   if (server.contains("log"))
-    fmt::print("  log {} records, {} waiting, last arrival {}\n", server["log"]["records"].dump(),
-               server["log"]["waiting"].dump(), TextOr(server["log"]["last_arrival"], "none"));
+    fmt::print("  log {} records, {} waiting, last arrival {}\n", DumpJson(server["log"]["records"]),
+               DumpJson(server["log"]["waiting"]), TextOr(server["log"]["last_arrival"], "none"));
   if (server.contains("queue"))
-    for (const auto& [lane, queued] : server["queue"].items()) fmt::print("  queue {}: {}\n", lane, queued.dump());
+    for (const auto& [lane, queued] : server["queue"].items()) fmt::print("  queue {}: {}\n", lane, DumpJson(queued));
   if (server.contains("store")) {
     const Json& store = server["store"];
     fmt::print("  store {}: {:.1f} MiB of {}\n", TextOr(store["online"], "?"), store["bytes"].get<double>() / 1048576,
@@ -100,7 +103,24 @@ void PrintServer(const Json& server) {
   }
 }
 
-int RunStatus(std::string url, const RemoteFlags& remote, const Common& common) {
+// Whether a server serves, as its /readyz says: degraded or not. Without a scheme, plain HTTP is tried before TLS. A
+// probe of this machine needs neither a token nor the certificate's name.
+int ProbeReady(const std::string& url) {
+  const auto caller = MakeHttpCaller({.allow_private = true, .trust_loopback = true});
+  std::vector<std::string> urls{url};
+  if (url.find("://") == std::string::npos) urls = {"http://" + url, "https://" + url};
+  std::string why;
+  for (const std::string& at : urls) {
+    const auto answer = caller->Send({.url = at + "/readyz", .headers = {}, .deadline_ms = MonotonicMs() + kProbeMs});
+    if (answer.ok() && answer.value().status == 200) return kReady;
+    why = answer.ok() ? at + "/readyz answers " + std::to_string(answer.value().status) : answer.error().message;
+    if (answer.ok()) break;
+  }
+  fmt::print(stderr, "gfr status: {}\n", why);
+  return kUnhealthy;
+}
+
+int RunStatus(std::string url, bool ready, const RemoteFlags& remote, const Common& common) {
   Json json = Json::object();
   if (url.empty()) {
     ServeConfig config;
@@ -112,8 +132,9 @@ int RunStatus(std::string url, const RemoteFlags& remote, const Common& common) 
     url = UrlOf(config);
   }
   while (url.ends_with('/')) url.pop_back();
+  if (ready) return url.empty() ? Fail(Error{ErrorCode::kInvalidArgument, kNoUrl}) : ProbeReady(url);
   if (url.empty()) {
-    json["server"] = {{"state", "unknown"}, {"why", {"[serve] listen has port 0; --url says where the server is"}}};
+    json["server"] = {{"state", "unknown"}, {"why", {kNoUrl}}};
   } else if (auto server = AskServer(url, remote); server.ok()) {
     json["server"] = std::move(server).value();
   } else if (server.error().code == ErrorCode::kUnavailable) {
@@ -129,7 +150,7 @@ int RunStatus(std::string url, const RemoteFlags& remote, const Common& common) 
   if (json.contains("project")) {
     const Json& files = json["project"];
     fmt::print("project {}: log {} records, {:.1f} MiB; champion {} of {} versions\n", TextOr(files["folder"], "?"),
-               files["log"]["records"].dump(), files["log"]["bytes"].get<double>() / 1048576,
+               DumpJson(files["log"]["records"]), files["log"]["bytes"].get<double>() / 1048576,
                TextOr(files["champion"], "none"), files["versions"].size());
   }
   PrintServer(json["server"]);
@@ -142,13 +163,17 @@ void AddStatus(CLI::App& app, Command& run) {
   static Common common;
   static RemoteFlags remote;
   static std::string url;
+  static bool ready = false;
   CLI::App* c = AddCommand(app, "status",
                            "Show how a server is, and its project (exit code 0: ready; 1: it cannot be asked; 3: "
                            "degraded; 4: not ready, or none answers)",
                            "gfr status --url http://127.0.0.1:8080", common);
   c->add_option("--url", url, "The server; default: where [serve] listen of the project says");
+  c->add_flag("--ready", ready,
+              "Only whether it serves, ready or degraded, as the health check of a container (exit code 0; else 1); "
+              "--url may leave out the scheme then");
   AddRemoteFlags(*c, remote);
-  c->callback([&run] { run = [] { return RunStatus(url, remote, common); }; });
+  c->callback([&run] { run = [] { return RunStatus(url, ready, remote, common); }; });
 }
 
 }  // namespace gfr

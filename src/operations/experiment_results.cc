@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "dataset/left_out.h"
 #include "evaluate/html.h"
 
@@ -48,7 +49,7 @@ std::string ExperimentHtml(const Json& e) {
   html += "<table><tr><th>arm</th><th>weight</th><th>exposed units</th><th>met another arm</th></tr>\n";
   for (const Json& arm : e["arms"])
     html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-                        EscapeHtml(arm["name"].get<std::string>()), arm["weight"].dump(), Figure(arm["exposed"]),
+                        EscapeHtml(arm["name"].get<std::string>()), DumpJson(arm["weight"]), Figure(arm["exposed"]),
                         Figure(arm["met_another_arm"]));
   html += fmt::format("</table>\n<p title=\"{}\">Sample ratio: p = {}{}</p>\n",
                       EscapeHtml(e["srm"]["how"].get<std::string>()), Figure(e["srm"]["p"]),

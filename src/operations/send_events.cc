@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/hex.h"
+#include "base/json_text.h"
 #include "base/text_reader.h"
 
 namespace gfr {
@@ -88,7 +89,7 @@ Status Sending::ReadProgress() {
   if (settings_.file.starts_with("/dev/") && settings_.progress_file.empty()) progress_file_.clear();
   if (progress_file_.empty() || settings_.again || !fs_.Exists(progress_file_)) return {};
   GFR_ASSIGN(const std::string text, fs_.ReadAll(progress_file_));
-  const SendJson json = SendJson::parse(text, nullptr, /*allow_exceptions=*/false);
+  const SendJson json = ParseJson<SendJson>(text, /*throws=*/false);
   const auto is_number = [&](const char* name) { return json.contains(name) && json[name].is_number_unsigned(); };
   const bool is_whole = json.is_object() && json.contains("url") && json.contains("digest") &&
                         json["digest"].is_string() && is_number("lines") && is_number("events");
@@ -98,7 +99,7 @@ Status Sending::ReadProgress() {
                  progress_file_ + " does not say how far the file was sent; remove it, or send --again"};
   if (json["url"] != url_)
     return Error{ErrorCode::kInvalidArgument,
-                 progress_file_ + " belongs to a file sent to " + json["url"].dump() +
+                 progress_file_ + " belongs to a file sent to " + DumpJson(json["url"]) +
                      "; give another --progress file, or send --again from the first line"};
   progress_ = {.lines = json["lines"], .events = json["events"], .digest = digest.value()};
   return {};
@@ -108,7 +109,7 @@ Status Sending::WriteProgress() const {
   if (progress_file_.empty()) return {};
   const SendJson json{
       {"url", url_}, {"lines", progress_.lines}, {"events", progress_.events}, {"digest", HexText(progress_.digest)}};
-  return PublishFile(fs_, progress_file_, json.dump() + "\n");
+  return PublishFile(fs_, progress_file_, DumpJson(json) + "\n");
 }
 
 Status Sending::SkipSent(TextReader& lines) {
@@ -233,7 +234,7 @@ Result<Sending::Answer> Sending::Post(const Lines& batch, std::size_t from, std:
 }
 
 Result<Sending::Answer> Sending::ReadAnswer(const Lines& batch, std::size_t from, const std::string& body) const {
-  const SendJson json = SendJson::parse(body, nullptr, /*allow_exceptions=*/false);
+  const SendJson json = ParseJson<SendJson>(body, /*throws=*/false);
   const auto count = [&](const char* name) -> std::optional<std::uint64_t> {
     if (!json.is_object() || !json.contains(name) || !json[name].is_number_unsigned()) return std::nullopt;
     return json[name].get<std::uint64_t>();

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_text.h"
 #include "base/time.h"
 
 namespace gfr {
@@ -18,11 +19,11 @@ Result<SlateOracle> SlateOracle::Make(const MarketConfig& config) {
 
 Result<OracleJson> SlateOracle::Answer(std::string_view line) const {
   const auto refuse = [](const std::string& what) { return Error{ErrorCode::kInvalidArgument, what}; };
-  const OracleJson slate = OracleJson::parse(line, nullptr, /*allow_exceptions=*/false);
+  const OracleJson slate = ParseJson<OracleJson>(line, /*throws=*/false);
   if (!slate.is_object()) return refuse("is not a JSON object");
   if (!slate.contains("user_id") || !slate["user_id"].is_string()) return refuse("has no text \"user_id\"");
   const int user = market_->FindUser(slate["user_id"].get<std::string>());
-  if (user < 0) return refuse("names the user " + slate["user_id"].dump() + ", whom the market does not have");
+  if (user < 0) return refuse("names the user " + DumpJson(slate["user_id"]) + ", whom the market does not have");
   if (!slate.contains("time")) return refuse("has no \"time\"");
   std::int64_t time_ms = 0;
   if (slate["time"].is_number_integer()) {

@@ -56,6 +56,8 @@ class HttpCaller {
 
 struct HttpCallerOptions {
   bool allow_private = false;  // Private and loopback addresses too: the URL is the operator's own.
+  // Whoever answers on a loopback address is this machine: it needs no certificate. For probes, which send no secret.
+  bool trust_loopback = false;
   std::int64_t connect_timeout_ms = 10'000;
   std::int64_t stalled_s = 30;  // Nothing comes or goes for so long: the call fails before its deadline.
   std::string ca_file;          // Certificates to trust instead of the system's.

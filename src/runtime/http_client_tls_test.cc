@@ -125,6 +125,21 @@ TEST_F(TlsTest, AnAuthorityThatIsNotTrustedIsRefusedBeforeAnythingIsSent) {
   ExpectNothingWasAsked(url);
 }
 
+TEST_F(TlsTest, AProbeNeedsNoCertificateOfALoopbackAddressAndOneOfAnyName) {
+  ASSERT_TRUE(MakeSelfSigned("own", "CA:FALSE", "DNS:elsewhere.example"));
+  const std::string url = Serve("own");
+  const auto caller = MakeHttpCaller({.allow_private = true, .trust_loopback = true});
+  const auto probe = [&](const std::string& at) {
+    return caller->Send({.url = at, .deadline_ms = MonotonicMs() + kTlsTestDeadlineMs});
+  };
+  EXPECT_TRUE(probe(url + "/probe").ok());
+  EXPECT_EQ(NextLine().value(), "/probe");
+  const auto named = probe("https://localhost" + url.substr(url.rfind(':')) + "/hidden");
+  ASSERT_FALSE(named.ok()) << "a name may lead anywhere";
+  EXPECT_THAT(named.error().message, testing::HasSubstr("certificate"));
+  ExpectNothingWasAsked(url);
+}
+
 TEST_F(TlsTest, ASelfSignedCertificateIsRefusedBeforeAnythingIsSent) {
   ASSERT_TRUE(MakeSelfSigned("own", "CA:FALSE", "IP:127.0.0.1"));
   const std::string url = Serve("own");

@@ -10,15 +10,15 @@
 #include "base/private_file.h"
 
 namespace gfr {
-namespace {
 
-// Takes as long whichever byte differs.
 bool EqualInConstantTime(std::string_view a, std::string_view b) {
   unsigned different = a.size() != b.size();
   for (std::size_t i = 0; i < a.size(); ++i)
     different |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b.empty() ? '\0' : b[i % b.size()]);
   return different == 0;
 }
+
+namespace {
 
 std::string Lower(std::string_view text) {
   std::string lower(text);
@@ -56,6 +56,7 @@ Status Access::Reload() {
   std::map<std::string, std::string, std::less<>> tokens(options_.tokens.begin(), options_.tokens.end());
   std::erase_if(tokens, [](const auto& named) { return named.second.empty(); });
   for (const std::string_view name : kTokenNames) {
+    if (options_.folder.empty()) break;
     const std::string path = JoinPath(options_.folder, std::string(name));
     if (tokens.contains(name) || !fs_.Exists(path)) continue;
     GFR_ASSIGN(const std::string text, fs_.ReadAll(path));
@@ -152,10 +153,13 @@ std::optional<HttpResponse> Access::CheckGivenToken(AccessScope scope, std::stri
       break;
   }
   if (!by.empty()) return CheckRate(by);
-  HttpResponse denied = ProblemResponse(401, "Unauthorized",
-                                        "this call needs the " + std::string(needed) +
-                                            " token as a bearer token: that of [serve.tokens], or of the file " +
-                                            "data/tokens/" + std::string(needed) + " in the project's folder");
+  const std::string name(needed);
+  HttpResponse denied = ProblemResponse(
+      401, "Unauthorized",
+      "this call needs the " + name + " token as a bearer token: " +
+          (options_.folder.empty()
+               ? "that of the server's --token-file"
+               : "that of [serve.tokens], or of the file data/tokens/" + name + " in the project's folder"));
   denied.headers = {{"WWW-Authenticate", "Bearer"}};
   return denied;
 }
@@ -189,15 +193,19 @@ std::optional<HttpResponse> Access::CheckSite(AccessScope scope, const HttpReque
   return std::nullopt;
 }
 
-Status Access::CheckListen(const std::string& address) const {
+Status Access::CheckListen(const std::string& address, std::span<const std::string_view> scopes) const {
   unsigned char v4[4];
   const bool loopback = address == "::1" || (inet_pton(AF_INET, address.c_str(), v4) == 1 && v4[0] == 127);
   if (loopback || options_.open) return {};
   std::string missing;
-  for (const char* name : {"events", "feed"}) {
+  for (const std::string_view name : scopes) {
     if (Token(name).empty()) missing += (missing.empty() ? "" : " and ") + std::string(name);
   }
   if (missing.empty()) return {};
+  if (options_.folder.empty())
+    return Error{ErrorCode::kInvalidArgument,
+                 "others reach " + address +
+                     ", and calls need no token; give one with --token-file, or let everyone call with --open"};
   return Error{ErrorCode::kInvalidArgument,
                "others reach " + address + ", and the scopes " + missing +
                    " have no token; make them with `gfr token rotate events` and `gfr token rotate feed`, set them in "

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,9 +29,10 @@ namespace gfr {
 
 enum class AccessScope { kOpen, kEvents, kFeed, kReader, kAdmin };
 constexpr std::string_view kTokenNames[] = {"events", "feed", "reader", "admin"};
+constexpr std::string_view kOpenable[] = {"events", "feed"};  // Scopes that are open as long as they have no token.
 
 struct AccessOptions {
-  std::string folder;                         // Of token files; made when it is needed.
+  std::string folder;                         // Of token files; made when it is needed. Empty: there are none.
   std::map<std::string, std::string> tokens;  // By name, from the configuration: before those of files.
   bool open = false;                          // Events and feeds need no token even where they have one.
   std::vector<std::string> hosts;             // Names that clients call this server by.
@@ -56,8 +58,8 @@ class Access {
   std::optional<HttpResponse> CheckSite(AccessScope scope, const HttpRequest& head) const;
   // The Origin of a page that may make this call; empty: there is none.
   std::string AllowedOrigin(AccessScope scope, const HttpRequest& head) const;
-  // kInvalidArgument: an address that others reach needs tokens for events and feeds too, or `open`.
-  Status CheckListen(const std::string& address) const;
+  // kInvalidArgument: an address that others reach needs a token for each of these scopes, or `open`.
+  Status CheckListen(const std::string& address, std::span<const std::string_view> scopes = kOpenable) const;
   std::string Token(std::string_view name) const;  // Empty: none.
 
  private:
@@ -75,6 +77,9 @@ class Access {
   std::map<std::string, std::string, std::less<>> tokens_;
   mutable std::map<std::string, Bucket, std::less<>> buckets_;
 };
+
+// Takes as long whichever byte differs.
+bool EqualInConstantTime(std::string_view a, std::string_view b);
 
 std::string_view BearerOf(const HttpRequest& head);  // The token of Authorization: Bearer; empty: none.
 

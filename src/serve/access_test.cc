@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "base/test_folder.h"
 
 namespace gfr {
@@ -95,10 +98,25 @@ TEST(Access, ListensToOthersOnlyWithTokensOfEveryScopeOrOpen) {
   for (const char* others : {"0.0.0.0", "::", "192.0.2.1"})
     EXPECT_EQ(none->CheckListen(others).error().code, ErrorCode::kInvalidArgument) << others;
   EXPECT_TRUE(Access::Open(PosixFileSystem(), {.open = true}).value()->CheckListen("0.0.0.0").ok());
-  const auto half = Access::Open(PosixFileSystem(), {.tokens = {{"feed", "f"}}}).value();
+  const TestFolder folder;
+  const auto half = Access::Open(PosixFileSystem(), {.folder = folder.path(), .tokens = {{"feed", "f"}}}).value();
   EXPECT_NE(half->CheckListen("0.0.0.0").error().message.find("the scopes events have no token"), std::string::npos);
   EXPECT_TRUE(
       Access::Open(PosixFileSystem(), {.tokens = {{"feed", "f"}, {"events", "e"}}}).value()->CheckListen("::").ok());
+}
+
+TEST(Access, WithoutAProjectsFolderItsOneTokenIsEnoughAndNoFileIsRead) {
+  const TestFolder folder;
+  const std::string before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  std::ofstream(folder / "admin") << "";  // An empty token file, where there were one.
+  static constexpr std::string_view kFeed[] = {"feed"};
+  const auto none = Access::Open(PosixFileSystem(), {});
+  std::filesystem::current_path(before);
+  ASSERT_TRUE(none.ok()) << none.error().message;
+  EXPECT_NE(none.value()->CheckListen("0.0.0.0", kFeed).error().message.find("--token-file"), std::string::npos);
+  const auto one = Access::Open(PosixFileSystem(), {.tokens = {{"feed", "f"}}}).value();
+  EXPECT_TRUE(one->CheckListen("0.0.0.0", kFeed).ok());
 }
 
 TEST(Access, AnswersOnlyToNamesThatAreItsOwn) {

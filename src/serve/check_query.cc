@@ -1,9 +1,8 @@
 #include "serve/check_query.h"
 
-#include <algorithm>
 #include <charconv>
 
-#include "serve/router.h"
+#include "serve/url_query.h"
 
 namespace gfr {
 namespace {
@@ -20,16 +19,10 @@ nlohmann::json QueryJson(const JsonShape& shape, const std::string& text) {
 }  // namespace
 
 std::optional<std::string> CheckQuery(const Operation& operation, std::string_view query) {
-  while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    const std::string name = UrlDecode(pair.substr(0, equals));
+  for (const QueryPair& pair : ParseQuery(query)) {
     for (const OperationParameter& p : operation.parameters) {
-      if (p.in != "query" || p.name != name) continue;
-      const std::string text = UrlDecode(pair.substr(std::min(equals + 1, pair.size())));
-      if (auto wrong = p.shape.Check(QueryJson(p.shape, text), name)) return wrong;
+      if (p.in != "query" || p.name != pair.name) continue;
+      if (auto wrong = p.shape.Check(QueryJson(p.shape, pair.value), p.name)) return wrong;
     }
   }
   return std::nullopt;

@@ -66,7 +66,7 @@ Result<Json> ExperimentWatch::Look(ServiceState& s) {
   Json report = ReportJson(results, pass_->metrics());
   AddConclusions(conclusions, &report);
   const MutexLock write(mutex_);
-  latest_ = report.dump();
+  latest_ = std::make_shared<const Json>(report);
   return report;
 }
 
@@ -81,7 +81,7 @@ std::shared_ptr<ExperimentWatch> ExperimentWatch::Start(ServiceState& s) {
   return watch;
 }
 
-std::string ExperimentWatch::latest() const {
+std::shared_ptr<const Json> ExperimentWatch::latest() const {
   const MutexLock lock(mutex_);
   return latest_;
 }

@@ -31,8 +31,8 @@ class ExperimentWatch {
   Result<nlohmann::ordered_json> Look(ServiceState& s);
   // One that looks every kPeriodMs, by the server's scheduler.
   static std::shared_ptr<ExperimentWatch> Start(ServiceState& s);
-  // The last look's report, as JSON text; empty: there was none.
-  std::string latest() const;
+  // The last look's report; null: there was none.
+  std::shared_ptr<const nlohmann::ordered_json> latest() const;
 
  private:
   Mutex looking_;  // Of `pass_` and what follows.
@@ -40,7 +40,7 @@ class ExperimentWatch {
   std::uint64_t configuration_ = 0;  // Fingerprint that `pass_` was made of.
   std::set<std::string> alerted_;    // Of what is worse now, and not rolled back.
   mutable Mutex mutex_;
-  std::string latest_;
+  std::shared_ptr<const nlohmann::ordered_json> latest_;
 };
 
 // GET /v1/experiments: what is configured, and the last look; POST /v1/experiments/analyze: a look now.

@@ -32,25 +32,11 @@ std::vector<Property> PropertiesOf(const Input& object, const char* key, const E
   const Input& properties = Member(object, key);
   if (properties.is_null()) return list;
   for (const auto& [name, value] : properties.items()) {
-    if (value.is_string()) {
-      list.push_back({.name = name, .text = value.get<std::string>()});
-      if (list.back().text.size() > kMaxTextBytes)
-        throw BadRequest{std::string(key) + "." + name + " is longer than " + std::to_string(kMaxTextBytes) + " bytes"};
-    } else if (value.is_boolean()) {
-      list.push_back({.name = name, .text = value.get<bool>() ? "true" : "false"});
-    } else if (value.is_number_unsigned()) {
-      list.push_back(PropertyOfWhole(name, value.get<std::uint64_t>()));
-    } else if (value.is_number_integer()) {
-      list.push_back(PropertyOfWhole(name, value.get<std::int64_t>()));
-    } else if (value.is_number()) {
-      list.push_back({.name = name, .number = value.get<double>()});
-    } else if (value.is_array() && !value.empty() && value.size() <= kMaxVectorSize &&
-               std::ranges::all_of(value, [](const Input& x) { return x.is_number(); })) {
-      list.push_back({.name = name, .vector = value.get<std::vector<float>>()});
-    } else if (!value.is_null() && rules.properties.contains(name)) {
+    if (auto property = PropertyOfJson(name, value))
+      list.push_back(*std::move(property));
+    else if (!value.is_null() && rules.properties.contains(name))
       throw BadRequest{std::string(key) + "." + name + " is neither a string nor a number nor a list of at most " +
                        std::to_string(kMaxVectorSize) + " numbers"};
-    }
   }
   if (const auto refused = ApplyRules(rules, key, &list)) throw BadRequest{refused->message};
   return list;
@@ -102,6 +88,18 @@ const JsonShape& FeedRequestShape() {
     return request;
   }();
   return shape;
+}
+
+std::optional<Property> PropertyOfJson(const std::string& name, const Input& value) {
+  if (value.is_string()) return Property{.name = name, .text = value.get<std::string>()};
+  if (value.is_boolean()) return Property{.name = name, .text = value.get<bool>() ? "true" : "false"};
+  if (value.is_number_unsigned()) return PropertyOfWhole(name, value.get<std::uint64_t>());
+  if (value.is_number_integer()) return PropertyOfWhole(name, value.get<std::int64_t>());
+  if (value.is_number()) return Property{.name = name, .number = value.get<double>()};
+  const bool is_vector = value.is_array() && !value.empty() && value.size() <= kMaxVectorSize &&
+                         std::ranges::all_of(value, [](const Input& x) { return x.is_number(); });
+  if (is_vector) return Property{.name = name, .vector = value.get<std::vector<float>>()};
+  return std::nullopt;
 }
 
 HttpResponse JsonResponse(int status, const Json& json) { return {.status = status, .body = DumpJson(json) + "\n"}; }

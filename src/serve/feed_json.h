@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "event/event_rules.h"
@@ -23,6 +24,8 @@ const JsonShape& PromoteRequestShape();  // Of POST /v1/models/promote.
 // Throws BadRequest.
 FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates = 10'000,
                              const EventRules& rules = {});
+// A property as JSON has it: a text, true or false, a number, or a list of numbers. Nothing: it is of another kind.
+std::optional<Property> PropertyOfJson(const std::string& name, const nlohmann::json& value);
 // Names that a request gives and no table declares: nobody reads them.
 std::size_t UndeclaredNames(const FeedRequest& request, const PropertySchema& schema);
 // `explain`: every feature, also when the request does not ask for it.

@@ -40,6 +40,7 @@ class ModelHost {
   std::shared_ptr<const ForestModel> Find(const std::string& name) const;  // Null: it is not loaded.
   std::vector<Loaded> List() const;                                        // By name.
   bool loads_by_name() const { return !options_.folder.empty(); }
+  bool is_ready() const { return Default() != nullptr || loads_by_name(); }  // Calls can be answered.
 
  private:
   Status Add(const std::string& name, const std::string& path, bool is_default);

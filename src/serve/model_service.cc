@@ -6,7 +6,7 @@
 #include "serve/feed_json.h"
 #include "serve/http_server_metrics.h"
 #include "serve/openapi.h"
-#include "serve/service_metrics.h"
+#include "serve/request_durations.h"
 
 namespace gfr {
 
@@ -19,6 +19,9 @@ struct ModelService::Metrics {
 std::vector<Route> ModelService::RoutesOf(ModelHost& host, const ModelProtocolOptions& options) {
   using enum AccessScope;
   std::vector<Route> routes = ModelProtocols(host, options);
+  for (Route& route : routes) {
+    if (!route.probe) route.scope = kFeed;
+  }
   routes.push_back(
       {"GET", "/livez", kOpen, Lane::kInline, Sync([](const auto&) { return GetLivez(); }), {}, /*probe=*/true});
   routes.push_back({"GET",
@@ -26,9 +29,8 @@ std::vector<Route> ModelService::RoutesOf(ModelHost& host, const ModelProtocolOp
                     kOpen,
                     Lane::kInline,
                     Sync([&host](const auto&) {
-                      return host.Default() || host.loads_by_name()
-                                 ? JsonResponse(200, {{"status", "ok"}})
-                                 : ProblemResponse(503, "Service Unavailable", "no model is loaded yet");
+                      return host.is_ready() ? JsonResponse(200, {{"status", "ok"}})
+                                             : ProblemResponse(503, "Service Unavailable", "no model is loaded yet");
                     }),
                     {},
                     /*probe=*/true});
@@ -50,7 +52,9 @@ ModelService::ModelService(ModelHost& host, const Access& access, const ModelPro
       router_(RoutesOf(host, options), lanes_, access, [this, access_log](const RouterAnswer& answer) {
         metrics_->requests.With({answer.endpoint, std::to_string(answer.status)}).Observe(answer.seconds);
         if (access_log) WriteAccessLog(answer);
-      }) {}
+      }) {
+  DeclareRoutes(router_.routes(), &metrics_->requests);
+}
 
 ModelService::~ModelService() { lanes_.Drain(); }
 

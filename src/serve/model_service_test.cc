@@ -105,6 +105,34 @@ TEST_F(ModelServiceTest, InvocationsAnswerInTheTypeOfTheBodyOrOfAccept) {
   EXPECT_EQ(Ask("GET", "/models").status, 404) << "without --models nothing is loaded by name";
 }
 
+TEST_F(ModelServiceTest, WithATokenAllButProbesNeedIt) {
+  access_ = Access::Open(PosixFileSystem(), {.tokens = {{"feed", "secret"}}}).value();
+  Serve({.folder = folder_ / "models"});
+  for (const char* path : {"/invocations", "/v2/models/stump/infer", "/endpoints/stump/invocations", "/models"}) {
+    const HttpResponse refused = Post(path, "{}");
+    EXPECT_EQ(refused.status, 401) << path;
+    EXPECT_NE(refused.body.find("--token-file"), std::string::npos);
+  }
+  EXPECT_EQ(Ask("DELETE", "/models/stump").status, 401);
+  for (const char* path : {"/ping", "/health", "/v2/health/ready", "/livez", "/readyz", "/metrics"})
+    EXPECT_EQ(Ask("GET", path).status, 200) << path;
+  HttpRequest call{.method = "POST",
+                   .path = "/invocations",
+                   .headers = {{"host", "localhost"}, {"content-type", "text/csv"}, {"authorization", "Bearer secret"}},
+                   .body = "2"};
+  EXPECT_EQ(Call(*service_, call).body, "2");
+}
+
+TEST_F(ModelServiceTest, EachRouteHasItsOwnSeriesOfRequests) {
+  Serve({.folder = folder_ / "models"});
+  EXPECT_EQ(Ask("DELETE", "/models/none").status, 404);
+  EXPECT_EQ(Ask("GET", "/version").status, 200);
+  const std::string metrics = Ask("GET", "/metrics").body;
+  for (const char* series :
+       {"{endpoint=\"/models/\",status=\"404\"} 1\n", "{endpoint=\"/version\",status=\"200\"} 1\n"})
+    EXPECT_NE(metrics.find(std::string("gfr_request_duration_seconds_count") + series), std::string::npos) << series;
+}
+
 TEST_F(ModelServiceTest, ABatchTransformGetsALineARecord) {
   Serve();
   service_ = std::make_unique<ModelService>(*host_, *access_, ModelProtocolOptions{.batch = true});

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/json_text.h"
+
 namespace gfr {
 namespace {
 
@@ -178,7 +180,7 @@ std::vector<Route> WithOpenApi(std::vector<Route> routes) {
     else
       route.operation = Undescribed(route);
   }
-  *document = OpenApiDocument(routes).dump() + "\n";
+  *document = DumpJson(OpenApiDocument(routes)) + "\n";
   return routes;
 }
 

@@ -20,8 +20,9 @@
 #include "serve/owner_client.h"
 #include "serve/protocol/credentials.h"
 #include "serve/reload.h"
-#include "serve/service_metrics.h"
+#include "serve/request_durations.h"
 #include "serve/slates.h"
+#include "serve/url_query.h"
 #include "store/redis_store.h"
 
 namespace gfr {
@@ -288,7 +289,9 @@ ReaderService::ReaderService(std::unique_ptr<State> state)
       router_(WithOpenApi(RoutesOf(*state_)), state_->lanes, state_->access, [this](const RouterAnswer& answer) {
         state_->metrics.requests.With({answer.endpoint, std::to_string(answer.status)}).Observe(answer.seconds);
         if (state_->config.access_log) WriteAccessLog(answer);
-      }) {}
+      }) {
+  DeclareRoutes(router_.routes(), &state_->metrics.requests);
+}
 ReaderService::~ReaderService() {
   state_->ending.request_stop();
   state_->lanes.Drain();

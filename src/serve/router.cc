@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <memory>
 
 #include "base/clock.h"
 #include "serve/check_query.h"
+#include "serve/url_query.h"
 
 namespace gfr {
 namespace {
@@ -37,21 +37,6 @@ void AllowPage(const std::string& origin, HttpResponse* response) {
 }
 
 }  // namespace
-
-std::string UrlDecode(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned value = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
-      out += static_cast<char>(value);
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
 
 Router::Router(std::vector<Route> routes, Lanes& lanes, const Access& access, Answered answered)
     : routes_(std::move(routes)), lanes_(lanes), access_(access), answered_(std::move(answered)) {}

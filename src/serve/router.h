@@ -76,6 +76,4 @@ class Router {
   const Answered answered_;
 };
 
-std::string UrlDecode(std::string_view text);  // "a%2Fb" to "a/b"; what is not two hex digits stays as it is.
-
 }  // namespace gfr

@@ -28,8 +28,7 @@ constexpr std::size_t kShortEventsBytes = 4096;  // Of a body with one event, or
 
 std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWatch>& watch) {
   using enum AccessScope;
-  // Rows in a Redis are waited for.
-  const Lane feeds = s.project.configuration().store.online.embedded ? Lane::kCompute : Lane::kBlocking;
+  const Lane feeds = s.feed_lane();
   return {
       {"POST", "/v1/events", kEvents, Lane::kIngest, [&s](auto r, auto reply) { PostEvents(s, r, std::move(reply)); },
        EventContentTypes(), /*probe=*/false,
@@ -88,7 +87,9 @@ Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
               state_->lanes, access, [this](const RouterAnswer& answer) {
                 state_->counters.Answered(answer.endpoint, answer.status, answer.seconds);
                 if (state_->config.access_log) WriteAccessLog(answer);
-              }) {}
+              }) {
+  state_->counters.Declare(router_.routes());
+}
 
 Status Service::Reload() {
   const auto reloaded = gfr::Reload(*state_);

@@ -7,53 +7,9 @@
 namespace gfr {
 namespace {
 
-const std::vector<std::string> kEndpoints{"/v1/events",
-                                          "/v1/feed",
-                                          "/v1/served",
-                                          "/v1/lists",
-                                          "/v1/explain/",
-                                          "/v1/jobs/",
-                                          "/v1/models",
-                                          "/v1/models/promote",
-                                          "/v1/models/rollback",
-                                          "/v1/reload",
-                                          "/v1/experiments",
-                                          "/v1/status",
-                                          "/ofrep/v1/evaluate/flags",
-                                          "/ofrep/v1/evaluate/flags/",
-                                          "/livez",
-                                          "/readyz",
-                                          "/metrics",
-                                          "/openapi.json",
-                                          "/ping",
-                                          "/invocations",
-                                          "/endpoints/",
-                                          "/v2/models/",
-                                          "/mp/collect",
-                                          "/v1/track",
-                                          "/v1/identify",
-                                          "/v1/alias",
-                                          "/v1/batch",
-                                          "/api/feedback",
-                                          "/api/item",
-                                          "/api/items",
-                                          "/api/user",
-                                          "/api/users",
-                                          "/api/recommend/",
-                                          "/feedback",
-                                          "/rank/",
-                                          "/events",
-                                          "/get-online-features"};
-const std::vector<std::string> kStatuses{"200", "202", "204", "304", "400", "401", "403", "404",
-                                         "405", "409", "413", "415", "424", "429", "503", "507"};
 const std::vector<std::string> kStages{"candidates", "features", "scores", "values", "policy", "record"};
 
 }  // namespace
-
-Family<Histogram>& AddRequestDurations(Telemetry& telemetry) {
-  return telemetry.AddHistogram("gfr_request_duration_seconds", "Time from a whole request to its answer.", kDurationsS,
-                                {{"endpoint", kEndpoints}, {"status", kStatuses}});
-}
 
 ServiceMetrics::ServiceMetrics()
     : requests_(AddRequestDurations(telemetry_)),

@@ -13,6 +13,7 @@
 #include "experiment/experiments.h"
 #include "runtime/telemetry.h"
 #include "serve/http_server_metrics.h"
+#include "serve/request_durations.h"
 
 namespace gfr {
 
@@ -20,14 +21,13 @@ namespace gfr {
 inline const std::vector<double> kFreshnessS{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
                                              1,     2.5,    5,     10,   30,    60,   90,  120,  300};
 
-// gfr_request_duration_seconds by endpoint and status.
-Family<Histogram>& AddRequestDurations(Telemetry& telemetry);
-
 class ServiceMetrics {
  public:
   ServiceMetrics();
   ServiceMetrics(const ServiceMetrics&) = delete;
 
+  // The routes that Answered is told of.
+  void Declare(const std::vector<Route>& routes) { DeclareRoutes(routes, &requests_); }
   // A call that was answered. `endpoint`: its route's path.
   void Answered(std::string_view endpoint, int status, double seconds);
   // A feed of each experiment, variant and arm that it was assigned, and how long its ranking took.

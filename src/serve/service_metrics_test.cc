@@ -14,17 +14,24 @@ using testing::Not;
 
 TEST(ServiceMetricsTest, CallsAndStagesAreTimedByEndpointStatusAndStage) {
   ServiceMetrics metrics;
+  const auto explain = std::make_shared<const Operation>(Operation{.id = "explain", .problems = {410}});
+  metrics.Declare({{.method = "POST", .path = "/v1/feed", .scope = AccessScope::kFeed, .lane = Lane::kCompute},
+                   {.method = "GET",
+                    .path = "/v1/explain/",
+                    .scope = AccessScope::kAdmin,
+                    .lane = Lane::kBlocking,
+                    .operation = explain}});
   ++metrics.feeds;
   metrics.accepted += 3;
-  metrics.Answered("/v1/feed", 200, 0.002);
-  metrics.Answered("/v1/explain/", 404, 0.001);
+  metrics.Answered("/v1/feed", 503, 0.002);
+  metrics.Answered("/v1/explain/", 410, 0.001);
   metrics.Ranked("scores", 0.0003);
   metrics.log_records.Set(7);
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("\ngfr_feeds_total 1\n"));
   EXPECT_THAT(text, HasSubstr("\ngfr_events_accepted_total 3\n"));
-  EXPECT_THAT(text, HasSubstr("gfr_request_duration_seconds_count{endpoint=\"/v1/feed\",status=\"200\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("gfr_request_duration_seconds_count{endpoint=\"/v1/explain/\",status=\"404\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("gfr_request_duration_seconds_count{endpoint=\"/v1/feed\",status=\"503\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("gfr_request_duration_seconds_count{endpoint=\"/v1/explain/\",status=\"410\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("gfr_rank_stage_duration_seconds_count{stage=\"scores\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("\ngfr_log_records 7\n"));
   EXPECT_THAT(PrometheusFaults(text), ElementsAre());

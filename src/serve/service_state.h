@@ -4,6 +4,7 @@
 // Thread safety: every method from any thread. `mutex` is of those that fold; feeds read beside them without it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <functional>
@@ -87,6 +88,10 @@ struct ServiceState {
   std::atomic<std::uint64_t> generated = 0;
 
   FileSystem& fs() const { return project.workspace().fs(); }
+  // What requests are answered as of: never before an event that is in the states.
+  std::int64_t now_ms() const { return std::max(clock.now_ms(), last_arrival_ms.load()); }
+  // Where feeds run: rows in a Redis are waited for.
+  Lane feed_lane() const { return project.configuration().store.online.embedded ? Lane::kCompute : Lane::kBlocking; }
   void Note(const LogRecord& r);
   // Appends `events`. `failed`: the log refuses or has failed, on this thread or on the log's. Else `durable` says what
   // became of them, on the log's thread, which must not wait, and gives what to do when the accepted ones are folded
@@ -111,8 +116,8 @@ struct ServiceState {
   // Goes on from the last snapshot; without a usable one from the start of the log.
   void LoadSnapshot();
   Status SaveSnapshot();
-  // Events that keep the rules of an event, but not this log's: of erased users from before their erasure (late ones, or
-  // sent again), and in another currency than the log's where none is declared.
+  // Events that keep the rules of an event, but not this log's: of erased users from before their erasure (late ones,
+  // or sent again), and in another currency than the log's where none is declared.
   void LeaveOut(const EventRules& rules, ParsedEvents* parsed);
 
   // Beside the calls (service_work.cc).

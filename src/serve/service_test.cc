@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/test_folder.h"
+#include "base/test_synced_disk.h"
 #include "base/time.h"
 #include "log/local_log.h"
 #include "retrieve/list_maker.h"
@@ -26,8 +27,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-// The real file system, whose syncs a test holds up, counts, or lets fail.
-class SlowDisk final : public FileSystem {
+// Whose syncs a test holds up, or lets fail.
+class SlowDisk final : public SyncedDisk {
  public:
   void Close() {
     const MutexLock lock(mutex_);
@@ -38,43 +39,14 @@ class SlowDisk final : public FileSystem {
     open_ = true;
     changed_.NotifyAll();
   }
-  std::atomic<int> syncs = 0;
   std::atomic<bool> fails = false;
 
-  Result<std::unique_ptr<WritableFile>> OpenForWrite(const std::string& path, bool append) override {
-    GFR_ASSIGN(auto file, real_.OpenForWrite(path, append));
-    return std::unique_ptr<WritableFile>(new File(*this, std::move(file)));
-  }
-  Result<std::unique_ptr<RandomAccessFile>> OpenForRead(const std::string& path) override {
-    return real_.OpenForRead(path);
-  }
-  Result<std::string> ReadAll(const std::string& path) override { return real_.ReadAll(path); }
-  Result<std::vector<std::string>> List(const std::string& folder) override { return real_.List(folder); }
-  bool Exists(const std::string& path) override { return real_.Exists(path); }
-  Status MakeFolders(const std::string& folder) override { return real_.MakeFolders(folder); }
-  Status Rename(const std::string& from, const std::string& to) override { return real_.Rename(from, to); }
-  Status Remove(const std::string& path) override { return real_.Remove(path); }
-  Status RemoveTree(const std::string& folder) override { return real_.RemoveTree(folder); }
-  Status SyncDirectory(const std::string& folder) override { return real_.SyncDirectory(folder); }
-  Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override { return real_.Lock(path); }
-
  private:
-  struct File final : WritableFile {
-    File(SlowDisk& d, std::unique_ptr<WritableFile> r) : disk(d), real(std::move(r)) {}
-    Status Append(std::string_view data) override { return real->Append(data); }
-    Status Sync() override {
-      ++disk.syncs;
-      MutexLock lock(disk.mutex_);
-      disk.changed_.Wait(lock, [&] { return disk.open_; });
-      if (disk.fails) return Error{ErrorCode::kUnavailable, "the disk has failed"};
-      return real->Sync();
-    }
-    Status Truncate(std::uint64_t size) override { return real->Truncate(size); }
-    std::uint64_t size() const override { return real->size(); }
-    SlowDisk& disk;
-    const std::unique_ptr<WritableFile> real;
-  };
-  FileSystem& real_ = PosixFileSystem();
+  Status BeforeSync() override {
+    MutexLock lock(mutex_);
+    changed_.Wait(lock, [this] { return open_; });
+    return fails ? Status(Error{ErrorCode::kUnavailable, "the disk has failed"}) : Status();
+  }
   Mutex mutex_;
   CondVar changed_;
   bool open_ = true;

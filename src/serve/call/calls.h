@@ -24,6 +24,7 @@ void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply);
 struct TakenEvents {
   std::uint64_t accepted = 0, duplicates = 0;
   ParsedEvents rejected;
+  bool none() const { return accepted + duplicates == 0 && rejected.rejected_count > 0; }  // All were rejected.
 };
 using AnswerEvents = std::function<HttpResponse(const TakenEvents&)>;
 // Events as any protocol sent them, into the log and the states; answered once they are there, as the protocol answers.

@@ -13,10 +13,10 @@ namespace gfr {
 HttpResponse GetExperiments(ServiceState& s) { return JsonResponse(200, ExperimentsJson(*s.serving()->assigner)); }
 
 HttpResponse GetExperiments(ServiceState& s, const ExperimentWatch& watch) {
-  const std::string latest = watch.latest();
-  if (latest.empty()) return GetExperiments(s);
+  const std::shared_ptr<const nlohmann::ordered_json> latest = watch.latest();
+  if (latest == nullptr) return GetExperiments(s);
   nlohmann::ordered_json json = ExperimentsJson(*s.serving()->assigner);
-  json["results"] = nlohmann::ordered_json::parse(latest)["experiments"];
+  json["results"] = latest->at("experiments");
   return JsonResponse(200, json);
 }
 

@@ -3,7 +3,7 @@
 
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
-#include "serve/protocol/credentials.h"
+#include "serve/url_query.h"
 
 namespace gfr {
 

@@ -5,7 +5,7 @@
 #include "serve/answer_feed.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
-#include "serve/protocol/credentials.h"
+#include "serve/url_query.h"
 
 namespace gfr {
 namespace {
@@ -91,7 +91,7 @@ void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
 void ServeFeed(ServiceState& s, const HttpRequest& http, FeedRequest request, HttpReply reply, const TellFeed& tell,
                bool tells_degraded) {
   const std::shared_ptr<const Serving> serving = s.serving();
-  request.now_ms = std::max(s.clock.now_ms(), s.last_arrival_ms.load());
+  request.now_ms = s.now_ms();
   if (request.request_id.empty())
     request.request_id = "r-" + std::to_string(request.now_ms) + "-" + std::to_string(s.next_offset.load()) + "-" +
                          std::to_string(++s.generated);

@@ -278,7 +278,7 @@ const Operation* NativeOperation(std::string_view method, std::string_view path)
 
 const JsonShape& EventShape() {
   static const JsonShape shape = [] {
-    const JsonShape id = JsonShape::Text(kMaxIdBytes), text = JsonShape::Text(kMaxTextBytes);
+    const JsonShape id = JsonShape::Text(kMaxIdBytes);
     const auto maybe = [](const char* name, const JsonShape& of) { return JsonMember{.name = name, .shape = of}; };
     const JsonShape item =
         JsonShape::Object({Given("item_id", IdShape()), maybe("index", JsonShape::Whole(-1, 1e9)), maybe("channel", id),

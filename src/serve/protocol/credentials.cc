@@ -3,7 +3,7 @@
 #include <cctype>
 
 #include "serve/access.h"
-#include "serve/router.h"
+#include "serve/url_query.h"
 
 namespace gfr {
 namespace {
@@ -44,21 +44,6 @@ std::string BasicUserToken(const HttpRequest& head) {
 std::string ApiSecretToken(const HttpRequest& head) {
   std::string secret = QueryValue(head, "api_secret");
   return secret.empty() ? std::string(BearerOf(head)) : secret;
-}
-
-std::string QueryValue(const HttpRequest& head, std::string_view name) {
-  std::string_view query = head.query;
-  while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    const std::size_t equals = pair.find('=');
-    if (UrlDecode(pair.substr(0, equals)) != name) continue;
-    std::string value(equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1));
-    for (char& c : value) c = c == '+' ? ' ' : c;
-    return UrlDecode(value);
-  }
-  return "";
 }
 
 }  // namespace gfr

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "serve/http_message.h"
 
@@ -14,8 +13,5 @@ namespace gfr {
 std::string ApiKeyToken(const HttpRequest& head);     // X-API-Key: Gorse, OFREP.
 std::string BasicUserToken(const HttpRequest& head);  // The user of Authorization: Basic: Segment's write key.
 std::string ApiSecretToken(const HttpRequest& head);  // api_secret in the query: GA4.
-
-// A value of the query, decoded; empty: it is not there.
-std::string QueryValue(const HttpRequest& head, std::string_view name);
 
 }  // namespace gfr

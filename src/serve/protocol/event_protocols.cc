@@ -4,9 +4,11 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/json_text.h"
 #include "base/time.h"
 #include "event/event_rules.h"
 #include "event/property_value.h"
+#include "serve/feed_json.h"
 
 namespace gfr {
 
@@ -22,10 +24,7 @@ std::vector<Route> WithEventProtocols(ServiceState& s, const Access& access, std
 }
 
 ForeignEvents::ForeignEvents(ServiceState& s, std::string source)
-    : s_(s),
-      serving_(s.serving()),
-      source_(std::move(source)),
-      now_ms_(std::max(s.clock.now_ms(), s.last_arrival_ms.load())) {}
+    : s_(s), serving_(s.serving()), source_(std::move(source)), now_ms_(s.now_ms()) {}
 
 void ForeignEvents::Add(std::size_t index, Event event) {
   event.source = source_;
@@ -58,7 +57,7 @@ const nlohmann::json& MemberOf(const nlohmann::json& object, const char* key) {
 std::string MemberText(const nlohmann::json& object, const char* key) {
   const nlohmann::json& value = MemberOf(object, key);
   if (value.is_string()) return value.get<std::string>();
-  return value.is_number() ? value.dump() : "";
+  return value.is_number() ? DumpJson(value) : "";
 }
 
 double MemberNumber(const nlohmann::json& object, const char* key) {
@@ -74,16 +73,7 @@ double MemberNumber(const nlohmann::json& object, const char* key) {
 void AddProperties(const nlohmann::json& object, std::vector<Property>* to) {
   if (!object.is_object()) return;
   for (const auto& [name, value] : object.items()) {
-    if (value.is_string())
-      to->push_back({.name = name, .text = value.get<std::string>()});
-    else if (value.is_boolean())
-      to->push_back({.name = name, .text = value.get<bool>() ? "true" : "false"});
-    else if (value.is_number_integer() && !value.is_number_unsigned())
-      to->push_back(PropertyOfWhole(name, value.get<std::int64_t>()));
-    else if (value.is_number_unsigned())
-      to->push_back(PropertyOfWhole(name, value.get<std::uint64_t>()));
-    else if (value.is_number())
-      to->push_back({.name = name, .number = value.get<double>()});
+    if (auto property = PropertyOfJson(name, value)) to->push_back(*std::move(property));
   }
 }
 
@@ -97,10 +87,6 @@ void TakePrice(EventItem* item) {
 void KeepRules(const EventRules& rules, const char* what, std::vector<Property>* properties) {
   constexpr std::size_t kMostNames = 256;
   if (properties->size() > kMostNames) throw BadRequest{std::string(what) + " has more than 256 names"};
-  for (const Property& p : *properties) {
-    if (p.name.size() > kMaxIdBytes || p.text.size() > kMaxTextBytes)
-      throw BadRequest{std::string(what) + " has a name over 1 KiB or a text over 8 KiB"};
-  }
   if (const auto refused = ApplyRules(rules, what, properties)) throw BadRequest{refused->message};
 }
 

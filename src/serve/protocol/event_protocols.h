@@ -40,7 +40,6 @@ class ForeignEvents {
   // The rules as of now: an event without a time gets the server's, one without an id one that no other has.
   void Add(std::size_t index, Event event);
   void Reject(std::size_t index, const char* code, std::string message);
-  std::int64_t now_ms() const { return now_ms_; }
   ParsedEvents Take() { return std::move(parsed_); }
 
  private:
@@ -55,7 +54,7 @@ class ForeignEvents {
 std::string MemberText(const nlohmann::json& object, const char* key);  // Numbers by their text.
 double MemberNumber(const nlohmann::json& object, const char* key);     // Also of a text.
 const nlohmann::json& MemberOf(const nlohmann::json& object, const char* key);
-void AddProperties(const nlohmann::json& object, std::vector<Property>* to);  // Numbers, texts, true and false.
+void AddProperties(const nlohmann::json& object, std::vector<Property>* to);  // Those of PropertyOfJson.
 // The property `price` becomes the item's own price; a text counts where it is a number.
 void TakePrice(EventItem* item);
 // The bounds and rules that a feed's request keeps for its properties (serve/feed_json.h). Throws BadRequest.

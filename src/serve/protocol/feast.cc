@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "base/json_text.h"
 #include "base/time.h"
 #include "event/event_rules.h"
 #include "serve/feed_json.h"
@@ -37,7 +38,7 @@ FeastEntities ReadFeastEntities(const Input& body) {
     std::vector<std::string> texts;
     texts.reserve(ids.size());
     for (const Input& id : ids) {
-      texts.push_back(id.is_string() ? id.get<std::string>() : id.is_number() ? id.dump() : "");
+      texts.push_back(id.is_string() ? id.get<std::string>() : id.is_number() ? DumpJson(id) : "");
       if (texts.back().size() > kMaxIdBytes) throw BadRequest{"an id is longer than 1024 bytes"};
     }
     entities.columns.emplace_back(name, std::move(texts));
@@ -112,9 +113,7 @@ FeastRows ReadFeastRows(const FeatureReader& reader, const FeastEntities& entiti
   return out;
 }
 
-void AppendText(const std::string& text, std::string* out) {
-  *out += Input(text).dump(-1, ' ', false, Input::error_handler_t::replace);
-}
+void AppendText(const std::string& text, std::string* out) { *out += DumpJson(Input(text)); }
 
 // {"values", "statuses", "event_timestamps"} of one feature. A value is null where the entity is not known.
 void AppendFeastColumn(const FeastRows& rows, std::size_t count, std::size_t columns, std::size_t k, Scope scope,
@@ -176,7 +175,7 @@ HttpResponse GetOnlineFeatures(ServiceState& s, const HttpRequest& request) {
   if (entities.rows * features.columns() > kMostFeastValues)
     throw BadRequest{"more than " + std::to_string(kMostFeastValues / features.columns()) + " rows"};
   const std::vector<std::size_t> wanted = ReadFeastFeatures(body, features);
-  const std::int64_t now_ms = std::max(s.clock.now_ms(), s.last_arrival_ms.load());
+  const std::int64_t now_ms = s.now_ms();
   const FeastRows rows = ReadFeastRows(s.rows(*serving), entities, features.columns(), now_ms);
   return {.body = FeastAnswer(entities, features, wanted, rows, FormatTime(now_ms))};
 }
@@ -184,11 +183,10 @@ HttpResponse GetOnlineFeatures(ServiceState& s, const HttpRequest& request) {
 }  // namespace
 
 std::vector<Route> FeastRoutes(ServiceState& s) {
-  const bool embedded = s.project.configuration().store.online.embedded;
   return {{.method = "POST",
            .path = "/get-online-features",
            .scope = AccessScope::kFeed,
-           .lane = embedded ? Lane::kCompute : Lane::kBlocking,
+           .lane = s.feed_lane(),
            .call = Sync([&s](const auto& r) { return GetOnlineFeatures(s, r); }),
            .content_types = {"application/json"},
            .operation = ProtocolOperation(

@@ -1,7 +1,9 @@
 // Google Analytics 4, Measurement Protocol (developers.google.com/analytics/devguides/collection/protocol/ga4).
+#include <algorithm>
 #include <cmath>
 
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "serve/protocol/credentials.h"
 #include "serve/protocol/event_protocols.h"
 
@@ -43,8 +45,7 @@ EventItem Ga4ItemOf(const Input& json) {
 
 // An event that is sent again with its time has its id again.
 std::string Ga4IdOf(const std::string& who, std::int64_t micros, const Input& event) {
-  const std::string text =
-      who + "\n" + std::to_string(micros) + "\n" + event.dump(-1, ' ', false, Input::error_handler_t::replace);
+  const std::string text = who + "\n" + std::to_string(micros) + "\n" + DumpJson(event);
   return "ga4/" + Sha256Hex(text).substr(0, 32);
 }
 
@@ -88,8 +89,7 @@ void CollectGa4(ServiceState& s, const HttpRequest& request, HttpReply reply) {
       events.Add(i, Ga4EventOf(body, sent[i], known->type));  // The others are nothing to us.
   }
   TakeEvents(s, events.Take(), std::move(reply), [](const TakenEvents& taken) {
-    if (taken.rejected.rejected_count > 0 && taken.accepted + taken.duplicates == 0)
-      return ProblemResponse(400, "Bad Request", taken.rejected.rejected.front().message);
+    if (taken.none()) return ProblemResponse(400, "Bad Request", taken.rejected.rejected.front().message);
     return HttpResponse{.status = 204};
   });
 }

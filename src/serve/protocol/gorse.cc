@@ -8,6 +8,7 @@
 #include "serve/feed_json.h"
 #include "serve/protocol/credentials.h"
 #include "serve/protocol/event_protocols.h"
+#include "serve/url_query.h"
 
 namespace gfr {
 namespace {
@@ -84,10 +85,8 @@ void PostGorseRows(ServiceState& s, const HttpRequest& request, HttpReply reply,
   if (body.is_object()) add(0, body, &events);
   for (std::size_t i = 0; body.is_array() && i < body.size(); ++i) add(i, body[i], &events);
   TakeEvents(s, events.Take(), std::move(reply), [](const TakenEvents& taken) {
-    const std::uint64_t rows = taken.accepted + taken.duplicates;
-    if (rows == 0 && taken.rejected.rejected_count > 0)
-      return ProblemResponse(400, "Bad Request", taken.rejected.rejected.front().message);
-    return JsonResponse(200, {{"RowAffected", rows}});
+    if (taken.none()) return ProblemResponse(400, "Bad Request", taken.rejected.rejected.front().message);
+    return JsonResponse(200, {{"RowAffected", taken.accepted + taken.duplicates}});
   });
 }
 
@@ -152,11 +151,10 @@ std::vector<Route> GorseRoutes(ServiceState& s) {
          .content_types = {"application/json"},
          .operation = ProtocolOperation(rows.id, rows.says, "gorse", kReference, 200),
          .token = ApiKeyToken});
-  const bool embedded = s.project.configuration().store.online.embedded;
   routes.push_back({.method = "GET",
                     .path = "/api/recommend/",
                     .scope = AccessScope::kFeed,
-                    .lane = embedded ? Lane::kCompute : Lane::kBlocking,
+                    .lane = s.feed_lane(),
                     .call = [&s](const auto& r, auto reply) { GetGorseRecommend(s, r, std::move(reply)); },
                     .operation = ProtocolOperation("getGorseRecommend", "A feed of a user, as ids or with scores.",
                                                    "gorse", kReference, 200, /*has_body=*/false,

@@ -10,6 +10,7 @@
 #include "serve/feed_json.h"
 #include "serve/protocol/credentials.h"
 #include "serve/protocol/event_protocols.h"
+#include "serve/url_query.h"
 
 namespace gfr {
 namespace {
@@ -89,10 +90,10 @@ void PostMetarankFeedback(ServiceState& s, const HttpRequest& request, HttpReply
   if (!body.is_array()) AddMetarankEvent(0, body, &events);
   for (std::size_t i = 0; body.is_array() && i < body.size(); ++i) AddMetarankEvent(i, body[i], &events);
   TakeEvents(s, events.Take(), std::move(reply), [](const TakenEvents& taken) {
-    const std::uint64_t accepted = taken.accepted + taken.duplicates;
-    if (accepted == 0 && taken.rejected.rejected_count > 0)
-      return ProblemResponse(400, "Bad Request", taken.rejected.rejected.front().message);
-    return JsonResponse(200, {{"status", "ok"}, {"accepted", accepted}, {"rejected", taken.rejected.rejected_count}});
+    if (taken.none()) return ProblemResponse(400, "Bad Request", taken.rejected.rejected.front().message);
+    return JsonResponse(200, {{"status", "ok"},
+                              {"accepted", taken.accepted + taken.duplicates},
+                              {"rejected", taken.rejected.rejected_count}});
   });
 }
 
@@ -152,7 +153,6 @@ void PostMetarankRank(ServiceState& s, const HttpRequest& http, HttpReply reply)
 }  // namespace
 
 std::vector<Route> MetarankRoutes(ServiceState& s) {
-  const bool embedded = s.project.configuration().store.online.embedded;
   return {{.method = "POST",
            .path = "/feedback",
            .scope = AccessScope::kEvents,
@@ -165,7 +165,7 @@ std::vector<Route> MetarankRoutes(ServiceState& s) {
           {.method = "POST",
            .path = "/rank/",
            .scope = AccessScope::kFeed,
-           .lane = embedded ? Lane::kCompute : Lane::kBlocking,
+           .lane = s.feed_lane(),
            .call = [&s](const auto& r, auto reply) { PostMetarankRank(s, r, std::move(reply)); },
            .content_types = {"application/json"},
            .operation = ProtocolOperation("postMetarankRank", "Ranks the items of the request.", "metarank",

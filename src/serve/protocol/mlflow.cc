@@ -26,7 +26,7 @@ Route MlflowProbe(std::string path, std::string id, std::string says,
 
 std::vector<Route> MlflowRoutes(ModelHost& host, const ModelProtocolOptions&) {
   return {MlflowProbe("/health", "getHealth", "Whether the model is loaded.", Sync([&host](const auto&) {
-                        return HttpResponse{.status = host.Default() || host.loads_by_name() ? 200 : 503, .body = "\n"};
+                        return HttpResponse{.status = host.is_ready() ? 200 : 503, .body = "\n"};
                       })),
           MlflowProbe("/version", "getVersion", "The version of MLflow whose bodies are taken.", Sync([](const auto&) {
                         return HttpResponse{.content_type = "text/plain", .body = kMlflowVersion};

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/json_text.h"
+#include "event/event_rules.h"
 #include "experiment/assignment.h"
 #include "rank/ranker.h"
 #include "serve/answer_feed.h"
@@ -18,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMostOfrepBytes = 64u << 10, kMaxKeyBytes = 1024, kMostContextNames = 256;
+constexpr std::size_t kMostOfrepBytes = 64u << 10, kMostContextNames = 256;
 constexpr const char* kNoArm = "default";
 
 // Thrown; answered 400.
@@ -36,30 +37,29 @@ HttpResponse ErrorResponse(int status, const std::string& key, const char* code,
 }
 
 // What the body says: {"context": {"targetingKey": ..., NAME: VALUE}}.
-FeedRequest RequestOf(const ServiceState& s, const HttpRequest& http) {
+FeedRequest RequestOf(const ServiceState& s, const EventRules& rules, const HttpRequest& http) {
   if (http.body.size() > kMostOfrepBytes) throw OfrepError{"PARSE_ERROR", "the body is larger than 64 KiB"};
-  const Json json = ParseJson<Json>(http.body, /*throws=*/false);
+  const auto json = ParseJson<nlohmann::json>(http.body, /*throws=*/false);
   if (!json.is_object()) throw OfrepError{"PARSE_ERROR", "the body is not a JSON object"};
   FeedRequest request;
-  request.now_ms = std::max(s.clock.now_ms(), s.last_arrival_ms.load());
+  request.now_ms = s.now_ms();
   const auto context = json.find("context");
   if (context == json.end() || context->is_null())
     throw OfrepError{"TARGETING_KEY_MISSING", "context.targetingKey is missing"};
   if (!context->is_object() || context->size() > kMostContextNames)
     throw OfrepError{"INVALID_CONTEXT", "context is not an object of at most 256 names"};
   for (const auto& [name, value] : context->items()) {
-    if (name == "targetingKey") {
-      if (!value.is_string() || value.get_ref<const std::string&>().size() > kMaxKeyBytes)
-        throw OfrepError{"INVALID_CONTEXT", "targetingKey is not a text of at most 1 KiB"};
-      request.user_id = value;
-    } else if (value.is_string()) {
-      request.context.push_back({.name = name, .text = value});
-    } else if (value.is_boolean()) {
-      request.context.push_back({.name = name, .text = value.get<bool>() ? "true" : "false"});
-    } else if (value.is_number()) {
-      request.context.push_back({.name = name, .number = value});
+    if (name != "targetingKey") {
+      if (auto property = PropertyOfJson(name, value)) request.context.push_back(*std::move(property));
+      continue;
     }
+    if (!value.is_string() || value.get_ref<const std::string&>().size() > kMaxIdBytes)
+      throw OfrepError{"INVALID_CONTEXT", "targetingKey is not a text of at most 1 KiB"};
+    request.user_id = value;
   }
+  // As a feed's: both assign by the same values.
+  if (const auto refused = ApplyRules(rules, "context", &request.context))
+    throw OfrepError{"INVALID_CONTEXT", refused->message};
   if (request.user_id.empty()) throw OfrepError{"TARGETING_KEY_MISSING", "context.targetingKey is missing"};
   const auto surface = std::ranges::find(request.context, Targeting::kSurface, &Property::name);
   if (surface != request.context.end()) request.surface = surface->text;
@@ -119,7 +119,8 @@ struct Evaluation {
 };
 
 Evaluation Begin(ServiceState& s, const HttpRequest& http) {
-  Evaluation e{.serving = s.serving(), .request = RequestOf(s, http), .unit = {}, .overrides = {}};
+  Evaluation e{.serving = s.serving(), .request = {}, .unit = {}, .overrides = {}};
+  e.request = RequestOf(s, e.serving->project->configuration().event_rules, http);
   try {
     e.overrides = OverridesOf(http, *e.serving->assigner);
   } catch (const BadRequest& bad) {

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "serve/feed_json.h"
 #include "serve/openapi.h"
 #include "serve/protocol/model_protocols.h"
@@ -35,9 +36,7 @@ HttpResponse InferMetadataOf(const ForestModel& model) {
                             {"outputs", {output}}});
 }
 
-std::string QuotedJson(const std::string& text) {
-  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string QuotedJson(const std::string& text) { return DumpJson(Json(text)); }
 
 HttpResponse Infer(const ForestModel& model, HttpRequest& http) {
   thread_local RowMatrix rows;
@@ -58,7 +57,7 @@ HttpResponse Infer(const ForestModel& model, HttpRequest& http) {
   out = "{\"model_name\":" + QuotedJson(model.name()) + ",\"model_version\":" + QuotedJson(model.version());
   if (!request.id.empty()) out += ",\"id\":" + QuotedJson(request.id);
   out += std::string(",\"outputs\":[{\"name\":\"") + kInferOutput + "\",\"datatype\":\"" + DatatypeOf(model) +
-         "\",\"shape\":" + InferOutputShape(model, rows.rows()).dump() + ",\"data\":[";
+         "\",\"shape\":" + DumpJson(InferOutputShape(model, rows.rows())) + ",\"data\":[";
   for (std::size_t i = 0; i < predictions.size(); ++i) {
     if (i > 0) out += ',';
     AppendPrediction(model, predictions[i], &out);
@@ -159,8 +158,7 @@ std::vector<Route> OpenInferenceRoutes(ModelHost& host, const ModelProtocolOptio
           }),
           InferOperation("getServerLive", "The process runs."), true),
       get("/v2/health/ready", Sync([&host](const auto&) {
-            const bool ready = host.Default() || host.loads_by_name();
-            return JsonResponse(ready ? 200 : 503, {{"ready", ready}});
+            return JsonResponse(host.is_ready() ? 200 : 503, {{"ready", host.is_ready()}});
           }),
           InferOperation("getServerReady", "Models are loaded."), true),
       get("/v2/models/", Sync([&host](const auto& r) { return GetInferTarget(host, r.parameter); }),

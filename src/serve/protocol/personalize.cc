@@ -91,8 +91,7 @@ void PutEvents(ServiceState& s, const Access& access, const HttpRequest& request
   ForeignEvents events(s, "personalize");
   for (std::size_t i = 0; i < list.size(); ++i) AddPersonalizeEvent(i, body, list[i], &events);
   TakeEvents(s, events.Take(), std::move(reply), [](const TakenEvents& taken) {
-    if (taken.rejected.rejected_count > 0 && taken.accepted + taken.duplicates == 0)
-      return PersonalizeError(400, "InvalidInputException", taken.rejected.rejected.front().message);
+    if (taken.none()) return PersonalizeError(400, "InvalidInputException", taken.rejected.rejected.front().message);
     return HttpResponse{.body = ""};
   });
 }

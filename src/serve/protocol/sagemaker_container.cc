@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/executor.h"
+#include "base/json_text.h"
 #include "serve/feed_json.h"
 #include "serve/protocol/model_protocols.h"
 
@@ -63,7 +64,7 @@ HttpResponse ListLoaded(const ModelHost& host) {
 }
 
 HttpResponse LoadByName(ModelHost& host, const HttpRequest& request) {
-  const auto json = nlohmann::json::parse(request.body, nullptr, false);
+  const auto json = ParseJson<nlohmann::json>(request.body, /*throws=*/false);
   static const JsonShape shape =
       JsonShape::Object({{.name = "model_name", .shape = JsonShape::Text(200, 1), .required = true},
                          {.name = "url", .shape = JsonShape::Text(4096, 1), .required = true}});
@@ -168,8 +169,7 @@ std::vector<Route> SagemakerContainerRoutes(ModelHost& host, const ModelProtocol
        .scope = kOpen,
        .lane = Lane::kInline,
        .call = Sync([&host](const auto&) {
-         return host.Default() || host.loads_by_name() ? HttpResponse{.body = "\n"}
-                                                       : TextError(503, "no model is loaded yet");
+         return host.is_ready() ? HttpResponse{.body = "\n"} : TextError(503, "no model is loaded yet");
        }),
        .probe = true,
        .operation = SagemakerOperation(

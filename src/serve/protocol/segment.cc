@@ -102,8 +102,7 @@ void AddSegmentMessage(std::size_t index, const Input& message, const std::strin
 
 void AnswerSegment(ServiceState& s, ForeignEvents* events, HttpReply reply) {
   TakeEvents(s, events->Take(), std::move(reply), [](const TakenEvents& taken) {
-    if (taken.rejected.rejected_count > 0 && taken.accepted + taken.duplicates == 0)
-      return ProblemResponse(400, "Bad Request", taken.rejected.rejected.front().message);
+    if (taken.none()) return ProblemResponse(400, "Bad Request", taken.rejected.rejected.front().message);
     return HttpResponse{.body = "{\"success\":true}\n"};
   });
 }

@@ -1,13 +1,15 @@
 #include "serve/protocol/sigv4.h"
 
+#include <openssl/hmac.h>
+
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <vector>
 
 #include "base/hash.h"
 #include "base/time.h"
-#include "serve/router.h"
+#include "serve/access.h"
+#include "serve/url_query.h"
 
 namespace gfr {
 namespace {
@@ -15,23 +17,12 @@ namespace {
 constexpr std::string_view kSigV4 = "AWS4-HMAC-SHA256";
 constexpr std::int64_t kMostSkewMs = 15 * kMinuteMs;
 
-std::string Sha256Bytes(std::string_view data) {
-  const std::string hex = Sha256Hex(data);
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-    bytes += static_cast<char>(std::strtol(hex.substr(i, 2).c_str(), nullptr, 16));
-  return bytes;
-}
-
-// RFC 2104.
-std::string HmacSha256(std::string key, std::string_view message) {
-  constexpr std::size_t kBlock = 64;
-  if (key.size() > kBlock) key = Sha256Bytes(key);
-  key.resize(kBlock, '\0');
-  std::string inner = key, outer = key;
-  for (char& c : inner) c = static_cast<char>(c ^ 0x36);
-  for (char& c : outer) c = static_cast<char>(c ^ 0x5c);
-  return Sha256Bytes(outer + Sha256Bytes(inner + std::string(message)));
+std::string HmacSha256(std::string_view key, std::string_view message) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(message.data()),
+       message.size(), digest, &size);
+  return {reinterpret_cast<const char*>(digest), size};
 }
 
 std::string HexOf(std::string_view bytes) {
@@ -62,14 +53,8 @@ std::string UriEncode(std::string_view text, bool keeps_slash) {
 
 std::string CanonicalQuery(std::string_view query) {
   std::vector<std::pair<std::string, std::string>> pairs;
-  while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    const std::string_view value = pair.substr(std::min(equals + 1, pair.size()));
-    pairs.emplace_back(UriEncode(UrlDecode(pair.substr(0, equals)), false), UriEncode(UrlDecode(value), false));
-  }
+  for (const QueryPair& pair : ParseQuery(query))
+    pairs.emplace_back(UriEncode(pair.name, false), UriEncode(pair.value, false));
   std::ranges::sort(pairs);
   std::string out;
   for (const auto& [name, value] : pairs) out += (out.empty() ? "" : "&") + name + "=" + value;
@@ -131,13 +116,6 @@ std::int64_t ParseAmzDate(const std::string& text) {
   return time.ok() ? time.value() : 0;
 }
 
-bool IsSameText(std::string_view a, std::string_view b) {
-  unsigned different = a.size() != b.size();
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
-    different |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  return different == 0;
-}
-
 }  // namespace
 
 bool IsSigV4(const HttpRequest& request) { return request.Header("authorization").starts_with(kSigV4); }
@@ -170,7 +148,8 @@ std::optional<std::string> CheckSigV4(const HttpRequest& request, const SigV4Key
   const std::int64_t at_ms = ParseAmzDate(date);
   if (at_ms == 0 || !date.starts_with(scope->date)) return "x-amz-date is no time, or not that of the credential";
   if (at_ms < now_ms - kMostSkewMs || at_ms > now_ms + kMostSkewMs) return "the signature is of another time";
-  if (!IsSameText(SignSigV4(request, *scope, key.secret_key), scope->signature)) return "the signature does not match";
+  if (!EqualInConstantTime(SignSigV4(request, *scope, key.secret_key), scope->signature))
+    return "the signature does not match";
   return std::nullopt;
 }
 
