@@ -58,8 +58,8 @@ struct RankSettings {
 using StageObserver = std::function<void(std::string_view stage, double seconds)>;
 
 // `reader` reads features of `store`, whose items are the candidates; `request.now_ms` is when. `lists`: where
-// candidates come from when the request has none; null: there are none yet, which `degraded` says ("channels").
-// `who`: of this request and `reader`.
+// candidates come from when the request has none; null: there are none yet. `degraded` says "channels" where a channel
+// of the feed has no lists. `who`: of this request and `reader`.
 Feed Rank(const OnlineStore& store, const FeatureReader& reader, const RankSettings& settings,
           const FeedRequest& request, Requester who, const CandidateLists* lists, const StageObserver& observe = {});
 // The same with nothing assigned.

@@ -51,13 +51,20 @@ ServedSlate MakeSlate(const RankInput& in, const std::vector<EventItem>& items, 
   return slate;
 }
 
+// A channel of the feed gave no candidates, as it has no lists.
+bool LacksLists(const RankInput& in) {
+  if (in.request.has_candidates) return false;
+  return in.lists == nullptr || !in.lists->HaveAll(in.config.channels) ||
+         (in.settings.pair && !in.lists->HaveAll(in.settings.pair->feed.channels));
+}
+
 }  // namespace
 
 Feed MakeFeed(const RankInput& in, Draft draft) {
   Feed feed;
   const FeedRequest& request = in.request;
   if (draft.lease.degraded()) feed.degraded.push_back("store");
-  if (!request.has_candidates && in.lists == nullptr) feed.degraded.push_back("channels");
+  if (LacksLists(in)) feed.degraded.push_back("channels");
   if (in.model) {
     feed.model_name = in.model->model().name;
     feed.model_version = in.model->model().version;

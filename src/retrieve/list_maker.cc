@@ -36,6 +36,13 @@ std::vector<Key> CandidateLists::FirstItems(const SharedState& shared) const {
   return items;
 }
 
+bool CandidateLists::HaveAll(const std::vector<ChannelConfig>& channels) const {
+  return std::ranges::all_of(channels, [&](const ChannelConfig& channel) {
+    const std::size_t source = SourceIndex(channel.name);
+    return source < by_source_.size() && by_source_[source] != nullptr;
+  });
+}
+
 std::vector<Candidate> CandidateLists::Find(const SourceQuery& query, const std::vector<ChannelConfig>& channels,
                                             std::unordered_set<Key> excluded) const {
   CandidateSet set(std::move(excluded));

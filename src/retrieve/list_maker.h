@@ -40,6 +40,8 @@ class CandidateLists {
   // request does not want. Any thread.
   std::vector<Candidate> Find(const SourceQuery& query, const std::vector<ChannelConfig>& channels,
                               std::unordered_set<Key> excluded) const;
+  // Whether each of these channels has lists, be they empty. One that was declared after they were made has none.
+  bool HaveAll(const std::vector<ChannelConfig>& channels) const;
 
  private:
   friend class ListMaker;

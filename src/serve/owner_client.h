@@ -37,6 +37,7 @@ class OwnerClient {
   // answered in time, or a stop was requested.
   Result<HttpResponse> Send(const OwnerCall& call, const std::stop_token& stop = {});
   const std::string& address() const { return address_; }
+  bool away() const { return away_; }  // The last call found nobody.
 
  private:
   OwnerClient(std::string scheme, std::string address, std::unique_ptr<HttpCaller> caller);

@@ -9,6 +9,7 @@
 #include "base/sync.h"
 #include "base/time.h"
 #include "runtime/logger.h"
+#include "runtime/scheduler.h"
 #include "serve/access_log.h"
 #include "serve/allocations.h"
 #include "serve/answer_feed.h"
@@ -18,6 +19,7 @@
 #include "serve/model_pool.h"
 #include "serve/openapi.h"
 #include "serve/owner_client.h"
+#include "serve/owner_lists.h"
 #include "serve/protocol/credentials.h"
 #include "serve/reload.h"
 #include "serve/request_durations.h"
@@ -33,6 +35,7 @@ using Json = nlohmann::ordered_json;
 // A feed waits so long for the owner's log, or [serve] log_wait if that is more: one call that finds no owner keeps all
 // from it for a second, so that a slow sync should not be one.
 constexpr std::int64_t kServedTimeoutMs = 1000;
+constexpr std::int64_t kListsMs = 1000, kListsTimeoutMs = 60'000;  // The first reader waits until they are encoded.
 
 struct ReaderMetrics {
   Telemetry telemetry;
@@ -48,6 +51,9 @@ struct ReaderMetrics {
   Gauge& rows_up = *telemetry.AddGauge("gfr_rows_up", "1: the Redis answers.");
   Gauge& as_of =
       *telemetry.AddGauge("gfr_rows_as_of", "Offset of the last record in the users' rows of the last feed.");
+  Gauge& lists_epoch_end = *telemetry.AddGauge(
+      "gfr_lists_epoch_end_seconds", "End of the epoch of the owner's lists of candidates; 0: none came yet.");
+  Gauge& lists_bytes = *telemetry.AddGauge("gfr_lists_bytes", "What the lists of candidates take in memory.");
   Gauge& epoch_end =
       *telemetry.AddGauge("gfr_rows_epoch_end_seconds", "End of the epoch of the last feed's shared rows.");
 };
@@ -55,10 +61,12 @@ struct ReaderMetrics {
 }  // namespace
 
 struct ReaderService::State {
-  State(const Project& p, const ServeConfig& c, std::unique_ptr<OwnerClient> to, const Access& a)
+  State(const Project& p, const ServeConfig& c, std::unique_ptr<OwnerClient> to, const Access& a,
+        std::unique_ptr<Clock> time)
       : project(p),
         config(c),
         access(a),
+        clock(std::move(time)),
         owner(std::move(to)),
         layout(p.features()),
         rows(p.configuration().store.online.redis, layout),
@@ -69,10 +77,11 @@ struct ReaderService::State {
   const Project& project;
   const ServeConfig& config;
   const Access& access;
-  std::unique_ptr<Clock> clock;
+  const std::unique_ptr<const Clock> clock;
   const std::unique_ptr<OwnerClient> owner;
   const OnlineStore layout;  // Holds nothing: how rows lie.
   const RedisFeatures rows;
+  OwnerLists lists{*owner, layout.features().schema};
   ModelPool models;
   // What feeds are answered with; changed by a reload, held by a request.
   struct Answering {
@@ -93,10 +102,12 @@ struct ReaderService::State {
   ReaderMetrics metrics;
   std::stop_source ending;  // Calls to the owner end with the service.
 
-  void Watch(const std::stop_token& stop) {
-    do {
-      models.Look();
-    } while (WaitUntil(MonotonicMs() + 100, stop));
+  // Each with its own period; none waits for another, and no call waits for one.
+  void AddJobs() {
+    background.Add({"look-at-models", ModelPool::kFirstRetryMs, kMinuteMs,
+                    [this](const JobRun&) { return models.Look(), Status(); }});
+    background.Add(
+        {"get-lists", kListsMs, kListsTimeoutMs, [this](const JobRun& run) { return lists.Fetch(OwnToken(), run); }});
   }
 
   std::string OwnToken() const { return "Bearer " + access.Token("reader"); }
@@ -134,7 +145,8 @@ struct ReaderService::State {
   HttpResponse FeedFor(const HttpRequest& http) {
     FeedRequest request =
         ParseFeedRequest(http.body, MaxCandidates(layout.features().columns()), project.configuration().event_rules);
-    if (!request.has_candidates) {
+    const OwnerLists::View listed = lists.Now();
+    if (!request.has_candidates && !listed.current) {
       HttpResponse answer = Forward(http, OwnToken());
       if (answer.status != 503) return answer;
     }
@@ -148,10 +160,14 @@ struct ReaderService::State {
                                     .models = *served,
                                     .store = layout,
                                     .rows = rows.features(),
-                                    .lists = nullptr,  // Candidates come from the owner alone.
+                                    .lists = listed.lists.get(),
                                     .configuration = now->project->configuration().fingerprint},
                                    http, request);
     Feed& feed = made.feed;
+    // Lists that are older than the owner's are missing as none are.
+    const bool stale = !request.has_candidates && !listed.current;
+    if (stale && std::ranges::find(feed.degraded, "channels") == feed.degraded.end())
+      feed.degraded.insert(feed.degraded.begin(), "channels");
     metrics.as_of.Set(static_cast<double>(feed.event.served.as_of()));
     metrics.epoch_end.Set(static_cast<double>(std::max<std::int64_t>(feed.event.served.epoch_end_ms, 0)) / 1000);
     std::vector<Event> events{feed.event};
@@ -192,8 +208,16 @@ struct ReaderService::State {
                            {"model", ModelsStatus(*served)},
                            {"queue", {{"blocking", lanes.queued(Lane::kBlocking)}}},
                            {"rows", {{"up", rows.up()}, {"as_of", metrics.as_of.value()}}},
-                           {"configuration", {{"fingerprint", HexText(Now()->project->configuration().fingerprint)}}}},
+                           {"lists", ListsStatus()},
+                           {"configuration", {{"fingerprint", HexText(Now()->project->configuration().fingerprint)}}},
+                           {"jobs", JobsStatus(background)}},
                           not_ready, served->degraded);
+  }
+
+  Json ListsStatus() const {
+    const OwnerLists::View listed = lists.Now();
+    return {{"epoch_end", listed.lists ? Json(FormatTime(listed.lists->epoch_end_ms())) : Json(nullptr)},
+            {"current", listed.current}};
   }
 
   HttpResponse PostReload() {
@@ -206,11 +230,15 @@ struct ReaderService::State {
 
   HttpResponse Metrics() {
     metrics.rows_up.Set(rows.up());
+    if (const auto listed = lists.Now().lists) {
+      metrics.lists_epoch_end.Set(static_cast<double>(std::max<std::int64_t>(listed->epoch_end_ms(), 0)) / 1000);
+      metrics.lists_bytes.Set(static_cast<double>(listed->memory_bytes()));
+    }
     return {.content_type = "text/plain; version=0.0.4", .body = metrics.telemetry.Text()};
   }
 
   Lanes lanes{/*cores=*/0, /*blocking=*/32};  // The last members: they use the others until they have ended.
-  Thread watcher;
+  Scheduler background{metrics.telemetry, *clock};
 };
 
 std::vector<Route> ReaderService::RoutesOf(State& s) {
@@ -298,6 +326,20 @@ ReaderService::~ReaderService() {
 }
 HttpServerMetrics& ReaderService::http_metrics() { return state_->metrics.http; }
 
+namespace {
+
+Result<std::unique_ptr<Clock>> ReadersClock(const std::string& clock) {
+  if (clock == "wall") return std::unique_ptr<Clock>(std::make_unique<WallClock>());
+  if (!clock.starts_with("fixed:"))
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "clock is '" + clock + "'; a server with an owner has no log to go on from: valid are wall and fixed:TIME"};
+  GFR_ASSIGN(const std::int64_t at_ms, ParseTime(clock.substr(6)));
+  return std::unique_ptr<Clock>(std::make_unique<FixedClock>(at_ms));
+}
+
+}  // namespace
+
 Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& project, const ServeConfig& config,
                                                            const std::string& owner, const std::string& clock,
                                                            const Access& access, std::unique_ptr<HttpCaller> caller) {
@@ -311,18 +353,9 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
                              .ca_file = config.owner_ca.empty() ? "" : project.workspace().Resolve(config.owner_ca)});
   }
   GFR_ASSIGN(auto client, OwnerClient::Make(owner, std::move(caller)));
-  auto state = std::make_unique<State>(project, config, std::move(client), access);
+  GFR_ASSIGN(auto time, ReadersClock(clock));
+  auto state = std::make_unique<State>(project, config, std::move(client), access, std::move(time));
   State& s = *state;
-  if (clock == "wall") {
-    s.clock = std::make_unique<WallClock>();
-  } else if (clock.starts_with("fixed:")) {
-    GFR_ASSIGN(const std::int64_t at_ms, ParseTime(clock.substr(6)));
-    s.clock = std::make_unique<FixedClock>(at_ms);
-  } else {
-    return Error{
-        ErrorCode::kInvalidArgument,
-        "clock is '" + clock + "'; a server with an owner has no log to go on from: valid are wall and fixed:TIME"};
-  }
   GFR_ASSIGN(auto assigner, MakeFirstAssigner(project, /*write=*/false));
   s.answering = std::make_shared<const State::Answering>(State::Answering{
       .project = std::shared_ptr<const Project>(std::shared_ptr<const Project>(), &project),  // The caller's.
@@ -330,7 +363,7 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
   s.models.Name(project.configuration().experiments.Versions());
   s.metrics.as_of.Set(-1);  // No feed yet.
   s.models.LookNow();
-  s.watcher = Thread("look-at-models", [&s](const std::stop_token& stop) { s.Watch(stop); });
+  s.AddJobs();
   return std::unique_ptr<ReaderService>(new ReaderService(std::move(state)));
 }
 

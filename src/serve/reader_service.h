@@ -1,9 +1,11 @@
 // ReaderService: a server without a log of its own. It ranks feeds from the rows that the owner (Service) publishes to
 // a Redis, at the stamp and the epoch published last, and sends everything that belongs in the log on to the owner.
 //
-//   feeds with candidates   are ranked here; the slate goes to the owner's log before the answer. The owner away: the
-//                           feed is answered and says `degraded: ["log"]`; nobody learns from it.
-//   feeds without           are the owner's. The owner away: answered without items, `degraded: ["channels", "log"]`.
+//   feeds                   are ranked here; the slate goes to the owner's log before the answer. The owner away: the
+//                           feed is answered and says `degraded: ["log"]`; nobody learns from it. Without candidates
+//                           they come from the lists that the owner publishes, which a job gets beside serving. While
+//                           the owner's lists cannot be had or used, such feeds are the owner's; the owner away, they
+//                           come from those that came last, or have no items, and say `degraded: ["channels"]` too.
 //   events, explain         go on to the owner. The owner away: 503 with Retry-After; nothing was taken.
 // Without the Redis feeds have no values and say `degraded: ["store"]`. Any number of readers may run beside one owner,
 // on any machine that has the project's gfr.toml and its registry; they write nothing but leases of the model. Thread

@@ -3,9 +3,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "base/clock.h"
+#include "base/sync.h"
 #include "base/test_folder.h"
 #include "base/time.h"
 #include "serve/service.h"
@@ -29,12 +33,30 @@ name = "pctr"
 [store]
 online = "redis+unix://)";
 
-// Calls a Service of this process, which may be away.
+// Of item %.
+constexpr char kItem[] =
+    R"({"specversion":"1.0","id":"%","source":"t","type":"item.update","time":"2026-01-01T11:00:00Z",)"
+    R"("data":{"items":[{"item_id":"i%","price":7}]}})";
+
+// Where a reader finds its owner: a Service of this process, which may be away. It goes only while no call is in it.
+struct OwnersDoor {
+  void Close() {
+    const MutexLock lock(mutex);
+    owner.reset();
+  }
+  void Open(std::unique_ptr<Service> next) {
+    const MutexLock lock(mutex);
+    owner = std::move(next);
+  }
+  Mutex mutex;
+  std::unique_ptr<Service> owner;
+  std::atomic<bool> gives_lists = false;
+};
+
 class OwnerHere final : public HttpCaller {
  public:
-  explicit OwnerHere(std::unique_ptr<Service>& owner) : owner_(owner) {}
+  explicit OwnerHere(OwnersDoor& door) : door_(door) {}
   Result<HttpAnswer> Send(const HttpCall& call, const std::stop_token&) override {
-    if (owner_ == nullptr) return Error{ErrorCode::kUnavailable, "nobody"};
     HttpRequest request{.method = call.method, .headers = {{"host", "localhost"}}, .body = std::string(call.body)};
     request.path = call.url.substr(call.url.find('/', 7));
     for (const std::string& header : call.headers) {
@@ -43,7 +65,10 @@ class OwnerHere final : public HttpCaller {
       for (char& c : name) c = static_cast<char>(std::tolower(c));
       request.headers.emplace_back(name, header.substr(colon + 2));
     }
-    HttpResponse response = Call(*owner_, std::move(request));
+    const MutexLock lock(door_.mutex);
+    if (door_.owner == nullptr) return Error{ErrorCode::kUnavailable, "nobody"};
+    if (request.path == "/v1/lists" && !door_.gives_lists) return HttpAnswer{.status = 503};
+    HttpResponse response = Call(*door_.owner, std::move(request));
     HttpAnswer answer{.status = response.status, .content_type = response.content_type, .body = response.body};
     for (auto& [name, value] : response.headers) {
       for (char& c : name) c = static_cast<char>(std::tolower(c));
@@ -53,7 +78,7 @@ class OwnerHere final : public HttpCaller {
   }
 
  private:
-  std::unique_ptr<Service>& owner_;
+  OwnersDoor& door_;
 };
 
 class ReaderServiceTest : public testing::Test {
@@ -65,10 +90,12 @@ class ReaderServiceTest : public testing::Test {
     config_.verify_ms = 0;
     config_.log_wait_ms = kHourMs;
     access_ = Access::Open(PosixFileSystem(), {.tokens = {{"admin", kAdmin}, {"reader", kReader}}}).value();
-    owner_ = Service::Open(*project_, config_, kClock, *access_).value();
-    reader_ = ReaderService::Open(*project_, config_, "owner:1", kClock, *access_, std::make_unique<OwnerHere>(owner_))
+    door_.Open(Service::Open(*project_, config_, kClock, *access_).value());
+    reader_ = ReaderService::Open(*project_, config_, "owner:1", kClock, *access_, std::make_unique<OwnerHere>(door_))
                   .value();
   }
+  // REQUIRES: the owner is there.
+  Service& owner() { return *door_.owner; }
   HttpResponse Ask(const std::string& method, const std::string& path, const std::string& body = "",
                    const std::string& token = "") {
     return Call(
@@ -87,15 +114,38 @@ class ReaderServiceTest : public testing::Test {
   bool HasMetric(const std::string& line) {
     return Ask("GET", "/metrics").body.find("\n" + line + "\n") != std::string::npos;
   }
+  std::uint64_t Forwarded() {
+    const std::string metrics = Ask("GET", "/metrics").body, name = "\ngfr_forwarded_total ";
+    return std::stoull(metrics.substr(metrics.find(name) + name.size()));
+  }
+  // Three items, and an owner from a time when their epoch has ended, so that its first lists have them.
+  void ListItems() {
+    for (const char* n : {"1", "2", "3"}) {
+      std::string text = kItem;
+      for (std::size_t at; (at = text.find('%')) != std::string::npos;) text.replace(at, 1, n);
+      ASSERT_EQ(Ask("POST", "/v1/events", text).status, 202);
+    }
+    door_.Close();
+    door_.Open(Service::Open(*project_, config_, "fixed:2026-01-01T12:10:00Z", *access_).value());
+    door_.gives_lists = true;
+    while (!HasMetric("gfr_lists_epoch_end_seconds 1767269340")) WaitUntil(MonotonicMs() + 1);  // 12:09 UTC.
+  }
+  static std::set<std::string> Items(const Json& feed) {
+    std::set<std::string> ids;
+    for (const Json& item : feed["items"]) ids.insert(item["item_id"].get<std::string>());
+    return ids;
+  }
 
   const TestFolder folder_;
   TestRedis redis_;
   ServeConfig config_;
   std::unique_ptr<Project> project_;
   std::unique_ptr<Access> access_;
-  std::unique_ptr<Service> owner_;
+  OwnersDoor door_;
   std::unique_ptr<ReaderService> reader_;
 };
+
+const std::set<std::string> kAllItems{"i1", "i2", "i3"};
 
 constexpr char kEvent[] =
     R"({"specversion":"1.0","id":"e","source":"t","type":"feed.click","time":"2026-01-01T11:00:00Z",)"
@@ -135,13 +185,13 @@ TEST_F(ReaderServiceTest, EventsAreFreshInTheRedisToo) {
   EXPECT_EQ(Ask("POST", "/v1/events", kEvent).status, 202);
   const auto count = [&] {
     const std::string text =
-        Call(*owner_, {.method = "GET", .path = "/metrics", .headers = {{"host", "localhost"}}, .client = "127.0.0.1"})
+        Call(owner(), {.method = "GET", .path = "/metrics", .headers = {{"host", "localhost"}}, .client = "127.0.0.1"})
             .body;
     return text.find("gfr_freshness_seconds_count{store=\"redis\",state=\"user\"} 1\n") != std::string::npos;
   };
   while (!count()) WaitUntil(MonotonicMs() + 1);  // Rows are published soon.
   EXPECT_EQ(Json::parse(
-                Call(*owner_,
+                Call(owner(),
                      {.method = "GET", .path = "/v1/status", .headers = {{"host", "localhost"}}, .client = "127.0.0.1"})
                     .body)["store"]["online"],
             "redis");
@@ -160,7 +210,7 @@ TEST_F(ReaderServiceTest, AssignsAsTheOwnerDoesAfterAReloadOfBoth) {
   const std::string toml = PosixFileSystem().ReadAll(folder_ / "p/gfr.toml").value();
   const auto reload = [&](const std::string& text) {
     EXPECT_TRUE(PublishFile(PosixFileSystem(), folder_ / "p/gfr.toml", text).ok());
-    return owner_->Reload().ok() && reader_->Reload().ok();
+    return owner().Reload().ok() && reader_->Reload().ok();
   };
   const auto variants = [&](double weight) {
     return toml + "[[variant]]\nname = \"a\"\n[[variant]]\nname = \"b\"\nweight = " + std::to_string(weight) +
@@ -175,7 +225,7 @@ TEST_F(ReaderServiceTest, AssignsAsTheOwnerDoesAfterAReloadOfBoth) {
       const std::string rest = R"(","user_id":"u)" + std::to_string(user) + R"(","candidates":["i1","i2"]})";
       const Json here = Feed(R"({"request_id":"reader)" + id + rest);
       const HttpResponse owners =
-          Call(*owner_, {.method = "POST",
+          Call(owner(), {.method = "POST",
                          .path = "/v1/feed",
                          .headers = {{"host", "localhost"}, {"content-type", "application/json"}},
                          .body = R"({"request_id":"owner)" + id + rest});
@@ -208,11 +258,11 @@ TEST_F(ReaderServiceTest, AssignsAsTheOwnerDoesAfterAReloadOfBoth) {
   more.insert(more.find("[[feature]]"), "[[feature]]\nname = \"n\"\ntype = \"slate\"\nread = \"size\"\n");
   ASSERT_TRUE(PublishFile(PosixFileSystem(), folder_ / "p/gfr.toml", more).ok());
   EXPECT_EQ(reader_->Reload().error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(owner_->Reload().error().code, ErrorCode::kInvalidArgument) << "its readers have the features of before";
+  EXPECT_EQ(owner().Reload().error().code, ErrorCode::kInvalidArgument) << "its readers have the features of before";
 }
 
 TEST_F(ReaderServiceTest, WithoutAnOwnerFeedsSayThatTheyAreNotLoggedAndEventsAreRefused) {
-  owner_.reset();
+  door_.Close();
   Json feed = Feed(R"({"user_id":"u1","candidates":["i1","i2"]})");
   EXPECT_EQ(feed["degraded"], Json::parse(R"(["model","log"])"));
   EXPECT_EQ(feed["items"].size(), 2u);
@@ -225,6 +275,36 @@ TEST_F(ReaderServiceTest, WithoutAnOwnerFeedsSayThatTheyAreNotLoggedAndEventsAre
   EXPECT_EQ(Ask("GET", "/v1/explain/r", "", kAdmin).status, 503);
   EXPECT_TRUE(HasMetric("gfr_unlogged_total 2"));
   EXPECT_TRUE(HasMetric("gfr_refused_total 3"));
+}
+
+TEST_F(ReaderServiceTest, FindsCandidatesInTheOwnersListsBesideTheOwnerAndWithoutIt) {
+  ListItems();
+  const std::uint64_t forwarded = Forwarded();
+  Json feed = Feed(R"({"user_id":"u1","request_id":"beside"})");
+  EXPECT_EQ(feed["degraded"], Json::parse(R"(["model"])"));
+  EXPECT_EQ(Items(feed), kAllItems);
+  EXPECT_EQ(Forwarded(), forwarded) << "the reader ranks it";
+  const Json why = Json::parse(Ask("GET", "/v1/explain/beside", "", kAdmin).body);
+  EXPECT_EQ(why["served"]["candidates"].size(), 3u) << "its slate is in the owner's log";
+  door_.Close();
+  feed = Feed(R"({"user_id":"u1"})");
+  EXPECT_EQ(feed["degraded"], Json::parse(R"(["model","log"])"));
+  EXPECT_EQ(Items(feed), kAllItems);
+}
+
+TEST_F(ReaderServiceTest, ListsThatItCannotHaveMakeFeedsTheOwnersAndAreKeptForWhenItIsAway) {
+  ListItems();
+  door_.gives_lists = false;
+  const auto current = [&] { return Json::parse(Ask("GET", "/v1/status").body)["lists"]["current"].get<bool>(); };
+  while (current()) WaitUntil(MonotonicMs() + 1);
+  const std::uint64_t forwarded = Forwarded();
+  Json feed = Feed(R"({"user_id":"u1"})");
+  EXPECT_EQ(feed["degraded"], Json::parse(R"(["model"])"));
+  EXPECT_EQ(Forwarded(), forwarded + 1);
+  door_.Close();
+  feed = Feed(R"({"user_id":"u1"})");
+  EXPECT_EQ(feed["degraded"], Json::parse(R"(["channels","model","log"])"));
+  EXPECT_EQ(Items(feed), kAllItems);
 }
 
 TEST_F(ReaderServiceTest, WithoutTheRedisFeedsHaveNoValuesAndSaySo) {

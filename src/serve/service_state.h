@@ -135,11 +135,12 @@ struct ServiceState {
   Status ExportSegments();
   Status VerifySample(const JobRun& run);
 
-  // The bytes of the lists that a reader asked for last.
+  // The bytes of the lists that a reader asked for last, or why there are none, and their ETag.
   struct PublishedLists {
     Mutex mutex;
     std::shared_ptr<const CandidateLists> of;
-    std::shared_ptr<const std::string> bytes;
+    Result<std::string> bytes = std::string();
+    std::string tag;
   } published_lists;
 
   Mutex reload_mutex;                    // One reload at a time; before all others.

@@ -250,7 +250,7 @@ TEST_F(ServiceTest, ListsArePublishedForReadersOnceAnEpoch) {
   ASSERT_EQ(lists.headers.at(0).first, "ETag");
   const auto decoded = DecodeLists(lists.body, project_->features()->schema);
   ASSERT_TRUE(decoded.ok()) << decoded.error().message;
-  EXPECT_EQ(lists.headers[0].second, '"' + std::to_string(decoded.value()->epoch_end_ms()) + '"');
+  EXPECT_TRUE(lists.headers[0].second.starts_with('"' + std::to_string(decoded.value()->epoch_end_ms()) + "-"));
   HttpRequest again = Request("GET", "/v1/lists", "", "");
   again.headers.emplace_back("if-none-match", lists.headers[0].second);
   EXPECT_EQ(Call(*service_, again).status, 304);

@@ -56,9 +56,10 @@ HttpResponse GetLivez();
 HttpResponse ReadyResponse(const ModelPool& models);
 HttpResponse GetMetrics(ServiceState& s);
 HttpResponse GetStatus(ServiceState& s);
-// What owner and reader say alike of their models, and of the whole: "state" is ready, degraded or not ready, and "why"
-// says what is not as it should be.
+// What owner and reader say alike of their models, of their jobs, and of the whole: "state" is ready, degraded or not
+// ready, and "why" says what is not as it should be.
 nlohmann::ordered_json ModelsStatus(const ServedModels& models);
+nlohmann::ordered_json JobsStatus(const Scheduler& background);
 HttpResponse StatusResponse(nlohmann::ordered_json json, const std::vector<std::string>& not_ready,
                             const std::vector<std::string>& degraded);
 

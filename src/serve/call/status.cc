@@ -13,7 +13,19 @@ using StatusJson = nlohmann::ordered_json;
 
 StatusJson TimeOrNull(std::int64_t ms) { return ms > 0 ? StatusJson(FormatTime(ms)) : StatusJson(nullptr); }
 
-StatusJson JobsJson(const Scheduler& background) {
+// Seconds; null while no event came.
+StatusJson FreshnessJson(ServiceMetrics& counters, const char* store) {
+  StatusJson json = StatusJson::object();
+  for (const char* state : {"user", "shared"}) {
+    const Histogram& h = counters.Freshness(store, state);
+    if (h.count() > 0) json[state] = {{"p50_s", h.Quantile(0.5)}, {"p99_s", h.Quantile(0.99)}};
+  }
+  return json;
+}
+
+}  // namespace
+
+nlohmann::ordered_json JobsStatus(const Scheduler& background) {
   StatusJson jobs = StatusJson::array();
   for (const Scheduler::View& job : background.Views()) {
     jobs.push_back({{"job", job.name},
@@ -26,18 +38,6 @@ StatusJson JobsJson(const Scheduler& background) {
   }
   return jobs;
 }
-
-// Seconds; null while no event came.
-StatusJson FreshnessJson(ServiceMetrics& counters, const char* store) {
-  StatusJson json = StatusJson::object();
-  for (const char* state : {"user", "shared"}) {
-    const Histogram& h = counters.Freshness(store, state);
-    if (h.count() > 0) json[state] = {{"p50_s", h.Quantile(0.5)}, {"p99_s", h.Quantile(0.99)}};
-  }
-  return json;
-}
-
-}  // namespace
 
 nlohmann::ordered_json ModelsStatus(const ServedModels& models) {
   StatusJson json{{"champion", nullptr}, {"loaded", StatusJson::array()}, {"degraded", models.degraded}};
@@ -89,7 +89,7 @@ HttpResponse GetStatus(ServiceState& s) {
         {"freshness", FreshnessJson(s.counters, s.redis ? "redis" : "embedded")}}},
       {"configuration",
        {{"fingerprint", HexText(serving->project->configuration().fingerprint)}, {"filling", s.filling.load() > 0}}},
-      {"jobs", JobsJson(s.background)}};
+      {"jobs", JobsStatus(s.background)}};
   return StatusResponse(std::move(json), not_ready, degraded);
 }
 
