@@ -146,9 +146,10 @@ Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<cons
   const auto sampled = std::ranges::find_if(objectives, [](const ObjectiveConfig& o) { return o.sampled.on; });
   if (sampled != objectives.end() && options.slates) {
     // Slates to rank are of the later half: what tests and folds judge.
-    GFR_ASSIGN(const EventTimes times, ReadEventTimes(log, TypeBit(sampled->label)));
-    options.judged_from_ms = std::max(options.from_ms, times.first_ms + (times.last_ms - times.first_ms) / 2);
-    options.judged_events = times.of(sampled->label).size() - times.of(sampled->label).Before(options.judged_from_ms);
+    GFR_ASSIGN(const EventTimes span, ReadLogSpan(log));
+    const LinesOverTime& lines = survey.sampled_lines();
+    options.judged_from_ms = std::max(options.from_ms, span.first_ms + (span.last_ms - span.first_ms) / 2);
+    options.judged_events = lines.size() - lines.Before(options.judged_from_ms);
   }
   if (survey.partitions() == 1) {
     OnlineStore store(std::move(features));

@@ -24,7 +24,7 @@ std::int64_t LinesOverTime::At(std::uint64_t line) const {
   return minutes_[static_cast<std::size_t>(std::ranges::upper_bound(until_, line) - until_.begin())];
 }
 
-Result<EventTimes> ReadEventTimes(EventSource& log, std::uint32_t types) {
+Result<EventTimes> ReadLogSpan(EventSource& log) {
   EventTimes times;
   GFR_ASSIGN(const Positions begin, log.Begin());
   GFR_ASSIGN(const Positions end, log.End());
@@ -45,10 +45,14 @@ Result<EventTimes> ReadEventTimes(EventSource& log, std::uint32_t types) {
       times.last_ms = std::max(times.last_ms, record.arrival_ms);
     }
   }
-  if (times.events == 0) return EventTimes{};
+  return times.events == 0 ? EventTimes{} : times;
+}
+
+Result<EventTimes> ReadEventTimes(EventSource& log, std::uint32_t types) {
+  GFR_ASSIGN(EventTimes times, ReadLogSpan(log));
+  if (times.events == 0) return times;
   GFR_TRY(ForEachRecord(log, types, [&](const LogRecord& r) {
-    times.lines[static_cast<std::size_t>(r.event.type)].Add(r.arrival_ms,
-                                                            std::max<std::size_t>(1, r.event.items.size()));
+    times.lines[static_cast<std::size_t>(r.event.type)].Add(r);
     return Status();
   }));
   return times;

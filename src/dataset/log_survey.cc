@@ -107,6 +107,7 @@ Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const Fe
   for (const auto& [from, to] : before) survey.people_.Join(from, to);
   std::uint32_t labels = 0;
   for (const ObjectiveConfig& o : objectives) labels |= TypeBit(o.label);
+  const auto sampled = std::ranges::find_if(objectives, [](const ObjectiveConfig& o) { return o.sampled.on; });
   const std::size_t most_awaited = options.memory_bytes / 16 / sizeof(Awaited);
   const auto await = [&](const LogRecord& r) {
     const Event& e = r.event;
@@ -127,6 +128,8 @@ Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const Fe
                           if (r.event.type == EventType::kUserAlias) survey.people_.Join(r.event, r.offset);
                           if (catalogue & TypeBit(r.event.type)) survey.parents_.Add(r.event);
                           if (labels & TypeBit(r.event.type)) await(r);
+                          if (sampled != objectives.end() && sampled->label == r.event.type)
+                            survey.sampled_lines_.Add(r);
                           if (measures) measure.Add(r);
                           progress.Update(++done);
                           return Status();

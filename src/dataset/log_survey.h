@@ -1,6 +1,6 @@
 // LogSurvey: what is to be known of a whole log before it is replayed, by one reading: who is whom after all aliases,
-// which items are variants of which, which label events name no request, and, of a log that might not fit into memory,
-// how many partitions it takes.
+// which items are variants of which, which label events name no request, when those of sampled slates came, and, of a
+// log that might not fit into memory, how many partitions it takes.
 //
 // Memory: the aliases, and at most a sixteenth of DatasetOptions::memory_bytes for label events. Thread safety: const
 // calls from any thread.
@@ -8,6 +8,7 @@
 
 #include <vector>
 
+#include "dataset/event_times.h"
 #include "dataset/row_builder.h"
 
 namespace gfr {
@@ -23,6 +24,8 @@ class LogSurvey {
   // The number that `options` asks for; or 1 when the users' state fits into two thirds of its memory, else as many as
   // that takes.
   int partitions() const { return partitions_; }
+  // The lines of the label events of the first objective with sampled slates; none without one.
+  const LinesOverTime& sampled_lines() const { return sampled_lines_; }
   // Tells `builder` of the label events. False: they were too many to keep, and are to be read again.
   bool AwaitAll(RowBuilder& builder) const;
 
@@ -34,6 +37,7 @@ class LogSurvey {
   };
   AliasHistory people_;
   ItemParents parents_;
+  LinesOverTime sampled_lines_;
   int partitions_ = 1;
   std::vector<Awaited> awaited_;
   bool has_all_awaited_ = true;

@@ -158,6 +158,21 @@ std::vector<Event> RandomEvents(std::uint64_t seed) {
   return events;
 }
 
+// A log of these events, in a folder of its own.
+struct ReplayedLog {
+  explicit ReplayedLog(std::vector<Event> events, std::uint64_t segment_bytes = EventLogOptions{}.segment_bytes) {
+    const FixedClock clock(0);
+    std::uint64_t duplicates = 0;
+    EXPECT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log", .segment_bytes = segment_bytes})
+                    .value()
+                    ->AppendImported(
+                        std::move(events), [](std::uint64_t) {}, &duplicates)
+                    .ok());
+  }
+  const TestFolder folder;
+  LocalLog source{PosixFileSystem(), folder / "log"};
+};
+
 template <typename T>
 bool SameBytes(const std::vector<T>& a, const std::vector<T>& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
@@ -197,16 +212,9 @@ TEST(PartitionedReplayTest, AnySplitByUserOverAnyNumberOfWorkersGivesEqualBytes)
       {.name = "pcvr", .population = EventType::kFeedClick, .label = EventType::kPurchase, .window_ms = 2 * kHourMs},
       {.name = "view", .population = EventType::kItemView, .label = EventType::kFeedClick}};
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-    const TestFolder folder;
-    const std::string log = folder.path() + "/log";
-    const FixedClock clock(0);
-    std::uint64_t duplicates = 0;
-    LocalLog source(PosixFileSystem(), log);
-    ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = log})
-                    .value()
-                    ->AppendImported(
-                        RandomEvents(seed), [](std::uint64_t) {}, &duplicates)
-                    .ok());
+    ReplayedLog made(RandomEvents(seed));
+    LocalLog& source = made.source;
+    const std::string scratch = made.folder / "scratch";
     const auto whole = BuildDataset(PosixFileSystem(), source, features, objectives, {.partitions = 1});
     ASSERT_TRUE(whole.ok()) << whole.error().message;
     EXPECT_GT(whole.value().objectives[0].size(), 3000u);
@@ -214,9 +222,8 @@ TEST(PartitionedReplayTest, AnySplitByUserOverAnyNumberOfWorkersGivesEqualBytes)
     EXPECT_GT(whole.value().slates.size(), 100u);
     for (const int partitions : {2, 7}) {
       for (const int workers : {1, 2, 7}) {
-        const auto split =
-            BuildDataset(PosixFileSystem(), source, features, objectives,
-                         {.workers = workers, .partitions = partitions, .scratch_folder = log + ".scratch"});
+        const auto split = BuildDataset(PosixFileSystem(), source, features, objectives,
+                                        {.workers = workers, .partitions = partitions, .scratch_folder = scratch});
         ASSERT_TRUE(split.ok()) << split.error().ToString();
         ExpectSame(whole.value(), split.value());
       }
@@ -245,20 +252,13 @@ TEST(PartitionedReplayTest, DevicesThatChangeHandsGiveEqualBytesByAnySplitAndThe
     SCOPED_TRACE(rule);
     auto config = Config::Parse(std::string(kReplayConfig) + "[users]\n" + rule, "gfr.toml");
     const auto features = FeatureSet::Make(config.value()).value();
-    const TestFolder folder;
-    const std::string log = folder.path() + "/log";
-    const FixedClock clock(0);
-    std::uint64_t duplicates = 0;
-    LocalLog source(PosixFileSystem(), log);
-    ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = log})
-                    .value()
-                    ->AppendImported(
-                        EventsOfSharedDevices(6), [](std::uint64_t) {}, &duplicates)
-                    .ok());
+    ReplayedLog made(EventsOfSharedDevices(6));
+    LocalLog& source = made.source;
+    const std::string scratch = made.folder / "scratch";
     const auto whole = BuildDataset(PosixFileSystem(), source, features, objectives, {.partitions = 1});
     ASSERT_TRUE(whole.ok()) << whole.error().message;
     const auto split = BuildDataset(PosixFileSystem(), source, features, objectives,
-                                    {.workers = 2, .partitions = 7, .scratch_folder = log + ".scratch"});
+                                    {.workers = 2, .partitions = 7, .scratch_folder = scratch});
     ASSERT_TRUE(split.ok()) << split.error().ToString();
     ExpectSame(whole.value(), split.value());
     // Who is whom by the history is who it is by the store. But the history knows first logins before they come.
@@ -295,16 +295,9 @@ TEST(PartitionedReplayTest, SampledSlatesAreTheSameByAnySplit) {
   const std::vector<ObjectiveConfig> objectives{
       {.name = "next_view", .label = EventType::kItemView, .sampled = {.on = true, .size = 6}},
       {.name = "next_buy", .label = EventType::kPurchase, .sampled = {.on = true, .size = 4}}};
-  const TestFolder folder;
-  const std::string log = folder.path() + "/log";
-  const FixedClock clock(0);
-  std::uint64_t duplicates = 0;
-  LocalLog source(PosixFileSystem(), log);
-  ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = log})
-                  .value()
-                  ->AppendImported(
-                      RandomEvents(5), [](std::uint64_t) {}, &duplicates)
-                  .ok());
+  ReplayedLog made(RandomEvents(5));
+  LocalLog& source = made.source;
+  const std::string scratch = made.folder / "scratch";
   const auto whole = BuildDataset(PosixFileSystem(), source, features, objectives, {.partitions = 1});
   ASSERT_TRUE(whole.ok()) << whole.error().message;
   EXPECT_TRUE(whole.value().sampled);
@@ -312,7 +305,7 @@ TEST(PartitionedReplayTest, SampledSlatesAreTheSameByAnySplit) {
   EXPECT_GT(whole.value().slates.size(), 20u);
   for (const int partitions : {2, 7}) {
     const auto split = BuildDataset(PosixFileSystem(), source, features, objectives,
-                                    {.workers = 2, .partitions = partitions, .scratch_folder = log + ".scratch"});
+                                    {.workers = 2, .partitions = partitions, .scratch_folder = scratch});
     ASSERT_TRUE(split.ok()) << split.error().ToString();
     ExpectSame(whole.value(), split.value());
   }
@@ -322,17 +315,9 @@ TEST(PartitionedReplayTest, LeavesNoScratchFilesAndAsksForMorePartitionsWhenMemo
   auto config = Config::Parse(kReplayConfig, "gfr.toml");
   const auto features = FeatureSet::Make(config.value()).value();
   const std::vector<ObjectiveConfig> objectives{{.name = "pctr"}};
-  const TestFolder folder;
-  const std::string log = folder.path() + "/log";
-  const FixedClock clock(0);
-  std::uint64_t duplicates = 0;
-  LocalLog source(PosixFileSystem(), log);
-  const std::string scratch = log + ".scratch";
-  ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = log})
-                  .value()
-                  ->AppendImported(
-                      RandomEvents(4), [](std::uint64_t) {}, &duplicates)
-                  .ok());
+  ReplayedLog made(RandomEvents(4));
+  LocalLog& source = made.source;
+  const std::string scratch = made.folder / "scratch";
   EXPECT_EQ(LogSurvey::Of(source, features, objectives, {}).value().partitions(), 1);
   EXPECT_GT(LogSurvey::Of(source, features, objectives, {.memory_bytes = 20'000}).value().partitions(), 4);
   ASSERT_TRUE(
@@ -363,26 +348,20 @@ TEST(PartitionedReplayTest, ALogWhoseOldRecordsWereDeletedGivesTheSameRowsAndSta
   const auto features = FeatureSet::Make(config.value()).value();
   const std::vector<ObjectiveConfig> objectives{
       {.name = "pctr"}, {.name = "view", .population = EventType::kItemView, .label = EventType::kFeedClick}};
-  const TestFolder folder;
-  const FixedClock clock(0);
-  std::uint64_t duplicates = 0;
-  LocalLog source(PosixFileSystem(), folder / "log");
-  ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log", .segment_bytes = 10'000})
-                  .value()
-                  ->AppendImported(
-                      RandomEvents(9), [](std::uint64_t) {}, &duplicates)
-                  .ok());
+  ReplayedLog made(RandomEvents(9), 10'000);
+  LocalLog& source = made.source;
+  const std::string scratch = made.folder / "scratch";
   const auto build = [&](int partitions) {
     auto built = BuildDataset(PosixFileSystem(), source, features, objectives,
-                              {.workers = 2, .partitions = partitions, .scratch_folder = folder / "scratch"});
+                              {.workers = 2, .partitions = partitions, .scratch_folder = scratch});
     EXPECT_TRUE(built.ok()) << built.error().message;
     return std::move(built).value();
   };
   const Dataset whole = build(1);
-  const auto planned = TrimLog(source, folder / "lake", features, 10 * kHourMs, /*dry_run=*/true).value();
+  const auto planned = TrimLog(source, made.folder / "lake", features, 10 * kHourMs, /*dry_run=*/true).value();
   EXPECT_EQ(source.Begin().value()[0], 0u) << "a dry run changes nothing";
   for (const std::int64_t keep_ms : {10 * kHourMs, 8 * kHourMs}) {  // The second base is made of the first.
-    const auto trimmed = TrimLog(source, folder / "lake", features, keep_ms, /*dry_run=*/false);
+    const auto trimmed = TrimLog(source, made.folder / "lake", features, keep_ms, /*dry_run=*/false);
     ASSERT_TRUE(trimmed.ok()) << trimmed.error().message;
     ASSERT_GT(trimmed.value().segments.size(), 2u);
     ASSERT_EQ(source.Begin().value()[0], trimmed.value().begin);
@@ -405,22 +384,16 @@ TEST(PartitionedReplayTest, ALogWhoseOldRecordsWereDeletedGivesTheSameRowsAndSta
       }
     }
   }
-  EXPECT_TRUE(TrimLog(source, folder / "lake", features, 8 * kHourMs, false).value().segments.empty());
-  EXPECT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log"}).ok()) << "the writer goes on";
+  EXPECT_TRUE(TrimLog(source, made.folder / "lake", features, 8 * kHourMs, false).value().segments.empty());
+  EXPECT_TRUE(EventLog::Open(PosixFileSystem(), FixedClock(0), {.folder = made.folder / "log"}).ok())
+      << "the writer goes on";
 }
 
 TEST(PartitionedReplayTest, AnErasedUserIsForgottenInTheBaseToo) {
   auto config = Config::Parse(kConfig, "gfr.toml");
   const auto features = FeatureSet::Make(config.value()).value();
-  const TestFolder folder;
-  const FixedClock clock(0);
-  std::uint64_t duplicates = 0;
-  LocalLog source(PosixFileSystem(), folder / "log");
-  ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log", .segment_bytes = 10'000})
-                  .value()
-                  ->AppendImported(
-                      RandomEvents(9), [](std::uint64_t) {}, &duplicates)
-                  .ok());
+  ReplayedLog made(RandomEvents(9), 10'000);
+  LocalLog& source = made.source;
   std::vector<Key> users;
   std::size_t aliases = 0;
   ASSERT_TRUE(ForEachRecord(source, kEveryType, [&](const LogRecord& r) {
@@ -428,7 +401,7 @@ TEST(PartitionedReplayTest, AnErasedUserIsForgottenInTheBaseToo) {
                 return Status();
               }).ok());
   ASSERT_TRUE(ForgetInBase(source, features, users).ok()) << "a log without a base has nothing to forget";
-  ASSERT_GT(TrimLog(source, folder / "lake", features, 6 * kHourMs, false).value().segments.size(), 2u);
+  ASSERT_GT(TrimLog(source, made.folder / "lake", features, 6 * kHourMs, false).value().segments.size(), 2u);
   aliases = AliasesOfBase(source).value().size();
   EXPECT_GT(aliases, 0u);
   const auto known = [&] {
@@ -451,23 +424,17 @@ TEST(PartitionedReplayTest, ADefinitionThatTheBaseDoesNotKnowStartsEmptyThere) {
                               "gfr.toml");
   const auto features = FeatureSet::Make(config.value()).value();
   const std::vector<ObjectiveConfig> objectives{{.name = "pctr"}};
-  const TestFolder folder;
-  const FixedClock clock(0);
-  std::uint64_t duplicates = 0;
-  LocalLog source(PosixFileSystem(), folder / "log");
-  ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log", .segment_bytes = 10'000})
-                  .value()
-                  ->AppendImported(
-                      RandomEvents(9), [](std::uint64_t) {}, &duplicates)
-                  .ok());
+  ReplayedLog made(RandomEvents(9), 10'000);
+  LocalLog& source = made.source;
+  const std::string scratch = made.folder / "scratch";
   const auto build = [&](int partitions) {
     auto built = BuildDataset(PosixFileSystem(), source, features, objectives,
-                              {.workers = 2, .partitions = partitions, .scratch_folder = folder / "scratch"});
+                              {.workers = 2, .partitions = partitions, .scratch_folder = scratch});
     EXPECT_TRUE(built.ok()) << built.error().message;
     return std::move(built).value();
   };
   const Dataset whole = build(1);
-  const auto trimmed = TrimLog(source, folder / "lake", old_features, 8 * kHourMs, /*dry_run=*/false).value();
+  const auto trimmed = TrimLog(source, made.folder / "lake", old_features, 8 * kHourMs, /*dry_run=*/false).value();
   const Dataset one = build(1), split = build(3);
   ExpectSame(one, split);
   const std::int64_t from_ms = trimmed.end_ms - 4 * kHourMs;
@@ -507,25 +474,21 @@ class CountedLog final : public EventSource {
 TEST(PartitionedReplayTest, ReadsTheLogOnceForAliasesLabelsAndMeasure) {
   auto config = Config::Parse(kConfig, "gfr.toml");
   const auto features = FeatureSet::Make(config.value()).value();
-  const std::vector<ObjectiveConfig> objectives{{.name = "pctr"}};
-  const TestFolder folder;
-  const FixedClock clock(0);
-  std::uint64_t duplicates = 0;
-  LocalLog source(PosixFileSystem(), folder / "log");
-  ASSERT_TRUE(EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log"})
-                  .value()
-                  ->AppendImported(
-                      RandomEvents(4), [](std::uint64_t) {}, &duplicates)
-                  .ok());
+  std::vector<ObjectiveConfig> objectives{{.name = "pctr"}};
+  ReplayedLog made(RandomEvents(4));
+  LocalLog& source = made.source;
+  const std::string scratch = made.folder / "scratch";
   const auto reads = [&](DatasetOptions options) {
     CountedLog log(source);
-    options.scratch_folder = folder / "scratch";
+    options.scratch_folder = scratch;
     EXPECT_TRUE(BuildDataset(PosixFileSystem(), log, features, objectives, options).ok());
     return log.reads;
   };
   EXPECT_EQ(reads({}), 3) << "survey, index, replay";
   EXPECT_EQ(reads({.memory_bytes = 20'000}), 2) << "survey, with the measure, and the files of the partitions";
   EXPECT_EQ(reads({.leave_out = {.robots = true}}), 4) << "robots are known when everyone's aliases are";
+  objectives = {{.name = "next_view", .label = EventType::kItemView, .sampled = {.on = true, .size = 6}}};
+  EXPECT_EQ(reads({}), 3 + 2) << "the survey says when the events of sampled slates came; and the ends of the log";
 }
 
 }  // namespace
