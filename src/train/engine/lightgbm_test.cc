@@ -10,6 +10,7 @@
 #include "train/engine/lightgbm_api.h"
 #include "train/engine/lightgbm_trainer.h"
 #include "train/test_rows.h"
+#include "train/test_softmax.h"
 
 namespace gfr {
 namespace {
@@ -21,11 +22,6 @@ TrainMatrix Coded(const LabelledRows& rows) {
   TrainMatrix m = rows.matrix();
   m.categorical = kFirstIsACategory;
   return m;
-}
-
-void WriteFloats(const std::string& path, std::span<const float> values) {
-  std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(4 * values.size()));
 }
 
 std::vector<double> Margins(const std::string& forest, const LabelledRows& rows) {
@@ -158,37 +154,15 @@ TEST_F(LightgbmTest, TheSoftmaxWithinRequestsEqualsLightgbmWithThatObjectiveFrom
   const TrainedForest trained = Train(m, &m, params);
   EXPECT_EQ(trained.rounds, 15);
   const std::vector<double> mine = Margins(trained.bytes, rows);
-  const TestFolder folder;
-  WriteFloats(folder / "x.f32", rows.values);
-  {
-    std::ofstream file(folder / "rows.txt");
-    for (std::size_t i = 0; i < m.count; ++i) file << rows.labels[i] << " " << rows.request[i] << "\n";
-  }
-  std::istringstream reference(RunPython(folder, R"(
-import numpy as np, lightgbm as lgb
-y, g = np.loadtxt("rows.txt").T
-x = np.fromfile("x.f32", np.float32).reshape(len(y), -1)
-def shares(m):
-    p = np.empty(len(m))
-    for r in np.unique(g):
-        e = np.exp(m[g == r] - m[g == r].max())
-        p[g == r] = e / e.sum()
-    return p
-def objective(m, d):
-    p = shares(m)
-    return p - y, np.maximum(p * (1 - p), 1e-6)
+  const SoftmaxReference reference = SoftmaxFromPython(rows, R"(
+import lightgbm as lgb
 b = lgb.train(dict(objective=objective, max_depth=3, num_leaves=8, learning_rate=0.3, min_sum_hessian_in_leaf=0.1, min_data_in_leaf=1, lambda_l2=1,
                    max_bin=256, seed=7, deterministic=True, force_row_wise=True, num_threads=2, verbosity=-1), lgb.Dataset(x, y), 15)
 m = b.predict(x, raw_score=True)
-print(repr(float(-np.log(shares(m)[y == 1]).mean())), *m.tolist())
-)"));
-  double loss = 0, margin = 0;
-  reference >> loss;
-  EXPECT_NEAR(trained.best_log_loss, loss, 1e-6);
-  for (std::size_t i = 0; i < m.count; ++i) {
-    ASSERT_TRUE(reference >> margin);
-    ASSERT_NEAR(mine[i], margin, 1e-4) << i;
-  }
+)");
+  EXPECT_NEAR(trained.best_log_loss, reference.loss, 1e-6);
+  ASSERT_EQ(reference.margins.size(), m.count);
+  for (std::size_t i = 0; i < m.count; ++i) ASSERT_NEAR(mine[i], reference.margins[i], 1e-4) << i;
 }
 
 TEST_F(LightgbmTest, RankingIsRefusedByName) {

@@ -13,6 +13,7 @@
 #include "train/engine/xgboost_api.h"
 #include "train/engine/xgboost_trainer.h"
 #include "train/test_rows.h"
+#include "train/test_softmax.h"
 
 namespace gfr {
 namespace {
@@ -60,45 +61,21 @@ TEST_F(XgboostTest, TheSoftmaxWithinRequestsEqualsXgboostWithThatObjectiveFromPy
   const auto trained = engine->Train(m, &m, {.depth = 3, .eta = 0.3, .max_rounds = 15}, [](int, double) {});
   ASSERT_TRUE(trained.ok()) << trained.error().message;
   const auto mine = engine->PredictMargins(trained.value().bytes, rows.values.data(), m.count, kXgboostColumns);
-  const TestFolder folder;
-  std::ofstream(folder / "x.f32", std::ios::binary)
-      .write(reinterpret_cast<const char*>(rows.values.data()), static_cast<std::streamsize>(4 * rows.values.size()));
-  {
-    std::ofstream file(folder / "rows.txt");
-    for (std::size_t i = 0; i < m.count; ++i) file << rows.labels[i] << " " << rows.request[i] << "\n";
-  }
-  std::istringstream reference(RunPython(folder, R"(
-import numpy as np, xgboost as xgb
-y, g = np.loadtxt("rows.txt").T
-x = np.fromfile("x.f32", np.float32).reshape(len(y), -1)
-def shares(m):
-    p = np.empty(len(m))
-    for r in np.unique(g):
-        e = np.exp(m[g == r].astype(np.float64) - m[g == r].max())
-        p[g == r] = e / e.sum()
-    return p
-def objective(m, d):
-    p = shares(m)
-    return (p - y).astype(np.float32), np.maximum(p * (1 - p), 1e-6).astype(np.float32)
+  const SoftmaxReference reference = SoftmaxFromPython(rows, R"(
+import xgboost as xgb
 b = xgb.train(dict(max_depth=3, eta=0.3, tree_method="hist", base_score=0.0, max_bin=256, seed=7), xgb.DMatrix(x, y), 15, obj=objective)
 m = b.predict(xgb.DMatrix(x), output_margin=True)
-print(repr(float(-np.log(shares(m)[y == 1]).mean())), *m.tolist())
-)"));
-  double loss = 0, margin = 0;
-  reference >> loss;
+)");
   EXPECT_EQ(trained.value().rounds, 15);
-  EXPECT_NEAR(trained.value().best_log_loss, loss, 1e-6);
-  for (std::size_t i = 0; i < m.count; ++i) {
-    ASSERT_TRUE(reference >> margin);
-    ASSERT_NEAR(mine.value()[i], margin, 1e-4) << i;
-  }
+  EXPECT_NEAR(trained.value().best_log_loss, reference.loss, 1e-6);
+  ASSERT_EQ(reference.margins.size(), m.count);
+  for (std::size_t i = 0; i < m.count; ++i) ASSERT_NEAR(mine.value()[i], reference.margins[i], 1e-4) << i;
 }
 
 TEST_F(XgboostTest, RankingWithinRequestsEqualsXgboostsFromPython) {
   RequestRows rows = RandomRequests(21, 600);
   const TestFolder folder;
-  std::ofstream(folder / "x.f32", std::ios::binary)
-      .write(reinterpret_cast<const char*>(rows.values.data()), static_cast<std::streamsize>(4 * rows.values.size()));
+  WriteFloats(folder / "x.f32", rows.values);
   std::vector<float> weights;
   {
     std::ofstream file(folder / "rows.txt");
