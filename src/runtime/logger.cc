@@ -2,16 +2,17 @@
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstdio>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
 #include "base/time.h"
+#include "runtime/line_output.h"
 
 namespace gfr {
 namespace {
@@ -24,7 +25,11 @@ constexpr std::array<spdlog::level::level_enum, 4> kLevels{spdlog::level::debug,
 
 thread_local std::string_view current_request;
 
-// To stderr, or to a LogCapture. Its mutex is spdlog's affair: it is held for one write, and nothing waits under it.
+// The line that says how many were lost before it.
+std::string DroppedLine(std::uint64_t lines);
+
+// To stderr, or to a LogCapture. Its mutex is spdlog's affair: it is held for one write, which waits for a moment at
+// most (runtime/line_output.h).
 class Sink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   // Gives what was captured so far, and begins or ends a capture.
@@ -37,6 +42,7 @@ class Sink final : public spdlog::sinks::base_sink<std::mutex> {
     const std::lock_guard lock(mutex_);
     return captured_;
   }
+  std::uint64_t dropped() const { return output_.dropped(); }
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
@@ -44,11 +50,14 @@ class Sink final : public spdlog::sinks::base_sink<std::mutex> {
     line += '\n';
     if (capturing_) {
       captured_ += line;
-    } else {
-      (void)std::fwrite(line.data(), 1, line.size(), stderr);
+      return;
     }
+    const std::uint64_t dropped = output_.dropped();
+    if (output_.Write(line) && dropped > said_ && output_.Write(DroppedLine(dropped - said_))) said_ = dropped;
   }
-  void flush_() override { (void)std::fflush(stderr); }
+  void flush_() override {}
+  LineOutput output_{STDERR_FILENO};
+  std::uint64_t said_ = 0;  // Of the lines that were dropped.
   bool capturing_ = false;
   std::string captured_;
 };
@@ -116,6 +125,14 @@ std::string TextLine(std::string_view time, std::string_view level, std::string_
   return line;
 }
 
+std::string DroppedLine(std::uint64_t lines) {
+  const Process& process = TheProcess();
+  const auto make = process.format == LogFormat::kJson ? JsonLine : TextLine;
+  return make(FormatTime(process.clock.now_ms()), "warning", "log", "lines were dropped, since nobody read them",
+              {{"lines", lines}}) +
+         "\n";
+}
+
 template <typename Enum, std::size_t N>
 Result<Enum> ParseName(std::string_view text, const std::array<std::string_view, N>& names, const char* what) {
   const auto at = std::ranges::find(names, text);
@@ -151,6 +168,8 @@ void Log(LogLevel level, std::string_view component, std::string_view message, L
   const auto make = process.format == LogFormat::kJson ? JsonLine : TextLine;
   process.logger.log(spd_level, spdlog::string_view_t(make(time, name, component, message, fields)));
 }
+
+std::uint64_t DroppedLogLines() { return TheProcess().sink->dropped(); }
 
 LogRequest::LogRequest(std::string_view request_id) : before_(std::exchange(current_request, request_id)) {}
 LogRequest::~LogRequest() { current_request = before_; }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/cpu_time.h"
+#include "runtime/line_output.h"
 
 namespace gfr {
 namespace {
@@ -34,7 +35,11 @@ ServiceMetrics::ServiceMetrics()
           "gfr_freshness_seconds", "From when an event is on disk, which its 202 follows, to when feeds read it.",
           kFreshnessS, {{"store", {"embedded", "redis"}}, {"state", {"user", "shared"}}})) {
   Family<Gauge>& process = telemetry_.AddGauge("gfr_process_cpu_seconds", "Processor time of the whole process.");
-  telemetry_.BeforeText([&process] { process->Set(ProcessCpuSeconds()); });
+  Family<Gauge>& dropped = telemetry_.AddGauge("gfr_log_lines_dropped", "Lines for stderr that nobody read in time.");
+  telemetry_.BeforeText([&process, &dropped] {
+    process->Set(ProcessCpuSeconds());
+    dropped->Set(static_cast<double>(DroppedLogLines()));
+  });
 }
 
 void ServiceMetrics::Shadowed(const std::string& name, double seconds, double overlap) {
