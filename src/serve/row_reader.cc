@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "base/decimal.h"
+
 namespace gfr {
 namespace {
 
@@ -56,8 +58,43 @@ bool AddNumber(json::value value, RowMatrix* rows) {
   return true;
 }
 
+// The numbers of a list as its text has them: most bodies are nothing else. False: something stands there that the
+// parser must judge, and `rows` is as it was.
+bool AddPlainNumbers(std::string_view text, RowMatrix* rows) {
+  const std::size_t before = rows->values();
+  const char *at = text.data() + 1, *const end = text.data() + text.size();  // Behind the bracket.
+  const auto pass_blanks = [&] {
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) ++at;
+  };
+  for (pass_blanks(); at < end; pass_blanks()) {
+    double number = kMissingNumber;
+    if (const char* behind = ReadDecimal(at, end, &number)) {
+      at = behind;
+    } else if (end - at > 4 && std::string_view(at, 4) == "null") {
+      at += 4;
+    } else {
+      break;
+    }
+    rows->Add(number);
+    pass_blanks();
+    if (at < end && *at == ']') return true;
+    if (at == end || *at++ != ',') break;
+  }
+  rows->Resize(before);
+  return false;
+}
+
+// Likewise, of a list that is read on by the parser if this is false.
+bool AddPlainNumbers(json::array& list, RowMatrix* rows) {
+  std::string_view text;
+  if (list.raw_json().get(text) == simdjson::SUCCESS && !text.empty() && AddPlainNumbers(text, rows)) return true;
+  list.reset();
+  return false;
+}
+
 // All numbers of a list, however deep they lie.
 Status AddNumbers(json::array list, RowMatrix* rows, int depth = 0) {
+  if (AddPlainNumbers(list, rows)) return {};
   for (auto element : list) {
     json::value value;
     if (const auto code = element.get(value)) return NotJson(code);
@@ -181,6 +218,8 @@ class RowsOfJson {
     return {};
   }
   Status AddList(json::array list) {
+    const std::size_t before = rows_->values();
+    if (AddPlainNumbers(list, rows_)) return EndRow(rows_->values() - before);
     std::size_t count = 0;
     for (auto element : list) {
       json::value value;
@@ -290,14 +329,16 @@ bool ReadCell(std::string_view cell, T* out) {
   *out = std::numeric_limits<T>::quiet_NaN();
   if (cell.empty() || cell == "NA") return true;
   if (cell.front() == '+' && cell.size() > 1 && cell[1] != '-') cell.remove_prefix(1);
-  const auto [end, code] = std::from_chars(cell.data(), cell.data() + cell.size(), *out);
-  if (code == std::errc::result_out_of_range && end == cell.data() + cell.size()) {  // Infinity or zero is nearest.
+  const char* const cell_end = cell.data() + cell.size();
+  if (ReadDecimal(cell.data(), cell_end, out) == cell_end) return true;
+  const auto [end, code] = std::from_chars(cell.data(), cell_end, *out);
+  if (code == std::errc::result_out_of_range && end == cell_end) {  // Infinity or zero is nearest.
     const std::string text(cell);
     *out = sizeof(T) == 4 ? static_cast<T>(std::strtof(text.c_str(), nullptr))
                           : static_cast<T>(std::strtod(text.c_str(), nullptr));
     return true;
   }
-  return code == std::errc{} && end == cell.data() + cell.size();
+  return code == std::errc{} && end == cell_end;
 }
 
 // Whether a line is the model's column names.
