@@ -8,6 +8,7 @@
 #include "base/json_text.h"
 #include "event/event_rules.h"
 #include "event/property_value.h"
+#include "serve/candidate_ids.h"
 
 namespace gfr {
 namespace {
@@ -111,7 +112,8 @@ std::size_t MaxCandidates(std::size_t columns) {
 
 FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates, const EventRules& rules) {
   if (body.size() > kMaxBodyBytes) throw BadRequest{"the body is larger than 2 MiB"};
-  const Input json = ParseJson<Input>(body, /*throws=*/false);
+  std::optional<SplitBody> split = SplitCandidateIds(body, max_candidates, kMaxIdBytes);
+  const Input json = split ? std::move(split->rest) : ParseJson<Input>(body, /*throws=*/false);
   if (auto wrong = FeedRequestShape().Check(json, json.is_object() ? "the request" : "the body"))
     throw BadRequest{*std::move(wrong)};
   FeedRequest r{.request_id = IdOf(json, "request_id"),
@@ -123,7 +125,11 @@ FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates
   if (const Input& explain = Member(json, "explain"); !explain.is_null()) r.explain = explain;
   if (const Input& exclude = Member(json, "exclude"); !exclude.is_null())
     r.exclude = exclude.get<std::vector<std::string>>();
-  if (const Input& candidates = Member(json, "candidates"); !candidates.is_null()) {
+  if (split) {
+    r.has_candidates = true;
+    r.candidates.reserve(split->ids.size());
+    for (std::string& id : split->ids) r.candidates.push_back({.item_id = std::move(id)});
+  } else if (const Input& candidates = Member(json, "candidates"); !candidates.is_null()) {
     if (candidates.size() > max_candidates)
       throw BadRequest{"candidates is not a list of at most " + std::to_string(max_candidates)};
     r.has_candidates = true;
@@ -144,7 +150,9 @@ FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates
 std::size_t UndeclaredNames(const FeedRequest& request, const PropertySchema& schema) {
   std::vector<PropertyValue> values(schema.request_names.size()), of_item(schema.request_item_names.size());
   std::size_t undeclared = schema.ReadRequest(request.context, values);
-  for (const EventItem& item : request.candidates) undeclared += schema.ReadRequestItem(item.properties, of_item);
+  for (const EventItem& item : request.candidates) {
+    if (!item.properties.empty()) undeclared += schema.ReadRequestItem(item.properties, of_item);
+  }
   return undeclared;
 }
 
