@@ -179,6 +179,48 @@ class Models(unittest.TestCase):
             self.check("light.txt", server.post("/models/light/invoke", {"instances": self.rows()})["predictions"])
             self.assertEqual(server.ask("POST", "/models", {"model_name": "other", "url": str(ml / "model")})[0], 400)
 
+    def test_a_sagemaker_container_trains_what_it_serves_then(self):
+        rng, ml = np.random.default_rng(5), self.path / "trained/opt/ml"
+        for name, count in (("train", 3000), ("validation", 1000)):
+            (ml / "input/data" / name).mkdir(parents=True)
+            x = rng.normal(size=(count, 4)).round(4)
+            y = (x[:, 0] - x[:, 1] * x[:, 2] + rng.normal(size=count) > 0).astype(int)
+            half = count // 2  # In two files, as a channel may have.
+            for part, rows in enumerate((slice(0, half), slice(half, count))):
+                np.savetxt(ml / "input/data" / name / f"part-{part}.csv", np.column_stack([y[rows], x[rows]]), delimiter=",", fmt="%.10g")
+        config = ml / "input/config"
+        config.mkdir(parents=True)
+        arguments = [GFR, "container", "train", "--root", self.path / "trained"]
+        (config / "hyperparameters.json").write_text(json.dumps({"objective": "binary:logistic", "num_round": "60", "eta": "0.2", "max_depth": "3"}))
+        (config / "resourceconfig.json").write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
+        done = subprocess.run(arguments, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"\[0\] validation-logloss:0\.\d+\n")
+        model = xgboost.Booster(model_file=ml / "model/model.ubj")
+        expected = model.predict(xgboost.DMatrix(x))
+        p = np.clip(expected, 1e-7, 1 - 1e-7)
+        self.assertLess(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)), 0.55)  # Of the base rate alone: 0.69.
+        csv = "".join(",".join(map(repr, row)) + "\n" for row in x[:50].tolist())
+        with ModelServer("--root", self.path / "trained", "--listen", "127.0.0.1:0", command=("container", "serve")) as server:
+            status, text = server.ask("POST", "/invocations", csv, "text/csv")
+            self.assertEqual(status, 200, text)
+            np.testing.assert_allclose([float(v) for v in text.replace("\n", ",").strip(",").split(",")], expected[:50], rtol=1e-6)
+        for hyperparameters, hosts, why in (({"num_rounds": "60"}, 1, "hyperparameter 'num_rounds' is not known; valid are objective, num_round"),
+                                            ({"eta": "2"}, 1, "eta is '2'; valid is a number from"),
+                                            ({"objective": "reg:squarederror"}, 1, "valid is binary:logistic"), ({}, 2, "2 hosts")):
+            (config / "hyperparameters.json").write_text(json.dumps(hyperparameters))
+            (config / "resourceconfig.json").write_text(json.dumps({"hosts": ["algo-1", "algo-2"][:hosts]}))
+            done = subprocess.run(arguments, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 2)
+            for text in (done.stderr, (ml / "output/failure").read_text()):
+                self.assertIn(why, text)
+        (ml / "input/data/train/part-2.csv").write_text("2,1,1,1,1\n")
+        (config / "hyperparameters.json").write_text("{}")
+        (config / "resourceconfig.json").unlink()
+        done = subprocess.run(arguments, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("part-2.csv:1: the label, in the first column, is 2; valid are 0 and 1", done.stderr)
+
     def test_boto3s_sagemaker_runtime_invokes_the_endpoint(self):
         if not has_peer("boto3"):
             self.skipTest("SKIPPED: boto3 is not in build/peers-venv")

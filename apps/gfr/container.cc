@@ -1,8 +1,11 @@
-// container serve: the inference side of a SageMaker container (docs/protocols.md).
+// container serve|train: both sides of a SageMaker container (docs/protocols.md).
+#include <cmath>
+#include <cstdio>
 #include <cstdlib>
 
 #include "commands.h"
 #include "model_server.h"
+#include "operations/train_in_container.h"
 #include "serve/model_host.h"
 
 namespace gfr {
@@ -28,10 +31,30 @@ int ServeInContainer(const std::string& root, std::string listen) {
   return RunModelServer(flags);
 }
 
+// What SageMaker's metric definitions read stands on stdout, a line a round.
+int RunContainerTraining(const std::string& root, bool json) {
+  const auto trained = TrainInContainer(PosixFileSystem(), root, [json](int round, double log_loss) {
+    if (json || std::isnan(log_loss)) return;
+    std::printf("[%d] validation-logloss:%.6f\n", round, log_loss);
+    std::fflush(stdout);
+  });
+  if (!trained.ok()) return Fail(trained.error());
+  const ContainerTraining& t = trained.value();
+  if (json) {
+    Json out{{"rows", t.rows}, {"features", t.columns}, {"rounds", t.rounds}, {"model", t.model}};
+    if (t.validation_rows > 0) out["validation"] = {{"rows", t.validation_rows}, {"log_loss", t.log_loss}};
+    std::printf("%s\n", out.dump().c_str());
+  } else {
+    std::printf("%zu rows of %zu features, %d rounds: %s\n", t.rows, t.columns, t.rounds, t.model.c_str());
+  }
+  return 0;
+}
+
 }  // namespace
 
 void AddContainer(CLI::App& app, Command& run) {
   static std::string root = "/", listen;
+  static bool json = false;
   CLI::App* container = AddGroup(
       app, "container", "What a SageMaker container runs: make `gfr container` its entry point", "gfr container serve");
   CLI::App* serve = container->add_subcommand(
@@ -40,6 +63,13 @@ void AddContainer(CLI::App& app, Command& run) {
   serve->add_option("--listen", listen, "ADDRESS:PORT; default: 0.0.0.0 and SAGEMAKER_BIND_TO_PORT, else 8080");
   serve->footer("Example: gfr container serve");
   serve->callback([&run] { run = [] { return ServeInContainer(root, listen); }; });
+  CLI::App* train = container->add_subcommand(
+      "train",
+      "Train a forest on the tables in /opt/ml/input/data/train, by /opt/ml/input/config/hyperparameters.json");
+  train->add_option("--root", root, "Where /opt/ml is")->capture_default_str();
+  train->add_flag("--json", json, "One JSON object at the end, and nothing else");
+  train->footer("Example: gfr container train");
+  train->callback([&run] { run = [] { return RunContainerTraining(root, json); }; });
 }
 
 }  // namespace gfr
