@@ -8,7 +8,7 @@ export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 export CCACHE_SLOPPINESS := pch_defines,time_macros
 
-.PHONY: help setup build demo test bench lint format install package clean sanitize fuzz soak
+.PHONY: help setup build demo test test-all bench lint format install package clean sanitize fuzz soak
 
 help:  ## This list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 14
@@ -35,6 +35,10 @@ test: $(BUILD)/build.ninja  ## Build and run every test.
 	@tools/setup --test-peers
 	@cmake --build $(BUILD) -j $(JOBS)
 	@cd $(BUILD) && ctest --output-on-failure --timeout 900 -j $(JOBS)
+
+test-all: test  ## Every test again with all it has (GFR_TEST_ALL=1), and SEEDS seeds of the simulated world.
+	@cd $(BUILD) && GFR_TEST_ALL=1 ctest --output-on-failure --timeout 7200 -L e2e
+	@$(MAKE) soak
 
 bench: $(BUILD)/build.ninja  ## Benchmarks beside their peers, as ratios within one run.
 	@cmake --build $(BUILD) -j $(JOBS)

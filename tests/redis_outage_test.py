@@ -1,0 +1,115 @@
+"""The Redis of [store] online killed and started again, empty, while a server and a reader are asked: feeds go on and say so, both find their
+way back by themselves, and nothing that was acknowledged is lost.
+
+Once; ten times with GFR_TEST_ALL=1 (`make test-all`)."""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+from gfr_process import Folder, Server, event, log_events, run, run_json
+from readers_test import LATER, NOW, TOML, eventually
+
+OUTAGES = 10 if os.environ.get("GFR_TEST_ALL") else 1
+
+
+class Redis:
+    """A redis-server on a unix socket that may be killed and started again; it keeps nothing on disk."""
+
+    def __init__(self, folder):
+        self.folder, self.path = folder, folder / "redis.sock"
+        self.address = f"redis+unix://{self.path}"
+        self.start()
+
+    def start(self):
+        pathlib.Path(self.path).unlink(missing_ok=True)
+        self.process = subprocess.Popen([shutil.which("redis-server"), "--port", "0", "--unixsocket", str(self.path), "--save", "", "--dir", str(self.folder)],
+                                        stdout=subprocess.DEVNULL)
+        for _ in range(400):
+            if self.path.exists():
+                return
+            time.sleep(0.05)
+        raise AssertionError("redis-server did not start")
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+class Load:
+    """A client a server that clicks and asks for feeds without a pause."""
+
+    def __init__(self, servers):
+        self.stopped, self.answers, self.clicks = threading.Event(), {name: [] for name in servers}, {name: 0 for name in servers}
+        self.threads = [threading.Thread(target=self.ask, args=(name, server)) for name, server in servers.items()]
+
+    def ask(self, name, server):
+        n = 0
+        while not self.stopped.is_set():
+            n += 1
+            status, reply = server.post("/v1/events", [event(f"{name}-{n}", "feed.click", NOW, f"of-{name}", ["i1"])])
+            self.clicks[name] += status == 202 and reply["accepted"] == 1
+            status, feed = server.post("/v1/feed", {"user_id": f"of-{name}", "candidates": ["i1", "i2"]})
+            self.answers[name].append((status, tuple(feed.get("degraded", ["refused"])), len(feed.get("items", []))))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join()
+
+
+class RedisOutage(unittest.TestCase):
+    def test_feeds_go_on_without_it_and_all_is_there_again_after_it(self):
+        with Folder() as folder:
+            redis = Redis(folder)
+            self.addCleanup(lambda: redis.kill())
+            project = folder / "p"
+            run("init", project)
+            (project / "gfr.toml").write_text(TOML.replace("REDIS", redis.address))
+            before = log_events(project)
+            with Server(project, "--clock", f"fixed:{NOW}") as owner, \
+                    Server(project, "--clock", f"fixed:{LATER}", "--owner", f"127.0.0.1:{owner.port}") as reader:
+                servers = {"owner": owner, "reader": reader}
+                for server in servers.values():
+                    eventually(self, lambda: server.get("/readyz")[0] == 200)
+                clicks = lambda server, of: server.post("/v1/feed", {"user_id": of, "candidates": ["i1"], "explain": True})[1]["items"][0]["features"]["user_clicks"]
+                with Load(servers) as load:
+                    for _ in range(OUTAGES):
+                        marks = {name: len(answers) for name, answers in load.answers.items()}
+                        redis.kill()
+                        for name in servers:
+                            eventually(self, lambda: any("store" in d for _, d, _ in load.answers[name][marks[name]:]))
+                        redis.start()
+                        for name in servers:
+                            eventually(self, lambda: load.answers[name][-1][0] == 200 and "store" not in load.answers[name][-1][1], seconds=60)
+                for name, answers in load.answers.items():
+                    self.assertEqual({status for status, _, _ in answers}, {200}, name)
+                    self.assertEqual({items for _, _, items in answers}, {2}, name)
+                    degraded = sum(bool(d) for _, d, _ in answers)
+                    self.assertGreater(degraded, 0)
+                    counted = [line for line in servers[name].get("/metrics")[1].decode().splitlines() if line.startswith("gfr_feeds_degraded_total ")]
+                    self.assertGreaterEqual(float(counted[0].split()[1]), degraded)
+                for name in servers:  # Each sees all clicks that either took.
+                    for of in servers:
+                        eventually(self, lambda: clicks(servers[name], f"of-{of}") == load.clicks[of], seconds=60)
+                feeds = sum(len(answers) for answers in load.answers.values())
+                self.assertGreater(sum(load.clicks.values()), 0)
+                self.assertEqual(reader.stop(), 0)
+                self.assertEqual(owner.stop(), 0)
+            self.assertGreaterEqual(log_events(project) - before, sum(load.clicks.values()))
+            self.assertGreater(feeds, 0)
+            # What was served without the Redis was served without values, and a replay knows that.
+            self.assertEqual(run_json("features", "verify", "--project", project)["different"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
