@@ -13,6 +13,7 @@
 #include <cfloat>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 namespace gfr {
 namespace decimal_internal {
@@ -20,9 +21,14 @@ namespace decimal_internal {
 inline constexpr double kPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                      1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
+inline constexpr std::uint64_t kWholePowers[] = {1, 10, 100, 1000, 10'000, 100'000, 1'000'000, 10'000'000};
+
+inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
 // Eight digits at once (Lemire 2022, "Number parsing at a gigabyte per second"). Little endian only.
-inline bool IsEightDigits(std::uint64_t text) {
-  return (((text + 0x4646464646464646) | (text - 0x3030303030303030)) & 0x8080808080808080) == 0;
+// Bytes that are no digits, from the lowest one on: its high bit is set; those behind it may be anything.
+inline std::uint64_t NoDigits(std::uint64_t text) {
+  return ((text + 0x4646464646464646) | (text - 0x3030303030303030)) & 0x8080808080808080;
 }
 inline std::uint64_t EightDigits(std::uint64_t text) {
   text -= 0x3030303030303030;
@@ -33,7 +39,27 @@ inline std::uint64_t EightDigits(std::uint64_t text) {
          0xffffffff;
 }
 
-inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+// Reads on in the digits at `at`; gives their end. Lengths differ from number to number, so that nothing branches on
+// one.
+inline const char* ReadDigits(const char* at, const char* end, std::uint64_t* digits) {
+  if constexpr (std::endian::native == std::endian::little) {
+    while (end - at >= 8) {
+      std::uint64_t text = 0;
+      std::memcpy(&text, at, sizeof text);
+      const std::uint64_t no_digits = NoDigits(text);
+      if (no_digits != 0) {
+        const int count = std::countr_zero(no_digits) / 8;  // Fewer than 8: as many zeros are put before them.
+        text = count == 0 ? 0x3030303030303030 : text << (64 - 8 * count) | 0x3030303030303030 >> (8 * count);
+        *digits = *digits * kWholePowers[count] + EightDigits(text);
+        return at + count;
+      }
+      *digits = *digits * 100'000'000 + EightDigits(text);
+      at += 8;
+    }
+  }
+  while (at < end && IsDigit(*at)) *digits = *digits * 10 + static_cast<std::uint64_t>(*at++ - '0');
+  return at;
+}
 
 // digits / 10^places, to the nearest T. False: not known.
 template <typename T>
@@ -78,16 +104,7 @@ const char* ReadDecimal(const char* at, const char* end, T* out) {
   std::size_t places = 0;
   if (at < end && *at == '.') {
     const char* const point = ++at;
-    if constexpr (std::endian::native == std::endian::little) {
-      while (end - at >= 8) {
-        std::uint64_t text = 0;
-        std::memcpy(&text, at, sizeof text);
-        if (!IsEightDigits(text)) break;
-        digits = digits * 100'000'000 + EightDigits(text);
-        at += 8;
-      }
-    }
-    while (at < end && IsDigit(*at)) digits = digits * 10 + static_cast<std::uint64_t>(*at++ - '0');
+    at = ReadDigits(at, end, &digits);
     places = static_cast<std::size_t>(at - point);
     if (places == 0) return nullptr;
   }
@@ -95,7 +112,8 @@ const char* ReadDecimal(const char* at, const char* end, T* out) {
   if (whole + places > 19 || (at < end && (*at == 'e' || *at == 'E'))) return nullptr;
   T value = 0;
   if (!Divide(digits, places, &value)) return nullptr;
-  *out = negative ? -value : value;
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  *out = std::bit_cast<T>(std::bit_cast<Bits>(value) | static_cast<Bits>(negative) << (8 * sizeof(T) - 1));
   return at;
 }
 

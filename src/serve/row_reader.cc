@@ -51,9 +51,46 @@ bool AddWord(json::value value, RowMatrix* rows) {
   return true;
 }
 
+// The end of the number of JSON's grammar at the beginning of [at, end); null: there is none.
+const char* EndOfNumber(const char* at, const char* end) {
+  const auto digits = [&] {
+    const char* const begin = at;
+    while (at < end && *at >= '0' && *at <= '9') ++at;
+    return at - begin;
+  };
+  at += at < end && *at == '-';
+  const bool leads_with_zero = at < end && *at == '0';
+  const auto whole = digits();
+  if (whole == 0 || (leads_with_zero && whole > 1)) return nullptr;
+  if (at < end && *at == '.' && (++at, digits() == 0)) return nullptr;
+  if (at < end && (*at == 'e' || *at == 'E')) {
+    ++at;
+    at += at < end && (*at == '-' || *at == '+');
+    if (digits() == 0) return nullptr;
+  }
+  return at;
+}
+
+// The number at the beginning of [at, end), and its end; null: there is none, or it is too large.
+const char* ReadNumber(const char* at, const char* end, double* number) {
+  if (const char* behind = ReadDecimal(at, end, number)) return behind;
+  const char* const behind = EndOfNumber(at, end);
+  if (behind == nullptr) return nullptr;
+  if (std::from_chars(at, behind, *number).ec == std::errc{}) return behind;
+  *number = std::strtod(std::string(at, behind).c_str(), nullptr);  // Out of range: nearest is zero, or infinity.
+  return std::isfinite(*number) ? behind : nullptr;
+}
+
+bool IsJsonBlank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+// A number is read by ReadNumber too: simdjson 3.0.1 reads some of more than 19 digits wrong ("0." and 22 digits).
 bool AddNumber(json::value value, RowMatrix* rows) {
   double number = 0;
-  if (value.get_double().get(number) != simdjson::SUCCESS) return AddWord(value, rows);
+  const std::string_view token = value.raw_json_token();  // With the blanks behind it.
+  const char* const end = token.data() + token.size();
+  const char* const behind = ReadNumber(token.data(), end, &number);
+  if (behind == nullptr || std::any_of(behind, end, [](char c) { return !IsJsonBlank(c); }))
+    return AddWord(value, rows);
   rows->Add(number);
   return true;
 }
@@ -64,11 +101,11 @@ bool AddPlainNumbers(std::string_view text, RowMatrix* rows) {
   const std::size_t before = rows->values();
   const char *at = text.data() + 1, *const end = text.data() + text.size();  // Behind the bracket.
   const auto pass_blanks = [&] {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) ++at;
+    while (at < end && IsJsonBlank(*at)) ++at;
   };
   for (pass_blanks(); at < end; pass_blanks()) {
     double number = kMissingNumber;
-    if (const char* behind = ReadDecimal(at, end, &number)) {
+    if (const char* behind = ReadNumber(at, end, &number)) {
       at = behind;
     } else if (end - at > 4 && std::string_view(at, 4) == "null") {
       at += 4;

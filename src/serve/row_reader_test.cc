@@ -34,6 +34,31 @@ class RowReaderTest : public testing::Test {
   InferRequest request_;
 };
 
+// Plain lists are read from their text, and others value by value: both have one grammar.
+TEST_F(RowReaderTest, ANumberIsReadAlikeInAPlainListAndBesideAWord) {
+  const std::pair<std::string, std::string> numbers[] = {{"0", "0"},
+                                                         {"-0", "-0"},
+                                                         {"1.5", "1.5"},
+                                                         {"-1.25e-7", "-1.25e-07"},
+                                                         {"1E3", "1000"},
+                                                         {"12345678901234567890123", "1.23457e+22"},
+                                                         {"0.1234567890123456789012", "0.123457"},
+                                                         {"1e-400", "0"},
+                                                         {"null", "nan"}};
+  for (const auto& [number, shown] : numbers) {
+    EXPECT_EQ(Json("{\"instances\":[[1," + number + "]]}"), "1 " + shown);
+    EXPECT_EQ(Json("{\"instances\":[[true," + number + " ]]}"), "1 " + shown);
+  }
+  for (const std::string wrong : {"01", "1.", ".5", "+1", "-", "1e", "1e+", "0x1", "nul", "1e999", "1 2", "\"1\""}) {
+    const std::string refusal = Json("{\"instances\":[[1," + wrong + "]]}");
+    EXPECT_TRUE(refusal.find("is no number") != std::string::npos ||
+                refusal.find("not valid JSON") != std::string::npos)
+        << wrong << " gives " << refusal;
+    EXPECT_EQ(Json("{\"instances\":[[true," + wrong + "]]}"), refusal) << wrong;
+  }
+  EXPECT_EQ(Json("{\"instances\":[[ 1 , 2.5\t] , [-3e2,\n0]]}"), "1 2.5|-300 0");
+}
+
 TEST_F(RowReaderTest, EveryFormOfRowsInJsonIsRead) {
   EXPECT_EQ(Json(R"({"instances":[[1,2.5],[-3e2,0]]})"), "1 2.5|-300 0");
   EXPECT_EQ(Json(R"({"instances":[{"features":[1,2]},{"features":[3,4]}]})"), "1 2|3 4");
