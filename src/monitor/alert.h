@@ -1,9 +1,9 @@
 // DriftAlert: what monitoring says when something moved that should not have: one value a cause. It is what the log,
 // the metrics and GET /v1/drift tell, and what a trigger (automation) reads.
 //
-// An alert opens when its cause has crossed the threshold in two windows in a row, and closes when two windows in a row
-// are below it. The same cause keeps one alert from its opening to its closing: `since_ms` and `id` stay, the other
-// values are those of the last window. Thread safety: a plain value.
+// An alert opens when its cause has crossed the threshold in two windows in a row, and closes when it was below it for
+// a day (quiet hours show less). The same cause keeps one alert from its opening to its closing: `since_ms` and `id`
+// stay, the other values are those of the last window. Thread safety: a plain value.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +40,7 @@ struct DriftAlert {
   AlertSlice slice;
   std::string model;                 // "name/version" that the reference belongs to; empty: of no model.
   std::int64_t since_ms = 0;         // Beginning of the first window over the threshold.
+  std::int64_t found_ms = 0;         // End of the window that opened it.
   std::int64_t until_ms = 0;         // End of the last window judged.
   double value = 0;                  // Of `metric`, in the last window.
   double expected = 0;               // Of `metric`, by the reference at that size and hour of day.

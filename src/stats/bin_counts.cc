@@ -1,6 +1,7 @@
 #include "stats/bin_counts.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <numeric>
 
@@ -79,6 +80,12 @@ void BinCounts::NoteUnseen(float code) {
 void BinCounts::Add(const Bins& bins, float value) { Add(bins, &value, 1); }
 
 void BinCounts::Add(const Bins& bins, const float* values, std::size_t count, std::size_t stride) {
+  if (!bins.categorical && stride == 1 && count >= kBlock) {
+    const std::size_t whole = count / kBlock * kBlock;
+    AddBlocks(bins, values, whole);
+    values += whole;
+    count -= whole;
+  }
   for (std::size_t i = 0; i < count; ++i) {
     const float value = values[i * stride];
     const std::size_t bin = bins.Of(value);
@@ -86,6 +93,34 @@ void BinCounts::Add(const Bins& bins, const float* values, std::size_t count, st
     if (value < least) least = value;  // False of NaN.
     if (value > most) most = value;
     if (bins.categorical && bin == bins.unseen()) NoteUnseen(value);
+  }
+}
+
+// The same as Bins::Of of each value, an edge at a time over a block of values, so that it compiles to vectors. The
+// bins of four neighbours are counted apart: the next count need not wait for the one before.
+void BinCounts::AddBlocks(const Bins& bins, const float* values, std::size_t count) {
+  std::array<std::array<std::uint32_t, Bins::kDeciles + 3>, 4> apart = {};
+  std::array<std::int32_t, kBlock> bin;
+  const auto missing = static_cast<std::int32_t>(bins.missing());
+  for (std::size_t first = 0; first < count; first += kBlock) {
+    const float* const block = values + first;
+    // A value below the least is in no bin's range: it loses the one that all others begin with.
+    for (std::size_t i = 0; i < kBlock; ++i) bin[i] = block[i] < bins.least ? 0 : 1;
+    for (const float upper : bins.uppers) {
+      for (std::size_t i = 0; i < kBlock; ++i) bin[i] += upper < block[i] ? 1 : 0;
+    }
+    for (std::size_t i = 0; i < kBlock; ++i) bin[i] = block[i] != block[i] ? missing : bin[i];
+    float low = least, high = most;
+    for (std::size_t i = 0; i < kBlock; ++i) low = block[i] < low ? block[i] : low;
+    for (std::size_t i = 0; i < kBlock; ++i) high = block[i] > high ? block[i] : high;
+    least = low;
+    most = high;
+    for (std::size_t i = 0; i < kBlock; ++i) ++apart[i % 4][static_cast<std::size_t>(bin[i])];
+    if (first % (std::size_t{1} << 30) != 0 && first + kBlock < count) continue;
+    for (auto& part : apart) {
+      for (std::size_t b = 0; b < counts.size(); ++b) counts[b] += part[b];
+      part = {};
+    }
   }
 }
 

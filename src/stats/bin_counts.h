@@ -70,7 +70,9 @@ struct BinCounts {
   bool operator==(const BinCounts&) const = default;
 
  private:
+  static constexpr std::size_t kBlock = 128;  // Values.
   void NoteUnseen(float code);
+  void AddBlocks(const Bins& bins, const float* values, std::size_t count);  // REQUIRES: whole blocks, of a number.
 };
 
 }  // namespace gfr

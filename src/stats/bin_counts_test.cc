@@ -131,6 +131,23 @@ TEST(BinCounts, MergedInAnyOrderEqualOnePass) {
   }
 }
 
+TEST(BinCounts, OfABlockAreThoseOfItsValuesOneByOne) {
+  const auto reference = DrawNumbers(5, 3000, 0, 0.1);
+  auto current = DrawNumbers(6, 1000, 0.3, 0.3);
+  current[7] = -5;
+  current[300] = 1e20f;
+  current[301] = -1e20f;
+  for (const auto& of : {reference, std::vector<float>(500, kNaN), std::vector<float>(500, 1.5f)}) {
+    const Bins bins = MakeBins(of, false);
+    for (const std::size_t count : {0u, 1u, 127u, 128u, 129u, 1000u}) {
+      BinCounts one_by_one(bins.size()), at_once(bins.size());
+      for (std::size_t i = 0; i < count; ++i) one_by_one.Add(bins, current[i]);
+      at_once.Add(bins, current.data(), count);
+      EXPECT_EQ(at_once, one_by_one) << count;
+    }
+  }
+}
+
 TEST(Bins, AreDecilesWithTiesInOneBinAndBinsForWhatIsOutside) {
   std::vector<float> values(50, 0.0f);
   for (int i = 1; i <= 50; ++i) values.push_back(static_cast<float>(i));

@@ -1,0 +1,139 @@
+// How soon and how rightly planted faults are found, and how often quiet days alert: rows of an invented shop with a
+// rhythm of day and week (monitor/test_rows.h), 28 days of training, judged by the hour as a server judges them.
+//
+// usage: drift_detection [--tiny] [seeds] [requests an hour]
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "base/cpu_time.h"
+#include "base/time.h"
+#include "monitor/detector.h"
+#include "monitor/drift_options.h"
+#include "monitor/test_rows.h"
+
+namespace gfr {
+namespace {
+
+constexpr int kTrainedDays = 28;
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+using Row = TestRows;
+
+struct Fault {
+  const char* name;
+  const char* column;  // Or the objective.
+  TestRows::Fault plant;
+  double most_hours;  // That the issue allows.
+  int days;           // Judged.
+};
+
+std::int64_t AtDay(double day) {
+  return TestRows::kStartMs + static_cast<std::int64_t>(day * static_cast<double>(kDayMs));
+}
+
+std::vector<Fault> Faults(std::int64_t from_ms) {
+  const auto of = [](float value, int one_in) { return static_cast<int>(value * 1000) % one_in == 0; };
+  return {
+      {"price rise of 30 %", "price",
+       [=](std::int64_t at, float* r, double*) { r[Row::kPrice] *= at < from_ms ? 1.0f : 1.3f; }, 3, 4},
+      {"a feature goes missing", "rating",
+       [=](std::int64_t at, float* r, double*) { r[Row::kRating] = at < from_ms ? r[Row::kRating] : kNaN; }, 3, 4},
+      {"a new channel, a fifth of the users", "channel",
+       [=](std::int64_t at, float* r, double*) {
+         if (at >= from_ms && of(r[Row::kLoyalty], 5)) r[Row::kChannel] = 9;
+       },
+       3, 4},
+      {"a category renamed", "device",
+       [=](std::int64_t at, float* r, double*) {
+         if (at >= from_ms && r[Row::kDevice] == 1) r[Row::kDevice] = 7;
+       },
+       3, 4},
+      {"a quarter of the prices in cents", "price",
+       [=](std::int64_t at, float* r, double*) {
+         if (at >= from_ms && of(r[Row::kPrice], 4)) r[Row::kPrice] *= 100;
+       },
+       3, 4},
+      {"prices drift by 65 % over two weeks", "price",
+       [=](std::int64_t at, float* r, double*) {
+         const double days = static_cast<double>(at - from_ms) / static_cast<double>(kDayMs);
+         r[Row::kPrice] *= static_cast<float>(std::exp(0.5 * std::clamp(days / 14, 0.0, 1.0)));
+       },
+       7 * 24, 16},
+      {"base rate halved", "pctr", [=](std::int64_t at, float*, double* rate) { *rate *= at < from_ms ? 1 : 0.5; }, 18,
+       5},
+  };
+}
+
+// Both kinds of windows of the days that follow the training, with the budget shared between them.
+std::vector<DriftAlert> Alerts(std::uint64_t seed, int days, double requests, const TestRows::Fault& fault) {
+  const DriftOptions options;
+  const TestRows before = TestRows::Make(seed, 0, kTrainedDays, requests),
+                 after = TestRows::Make(seed, kTrainedDays, kTrainedDays + days, requests, fault);
+  std::vector<DriftAlert> alerts;
+  const auto judge = [&](const Reference& reference, const std::vector<std::size_t>& at, const ReferenceRows& rows,
+                         std::int64_t period_ms, AlertKind kind) {
+    const QuietModel quiet(reference, JoinWindows(reference.windows, period_ms, options.min_rows),
+                           options.AlertsADay(2));
+    Detector detector(reference, quiet, "feed/1", kind, 1);
+    for (const ReferenceWindow& w :
+         JoinWindows(CountWindows(reference, at, rows, 0, INT64_MAX), period_ms, options.min_rows))
+      detector.Judge(w);
+    alerts.insert(alerts.end(), detector.alerts().begin(), detector.alerts().end());
+  };
+  judge(MakeReference("pctr", TestRows::Columns(), before.rows(), 0, INT64_MAX), TestRows::At(), after.rows(),
+        options.period_ms, AlertKind::kFeature);
+  judge(MakePrior("pctr", before.rows()), {0}, LabelsOf(after.rows()), options.prior_period_ms, AlertKind::kPrior);
+  std::ranges::stable_sort(alerts, {}, &DriftAlert::found_ms);
+  return alerts;
+}
+
+void MeasureFaults(int seeds, double requests) {
+  const std::int64_t from_ms = AtDay(kTrainedDays + 1.5);
+  fmt::print("{:<40}{:>8}{:>10}{:>10}{:>12}{:>14}\n", "fault", "found", "median h", "most h", "allowed h",
+             "named first");
+  for (const Fault& fault : Faults(from_ms)) {
+    std::vector<double> hours;
+    int named = 0;
+    for (int seed = 1; seed <= seeds; ++seed) {
+      const auto alerts = Alerts(static_cast<std::uint64_t>(seed), fault.days, requests, fault.plant);
+      const auto first = std::ranges::find_if(alerts, [&](const DriftAlert& a) { return a.found_ms > from_ms; });
+      if (first == alerts.end()) continue;
+      named += first->name == fault.column;
+      hours.push_back(static_cast<double>(first->found_ms - from_ms) / static_cast<double>(kHourMs));
+    }
+    std::ranges::sort(hours);
+    fmt::print("{:<40}{:>5}/{:<2}{:>10.1f}{:>10.1f}{:>12.0f}{:>11}/{:<2}\n", fault.name, hours.size(), seeds,
+               hours.empty() ? NAN : hours[hours.size() / 2], hours.empty() ? NAN : hours.back(), fault.most_hours,
+               named, seeds);
+  }
+}
+
+void MeasureQuietDays(int seeds, double requests) {
+  std::size_t all = 0, above_two = 0, none = 0;
+  for (int seed = 1; seed <= seeds; ++seed) {
+    const std::size_t alerts = Alerts(static_cast<std::uint64_t>(seed), 30, requests, {}).size();
+    all += alerts;
+    above_two += alerts > 2;
+    none += alerts == 0;
+  }
+  fmt::print("30 quiet days, {} seeds: {:.2f} alerts on average, none in {}, more than two in {}\n", seeds,
+             static_cast<double>(all) / seeds, none, above_two);
+}
+
+}  // namespace
+}  // namespace gfr
+
+int main(int argc, char** argv) {
+  const bool tiny = argc > 1 && std::string(argv[1]) == "--tiny";
+  const int seeds = tiny ? 2 : argc > 1 ? std::atoi(argv[1]) : 20;
+  const double requests = argc > 2 ? std::atof(argv[2]) : 150;
+  const double begin_s = gfr::ThreadCpuSeconds();
+  gfr::MeasureFaults(seeds, requests);
+  gfr::MeasureQuietDays(seeds, requests);
+  fmt::print("{:.1f} s of processor time\n", gfr::ThreadCpuSeconds() - begin_s);
+  return 0;
+}

@@ -1,0 +1,287 @@
+#include "monitor/live_fold.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/byte_reader.h"
+#include "base/byte_writer.h"
+#include "base/hash.h"
+
+namespace gfr {
+namespace {
+
+constexpr std::string_view kLiveMagic = "GFRDRLIV";
+constexpr std::uint32_t kLiveFormat = 1;
+
+Key SlateKey(const Event& event) {
+  const std::string& who = event.user_id.empty() ? event.session_id : event.user_id;
+  return PairKey(KeyOf(who), KeyOf(event.request_id));
+}
+
+// Of the bins: a fold of others cannot go on from it.
+std::uint64_t BinsFingerprint(const Reference& reference) {
+  const std::string bytes = EncodeReferences({reference, {}});
+  return Hash64(bytes.data(), bytes.size());
+}
+
+void AppendWindows(const std::map<std::int64_t, ReferenceWindow>& windows, ByteWriter& out) {
+  out.Varint(windows.size());
+  for (const auto& [start, window] : windows) {
+    out.Signed(start);
+    out.Varint(window.rows);
+    for (const std::uint32_t count : window.counts) out.Varint(count);
+  }
+}
+
+bool ReadWindows(ByteReader& in, std::size_t bins, std::map<std::int64_t, ReferenceWindow>* windows) {
+  for (std::size_t n = in.Count(2 + bins); n > 0; --n) {
+    const std::int64_t start = in.Signed();
+    ReferenceWindow window{.from_ms = start, .to_ms = start + Reference::kPeriodMs, .rows = in.Varint()};
+    if (in.left.size() < bins) return false;
+    window.counts.resize(bins);
+    for (std::uint32_t& count : window.counts) count = static_cast<std::uint32_t>(in.Varint());
+    windows->emplace(start, std::move(window));
+  }
+  return !in.bad;
+}
+
+std::vector<ReferenceWindow> InOrder(const std::map<std::int64_t, ReferenceWindow>& windows) {
+  std::vector<ReferenceWindow> ordered;
+  for (const auto& [start, window] : windows) ordered.push_back(window);
+  return ordered;
+}
+
+}  // namespace
+
+LiveFold::LiveFold(const Reference& reference, std::string model, Label label)
+    : reference_(reference), model_(std::move(model)), label_(label) {
+  for (const ReferenceColumn& column : reference.columns) {
+    first_bin_.push_back(bins_);
+    bins_ += column.bins.size();
+  }
+}
+
+const std::vector<int>& LiveFold::PlacesIn(const ServedSlate& slate) {
+  if (slate.feature_fingerprint == row_fingerprint_ && !places_.empty()) return places_;
+  row_fingerprint_ = slate.feature_fingerprint;
+  places_.assign(reference_.columns.size(), -1);
+  for (std::size_t c = 0; c < places_.size(); ++c) {
+    const auto at = std::ranges::find(slate.columns, reference_.columns[c].fingerprint, &ServedColumn::fingerprint);
+    if (at != slate.columns.end()) places_[c] = static_cast<int>(at - slate.columns.begin());
+  }
+  return places_;
+}
+
+void LiveFold::TakeSlate(const LogRecord& record) {
+  const ServedSlate& slate = record.event.served;
+  if (slate.models.empty() || slate.models[0].name != model_ || slate.columns.empty()) return;
+  if (waiting_.size() >= kMostWaiting) {
+    ++left_out_;
+    return;
+  }
+  const std::vector<int>& places = PlacesIn(slate);
+  Waiting waiting{.offset = record.offset, .arrival_ms = record.arrival_ms};
+  for (std::size_t row = 0; row < slate.kept.size(); ++row) {
+    const EventItem& item = record.event.items[slate.kept[row]];
+    if (item.index < 0) continue;  // Of a pool that was drawn from.
+    waiting.items.push_back(KeyOf(item.item_id));
+    for (std::size_t c = 0; c < places.size(); ++c) {
+      const Bins& bins = reference_.columns[c].bins;
+      const auto bin = places[c] < 0 ? bins.missing() : bins.Of(slate.columns[places[c]].values[row]);
+      waiting.bins.push_back(static_cast<std::uint8_t>(bin));
+    }
+  }
+  waiting.seen_ms.resize(waiting.items.size());
+  waiting.labelled.resize(waiting.items.size());
+  const Key key = SlateKey(record.event);
+  if (waiting_.emplace(key, std::move(waiting)).second) order_.push_back(key);
+}
+
+ReferenceWindow& LiveFold::WindowAt(std::map<std::int64_t, ReferenceWindow>* windows, std::int64_t arrival_ms,
+                                    std::size_t bins) {
+  const std::int64_t start = arrival_ms / Reference::kPeriodMs * Reference::kPeriodMs;
+  ReferenceWindow& window = (*windows)[start];
+  if (window.counts.empty()) {
+    window.from_ms = start;
+    window.to_ms = start + Reference::kPeriodMs;
+    window.counts.resize(bins);
+  }
+  return window;
+}
+
+void LiveFold::TakeImpression(const LogRecord& record) {
+  const auto at = waiting_.find(SlateKey(record.event));
+  if (at == waiting_.end()) return;
+  Waiting& waiting = at->second;
+  const std::size_t columns = reference_.columns.size();
+  for (const EventItem& shown : record.event.items) {
+    const auto item = std::ranges::find(waiting.items, KeyOf(shown.item_id));
+    if (item == waiting.items.end()) continue;
+    const auto row = static_cast<std::size_t>(item - waiting.items.begin());
+    if (waiting.seen_ms[row] != 0) continue;  // Shown twice: one row.
+    waiting.seen_ms[row] = record.arrival_ms;
+    if (record.offset < counted_until_) continue;
+    ReferenceWindow& window = WindowAt(&windows_, record.arrival_ms, bins_);
+    ++window.rows;
+    for (std::size_t c = 0; c < columns; ++c) ++window.counts[first_bin_[c] + waiting.bins[row * columns + c]];
+  }
+}
+
+void LiveFold::TakeLabel(const LogRecord& record) {
+  const auto at = waiting_.find(SlateKey(record.event));
+  if (at == waiting_.end()) return;
+  Waiting& waiting = at->second;
+  for (const EventItem& labelled : record.event.items) {
+    const auto item = std::ranges::find(waiting.items, KeyOf(labelled.item_id));
+    if (item == waiting.items.end()) continue;
+    const auto row = static_cast<std::size_t>(item - waiting.items.begin());
+    // One that stands before its impression labels it, too.
+    if (waiting.seen_ms[row] == 0 || record.arrival_ms < waiting.seen_ms[row] + label_.window_ms)
+      waiting.labelled[row] = 1;
+  }
+}
+
+// When no label can come any more.
+void LiveFold::CountLabels(const Waiting& waiting) {
+  if (label_.window_ms == 0) return;
+  for (std::size_t row = 0; row < waiting.items.size(); ++row) {
+    if (waiting.seen_ms[row] == 0) continue;
+    // MakePrior's bins: 0 | 1 | other | unseen | missing.
+    ReferenceWindow& window = WindowAt(&labels_, waiting.seen_ms[row], 5);
+    ++window.rows;
+    ++window.counts[waiting.labelled[row]];
+  }
+}
+
+void LiveFold::ForgetBefore(std::int64_t arrival_ms) {
+  while (!order_.empty()) {
+    const auto oldest = waiting_.find(order_.front());
+    if (oldest->second.arrival_ms >= arrival_ms) return;
+    CountLabels(oldest->second);
+    waiting_.erase(oldest);
+    order_.pop_front();
+  }
+}
+
+void LiveFold::Advance(std::int64_t now_ms) {
+  // Impressions come for kWaitMs, and labels of the last of them for as long again.
+  ForgetBefore(now_ms - 2 * kWaitMs);
+  while (!windows_.empty() && windows_.begin()->first < now_ms - kKeptMs) windows_.erase(windows_.begin());
+  while (!labels_.empty() && labels_.begin()->first < now_ms - kKeptMs) labels_.erase(labels_.begin());
+}
+
+void LiveFold::Fold(const LogRecord& record) {
+  next_ = record.offset + 1;
+  switch (record.event.type) {
+    case EventType::kFeedRequest:
+      ForgetBefore(record.arrival_ms - 2 * kWaitMs);
+      TakeSlate(record);
+      break;
+    case EventType::kFeedImpression:
+      TakeImpression(record);
+      break;
+    default:
+      if (record.event.type == label_.event && label_.window_ms > 0) TakeLabel(record);
+  }
+}
+
+std::vector<ReferenceWindow> LiveFold::windows() const { return InOrder(windows_); }
+std::vector<ReferenceWindow> LiveFold::label_windows() const { return InOrder(labels_); }
+
+std::string LiveFold::Encode() const {
+  std::string bytes(kLiveMagic);
+  ByteWriter out{&bytes};
+  out.Number(kLiveFormat);
+  out.String(model_);
+  out.Number(BinsFingerprint(reference_));
+  out.Varint(next_);
+  out.Varint(order_.empty() ? next_ : waiting_.at(order_.front()).offset);
+  out.Varint(left_out_);
+  AppendWindows(windows_, out);
+  AppendWindows(labels_, out);
+  return bytes;
+}
+
+Status LiveFold::Restore(std::string_view bytes) {
+  const auto damaged = [] {
+    return Error{ErrorCode::kCorrupt, "the live windows of drift are damaged; they begin anew"};
+  };
+  ByteReader in{bytes};
+  if (in.Take(kLiveMagic.size()) != kLiveMagic) return damaged();
+  if (in.Number<std::uint32_t>() > kLiveFormat)
+    return Error{ErrorCode::kNeedsNewer, "the live windows of drift were written by a newer gfr; they begin anew"};
+  const std::string_view model = in.String();
+  const auto bins = in.Number<std::uint64_t>();
+  if (in.bad) return damaged();
+  if (model != model_ || bins != BinsFingerprint(reference_))
+    return Error{ErrorCode::kInvalidArgument, "the live windows of drift are of another model version"};
+  std::map<std::int64_t, ReferenceWindow> windows, labels;
+  const std::uint64_t counted_until = in.Varint(), from = in.Varint(), left_out = in.Varint();
+  if (!ReadWindows(in, bins_, &windows) || !ReadWindows(in, 5, &labels) || !in.left.empty() || from > counted_until)
+    return damaged();
+  windows_ = std::move(windows);
+  labels_ = std::move(labels);
+  counted_until_ = counted_until;
+  next_ = from;
+  left_out_ = left_out;
+  waiting_.clear();
+  order_.clear();
+  return {};
+}
+
+std::vector<ReferenceWindow> PartOf(const Reference& reference, const std::vector<std::size_t>& columns,
+                                    const std::vector<ReferenceWindow>& windows) {
+  std::vector<std::size_t> first_bin{0};
+  for (const ReferenceColumn& column : reference.columns) first_bin.push_back(first_bin.back() + column.bins.size());
+  std::vector<ReferenceWindow> parts;
+  for (const ReferenceWindow& window : windows) {
+    ReferenceWindow part{.from_ms = window.from_ms, .to_ms = window.to_ms, .rows = window.rows};
+    for (const std::size_t c : columns)
+      part.counts.insert(part.counts.end(), window.counts.begin() + static_cast<std::ptrdiff_t>(first_bin[c]),
+                         window.counts.begin() + static_cast<std::ptrdiff_t>(first_bin[c + 1]));
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+Reference PartOf(const Reference& reference, const std::vector<std::size_t>& columns) {
+  Reference part{.objective = reference.objective,
+                 .from_ms = reference.from_ms,
+                 .to_ms = reference.to_ms,
+                 .rows = reference.rows,
+                 .positives = reference.positives};
+  for (const std::size_t c : columns) part.columns.push_back(reference.columns[c]);
+  part.windows = PartOf(reference, columns, reference.windows);
+  return part;
+}
+
+Reference Rebased(const Reference& reference, std::vector<ReferenceWindow> windows) {
+  Reference based = reference;
+  based.windows = std::move(windows);
+  based.rows = 0;
+  std::vector<std::uint64_t> counts(based.bins());
+  for (const ReferenceWindow& window : based.windows) {
+    based.rows += window.rows;
+    for (std::size_t b = 0; b < counts.size(); ++b) counts[b] += window.counts[b];
+  }
+  if (!based.windows.empty()) {
+    based.from_ms = based.windows.front().from_ms;
+    based.to_ms = based.windows.back().to_ms;
+  }
+  std::size_t at = 0;
+  for (ReferenceColumn& column : based.columns) {
+    for (std::size_t b = 0; b < column.bins.size(); ++b, ++at) {
+      // What a bin says of the label is still what training said.
+      const auto before = static_cast<double>(column.counts.counts[b]);
+      const double rate = before > 0 ? static_cast<double>(column.positives[b]) / before : 0;
+      column.counts.counts[b] = counts[at];
+      column.positives[b] = static_cast<std::uint64_t>(rate * static_cast<double>(counts[at]) + 0.5);
+    }
+  }
+  if (!based.columns.empty())
+    based.positives =
+        std::accumulate(based.columns[0].positives.begin(), based.columns[0].positives.end(), std::uint64_t{0});
+  return based;
+}
+
+}  // namespace gfr

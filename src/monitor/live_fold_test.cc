@@ -1,0 +1,160 @@
+#include "monitor/live_fold.h"
+
+#include <gtest/gtest.h>
+
+#include "monitor/live_judgement.h"
+#include "monitor/test_rows.h"
+
+namespace gfr {
+namespace {
+
+constexpr LiveFold::Label kClicks{EventType::kFeedClick, 30 * kMinuteMs};
+
+std::vector<ComparedColumn> NumberedColumns() {
+  std::vector<ComparedColumn> columns = TestRows::Columns();
+  for (std::size_t c = 0; c < columns.size(); ++c) columns[c].fingerprint = c + 1;
+  return columns;
+}
+
+References ReferencesOfDays(std::uint64_t seed, int days, double requests) {
+  const TestRows made = TestRows::Make(seed, 0, days, requests);
+  return {MakeReference("pctr", NumberedColumns(), made.rows(), INT64_MIN, INT64_MAX),
+          {MakePrior("pctr", made.rows())}};
+}
+
+// What a server logs of these rows: a slate, its impression a second later, and a click a minute later of each row with
+// a label. In order of arrival.
+std::vector<LogRecord> RecordsOf(const TestRows& made, const std::string& model) {
+  std::vector<LogRecord> records;
+  std::vector<std::uint64_t> fingerprints;
+  for (std::size_t c = 0; c < TestRows::kColumns; ++c) fingerprints.push_back(c + 1);
+  for (std::size_t first = 0; first < made.label.size(); first += 5) {
+    Event event{.user_id = "u" + std::to_string(first % 7), .request_id = "r" + std::to_string(made.request[first])};
+    for (int i = 0; i < 5; ++i) event.items.push_back({.item_id = "i" + std::to_string(i), .index = i});
+    const auto add = [&](EventType type, std::int64_t after_ms) {
+      event.type = type;
+      records.push_back({.arrival_ms = made.arrival_ms[first] + after_ms, .event = event});
+    };
+    ServedSlate slate{.positions = {{}}, .models = {{model}}, .feature_fingerprint = 9};
+    SetColumns(fingerprints,
+               {made.features.begin() + static_cast<std::ptrdiff_t>(first * TestRows::kColumns),
+                made.features.begin() + static_cast<std::ptrdiff_t>((first + 5) * TestRows::kColumns)},
+               5, AllItems(5), &slate);
+    event.served = std::move(slate);
+    add(EventType::kFeedRequest, -1000);
+    event.served = {};
+    add(EventType::kFeedImpression, 0);
+    const std::vector<EventItem> items = event.items;
+    for (std::size_t i = 0; i < 5; ++i) {
+      if (made.label[first + i] < 0.5f) continue;
+      event.items = {items[i]};
+      add(EventType::kFeedClick, kMinuteMs);
+    }
+  }
+  std::ranges::stable_sort(records, {}, &LogRecord::arrival_ms);
+  for (std::size_t i = 0; i < records.size(); ++i) records[i].offset = i;
+  return records;
+}
+
+TEST(LiveFold, CountsWhatADatasetOfTheSameRowsCounts) {
+  const References references = ReferencesOfDays(1, 10, 20);
+  const TestRows made = TestRows::Make(2, 10, 13, 20);
+  LiveFold fold(references.features, "feed/1", kClicks);
+  for (const LogRecord& record : RecordsOf(made, "feed/1")) fold.Fold(record);
+  fold.Advance(made.arrival_ms.back() + kDayMs);
+  EXPECT_EQ(fold.windows(), CountWindows(references.features, TestRows::At(), made.rows(), 0, INT64_MAX));
+  EXPECT_EQ(fold.label_windows(), CountWindows(references.priors[0], {0}, LabelsOf(made.rows()), 0, INT64_MAX));
+  EXPECT_EQ(fold.left_out(), 0u);
+}
+
+TEST(LiveFold, GoesOnFromItsBytesAsIfItHadNeverStopped) {
+  const References references = ReferencesOfDays(1, 8, 10);
+  const std::vector<LogRecord> records = RecordsOf(TestRows::Make(2, 8, 9, 10), "feed/1");
+  LiveFold whole(references.features, "feed/1", kClicks);
+  for (const LogRecord& record : records) whole.Fold(record);
+  for (std::size_t stop = 1; stop < records.size(); stop += 37) {
+    LiveFold before(references.features, "feed/1", kClicks), after(references.features, "feed/1", kClicks);
+    for (std::size_t i = 0; i < stop; ++i) before.Fold(records[i]);
+    const Status restored = after.Restore(before.Encode());
+    ASSERT_TRUE(restored.ok()) << restored.error().message;
+    EXPECT_LE(after.next(), stop);
+    for (std::size_t i = after.next(); i < records.size(); ++i) after.Fold(records[i]);
+    ASSERT_EQ(after.Encode(), whole.Encode()) << stop;
+  }
+}
+
+TEST(LiveFold, LeavesOutOtherModelsAndItemsThatWereNotSeen) {
+  const References references = ReferencesOfDays(1, 8, 5);
+  std::vector<LogRecord> records = RecordsOf(TestRows::Make(2, 8, 9, 5), "feed/2");
+  LiveFold other(references.features, "feed/1", kClicks), unseen(references.features, "feed/2", kClicks);
+  for (const LogRecord& record : records) {
+    other.Fold(record);
+    if (record.event.type != EventType::kFeedImpression) unseen.Fold(record);
+  }
+  other.Advance(INT64_MAX / 2);
+  unseen.Advance(INT64_MAX / 2);
+  EXPECT_TRUE(other.windows().empty());
+  EXPECT_TRUE(unseen.windows().empty());
+  EXPECT_TRUE(unseen.label_windows().empty());
+}
+
+TEST(LiveFold, RefusesBytesOfOthers) {
+  const References references = ReferencesOfDays(1, 8, 5), others = ReferencesOfDays(3, 8, 5);
+  const LiveFold fold(references.features, "feed/1", kClicks);
+  LiveFold of_other_model(references.features, "feed/2", kClicks), of_other_bins(others.features, "feed/1", kClicks);
+  EXPECT_EQ(of_other_model.Restore(fold.Encode()).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(of_other_bins.Restore(fold.Encode()).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(of_other_bins.Restore(fold.Encode().substr(0, 9)).error().code, ErrorCode::kCorrupt);
+}
+
+// Judges live days after 28 days of training.
+LiveJudgement JudgeLiveDays(int days, const TestRows::Fault& fault) {
+  static const References references = ReferencesOfDays(1, 28, 60);
+  const TestRows made = TestRows::Make(1, 28, 28 + days, 60, fault);
+  return JudgeLive(references, CountWindows(references.features, TestRows::At(), made.rows(), 0, INT64_MAX),
+                   CountWindows(references.priors[0], {0}, LabelsOf(made.rows()), 0, INT64_MAX), "feed/1",
+                   {.min_rows = 200});
+}
+
+std::int64_t LiveDayMs(double day) {
+  return TestRows::kStartMs + static_cast<std::int64_t>((28 + day) * static_cast<double>(kDayMs));
+}
+
+TEST(JudgeLive, ComparesColumnsOfTheRequestWithTrainingAtOnce) {
+  const LiveJudgement judged = JudgeLiveDays(2, [](std::int64_t at, float* row, double*) {
+    if (at >= LiveDayMs(1)) row[TestRows::kLoyalty] *= 3;
+  });
+  ASSERT_EQ(judged.alerts.size(), 1u);
+  EXPECT_EQ(judged.alerts[0].name, "loyalty");
+  EXPECT_EQ(judged.columns.front().name, "loyalty");
+  EXPECT_EQ(judged.notes.size(), 1u);
+}
+
+TEST(JudgeLive, TellsAModelsOtherChoicesOnceAndAlertsOnWhatMovesLater) {
+  const auto dearer = [](std::int64_t, float* row, double*) { row[TestRows::kPrice] *= 2; };  // Since the promotion.
+  const LiveJudgement quiet = JudgeLiveDays(10, dearer);
+  EXPECT_TRUE(quiet.alerts.empty());
+  const auto price = std::ranges::find(quiet.policy_shift, "price", &ColumnDrift::name);
+  ASSERT_NE(price, quiet.policy_shift.end());
+  EXPECT_GT(price->distances.psi, 0.5);
+  const LiveJudgement moved = JudgeLiveDays(
+      10, [](std::int64_t at, float* row, double*) { row[TestRows::kPrice] *= at < LiveDayMs(9) ? 2.0f : 6.0f; });
+  ASSERT_EQ(moved.alerts.size(), 1u);
+  EXPECT_EQ(moved.alerts[0].name, "price");
+}
+
+TEST(JudgeLive, NamesABaseRateThatHalved) {
+  const LiveJudgement judged = JudgeLiveDays(4, [](std::int64_t at, float*, double* rate) {
+    if (at >= LiveDayMs(2)) *rate *= 0.5;
+  });
+  ASSERT_EQ(judged.alerts.size(), 1u);
+  EXPECT_EQ(judged.alerts[0].kind, AlertKind::kPrior);
+  EXPECT_EQ(judged.alerts[0].name, "pctr");
+  EXPECT_EQ(judged.alerts[0].metric, "base_rate");
+  EXPECT_LT(judged.alerts[0].value, judged.alerts[0].expected);
+  EXPECT_LE(judged.alerts[0].found_ms, LiveDayMs(3));
+  EXPECT_NEAR(judged.base_rate / judged.reference_base_rate, 0.5, 0.1);
+}
+
+}  // namespace
+}  // namespace gfr

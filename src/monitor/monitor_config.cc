@@ -1,0 +1,51 @@
+#include "monitor/monitor_config.h"
+
+#include <algorithm>
+
+namespace gfr {
+namespace {
+
+// Of a window: whole hours that divide a day, so that every window has an hour of day.
+std::int64_t PeriodMs(Config& table, const char* key, std::int64_t otherwise_ms) {
+  const std::int64_t period_ms = table.DurationMs(key, otherwise_ms);
+  if (period_ms < kHourMs || period_ms > kDayMs || kDayMs % period_ms != 0 || period_ms % kHourMs != 0) {
+    table.Fail(
+        key, std::string(key) + " is " + FormatDuration(period_ms) + "; valid are 1h, 2h, 3h, 4h, 6h, 8h, 12h and 1d");
+    return otherwise_ms;
+  }
+  return period_ms;
+}
+
+}  // namespace
+
+Result<MonitorConfig> MonitorConfig::Read(Config& project) {
+  MonitorConfig monitor;
+  Config table = project.Table("monitor");
+  DriftOptions& options = monitor.options;
+  options.period_ms = PeriodMs(table, "window", options.period_ms);
+  options.prior_period_ms = PeriodMs(table, "prior_window", options.prior_period_ms);
+  options.min_rows = static_cast<std::uint64_t>(
+      table.Integer("min_rows", static_cast<std::int64_t>(options.min_rows), 1, 1'000'000'000));
+  options.false_alerts = table.Number("false_alerts", options.false_alerts, 0.001, 100);
+  for (Config& silence : table.Tables("silence")) {
+    Silence read{.name = silence.String("name", "")};
+    if (read.name.empty()) silence.Fail("name", "a silence needs the name that its alerts have");
+    if (const std::string until = silence.String("until", ""); !until.empty()) {
+      const auto time = ParseTime(until);
+      if (time.ok())
+        read.until_ms = time.value();
+      else
+        silence.Fail("until", time.error().message);
+    }
+    GFR_TRY(silence.Finish());
+    monitor.silences.push_back(std::move(read));
+  }
+  GFR_TRY(table.Finish());
+  return monitor;
+}
+
+bool MonitorConfig::Silences(const std::string& name, std::int64_t now_ms) const {
+  return std::ranges::any_of(silences, [&](const Silence& s) { return s.name == name && now_ms < s.until_ms; });
+}
+
+}  // namespace gfr

@@ -1,0 +1,44 @@
+#include "monitor/monitor_config.h"
+
+#include <gtest/gtest.h>
+
+namespace gfr {
+namespace {
+
+Result<MonitorConfig> ReadText(const std::string& text) {
+  GFR_ASSIGN(Config project, Config::Parse(text, "gfr.toml"));
+  return MonitorConfig::Read(project);
+}
+
+TEST(MonitorConfig, HasDefaultsAndReadsEachKey) {
+  EXPECT_EQ(ReadText("").value().options.false_alerts, 1);
+  const MonitorConfig config =
+      ReadText(
+          "[monitor]\nwindow = \"2h\"\nprior_window = \"12h\"\nmin_rows = 9\nfalse_alerts = 0.5\n"
+          "[[monitor.silence]]\nname = \"price\"\nuntil = \"2026-01-02\"\n[[monitor.silence]]\nname = \"pctr\"\n")
+          .value();
+  EXPECT_EQ(config.options.period_ms, 2 * kHourMs);
+  EXPECT_EQ(config.options.prior_period_ms, 12 * kHourMs);
+  EXPECT_EQ(config.options.min_rows, 9u);
+  EXPECT_EQ(config.options.false_alerts, 0.5);
+  const std::int64_t until_ms = ParseTime("2026-01-02").value();
+  EXPECT_TRUE(config.Silences("price", until_ms - 1));
+  EXPECT_FALSE(config.Silences("price", until_ms));
+  EXPECT_TRUE(config.Silences("pctr", INT64_MAX - 1));
+  EXPECT_FALSE(config.Silences("rating", 0));
+}
+
+TEST(MonitorConfig, NamesTheKeyThatIsWrong) {
+  for (const char* text :
+       {"[monitor]\nwindow = \"5h\"\n", "[monitor]\nwindow = \"30m\"\n", "[monitor]\nprior_window = \"2d\"\n"}) {
+    const auto read = ReadText(text);
+    ASSERT_FALSE(read.ok()) << text;
+    EXPECT_NE(read.error().message.find("valid are 1h, 2h"), std::string::npos) << read.error().message;
+  }
+  EXPECT_FALSE(ReadText("[monitor]\nwindows = 3\n").ok());
+  EXPECT_FALSE(ReadText("[[monitor.silence]]\nuntil = \"2026-01-01\"\n").ok());
+  EXPECT_FALSE(ReadText("[[monitor.silence]]\nname = \"price\"\nuntil = \"soon\"\n").ok());
+}
+
+}  // namespace
+}  // namespace gfr

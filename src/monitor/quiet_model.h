@@ -1,0 +1,90 @@
+// QuietModel: how far windows are from their reference when nothing happens, and from where on they alert.
+//
+// The measure of a window's column is the Freeman-Tukey statistic 4 n sum (sqrt q - sqrt p)^2 of its n rows' shares q
+// against the reference's p, over all bins with those of missing, unseen and out of range; its cube root is near
+// normal (Wilson and Hilferty 1931). It is standardised by its own mean and deviation at that hour of day, shrunk to
+// those of all hours, and at that number of rows: what of it grows with n is what quiet hours differ by. So correlated
+// rows (a user's, a request's), rhythm and small samples need no assumption: the reference's own windows show them.
+//
+// A column that moves by itself (counts that grow, rates and prices of items that wander) is further from any fixed
+// reference the older that is. It is known by the reference's days: those two weeks apart differ by more than those
+// next to each other. Such a column's p is that of the week that ended a day before the window, in the reference's
+// windows and in those to judge alike.
+//
+// A window alerts where one column's score is above `threshold` in it and in the window before. The threshold is made
+// of the reference's windows: the highest score of each day, by that rule, over all columns; days are drawn again with
+// replacement (a day is the block), each draw gets a Gumbel tail by L-moments (Hosking 1990), and the 75 % quantile
+// over draws is taken of the score that a day exceeds at the rate asked for. Thread safety: immutable once made.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "monitor/reference.h"
+
+namespace gfr {
+
+// Windows joined until each has `period_ms` and then `min_rows` rows; what is left at the end is dropped, unless
+// `keep_last`. Joined windows never reach over more than a day.
+std::vector<ReferenceWindow> JoinWindows(const std::vector<ReferenceWindow>& windows, std::int64_t period_ms,
+                                         std::uint64_t min_rows, bool keep_last = false);
+
+// The rows of the week that ended a day before a window. Thread safety: none.
+class TrailingWeek {
+ public:
+  static constexpr std::int64_t kFromMs = 8 * kDayMs, kToMs = kDayMs;  // Before the window.
+  // Makes room for the windows at `time_ms`. REQUIRES: time does not go back.
+  void MoveTo(std::int64_t time_ms);
+  void Add(const ReferenceWindow& window);  // REQUIRES: in order of time.
+  // By bin; empty: there are less than two days of rows.
+  const std::vector<std::uint64_t>& counts() const { return days_ < 2 ? none_ : sum_; }
+
+ private:
+  std::deque<ReferenceWindow> waiting_, taken_;  // Younger than a day; in the sum.
+  std::vector<std::uint64_t> sum_;
+  const std::vector<std::uint64_t> none_;
+  int days_ = 0;
+};
+
+class QuietModel {
+ public:
+  static constexpr std::size_t kLeastDays = 7;  // Of windows with scores; with fewer there is no threshold.
+
+  // `alerts_a_day`: how often it may alert when nothing happens. `windows`: of the reference, joined as those to judge.
+  // `all_move`: every column is judged against the week before, whatever the reference's days say. REQUIRES:
+  // `reference` outlives it.
+  QuietModel(const Reference& reference, const std::vector<ReferenceWindow>& windows, double alerts_a_day,
+             bool all_move = false);
+
+  // Infinite: the reference is of fewer than kLeastDays days.
+  double threshold() const { return threshold_; }
+  std::size_t days() const { return days_; }
+  bool Moves(std::size_t column) const { return moves_[column]; }
+  // Deviations above what is usual, one a column; NaN: of a column that moves, without two days of the week before.
+  // REQUIRES: the reference's bins.
+  std::vector<double> Scores(const ReferenceWindow& window, const TrailingWeek& before) const;
+
+ private:
+  struct Usual {
+    std::array<double, 24> mean = {};  // Of the cube root, by hour of day (UTC).
+    std::array<double, 24> rows = {};  // Of such a window.
+    double deviation = 1;
+    double at_no_rows = 1, by_row = 0;  // The statistic's mean is the first plus the second times the rows.
+  };
+  double Statistic(std::size_t column, const ReferenceWindow& window, const TrailingWeek& before) const;
+  Usual UsualOf(const std::vector<ReferenceWindow>& windows, const std::vector<double>& statistics) const;
+  double Score(const Usual& usual, const ReferenceWindow& window, double statistic) const;
+  void SetThreshold(const std::vector<ReferenceWindow>& windows, double alerts_a_day);
+
+  const Reference& reference_;
+  std::vector<std::size_t> first_bin_;           // One a column.
+  std::vector<std::vector<double>> root_share_;  // Of each column's bins: the root of the reference's share.
+  std::vector<bool> moves_;
+  std::vector<Usual> usual_;  // One a column.
+  double threshold_;
+  std::size_t days_ = 0;
+};
+
+}  // namespace gfr
