@@ -47,6 +47,13 @@ TEST(TimeFormatTest, ATimeWithoutAZoneIsTheDeclaredZones) {
   EXPECT_THAT(Read("2026-01-01", "rfc3339", "../passwd"), testing::HasSubstr("is not a time zone"));
 }
 
+TEST(TimeFormatTest, ANameOfAFolderOfZonesIsNoZone) {
+  for (const char* name : {"US", "Europe", "America", "Etc/"}) {
+    EXPECT_THAT(Read("2026-01-01", "rfc3339", name), testing::HasSubstr("is not a time zone")) << name;
+    EXPECT_THAT(Read("2026-01-01 10:00 " + std::string(name)), testing::StartsWith("time ")) << name;
+  }
+}
+
 TEST(TimeFormatTest, ReadsNumbersSince1970AndSaysWhichUnitTheyLookLike) {
   for (const auto& [text, unit] :
        {std::pair("1767261600", "s"), std::pair("1767261600.5", "s"), std::pair("1767261600000", "ms"),

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string_view>
 #include <vector>
 
+#include "base/file_system.h"
 #include "base/time.h"
 
 namespace gfr {
@@ -199,11 +198,11 @@ Result<TimeZone> TimeZone::Open(const std::string& name) {
   }
   const char* folder = std::getenv("TZDIR");
   const bool plain = !name.empty() && name[0] != '/' && name[0] != '.' && name.find("..") == std::string::npos;
-  std::ifstream file;
-  if (plain) file.open(std::string(folder ? folder : "/usr/share/zoneinfo") + "/" + name, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  // A name may be that of a folder ("US", "Europe"): no zone, and an error to read.
+  const auto bytes = plain ? PosixFileSystem().ReadAll(JoinPath(folder ? folder : "/usr/share/zoneinfo", name))
+                           : Result<std::string>(std::string());
   auto rules = std::make_shared<Rules>();
-  if (!rules->Read(bytes)) {
+  if (!bytes.ok() || !rules->Read(bytes.value())) {
     return Error{ErrorCode::kInvalidArgument,
                  "'" + name.substr(0, 60) +
                      "' is not a time zone; valid are Z, offsets such as +01:00, and zones such as Europe/Berlin (of "

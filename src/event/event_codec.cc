@@ -238,7 +238,8 @@ ServedSlate ReadOldSlate(ByteReader& r, std::uint8_t format, const Event& e) {
     if (list->size() != n) list->clear();
   }
   if (s.propensity.size() != n) s.propensity.assign(n, 1.0f);
-  if (columns > 0 && features.size() == n * columns)
+  // Not n * columns, which may wrap, and of no items is 0 for any number of columns.
+  if (columns > 0 && n > 0 && features.size() % n == 0 && features.size() / n == columns)
     SetColumns(std::vector<std::uint64_t>(columns, 0), features, n, AllItems(n), &s);
   s.scored = AllItems(n);
   if (!s.models.empty() && !pctr.empty()) s.scores.push_back({0, "pctr", std::move(pctr), std::move(pctr_shown)});

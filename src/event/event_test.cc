@@ -4,6 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/byte_writer.h"
 #include "base/file_system.h"
 #include "base/hash.h"
 #include "base/rng.h"
@@ -262,6 +263,41 @@ TEST(EventCodec, ListsOfFormat4ThatDoNotFitTheItemsAreLeftOut) {
   EXPECT_TRUE(decoded.value().served.columns.empty());
   EXPECT_EQ(decoded.value().served.Find("pctr"), nullptr);
   EXPECT_EQ(decoded.value().served.propensity, (std::vector<float>{1, 1, 1}));
+}
+
+TEST(EventCodec, AnOldSlateOfNoItemsHasNoColumnsHoweverManyItSays) {
+  for (const std::uint64_t columns : {std::uint64_t{1} << 40, std::uint64_t{1} << 63}) {
+    for (const std::size_t items : {0u, 2u}) {  // Two times 2^63 columns wrap to none.
+      std::string bytes;
+      ByteWriter w{&bytes};
+      w.Byte(4);
+      w.Byte(static_cast<std::uint8_t>(EventType::kFeedRequest));
+      for (int text = 0; text < 10; ++text) w.String(text == 0 ? "1" : "");
+      w.Signed(5);
+      w.Number(0.0);
+      w.Varint(items);
+      for (std::size_t i = 0; i < items; ++i) {
+        w.String("i");
+        w.Signed(-1);
+        w.String("");
+        w.Number(1.0);
+        w.Signed(1);
+        w.Varint(0);
+      }
+      w.Varint(0);
+      w.Byte(1);
+      for (int k = 0; k < 3; ++k) w.Signed(7);
+      w.String("feed/1");
+      w.Varint(77);
+      w.Varint(columns);
+      for (int list = 0; list < 7; ++list) w.Floats({});
+      w.Varint(0);
+      const auto decoded = DecodeEvent(bytes);
+      ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+      EXPECT_EQ(decoded.value().items.size(), items);
+      EXPECT_TRUE(decoded.value().served.columns.empty());
+    }
+  }
 }
 
 TEST(EventCodec, AFewBytesDoNotFillTheMemory) {
