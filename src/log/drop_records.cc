@@ -1,8 +1,9 @@
 #include "log/drop_records.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "base/byte_reader.h"
+#include "base/byte_writer.h"
 #include "base/time.h"
 #include "event/event_codec.h"
 #include "log/rewrite_lock.h"
@@ -75,12 +76,13 @@ Status WriteDrop(const LocalLog& log, OffsetRange range) {
   GFR_ASSIGN(std::vector<OffsetRange> ranges, ReadDrops(log));
   ranges.push_back(range);
   std::string bytes(kDropsMagic, 8);
+  ByteWriter w{&bytes};
   for (const OffsetRange& r : ranges) {
     const std::size_t at = bytes.size();
-    bytes.append(reinterpret_cast<const char*>(&r.begin), 8);
-    bytes.append(reinterpret_cast<const char*>(&r.end), 8);
-    const std::uint32_t crc[2] = {Crc32c(bytes.data() + at, 16), 0};
-    bytes.append(reinterpret_cast<const char*>(crc), 8);
+    w.Number(r.begin);
+    w.Number(r.end);
+    w.Number(Crc32c(bytes.data() + at, 16));
+    w.Number(std::uint32_t{0});
   }
   return PublishFile(log.fs(), JoinPath(log.folder(), kDropsFile), bytes);
 }
@@ -213,15 +215,11 @@ Result<std::vector<OffsetRange>> ReadDrops(const LocalLog& log) {
   if (!log.fs().Exists(path)) return ranges;
   GFR_ASSIGN(const std::string bytes, log.fs().ReadAll(path));
   const Error bad{ErrorCode::kCorrupt, "'" + path + "' is not what was written"};
-  if (bytes.size() < 8 || bytes.size() % 24 != 8 || std::memcmp(bytes.data(), kDropsMagic, 8) != 0) return bad;
+  if (bytes.size() < 8 || bytes.size() % 24 != 8 || !bytes.starts_with(kDropsMagic)) return bad;
   for (std::size_t at = 8; at < bytes.size(); at += 24) {
-    OffsetRange range;
-    std::uint32_t crc = 0;
-    std::memcpy(&range.begin, bytes.data() + at, 8);
-    std::memcpy(&range.end, bytes.data() + at + 8, 8);
-    std::memcpy(&crc, bytes.data() + at + 16, 4);
-    if (crc != Crc32c(bytes.data() + at, 16)) return bad;
-    ranges.push_back(range);
+    ByteReader r{std::string_view(bytes).substr(at, 24)};
+    ranges.push_back({.begin = r.Number<std::uint64_t>(), .end = r.Number<std::uint64_t>()});
+    if (r.Number<std::uint32_t>() != Crc32c(bytes.data() + at, 16)) return bad;
   }
   return ranges;
 }

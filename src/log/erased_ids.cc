@@ -1,7 +1,9 @@
 #include "log/erased_ids.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "base/byte_reader.h"
+#include "base/byte_writer.h"
 
 namespace gfr {
 namespace {
@@ -10,17 +12,6 @@ constexpr char kMagic[] = "GFRERAS2", kMagicOf1[] = "GFRERAS1";
 // u64 key, u64 person, i64 from_ms, i64 before_ms, u32 whether it is shared, u32 CRC32C of the 36 bytes.
 constexpr std::size_t kEntryBytes = 40;
 constexpr std::size_t kEntryBytesOf1 = 32;  // u64 key, u64 person, i64 before_ms, u32 CRC32C of the 24, u32 zero.
-
-template <typename T>
-T NumberAt(std::string_view bytes, std::size_t at) {
-  T value;
-  std::memcpy(&value, bytes.data() + at, sizeof value);
-  return value;
-}
-template <typename T>
-void PutNumberAt(T value, std::string* out) {
-  out->append(reinterpret_cast<const char*>(&value), sizeof value);
-}
 
 }  // namespace
 
@@ -42,14 +33,12 @@ Result<ErasedIds> ErasedIds::Load(FileSystem& fs, const std::string& path) {
   const std::size_t entry_bytes = is_of_1 ? kEntryBytesOf1 : kEntryBytes, crc_at = is_of_1 ? 24 : 36;
   if ((!is_of_1 && !bytes.starts_with(kMagic)) || (bytes.size() - 8) % entry_bytes != 0) return corrupt;
   for (std::size_t at = 8; at < bytes.size(); at += entry_bytes) {
-    const std::string_view e = std::string_view(bytes).substr(at, entry_bytes);
-    if (NumberAt<std::uint32_t>(e, crc_at) != Crc32c(e.data(), crc_at)) return corrupt;
-    Entry entry{NumberAt<Key>(e, 0), NumberAt<Key>(e, 8), INT64_MIN, NumberAt<std::int64_t>(e, 16), false};
-    if (!is_of_1) {
-      entry.from_ms = NumberAt<std::int64_t>(e, 16);
-      entry.before_ms = NumberAt<std::int64_t>(e, 24);
-      entry.is_shared = NumberAt<std::uint32_t>(e, 32) != 0;
-    }
+    ByteReader r{std::string_view(bytes).substr(at, entry_bytes)};
+    Entry entry{r.Number<Key>(), r.Number<Key>(), INT64_MIN, 0, false};
+    if (!is_of_1) entry.from_ms = r.Number<std::int64_t>();
+    entry.before_ms = r.Number<std::int64_t>();
+    if (!is_of_1) entry.is_shared = r.Number<std::uint32_t>() != 0;
+    if (r.Number<std::uint32_t>() != Crc32c(bytes.data() + at, crc_at)) return corrupt;
     ids.Take(entry);
   }
   return ids;
@@ -59,12 +48,13 @@ Status ErasedIds::Save(FileSystem& fs, const std::string& path) const {
   std::string bytes = kMagic;
   for (const Entry& entry : entries_) {
     const std::size_t at = bytes.size();
-    PutNumberAt(entry.key, &bytes);
-    PutNumberAt(entry.person, &bytes);
-    PutNumberAt(entry.from_ms, &bytes);
-    PutNumberAt(entry.before_ms, &bytes);
-    PutNumberAt(std::uint32_t{entry.is_shared}, &bytes);
-    PutNumberAt(Crc32c(bytes.data() + at, 36), &bytes);
+    ByteWriter w{&bytes};
+    w.Number(entry.key);
+    w.Number(entry.person);
+    w.Number(entry.from_ms);
+    w.Number(entry.before_ms);
+    w.Number(std::uint32_t{entry.is_shared});
+    w.Number(Crc32c(bytes.data() + at, 36));
   }
   return PublishFile(fs, path, bytes);
 }
