@@ -158,25 +158,16 @@ class Guess {
       : rows_(rows), names_of_(columns), file_(file), encoding_(encoding) {}
 
   Result<std::string> Make() {
-    const std::vector<std::string>& names = rows_.columns();
-    values_.resize(names.size());
     std::vector<Cell> row;
     for (std::size_t n = 0; n < kGuessRows; ++n) {
       GFR_ASSIGN(const bool more, rows_.Next(&row));
       if (!more) break;
-      if (!rows_.fault().empty()) continue;
-      ++read_;
-      for (std::size_t c = 0; c < std::min(row.size(), values_.size()); ++c) {
-        if (const auto text = Trimmed(row[c].text); !text.empty() && !kNullTexts.contains(text))
-          values_[c].push_back(row[c].text);
-        if (!row[c].list.empty() && !row[c].list[0].empty()) values_[c].push_back(row[c].list[0]);
-      }
-      rows_read_.push_back(row);
+      if (rows_.fault().empty()) rows_read_.push_back(std::move(row));
     }
     FindFields();
     FindTime();
     FindNumbers();
-    text_ = "# Proposed by `gfr import guess " + file_ + "` from " + std::to_string(read_) +
+    text_ = "# Proposed by `gfr import guess " + file_ + "` from " + std::to_string(rows_read_.size()) +
             " rows: read it, and try it with --dry-run.\nsource = \"import\"\n";
     if (!encoding_.empty())
       text_ +=
@@ -205,8 +196,20 @@ class Guess {
     if (columns_.contains("transaction_id") && !columns_.contains("id") && !columns_.contains("type"))
       columns_["id"] = columns_["transaction_id"];
   }
-  const std::vector<std::string>& ValuesOf(const std::string& column) const {
-    return values_[static_cast<std::size_t>(std::ranges::find(rows_.columns(), column) - rows_.columns().begin())];
+  std::size_t IndexOf(const std::string& column) const {
+    return static_cast<std::size_t>(std::ranges::find(rows_.columns(), column) - rows_.columns().begin());
+  }
+  // Those of the rows that were read, without what is missing.
+  std::vector<std::string> ValuesOf(const std::string& column) const {
+    std::vector<std::string> values;
+    const std::size_t c = IndexOf(column);
+    for (const std::vector<Cell>& row : rows_read_) {
+      if (c >= row.size()) continue;
+      if (const auto text = Trimmed(row[c].text); !text.empty() && !kNullTexts.contains(text))
+        values.push_back(row[c].text);
+      if (!row[c].list.empty() && !row[c].list[0].empty()) values.push_back(row[c].list[0]);
+    }
+    return values;
   }
 
   // The form of the time column; without a column of that name, one whose texts all are times; and of a date, the
@@ -223,7 +226,7 @@ class Guess {
     }
     const auto time = columns_.find("time");
     if (time == columns_.end()) return;
-    const std::vector<std::string>& texts = ValuesOf(time->second);
+    const std::vector<std::string> texts = ValuesOf(time->second);
     time_format_ = TimeFormatOf(texts);
     const bool is_date =
         !IsEpoch(time_format_) && time_format_.find("%H") == std::string::npos &&
@@ -233,10 +236,7 @@ class Guess {
     for (const char* name : {"time", "timeofday", "hour", "hr", "eventtime", "uhrzeit", "stunde"}) {
       const auto at = std::ranges::find_if(names_of_, [&](const std::string& c) { return Plain(c) == name; });
       if (at == names_of_.end() || used_.contains(*at)) continue;
-      const auto index = [&](const std::string& column) {
-        return static_cast<std::size_t>(std::ranges::find(rows_.columns(), column) - rows_.columns().begin());
-      };
-      const std::size_t date = index(time->second), of_day = index(*at);
+      const std::size_t date = IndexOf(time->second), of_day = IndexOf(*at);
       std::vector<std::string> joined;
       for (const std::vector<Cell>& row : rows_read_) {
         if (row.size() > std::max(date, of_day) && !row[date].text.empty())
@@ -267,8 +267,8 @@ class Guess {
       text_ += "# No column looks like a time: name one below, or give [constants] time.\n";
       return;
     }
-    if (time_format_.empty() && !ValuesOf(time->second).empty())
-      text_ += "# The form of times such as " + Toml(ValuesOf(time->second)[0]) + " is not known: give time_format.\n";
+    if (const auto texts = ValuesOf(time->second); time_format_.empty() && !texts.empty())
+      text_ += "# The form of times such as " + Toml(texts[0]) + " is not known: give time_format.\n";
     else if (time_format_ != "rfc3339" && !time_format_.empty())
       text_ += "time_format = " + Toml(time_format_) + "\n";
     const std::string first = time_format_.substr(0, 2);
@@ -295,10 +295,11 @@ class Guess {
     if (!columns_.contains("id")) text_ += "# id = \"?\"  # Without one, a row is named by its content.\n";
   }
   std::string FirstThatIsNoNumber(const std::string& column) const {
-    for (const std::string& text : ValuesOf(column)) {
+    const std::vector<std::string> texts = ValuesOf(column);
+    for (const std::string& text : texts) {
       if (NumbersOf({text}) == Numbers::kNone) return text.substr(0, 40);
     }
-    return ValuesOf(column)[0].substr(0, 40);  // One with a point, and another with a comma.
+    return texts[0].substr(0, 40);  // One with a point, and another with a comma.
   }
   static std::string TypeOf(const std::string& value) {
     for (const auto& [name, words] : Types()) {
@@ -342,8 +343,9 @@ class Guess {
       const std::string name = plain == "categoryid" || plain == "catid" ? "category"
                                : plain == "brandid"                      ? "brand"
                                                                          : plain;
+      const std::vector<std::string> texts = ValuesOf(column);
       text_ += (known && names_.insert(name).second ? "" : "# ") + (name.empty() ? "x" : name) + " = " + Toml(column) +
-               (ValuesOf(column).empty() ? "" : "  # as " + Toml(ValuesOf(column)[0].substr(0, 40))) + "\n";
+               (texts.empty() ? "" : "  # as " + Toml(texts[0].substr(0, 40))) + "\n";
     }
   }
 
@@ -353,11 +355,9 @@ class Guess {
   std::vector<std::vector<Cell>> rows_read_;
   std::string time_format_, time_of_day_;  // time_of_day_: the column that goes with a date.
   bool has_comma_ = false;
-  std::set<std::string> no_numbers_;              // Fields whose columns hold other texts.
-  std::vector<std::vector<std::string>> values_;  // By column, those that are not missing.
-  std::map<std::string, std::string> columns_;    // Field -> column.
+  std::set<std::string> no_numbers_;            // Fields whose columns hold other texts.
+  std::map<std::string, std::string> columns_;  // Field -> column.
   std::set<std::string> used_, names_;
-  std::size_t read_ = 0;
   std::string text_;
 };
 
