@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "event/erased_login.h"
+
 namespace gfr {
 
 Key AliasHistory::Next(Key user, std::uint64_t offset) const {
@@ -39,7 +41,7 @@ Key AliasHistory::PersonOf(const Event& event, std::uint64_t offset) const {
 
 void AliasHistory::Join(const Event& alias, std::uint64_t offset) {
   const auto now = [this](Key key) { return Next(key, UINT64_MAX); };
-  const AliasStep step = StepOf(rule_, alias, now, [this](Key key, Key login) { first_[key] = login; });
+  const AliasStep step = StepOfRecord(rule_, alias, now, [this](Key key, Key login) { first_[key] = login; });
   // The order of logins on a device is known where all of them are.
   if (!rule_.is_lasting() && rule_.keeps != AliasRule::Keeps::kNone && !alias.user_id.empty())
     Unite(KeyOf(alias.kind), KeyOf(alias.user_id));

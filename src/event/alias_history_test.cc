@@ -53,6 +53,23 @@ TEST(AliasHistory, ALoginThatWasErasedCountsAndItsTimeIsNobodys) {
   EXPECT_EQ(OwnersOf({.keeps = AliasRule::Keeps::kLast}, {"ann", "", "bob"}), (Owners{"ann", "ann", "device", "bob"}));
 }
 
+TEST(AliasHistory, LoginsThatWereErasedCountEachByTheirOwnToken) {
+  const auto owner_after = [](const std::vector<std::string>& tokens) {
+    AliasHistory history({.keeps = AliasRule::Keeps::kLast, .max_logins = 2});
+    std::uint64_t offset = 0;
+    for (const std::string& token : tokens) {
+      Event erased = AliasOf("device", "");
+      erased.transaction_id = token;
+      history.Join(erased, ++offset);
+    }
+    history.Join(AliasOf("device", "ann"), ++offset);
+    return history.Resolve(KeyOf("device"), offset);
+  };
+  EXPECT_EQ(owner_after({"10", "11"}), KeyOf("device")) << "ann is the third";
+  EXPECT_EQ(owner_after({"10", "10"}), KeyOf("ann")) << "one login that came back";
+  EXPECT_EQ(owner_after({"", ""}), KeyOf("ann")) << "records from before there were tokens";
+}
+
 TEST(AliasHistory, AccountsThatBecameOneAreOneLogin) {
   AliasHistory history({.keeps = AliasRule::Keeps::kLast, .max_logins = 1});
   history.Join(AliasOf("old account", "ann"), 1);

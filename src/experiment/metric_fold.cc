@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "event/alias.h"
+#include "event/erased_login.h"
 #include "stats/quantile_estimate.h"
 
 namespace gfr {
@@ -64,7 +64,7 @@ void MetricFold::Add(const LogRecord& record) {
       const auto at = joined_.find(key);
       return at == joined_.end() ? Key{0} : at->second;
     };
-    const AliasStep step = StepOf(rule_, event, next, [&](Key key, Key login) { joined_[key] = login; });
+    const AliasStep step = StepOfRecord(rule_, event, next, [&](Key key, Key login) { joined_[key] = login; });
     if (step.to != 0)
       joined_[step.from] = step.to;
     else

@@ -16,7 +16,7 @@ namespace {
 struct Alias {
   std::uint64_t offset;
   std::int64_t arrival_ms;
-  Event event;  // Its user and kind alone.
+  Event event;  // What the rule of aliases reads.
 };
 
 struct Deleted {
@@ -38,7 +38,12 @@ Result<Joins> ReadJoins(EventSource& log) {
       joins.deleted.push_back({r.offset, r.arrival_ms, e.user_id});
     // Without a user it is the anonymised record of a login that was erased, which the rule counts.
     if (e.type == EventType::kUserAlias && !e.kind.empty())
-      joins.aliases.push_back({r.offset, r.arrival_ms, {.type = e.type, .user_id = e.user_id, .kind = e.kind}});
+      joins.aliases.push_back({r.offset,
+                               r.arrival_ms,
+                               {.type = e.type,
+                                .user_id = e.user_id,
+                                .kind = e.kind,
+                                .transaction_id = e.user_id.empty() ? e.transaction_id : ""}});
     return Status();
   }));
   return joins;
@@ -70,54 +75,82 @@ ErasedId SpansOf(const AliasHistory& history, Key key, const std::set<Key>& root
   return id;
 }
 
-// Fills `person.ids` with every id that the aliases before `person.before_offset` make the same person as one that it
-// has, each with the records that are the person's.
-void Close(const AliasRule& rule, const JoinedBefore& before, const std::vector<Alias>& aliases, ErasedPerson& person) {
-  AliasHistory history(rule);
-  std::unordered_map<Key, std::string> texts;
-  std::set<Key> keys;
-  for (const auto& [from, to] : before) {
-    history.Join(from, to);
-    keys.insert({from, to});
-  }
-  for (const Alias& a : aliases) {
-    if (a.offset >= person.before_offset) break;
-    history.Join(a.event, a.offset);
-    for (const std::string* id : {&a.event.kind, &a.event.user_id}) {
-      if (!id->empty()) texts.try_emplace(KeyOf(*id), *id);
+// The people of a log, one after the other. What all aliases say is read once, and each person costs what the ids cost
+// that were ever joined to theirs.
+class People {
+ public:
+  People(const AliasRule& rule, const JoinedBefore& before, const std::vector<Alias>& aliases)
+      : aliases_(aliases), now_(rule) {
+    AliasHistory all(rule);
+    std::set<Key> keys;
+    for (const auto& [from, to] : before) {
+      all.Join(from, to);
+      now_.Join(from, to);
+      keys.insert({from, to});
+    }
+    for (const Alias& a : aliases) {
+      all.Join(a.event, a.offset);
+      for (const std::string* id : {&a.event.kind, &a.event.user_id}) {
+        if (!id->empty() && texts_.try_emplace(KeyOf(*id), *id).second) keys.insert(KeyOf(*id));
+      }
+    }
+    // Who is joined stays joined, so that an earlier group is part of a group at the end.
+    for (const Key key : keys) {
+      group_of_[key] = all.GroupOf(key);
+      members_[all.GroupOf(key)].push_back(key);
     }
   }
-  std::set<Key> roots, groups;
-  const std::uint64_t end = person.before_offset - 1;
-  for (const auto& [key, id] : person.ids) {
-    const Key root = history.Resolve(key, end);
-    // A device that was erased with the person earlier, and is somebody else's by now, takes nobody along.
-    if (key != KeyOf(person.id) && !person.ids.contains(root)) continue;
-    roots.insert(root);
-    groups.insert(history.GroupOf(key));
+
+  // Fills `person.ids` with every id that the aliases before `person.before_offset` make the same person as one that it
+  // has, each with the records that are the person's. REQUIRES: no person before was of a later offset.
+  void Close(ErasedPerson& person) {
+    for (; joined_ < aliases_.size() && aliases_[joined_].offset < person.before_offset; ++joined_)
+      now_.Join(aliases_[joined_].event, aliases_[joined_].offset);
+    std::set<Key> roots, groups, keys;
+    const std::uint64_t end = person.before_offset - 1;
+    for (const auto& [key, id] : person.ids) {
+      const Key root = now_.Resolve(key, end);
+      // A device that was erased with the person earlier, and is somebody else's by now, takes nobody along.
+      if (key != KeyOf(person.id) && !person.ids.contains(root)) continue;
+      roots.insert(root);
+      groups.insert(now_.GroupOf(key));
+      const auto group = group_of_.find(key);
+      if (group == group_of_.end()) continue;
+      const std::vector<Key>& members = members_.at(group->second);
+      keys.insert(members.begin(), members.end());
+    }
+    std::erase_if(keys, [&](Key key) { return !groups.contains(now_.GroupOf(key)); });
+    const Changes changes = ChangesOf(keys);
+    for (const auto& [key, id] : person.ids) keys.insert(key);
+    for (const Key key : keys) {
+      ErasedId id = SpansOf(now_, key, roots, changes, person.before_offset);
+      if (const auto text = texts_.find(key); text != texts_.end()) id.text = text->second;
+      const auto named = person.ids.find(key);
+      if (named != person.ids.end() && id.text.empty()) id.text = named->second.text;
+      if (!id.spans.empty())
+        person.ids[key] = std::move(id);
+      else if (key != KeyOf(person.id))
+        person.ids.erase(key);
+    }
   }
-  for (const auto& [key, text] : texts) keys.insert(key);
-  std::erase_if(keys, [&](Key key) { return !groups.contains(history.GroupOf(key)); });
-  std::set<std::uint64_t> offsets;
-  for (const Key key : keys) {
-    for (const std::uint64_t offset : history.ChangesOf(key)) offsets.insert(offset);
+
+ private:
+  Changes ChangesOf(const std::set<Key>& keys) const {
+    Changes changes;
+    for (const Key key : keys) {
+      for (const std::uint64_t offset : now_.ChangesOf(key))
+        changes[offset] = std::ranges::lower_bound(aliases_, offset, {}, &Alias::offset)->arrival_ms;
+    }
+    return changes;
   }
-  Changes changes;
-  for (const Alias& a : aliases) {
-    if (offsets.contains(a.offset)) changes[a.offset] = a.arrival_ms;
-  }
-  for (const auto& [key, id] : person.ids) keys.insert(key);
-  for (const Key key : keys) {
-    ErasedId id = SpansOf(history, key, roots, changes, person.before_offset);
-    if (const auto text = texts.find(key); text != texts.end()) id.text = text->second;
-    const auto named = person.ids.find(key);
-    if (named != person.ids.end() && id.text.empty()) id.text = named->second.text;
-    if (!id.spans.empty())
-      person.ids[key] = std::move(id);
-    else if (key != KeyOf(person.id))
-      person.ids.erase(key);
-  }
-}
+
+  const std::vector<Alias>& aliases_;
+  AliasHistory now_;  // After the first `joined_` aliases.
+  std::size_t joined_ = 0;
+  std::unordered_map<Key, std::string> texts_;
+  std::unordered_map<Key, Key> group_of_;              // At the end of the log.
+  std::unordered_map<Key, std::vector<Key>> members_;  // Of these groups.
+};
 
 // The segment with the anonymised records in place of those at their offsets.
 Result<RewrittenSegment> Rewrite(const std::string& path, const std::string& bytes,
@@ -152,20 +185,22 @@ Result<ErasedPerson> FindPerson(EventSource& log, const AliasRule& rule, const J
   ErasedPerson person{.id = user};
   person.ids[KeyOf(user)].text = user;
   for (const Key key : known) person.ids.try_emplace(key);
-  Close(rule, before, joins.aliases, person);
+  People(rule, before, joins.aliases).Close(person);
   return person;
 }
 
 Result<std::vector<ErasedPerson>> FindDeleted(EventSource& log, const AliasRule& rule, const JoinedBefore& before) {
   GFR_ASSIGN(const Joins joins, ReadJoins(log));
-  std::map<std::string, ErasedPerson> people;
-  for (const Deleted& d : joins.deleted)
-    people[d.user] = {.id = d.user, .before_offset = d.offset + 1, .before_ms = d.arrival_ms};
+  std::unordered_map<std::string, const Deleted*> last;
+  for (const Deleted& d : joins.deleted) last[d.user] = &d;
   std::vector<ErasedPerson> list;
-  for (auto& [user, person] : people) {
-    person.ids[KeyOf(user)].text = user;
-    Close(rule, before, joins.aliases, person);
-    list.push_back(std::move(person));
+  People people(rule, before, joins.aliases);
+  for (const Deleted& d : joins.deleted) {
+    if (last.at(d.user) != &d) continue;
+    ErasedPerson& person = list.emplace_back(
+        ErasedPerson{.id = d.user, .before_offset = d.offset + 1, .before_ms = d.arrival_ms, .ids = {}});
+    person.ids[KeyOf(d.user)].text = d.user;
+    people.Close(person);
   }
   return list;
 }

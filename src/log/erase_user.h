@@ -7,7 +7,9 @@
 // surface and (item.view, or named by a definition) kind; the categories of the person that shared features count by,
 // and the item touched before, where one counts by it (state/anonymiser.h). What is gone: ids of the user, session,
 // request, transaction, event and source, texts, other context, variant, currency, channel; of a feed.request
-// everything. Events of a session that never named a user belong to nobody, and stay.
+// everything. A user.alias of a device that other people had too keeps the device, and the offset of the login's first
+// alias there as its transaction_id: so the rule counts as many logins as before, and other people's devices stay
+// whose they were. Events of a session that never named a user belong to nobody, and stay.
 //
 // Segments are rewritten from the last to the first, each beside, synced and renamed: after a crash each is the old one
 // or the new one, and what lies before the next to rewrite is whole, so that running it again gives the same records.

@@ -212,6 +212,80 @@ TEST(EraseUser, ADeletedUserGoesUpToTheDeleteAndWhatComesLaterStays) {
   EXPECT_TRUE(FindDeleted(log, {}, {}).value().empty());
 }
 
+// Logins on devices, and logins that become one, by chance; and people who are deleted between.
+std::vector<Event> RandomJoins(Rng& rng) {
+  std::vector<Event> events;
+  const auto any = [&](const char* what, int of) {
+    return what + std::to_string(rng.Below(static_cast<std::uint64_t>(of)));
+  };
+  for (int i = 0; i < 40; ++i) {
+    const auto draw = rng.Below(10);
+    if (draw == 0)
+      events.push_back(EventOf(any("login", 6), EventType::kUserDelete));
+    else if (draw == 1)
+      events.push_back(EventOf(any("login", 6), EventType::kUserAlias, any("login", 6)));
+    else if (draw < 6)
+      events.push_back(EventOf(any("login", 6), EventType::kUserAlias, any("device", 4)));
+    else
+      events.push_back(EventOf(draw < 8 ? any("login", 6) : any("device", 4)));
+  }
+  return events;
+}
+
+TEST(EraseUser, EachDeletedPersonIsWhoTheyWereAtTheirDelete) {
+  std::size_t people = 0;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Rng rng(seed);
+    const std::vector<Event> events = RandomJoins(rng);
+    FaultFileSystem fs(1);
+    WriteLog(fs, events);
+    LocalLog log(fs, kErasedFolder);
+    for (const AliasRule& rule : {AliasRule{}, AliasRule{.keeps = AliasRule::Keeps::kLast}, AliasRule{.max_logins = 2},
+                                  AliasRule{.keeps = AliasRule::Keeps::kNone}}) {
+      const auto deleted = FindDeleted(log, rule, {});
+      ASSERT_TRUE(deleted.ok());
+      for (const ErasedPerson& person : deleted.value()) {
+        SCOPED_TRACE("seed " + std::to_string(seed) + ", " + rule.Canonical() + ", " + person.id);
+        ++people;
+        FaultFileSystem until(1);
+        WriteLog(until, {events.begin(), events.begin() + static_cast<std::ptrdiff_t>(person.before_offset)});
+        LocalLog there(until, kErasedFolder);
+        const auto alone = FindPerson(there, rule, {}, person.id, {});
+        ASSERT_TRUE(alone.ok());
+        ASSERT_EQ(alone.value().ids.size(), person.ids.size());
+        for (const auto& [key, id] : alone.value().ids) {
+          ASSERT_TRUE(person.ids.contains(key));
+          const ErasedId& found = person.ids.at(key);
+          EXPECT_EQ(found.text, id.text);
+          EXPECT_EQ(found.is_shared, id.is_shared);
+          ASSERT_EQ(found.spans.size(), id.spans.size());
+          for (std::size_t s = 0; s < id.spans.size(); ++s) {
+            EXPECT_EQ(found.spans[s].from, id.spans[s].from);
+            EXPECT_EQ(found.spans[s].before, std::min(id.spans[s].before, person.before_offset));
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(people, 300u);
+}
+
+TEST(EraseUser, ManyDeletedPeopleCostWhatTheirOwnDevicesCost) {
+  FaultFileSystem fs(1);
+  constexpr int kPeople = 20'000;
+  std::vector<Event> events;
+  for (int i = 0; i < kPeople; ++i)
+    events.push_back(EventOf("login" + std::to_string(i), EventType::kUserAlias, "device" + std::to_string(i)));
+  for (int i = 0; i < kPeople; ++i) events.push_back(EventOf("login" + std::to_string(i), EventType::kUserDelete));
+  for (std::size_t i = 0; i < events.size(); ++i) events[i].id = std::to_string(i);
+  const FixedClock clock(5000);
+  ASSERT_TRUE(EventLog::Open(fs, clock, {.folder = kErasedFolder}).value()->Append(std::move(events)).ok());
+  LocalLog log(fs, kErasedFolder);
+  const auto deleted = FindDeleted(log, {.keeps = AliasRule::Keeps::kLast}, {});
+  ASSERT_EQ(deleted.value().size(), static_cast<std::size_t>(kPeople));
+  for (const ErasedPerson& person : deleted.value()) EXPECT_EQ(person.ids.size(), 2u);
+}
+
 TEST(EraseUser, ADryRunCountsAndChangesNothing) {
   FaultFileSystem fs(1);
   WriteLog(fs, TwoPeople());

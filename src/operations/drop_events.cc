@@ -1,7 +1,7 @@
 #include "operations/drop_events.h"
 
 #include "base/time.h"
-#include "log/event_log.h"
+#include "log/cut_torn_tail.h"
 #include "log/seal.h"
 #include "store/kept_snapshots.h"
 
@@ -28,14 +28,7 @@ Status FindDates(FileSystem& fs, const std::string& folder, const std::string& f
 
 Result<DropReport> DropEvents(const Workspace& workspace, const DropCriteria& criteria, bool dry_run) {
   FileSystem& fs = workspace.fs();
-  if (!dry_run) {
-    // Cuts a torn batch, and says when someone has the log.
-    const auto log = EventLog::Open(fs, workspace.clock(), {.folder = workspace.log_folder()});
-    if (!log.ok())
-      return Error{
-          log.error().code,
-          "the log cannot be taken; stop the server (or wait for the import) and drop then: " + log.error().message};
-  }
+  if (!dry_run) GFR_TRY(CutTornTail(fs, workspace.clock(), workspace.log_folder(), "drop"));
   LocalLog log(fs, workspace.log_folder());
   DropReport report;
   const auto unseal = [&](const std::string& segment) -> Status {

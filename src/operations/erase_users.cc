@@ -4,8 +4,8 @@
 
 #include "dataset/start_at_base.h"
 #include "dataset/trim_log.h"
+#include "log/cut_torn_tail.h"
 #include "log/erased_ids.h"
-#include "log/event_log.h"
 #include "log/seal.h"
 #include "state/anonymiser.h"
 #include "table/parquet_filter.h"
@@ -103,14 +103,7 @@ Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const
                                const EraseOptions& options) {
   FileSystem& fs = workspace.fs();
   const std::int64_t now_ms = workspace.clock().now_ms();
-  if (!options.dry_run) {
-    // Cuts a torn tail, and says when someone has the log.
-    const auto log = EventLog::Open(fs, workspace.clock(), {.folder = workspace.log_folder()});
-    if (!log.ok())
-      return Error{
-          log.error().code,
-          "the log cannot be taken; stop the server (or wait for the import) and erase then: " + log.error().message};
-  }
+  if (!options.dry_run) GFR_TRY(CutTornTail(fs, workspace.clock(), workspace.log_folder(), "erase"));
   LocalLog log(fs, workspace.log_folder());
   GFR_ASSIGN(ErasedIds erased, ErasedIds::Load(fs, workspace.erased_path()));
   EraseReport report;
@@ -133,14 +126,8 @@ Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const
   };
   if (!options.dry_run) GFR_TRY(erased.Save(fs, workspace.erased_path()));
   const auto set = features;
-  Anonymiser anonymiser(std::move(features), now_ms);
-  const auto anonymise = [&](const LogRecord& record) {
-    Event left = anonymiser.Of(record);
-    // A device that other logins had too: the rule of aliases goes on counting the login that goes, without its name.
-    if (left.type == EventType::kUserAlias && what.shared.contains(KeyOf(record.event.kind)))
-      left.kind = record.event.kind;
-    return left;
-  };
+  Anonymiser anonymiser(std::move(features), now_ms, {what.people.begin(), what.people.end()});
+  const auto anonymise = [&](const LogRecord& record) { return anonymiser.Of(record); };
   GFR_ASSIGN(report.log, EraseRecords(log, what.records, options.dry_run, anonymise, unseal));
   for (const std::string& segment : options.dry_run ? report.log.segments : std::vector<std::string>())
     GFR_TRY(unseal(segment));

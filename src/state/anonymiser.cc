@@ -8,10 +8,12 @@
 
 namespace gfr {
 
-Anonymiser::Anonymiser(std::shared_ptr<const FeatureSet> features, std::int64_t erased_at_ms)
+Anonymiser::Anonymiser(std::shared_ptr<const FeatureSet> features, std::int64_t erased_at_ms,
+                       std::unordered_set<Key> erased_ids)
     : features_(std::move(features)),
       layout_(*features_),
       erased_at_ms_(erased_at_ms),
+      erased_ids_(std::move(erased_ids)),
       people_(features_, {.user_views = false, .shared_lines = false, .catalogue = false}) {
   for (const SharedEntity& entity : features_->entities) {
     for (const SharedEntity::Of& part : entity.parts) {
@@ -31,6 +33,16 @@ Anonymiser::Anonymiser(std::shared_ptr<const FeatureSet> features, std::int64_t 
 bool Anonymiser::KeepsKind(const Event& e) const {
   if (e.kind.empty() || e.type == EventType::kUserAlias) return false;
   return e.type == EventType::kItemView || std::ranges::find(kinds_, KeyOf(e.kind)) != kinds_.end();
+}
+
+// Two accounts that have become one are one login, as in event/alias.h.
+std::string Anonymiser::TokenOf(const LogRecord& alias) {
+  if (IsAnonymised(alias.event)) return alias.event.transaction_id;  // Of an erasure before.
+  const Key login = people_.Resolve(KeyOf(alias.event.user_id));
+  std::vector<ErasedLogin>& logins = logins_on_[KeyOf(alias.event.kind)];
+  const auto at = std::ranges::find_if(logins, [&](const ErasedLogin& l) { return people_.Resolve(l.login) == login; });
+  if (at != logins.end()) return at->token;
+  return logins.emplace_back(login, std::to_string(alias.offset)).token;
 }
 
 Event Anonymiser::Of(const LogRecord& record) {
@@ -53,6 +65,10 @@ Event Anonymiser::Of(const LogRecord& record) {
   if (const std::byte* row = session ? tables[1]->Find(session) : nullptr;
       row && !RowLayout::SessionIsOver(row, record.arrival_ms))
     last_item = RowLayout::Session(row).last_item;
+  if (e.type == EventType::kUserAlias && !e.kind.empty() && !erased_ids_.contains(KeyOf(e.kind))) {
+    left.kind = e.kind;
+    left.transaction_id = TokenOf(record);
+  }
   people_.Fold(record);
 
   if (IsServerOnly(e.type) || e.type == EventType::kUserAlias || e.type == EventType::kUserDelete) return left;

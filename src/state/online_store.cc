@@ -9,6 +9,7 @@
 
 #include "event/alias.h"
 #include "event/anonymised_record.h"
+#include "event/erased_login.h"
 #include "state/login_text.h"
 
 namespace gfr {
@@ -276,7 +277,7 @@ void OnlineStore::FoldLine(const EventLine& line, std::byte* user_row, std::byte
 }
 
 void OnlineStore::Join(const Event& event, std::int64_t arrival_ms) {
-  const auto [from, to] = StepOf(
+  const auto [from, to] = StepOfRecord(
       features_->schema.alias, event, [this](Key k) { return AliasIn(aliases_, k); },
       [this](Key note, Key login) { std::memcpy(Write(FeatureReader::kAliases, note), &login, sizeof login); });
   if (from == 0) return;
