@@ -74,6 +74,32 @@ class Reload(unittest.TestCase):
                 self.assertIn("gfr.toml was not taken", said)
                 self.assertIn("[[feed]] size: is 0", said)
 
+    def test_the_currency_of_the_log_counts_once_gfr_toml_declares_none_any_more(self):
+        def buy(n, currency):
+            return event(n, "purchase", "2026-01-01T11:00:00Z", currency=currency)
+
+        with Folder() as folder:
+            run("init", folder / "p")
+            toml = folder / "p/gfr.toml"
+            make_patient(toml)
+            text, money = toml.read_text(), '\n[money]\ncurrency = "EUR"\n[money.rates]\nJPY = 0.006\n'
+            note = folder / "p/data/currency"
+            toml.write_text(text + money)
+            with Server(folder / "p", *CLOCK) as server:
+                status, reply = server.post("/v1/events", [event(n, time="2026-01-01T11:00:00Z") for n in range(7)])
+                self.assertEqual(reply["accepted"], 7)
+                server.stop()
+            self.assertEqual(note.read_text(), "7")  # The next start looks for a currency behind them.
+            with Server(folder / "p", *CLOCK) as server:
+                status, reply = server.post("/v1/events", [buy(10, "JPY")])
+                self.assertEqual(reply["accepted"], 1, reply)
+                toml.write_text(text)
+                server.process.send_signal(signal.SIGHUP)
+                wait_for(lambda: metric(server, "gfr_reloads_total") == 1)
+                status, reply = server.post("/v1/events", [buy(11, "JPY"), buy(12, "EUR")])
+                self.assertEqual((reply["accepted"], reply["rejected"][0]["code"]), (1, "bad_currency"), reply)
+                self.assertIn("'EUR' of events before", reply["rejected"][0]["message"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -149,9 +149,10 @@ Status ReadMoney(Config& project, EventRules* rules) {
 }
 
 std::optional<Refusal> CheckCurrency(const EventRules& rules, const Event& e, std::string* of_log) {
-  if (!rules.currency.empty() || e.currency.empty()) return {};
+  if (e.currency.empty()) return {};
+  // Also where one is declared: gfr.toml may be read anew without it.
   if (of_log->empty()) *of_log = e.currency;
-  if (*of_log == e.currency) return {};
+  if (!rules.currency.empty() || *of_log == e.currency) return {};
   return Refusal{"bad_currency", "currency " + Shown(e.currency) + " is not the '" + *of_log +
                                      "' of events before; [money] currency and rates in gfr.toml convert it"};
 }

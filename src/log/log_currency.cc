@@ -28,8 +28,12 @@ Result<std::string> CurrencyOf(FileSystem& fs, EventSource& log, const std::stri
     currency = record.event.currency;
   }
   // Only saves time, so a failure costs no more than that.
-  if (at > begun && !note.empty()) (void)PublishFile(fs, note, std::to_string(at));
+  if (at > begun && !note.empty()) (void)NoteNoCurrency(fs, note, at);
   return currency;
+}
+
+Status NoteNoCurrency(FileSystem& fs, const std::string& note, std::uint64_t offset) {
+  return PublishFile(fs, note, std::to_string(offset));
 }
 
 }  // namespace gfr

@@ -131,9 +131,8 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
              EventLog::Open(log_files != nullptr ? *log_files : s.fs(), s.clock, {.folder = project.log_folder()}));
   if (s.log->recovery().torn_bytes > 0) ++s.counters.torn_batches;
   GFR_ASSIGN(s.erased, ErasedIds::Load(s.fs(), project.erased_path()));
-  if (project.configuration().event_rules.currency.empty()) {
-    GFR_ASSIGN(s.currency, CurrencyOf(s.fs(), s.log->source(), project.workspace().currency_path()));
-  }
+  // Also where gfr.toml declares one: a reload may take that away.
+  GFR_ASSIGN(s.currency, CurrencyOf(s.fs(), s.log->source(), project.workspace().currency_path()));
   s.LoadSnapshot();
   if (s.store->next_offset() == 0) GFR_TRY(StartAtBase(s.log->source(), s.store.get()));
   const std::int64_t from = s.store->next_offset();

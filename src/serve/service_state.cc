@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "log/log_currency.h"
 #include "runtime/logger.h"
 #include "serve/restore_store.h"
 #include "store/kept_snapshots.h"
@@ -132,6 +133,12 @@ Status ServiceState::SaveSnapshot() {
   GFR_TRY(fs().MakeFolders(JoinPath(project.folder(), "data/store")));
   GFR_TRY(snapshot->Write(fs(), project.snapshot_path(), frozen->Bytes()));
   snapshot_at = snapshot->instant().next_offset;  // Not before: what could not be written is written at the next try.
+  {
+    // Whatever is in the log went through LeaveOut before.
+    const MutexLock lock(currency_mutex);
+    if (currency.empty() && snapshot_at > 0)
+      (void)NoteNoCurrency(fs(), project.workspace().currency_path(), static_cast<std::uint64_t>(snapshot_at));
+  }
   return KeepSnapshot(fs(), project.kept_snapshots_folder(), project.configuration().store.snapshots, *snapshot);
 }
 
@@ -144,8 +151,7 @@ std::function<void(const Error&)> ServiceState::ReplyLogFailed(HttpReply reply) 
 }
 
 void ServiceState::LeaveOut(const EventRules& rules, ParsedEvents* parsed) {
-  const bool money =
-      rules.currency.empty() && std::ranges::any_of(parsed->events, [](const Event& e) { return !e.currency.empty(); });
+  const bool money = std::ranges::any_of(parsed->events, [](const Event& e) { return !e.currency.empty(); });
   if (erased.empty() && !money) return;
   const MutexLock lock(currency_mutex);
   std::size_t kept = 0;
