@@ -269,6 +269,7 @@ class MapsTest(unittest.TestCase):
                 self.assertEqual((report["events_by_type"], report["rejected"]), (expected, 0), err)
                 if name == "ga4_bigquery":
                     self.assertEqual((report["clicks"], report["clicks_in_slate"]), (1, 1))
+                    self.assertNotIn("items", report["unmapped_columns"])  # Its parts are in the map.
 
     def test_a_proposed_map_reads_the_file_it_is_for(self):
         with Folder() as folder:

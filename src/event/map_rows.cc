@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
-#include <unordered_set>
 
 #include "base/number_text.h"
 #include "base/text.h"
 #include "event/gather_rows.h"
 #include "event/property_value.h"
+#include "event/row_alias.h"
 
 namespace gfr {
 namespace {
@@ -64,7 +63,6 @@ class Mapper {
           std::ranges::all_of(events_, [&](Event& e) { return Admit(settings_, file_, rows_.line(), &e, &report_); });
       if (!admitted) continue;
       for (Event& e : events_) {
-        if (e.type == EventType::kUserAlias) NoteAlias(e);
         GFR_TRY(gather_.Put(rows_.line(), std::move(e)));
       }
     }
@@ -88,8 +86,12 @@ class Mapper {
         return Error{ErrorCode::kInvalidArgument, "column " + Quoted(column) + " is there twice", {file_, 1}};
       at_[column] = static_cast<std::size_t>(at - there.begin());
     }
-    for (const std::string& column : there)
-      (at_.contains(column) ? report_.mapped_columns : report_.unmapped_columns).insert(column);
+    for (const std::string& column : there) {
+      if (at_.contains(column))
+        report_.mapped_columns.insert(column);
+      else if (!HasMappedPart(column))
+        report_.unmapped_columns.insert(column);
+    }
     for (Field* field :
          {&id_, &type_, &time_, &user_id_, &anonymous_id_, &session_id_, &request_id_, &surface_, &kind_, &items_,
           &prices_, &item_id_, &index_, &price_, &quantity_, &value_, &currency_, &transaction_id_}) {
@@ -112,6 +114,11 @@ class Mapper {
       long_value_ = at_.at(map_.long_table->value);
     }
     return {};
+  }
+  // Of a nested column: the map names a path below it.
+  bool HasMappedPart(const std::string& column) const {
+    const auto part = at_.lower_bound(column + ".");
+    return part != at_.end() && part->first.starts_with(column + ".");
   }
   std::string ColumnNames() const {
     std::string names;
@@ -159,7 +166,10 @@ class Mapper {
     if (ReadNumber(text, &number)) return number;
     throw Fault{Called(what) + " is " + Quoted(text) + "; valid is a number such as " +
                 (map_.decimal == ',' ? "1234,5" : "1234.5") +
-                (text.find(',') != std::string::npos && map_.decimal == '.' ? ", or decimal = \",\" in the map" : "")};
+                (map_.decimal == '.' && IsCommaNumber(text) ? ", or decimal = \",\" in the map" : "")};
+  }
+  static bool IsCommaNumber(const std::string& text) {
+    return text.find(',') != std::string::npos && text.find('.') == std::string::npos;
   }
   static std::string Called(const std::string& what) { return what; }
   static std::string Called(const Field& field) { return NameOf(field); }
@@ -381,28 +391,6 @@ class Mapper {
     e->value = std::fabs(e->value);
   }
 
-  // user.alias for the first row of a login on an anonymous id, and whenever another login was on it before.
-  void AddAlias(const Event& e, const std::string& anonymous, std::vector<Event>* events) {
-    const Key device = KeyOf(anonymous), login = KeyOf(e.user_id);
-    if (const auto before = login_on_.find(device); before != login_on_.end() && before->second == login) return;
-    const bool is_first = !aliases_.contains(PairKey(device, login));
-    Event alias{.id = "alias/" + anonymous + "/" + e.user_id + (is_first ? "" : "/" + std::to_string(e.time_ms)),
-                .source = map_.source,
-                .type = EventType::kUserAlias,
-                .time_ms = e.time_ms,
-                .user_id = e.user_id,
-                .session_id = e.session_id,
-                .kind = anonymous};
-    events->push_back(std::move(alias));
-  }
-
-  // Only of a row that was taken: else the next row says it.
-  void NoteAlias(const Event& alias) {
-    const Key device = KeyOf(alias.kind), login = KeyOf(alias.user_id);
-    login_on_[device] = login;
-    aliases_.insert(PairKey(device, login));
-  }
-
   Event BaseOf() {
     Event e{.source = map_.source,
             .time_ms = Time(),
@@ -432,7 +420,7 @@ class Mapper {
     if (base.user_id.empty())
       base.user_id = anonymous;
     else if (!anonymous.empty() && anonymous != base.user_id && !is_alias)
-      AddAlias(base, anonymous, events);
+      events->push_back(RowAlias(base, anonymous));
     // What is a line of an order or a slate has its id with others; what else a row says is the row's own.
     const auto is_line = [&](EventType t) { return IsOrder(t) || (map_.rows_of_slate && IsSlate(t)); };
     const bool has_lines = std::ranges::any_of(types, is_line);
@@ -483,11 +471,9 @@ class Mapper {
   std::vector<std::size_t> rule_cells_;
   std::size_t long_property_ = 0, long_value_ = 0;
   std::vector<Cell> row_;
-  std::vector<Event> events_;  // Of the row.
-  std::unordered_set<Key> aliases_;
-  std::unordered_map<Key, Key> login_on_;  // Of each anonymous id, the last login seen.
-  std::uint64_t first_index_line_ = 0;     // Of a slate that gives positions.
-  bool saw_first_ = false;                 // A position 0, or it is declared where they begin.
+  std::vector<Event> events_;           // Of the row.
+  std::uint64_t first_index_line_ = 0;  // Of a slate that gives positions.
+  bool saw_first_ = false;              // A position 0, or it is declared where they begin.
 };
 
 }  // namespace

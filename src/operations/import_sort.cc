@@ -75,17 +75,26 @@ Status ImportSort::Sort() {
 }
 
 Result<bool> ImportSort::Next(Event* event, std::int64_t* arrival_ms) {
-  SortKey key;
-  std::string_view bytes;
-  GFR_ASSIGN(const bool more, by_arrival_->Next(&key, &bytes));
-  if (!more) return false;
-  GFR_TRY(DecodeEventInto(bytes.substr(1), event));
-  *arrival_ms = key.first;
-  if (bytes[0] == 0) {
-    invented_.Number(*arrival_ms, event);
-    shown_.Add(*event);
+  for (;;) {
+    SortKey key;
+    std::string_view bytes;
+    GFR_ASSIGN(const bool more, by_arrival_->Next(&key, &bytes));
+    if (!more) return false;
+    GFR_TRY(DecodeEventInto(bytes.substr(1), event));
+    *arrival_ms = key.first;
+    const bool of_file = bytes[0] == 0;
+    const bool changes = event->type != EventType::kUserAlias || logins_.Changes(*event);
+    if (of_file && !changes && IsRowAlias(*event)) {
+      ++left_out_;
+      --by_type_[static_cast<std::size_t>(event->type)];
+      continue;
+    }
+    if (of_file) {
+      invented_.Number(*arrival_ms, event);
+      shown_.Add(*event);
+    }
+    return true;
   }
-  return true;
 }
 
 }  // namespace gfr

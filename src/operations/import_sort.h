@@ -2,8 +2,9 @@
 //
 // Add every event (of the log that is made anew first, then of the files in the order given), call Sort once, then Next
 // until it gives false. Events that name a request are sorted by it first, as their arrival depends on each other's
-// (event/arrival_order.h). Equal rows without ids of their own are told apart here (event/importer.h, InventedIds).
-// Memory: `memory_bytes`, and what event/shown_pairs.h and InventedIds keep. Errors: kUnavailable, the disk. Thread
+// (event/arrival_order.h). Equal rows without ids of their own are told apart here (event/importer.h, InventedIds), and
+// aliases of rows that change nothing are left out (event/row_alias.h). Memory: `memory_bytes`, and what
+// event/shown_pairs.h, InventedIds and LastLogins keep. Errors: kUnavailable, the disk. Thread
 // safety: none.
 #pragma once
 
@@ -13,6 +14,7 @@
 
 #include "base/file_system.h"
 #include "event/importer.h"
+#include "event/row_alias.h"
 #include "event/shown_pairs.h"
 #include "log/external_sort.h"
 
@@ -30,7 +32,8 @@ class ImportSort {
   Result<bool> Next(Event* event, std::int64_t* arrival_ms);
 
   std::uint64_t events() const { return added_; }
-  const std::array<std::uint64_t, kEventTypes>& by_type() const { return by_type_; }
+  std::uint64_t left_out() const { return left_out_; }  // Of them; of what Next passed over.
+  const std::array<std::uint64_t, kEventTypes>& by_type() const { return by_type_; }  // Of files, without those.
   const ShownPairs& shown() const { return shown_; }  // Of what Next gave.
 
  private:
@@ -42,9 +45,10 @@ class ImportSort {
   std::unique_ptr<ExternalSort> by_request_, by_arrival_;
   std::string record_;
   InventedIds invented_;
+  LastLogins logins_;
   ShownPairs shown_;
   std::array<std::uint64_t, kEventTypes> by_type_ = {};
-  std::uint64_t added_ = 0;
+  std::uint64_t added_ = 0, left_out_ = 0;
 };
 
 }  // namespace gfr

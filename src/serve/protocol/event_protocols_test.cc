@@ -94,6 +94,31 @@ TEST_F(EventProtocolsTest, Ga4sEventsBecomeOursAndComeOnceWithTheirTime) {
   EXPECT_EQ(events[3]["data"]["transaction_id"], "T1");
 }
 
+TEST_F(EventProtocolsTest, ALoginThatComesBackToADeviceIsSaidAgain) {
+  const auto ga4 = [&](const char* user, const char* micros) {
+    const std::string body = R"({"client_id":"tv","user_id":")" + std::string(user) + R"(","timestamp_micros":)" +
+                             micros + R"(,"events":[{"name":"page_view"}]})";
+    EXPECT_EQ(Ask("POST", "/mp/collect", body, {}, "api_secret=the%20events%27+token%21").status, 204);
+  };
+  ga4("ann", "1767265200000000");
+  ga4("bob", "1767265201000000");
+  ga4("ann", "1767265202000000");
+  ga4("ann", "1767265202000000");  // Sent again.
+  const auto identify = [&](const char* user, const char* message) {
+    const std::string body =
+        R"({"anonymousId":"tv","userId":")" + std::string(user) + R"(","messageId":")" + message + "\"}";
+    const Headers basic{{"authorization", "Basic dGhlIGV2ZW50cycgdG9rZW4hOg=="}};
+    EXPECT_EQ(Ask("POST", "/v1/identify", body, basic).status, 200);
+  };
+  identify("bob", "m1");
+  identify("ann", "m2");
+  identify("bob", "m3");
+  identify("bob", "m3");
+  std::string logins;
+  for (const Json& event : Events()) logins += event["data"]["user_id"].get<std::string>() + " ";
+  EXPECT_EQ(logins, "ann bob ann bob ann bob ");
+}
+
 TEST_F(EventProtocolsTest, SegmentsMessagesBecomeOursAndCountPositionsFromOne) {
   const std::string body = R"({"batch":[
     {"type":"identify","messageId":"m0","anonymousId":"anon","userId":"u1","timestamp":"2026-01-01T10:00:00Z","traits":{"city":"rome","age":30}},

@@ -43,10 +43,16 @@ EventItem Ga4ItemOf(const Input& json) {
   return item;
 }
 
-// An event that is sent again with its time has its id again.
-std::string Ga4IdOf(const std::string& who, std::int64_t micros, const Input& event) {
-  const std::string text = who + "\n" + std::to_string(micros) + "\n" + DumpJson(event);
-  return "ga4/" + Sha256Hex(text).substr(0, 32);
+// What is sent again with its time has its id again.
+std::string Ga4IdOf(const std::string& who, std::int64_t micros, const std::string& what) {
+  return "ga4/" + Sha256Hex(who + "\n" + std::to_string(micros) + "\n" + what).substr(0, 32);
+}
+
+// Of the event, else of the body; 0: neither says it.
+std::int64_t Ga4MicrosOf(const Input& body, const Input& sent) {
+  double micros = MemberNumber(sent, "timestamp_micros");
+  if (std::isnan(micros)) micros = MemberNumber(body, "timestamp_micros");
+  return micros > 0 && micros < 1e18 ? static_cast<std::int64_t>(micros) : 0;
 }
 
 Event Ga4EventOf(const Input& body, const Input& sent, EventType type) {
@@ -55,11 +61,9 @@ Event Ga4EventOf(const Input& body, const Input& sent, EventType type) {
   const std::string client = MemberText(body, "client_id"), user = MemberText(body, "user_id");
   e.user_id = user.empty() ? client : user;
   e.session_id = MemberText(params, "session_id");
-  double micros = MemberNumber(sent, "timestamp_micros");
-  if (std::isnan(micros)) micros = MemberNumber(body, "timestamp_micros");
-  if (micros > 0 && micros < 1e18) {
-    e.time_ms = static_cast<std::int64_t>(micros / 1000);
-    e.id = Ga4IdOf(e.user_id, static_cast<std::int64_t>(micros), sent);
+  if (const std::int64_t micros = Ga4MicrosOf(body, sent); micros != 0) {
+    e.time_ms = micros / 1000;
+    e.id = Ga4IdOf(e.user_id, micros, DumpJson(sent));
   }
   const Input& items = MemberOf(params, "items");
   for (std::size_t i = 0; items.is_array() && i < items.size(); ++i) e.items.push_back(Ga4ItemOf(items[i]));
@@ -72,6 +76,17 @@ Event Ga4EventOf(const Input& body, const Input& sent, EventType type) {
   return e;
 }
 
+// A body with both ids says that the client is the user's: now, as on a device that changes hands another one may have
+// been there meanwhile.
+Event Ga4AliasOf(const Input& body, const Input& sent) {
+  Event e{.type = EventType::kUserAlias, .user_id = MemberText(body, "user_id"), .kind = MemberText(body, "client_id")};
+  if (const std::int64_t micros = Ga4MicrosOf(body, sent.empty() ? body : sent[0]); micros != 0) {
+    e.time_ms = micros / 1000;
+    e.id = Ga4IdOf(e.user_id, micros, "alias/" + e.kind);
+  }
+  return e;
+}
+
 void CollectGa4(ServiceState& s, const HttpRequest& request, HttpReply reply) {
   if (auto full = RefusalOfEvents(s)) return reply(*std::move(full));
   const Input body = ParseBody(request.body);
@@ -79,9 +94,7 @@ void CollectGa4(ServiceState& s, const HttpRequest& request, HttpReply reply) {
   if (!sent.is_array() || sent.size() > 25) throw BadRequest{"events is not a list of at most 25"};
   ForeignEvents events(s, "ga4");
   const std::string client = MemberText(body, "client_id"), user = MemberText(body, "user_id");
-  if (!client.empty() && !user.empty() && client != user)
-    events.Add(0,
-               {.id = "alias/" + client + "/" + user, .type = EventType::kUserAlias, .user_id = user, .kind = client});
+  if (!client.empty() && !user.empty() && client != user) events.Add(0, Ga4AliasOf(body, sent));
   for (std::size_t i = 0; i < sent.size(); ++i) {
     const std::string name = MemberText(sent[i], "name");
     const Ga4Event* known = std::ranges::find(kGa4Events, std::string_view(name), &Ga4Event::name);

@@ -75,25 +75,26 @@ void AddSegmentTrack(std::size_t index, const Input& message, ForeignEvents* eve
   events->Add(index, std::move(e));
 }
 
-void AddSegmentAlias(std::size_t index, const std::string& from, const std::string& to, std::int64_t time_ms,
+// Each message is an alias of its own: on a device that changes hands, the login before may come back.
+void AddSegmentAlias(std::size_t index, const Input& message, const std::string& from, const std::string& to,
                      ForeignEvents* events) {
   if (from.empty() || to.empty() || from == to) return;
-  events->Add(index, {.id = "alias/" + from + "/" + to,
+  const std::string id = MemberText(message, "messageId");
+  events->Add(index, {.id = id.empty() ? "" : "alias/" + id,
                       .type = EventType::kUserAlias,
-                      .time_ms = time_ms,
+                      .time_ms = MemberTimeMs(message, "timestamp"),
                       .user_id = to,
                       .kind = from});
 }
 
 void AddSegmentMessage(std::size_t index, const Input& message, const std::string& type, ForeignEvents* events) {
   const std::string user = MemberText(message, "userId"), anonymous = MemberText(message, "anonymousId");
-  const std::int64_t time_ms = MemberTimeMs(message, "timestamp");
   if (type == "track") {
     AddSegmentTrack(index, message, events);
   } else if (type == "alias") {
-    AddSegmentAlias(index, MemberText(message, "previousId"), user, time_ms, events);
+    AddSegmentAlias(index, message, MemberText(message, "previousId"), user, events);
   } else if (type == "identify") {
-    AddSegmentAlias(index, anonymous, user, time_ms, events);
+    AddSegmentAlias(index, message, anonymous, user, events);
     Event e = SegmentEventOf(message, EventType::kUserUpdate);
     AddProperties(MemberOf(message, "traits"), &e.context);
     if (!e.context.empty()) events->Add(index, std::move(e));
