@@ -11,6 +11,7 @@
 
 #include "base/text_encoding.h"
 #include "base/time.h"
+#include "event/event_text.h"
 #include "event/property_value.h"
 
 namespace gfr {
@@ -412,7 +413,12 @@ ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLim
 std::string EventToJson(const Event& e) {
   std::string text;
   text.reserve(256);
-  JsonText json(&text);
+  AppendEventJson(e, &text);
+  return text;
+}
+
+void AppendEventJson(const Event& e, std::string* out) {
+  JsonText json(out);
   json.Open('{');
   json.Text("specversion", "1.0");
   json.Key("id");
@@ -470,7 +476,6 @@ std::string EventToJson(const Event& e) {
   if (!e.items.empty()) json.Close(']');
   json.Close('}');
   json.Close('}');
-  return text;
 }
 
 }  // namespace gfr

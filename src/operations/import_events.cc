@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/progress.h"
+#include "base/sync.h"
 #include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "log/log_currency.h"
@@ -22,7 +23,8 @@ Status Append(EventLog& log, ImportSort& sort, Imported* imported) {
 }
 
 Status Seal(LocalLog& log, const Workspace& workspace) {
-  const auto sealed = SealSegments(log, workspace.lake_folder());
+  // Several segments at once, within what the sort of the import had.
+  const auto sealed = SealSegments(log, workspace.lake_folder(), std::min(HardwareThreads(), 4));
   return sealed.ok() ? Status() : sealed.error();
 }
 
@@ -117,6 +119,7 @@ Result<Imported> ImportEvents(const Workspace& workspace, const EventImportOptio
     GFR_TRY(Seal(held->source(), workspace));
   }
   imported.duplicates += imported.report.repeated_rows;
+  imported.report.events -= sort->left_out();
   Count(*sort, &imported);
   return imported;
 }

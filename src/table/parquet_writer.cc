@@ -2,10 +2,12 @@
 
 #include <arrow/api.h>
 #include <arrow/io/interfaces.h>
+#include <arrow/util/bit_util.h>
 #include <arrow/util/key_value_metadata.h>
 #include <parquet/arrow/writer.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace gfr {
 namespace {
@@ -33,14 +35,42 @@ MadeArray ArrayOf(const std::vector<std::string>& values) {
   for (const std::string& v : values) ARROW_RETURN_NOT_OK(v.empty() ? builder.AppendNull() : builder.Append(v));
   return builder.Finish();
 }
-MadeArray ArrayOf(const std::vector<std::vector<std::string>>& values) {
-  const auto strings = std::make_shared<arrow::StringBuilder>();
-  arrow::ListBuilder builder(arrow::default_memory_pool(), strings);
-  for (const auto& list : values) {
-    ARROW_RETURN_NOT_OK(builder.Append());
-    for (const std::string& v : list) ARROW_RETURN_NOT_OK(strings->Append(v));
+// 0, then `ends`.
+arrow::Result<std::shared_ptr<arrow::Buffer>> OffsetsOf(const std::vector<std::int32_t>& ends) {
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> buffer,
+                        arrow::AllocateBuffer(static_cast<std::int64_t>((ends.size() + 1) * sizeof ends[0])));
+  std::memset(buffer->mutable_data(), 0, sizeof ends[0]);
+  if (!ends.empty()) std::memcpy(buffer->mutable_data() + sizeof ends[0], ends.data(), ends.size() * sizeof ends[0]);
+  return buffer;
+}
+// An array over the texts' own bytes, which must outlive it.
+MadeArray ArrayOver(const Texts& texts, bool empty_is_null) {
+  const auto count = static_cast<std::int64_t>(texts.size());
+  ARROW_ASSIGN_OR_RAISE(auto offsets, OffsetsOf(texts.ends));
+  std::shared_ptr<arrow::Buffer> valid;
+  std::int64_t nulls = 0;
+  if (empty_is_null) {
+    ARROW_ASSIGN_OR_RAISE(valid, arrow::AllocateEmptyBitmap(count));
+    std::int32_t begin = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int32_t end = texts.ends[static_cast<std::size_t>(i)];
+      if (end > begin)
+        arrow::bit_util::SetBit(valid->mutable_data(), i);
+      else
+        ++nulls;
+      begin = end;
+    }
   }
-  return builder.Finish();
+  return std::make_shared<arrow::StringArray>(count, std::move(offsets),
+                                              std::make_shared<arrow::Buffer>(std::string_view(texts.bytes)),
+                                              nulls > 0 ? std::move(valid) : nullptr, nulls);
+}
+MadeArray ArrayOf(const Texts& texts) { return ArrayOver(texts, true); }
+MadeArray ArrayOf(const TextLists& lists) {
+  ARROW_ASSIGN_OR_RAISE(const auto texts, ArrayOver(lists.texts, false));
+  ARROW_ASSIGN_OR_RAISE(auto offsets, OffsetsOf(lists.ends));
+  return std::make_shared<arrow::ListArray>(arrow::list(arrow::utf8()), static_cast<std::int64_t>(lists.size()),
+                                            std::move(offsets), texts);
 }
 
 arrow::Status ToArrow(const Status& status) {

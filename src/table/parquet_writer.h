@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -13,11 +14,42 @@
 
 namespace gfr {
 
+// Texts one behind the other, and where each ends: many short ones without an allocation each. REQUIRES: less than 2
+// GiB.
+struct Texts {
+  std::string bytes;
+  std::vector<std::int32_t> ends;
+
+  void Add(std::string_view text) {
+    bytes += text;
+    End();
+  }
+  void End() { ends.push_back(static_cast<std::int32_t>(bytes.size())); }  // What was appended to `bytes` is a text.
+  std::size_t size() const { return ends.size(); }
+  void clear() {
+    bytes.clear();
+    ends.clear();
+  }
+};
+
+// A list of texts a row; `ends`: how many texts stand before the end of each.
+struct TextLists {
+  Texts texts;
+  std::vector<std::int32_t> ends;
+
+  void End() { ends.push_back(static_cast<std::int32_t>(texts.size())); }
+  std::size_t size() const { return ends.size(); }
+  void clear() {
+    texts.clear();
+    ends.clear();
+  }
+};
+
 struct NamedColumn {
   std::string name;
   // NaN and the empty string are null.
   std::variant<std::vector<float>, std::vector<double>, std::vector<std::int64_t>, std::vector<std::uint64_t>,
-               std::vector<std::string>, std::vector<std::vector<std::string>>>
+               std::vector<std::string>, Texts, TextLists>
       values;
   bool is_unique = false;  // No value comes twice: no dictionary and no statistics are made.
 };
