@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/private_file.h"
+#include "serve/http_wire.h"
 
 namespace gfr {
 
@@ -20,16 +21,10 @@ bool EqualInConstantTime(std::string_view a, std::string_view b) {
 
 namespace {
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
-
 // "name:80" to "name", "[::1]:80" to "::1"; in lower case, without a last dot.
 std::string HostOf(std::string_view authority) {
-  if (authority.starts_with('[')) return Lower(authority.substr(1, authority.find(']') - 1));
-  std::string host = Lower(authority.substr(0, authority.rfind(':')));
+  if (authority.starts_with('[')) return LowerCase(authority.substr(1, authority.find(']') - 1));
+  std::string host = LowerCase(authority.substr(0, authority.rfind(':')));
   if (host.ends_with('.')) host.pop_back();
   return host;
 }
@@ -39,7 +34,7 @@ bool IsAddress(const std::string& host) {
   return inet_pton(AF_INET, host.c_str(), bytes) == 1 || inet_pton(AF_INET6, host.c_str(), bytes) == 1;
 }
 
-std::string Trimmed(std::string text) {
+std::string WithoutLastSpaces(std::string text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
   return text;
 }
@@ -60,7 +55,7 @@ Status Access::Reload() {
     const std::string path = JoinPath(options_.folder, std::string(name));
     if (tokens.contains(name) || !fs_.Exists(path)) continue;
     GFR_ASSIGN(const std::string text, fs_.ReadAll(path));
-    const std::string token = Trimmed(text);
+    const std::string token = WithoutLastSpaces(text);
     if (token.empty())
       return Error{ErrorCode::kCorrupt,
                    path + " holds no token; `gfr token rotate " + std::string(name) + "` makes one"};
@@ -95,7 +90,7 @@ std::string Access::Token(std::string_view name) const {
 
 std::string_view BearerOf(const HttpRequest& head) {
   const std::string_view authorization = head.Header("authorization");
-  if (authorization.size() < 7 || Lower(authorization.substr(0, 7)) != "bearer ") return {};
+  if (authorization.size() < 7 || LowerCase(authorization.substr(0, 7)) != "bearer ") return {};
   return authorization.substr(7);
 }
 
@@ -175,7 +170,7 @@ std::optional<HttpResponse> Access::CheckSite(AccessScope scope, const HttpReque
   const std::string_view authority = head.Header("host");
   const std::string host = HostOf(authority);
   const bool known = authority.empty() || host == "localhost" || host.ends_with(".localhost") || IsAddress(host) ||
-                     std::ranges::any_of(options_.hosts, [&](const std::string& h) { return Lower(h) == host; });
+                     std::ranges::any_of(options_.hosts, [&](const std::string& h) { return LowerCase(h) == host; });
   if (!known)
     return ProblemResponse(421, "Misdirected Request",
                            "this server is not known as '" + host.substr(0, 200) +
@@ -186,7 +181,7 @@ std::optional<HttpResponse> Access::CheckSite(AccessScope scope, const HttpReque
   };
   if (const std::string_view origin = head.Header("origin"); !origin.empty()) {
     const std::size_t at = origin.find("://");
-    if (at == std::string_view::npos || Lower(origin.substr(at + 3)) != Lower(authority)) return other();
+    if (at == std::string_view::npos || LowerCase(origin.substr(at + 3)) != LowerCase(authority)) return other();
   }
   const std::string_view site = head.Header("sec-fetch-site");
   if (head.method != "GET" && !site.empty() && site != "same-origin" && site != "none") return other();

@@ -1,7 +1,6 @@
 #include "serve/feed_json.h"
 
 #include <algorithm>
-#include <cmath>
 #include <unordered_map>
 
 #include "base/json_number.h"

@@ -8,8 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <map>
-
 #include "base/clock.h"
 #include "base/sync.h"
 #include "runtime/http_client.h"

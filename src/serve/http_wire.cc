@@ -12,15 +12,15 @@ namespace {
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
-std::string Lower(std::string_view text) {
+std::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
+
+}  // namespace
+
+std::string LowerCase(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return lower;
 }
-
-std::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
-
-}  // namespace
 
 // Beast calls these as it reads.
 class RequestParser::Beast final : public http::basic_parser<true> {
@@ -37,7 +37,7 @@ class RequestParser::Beast final : public http::basic_parser<true> {
   }
   void on_field_impl(http::field, beast::string_view name, beast::string_view value, beast::error_code&) override {
     if (whole_header_) return;  // A trailer: nobody reads it.
-    to_.head_.headers.emplace_back(Lower(View(name)), std::string(View(value)));
+    to_.head_.headers.emplace_back(LowerCase(View(name)), std::string(View(value)));
   }
   void on_header_impl(beast::error_code&) override {
     whole_header_ = true;

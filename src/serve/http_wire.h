@@ -13,6 +13,9 @@
 
 namespace gfr {
 
+// As names of headers, hosts and content types are compared: ASCII letters in lower case.
+std::string LowerCase(std::string_view text);
+
 // One request, fed as its bytes come. It stops behind the header, so that the header can be judged before the body is
 // read, and behind the end of the request.
 class RequestParser {

@@ -1,9 +1,8 @@
 #include "serve/owner_client.h"
 
-#include <cctype>
-
 #include "base/clock.h"
 #include "runtime/host_port.h"
+#include "serve/http_wire.h"
 #include "serve/trace_context.h"
 
 namespace gfr {
@@ -56,9 +55,7 @@ Result<HttpResponse> OwnerClient::Send(const OwnerCall& call, const std::stop_to
                         .content_type = std::move(answer.value().content_type),
                         .body = std::move(answer.value().body)};
   for (const char* name : {"Retry-After", "ETag", "x-Amzn-Invoked-Production-Variant"}) {
-    std::string lower(name);
-    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (const std::string_view value = answer.value().Header(lower); !value.empty())
+    if (const std::string_view value = answer.value().Header(LowerCase(name)); !value.empty())
       response.headers.emplace_back(name, std::string(value));
   }
   return response;

@@ -2,10 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
-
 #include "base/clock.h"
-#include "base/sync.h"
 #include "runtime/test_http_peer.h"
 
 namespace gfr {

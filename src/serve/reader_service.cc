@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <set>
 
 #include "base/clock.h"
 #include "base/hex.h"
@@ -37,6 +36,8 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t kServedTimeoutMs = 1000;
 constexpr std::int64_t kListsMs = 1000, kListsTimeoutMs = 60'000;  // The first reader waits until they are encoded.
 
+}  // namespace
+
 struct ReaderMetrics {
   Telemetry telemetry;
   HttpServerMetrics http{telemetry};
@@ -57,8 +58,6 @@ struct ReaderMetrics {
   Gauge& epoch_end =
       *telemetry.AddGauge("gfr_rows_epoch_end_seconds", "End of the epoch of the last feed's shared rows.");
 };
-
-}  // namespace
 
 struct ReaderService::State {
   State(const Project& p, const ServeConfig& c, std::unique_ptr<OwnerClient> to, const Access& a,

@@ -1,11 +1,11 @@
 #include "serve/router.h"
 
 #include <algorithm>
-#include <cctype>
 #include <memory>
 
 #include "base/clock.h"
 #include "serve/check_query.h"
+#include "serve/http_wire.h"
 #include "serve/url_query.h"
 
 namespace gfr {
@@ -17,7 +17,7 @@ std::optional<HttpResponse> CheckContentType(const Route& route, const HttpReque
   const std::string_view sent = head.Header("content-type");
   std::string type(sent.substr(0, sent.find(';')));
   while (type.ends_with(' ')) type.pop_back();
-  for (char& c : type) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  type = LowerCase(type);
   if (std::ranges::find(route.content_types, type) != route.content_types.end()) return std::nullopt;
   std::string valid;
   for (const std::string& t : route.content_types) valid += (valid.empty() ? "" : ", ") + t;

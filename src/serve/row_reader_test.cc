@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "base/rng.h"
 #include "serve/test_forest.h"
 

@@ -12,7 +12,6 @@
 #include "serve/allocations.h"
 #include "serve/call/calls.h"
 #include "serve/experiment_watch.h"
-#include "serve/feed_json.h"
 #include "serve/openapi.h"
 #include "serve/protocol/credentials.h"
 #include "serve/protocol/event_protocols.h"

@@ -2,7 +2,6 @@
 #include "serve/explain.h"
 
 #include "serve/call/calls.h"
-#include "serve/feed_json.h"
 #include "serve/url_query.h"
 
 namespace gfr {

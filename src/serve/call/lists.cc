@@ -1,13 +1,11 @@
 // GET /v1/lists: the lists of candidates of the newest epoch, for readers (retrieve/lists_codec.h). The ETag names the
 // epoch and the bytes: a reader that has them is answered 304. Lists of one epoch may differ, after a restart or a
 // reload.
-#include <utility>
 
 #include "base/hash.h"
 #include "base/hex.h"
 #include "retrieve/lists_codec.h"
 #include "serve/call/calls.h"
-#include "serve/feed_json.h"
 
 namespace gfr {
 

@@ -1,8 +1,7 @@
 #include "serve/protocol/credentials.h"
 
-#include <cctype>
-
 #include "serve/access.h"
+#include "serve/http_wire.h"
 #include "serve/url_query.h"
 
 namespace gfr {
@@ -34,9 +33,7 @@ std::string ApiKeyToken(const HttpRequest& head) {
 
 std::string BasicUserToken(const HttpRequest& head) {
   std::string_view sent = head.Header("authorization");
-  std::string scheme(sent.substr(0, 6));
-  for (char& c : scheme) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  if (scheme != "basic ") return std::string(BearerOf(head));
+  if (LowerCase(sent.substr(0, 6)) != "basic ") return std::string(BearerOf(head));
   const std::string pair = DecodeBase64(sent.substr(6));
   return pair.substr(0, pair.find(':'));
 }

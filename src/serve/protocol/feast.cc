@@ -2,12 +2,10 @@
 #include <charconv>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "base/json_text.h"
 #include "base/time.h"
 #include "event/event_rules.h"
-#include "serve/feed_json.h"
 #include "serve/protocol/credentials.h"
 #include "serve/protocol/event_protocols.h"
 

@@ -1,6 +1,5 @@
 // Gorse's REST API (gorse.io/docs/api), for its clients: feedback, items, users and recommendations.
 #include <charconv>
-#include <cmath>
 
 #include "base/json_number.h"
 #include "base/text_encoding.h"

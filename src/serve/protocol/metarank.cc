@@ -1,5 +1,4 @@
 // Metarank's HTTP API (docs.metarank.ai/reference/api): feedback and ranking.
-#include <cmath>
 #include <set>
 
 #include "base/clock.h"

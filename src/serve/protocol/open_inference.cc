@@ -1,5 +1,4 @@
 // The Open Inference Protocol, version 2 (github.com/kserve/open-inference-protocol, rest).
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/json_text.h"

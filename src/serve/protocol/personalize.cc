@@ -1,5 +1,6 @@
 // AWS Personalize Events: PutEvents (docs.aws.amazon.com/personalize/latest/dg/API_UBS_PutEvents.html).
-#include <cmath>
+
+#include <cctype>
 
 #include "serve/feed_json.h"
 #include "serve/protocol/event_protocols.h"

@@ -1,7 +1,6 @@
 // Segment's HTTP tracking API and its ecommerce events (segment.com/docs/connections/spec/ecommerce/v2).
 #include <cmath>
 
-#include "serve/feed_json.h"
 #include "serve/protocol/credentials.h"
 #include "serve/protocol/event_protocols.h"
 
