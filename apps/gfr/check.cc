@@ -14,7 +14,9 @@ int RunCheck(const Common& common) {
   Registry registry = project.value()->registry();
   const auto models = CheckModels(project.value()->workspace(), registry, *project.value()->features());
   if (!models.ok()) return Fail(models.error());
-  if (const auto allocation = AllocationOf(*project.value()); !allocation.ok()) return Fail(allocation.error());
+  if (const auto allocation = AllocationOf(*project.value(), project.value()->workspace().clock().now_ms());
+      !allocation.ok())
+    return Fail(allocation.error());
   Json json{{"features", project.value()->features()->columns()}, {"models", Json::array()}};
   int code = 0;
   for (const CheckedModel& model : models.value()) {

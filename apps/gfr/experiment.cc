@@ -38,7 +38,7 @@ void PrintExperiments(const Json& json) {
 int RunListExperiments(const Common& common) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  auto units = AllocationOf(*project.value());
+  auto units = AllocationOf(*project.value(), project.value()->workspace().clock().now_ms());
   if (!units.ok()) return Fail(units.error());
   const auto assigner = MakeAssigner(*project.value(), std::move(units).value(), /*write=*/false);
   if (!assigner.ok()) return Fail(assigner.error());
@@ -53,7 +53,7 @@ int RunListExperiments(const Common& common) {
 int RunCheckExperiments(const Common& common) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto allocation = AllocationOf(*project.value());
+  const auto allocation = AllocationOf(*project.value(), project.value()->workspace().clock().now_ms());
   if (!allocation.ok()) return Fail(allocation.error());
   const auto &before = allocation.value().before.variants, &next = allocation.value().next.variants;
   int moved = 0;

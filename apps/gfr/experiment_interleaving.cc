@@ -15,18 +15,14 @@ namespace {
 int RunInterleaving(const Common& common, const std::string& name, double units) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto experiments = ExperimentsOf(*project.value());
-  if (!experiments.ok()) return Fail(experiments.error());
-  const std::vector<Experiment>& all = experiments.value().all;
-  const auto e = std::ranges::find(all, name, &Experiment::name);
-  if (e == all.end() || !e->interleaves)
+  const Configuration& configuration = project.value()->configuration();
+  const Experiment* e = configuration.experiments.Find(name);
+  if (e == nullptr || !e->interleaves)
     return Fail({ErrorCode::kInvalidArgument, "'" + name + "' is no [[experiment]] of design interleaving"});
-  const auto credits = ReadInterleavingCredits(project.value()->workspace(), *e);
+  const auto credits = ReadInterleavingCredits(project.value()->workspace(), *e, configuration.dataset.leave_out,
+                                               project.value()->features()->schema.alias);
   if (!credits.ok()) return Fail(credits.error());
-  auto settings = ReadExperimentSettings(project.value()->workspace(), project.value()->configuration().experiments,
-                                         project.value()->configuration().dataset.leave_out);
-  if (!settings.ok()) return Fail(settings.error());
-  const JudgingConfig judging = settings.value().judging[name];
+  const JudgingConfig& judging = e->judging;
   const double planned = units > 0 ? units : judging.planned_units;
   const InterleavingResult r = credits.value().credits.At(credits.value().last_arrival_ms, planned, judging.alpha);
   using enum InterleavingResult::Preference;

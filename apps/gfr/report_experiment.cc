@@ -15,21 +15,13 @@ struct ReportFlags {
   std::string name, html, surface;
 };
 
-Result<ExperimentSettings> SettingsOf(const Project& project) {
-  GFR_ASSIGN(ExperimentSettings settings,
-             ReadExperimentSettings(project.workspace(), project.configuration().experiments,
-                                    project.configuration().dataset.leave_out));
-  settings.alias = project.features()->schema.alias;
-  return settings;
-}
-
 Result<Json> MakeReport(const Project& project, const ReportFlags& flags) {
   GFR_ASSIGN(const Conclusions conclusions, ConclusionsOf(project));
   LocalLog log(project.workspace().fs(), project.log_folder());
-  GFR_ASSIGN(ExperimentSettings settings, SettingsOf(project));
-  ExperimentPass pass(std::move(settings));
+  ExperimentPass pass(project.experiment_settings());
   GFR_TRY(pass.Advance(log));
-  GFR_ASSIGN(std::vector<ExperimentResults> results, pass.Results(log, flags.surface));
+  GFR_ASSIGN(const AllocationPeriods periods, PeriodsOf(project));
+  std::vector<ExperimentResults> results = pass.Results(periods, flags.surface);
   if (!flags.name.empty()) {
     std::erase_if(results, [&](const ExperimentResults& r) { return r.design.name != flags.name; });
     if (results.empty()) {
@@ -88,9 +80,7 @@ int RunPlan(const PlanRequest& request, const Common& common) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
   LocalLog log(project.value()->workspace().fs(), project.value()->log_folder());
-  const auto settings = SettingsOf(*project.value());
-  if (!settings.ok()) return Fail(settings.error());
-  const auto plan = PlanExperiment(log, settings.value(), request);
+  const auto plan = PlanExperiment(log, project.value()->experiment_settings(), request);
   if (!plan.ok()) return Fail(plan.error());
   const Json json = PlanJson(plan.value(), request);
   if (common.json) {

@@ -4,25 +4,38 @@
 
 namespace gfr {
 
+void LeftOut::Add(const std::unordered_map<Key, Activity>& activity, const AliasHistory& people,
+                  const LeaveOutConfig& config) {
+  for (const auto& [person, its] : activity) {
+    if (!its.RobotReason().empty()) people_[person] = DropReason::kRobot;
+  }
+  for (const std::string& id : config.users) {
+    people_[people.Resolve(KeyOf(id), UINT64_MAX)] = DropReason::kLeftOut;
+  }
+}
+
 Result<std::shared_ptr<const LeftOut>> LeftOut::Find(EventSource& log, const AliasHistory& people,
                                                      const LeaveOutConfig& config) {
   if (!config.robots && config.users.empty()) return std::shared_ptr<const LeftOut>();
   auto made = std::make_shared<LeftOut>();
+  std::unordered_map<Key, Activity> activity;
   if (config.robots) {
-    std::unordered_map<Key, Activity> activity;
     GFR_TRY(ForEachRecord(log, kEveryType, [&](const LogRecord& r) {
       if (const Key person = people.PersonOf(r.event, r.offset); person != 0)
         activity[person].Add(r.event.type, r.arrival_ms);
       return Status();
     }));
-    for (const auto& [person, its] : activity) {
-      if (!its.RobotReason().empty()) made->people_[person] = DropReason::kRobot;
-    }
   }
-  for (const std::string& id : config.users) {
-    made->people_[people.Resolve(KeyOf(id), UINT64_MAX)] = DropReason::kLeftOut;
-  }
+  made->Add(activity, people, config);
   return std::shared_ptr<const LeftOut>(std::move(made));
+}
+
+std::shared_ptr<const LeftOut> LeftOut::Of(const ActivityHistory& activity, const AliasHistory& people,
+                                           const LeaveOutConfig& config) {
+  if (!config.robots && config.users.empty()) return nullptr;
+  auto made = std::make_shared<LeftOut>();
+  made->Add(config.robots ? activity.ByPerson(people) : std::unordered_map<Key, Activity>(), people, config);
+  return made;
 }
 
 }  // namespace gfr

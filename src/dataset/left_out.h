@@ -8,6 +8,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "dataset/activity_history.h"
 #include "dataset/row_builder.h"
 
 namespace gfr {
@@ -17,6 +18,10 @@ class LeftOut {
   // Null when nobody is to be left out. `people`: after all aliases of the log.
   static Result<std::shared_ptr<const LeftOut>> Find(EventSource& log, const AliasHistory& people,
                                                      const LeaveOutConfig& config);
+  // The same without reading the log: `activity` is of all its records; it is not looked into without
+  // LeaveOutConfig::robots.
+  static std::shared_ptr<const LeftOut> Of(const ActivityHistory& activity, const AliasHistory& people,
+                                           const LeaveOutConfig& config);
   // Null: not left out. `person` as AliasHistory::PersonOf says.
   const DropReason* Why(Key person) const {
     const auto at = people_.find(person);
@@ -24,6 +29,7 @@ class LeftOut {
   }
 
  private:
+  void Add(const std::unordered_map<Key, Activity>& activity, const AliasHistory& people, const LeaveOutConfig& config);
   std::unordered_map<Key, DropReason> people_;
 };
 

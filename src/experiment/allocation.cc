@@ -63,6 +63,18 @@ std::string MovedBy(const Allocation::Arms& before, const Allocation::Arms& now)
   return "";
 }
 
+// From `now_ms` on, where these are others than before.
+void AddPeriod(std::map<std::string, double> shares, std::int64_t now_ms, std::vector<Allocation::Period>* periods) {
+  if (periods->empty() || periods->back().shares != shares) periods->push_back({now_ms, std::move(shares)});
+}
+
+std::map<std::string, double> SharesOf(const Experiment& e) {
+  std::map<std::string, double> shares;
+  const std::vector<BucketRange> ranges = e.Ranges();
+  for (std::size_t a = 0; a < ranges.size(); ++a) shares[e.arms[a].name] = ranges[a].high - ranges[a].low;
+  return shares;
+}
+
 Json RangeJson(const BucketRange& range) { return Json::array({range.low, range.high}); }
 BucketRange RangeOf(const Json& json) { return {json.at(0).get<double>(), json.at(1).get<double>()}; }
 
@@ -90,10 +102,21 @@ std::vector<std::string> AllocateVariants(const std::vector<Treatment>& variants
   return owners;
 }
 
-Result<Allocation> Allocate(const Experiments& experiments, const Allocation& before) {
+Result<Allocation> Allocate(const Experiments& experiments, const Allocation& before, std::int64_t now_ms) {
   Allocation allocation;
   allocation.variants = AllocateVariants(experiments.variants, before.variants);
+  const auto keep_periods = [&](const std::string& name) {
+    if (const auto was = before.periods.find(name); was != before.periods.end()) allocation.periods[name] = was->second;
+  };
+  if (!experiments.variants.empty()) {
+    keep_periods(kVariantName);
+    std::map<std::string, double> shares;
+    for (const Treatment& v : experiments.variants)
+      shares[v.name] = static_cast<double>(std::ranges::count(allocation.variants, v.name)) / kBuckets;
+    AddPeriod(std::move(shares), now_ms, &allocation.periods[kVariantName]);
+  }
   for (const Experiment& e : experiments.all) {
+    keep_periods(e.name);
     if (!e.running) continue;
     const Allocation::Arms arms = ArmsOf(e);
     if (const auto was = before.running.find(e.name); was != before.running.end()) {
@@ -104,6 +127,7 @@ Result<Allocation> Allocate(const Experiments& experiments, const Allocation& be
                          "Turn it off first, or give what is new another name"};
     }
     allocation.running[e.name] = arms;
+    AddPeriod(SharesOf(e), now_ms, &allocation.periods[e.name]);
   }
   return allocation;
 }
@@ -125,6 +149,9 @@ std::string Allocation::ToJson() const {
          {"range", RangeJson(arms.range)},
          {"arms", Json::object()}};
     for (const auto& [arm, range] : arms.by_name) e["arms"][arm] = RangeJson(range);
+  }
+  for (const auto& [name, of] : periods) {
+    for (const Period& p : of) json["periods"][name].push_back({{"from", FormatTime(p.from_ms)}, {"shares", p.shares}});
   }
   return DumpJson(json, 1) + "\n";
 }
@@ -149,6 +176,13 @@ Result<Allocation> Allocation::FromJson(std::string_view text) try {
             .range = RangeOf(e.at("range")),
             .by_name = {}};
     for (const auto& [arm, range] : e.at("arms").items()) arms.by_name[arm] = RangeOf(range);
+  }
+  if (!json.contains("periods")) return allocation;  // Written before there were any.
+  for (const auto& [name, periods] : json["periods"].items()) {
+    for (const Json& p : periods) {
+      GFR_ASSIGN(const std::int64_t from_ms, ParseTime(p.at("from").get<std::string>()));
+      allocation.periods[name].push_back({from_ms, p.at("shares").get<std::map<std::string, double>>()});
+    }
   }
   return allocation;
 } catch (const std::exception& e) {

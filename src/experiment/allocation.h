@@ -2,7 +2,8 @@
 // experiment its arms' ranges. It is kept from one configuration to the next, so that units stay where they are.
 //
 // Variants' weights may change: then the fewest possible buckets change their owner. A running experiment may only grow
-// into units that are nobody's: what would move one of its units is refused.
+// into units that are nobody's: what would move one of its units is refused. From when on which shares held is kept: a
+// unit is compared with those of the period of its first exposure (results.h).
 // Thread safety: pure functions of plain values.
 #pragma once
 
@@ -25,8 +26,15 @@ struct Allocation {
     std::map<std::string, BucketRange> by_name;
     bool operator==(const Arms&) const = default;
   };
+  // Shares of all units, by arm or variant, of those that were exposed first from then on.
+  struct Period {
+    std::int64_t from_ms = 0;
+    std::map<std::string, double> shares;
+    bool operator==(const Period&) const = default;
+  };
   std::vector<std::string> variants;  // Owner of each bucket; empty: there are no variants.
   std::map<std::string, Arms> running;
+  std::map<std::string, std::vector<Period>> periods;  // Of the variants (kVariantName) and of experiments, in order.
   bool operator==(const Allocation&) const = default;
 
   std::string ToJson() const;
@@ -34,8 +42,8 @@ struct Allocation {
   static Result<Allocation> FromJson(std::string_view text);
 };
 
-// Of the experiments, after `before`. kInvalidArgument names the experiment whose units would move.
-Result<Allocation> Allocate(const Experiments& experiments, const Allocation& before);
+// Of the experiments, after `before`, from `now_ms` on. kInvalidArgument names the experiment whose units would move.
+Result<Allocation> Allocate(const Experiments& experiments, const Allocation& before, std::int64_t now_ms);
 
 // `before` (kBuckets owners, or none) with the weights' shares: as few buckets change their owner as possible. Shares
 // are rounded to whole buckets, the largest remainders up.

@@ -21,8 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = Allocation::FromJson(before.ToJson());
     if (!again.ok()) std::abort();
   }
-  auto allocation = Allocate(experiments, before);
-  if (!allocation.ok()) allocation = Allocate(experiments, {});  // It would move units.
+  auto allocation = Allocate(experiments, before, 1);
+  if (!allocation.ok()) allocation = Allocate(experiments, {}, 1);  // It would move units.
   if (!allocation.ok() || allocation.value().variants.size() != kBuckets) std::abort();
   const Assigner assigner(experiments, std::move(allocation).value());
   const auto overrides = assigner.ReadOverrides(text);

@@ -21,7 +21,7 @@ Unit UnitAt(int k) { return {UnitKind::kUser, "user-" + std::to_string(k)}; }
 
 Assigner Make(const std::string& text, const Allocation& before = {}) {
   Experiments experiments = ExperimentsOf(text);
-  auto allocation = Allocate(experiments, before);
+  auto allocation = Allocate(experiments, before, kNow);
   EXPECT_TRUE(allocation.ok()) << (allocation.ok() ? "" : allocation.error().message);
   return Assigner(std::move(experiments), allocation.ok() ? std::move(allocation).value() : Allocation());
 }
@@ -225,8 +225,8 @@ TEST(Assignment, WithoutAUnitNothingIsAssigned) {
 TEST(Allocation, WhatWouldMoveUnitsOfARunningExperimentIsRefused) {
   const std::string with_namespace = "namespace = \"n\"\nrange = [0.2, 0.6]\n";
   const auto refused = [](const std::string& before, const std::string& after) {
-    const auto was = Allocate(ExperimentsOf(before), {});
-    const auto is = Allocate(ExperimentsOf(after), was.value());
+    const auto was = Allocate(ExperimentsOf(before), {}, kNow);
+    const auto is = Allocate(ExperimentsOf(after), was.value(), kNow + 1);
     return is.ok() ? std::string() : is.error().message;
   };
   EXPECT_EQ(refused(Ramp(0.1), Ramp(0.2)), "");
@@ -241,12 +241,32 @@ TEST(Allocation, WhatWouldMoveUnitsOfARunningExperimentIsRefused) {
   std::string weights = Ramp(1);
   weights.replace(weights.find("name = \"b\""), 10, "name = \"b\"\nweight = 2");
   EXPECT_THAT(refused(Ramp(1), weights), HasSubstr("the weights of its arms"));
-  const auto was = Allocate(ExperimentsOf(Ramp(0.3)), {}).value();
+  const auto was = Allocate(ExperimentsOf(Ramp(0.3)), {}, kNow).value();
   EXPECT_EQ(Allocation::FromJson(was.ToJson()).value(), was);
   EXPECT_EQ(Allocation::FromJson("{}").error().code, ErrorCode::kCorrupt);
   EXPECT_EQ(Allocation::FromJson(R"({"format":2})").error().code, ErrorCode::kCorrupt);
   EXPECT_EQ(Allocation::FromJson(R"({"format":1,"variants":[["a",20000]],"experiments":{}})").error().code,
             ErrorCode::kCorrupt);
+}
+
+TEST(Allocation, KeepsFromWhenOnWhichSharesHeld) {
+  const auto first = Allocate(ExperimentsOf(Ramp(0.1) + Variants({9, 1})), {}, kNow).value();
+  const auto same = Allocate(ExperimentsOf(Ramp(0.1) + Variants({9, 1})), first, kNow + 5).value();
+  EXPECT_EQ(same, first) << "an equal configuration begins no period";
+  const auto next = Allocate(ExperimentsOf(Ramp(0.5) + Variants({1, 1})), first, kNow + 9).value();
+  ASSERT_EQ(next.periods.at("ramp").size(), 2u);
+  EXPECT_EQ(next.periods.at("ramp")[1].from_ms, kNow + 9);
+  EXPECT_NEAR(next.periods.at("ramp")[0].shares.at("a"), 0.05, 1e-9);
+  EXPECT_NEAR(next.periods.at("ramp")[1].shares.at("a"), 0.25, 1e-9);
+  ASSERT_EQ(next.periods.at("variant").size(), 2u);
+  EXPECT_EQ(next.periods.at("variant")[0].shares.at("v0"), 0.9);
+  EXPECT_EQ(next.periods.at("variant")[1].shares.at("v0"), 0.5);
+  EXPECT_EQ(Allocation::FromJson(next.ToJson()).value(), next);
+  // What was written before there were periods.
+  EXPECT_TRUE(Allocation::FromJson(R"({"format":1,"variants":[],"experiments":{}})").value().periods.empty());
+  // Turned off, an experiment keeps them for its report.
+  const auto off = Allocate(ExperimentsOf(Ramp(0.5, "status = \"off\"\n")), next, kNow + 10).value();
+  EXPECT_EQ(off.periods.at("ramp").size(), 2u);
 }
 
 TEST(Flags, SayTheArmAndWhy) {
@@ -327,7 +347,7 @@ TEST(Interleaved, MoreShareMovesNoUnitAndLessIsRefused) {
       EXPECT_EQ(now[k], was[k]);
     }
   }
-  EXPECT_FALSE(Allocate(ExperimentsOf(less), before.allocation()).ok());
+  EXPECT_FALSE(Allocate(ExperimentsOf(less), before.allocation(), kNow).ok());
 }
 
 TEST(Interleaved, AnOverrideShowsOneArmAlone) {

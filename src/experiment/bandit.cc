@@ -6,13 +6,13 @@
 #include <numeric>
 #include <string>
 
+#include "stats/distributions.h"
+
 namespace gfr {
 namespace {
 
 constexpr double kPriorMean = 0.5, kPriorVariance = 0.25;  // Of a mean in [0, 1] of which nothing is known.
 constexpr double kMostBet = 0.5;
-
-double NormalBelow(double z) { return 0.5 * std::erfc(-z * 0.7071067811865476); }
 
 }  // namespace
 
@@ -29,7 +29,7 @@ std::vector<double> ProbabilityOfBest(std::span<const double> means, std::span<c
       const double z = -kReach + n * kStep, x = means[k] + deviations[k] * z;
       double below = std::exp(-0.5 * z * z);
       for (std::size_t j = 0; j < means.size() && below > 0; ++j) {
-        if (j != k) below *= NormalBelow((x - means[j]) / deviations[j]);
+        if (j != k) below *= NormalUpper((means[j] - x) / deviations[j]);
       }
       sum += below * (n == 0 || n == kSteps ? 1 : n % 2 == 1 ? 4 : 2);
     }

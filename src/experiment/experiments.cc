@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_text.h"
-#include "experiment/metric_config.h"
 
 namespace gfr {
 namespace {
@@ -63,12 +62,7 @@ void CheckTreatments(Config& table, const char* key, const std::vector<Treatment
 }
 
 // The keys of an interleaving: a pair of arms that differ in their rankings alone.
-void ReadDesign(Config& table, Experiment* e) {
-  const std::string design = table.String("design", "arms");
-  if (design != "arms" && design != "interleaving")
-    table.Fail("design", "is '" + design + "'; valid are arms and interleaving");
-  e->interleaves = design == "interleaving";
-  if (!e->interleaves) return;
+void ReadInterleaving(Config& table, Experiment* e) {
   e->examination = table.Number("examination", e->examination, 0, 4);
   e->window_ms = table.DurationMs("window", e->window_ms);
   if (e->window_ms <= 0) table.Fail("window", "is not above 0");
@@ -82,6 +76,17 @@ void ReadDesign(Config& table, Experiment* e) {
       if (key != "model" && key != "value" && key != "channel")
         table.Fail("design", "merges rankings: arms may set model, value and channel; '" + arm.name + "' sets " + key);
     }
+  }
+}
+
+// The keys of the designs other than arms of units with fixed weights.
+void ReadDesign(Config& table, Experiment* e) {
+  const std::string design = table.String("design", "arms");
+  e->interleaves = design == "interleaving";
+  if (design == "interleaving") {
+    ReadInterleaving(table, e);
+  } else if (design != "arms") {
+    table.Fail("design", "is '" + design + "'; valid are arms and interleaving");
   }
 }
 
@@ -112,7 +117,7 @@ Result<Experiment> ReadExperiment(Config& table, const Experiments::Names& names
     else
       table.Fail("when", when.error().message);
   }
-  JudgingConfig::Read(table);  // Checked here; those who judge read it (operations/experiment_results.h).
+  e.judging = JudgingConfig::Read(table);
   const std::vector<std::string> feeds = ReadFeedNames(table, names);
   for (Config& arm : table.Tables("arm")) {
     GFR_ASSIGN(Treatment t, ReadTreatment(arm, names));
@@ -238,6 +243,11 @@ bool Experiment::IsMetBy(std::string_view feed_name) const {
   if (arms.empty() || !arms.front().Changes(feed_name)) return false;
   return !arms.front().feeds.empty() ||
          std::ranges::any_of(arms, [](const Treatment& t) { return !t.feed.empty() || !t.model.empty(); });
+}
+
+const Experiment* Experiments::Find(std::string_view name) const {
+  const auto at = std::ranges::find(all, name, &Experiment::name);
+  return at == all.end() ? nullptr : &*at;
 }
 
 std::set<std::string> Experiments::Versions() const {

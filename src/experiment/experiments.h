@@ -15,6 +15,7 @@
 #include "base/config.h"
 #include "base/time.h"
 #include "experiment/bucket.h"
+#include "experiment/metric_config.h"
 #include "experiment/targeting.h"
 #include "feed/feed_overlay.h"
 
@@ -39,6 +40,22 @@ struct Treatment {
   std::vector<std::string> keys() const;  // Of the overlay, and "model".
 };
 
+// How new units are allocated by what earlier ones brought, of design "bandit" (experiment/bandit.h).
+struct BanditConfig {
+  std::string reward = "conversion";  // A [[metric]] of one number a unit.
+  double reward_cap = 1;              // Rewards are cut to [0, cap] and divided by it.
+  double floor = 0.05;                // Of each arm's probability.
+  std::int64_t every_ms = kHourMs;    // From one version of the allocation to the next.
+  bool operator==(const BanditConfig&) const = default;
+};
+
+// What is allocated to arms instead of units, of designs "clusters" and "switchback".
+struct ClusterConfig {
+  std::string by;              // A property of the request's context, or "surface"; empty: everyone is one cluster.
+  std::int64_t period_ms = 0;  // A switchback's: clusters change their arm by chance so often; 0: they never do.
+  bool operator==(const ClusterConfig&) const = default;
+};
+
 struct Experiment {
   std::string name, salt;
   bool running = true;
@@ -53,6 +70,9 @@ struct Experiment {
   bool interleaves = false;
   double examination = 0.5;             // Of an interleaving: ExaminationCurve's exponent.
   std::int64_t window_ms = 7 * kDayMs;  // Of an interleaving: a unit's clicks count for so long after its exposure.
+  std::optional<BanditConfig> bandit;
+  std::optional<ClusterConfig> clusters;
+  JudgingConfig judging;
 
   std::vector<BucketRange> Ranges() const;  // Of the arms; those of an interleaving are the same.
   // Whether a request of the feed meets it, and so its slate is an exposure: an arm changes the feed, or `feeds` names
@@ -63,6 +83,7 @@ struct Experiment {
 struct Holdout {
   double share = 0.02;
   std::int64_t rotate_ms = 365 * kDayMs;  // After it another part of the units is held out: a new series.
+  std::int64_t period_ms = 28 * kDayMs;   // Its uplift is read by periods, counted from the series' begin.
 };
 
 // A model, or settings of a feed, that a share of the requests is ranked with too, for nobody to see.
@@ -80,6 +101,7 @@ struct Experiments {
   std::vector<Experiment> all;
 
   bool any() const { return holdout || !variants.empty() || !all.empty(); }
+  const Experiment* Find(std::string_view name) const;  // Null: none has the name.
   // As configured; without any, the one of the registry's alias.
   std::vector<Shadow> Shadows() const { return shadows.empty() ? std::vector<Shadow>(1) : shadows; }
   std::set<std::string> Versions() const;                    // Models that they name.

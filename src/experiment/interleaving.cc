@@ -183,18 +183,6 @@ std::vector<double> Interleaving::MeanCredits() const {
   return means;
 }
 
-std::vector<double> Interleaving::CreditedShares() const {
-  std::vector<double> shares(fixed_.size(), 0.0);
-  for (std::size_t d = 0; d < levels_.size(); ++d) {
-    if (!is_credited_[d]) continue;
-    for (const State& s : levels_[d]) {
-      if (s.chance > 0 && CreditOf(s, true) != 0) shares[positions_[d]] += s.reached * s.chance;
-      if (s.chance < 1 && CreditOf(s, false) != 0) shares[positions_[d]] += s.reached * (1 - s.chance);
-    }
-  }
-  return shares;
-}
-
 std::vector<InterleavedSlate> Interleaving::All() const {
   struct Partial {
     InterleavedSlate slate;

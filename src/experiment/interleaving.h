@@ -60,8 +60,6 @@ class Interleaving {
   bool has_credit() const;
   // Of every position, over all slates: zero but for rounding.
   std::vector<double> MeanCredits() const;
-  // Of every position, the share of slates that have a credit there.
-  std::vector<double> CreditedShares() const;
 
   // All slates, with their probabilities and credits. For tests: there may be 2^size.
   std::vector<InterleavedSlate> All() const;

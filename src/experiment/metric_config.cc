@@ -152,7 +152,6 @@ std::string MetricConfig::Explain() const {
   if (per_day) text += " and day";
   text += ", event time in [exposure" + (from_ms > 0 ? " + " + DurationText(from_ms) : std::string()) +
           ", exposure + " + DurationText(window_ms) + "), arrival up to " + DurationText(lateness_ms) + " later";
-  if (winsorise > 0) text += fmt::format("; values cut at the {:g} quantile of those before the start", winsorise);
   if (before_ms > 0) text += "; CUPED by the same over the " + DurationText(before_ms) + " before exposure";
   return text;
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "event/erased_login.h"
 #include "stats/quantile_estimate.h"
 
 namespace gfr {
@@ -29,14 +28,18 @@ double MoneyOf(const Event& event) {
 std::uint32_t IndexOf(std::vector<std::string>* names, const std::string& name) {
   const auto at = std::ranges::find(*names, name);
   if (at != names->end()) return static_cast<std::uint32_t>(at - names->begin());
+  if (names->size() >= MetricFold::kMostArms && !name.empty()) return IndexOf(names, "");
   names->push_back(name);
   return static_cast<std::uint32_t>(names->size() - 1);
 }
 
 }  // namespace
 
-MetricFold::MetricFold(std::vector<MetricConfig> metrics, const AliasRule& rule)
-    : metrics_(std::move(metrics)), rule_(rule) {
+MetricFold::MetricFold(std::vector<MetricConfig> metrics, std::set<std::string> experiments, const AliasRule& rule)
+    : metrics_(std::move(metrics)),
+      history_(rule),
+      experiments_(experiments.begin(), experiments.end()),
+      arms_(experiments.size()) {
   for (const MetricConfig& m : metrics_) {
     for (const EventType type : m.events) counted_ |= BitOf(type);
     for (const EventType type : m.per) counted_ |= BitOf(type);
@@ -48,29 +51,22 @@ MetricFold::MetricFold(std::vector<MetricConfig> metrics, const AliasRule& rule)
 }
 
 void MetricFold::AddExposure(const LogRecord& record, Key user, const std::string& experiment, const std::string& arm) {
-  const std::uint32_t e = IndexOf(&experiments_, experiment);
-  if (arms_.size() < experiments_.size()) arms_.emplace_back();
+  const auto at = std::ranges::lower_bound(experiments_, experiment);
+  if (at == experiments_.end() || *at != experiment) return;
+  const auto e = static_cast<std::uint32_t>(at - experiments_.begin());
   const std::uint32_t a = IndexOf(&arms_[e], arm);
   std::vector<Exposure>& exposures = people_[user].exposures;
-  // Of many of one arm the first says all.
-  if (std::ranges::any_of(exposures, [&](const Exposure& x) { return x.experiment == e && x.arm == a; })) return;
-  exposures.push_back({e, a, record.event.time_ms, record.arrival_ms, record.event.surface});
+  // Of many of one arm the first says all; of a device that changed hands meanwhile, the first of each hand.
+  const auto says_all = [&](const Exposure& x) {
+    return x.experiment == e && x.arm == a && history_.Resolve(user, x.offset) == history_.Resolve(user, record.offset);
+  };
+  if (std::ranges::any_of(exposures, says_all)) return;
+  exposures.push_back({e, a, record.event.time_ms, record.arrival_ms, record.offset, record.event.surface});
 }
 
 void MetricFold::Add(const LogRecord& record) {
   const Event& event = record.event;
-  if (event.type == EventType::kUserAlias) {
-    const auto next = [&](Key key) {
-      const auto at = joined_.find(key);
-      return at == joined_.end() ? Key{0} : at->second;
-    };
-    const AliasStep step = StepOfRecord(rule_, event, next, [&](Key key, Key login) { joined_[key] = login; });
-    if (step.to != 0)
-      joined_[step.from] = step.to;
-    else
-      joined_.erase(step.from);
-    return;
-  }
+  if (event.type == EventType::kUserAlias) return history_.Join(event, record.offset);
   // As LeftOut names them: a session of nobody is no user.
   const Key user = event.user_id.empty() ? SessionKey(0, KeyOf(event.session_id)) : KeyOf(event.user_id);
   if (user == 0) return;
@@ -87,38 +83,28 @@ void MetricFold::Add(const LogRecord& record) {
   people_[user].events.push_back(
       {event.time_ms, record.arrival_ms,
        event.type == EventType::kFeedRequest ? static_cast<double>(event.served.took_ms) : MoneyOf(event),
-       KeyOf(event.transaction_id), event.items.empty() ? Key{0} : KeyOf(event.items.front().item_id), event.type});
-}
-
-Key MetricFold::Resolve(Key user) const {
-  return ResolveAlias(user, [&](Key key) {
-    const auto at = joined_.find(key);
-    return at == joined_.end() ? Key{0} : at->second;
-  });
+       KeyOf(event.transaction_id), event.items.empty() ? Key{0} : KeyOf(event.items.front().item_id), record.offset,
+       event.type});
 }
 
 std::map<Key, MetricFold::Person> MetricFold::MergePeople() const {
   std::map<Key, Person> merged;
-  std::map<Key, std::vector<Key>> ids;
-  for (const auto& [user, person] : people_) ids[Resolve(user)].push_back(user);
-  for (auto& [person, users] : ids) {
-    std::ranges::sort(users);  // Equal order whatever the table's.
-    Person& all = merged[person];
-    for (const Key user : users) {
-      const Person& one = people_.at(user);
-      all.events.insert(all.events.end(), one.events.begin(), one.events.end());
-      all.exposures.insert(all.exposures.end(), one.exposures.begin(), one.exposures.end());
-    }
-    std::ranges::stable_sort(all.events, {}, &Past::arrival_ms);
-    std::ranges::stable_sort(all.exposures, {}, &Exposure::arrival_ms);
+  for (const auto& [user, person] : people_) {
+    for (const Past& e : person.events) merged[history_.Resolve(user, e.offset)].events.push_back(e);
+    for (const Exposure& x : person.exposures) merged[history_.Resolve(user, x.offset)].exposures.push_back(x);
+  }
+  for (auto& [key, person] : merged) {  // Equal order whatever the table's.
+    std::ranges::stable_sort(person.events, {}, &Past::offset);
+    std::ranges::stable_sort(person.exposures, {}, &Exposure::offset);
   }
   return merged;
 }
 
-double MetricFold::ValueIn(const MetricConfig& metric, const Person& person, std::int64_t low_ms, std::int64_t high_ms,
-                           std::int64_t arrived_before_ms, std::int64_t returns_ms) const {
-  const auto in = [&](const Past& e, std::int64_t until_ms) {
-    return e.time_ms >= low_ms && e.time_ms < until_ms && e.arrival_ms < arrived_before_ms;
+double MetricFold::ValueIn(const MetricConfig& metric, const Person& person, const Span& span,
+                           std::int64_t returns_ms) const {
+  const auto [low_ms, high_ms, arrived] = span;
+  const auto in = [&span](const Past& e, std::int64_t until_ms) {
+    return e.time_ms >= span.low_ms && e.time_ms < until_ms && e.arrival_ms < span.arrived_before_ms;
   };
   double count = 0, money = 0;
   std::set<std::int64_t> days;
@@ -161,32 +147,69 @@ double MetricFold::ValueIn(const MetricConfig& metric, const Person& person, std
 }
 
 UnitMetric MetricFold::Measure(const MetricConfig& metric, const Person& person, const ExposedUnit& unit,
-                               std::int64_t start_ms, std::int64_t now_ms) const {
-  const std::int64_t low = unit.exposure_ms + metric.from_ms, high = unit.exposure_ms + metric.window_ms;
-  const std::int64_t complete = metric.MatureMs(unit.exposure_ms);
+                               std::int64_t start_ms, std::int64_t cut_ms, std::int64_t now_ms) const {
+  const std::int64_t high = std::min(unit.exposure_ms + metric.window_ms, cut_ms);
+  const std::int64_t complete = high + metric.returns_ms + metric.lateness_ms;
+  const Span span{std::min(unit.exposure_ms + metric.from_ms, high), high, complete};
   UnitMetric got;
   got.mature = complete <= now_ms;
-  got.value = ValueIn(metric, person, low, high, complete, metric.returns_ms);
+  got.value = ValueIn(metric, person, span, metric.returns_ms);
   if (metric.is_ratio()) {
     MetricConfig below = metric;
     below.events = metric.per;
-    got.denominator = ValueIn(below, person, low, high, complete, 0);
+    got.denominator = ValueIn(below, person, span, 0);
   }
   if (metric.before_ms > 0) {
     const std::int64_t until = std::min(unit.exposure_ms, start_ms);
-    got.before = ValueIn(metric, person, unit.exposure_ms - metric.before_ms, until, unit.arrival_ms, 0);
+    got.before = ValueIn(metric, person, {unit.exposure_ms - metric.before_ms, until, unit.arrival_ms}, 0);
   }
   if (metric.measure == MetricMeasure::kLatency) {
     for (const Past& e : person.events) {
-      if (e.type == EventType::kFeedRequest && e.time_ms >= low && e.time_ms < high && e.arrival_ms < complete &&
-          std::isfinite(e.amount))
+      if (e.type == EventType::kFeedRequest && e.time_ms >= span.low_ms && e.time_ms < high &&
+          e.arrival_ms < complete && std::isfinite(e.amount))
         got.latencies.push_back(static_cast<float>(e.amount));
     }
   }
   return got;
 }
 
-std::vector<ExperimentUnits> MetricFold::Finish(const std::function<bool(Key)>& left_out, std::int64_t now_ms) const {
+ExposedUnit MetricFold::UnitOf(Key key, const Person& person, const Exposure& first, const ExperimentUnits& of,
+                               const Question& question) const {
+  ExposedUnit unit{.person = key, .arm = first.arm, .exposure_ms = first.time_ms, .arrival_ms = first.arrival_ms};
+  unit.surface = first.surface;
+  for (const Exposure& other : person.exposures)
+    unit.other_arm |= other.experiment == first.experiment && other.arm != first.arm;
+  for (const Past& e : person.events) unit.has_history |= e.time_ms < of.start_ms && e.arrival_ms < first.arrival_ms;
+  std::int64_t cut_ms = INT64_MAX;
+  if (const auto cuts = question.cuts.find(of.experiment); cuts != question.cuts.end()) {
+    for (const std::int64_t at : cuts->second) {
+      if (at > first.arrival_ms) cut_ms = std::min(cut_ms, std::max(at, first.time_ms));
+    }
+  }
+  for (const MetricConfig& metric : metrics_)
+    unit.metrics.push_back(Measure(metric, person, unit, of.start_ms, cut_ms, question.now_ms));
+  return unit;
+}
+
+// Fixed before the start: the quantile of what everyone who was known then did in the window's length before it.
+MetricCap MetricFold::CapOf(const MetricConfig& metric, const std::map<Key, Person>& people, std::int64_t start_ms,
+                            const std::function<bool(Key)>& left_out) const {
+  MetricCap cap;
+  if (metric.winsorise <= 0) return cap;
+  std::vector<float> values;
+  for (const auto& [key, person] : people) {
+    const auto is_before = [&](const Past& e) { return e.time_ms < start_ms && e.arrival_ms < start_ms; };
+    if (left_out(key) || std::ranges::none_of(person.events, is_before)) continue;
+    const Span span{start_ms - (metric.window_ms - metric.from_ms), start_ms, start_ms};
+    values.push_back(static_cast<float>(ValueIn(metric, person, span, 0)));
+  }
+  cap.people = static_cast<double>(values.size());
+  if (cap.people * (1 - metric.winsorise) < ExperimentUnits::kLeastAboveCap - 1e-6) return cap;  // 0.9 has no end.
+  if (const double at = WinsorCap(values, metric.winsorise); at > 0) cap.value = at;
+  return cap;
+}
+
+std::vector<ExperimentUnits> MetricFold::Finish(const Question& question) const {
   const std::map<Key, Person> people = MergePeople();
   std::vector<ExperimentUnits> all(experiments_.size());
   for (std::size_t e = 0; e < all.size(); ++e) {
@@ -196,7 +219,7 @@ std::vector<ExperimentUnits> MetricFold::Finish(const std::function<bool(Key)>& 
   }
   const auto each_unit = [&](const auto& visit) {
     for (const auto& [key, person] : people) {
-      if (left_out(key)) continue;
+      if (question.left_out(key)) continue;
       std::set<std::uint32_t> met;
       for (const Exposure& x : person.exposures) {
         if (met.insert(x.experiment).second) visit(key, person, x);
@@ -209,29 +232,12 @@ std::vector<ExperimentUnits> MetricFold::Finish(const std::function<bool(Key)>& 
   });
   each_unit([&](Key key, const Person& person, const Exposure& x) {
     ExperimentUnits& of = all[x.experiment];
-    ExposedUnit unit{.person = key, .arm = x.arm, .exposure_ms = x.time_ms, .arrival_ms = x.arrival_ms};
-    unit.surface = x.surface;
-    for (const Exposure& other : person.exposures)
-      unit.other_arm |= other.experiment == x.experiment && other.arm != x.arm;
-    for (const Past& e : person.events) unit.has_history |= e.time_ms < of.start_ms && e.arrival_ms < x.arrival_ms;
-    for (const MetricConfig& metric : metrics_)
-      unit.metrics.push_back(Measure(metric, person, unit, of.start_ms, now_ms));
-    of.units.push_back(std::move(unit));
+    of.units.push_back(UnitOf(key, person, x, of, question));
   });
-  for (ExperimentUnits& of : all) of.start_ms = of.units.empty() ? 0 : of.start_ms;
-  // Caps: fixed before the start, so of the values before it.
+  std::erase_if(all, [](const ExperimentUnits& of) { return of.units.empty(); });
   for (ExperimentUnits& of : all) {
-    for (std::size_t m = 0; m < metrics_.size(); ++m) {
-      of.caps.push_back(std::numeric_limits<double>::infinity());
-      if (metrics_[m].winsorise <= 0) continue;
-      std::vector<float> before;
-      for (const ExposedUnit& unit : of.units) {
-        if (unit.has_history) before.push_back(static_cast<float>(unit.metrics[m].before));
-      }
-      // Ten values above it, or the quantile is chance.
-      if (static_cast<double>(before.size()) * (1 - metrics_[m].winsorise) < 10) continue;
-      if (const double cap = WinsorCap(before, metrics_[m].winsorise); cap > 0) of.caps.back() = cap;
-    }
+    for (const MetricConfig& metric : metrics_)
+      of.caps.push_back(CapOf(metric, people, of.start_ms, question.left_out));
   }
   return all;
 }

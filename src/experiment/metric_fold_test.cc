@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "experiment/results.h"
 
 namespace gfr {
@@ -12,7 +14,8 @@ class FoldedLog {
  public:
   static constexpr std::int64_t kStart = 1'700'000'000'000;
 
-  explicit FoldedLog(std::vector<MetricConfig> metrics) : metrics_(metrics), fold_(std::move(metrics)) {}
+  explicit FoldedLog(std::vector<MetricConfig> metrics, const AliasRule& rule = {})
+      : metrics_(metrics), fold_(std::move(metrics), {"price"}, rule) {}
 
   Event& Next(EventType type, const std::string& user, std::int64_t at_ms) {
     Flush();
@@ -33,9 +36,12 @@ class FoldedLog {
     e.items = {{.item_id = "i"}};
   }
   void ArriveLater(std::int64_t by_ms) { record_.arrival_ms += by_ms; }
-  std::vector<ExperimentUnits> Finish(std::int64_t now_ms, Key left_out = 0) {
+  std::vector<ExperimentUnits> Finish(std::int64_t now_ms, Key left_out = 0, std::vector<std::int64_t> cuts = {}) {
     Flush();
-    return fold_.Finish([&](Key person) { return person == left_out; }, kStart + now_ms);
+    MetricFold::Question question{
+        .left_out = [&](Key person) { return person == left_out; }, .now_ms = kStart + now_ms, .cuts = {}};
+    for (const std::int64_t at : cuts) question.cuts["price"].push_back(kStart + at);
+    return fold_.Finish(question);
   }
   const ExposedUnit& Of(const std::vector<ExperimentUnits>& all, const std::string& user) {
     for (const ExposedUnit& unit : all.at(0).units) {
@@ -140,7 +146,7 @@ TEST(MetricFold, APersonStaysInTheArmOfFirstExposureWhicheverIdCame) {
   EXPECT_EQ(units.at(0).arms.at(unit.arm), "low");
   EXPECT_TRUE(unit.other_arm);
   EXPECT_EQ(unit.metrics.at(0).value, 12);
-  EXPECT_TRUE(log.Finish(9 * kDayMs, KeyOf("login")).at(0).units.empty());
+  EXPECT_TRUE(log.Finish(9 * kDayMs, KeyOf("login")).empty());
 }
 
 TEST(MetricFold, TheCovariateEndsAtTheExperimentsStartForThoseWhoComeLater) {
@@ -163,6 +169,92 @@ TEST(MetricFold, AnExposureEventNamesItsExperimentInItsContext) {
   const auto units = log.Finish(0);
   EXPECT_EQ(units.at(0).experiment, "price");
   EXPECT_EQ(units.at(0).units.size(), 1u);
+}
+
+TEST(MetricFold, ADeviceThatChangesHandsIsTwoUnitsEachWithWhatItsOwnerDid) {
+  FoldedLog log(MetricsOf(kRevenue), {.keeps = AliasRule::Keeps::kLast});
+  log.Next(EventType::kUserAlias, "ann", -2000).kind = "phone";
+  log.Expose("phone", "high", 0);
+  log.Buy("phone", 5, 1000);
+  log.Next(EventType::kUserAlias, "ben", 2000).kind = "phone";
+  log.Expose("phone", "high", 3000);
+  log.Buy("phone", 7, 4000);
+  const auto units = log.Finish(9 * kDayMs);
+  ASSERT_EQ(units.at(0).units.size(), 2u);
+  EXPECT_EQ(log.Of(units, "ann").metrics.at(0).value, 5);
+  EXPECT_EQ(log.Of(units, "ben").metrics.at(0).value, 7);
+}
+
+TEST(MetricFold, ADeviceOfTooManyLoginsIsAUnitOfItsOwn) {
+  FoldedLog log(MetricsOf(kRevenue), {.max_logins = 1});
+  log.Next(EventType::kUserAlias, "ann", -2000).kind = "kiosk";
+  log.Expose("kiosk", "high", 0);
+  log.Buy("kiosk", 5, 1000);
+  log.Next(EventType::kUserAlias, "ben", 2000).kind = "kiosk";
+  log.Expose("kiosk", "low", 3000);
+  log.Buy("kiosk", 7, 4000);
+  const auto units = log.Finish(9 * kDayMs);
+  ASSERT_EQ(units.at(0).units.size(), 2u);
+  EXPECT_EQ(log.Of(units, "ann").metrics.at(0).value, 5);
+  const ExposedUnit& kiosk = log.Of(units, "kiosk");
+  EXPECT_EQ(units.at(0).arms.at(kiosk.arm), "low");
+  EXPECT_EQ(kiosk.metrics.at(0).value, 7);
+}
+
+TEST(MetricFold, ExposuresToExperimentsThatNobodyAskedAboutAreNone) {
+  FoldedLog log(MetricsOf(kRevenue));
+  Event& e = log.Next(EventType::kExperimentExposure, "u", 0);
+  e.variant = "high";
+  e.context = {{.name = "experiment", .text = "made up by a client"}};
+  EXPECT_TRUE(log.Finish(9 * kDayMs).empty());
+  log.Expose("u", "high", 1000);
+  EXPECT_EQ(log.Finish(9 * kDayMs).size(), 1u);
+}
+
+TEST(MetricFold, WindowsOfAllArmsEndWhereUnitsMove) {
+  FoldedLog log(MetricsOf(kRevenue));
+  log.Expose("stays", "high", 0);
+  log.Expose("moves", "low", 0);
+  for (const char* user : {"stays", "moves"}) {
+    log.Buy(user, 1, kHourMs);
+    log.Buy(user, 10, kDayMs + kHourMs);  // After the move, within the window.
+  }
+  log.Expose("moves", "high", kDayMs + kHourMs);
+  log.Expose("new", "high", kDayMs + kHourMs);
+  log.Buy("new", 100, 2 * kDayMs);
+  const auto units = log.Finish(9 * kDayMs, 0, {kDayMs});
+  EXPECT_EQ(log.Of(units, "stays").metrics.at(0).value, 1);
+  EXPECT_EQ(log.Of(units, "moves").metrics.at(0).value, 1);
+  EXPECT_EQ(log.Of(units, "new").metrics.at(0).value, 100);
+}
+
+TEST(MetricFold, MoneyIsCutAtTheQuantileOfTheSameWindowBeforeTheStartWithoutACovariateToo) {
+  FoldedLog log(MetricsOf("[[metric]]\nname = \"revenue\"\nwindow = \"2d\"\nbefore = \"0s\"\nwinsorise = 0.9\n"));
+  for (int n = 0; n < 100; ++n) {
+    log.Buy("known" + std::to_string(n), 1000, -5 * kDayMs);  // Longer ago than a window.
+    log.Buy("known" + std::to_string(n), n + 1, -kDayMs);
+  }
+  log.Expose("u", "high", 0);
+  log.Buy("u", 1e6, 1000);
+  const auto units = log.Finish(9 * kDayMs);
+  EXPECT_EQ(units.at(0).caps.at(0).people, 100);
+  EXPECT_NEAR(units.at(0).caps.at(0).value, 90, 1);
+  const ExperimentDesign design{.name = "price", .arms = {"high", "low"}, .weights = {1, 1}};
+  const auto results = AnalyzeExperiment(design, log.metrics(), units.at(0), FoldedLog::kStart + 9 * kDayMs);
+  EXPECT_NEAR(results.metrics.at(0).control.value, 90, 1);
+}
+
+TEST(MetricFold, AQuantileOfTooFewPeopleCutsNothingAndTheReportSaysSo) {
+  FoldedLog log(MetricsOf("[[metric]]\nname = \"revenue\"\nwindow = \"2d\"\nbefore = \"0s\"\n"));
+  for (int n = 0; n < 99; ++n) log.Buy("known" + std::to_string(n), n + 1, -kDayMs);
+  log.Expose("u", "high", 0);
+  log.Buy("u", 1e6, 1000);
+  const auto units = log.Finish(9 * kDayMs);
+  const ExperimentDesign design{.name = "price", .arms = {"high", "low"}, .weights = {1, 1}};
+  const auto results = AnalyzeExperiment(design, log.metrics(), units.at(0), FoldedLog::kStart + 9 * kDayMs);
+  EXPECT_EQ(results.metrics.at(0).control.value, 1e6);
+  const auto how = ResultsJson(results, log.metrics())["metrics"][0]["how"].get<std::string>();
+  EXPECT_NE(how.find("values are not cut: their 0.999 quantile takes 10000 people"), std::string::npos) << how;
 }
 
 TEST(MetricFold, DaysOpensADayRetentionAndRatiosAreCountedByUnit) {

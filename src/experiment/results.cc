@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
+#include "base/json_number.h"
 #include "stats/early_conversions.h"
 #include "stats/multiple_testing.h"
 #include "stats/quantile_estimate.h"
@@ -20,14 +23,61 @@ using Role = MetricConfig::Role;
 constexpr std::int64_t kLeastEnrolmentMs = 7 * kDayMs;
 constexpr double kManyInTwoArms = 0.01;
 
+std::size_t PeriodsOf(const ExperimentDesign& design) { return std::max<std::size_t>(design.periods.size(), 1); }
+
+// Of a unit that was first exposed then.
+std::size_t PeriodAt(const ExperimentDesign& design, std::int64_t arrival_ms) {
+  const auto behind = std::ranges::upper_bound(design.periods, arrival_ms, {}, &DesignPeriod::from_ms);
+  const std::ptrdiff_t begun = behind - design.periods.begin();
+  return static_cast<std::size_t>(std::max<std::ptrdiff_t>(begun - 1, 0));
+}
+
+const std::vector<double>& WeightsIn(const ExperimentDesign& design, std::size_t period) {
+  return design.periods.empty() ? design.weights : design.periods[period].weights;
+}
+
+bool HaveEqualShares(const std::vector<double>& a, const std::vector<double>& b) {
+  const double all_a = std::accumulate(a.begin(), a.end(), 0.0), all_b = std::accumulate(b.begin(), b.end(), 0.0);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (std::fabs(a[i] / all_a - b[i] / all_b) > 1e-9) return false;
+  }
+  return true;
+}
+
+// Whether new units could come into every arm then: others have nobody to be compared with.
+bool AllArmsGrow(const ExperimentDesign& design, std::size_t period) {
+  return std::ranges::all_of(WeightsIn(design, period), [](double weight) { return weight > 0; });
+}
+
+// One test over the periods: each run of periods with equal shares gives evidence of its own, and these multiply.
+double SampleRatioP(const ExperimentDesign& design, const std::vector<std::vector<double>>& exposed) {
+  double log_p = 0;
+  for (std::size_t p = 0; p < exposed.size();) {
+    std::vector<double> counts, weights;
+    std::size_t end = p;
+    while (end < exposed.size() && HaveEqualShares(WeightsIn(design, p), WeightsIn(design, end))) ++end;
+    for (std::size_t a = 0; a < design.arms.size(); ++a) {
+      if (WeightsIn(design, p)[a] <= 0) continue;  // Latecomers of an arm that is over.
+      weights.push_back(WeightsIn(design, p)[a]);
+      counts.push_back(0);
+      for (std::size_t k = p; k < end; ++k) counts.back() += exposed[k][a];
+    }
+    if (weights.size() > 1) log_p -= SequentialSampleRatioEvidence(counts, weights);
+    p = end;
+  }
+  return std::min(1.0, std::exp(log_p));
+}
+
 MetricSample SampleOf(const ExperimentDesign& design, const ExperimentUnits& units, std::size_t m,
                       const std::vector<std::size_t>& arm_of, const std::string& surface) {
   const std::size_t arms = design.arms.size();
-  MetricSample sample(arms);
+  MetricSample sample(arms, PeriodsOf(design));
   for (const ExposedUnit& unit : units.units) {
     const std::size_t arm = arm_of[unit.arm];
+    const std::size_t period = PeriodAt(design, unit.arrival_ms);
     if (arm == arms || !unit.metrics[m].mature || (!surface.empty() && unit.surface != surface)) continue;
-    sample.Add(arm, unit.metrics[m], unit.has_history, units.caps[m], unit.person);
+    if (!AllArmsGrow(design, period)) continue;
+    sample.Add(arm, unit.metrics[m], unit.has_history, units.caps[m].value, unit.person, period);
   }
   return sample;
 }
@@ -40,12 +90,13 @@ std::vector<ArmEstimate> EstimatesOf(const MetricConfig& metric, const MetricSam
     return estimates;
   }
   if (metric.is_ratio()) {
-    for (const PairSums& sums : sample.ratio) estimates.push_back(EstimateRatio(sums));
-    return estimates;
+    return PostStratify(sample.ratio, [](const PairSums& arm, const PairSums&) { return EstimateRatio(arm); });
   }
   // Theta of those with history, pooled over arms. In each stratum the covariate counts from the stratum's own mean.
-  std::vector<PairSums> with_history;
-  for (const auto& strata : sample.strata) with_history.push_back(strata[1]);
+  std::vector<PairSums> with_history(sample.strata.size());
+  for (std::size_t a = 0; a < sample.strata.size(); ++a) {
+    for (std::size_t s = 1; s < sample.strata[a].size(); s += 2) with_history[a].Merge(sample.strata[a][s]);
+  }
   if (metric.before_ms > 0) *cuped = FitCuped(with_history);
   return PostStratify(sample.strata, [&](const PairSums& arm, const PairSums& all) {
     return EstimateCuped(arm, {cuped->theta, all.x.n > 0 ? all.x.mean() : 0, 0});
@@ -70,12 +121,20 @@ void SetP(const ExperimentDesign& design, const MetricConfig& metric, std::size_
     return;
   }
   if (metric.measure != MetricMeasure::kAny || result->nonzero_control + result->nonzero_treatment == 0) return;
-  // Conversions of units that are mature in both arms, against the design's share.
-  const double share = design.weights[arm] / (design.weights[0] + design.weights[arm]);
+  // Conversions of units that are mature in both arms, against the design's share: of all periods with the last one's.
+  const std::size_t last = PeriodsOf(design) - 1;
+  const std::vector<double>& weights = WeightsIn(design, last);
+  if (!(weights[0] > 0 && weights[arm] > 0)) return;
+  const double share = weights[arm] / (weights[0] + weights[arm]);
+  double control = 0, treatment = 0;
+  for (std::size_t p = 0; p <= last; ++p) {
+    if (!HaveEqualShares(WeightsIn(design, p), weights)) continue;
+    control += sample.nonzero_in[0][p], treatment += sample.nonzero_in[arm][p];
+  }
   const Side worse = metric.lower_is_better ? Side::kTreatmentHasMore : Side::kTreatmentHasFewer;
   result->early = true;
-  result->p = EarlyConversionsP(sample.nonzero[0], sample.nonzero[arm], share, one_sided ? worse : Side::kBoth);
-  result->better = sign * (sample.nonzero[arm] * (1 - share) - sample.nonzero[0] * share) > 0;
+  result->p = EarlyConversionsP(control, treatment, share, one_sided ? worse : Side::kBoth);
+  result->better = sign * (treatment * (1 - share) - control * share) > 0;
 }
 
 void AnalyzeMetric(const ExperimentDesign& design, const MetricConfig& metric, std::size_t m,
@@ -179,14 +238,16 @@ void DecideExperiment(const std::vector<MetricConfig>& metrics, ExperimentResult
 
 // Units by arm, those that met another arm, and what is to be warned of.
 struct ExposedCounts {
-  std::vector<double> exposed, other_arm;
+  std::vector<std::vector<double>> exposed;  // By period.
+  std::vector<double> other_arm;
   std::vector<std::string> warnings;
 };
 ExposedCounts CountExposed(const ExperimentDesign& design, const ExperimentUnits& units,
                            const std::vector<std::size_t>& arm_of, const std::string& surface) {
   const std::size_t arms = design.arms.size();
-  ExposedCounts counts{std::vector<double>(arms), std::vector<double>(arms), {}};
-  double unknown = 0;
+  ExposedCounts counts{{PeriodsOf(design), std::vector<double>(arms)}, std::vector<double>(arms), {}};
+  double unknown = 0, alone = 0;
+  std::vector<double> all(arms);
   for (const ExposedUnit& unit : units.units) {
     if (!surface.empty() && unit.surface != surface) continue;
     const std::size_t arm = arm_of[unit.arm];
@@ -194,22 +255,50 @@ ExposedCounts CountExposed(const ExperimentDesign& design, const ExperimentUnits
       ++unknown;
       continue;
     }
-    ++counts.exposed[arm];
+    ++counts.exposed[PeriodAt(design, unit.arrival_ms)][arm];
+    ++all[arm];
+    alone += !AllArmsGrow(design, PeriodAt(design, unit.arrival_ms));
     counts.other_arm[arm] += unit.other_arm;
   }
   if (unknown > 0)
     counts.warnings.push_back(fmt::format("{:.0f} units are in arms that are not configured, and left out", unknown));
+  if (alone > 0)
+    counts.warnings.push_back(
+        fmt::format("{:.0f} units came while an arm had no share of the units; effects leave them out", alone));
   for (std::size_t a = 0; a < arms; ++a) {
-    if (counts.other_arm[a] > kManyInTwoArms * counts.exposed[a])
+    // Where new weights move units, their metrics end before.
+    if (counts.other_arm[a] > kManyInTwoArms * all[a] && !design.moves_units)
       counts.warnings.push_back(fmt::format("{:.1f} % of the units of arm '{}' met another arm too; they stay in it",
-                                            100 * counts.other_arm[a] / counts.exposed[a], design.arms[a]));
+                                            100 * counts.other_arm[a] / all[a], design.arms[a]));
   }
   return counts;
 }
 
-Json FiniteJson(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 Json BoundsJson(const Interval& i) {
   return std::isfinite(i.low) && std::isfinite(i.high) ? Json::array({i.low, i.high}) : Json(nullptr);
+}
+std::string CapText(const MetricConfig& metric, const MetricCap& cap) {
+  if (metric.winsorise <= 0) return "";
+  if (std::isfinite(cap.value))
+    return fmt::format(
+        "; values are cut at {:.6g}, the {:g} quantile of {:.0f} people in as long a window before the start",
+        cap.value, metric.winsorise, cap.people);
+  const double needed = std::ceil(ExperimentUnits::kLeastAboveCap / (1 - metric.winsorise) - 1e-6);
+  return cap.people < needed
+             ? fmt::format(
+                   "; values are not cut: their {:g} quantile takes {:.0f} people who were known "
+                   "before the start, and there were {:.0f}",
+                   metric.winsorise, needed, cap.people)
+             : fmt::format("; values are not cut: their {:g} quantile before the start is 0", metric.winsorise);
+}
+Json PeriodsJson(const ExperimentResults& results) {
+  Json periods = Json::array();
+  for (std::size_t p = 0; p < results.design.periods.size(); ++p) {
+    const DesignPeriod& period = results.design.periods[p];
+    periods.push_back(
+        {{"from", FormatTime(period.from_ms)}, {"weights", period.weights}, {"exposed", results.exposed_in[p]}});
+  }
+  return periods;
 }
 const char* NameOfRole(Role role) {
   return role == Role::kDecision ? "decision" : role == Role::kGuardrail ? "guardrail" : "exploration";
@@ -217,25 +306,50 @@ const char* NameOfRole(Role role) {
 
 }  // namespace
 
-MetricSample::MetricSample(std::size_t arms)
-    : strata(arms, std::vector<PairSums>(2)), ratio(arms), nonzero(arms), latencies(arms), latency_users(arms) {}
+MetricSample::MetricSample(std::size_t arms, std::size_t periods)
+    : strata(arms, std::vector<PairSums>(2 * periods)),
+      ratio(arms, std::vector<PairSums>(periods)),
+      nonzero(arms),
+      nonzero_in(arms, std::vector<double>(periods)),
+      latencies(arms),
+      latency_users(arms) {}
 
-void MetricSample::Add(std::size_t arm, const UnitMetric& unit, bool has_history, double cap, Key person) {
+void MetricSample::Add(std::size_t arm, const UnitMetric& unit, bool has_history, double cap, Key person,
+                       std::size_t period) {
   const double value = std::min(unit.value, cap);
-  strata[arm][has_history ? 1 : 0].Add(value, std::min(unit.before, cap));
-  ratio[arm].Add(value, unit.denominator);
-  nonzero[arm] += unit.latencies.empty() ? value != 0 : 1;
+  strata[arm][2 * period + (has_history ? 1 : 0)].Add(value, std::min(unit.before, cap));
+  ratio[arm][period].Add(value, unit.denominator);
+  const bool counts = unit.latencies.empty() ? value != 0 : true;
+  nonzero[arm] += counts, nonzero_in[arm][period] += counts;
   latencies[arm].insert(latencies[arm].end(), unit.latencies.begin(), unit.latencies.end());
   latency_users[arm].insert(latency_users[arm].end(), unit.latencies.size(), person);
 }
 
+void MetricSample::Merge(const MetricSample& other) {
+  for (std::size_t a = 0; a < strata.size(); ++a) {
+    for (std::size_t s = 0; s < strata[a].size(); ++s) strata[a][s].Merge(other.strata[a][s]);
+    for (std::size_t p = 0; p < ratio[a].size(); ++p) {
+      ratio[a][p].Merge(other.ratio[a][p]);
+      nonzero_in[a][p] += other.nonzero_in[a][p];
+    }
+    nonzero[a] += other.nonzero[a];
+    latencies[a].insert(latencies[a].end(), other.latencies[a].begin(), other.latencies[a].end());
+    latency_users[a].insert(latency_users[a].end(), other.latency_users[a].begin(), other.latency_users[a].end());
+  }
+}
+
 ExperimentResults AnalyzeSamples(const ExperimentDesign& design, const std::vector<MetricConfig>& metrics,
-                                 const std::vector<MetricSample>& samples, std::vector<double> exposed,
-                                 std::int64_t start_ms, std::int64_t now_ms) {
+                                 const std::vector<MetricSample>& samples,
+                                 const std::vector<std::vector<double>>& exposed, std::int64_t start_ms,
+                                 std::int64_t now_ms) {
   ExperimentResults results{.design = design, .start_ms = start_ms, .now_ms = now_ms};
-  results.exposed = std::move(exposed);
+  results.exposed.assign(design.arms.size(), 0);
+  for (const std::vector<double>& counts : exposed) {
+    for (std::size_t a = 0; a < counts.size(); ++a) results.exposed[a] += counts[a];
+  }
+  results.exposed_in = exposed;
   results.other_arm.assign(design.arms.size(), 0);
-  results.sample_ratio_p = SequentialSampleRatioP(results.exposed, design.weights);
+  results.sample_ratio_p = SampleRatioP(design, exposed);
   for (std::size_t m = 0; m < samples.size(); ++m) AnalyzeMetric(design, metrics[m], m, samples[m], &results);
   for (const Role role : {Role::kDecision, Role::kGuardrail, Role::kExploration}) AdjustRole(metrics, role, &results);
   DecideExperiment(metrics, &results);
@@ -251,8 +365,8 @@ ExperimentResults AnalyzeExperiment(const ExperimentDesign& design, const std::v
   std::vector<MetricSample> samples;
   for (std::size_t m = 0; m < metrics.size() && !units.units.empty(); ++m)
     samples.push_back(SampleOf(design, units, m, arm_of, surface));
-  ExperimentResults results =
-      AnalyzeSamples(design, metrics, samples, std::move(counts.exposed), units.start_ms, now_ms);
+  ExperimentResults results = AnalyzeSamples(design, metrics, samples, counts.exposed, units.start_ms, now_ms);
+  for (MetricResult& r : results.metrics) r.cap = units.caps[r.metric];
   results.other_arm = std::move(counts.other_arm);
   results.warnings = std::move(counts.warnings);
   return results;
@@ -270,13 +384,16 @@ Json ResultsJson(const ExperimentResults& results, const std::vector<MetricConfi
   json["srm"] = {
       {"p", results.sample_ratio_p},
       {"flagged", results.sample_ratio_p < kSampleRatioAlpha},
-      {"how", "sequential Dirichlet-multinomial test of exposed units against the weights, 1,000 pseudo-counts"}};
+      {"how",
+       "sequential Dirichlet-multinomial test of exposed units against the weights, 1,000 pseudo-counts; periods with "
+       "other weights give evidence of their own"}};
   json["arms"] = Json::array();
   for (std::size_t a = 0; a < results.design.arms.size(); ++a)
     json["arms"].push_back({{"name", results.design.arms[a]},
                             {"weight", results.design.weights[a]},
                             {"exposed", results.exposed[a]},
                             {"met_another_arm", results.other_arm[a]}});
+  if (results.design.periods.size() > 1) json["periods"] = PeriodsJson(results);
   json["metrics"] = Json::array();
   for (const MetricResult& r : results.metrics) {
     const MetricConfig& metric = metrics[r.metric];
@@ -285,21 +402,22 @@ Json ResultsJson(const ExperimentResults& results, const std::vector<MetricConfi
              {"arm", r.arm},
              {"units", {r.control.n, r.treatment.n}},
              {"nonzero_units", {r.nonzero_control, r.nonzero_treatment}},
-             {"control", FiniteJson(r.control.value)},
-             {"treatment", FiniteJson(r.treatment.value)},
-             {"absolute", FiniteJson(r.absolute.value)},
-             {"se_absolute", FiniteJson(r.absolute.se)},
+             {"control", JsonNumber(r.control.value)},
+             {"treatment", JsonNumber(r.treatment.value)},
+             {"absolute", JsonNumber(r.absolute.value)},
+             {"se_absolute", JsonNumber(r.absolute.se)},
              {"interval_absolute", BoundsJson(r.tested_absolute.interval)},
-             {"relative", FiniteJson(r.relative.value)},
-             {"se_relative", FiniteJson(r.relative.se)},
+             {"relative", JsonNumber(r.relative.value)},
+             {"se_relative", JsonNumber(r.relative.se)},
              {"interval_relative", BoundsJson(r.tested_relative.interval)},
-             {"p", FiniteJson(r.p)},
-             {"adjusted_p", FiniteJson(r.adjusted_p)},
+             {"p", JsonNumber(r.p)},
+             {"adjusted_p", JsonNumber(r.adjusted_p)},
              {"early", r.early},
              {"theta", r.theta},
              {"variance_removed", r.variance_removed},
-             {"how", metric.Explain()}};
-    if (metric.role == Role::kGuardrail) one["lower_bound"] = FiniteJson(r.lower_bound), one["margin"] = metric.margin;
+             {"cap", JsonNumber(r.cap.value)},
+             {"how", metric.Explain() + CapText(metric, r.cap)}};
+    if (metric.role == Role::kGuardrail) one["lower_bound"] = JsonNumber(r.lower_bound), one["margin"] = metric.margin;
     json["metrics"].push_back(std::move(one));
   }
   json["how"] = {
@@ -311,6 +429,9 @@ Json ResultsJson(const ExperimentResults& results, const std::vector<MetricConfi
       "no decision before each arm has 150 mature units with a value other than zero; before, proportions by which arm "
       "each "
       "conversion falls in",
+      "units are compared within the period of allocation of their first exposure, and by whether they have history; "
+      "the "
+      "strata are weighted by their units",
       "effects through shared state (popularity, item rates, stock) are not measured; a switchback is the design for "
       "them"};
   json["warnings"] = results.warnings;

@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "experiment/conclusions.h"
+#include "stats/sample_ratio.h"
 
 namespace gfr {
 namespace {
@@ -25,7 +26,7 @@ MetricSample Conversions(double n, double control, double treatment) {
     const double converted = arm ? treatment : control;
     sample.strata[arm][0].y = {n, converted, converted};
     sample.strata[arm][0].x.n = n;
-    sample.nonzero[arm] = converted;
+    sample.nonzero[arm] = sample.nonzero_in[arm][0] = converted;
   }
   return sample;
 }
@@ -34,7 +35,7 @@ using Role = MetricConfig::Role;
 
 ExperimentResults Judge(const std::vector<MetricConfig>& metrics, const std::vector<MetricSample>& samples,
                         std::int64_t days = 10, std::vector<double> exposed = {20'000, 20'000}) {
-  return AnalyzeSamples(TestDesign(), metrics, samples, std::move(exposed), 1, 1 + days * kDayMs);
+  return AnalyzeSamples(TestDesign(), metrics, samples, {std::move(exposed)}, 1, 1 + days * kDayMs);
 }
 
 TEST(Results, ShipWhenTheDecisionSetIsBetterAndGuardrailsAreShownToHold) {
@@ -125,6 +126,57 @@ TEST(Results, HistoryAndCovariateMakeTheErrorSmallerAndDoNotMoveTheEffect) {
   EXPECT_NEAR(adjusted.absolute.value, 0.2, 4 * adjusted.absolute.se);
   EXPECT_GT(adjusted.variance_removed, 0.3);
   EXPECT_EQ(plain.variance_removed, 0);
+}
+
+// Units of variants whose weights changed from 9 : 1 to 1 : 1 while their rate of purchase doubled.
+ExperimentUnits UnitsOfTwoPeriods(std::int64_t change_ms) {
+  ExperimentUnits units{.experiment = "variant", .arms = {"today", "next"}, .start_ms = 1, .caps = {{}}, .units = {}};
+  Rng rng(9);
+  for (int n = 0; n < 40'000; ++n) {
+    const bool later = n >= 20'000;
+    ExposedUnit unit{.person = static_cast<Key>(n + 1), .arm = rng.Chance(later ? 0.5 : 0.1)};
+    unit.arrival_ms = unit.exposure_ms = later ? change_ms : 1;
+    unit.metrics.resize(1);
+    unit.metrics[0].mature = true;
+    unit.metrics[0].value = rng.Chance(later ? 0.4 : 0.2);
+    units.units.push_back(unit);
+  }
+  return units;
+}
+
+TEST(Results, ChangedWeightsOfVariantsAreStrataAndNoMismatch) {
+  constexpr std::int64_t kChange = 5 * kDayMs;
+  ExperimentDesign design{.name = "variant", .arms = {"today", "next"}, .weights = {1, 1}, .planned_n = 40'000};
+  const ExperimentUnits units = UnitsOfTwoPeriods(kChange);
+  const std::vector<MetricConfig> metrics{TestMetric("conversion", Role::kDecision)};
+  // As if the weights had always been those of now: invalid, and the rise in time is taken for the variant's.
+  const auto pooled = AnalyzeExperiment(design, metrics, units, 20 * kDayMs);
+  EXPECT_EQ(pooled.verdict, Verdict::kInvalid);
+  EXPECT_GT(pooled.metrics.at(0).absolute.value, 0.02);
+  design.periods = {{0, {0.9, 0.1}}, {kChange, {0.5, 0.5}}};
+  const auto got = AnalyzeExperiment(design, metrics, units, 20 * kDayMs);
+  EXPECT_GT(got.sample_ratio_p, kSampleRatioAlpha);
+  EXPECT_EQ(got.verdict, Verdict::kKeepRunning) << got.reason;
+  EXPECT_NEAR(got.metrics.at(0).absolute.value, 0, 4 * got.metrics.at(0).absolute.se);
+  const auto json = ResultsJson(got, metrics);
+  ASSERT_EQ(json["periods"].size(), 2u);
+  EXPECT_EQ(json["periods"][0]["exposed"][0].get<double>() + json["periods"][0]["exposed"][1].get<double>(), 20'000);
+  // A mismatch within a period is found whatever the other one is like.
+  design.periods = {{0, {0.9, 0.1}}, {kChange, {0.55, 0.45}}};
+  EXPECT_EQ(AnalyzeExperiment(design, metrics, units, 20 * kDayMs).verdict, Verdict::kInvalid);
+}
+
+TEST(Results, UnitsThatCameWhileAnArmHadNoShareAreInNoEffect) {
+  ExperimentDesign design{.name = "variant", .arms = {"today", "next"}, .weights = {1, 1}, .planned_n = 40'000};
+  constexpr std::int64_t kChange = 5 * kDayMs;
+  design.periods = {{0, {1, 0}}, {kChange, {0.5, 0.5}}};
+  ExperimentUnits units = UnitsOfTwoPeriods(kChange);
+  std::erase_if(units.units, [](const ExposedUnit& u) { return u.arrival_ms == 1 && u.arm == 1; });
+  const auto got = AnalyzeExperiment(design, {TestMetric("conversion", Role::kDecision)}, units, 20 * kDayMs);
+  EXPECT_EQ(got.metrics.at(0).control.n + got.metrics.at(0).treatment.n, 20'000);
+  EXPECT_NEAR(got.metrics.at(0).absolute.value, 0, 4 * got.metrics.at(0).absolute.se);
+  ASSERT_EQ(got.warnings.size(), 1u);
+  EXPECT_NE(got.warnings[0].find("had no share"), std::string::npos);
 }
 
 TEST(Results, TheJsonHasEveryNumberWithHowItIsMade) {

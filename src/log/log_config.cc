@@ -15,7 +15,15 @@ Result<LogConfig> LogConfig::Read(Config& project) {
   return log;
 }
 
-Status LogConfig::Check(std::int64_t longest_window_ms, std::int64_t longest_label_ms) const {
+Status LogConfig::Check(std::int64_t longest_window_ms, std::int64_t longest_label_ms,
+                        std::int64_t longest_metric_ms) const {
+  if (keep_ms > 0 && keep_ms < longest_metric_ms) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "keep is " + FormatDuration(keep_ms) + ", and " + FormatDuration(longest_metric_ms) +
+                     " are needed by experiments: the longest span of a [[metric]] from `before` its exposure to the "
+                     "end of its window, returns and lateness",
+                 where_};
+  }
   const std::int64_t needed_ms = longest_window_ms + longest_label_ms + train_range_ms;
   if (keep_ms == 0 || keep_ms >= needed_ms) return {};
   return Error{ErrorCode::kInvalidArgument,

@@ -12,8 +12,9 @@ struct LogConfig {
 
   static Result<LogConfig> Read(Config& project);
   // kInvalidArgument, with the arithmetic: `keep` is shorter than the longest window of a feature, the longest window
-  // of a label and the range of a training together.
-  Status Check(std::int64_t longest_window_ms, std::int64_t longest_label_ms) const;
+  // of a label and the range of a training together; or than what the longest metric of an experiment takes, from the
+  // begin of its covariate until a unit is mature.
+  Status Check(std::int64_t longest_window_ms, std::int64_t longest_label_ms, std::int64_t longest_metric_ms) const;
 
  private:
   SourceSpan where_ = {};

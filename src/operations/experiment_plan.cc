@@ -36,11 +36,9 @@ Result<std::int64_t> LastArrival(EventSource& log) {
 Result<ExperimentUnits> HistoryUnits(EventSource& log, const MetricConfig& metric, const ExperimentSettings& settings) {
   GFR_ASSIGN(const std::int64_t last_ms, LastArrival(log));
   const std::int64_t until_ms = last_ms - metric.MatureMs(0);
-  MetricFold fold({metric}, settings.alias);
-  AliasHistory people(settings.alias);
+  MetricFold fold({metric}, {kHistory}, settings.alias);
   GFR_TRY(ForEachRecord(log, fold.types(), [&](const LogRecord& r) {
     LogRecord record = r;
-    if (record.event.type == EventType::kUserAlias) people.Join(record.event, record.offset);
     record.event.served.experiments.clear();
     const std::int64_t at = record.event.time_ms;
     const bool counts = at > until_ms - kHistoryMs && at <= until_ms;
@@ -54,9 +52,11 @@ Result<ExperimentUnits> HistoryUnits(EventSource& log, const MetricConfig& metri
     fold.Add(record);
     return Status();
   }));
-  GFR_ASSIGN(const auto left_out, LeftOut::Find(log, people, settings.leave_out));
+  GFR_ASSIGN(const auto left_out, LeftOut::Find(log, fold.people(), settings.leave_out));
   std::vector<ExperimentUnits> units =
-      fold.Finish([&](Key person) { return left_out && left_out->Why(person) != nullptr; }, last_ms);
+      fold.Finish({.left_out = [&](Key person) { return left_out && left_out->Why(person) != nullptr; },
+                   .now_ms = last_ms,
+                   .cuts = {}});
   if (units.empty()) {
     return Error{ErrorCode::kNotFound, "the log has no request older than the metric's window and lateness (" +
                                            std::to_string(metric.MatureMs(0) / kHourMs) + " h)"};
@@ -75,8 +75,9 @@ Result<ExperimentPlan> PlanExperiment(EventSource& log, const ExperimentSettings
   PairSums sums;
   std::int64_t first = INT64_MAX, last = INT64_MIN;
   for (const ExposedUnit& unit : units.units) {
-    const double value = std::min(unit.metrics[0].value, units.caps[0]);
-    sums.Add(value, metric.is_ratio() ? unit.metrics[0].denominator : std::min(unit.metrics[0].before, units.caps[0]));
+    const double value = std::min(unit.metrics[0].value, units.caps[0].value);
+    sums.Add(value,
+             metric.is_ratio() ? unit.metrics[0].denominator : std::min(unit.metrics[0].before, units.caps[0].value));
     first = std::min(first, unit.exposure_ms), last = std::max(last, unit.exposure_ms);
   }
   const bool covariate = metric.before_ms > 0 && !metric.is_ratio();

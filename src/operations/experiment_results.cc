@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/json_text.h"
 #include "dataset/left_out.h"
@@ -46,6 +47,11 @@ double WidestOf(const Json& metrics) {
 std::string ExperimentHtml(const Json& e) {
   std::string html = fmt::format("<h2>{}: {}</h2>\n<p>{}</p>\n", EscapeHtml(e["experiment"].get<std::string>()),
                                  e["decision"].get<std::string>(), EscapeHtml(e["reason"].get<std::string>()));
+  if (e.contains("concluded")) {
+    const Json& over = e["concluded"];
+    html += fmt::format("<p><b>Concluded</b> at {}: {}: {}</p>\n", EscapeHtml(over["at"].get<std::string>()),
+                        EscapeHtml(over["decision"].get<std::string>()), EscapeHtml(over["reason"].get<std::string>()));
+  }
   html += "<table><tr><th>arm</th><th>weight</th><th>exposed units</th><th>met another arm</th></tr>\n";
   for (const Json& arm : e["arms"])
     html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
@@ -83,66 +89,88 @@ std::string ExperimentHtml(const Json& e) {
 
 }  // namespace
 
-Result<ExperimentSettings> ReadExperimentSettings(const Workspace& workspace, const Experiments& experiments,
-                                                  const LeaveOutConfig& leave_out) {
-  GFR_ASSIGN(Config project, workspace.ReadConfiguration());
-  ExperimentSettings settings{
-      .experiments = experiments, .judging = {}, .metrics = {}, .leave_out = leave_out, .alias = {}};
-  GFR_ASSIGN(settings.metrics, MetricConfig::ReadAll(project));
-  for (Config& table : project.Tables("experiment"))
-    settings.judging[table.String("name", "")] = JudgingConfig::Read(table);
-  return settings;
-}
-
-std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings) {
+std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings, const AllocationPeriods& periods) {
   std::vector<ExperimentDesign> designs;
-  const auto add = [&](const std::string& name, const std::vector<Treatment>& arms, double planned_n, double alpha) {
-    if (arms.size() < 2) return;
-    ExperimentDesign design{.name = name, .arms = {}, .weights = {}, .planned_n = planned_n, .alpha = alpha};
+  const auto add = [&](const std::string& name, const std::vector<Treatment>& arms, const JudgingConfig& judging) {
+    ExperimentDesign design{.name = name,
+                            .arms = {},
+                            .weights = {},
+                            .periods = {},
+                            .moves_units = name == kVariantName,
+                            .planned_n = judging.planned_units,
+                            .alpha = judging.alpha};
     for (const Treatment& arm : arms) {
       if (arm.weight <= 0) continue;
       design.arms.push_back(arm.name);
       design.weights.push_back(arm.weight);
     }
-    if (design.arms.size() >= 2) designs.push_back(std::move(design));
+    if (design.arms.size() < 2) return;
+    if (const auto its = periods.find(name); its != periods.end()) {
+      for (const Allocation::Period& period : its->second) {
+        DesignPeriod of{period.from_ms, {}};
+        for (const std::string& arm : design.arms) {
+          const auto share = period.shares.find(arm);
+          of.weights.push_back(share == period.shares.end() ? 0 : share->second);
+        }
+        design.periods.push_back(std::move(of));
+      }
+    }
+    designs.push_back(std::move(design));
   };
-  add(kVariantName, settings.experiments.variants, JudgingConfig().planned_units, JudgingConfig().alpha);
+  add(kVariantName, settings.experiments.variants, JudgingConfig());
   for (const Experiment& e : settings.experiments.all) {
-    if (e.interleaves) continue;  // Judged by its credits.
-    const auto at = settings.judging.find(e.name);
-    const JudgingConfig judging = at == settings.judging.end() ? JudgingConfig() : at->second;
-    add(e.name, e.arms, judging.planned_units, judging.alpha);
+    if (!e.interleaves) add(e.name, e.arms, e.judging);  // Those that interleave are judged by their credits.
   }
   return designs;
 }
 
+namespace {
+
+std::set<std::string> MeasuredIn(const ExperimentSettings& settings) {
+  std::set<std::string> names;
+  for (const ExperimentDesign& design : DesignsOf(settings, {})) names.insert(design.name);
+  return names;
+}
+
+}  // namespace
+
 ExperimentPass::ExperimentPass(ExperimentSettings settings)
-    : settings_(std::move(settings)), fold_(settings_.metrics, settings_.alias), people_(settings_.alias) {}
+    : settings_(std::move(settings)), fold_(settings_.metrics, MeasuredIn(settings_), settings_.alias) {}
 
 Status ExperimentPass::Advance(EventSource& log) {
   if (!next_) {
     GFR_ASSIGN(next_, log.Begin());
   }
   GFR_ASSIGN(const Positions end, log.End());
-  GFR_ASSIGN(const auto reader, log.Open(*next_, {.types = fold_.types(), .until = end}));
+  const std::uint32_t types = settings_.leave_out.robots ? kEveryType : fold_.types();
+  GFR_ASSIGN(const auto reader, log.Open(*next_, {.types = types, .until = end}));
   LogRecord record;
   while (true) {
     GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) break;
-    if (record.event.type == EventType::kUserAlias) people_.Join(record.event, record.offset);
-    fold_.Add(record);
+    if (settings_.leave_out.robots) activity_.Add(record);
+    if (fold_.types() & TypeBit(record.event.type)) fold_.Add(record);
     last_arrival_ms_ = std::max(last_arrival_ms_, record.arrival_ms);
   }
   next_ = end;
   return {};
 }
 
-Result<std::vector<ExperimentResults>> ExperimentPass::Results(EventSource& log, const std::string& surface) const {
-  GFR_ASSIGN(const auto left_out, LeftOut::Find(log, people_, settings_.leave_out));
-  const std::vector<ExperimentUnits> units =
-      fold_.Finish([&](Key person) { return left_out && left_out->Why(person) != nullptr; }, last_arrival_ms_);
+std::vector<ExperimentResults> ExperimentPass::Results(const AllocationPeriods& periods,
+                                                       const std::string& surface) const {
+  const auto left_out = LeftOut::Of(activity_, fold_.people(), settings_.leave_out);
+  const std::vector<ExperimentDesign> designs = DesignsOf(settings_, periods);
+  MetricFold::Question question{.left_out = [&](Key person) { return left_out && left_out->Why(person) != nullptr; },
+                                .now_ms = last_arrival_ms_,
+                                .cuts = {}};
+  for (const ExperimentDesign& design : designs) {
+    if (!design.moves_units) continue;
+    for (std::size_t p = 1; p < design.periods.size(); ++p)
+      question.cuts[design.name].push_back(design.periods[p].from_ms);
+  }
+  const std::vector<ExperimentUnits> units = fold_.Finish(question);
   std::vector<ExperimentResults> results;
-  for (const ExperimentDesign& design : DesignsOf(settings_)) {
+  for (const ExperimentDesign& design : designs) {
     static const ExperimentUnits kNone;
     const auto at = std::ranges::find(units, design.name, &ExperimentUnits::experiment);
     results.push_back(

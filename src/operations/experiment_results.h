@@ -2,7 +2,7 @@
 // (experiment/metric_fold.h), then the analysis (experiment/results.h).
 //
 // An ExperimentPass may be continued: Advance reads what is new since its last call. Results of one log up to one
-// position are equal to the bit, however many calls it took and whichever process made them.
+// position are equal to the bit, however many calls it took and whichever process made them. Nothing is read twice.
 // Thread safety: none.
 #pragma once
 
@@ -13,43 +13,41 @@
 #include <string>
 #include <vector>
 
+#include "dataset/activity_history.h"
 #include "dataset/dataset.h"
-#include "event/alias_history.h"
+#include "experiment/allocation.h"
 #include "experiment/experiments.h"
 #include "experiment/results.h"
 #include "log/event_source.h"
-#include "workspace/workspace.h"
 
 namespace gfr {
 
 struct ExperimentSettings {
   Experiments experiments;
-  std::map<std::string, JudgingConfig> judging;  // By experiment.
   std::vector<MetricConfig> metrics;
   LeaveOutConfig leave_out;
   AliasRule alias;  // Whose a device is.
 };
 
-// Default aliases; with [[metric]] and the judging keys of [[experiment]] as gfr.toml has them now. kInvalidArgument
-// names the key.
-Result<ExperimentSettings> ReadExperimentSettings(const Workspace& workspace, const Experiments& experiments,
-                                                  const LeaveOutConfig& leave_out);
-// Of the experiments, and of the production variants as one named "variant". The first arm is the control.
-std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings);
+using AllocationPeriods = std::map<std::string, std::vector<Allocation::Period>>;
+// Of the experiments, and of the production variants as one named "variant". The first arm is the control. `periods`:
+// Allocation::periods; an experiment without any has one.
+std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings, const AllocationPeriods& periods);
 
 class ExperimentPass {
  public:
   explicit ExperimentPass(ExperimentSettings settings);
   // Reads `log` from where the last call ended to its end now.
   Status Advance(EventSource& log);
-  // As of the last record read: a unit whose window is over by then is mature.
-  Result<std::vector<ExperimentResults>> Results(EventSource& log, const std::string& surface = "") const;
+  // As of the last record read: a unit whose window is over by then is mature. `surface` not empty: a slice, of units
+  // first exposed there.
+  std::vector<ExperimentResults> Results(const AllocationPeriods& periods, const std::string& surface = "") const;
   const std::vector<MetricConfig>& metrics() const { return settings_.metrics; }
 
  private:
   const ExperimentSettings settings_;
   MetricFold fold_;
-  AliasHistory people_;
+  ActivityHistory activity_;
   std::optional<Positions> next_;
   std::int64_t last_arrival_ms_ = 0;
 };

@@ -2,20 +2,35 @@
 
 #include <algorithm>
 
+#include "dataset/left_out.h"
 #include "log/local_log.h"
 
 namespace gfr {
 
-Result<LoggedCredits> ReadInterleavingCredits(const Workspace& workspace, const Experiment& experiment) {
+Result<LoggedCredits> ReadInterleavingCredits(EventSource& log, const Experiment& experiment,
+                                              const LeaveOutConfig& leave_out, const AliasRule& rule) {
   LoggedCredits read{.credits = InterleavingCredits(experiment.name, experiment.window_ms)};
-  LocalLog log(workspace.fs(), workspace.log_folder());
-  GFR_ASSIGN(const auto reader, log.OpenAll());
-  for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, reader->More(&record));
-    if (!more) return read;
-    read.credits.Add(record.event);
-    read.last_arrival_ms = std::max(read.last_arrival_ms, record.arrival_ms);
+  AliasHistory people(rule);
+  std::shared_ptr<const LeftOut> left_out;
+  if (leave_out.robots || !leave_out.users.empty()) {
+    GFR_TRY(ForEachRecord(log, TypeBit(EventType::kUserAlias), [&](const LogRecord& r) {
+      people.Join(r.event, r.offset);
+      return Status();
+    }));
+    GFR_ASSIGN(left_out, LeftOut::Find(log, people, leave_out));
   }
+  GFR_TRY(ForEachRecord(log, kEveryType, [&](const LogRecord& r) {
+    read.last_arrival_ms = std::max(read.last_arrival_ms, r.arrival_ms);
+    if (!left_out || left_out->Why(people.PersonOf(r.event, r.offset)) == nullptr) read.credits.Add(r.event);
+    return Status();
+  }));
+  return read;
+}
+
+Result<LoggedCredits> ReadInterleavingCredits(const Workspace& workspace, const Experiment& experiment,
+                                              const LeaveOutConfig& leave_out, const AliasRule& rule) {
+  LocalLog log(workspace.fs(), workspace.log_folder());
+  return ReadInterleavingCredits(log, experiment, leave_out, rule);
 }
 
 }  // namespace gfr

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/hash.h"
-#include "experiment/metric_config.h"
 #include "feature/event_rules_of.h"
 #include "project/feed_table.h"
 
@@ -30,11 +29,33 @@ std::uint64_t FingerprintOf(const Config& project) {
   return Hash64(text.data(), text.size());
 }
 
+// What experiments name in other tables.
+Status CheckRewards(const Configuration& c, const Config& project) {
+  for (const Experiment& e : c.experiments.all) {
+    if (!e.bandit) continue;
+    const auto at = std::ranges::find(c.metrics, e.bandit->reward, &MetricConfig::name);
+    if (at != c.metrics.end() && at->measure != MetricConfig::Measure::kLatency && !at->is_ratio() &&
+        !at->lower_is_better)
+      continue;
+    std::string valid;
+    for (const MetricConfig& m : c.metrics) valid += (valid.empty() ? "" : ", ") + m.name;
+    return Error{ErrorCode::kInvalidArgument,
+                 "the reward of experiment '" + e.name + "' is '" + e.bandit->reward +
+                     "', which must be a [[metric]] of one number a unit of which more is better; there are " + valid,
+                 project.where("experiment")};
+  }
+  return {};
+}
+
 Status CheckKeep(const Configuration& c, Config& project) {
-  std::int64_t window_ms = 0, label_ms = 0;
+  std::int64_t window_ms = 0, label_ms = 0, metric_ms = 0;
   for (Config& feature : project.Tables("feature")) window_ms = std::max(window_ms, feature.DurationMs("window", 0));
   for (const ObjectiveConfig& objective : c.objectives) label_ms = std::max(label_ms, objective.window_ms);
-  return c.log.Check(window_ms, label_ms);
+  // Results of experiments are counted from the log.
+  if (!c.experiments.all.empty() || c.experiments.variants.size() > 1) {
+    for (const MetricConfig& metric : c.metrics) metric_ms = std::max(metric_ms, metric.before_ms + metric.MatureMs(0));
+  }
+  return c.log.Check(window_ms, label_ms, metric_ms);
 }
 
 }  // namespace
@@ -54,8 +75,8 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   GFR_ASSIGN(c.dataset, DatasetConfig::Read(project, &c.objectives));
   c.train.sample = c.dataset.sample;
   GFR_ASSIGN(c.feeds, ReadFeeds(project, c.objectives, c.features->schema, &c.experiments));
-  // [[metric]] is checked here, and read by those who judge experiments (operations/experiment_results.h).
-  if (const auto metrics = MetricConfig::ReadAll(project); !metrics.ok()) return metrics.error();
+  GFR_ASSIGN(c.metrics, MetricConfig::ReadAll(project));
+  GFR_TRY(CheckRewards(c, project));
   if (upper)
     GFR_TRY(upper(project));
   else

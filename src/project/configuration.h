@@ -34,6 +34,7 @@ struct Configuration {
   TrainConfig train;
   Feeds feeds;
   Experiments experiments;
+  std::vector<MetricConfig> metrics;  // [[metric]]: what experiments are judged by.
   LogConfig log;
   StoreConfig store;
   RegistryConfig registry;

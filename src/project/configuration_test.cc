@@ -30,6 +30,21 @@ TEST(Configuration, IsPutTogetherFromTheTablesOfAllModules) {
   EXPECT_EQ(c.features->features.size(), c.features->columns());
 }
 
+TEST(Configuration, KeepsTheMetricsAndTheJudgingOfExperiments) {
+  const std::string experiment =
+      "[[metric]]\nname = \"clicks\"\n[[experiment]]\nname = \"price\"\nplanned_units = 700\n"
+      "[[experiment.arm]]\nname = \"a\"\n";
+  const auto read = ReadShop("[[feed]]\n", experiment + "[[feed]]\n");
+  ASSERT_TRUE(read.ok()) << read.error().ToString();
+  ASSERT_EQ(read.value()->metrics.size(), 1u);
+  EXPECT_EQ(read.value()->metrics[0].name, "clicks");
+  EXPECT_EQ(read.value()->experiments.all.at(0).judging.planned_units, 700);
+  // The metric's covariate, window and lateness are 36 d of log.
+  const auto kept = ReadShop("[[feed]]\n", experiment + "[log]\nkeep = \"35d\"\ntrain_range = \"1d\"\n[[feed]]\n");
+  ASSERT_FALSE(kept.ok());
+  EXPECT_NE(kept.error().message.find("needed by experiments"), std::string::npos) << kept.error().ToString();
+}
+
 TEST(Configuration, RefusesATableThatNobodyReads) {
   const auto read = ReadShop("[[feed]]\n", "[feeed]\nsize = 1\n[[feed]]\n");
   ASSERT_FALSE(read.ok());

@@ -41,6 +41,13 @@ TrainSettings Project::train_settings() const {
           .registry = models_};
 }
 
+ExperimentSettings Project::experiment_settings() const {
+  return {.experiments = configuration_->experiments,
+          .metrics = configuration_->metrics,
+          .leave_out = configuration_->dataset.leave_out,
+          .alias = features()->schema.alias};
+}
+
 EvaluateSettings Project::evaluate_settings() const { return {.dataset = dataset_settings(), .registry = models_}; }
 
 Result<Model> Project::LoadModel(const std::string& version) const {

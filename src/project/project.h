@@ -9,6 +9,7 @@
 
 #include "model/model.h"
 #include "operations/evaluate_version.h"
+#include "operations/experiment_results.h"
 #include "operations/load_model.h"
 #include "operations/train_version.h"
 #include "project/configuration.h"
@@ -34,6 +35,7 @@ class Project {
   DatasetSettings dataset_settings() const;
   TrainSettings train_settings() const;
   EvaluateSettings evaluate_settings() const;
+  ExperimentSettings experiment_settings() const;
 
   // Short for what is in the workspace and the configuration.
   const std::string& folder() const { return workspace_.folder(); }

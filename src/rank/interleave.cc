@@ -11,11 +11,11 @@
 namespace gfr {
 namespace {
 
-// The ranking's candidates, best first. `bit`: of Draft::rankings.
+// The ranking's candidates, best first. `bit`: of Draft::rankings. `most`: so many of them are looked at.
 std::vector<std::uint32_t> RankingOf(const std::vector<float>& value, const std::vector<std::uint8_t>& rankings,
-                                     std::uint8_t bit) {
+                                     std::uint8_t bit, std::size_t most) {
   std::vector<std::uint32_t> ranking;
-  for (const std::size_t i : OrderByValue(value)) {
+  for (const std::size_t i : OrderByValue(value, rankings.empty() ? most : SIZE_MAX)) {
     if (rankings.empty() || (rankings[i] & bit)) ranking.push_back(static_cast<std::uint32_t>(i));
   }
   return ranking;
@@ -73,8 +73,13 @@ void InterleaveSlate(const RankInput& in, Draft* draft) {
   draft->propensity.assign(draft->items.size(), 1.0f);
   const std::size_t size = std::min(in.size, draft->items.size());
   const std::vector<std::uint32_t> fixed = DrawExplored(in, size, draft);
-  const std::vector<std::uint32_t> first = RankingOf(draft->value, draft->rankings, 1);
-  const std::vector<std::uint32_t> second = RankingOf(draft->second_value, draft->rankings, 2);
+  // What is fixed stands in neither ranking, and may be among the best of both.
+  const std::size_t most = size + static_cast<std::size_t>(std::ranges::count_if(
+                                      fixed, [](std::uint32_t item) { return item != Interleaving::kFree; }));
+  const std::vector<std::uint32_t> first = RankingOf(draft->value, draft->rankings, 1, most);
+  // Two rankings by one order are sorted once.
+  const bool equal = draft->rankings.empty() && draft->second_value == draft->value;
+  const std::vector<std::uint32_t> second = equal ? first : RankingOf(draft->second_value, draft->rankings, 2, most);
   const Interleaving merged(first, second, size, fixed, {in.settings.pair->examination});
   InterleavedSlate slate = merged.Draw(draft->rng);
   draft->slate.assign(slate.items.begin(), slate.items.end());

@@ -23,19 +23,29 @@ Status CheckExperimentName(const Project& project, const std::string& name) {
 
 }  // namespace
 
-Result<NextAllocation> AllocationOf(const Project& project) {
-  NextAllocation allocation;
+Result<NextAllocation> AllocationOf(const Project& project, std::int64_t now_ms) {
+  NextAllocation allocation{.before = {}, .next = {}, .experiments = project.configuration().experiments};
   const auto kept = project.objects().Get(kObject);
   if (!kept.ok() && kept.error().code != ErrorCode::kNotFound) {
-    if (project.configuration().experiments.any()) return kept.error();
+    if (allocation.experiments.any()) return kept.error();
     return allocation;  // What was allocated before does not matter, and stays as it is.
   }
   if (kept.ok()) {
     GFR_ASSIGN(allocation.before, Allocation::FromJson(kept.value()));
   }
-  GFR_ASSIGN(const Experiments experiments, ExperimentsOf(project));
-  GFR_ASSIGN(allocation.next, Allocate(experiments, allocation.before));
+  GFR_ASSIGN(const Conclusions conclusions, ConclusionsOf(project));
+  allocation.experiments = conclusions.Apply(std::move(allocation.experiments));
+  GFR_ASSIGN(allocation.next, Allocate(allocation.experiments, allocation.before, now_ms));
   return allocation;
+}
+
+Result<AllocationPeriods> PeriodsOf(const Project& project) {
+  if (!project.configuration().experiments.any()) return AllocationPeriods();
+  const auto kept = project.objects().Get(kObject);
+  if (!kept.ok() && kept.error().code == ErrorCode::kNotFound) return AllocationPeriods();
+  if (!kept.ok()) return kept.error();
+  GFR_ASSIGN(Allocation allocation, Allocation::FromJson(kept.value()));
+  return std::move(allocation.periods);
 }
 
 Result<Conclusions> ConclusionsOf(const Project& project) {
@@ -44,11 +54,6 @@ Result<Conclusions> ConclusionsOf(const Project& project) {
   if (kept.ok()) return Conclusions::FromJson(kept.value());
   if (kept.error().code == ErrorCode::kNotFound) return Conclusions();
   return kept.error();
-}
-
-Result<Experiments> ExperimentsOf(const Project& project) {
-  GFR_ASSIGN(const Conclusions conclusions, ConclusionsOf(project));
-  return conclusions.Apply(project.configuration().experiments);
 }
 
 Status Conclude(const Project& project, const std::string& experiment, const Conclusion& conclusion) {
@@ -81,19 +86,18 @@ void AddConclusions(const Conclusions& conclusions, nlohmann::ordered_json* repo
 
 Result<std::shared_ptr<const Assigner>> MakeAssigner(const Project& project, NextAllocation allocation, bool write) {
   if (write && allocation.next != allocation.before) GFR_TRY(project.objects().Put(kObject, allocation.next.ToJson()));
-  GFR_ASSIGN(Experiments experiments, ExperimentsOf(project));
-  return std::make_shared<const Assigner>(std::move(experiments), std::move(allocation.next));
+  return std::make_shared<const Assigner>(std::move(allocation.experiments), std::move(allocation.next));
 }
 
-Result<std::shared_ptr<const Assigner>> MakeFirstAssigner(const Project& project, bool write) {
-  auto found = AllocationOf(project);
+Result<std::shared_ptr<const Assigner>> MakeFirstAssigner(const Project& project, std::int64_t now_ms, bool write) {
+  auto found = AllocationOf(project, now_ms);
   auto assigner = found.ok() ? MakeAssigner(project, std::move(found).value(), write)
                              : Result<std::shared_ptr<const Assigner>>(found.error());
   if (assigner.ok() || assigner.error().code != ErrorCode::kUnavailable) return assigner;
   if (project.configuration().experiments.any())
     LogWarning("experiments", "which units were whose cannot be read; they are allocated anew",
                {{"error", assigner.error().ToString()}});
-  GFR_ASSIGN(Allocation allocation, Allocate(project.configuration().experiments, {}));
+  GFR_ASSIGN(Allocation allocation, Allocate(project.configuration().experiments, {}, now_ms));
   return std::make_shared<const Assigner>(project.configuration().experiments, std::move(allocation));
 }
 

@@ -9,31 +9,34 @@
 
 #include "experiment/assignment.h"
 #include "experiment/conclusions.h"
+#include "operations/experiment_results.h"
 #include "project/project.h"
 
 namespace gfr {
 
 struct NextAllocation {
   Allocation before, next;  // Of the configuration that was served last, and of this one.
+  Experiments experiments;  // The project's; those that are over do not run.
 };
-// kInvalidArgument: units of a running experiment would move; kUnavailable: the store cannot be read; kCorrupt. The
-// last two are no errors of a project without experiments.
-Result<NextAllocation> AllocationOf(const Project& project);
+// `now_ms`: when it begins to hold. kInvalidArgument: units of a running experiment would move; kUnavailable: the store
+// cannot be read; kCorrupt. The last two are no errors of a project without experiments.
+Result<NextAllocation> AllocationOf(const Project& project, std::int64_t now_ms);
 
-// Of the project's experiments, by what AllocationOf gave. `write`: what is new of the allocation is kept for the next
-// configuration. kUnavailable: it cannot be written.
+// By what AllocationOf gave. `write`: what is new of the allocation is kept for the next configuration. kUnavailable:
+// it cannot be written.
 Result<std::shared_ptr<const Assigner>> MakeAssigner(const Project& project, NextAllocation allocation, bool write);
 
 // For a server's start: with a store that cannot be read, units are allocated as if nothing had been before, which is
 // logged; then nothing is written.
-Result<std::shared_ptr<const Assigner>> MakeFirstAssigner(const Project& project, bool write);
+Result<std::shared_ptr<const Assigner>> MakeFirstAssigner(const Project& project, std::int64_t now_ms, bool write);
+
+// From when on which shares held, as the owner wrote it last, for reports. Errors: as AllocationOf.
+Result<AllocationPeriods> PeriodsOf(const Project& project);
 
 // Experiments that are over although gfr.toml has them running (experiment/conclusions.h), as
 // assignment/conclusions.json of the same store; assigners are made without them. None: there are none. Errors: as
 // AllocationOf.
 Result<Conclusions> ConclusionsOf(const Project& project);
-// The project's experiments, those that are over not running.
-Result<Experiments> ExperimentsOf(const Project& project);
 // kInvalidArgument names the valid experiments.
 Status Conclude(const Project& project, const std::string& experiment, const Conclusion& conclusion);
 // Takes the conclusion back: gfr.toml decides again. kNotFound: it has none.

@@ -15,7 +15,7 @@ using Json = nlohmann::ordered_json;
 Status TakeConclusion(ServiceState& s) {
   const MutexLock lock(s.reload_mutex);
   Serving next = *s.serving();
-  GFR_ASSIGN(NextAllocation units, AllocationOf(*next.project));
+  GFR_ASSIGN(NextAllocation units, AllocationOf(*next.project, std::max(s.clock.now_ms(), s.last_arrival_ms.load())));
   GFR_ASSIGN(next.assigner, MakeAssigner(*next.project, std::move(units), /*write=*/true));
   s.Publish(std::make_shared<const Serving>(std::move(next)));
   return {};
@@ -37,16 +37,14 @@ Result<Json> ExperimentWatch::Look(ServiceState& s) {
   if (configuration.experiments.all.empty() && configuration.experiments.variants.size() < 2)
     return Json{{"experiments", Json::array()}};
   if (!pass_ || configuration_ != configuration.fingerprint) {
-    GFR_ASSIGN(ExperimentSettings settings, ReadExperimentSettings(now->project->workspace(), configuration.experiments,
-                                                                   configuration.dataset.leave_out));
-    settings.alias = now->project->features()->schema.alias;
-    pass_ = std::make_unique<ExperimentPass>(std::move(settings));
+    pass_ = std::make_unique<ExperimentPass>(now->project->experiment_settings());
     configuration_ = configuration.fingerprint;
   }
   GFR_TRY(pass_->Advance(s.log->source()));
-  GFR_ASSIGN(const std::vector<ExperimentResults> results, pass_->Results(s.log->source()));
+  const std::vector<ExperimentResults> results = pass_->Results(now->assigner->allocation().periods);
   GFR_ASSIGN(Conclusions conclusions, ConclusionsOf(*now->project));
   const Experiments& served = now->assigner->experiments();
+  bool rolled_back = false;
   for (const ExperimentResults& result : results) {
     const std::string& name = result.design.name;
     if (result.verdict != Verdict::kRollBack) {
@@ -57,12 +55,17 @@ Result<Json> ExperimentWatch::Look(ServiceState& s) {
     const bool runs = at != served.all.end() && at->running;
     const Conclusion* concluded = conclusions.Find(name);
     const bool by_a_person = concluded != nullptr && concluded->runs_again();
-    if (runs && !by_a_person) GFR_TRY(RollBack(s, *now->project, result));
+    if (runs && !by_a_person) {
+      GFR_TRY(RollBack(s, *now->project, result));
+      rolled_back = true;
+    }
     if ((name == kVariantName || (runs && by_a_person)) && alerted_.insert(name).second)
       LogError("experiments", "ALERT: what runs is worse; a person is to end it",
                {{"experiment", name}, {"reason", result.reason}});
   }
-  GFR_ASSIGN(conclusions, ConclusionsOf(*now->project));
+  if (rolled_back) {
+    GFR_ASSIGN(conclusions, ConclusionsOf(*now->project));
+  }
   Json report = ReportJson(results, pass_->metrics());
   AddConclusions(conclusions, &report);
   const MutexLock write(mutex_);

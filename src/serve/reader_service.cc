@@ -288,7 +288,7 @@ Status ReaderService::State::Reload() {
   if (next->configuration().feature_text != project.configuration().feature_text)
     return Error{ErrorCode::kInvalidArgument,
                  "features change with a restart of a server that has an owner: its rows are the owner's"};
-  GFR_ASSIGN(NextAllocation units, AllocationOf(*next));
+  GFR_ASSIGN(NextAllocation units, AllocationOf(*next, clock->now_ms()));
   GFR_ASSIGN(auto assigner, MakeAssigner(*next, std::move(units), /*write=*/false));
   GFR_TRY(LoadVersions(now->project->configuration(), next->configuration(), models));
   {
@@ -355,7 +355,7 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
   GFR_ASSIGN(auto time, ReadersClock(clock));
   auto state = std::make_unique<State>(project, config, std::move(client), access, std::move(time));
   State& s = *state;
-  GFR_ASSIGN(auto assigner, MakeFirstAssigner(project, /*write=*/false));
+  GFR_ASSIGN(auto assigner, MakeFirstAssigner(project, s.clock->now_ms(), /*write=*/false));
   s.answering = std::make_shared<const State::Answering>(State::Answering{
       .project = std::shared_ptr<const Project>(std::shared_ptr<const Project>(), &project),  // The caller's.
       .assigner = std::move(assigner)});

@@ -16,6 +16,9 @@
 namespace gfr {
 namespace {
 
+// The time of the log, by which results of experiments are read.
+std::int64_t AllocatedFrom(const ServiceState& s) { return std::max(s.clock.now_ms(), s.last_arrival_ms.load()); }
+
 constexpr std::int64_t kFewRecords = 1000;  // Folded in a few milliseconds.
 
 // As `gfr check`: the champion that the registry names can be used.
@@ -126,8 +129,7 @@ Result<std::shared_ptr<OnlineStore>> MakeStore(ServiceState& s, const Project& p
 }
 
 // Puts the configuration in use once the states of its features are whole.
-Result<std::string> Fill(ServiceState& s, const std::shared_ptr<const Project>& project, const NextAllocation& units,
-                         const std::stop_token& stop) {
+Result<std::string> Fill(ServiceState& s, const std::shared_ptr<const Project>& project, const std::stop_token& stop) {
   GFR_ASSIGN(const std::shared_ptr<OnlineStore> store, MakeStore(s, *project, stop));
   const auto reader = std::make_shared<const StoreReader>(*store);
   const auto lists = std::make_shared<ListMaker>(store->shared(), store->features().schema,
@@ -141,7 +143,9 @@ Result<std::string> Fill(ServiceState& s, const std::shared_ptr<const Project>& 
     return Error{ErrorCode::kUnavailable, degraded.empty() ? "the champion cannot be loaded" : degraded.front()};
   }
   GFR_TRY(FoldUpTo(s, s.next_offset, stop, store.get()));
-  GFR_ASSIGN(const auto assigner, MakeAssigner(*project, units, /*write=*/true));
+  // Anew: an experiment may have ended meanwhile.
+  GFR_ASSIGN(NextAllocation units, AllocationOf(*project, AllocatedFrom(s)));
+  GFR_ASSIGN(const auto assigner, MakeAssigner(*project, std::move(units), /*write=*/true));
   s.counters.Declare(assigner->experiments());
   const auto next = std::make_shared<const Serving>(Serving{
       .project = project, .store = store, .reader = reader, .lists = lists, .models = models, .assigner = assigner});
@@ -168,7 +172,7 @@ Result<Reloaded> ReloadLocked(ServiceState& s) {
     return Error{ErrorCode::kUnavailable, "the states of the configuration that was read last are still being filled"};
   const std::shared_ptr<const Serving> now = s.serving();
   GFR_ASSIGN(const std::shared_ptr<const Project> project, OpenNext(*now->project));
-  GFR_ASSIGN(NextAllocation units, AllocationOf(*project));  // Refused before anything is begun.
+  GFR_ASSIGN(NextAllocation units, AllocationOf(*project, AllocatedFrom(s)));  // Refused before anything is begun.
   if (project->configuration().feature_text == now->project->configuration().feature_text) {
     GFR_TRY(Swap(s, project, std::move(units), *now));
     return Reloaded();
@@ -181,8 +185,8 @@ Result<Reloaded> ReloadLocked(ServiceState& s) {
   GFR_TRY(CheckVersions(*project));
   Reloaded reloaded{.filling = NewColumns(now->features(), *project->features()), .job = {}};
   s.filling = reloaded.filling.size() + 1;
-  auto job = s.jobs.Start("reload " + std::to_string(++s.reloads), [&s, project, units](const std::stop_token& stop) {
-    auto filled = Fill(s, project, units, stop);
+  auto job = s.jobs.Start("reload " + std::to_string(++s.reloads), [&s, project](const std::stop_token& stop) {
+    auto filled = Fill(s, project, stop);
     if (!filled.ok())
       LogError("configuration", "gfr.toml was read anew and is not in use: its states cannot be filled",
                {{"error", filled.error().ToString()}});

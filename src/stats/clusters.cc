@@ -4,6 +4,8 @@
 #include <numeric>
 #include <vector>
 
+#include "base/rng.h"
+
 namespace gfr {
 namespace {
 
@@ -28,14 +30,6 @@ std::uint64_t Arrangements(std::size_t n, std::size_t chosen) {  // n over chose
   return ways;
 }
 
-// SplitMix64 (Steele, Lea and Flood 2014).
-std::uint64_t NextRandom(std::uint64_t& state) {
-  std::uint64_t z = state += 0x9e3779b97f4a7c15u;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return z ^ z >> 31;
-}
-
 double PermutationP(std::span<const Cluster> clusters, std::uint64_t seed) {
   std::vector<char> arms;
   for (const Cluster& c : clusters) arms.push_back(c.treatment);
@@ -50,11 +44,8 @@ double PermutationP(std::span<const Cluster> clusters, std::uint64_t seed) {
     } while (std::next_permutation(arms.begin(), arms.end()));
     return static_cast<double>(extreme) / static_cast<double>(all);
   }
-  for (; all < kMostArrangements; ++all) {
-    for (std::size_t k = arms.size() - 1; k > 0; --k) {
-      const auto other = static_cast<std::size_t>((static_cast<unsigned __int128>(NextRandom(seed)) * (k + 1)) >> 64);
-      std::swap(arms[k], arms[other]);
-    }
+  for (Rng rng(seed); all < kMostArrangements; ++all) {
+    for (std::size_t k = arms.size() - 1; k > 0; --k) std::swap(arms[k], arms[rng.Below(k + 1)]);
     extreme += std::fabs(DifferenceOf(clusters, arms)) >= seen;
   }
   // What was seen is one of the arrangements (Phipson and Smyth 2010).

@@ -9,7 +9,8 @@
 
 namespace gfr {
 
-double SequentialSampleRatioP(std::span<const double> counts, std::span<const double> weights, double pseudo_counts) {
+double SequentialSampleRatioEvidence(std::span<const double> counts, std::span<const double> weights,
+                                     double pseudo_counts) {
   assert(counts.size() == weights.size());
   const double scale = std::accumulate(weights.begin(), weights.end(), 0.0);
   const double all = std::accumulate(counts.begin(), counts.end(), 0.0);
@@ -18,7 +19,11 @@ double SequentialSampleRatioP(std::span<const double> counts, std::span<const do
     const double share = weights[i] / scale, prior = pseudo_counts * share;
     log_e += LogGamma(prior + counts[i]) - LogGamma(prior) - counts[i] * std::log(share);
   }
-  return std::min(1.0, std::exp(-log_e));
+  return log_e;
+}
+
+double SequentialSampleRatioP(std::span<const double> counts, std::span<const double> weights, double pseudo_counts) {
+  return std::min(1.0, std::exp(-SequentialSampleRatioEvidence(counts, weights, pseudo_counts)));
 }
 
 double ChiSquareSampleRatioP(std::span<const double> counts, std::span<const double> weights) {

@@ -14,6 +14,9 @@ namespace gfr {
 inline constexpr double kSampleRatioAlpha = 0.001;  // An experiment below it is invalid.
 inline constexpr double kSampleRatioPseudoCounts = 1000;
 
+// ln e. The sum over samples that are independent given the design is evidence of them together.
+double SequentialSampleRatioEvidence(std::span<const double> counts, std::span<const double> weights,
+                                     double pseudo_counts = kSampleRatioPseudoCounts);
 double SequentialSampleRatioP(std::span<const double> counts, std::span<const double> weights,
                               double pseudo_counts = kSampleRatioPseudoCounts);
 double ChiSquareSampleRatioP(std::span<const double> counts, std::span<const double> weights);
