@@ -11,20 +11,19 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Buckets of each variant: shares of the weights, rounded so that they add up.
-std::vector<int> BucketsOf(const std::vector<Treatment>& variants) {
-  const double sum =
-      std::accumulate(variants.begin(), variants.end(), 0.0, [](double s, const Treatment& v) { return s + v.weight; });
-  std::vector<int> buckets(variants.size());
-  std::vector<double> rest(variants.size());
+// Shares of the weights in buckets, rounded so that they add up.
+std::vector<int> BucketsOf(const std::vector<double>& weights) {
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  std::vector<int> buckets(weights.size());
+  std::vector<double> rest(weights.size());
   int given = 0;
-  for (std::size_t v = 0; v < variants.size(); ++v) {
-    const double exact = variants[v].weight / sum * kBuckets;
+  for (std::size_t v = 0; v < weights.size(); ++v) {
+    const double exact = weights[v] / sum * kBuckets;
     buckets[v] = static_cast<int>(exact);
     rest[v] = exact - buckets[v];
     given += buckets[v];
   }
-  std::vector<std::size_t> order(variants.size());
+  std::vector<std::size_t> order(weights.size());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(order, std::greater(), [&](std::size_t v) { return rest[v]; });
   for (std::size_t k = 0; given < kBuckets; ++k, ++given) ++buckets[order[k % order.size()]];
@@ -36,7 +35,11 @@ Allocation::Arms ArmsOf(const Experiment& e) {
                         .name_space = e.name_space,
                         .when = e.when ? e.when->text() : "",
                         .range = e.range,
-                        .by_name = {}};
+                        .by_name = {},
+                        .design = e.bandit ? "bandit"
+                                  : e.clusters
+                                      ? "clusters/" + e.clusters->by + "/" + std::to_string(e.clusters->period_ms)
+                                      : ""};
   const std::vector<BucketRange> ranges = e.Ranges();
   for (std::size_t a = 0; a < ranges.size(); ++a) arms.by_name[e.arms[a].name] = ranges[a];
   return arms;
@@ -55,6 +58,15 @@ std::string MovedBy(const Allocation::Arms& before, const Allocation::Arms& now)
   if (before.when != now.when) return "`when`";
   if (before.name_space != now.name_space || now.range.low > before.range.low || now.range.high < before.range.high)
     return "its part of the namespace";
+  if (before.design != now.design) return "its design";
+  if (now.is_bandit()) {  // Every arm has the whole share.
+    for (const auto& [arm, range] : before.by_name) {
+      const auto at = now.by_name.find(arm);
+      if (at == now.by_name.end()) return "the end of its arm '" + arm + "'";
+      if (at->second.high < range.high) return "its share, which went down,";
+    }
+    return "";
+  }
   for (int k = 0; k < kBuckets; ++k) {
     const double bucket = k / static_cast<double>(kBuckets);
     const std::string *was = ArmAt(before, bucket), *is = ArmAt(now, bucket);
@@ -83,7 +95,9 @@ BucketRange RangeOf(const Json& json) { return {json.at(0).get<double>(), json.a
 std::vector<std::string> AllocateVariants(const std::vector<Treatment>& variants,
                                           const std::vector<std::string>& before) {
   if (variants.empty()) return {};
-  std::vector<int> wanted = BucketsOf(variants);
+  std::vector<double> weights;
+  for (const Treatment& v : variants) weights.push_back(v.weight);
+  std::vector<int> wanted = BucketsOf(weights);
   std::vector<std::string> owners(kBuckets);
   // First everyone keeps what they had, up to what they are to have.
   for (std::size_t b = 0; b < before.size() && b < owners.size(); ++b) {
@@ -100,6 +114,18 @@ std::vector<std::string> AllocateVariants(const std::vector<Treatment>& variants
     --wanted[next];
   }
   return owners;
+}
+
+bool AddVersion(const Experiment& bandit, const std::vector<double>& probabilities, std::int64_t now_ms,
+                Allocation* allocation) {
+  std::map<std::string, double> shares;
+  const std::vector<int> buckets = BucketsOf(probabilities);
+  for (std::size_t a = 0; a < buckets.size(); ++a)
+    shares[bandit.arms[a].name] = static_cast<double>(buckets[a]) / kBuckets;
+  std::vector<Allocation::Period>& versions = allocation->periods[bandit.name];
+  const std::size_t before = versions.size();
+  AddPeriod(std::move(shares), now_ms, &versions);
+  return versions.size() > before;
 }
 
 Result<Allocation> Allocate(const Experiments& experiments, const Allocation& before, std::int64_t now_ms) {
@@ -127,7 +153,15 @@ Result<Allocation> Allocate(const Experiments& experiments, const Allocation& be
                          "Turn it off first, or give what is new another name"};
     }
     allocation.running[e.name] = arms;
-    AddPeriod(SharesOf(e), now_ms, &allocation.periods[e.name]);
+    if (!e.bandit) {
+      AddPeriod(SharesOf(e), now_ms, &allocation.periods[e.name]);
+      continue;
+    }
+    // Its first version, and one where there is a new arm, are even: nothing is known of it.
+    const auto& versions = allocation.periods[e.name];
+    const auto is_new = [&](const Treatment& arm) { return !versions.back().shares.contains(arm.name); };
+    if (versions.empty() || std::ranges::any_of(e.arms, is_new))
+      AddVersion(e, std::vector<double>(e.arms.size(), 1.0 / static_cast<double>(e.arms.size())), now_ms, &allocation);
   }
   return allocation;
 }
@@ -148,6 +182,7 @@ std::string Allocation::ToJson() const {
          {"when", arms.when},
          {"range", RangeJson(arms.range)},
          {"arms", Json::object()}};
+    if (!arms.design.empty()) e["design"] = arms.design;
     for (const auto& [arm, range] : arms.by_name) e["arms"][arm] = RangeJson(range);
   }
   for (const auto& [name, of] : periods) {
@@ -174,7 +209,8 @@ Result<Allocation> Allocation::FromJson(std::string_view text) try {
             .name_space = e.at("namespace"),
             .when = e.at("when"),
             .range = RangeOf(e.at("range")),
-            .by_name = {}};
+            .by_name = {},
+            .design = e.value("design", std::string())};
     for (const auto& [arm, range] : e.at("arms").items()) arms.by_name[arm] = RangeOf(range);
   }
   if (!json.contains("periods")) return allocation;  // Written before there were any.

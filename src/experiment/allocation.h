@@ -24,9 +24,14 @@ struct Allocation {
     std::string salt, name_space, when;
     BucketRange range;
     std::map<std::string, BucketRange> by_name;
+    // Empty: of units with fixed weights. "bandit": units go by versions, and the arms' ranges are the experiment's
+    // share. "clusters/BY/PERIOD": of clusters.
+    std::string design;
+    bool is_bandit() const { return design == "bandit"; }
     bool operator==(const Arms&) const = default;
   };
-  // Shares of all units, by arm or variant, of those that were exposed first from then on.
+  // Shares of all units, by arm or variant, of those that were exposed first from then on. Of a bandit: a version of
+  // its allocation, of those that take part; versions are numbered from 1.
   struct Period {
     std::int64_t from_ms = 0;
     std::map<std::string, double> shares;
@@ -44,6 +49,11 @@ struct Allocation {
 
 // Of the experiments, after `before`, from `now_ms` on. kInvalidArgument names the experiment whose units would move.
 Result<Allocation> Allocate(const Experiments& experiments, const Allocation& before, std::int64_t now_ms);
+
+// The next version of a bandit's allocation, from `now_ms` on: `probabilities` of the arms in the order of the
+// experiment, rounded to buckets. False: they are those of the last one. REQUIRES: they sum to 1.
+bool AddVersion(const Experiment& bandit, const std::vector<double>& probabilities, std::int64_t now_ms,
+                Allocation* allocation);
 
 // `before` (kBuckets owners, or none) with the weights' shares: as few buckets change their owner as possible. Shares
 // are rounded to whole buckets, the largest remainders up.

@@ -1,9 +1,11 @@
 #include "experiment/assignment.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "event/allocation_version.h"
 
 namespace gfr {
 namespace {
@@ -32,7 +34,7 @@ Assigner::Assigner(Experiments experiments, Allocation allocation)
 
 bool Assigner::IsHeldOut(const AssignmentQuery& query) const {
   if (!experiments_.holdout || query.unit.kind == UnitKind::kNone) return false;
-  if (const std::string* said = OverrideOf(query, kHoldoutName)) return *said == "in";
+  if (const std::string* said = OverrideOf(query, kHoldoutName)) return *said == kHeldOutName;
   if (!query.overrides.empty()) return false;  // Who asks for a variant or an arm gets it.
   const std::int64_t series = query.now_ms / experiments_.holdout->rotate_ms;
   return Bucket(std::string(kHoldoutName) + "/" + std::to_string(series), query.unit.id) < experiments_.holdout->share;
@@ -46,17 +48,43 @@ const Treatment* Assigner::VariantOf(const AssignmentQuery& query) const {
   return owners_[static_cast<std::size_t>(BucketNumber(Allocation::kSalt, query.unit.id))];
 }
 
-const Treatment* Assigner::ArmOf(const Experiment& e, const AssignmentQuery& query) const {
-  if (const std::string* said = OverrideOf(query, e.name)) return &*std::ranges::find(e.arms, *said, &Treatment::name);
-  if (!e.running || query.unit.kind == UnitKind::kNone) return nullptr;
-  if (!e.name_space.empty() && !e.range.Has(Bucket("namespace/" + e.name_space, query.unit.id))) return nullptr;
-  if (e.when && !e.when->Matches(query.context, query.surface)) return nullptr;
-  const double bucket = Bucket(e.salt, query.unit.id);
+Assigner::Given Assigner::BanditArmOf(const Experiment& e, const AssignmentQuery& query) const {
+  const auto versions = allocation_.periods.find(e.name);
+  if (versions == allocation_.periods.end() || versions->second.empty()) return {};
+  // Who takes part is by a salt of its own: a greater share moves nobody.
+  if (Bucket("share/" + e.salt, query.unit.id) >= e.share) return {};
+  const auto newest = static_cast<std::uint32_t>(versions->second.size());
+  std::uint32_t version = query.version_of ? query.version_of(e.name) : 0;
+  if (version == 0) version = newest;
+  if (version > newest) return {};  // Another server's, which this one has not read yet.
+  int left = BucketNumber(e.salt + "/" + std::to_string(version), query.unit.id);
+  for (const auto& [arm, share] : versions->second[version - 1].shares) {
+    left -= static_cast<int>(std::lround(share * kBuckets));
+    if (left >= 0) continue;
+    const auto at = std::ranges::find(e.arms, arm, &Treatment::name);
+    return at == e.arms.end() ? Given{} : Given{&*at, version};
+  }
+  return {};
+}
+
+Assigner::Given Assigner::ArmOf(const Experiment& e, const AssignmentQuery& query) const {
+  if (const std::string* said = OverrideOf(query, e.name))
+    return {&*std::ranges::find(e.arms, *said, &Treatment::name), 0};
+  if (!e.running || query.unit.kind == UnitKind::kNone) return {};
+  if (!e.name_space.empty() && !e.range.Has(Bucket("namespace/" + e.name_space, query.unit.id))) return {};
+  if (e.when && !e.when->Matches(query.context, query.surface)) return {};
+  if (e.bandit) return BanditArmOf(e, query);
+  std::string cluster;
+  if (e.clusters) {
+    cluster = e.clusters->Of(query.context, query.surface, query.now_ms);
+    if (cluster.empty()) return {};
+  }
+  const double bucket = Bucket(e.salt, e.clusters ? cluster : query.unit.id);
   const std::vector<BucketRange>& ranges = ranges_[static_cast<std::size_t>(&e - experiments_.all.data())];
   for (std::size_t a = 0; a < ranges.size(); ++a) {
-    if (ranges[a].Has(bucket)) return &e.arms[a];
+    if (ranges[a].Has(bucket)) return {&e.arms[a], 0};
   }
-  return nullptr;
+  return {};
 }
 
 std::shared_ptr<const FeedConfig> Assigner::Combine(const FeedConfig& feed,
@@ -83,7 +111,7 @@ Assignment Assigner::Assign(const AssignmentQuery& query, const FeedConfig& feed
   const Experiment* merged = nullptr;
   made.holdout = IsHeldOut(query);
   if (experiments_.holdout && query.unit.kind != UnitKind::kNone)
-    made.experiments.push_back({kHoldoutName, made.holdout ? "in" : "out", overridden});
+    made.experiments.push_back({kHoldoutName, made.holdout ? kHeldOutName : kNotHeldOutName, overridden});
   if (!made.holdout) {
     if (const Treatment* variant = VariantOf(query)) {
       made.variant = variant->name;
@@ -92,8 +120,9 @@ Assignment Assigner::Assign(const AssignmentQuery& query, const FeedConfig& feed
     }
     for (const Experiment& e : experiments_.all) {
       if (!e.IsMetBy(feed.name)) continue;
-      const Treatment* arm = ArmOf(e, query);
+      const auto [arm, version] = ArmOf(e, query);
       if (arm == nullptr) continue;
+      if (version > 0 && !overridden) AddAllocationVersion(e.name, version, &made.policy);
       if (e.interleaves && !OverrideOf(query, e.name)) {
         made.experiments.push_back({e.name, kInterleavedName, overridden});
         merged = &e;
@@ -136,10 +165,10 @@ Result<FlagValue> Assigner::Evaluate(std::string_view flag, const AssignmentQuer
   const bool overridden = query.overrides.contains(e->name);
   if (!e->running && !overridden) return FlagValue{kDisabled, "", e->otherwise};
   // A unit of an interleaving is in no arm.
-  const Treatment* arm = held || (e->interleaves && !overridden) ? nullptr : ArmOf(*e, query);
+  const auto [arm, version] = held || (e->interleaves && !overridden) ? Given() : ArmOf(*e, query);
   if (arm == nullptr) return FlagValue{kDefault, "", e->otherwise};
   const bool all = e->arms.size() == 1 && e->share == 1 && e->name_space.empty();
-  return FlagValue{e->when || overridden ? kTargetingMatch : all ? kStatic : kSplit, arm->name, arm->value};
+  return FlagValue{e->when || overridden ? kTargetingMatch : all ? kStatic : kSplit, arm->name, arm->value, version};
 }
 
 std::vector<std::string> Assigner::Flags() const {

@@ -4,13 +4,17 @@
 //   first      the override header: "EXPERIMENT=ARM, variant=NAME, holdout=in"
 //   then       the holdout: its part of the units gets the popularity feed and is in nothing else
 //   then       the production variant, by the unit's bucket
-//   then       each running experiment that the unit's namespace bucket, `when` and share let it into
+//   then       each running experiment that the unit's namespace bucket, `when` and share let it into; of a bandit by
+//   the
+//              version of its allocation that was in force at the unit's first exposure; of clusters and switchbacks by
+//              the request's cluster and period in place of the unit
 // All is by hashes of the unit: every server comes to the same, and so does a client library with the same salts. What
 // an override decided is marked, and so is all else that the same request got: it is in no analysis.
 // Thread safety: immutable but for a cache of its own; any thread.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,6 +40,9 @@ struct AssignmentQuery {
   std::string_view surface;
   std::int64_t now_ms = 0;
   Overrides overrides = {};
+  // The version of a bandit's allocation that the unit was exposed under first (state/allocation_note.h); 0: it was
+  // not. Asked only for bandits that it may be in; absent: every unit is new.
+  std::function<std::uint32_t(std::string_view experiment)> version_of = {};
 };
 
 // The second of two rankings that a request's slate is merged of; the first is the assignment's own.
@@ -52,6 +59,7 @@ struct Assignment {
   std::string variant;                     // The production variant; empty: there are none.
   std::string model;                       // A version; empty: the champion.
   bool holdout = false;
+  std::string policy;  // For the record: versions of allocations by which arms were given (event/allocation_version.h).
   std::optional<AssignedPair> pair;  // Of an interleaving that the unit is in.
 };
 
@@ -59,8 +67,9 @@ struct Assignment {
 struct FlagValue {
   enum class Reason { kDisabled, kDefault, kTargetingMatch, kSplit, kStatic };
   Reason reason = Reason::kDefault;
-  std::string variant;  // The arm; empty: none.
-  std::string value;    // JSON.
+  std::string variant;        // The arm; empty: none.
+  std::string value;          // JSON.
+  std::uint32_t version = 0;  // Of a bandit's allocation; 0: it has none.
 };
 
 class Assigner {
@@ -85,7 +94,12 @@ class Assigner {
  private:
   bool IsHeldOut(const AssignmentQuery& query) const;
   const Treatment* VariantOf(const AssignmentQuery& query) const;
-  const Treatment* ArmOf(const Experiment& e, const AssignmentQuery& query) const;
+  struct Given {
+    const Treatment* arm = nullptr;
+    std::uint32_t version = 0;  // Of a bandit.
+  };
+  Given ArmOf(const Experiment& e, const AssignmentQuery& query) const;
+  Given BanditArmOf(const Experiment& e, const AssignmentQuery& query) const;
   std::shared_ptr<const FeedConfig> Combine(const FeedConfig& feed, const std::vector<const Treatment*>& treatments,
                                             bool holdout) const;
 

@@ -301,6 +301,97 @@ TEST(Flags, SayTheArmAndWhy) {
   }
 }
 
+const std::string kBandit =
+    "[[experiment]]\nname = \"banner\"\ndesign = \"bandit\"\nfeeds = [\"home\"]\nshare = 0.5\n"
+    "[[experiment.arm]]\nname = \"blue\"\n[[experiment.arm]]\nname = \"red\"\n";
+
+TEST(Bandit, GivesNewUnitsTheNewestVersionAndKeepsTheOthersInTheirs) {
+  const Assigner first = Make(kBandit);
+  Allocation next = first.allocation();
+  const Experiments experiments = ExperimentsOf(kBandit);
+  EXPECT_FALSE(AddVersion(experiments.all[0], {0.5, 0.5}, kNow + 1, &next)) << "as before";
+  ASSERT_TRUE(AddVersion(experiments.all[0], {0.9, 0.1}, kNow + 2, &next));
+  EXPECT_EQ(Allocation::FromJson(next.ToJson()).value(), next);
+  const Assigner second = Make(kBandit, next);
+  EXPECT_EQ(second.allocation(), next) << "an equal configuration begins no version";
+  const FeedConfig feed = Home();
+  double in = 0, blue[3] = {};
+  constexpr int kSome = 20'000;
+  for (int k = 0; k < kSome; ++k) {
+    const Unit unit = UnitAt(k);
+    const Assignment was = first.Assign({.unit = unit, .now_ms = kNow}, feed);
+    const Assignment is_new = second.Assign({.unit = unit, .now_ms = kNow}, feed);
+    const Assignment is_known =
+        second.Assign({.unit = unit, .now_ms = kNow, .version_of = [](std::string_view) { return 1u; }}, feed);
+    ASSERT_EQ(Got(is_known), Got(was)) << "unit " << k;
+    ASSERT_EQ(is_known.policy, was.policy);
+    if (was.experiments.empty()) {
+      ASSERT_TRUE(is_new.experiments.empty()) << "who takes part is not by the version";
+      continue;
+    }
+    ++in;
+    ASSERT_EQ(was.policy, "banner@1");
+    ASSERT_EQ(is_new.policy, "banner@2");
+    blue[1] += ArmOf(was, "banner") == "blue";
+    blue[2] += ArmOf(is_new, "banner") == "blue";
+    const auto flag = second.Evaluate("banner", {.unit = unit, .now_ms = kNow});
+    ASSERT_EQ(flag.value().variant, ArmOf(is_new, "banner"));
+    ASSERT_EQ(flag.value().version, 2u);
+  }
+  EXPECT_NEAR(in / kSome, 0.5, 0.02);
+  EXPECT_NEAR(blue[1] / in, 0.5, 0.02);
+  EXPECT_NEAR(blue[2] / in, 0.9, 0.02);
+  // A version that this server has not read yet is another server's: no arm is better than a wrong one.
+  const auto unread =
+      first.Assign({.unit = UnitAt(1), .now_ms = kNow, .version_of = [](std::string_view) { return 7u; }}, feed);
+  EXPECT_TRUE(unread.experiments.empty());
+  // An override is in no analysis, and of no version.
+  const auto asked = second.Assign({.unit = UnitAt(1), .now_ms = kNow, .overrides = {{"banner", "red"}}}, feed);
+  EXPECT_THAT(Got(asked), ElementsAre("banner=red!"));
+  EXPECT_EQ(asked.policy, "");
+}
+
+TEST(Bandit, AnArmMayComeAndNoneMayGoAndTheDesignStays) {
+  const Allocation before = Make(kBandit).allocation();
+  const auto more = Allocate(ExperimentsOf(kBandit + "[[experiment.arm]]\nname = \"green\"\n"), before, kNow + 1);
+  ASSERT_TRUE(more.ok()) << more.error().message;
+  ASSERT_EQ(more.value().periods.at("banner").size(), 2u);
+  EXPECT_NEAR(more.value().periods.at("banner")[1].shares.at("green"), 1.0 / 3, 1e-4);
+  std::string renamed = kBandit, arms = kBandit;
+  renamed.replace(renamed.find("red"), 3, "tan");
+  EXPECT_THAT(Allocate(ExperimentsOf(renamed), before, kNow).error().message, HasSubstr("the end of its arm 'red'"));
+  arms.erase(arms.find("design"), arms.find("feeds") - arms.find("design"));
+  EXPECT_THAT(Allocate(ExperimentsOf(arms), before, kNow).error().message, HasSubstr("its design"));
+}
+
+const std::string kSwitchback =
+    "[[experiment]]\nname = \"stock\"\ndesign = \"switchback\"\ncluster = \"platform\"\nperiod = \"6h\"\n"
+    "feeds = [\"home\"]\n[[experiment.arm]]\nname = \"today\"\n[[experiment.arm]]\nname = \"next\"\n";
+
+TEST(Switchback, EveryoneOfAClusterMeetsOneArmAPeriodAndArmsChangeByChance) {
+  const Assigner assigner = Make(kSwitchback);
+  const FeedConfig feed = Home();
+  int next = 0;
+  constexpr int kPeriods = 400;
+  for (int p = 0; p < kPeriods; ++p) {
+    for (const char* platform : {"ios", "web"}) {
+      const std::vector<Property> context{{.name = "platform", .text = platform}};
+      const std::int64_t begin = kNow + p * 6 * kHourMs;
+      const auto arm = [&](int unit, std::int64_t at_ms) {
+        return ArmOf(assigner.Assign({.unit = UnitAt(unit), .context = context, .now_ms = at_ms}, feed), "stock");
+      };
+      const std::string first = arm(0, begin);
+      for (int unit = 1; unit < 5; ++unit) ASSERT_EQ(arm(unit, begin + unit * kHourMs), first);
+      next += first == "next";
+    }
+  }
+  EXPECT_NEAR(next / (2.0 * kPeriods), 0.5, 0.08);
+  EXPECT_TRUE(assigner.Assign({.unit = UnitAt(1), .now_ms = kNow}, feed).experiments.empty()) << "of no cluster";
+  std::string slower = kSwitchback;
+  slower.replace(slower.find("6h"), 2, "8h");
+  EXPECT_THAT(Allocate(ExperimentsOf(slower), assigner.allocation(), kNow).error().message, HasSubstr("its design"));
+}
+
 const std::string kPair = R"(
 [[experiment]]
 name = "pair"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/json_text.h"
@@ -79,14 +80,52 @@ void ReadInterleaving(Config& table, Experiment* e) {
   }
 }
 
+void ReadBandit(Config& table, Experiment* e) {
+  BanditConfig bandit;
+  bandit.reward = table.String("reward", bandit.reward);
+  bandit.reward_cap = table.Number("reward_cap", bandit.reward_cap, 1e-9, 1e12);
+  const auto arms = static_cast<double>(e->arms.size());
+  bandit.floor = table.Number("floor", std::min(bandit.floor, arms > 0 ? 0.5 / arms : 1), 0, 1);
+  if (bandit.floor * arms > 1)
+    table.Fail("floor", "is above 1 / " + std::to_string(e->arms.size()) + ", one over its arms");
+  bandit.every_ms = table.DurationMs("every", bandit.every_ms);
+  if (bandit.every_ms < 1000) table.Fail("every", "is less than 1s");
+  if (e->arms.size() < 2) table.Fail("design", "chooses among arms; there is one");
+  for (const Treatment& arm : e->arms) {
+    if (arm.weight != 1) table.Fail("design", "allocates by rewards; arm '" + arm.name + "' has a weight");
+  }
+  e->bandit = bandit;
+}
+
+void ReadClusters(Config& table, bool switches, const Experiments::Names& names, Experiment* e) {
+  ClusterConfig clusters;
+  clusters.by = table.String("cluster", "");
+  const bool known = clusters.by.empty() || clusters.by == Targeting::kSurface ||
+                     std::ranges::find(names.context, clusters.by, &Expression::Name::name) != names.context.end();
+  if (!known)
+    table.Fail("cluster", "is '" + clusters.by + "', which is no property of [request] or [user], nor surface");
+  if (switches) {
+    clusters.period_ms = table.DurationMs("period", 6 * kHourMs);
+    if (clusters.period_ms < 1000) table.Fail("period", "is less than 1s");
+  } else if (clusters.by.empty()) {
+    table.Fail("design", "allocates clusters to arms; `cluster` names the property that they are of");
+  }
+  if (e->share != 1) table.Fail("share", "is of units; whole clusters take part");
+  e->clusters = clusters;
+}
+
 // The keys of the designs other than arms of units with fixed weights.
-void ReadDesign(Config& table, Experiment* e) {
+void ReadDesign(Config& table, const Experiments::Names& names, Experiment* e) {
   const std::string design = table.String("design", "arms");
   e->interleaves = design == "interleaving";
   if (design == "interleaving") {
     ReadInterleaving(table, e);
+  } else if (design == "bandit") {
+    ReadBandit(table, e);
+  } else if (design == "clusters" || design == "switchback") {
+    ReadClusters(table, design == "switchback", names, e);
   } else if (design != "arms") {
-    table.Fail("design", "is '" + design + "'; valid are arms and interleaving");
+    table.Fail("design", "is '" + design + "'; valid are arms, interleaving, bandit, clusters and switchback");
   }
 }
 
@@ -127,7 +166,7 @@ Result<Experiment> ReadExperiment(Config& table, const Experiments::Names& names
   }
   if (e.arms.empty()) table.Fail("name", "has no [[experiment.arm]]");
   CheckTreatments(table, "arm", e.arms);
-  ReadDesign(table, &e);
+  ReadDesign(table, names, &e);
   e.otherwise = ReadValue(table, "default", e.arms.empty() ? "null" : e.arms.front().value);
   GFR_TRY(table.Finish());
   return e;
@@ -140,6 +179,9 @@ Result<std::optional<Holdout>> ReadHoldout(Config& project) {
   holdout.share = table.Number("share", holdout.share, 0, 0.5);
   holdout.rotate_ms = table.DurationMs("rotate", holdout.rotate_ms);
   if (holdout.rotate_ms < kDayMs) table.Fail("rotate", "is less than 1d");
+  holdout.period_ms = table.DurationMs("period", std::min(holdout.period_ms, holdout.rotate_ms));
+  if (holdout.period_ms < kHourMs || holdout.period_ms > holdout.rotate_ms)
+    table.Fail("period", "is less than 1h, or more than `rotate`");
   GFR_TRY(table.Finish());
   return std::optional<Holdout>(holdout);
 }
@@ -232,8 +274,34 @@ std::vector<std::string> Treatment::keys() const {
   return keys;
 }
 
+std::string ClusterConfig::Of(std::span<const Property> context, std::string_view surface, std::int64_t now_ms) const {
+  std::string cluster;
+  if (by == Targeting::kSurface) {
+    cluster = surface;
+  } else if (!by.empty()) {
+    const auto at = std::ranges::find(context, by, &Property::name);
+    if (at == context.end()) return "";
+    cluster = at->text;
+    if (cluster.empty() && std::isfinite(at->number)) cluster = DumpJson(nlohmann::json(at->number));
+  }
+  if (cluster.empty() && !by.empty()) return "";
+  return period_ms > 0 ? cluster + "/" + std::to_string(BeginMs(now_ms)) : cluster;
+}
+
+std::int64_t ClusterConfig::BeginMs(std::int64_t now_ms) const {
+  if (period_ms == 0) return 0;
+  const std::int64_t series = series_ms > 0 ? now_ms / series_ms * series_ms : 0;
+  return series + (now_ms - series) / period_ms * period_ms;
+}
+
+std::int64_t ClusterConfig::EndMs(std::int64_t now_ms) const {
+  if (period_ms == 0) return INT64_MAX;
+  const std::int64_t end = BeginMs(now_ms) + period_ms;
+  return series_ms > 0 ? std::min(end, (now_ms / series_ms + 1) * series_ms) : end;
+}
+
 std::vector<BucketRange> Experiment::Ranges() const {
-  if (interleaves) return std::vector<BucketRange>(arms.size(), ArmRanges(share, {1}).front());
+  if (interleaves || bandit) return std::vector<BucketRange>(arms.size(), ArmRanges(share, {1}).front());
   std::vector<double> weights;
   for (const Treatment& arm : arms) weights.push_back(arm.weight);
   return ArmRanges(share, weights);

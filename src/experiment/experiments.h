@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,8 @@ namespace gfr {
 // Names that records use for what is no experiment.
 inline constexpr const char* kHoldoutName = "holdout";
 inline constexpr const char* kVariantName = "variant";
+inline constexpr const char* kHeldOutName = "in";  // Arms of the holdout.
+inline constexpr const char* kNotHeldOutName = "out";
 // What records name as the arm of a unit whose slates are merged of both.
 inline constexpr const char* kInterleavedName = "interleaved";
 
@@ -53,6 +56,12 @@ struct BanditConfig {
 struct ClusterConfig {
   std::string by;              // A property of the request's context, or "surface"; empty: everyone is one cluster.
   std::int64_t period_ms = 0;  // A switchback's: clusters change their arm by chance so often; 0: they never do.
+  // Of a holdout: periods are counted from the begin of each series, which ends its last one; 0: from 1970 on.
+  std::int64_t series_ms = 0;
+  std::int64_t BeginMs(std::int64_t now_ms) const;  // Of the period; 0 without periods.
+  std::int64_t EndMs(std::int64_t now_ms) const;    // Likewise; INT64_MAX without periods.
+  // The cluster (and the period) of a request; empty: it has none, and is in no arm.
+  std::string Of(std::span<const Property> context, std::string_view surface, std::int64_t now_ms) const;
   bool operator==(const ClusterConfig&) const = default;
 };
 
@@ -74,7 +83,8 @@ struct Experiment {
   std::optional<ClusterConfig> clusters;
   JudgingConfig judging;
 
-  std::vector<BucketRange> Ranges() const;  // Of the arms; those of an interleaving are the same.
+  // Of the arms; those of an interleaving and of a bandit are the same.
+  std::vector<BucketRange> Ranges() const;
   // Whether a request of the feed meets it, and so its slate is an exposure: an arm changes the feed, or `feeds` names
   // it. One that only has values of flags is met where its flag is asked for.
   bool IsMetBy(std::string_view feed_name) const;

@@ -34,6 +34,28 @@ feed = { size = 30 }
 value = 2.5
 )";
 
+TEST(Designs, RefuseWhatTheyCannotUseByKey) {
+  const auto of = [](const std::string& keys, const std::string& arm = "") {
+    return ReadExperiments("[[experiment]]\nname = \"e\"\n" + keys + "[[experiment.arm]]\nname = \"a\"\n" + arm +
+                           "[[experiment.arm]]\nname = \"b\"\n");
+  };
+  const auto refused = [&](const std::string& keys, const std::string& arm = "") {
+    const auto read = of(keys, arm);
+    return read.ok() ? std::string() : read.error().ToString();
+  };
+  EXPECT_EQ(refused("design = \"bandit\"\nfloor = 0.1\nreward_cap = 50\nevery = \"10m\"\n"), "");
+  EXPECT_EQ(refused("design = \"clusters\"\ncluster = \"platform\"\n"), "");
+  EXPECT_EQ(refused("design = \"switchback\"\n"), "");
+  EXPECT_NE(refused("design = \"bandit\"\nfloor = 0.6\n").find("floor"), std::string::npos);
+  EXPECT_NE(refused("design = \"bandit\"\n", "weight = 2\n").find("'a' has a weight"), std::string::npos);
+  EXPECT_NE(refused("design = \"clusters\"\n").find("`cluster` names"), std::string::npos);
+  EXPECT_NE(refused("design = \"clusters\"\ncluster = \"moon\"\n").find("moon"), std::string::npos);
+  EXPECT_NE(refused("design = \"switchback\"\nperiod = \"0s\"\n").find("period"), std::string::npos);
+  EXPECT_NE(refused("design = \"switchback\"\nshare = 0.5\n").find("share"), std::string::npos);
+  EXPECT_NE(refused("design = \"arms\"\nfloor = 0.1\n").find("floor"), std::string::npos) << "of another design";
+  EXPECT_NE(refused("design = \"maze\"\n").find("bandit, clusters and switchback"), std::string::npos);
+}
+
 TEST(Experiments, AreReadFromTheirTables) {
   const Experiments e = ExperimentsOf(kPrice + R"(
 [holdout]

@@ -27,6 +27,7 @@ const std::vector<MetricKind>& MetricKinds() {
       {"app_opens_per_day", Measure::kCount, {EventType::kAppOpen}, true, 0},
       {"days_active", Measure::kDays, {EventType::kAppOpen}, false, 0},
       {"retention", Measure::kAny, {EventType::kAppOpen}, false, 0},
+      {"degraded", Measure::kDegraded, {EventType::kFeedRequest}, false, 0},
       {"latency", Measure::kLatency, {EventType::kFeedRequest}, false, 0},
       {"any", Measure::kAny, {}, false, 0},
       {"count", Measure::kCount, {}, false, 0},
@@ -77,6 +78,7 @@ Result<MetricConfig> ReadMetric(Config& table) {
       at->events.empty() || m.measure == Measure::kCount ? ReadEventTypes(table, "events", at->events) : at->events;
   if (m.events.empty()) table.Fail("events", "is missing: the event types that are counted");
   if (m.measure == Measure::kCount && !m.per_day) m.per = ReadEventTypes(table, "per", {});
+  if (m.measure == Measure::kDegraded) m.per = m.events;
   m.window_ms = table.DurationMs("window", guardrail ? kHourMs : m.window_ms);
   m.from_ms = table.DurationMs("from", kind == "retention" ? std::min(kDayMs, m.window_ms / 2) : 0);
   if (m.window_ms <= 0) table.Fail("window", "is not above 0");
@@ -88,7 +90,8 @@ Result<MetricConfig> ReadMetric(Config& table) {
   if (m.measure == Measure::kRevenue || m.measure == Measure::kCount)
     m.winsorise = table.Number("winsorise", at->winsorise, 0, 1);
   if (m.measure == Measure::kLatency) m.quantile = table.Number("quantile", m.quantile, 0.01, 0.999);
-  const std::string better = table.String("better", m.measure == Measure::kLatency ? "lower" : "higher");
+  const bool is_cost = m.measure == Measure::kLatency || m.measure == Measure::kDegraded;
+  const std::string better = table.String("better", is_cost ? "lower" : "higher");
   if (better != "lower" && better != "higher") table.Fail("better", "is '" + better + "'; valid are lower and higher");
   m.lower_is_better = better == "lower";
   if (guardrail) m.margin = table.Number("margin", m.margin, 0, 1);
@@ -144,6 +147,9 @@ std::string MetricConfig::Explain() const {
       break;
     case Measure::kDays:
       text = "UTC days with " + EventTypeNames(events) + " a unit";
+      break;
+    case Measure::kDegraded:
+      text = "share of feeds without a model or without the user's rows, by the delta method over units";
       break;
     case Measure::kLatency:
       text = fmt::format("the {:g} quantile of took_ms over requests, clustered by unit", quantile);

@@ -18,11 +18,12 @@ namespace gfr {
 
 struct MetricConfig {
   enum class Measure {
-    kAny,      // 1 if the unit has an event: a proportion (conversion, retention).
-    kCount,    // Events.
-    kRevenue,  // Money of purchases, less their cancellations and returns.
-    kDays,     // UTC days with an event.
-    kLatency,  // took_ms of the slates' records: a quantile over requests, clustered by unit.
+    kAny,       // 1 if the unit has an event: a proportion (conversion, retention).
+    kCount,     // Events.
+    kRevenue,   // Money of purchases, less their cancellations and returns.
+    kDays,      // UTC days with an event.
+    kDegraded,  // Feeds that were answered degraded, as their records show: a ratio to all feeds.
+    kLatency,   // took_ms of the slates' records: a quantile over requests, clustered by unit.
   };
   enum class Role { kDecision, kGuardrail, kExploration };
 

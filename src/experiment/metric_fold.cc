@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "event/allocation_version.h"
 #include "stats/quantile_estimate.h"
 
 namespace gfr {
@@ -14,6 +15,16 @@ constexpr std::uint32_t BitOf(EventType type) { return 1u << static_cast<unsigne
 
 bool Counts(const std::vector<EventType>& types, EventType type) {
   return std::ranges::find(types, type) != types.end();
+}
+
+// As the record shows it: ranked by popularity without being held out, or from no rows although others were folded.
+bool WasDegraded(const Event& event) {
+  const ServedSlate& served = event.served;
+  if (event.type != EventType::kFeedRequest || !served.exists()) return false;
+  const bool held_out = std::ranges::any_of(served.experiments, [](const ServedExperiment& e) {
+    return e.experiment == kHoldoutName && e.variant == kHeldOutName;
+  });
+  return (served.models.empty() && !held_out) || served.epoch_end_ms == ServedSlate::kNever;
 }
 
 double MoneyOf(const Event& event) {
@@ -35,11 +46,9 @@ std::uint32_t IndexOf(std::vector<std::string>* names, const std::string& name) 
 
 }  // namespace
 
-MetricFold::MetricFold(std::vector<MetricConfig> metrics, std::set<std::string> experiments, const AliasRule& rule)
-    : metrics_(std::move(metrics)),
-      history_(rule),
-      experiments_(experiments.begin(), experiments.end()),
-      arms_(experiments.size()) {
+MetricFold::MetricFold(std::vector<MetricConfig> metrics, const Measured& experiments, const AliasRule& rule)
+    : metrics_(std::move(metrics)), history_(rule), arms_(experiments.size()) {
+  for (const auto& [name, how] : experiments) experiments_.push_back(name), how_.push_back(how);
   for (const MetricConfig& m : metrics_) {
     for (const EventType type : m.events) counted_ |= BitOf(type);
     for (const EventType type : m.per) counted_ |= BitOf(type);
@@ -55,13 +64,24 @@ void MetricFold::AddExposure(const LogRecord& record, Key user, const std::strin
   if (at == experiments_.end() || *at != experiment) return;
   const auto e = static_cast<std::uint32_t>(at - experiments_.begin());
   const std::uint32_t a = IndexOf(&arms_[e], arm);
+  std::string cluster;
+  if (const auto& clusters = how_[e].clusters) {
+    cluster = clusters->Of(record.event.context, record.event.surface, record.event.time_ms);
+    if (cluster.empty()) return;
+  }
+  std::uint32_t version = 0;
+  ForEachAllocationVersion(record.event, [&](std::string_view name, std::uint32_t its) {
+    if (name == experiment) version = its;
+  });
   std::vector<Exposure>& exposures = people_[user].exposures;
   // Of many of one arm the first says all; of a device that changed hands meanwhile, the first of each hand.
   const auto says_all = [&](const Exposure& x) {
-    return x.experiment == e && x.arm == a && history_.Resolve(user, x.offset) == history_.Resolve(user, record.offset);
+    return x.experiment == e && x.arm == a && x.cluster == cluster &&
+           history_.Resolve(user, x.offset) == history_.Resolve(user, record.offset);
   };
   if (std::ranges::any_of(exposures, says_all)) return;
-  exposures.push_back({e, a, record.event.time_ms, record.arrival_ms, record.offset, record.event.surface});
+  exposures.push_back({e, a, record.event.time_ms, record.arrival_ms, record.offset, record.event.surface, version,
+                       std::move(cluster)});
 }
 
 void MetricFold::Add(const LogRecord& record) {
@@ -84,7 +104,7 @@ void MetricFold::Add(const LogRecord& record) {
       {event.time_ms, record.arrival_ms,
        event.type == EventType::kFeedRequest ? static_cast<double>(event.served.took_ms) : MoneyOf(event),
        KeyOf(event.transaction_id), event.items.empty() ? Key{0} : KeyOf(event.items.front().item_id), record.offset,
-       event.type});
+       event.type, WasDegraded(event)});
 }
 
 std::map<Key, MetricFold::Person> MetricFold::MergePeople() const {
@@ -111,6 +131,7 @@ double MetricFold::ValueIn(const MetricConfig& metric, const Person& person, con
   std::vector<std::pair<const Past*, double>> purchases;  // With what is left of each.
   for (const Past& e : person.events) {
     if (!Counts(metric.events, e.type) || !in(e, high_ms)) continue;
+    if (metric.measure == MetricMeasure::kDegraded && !e.degraded) continue;
     ++count;
     if (metric.measure == MetricMeasure::kDays) days.insert(e.time_ms / kDayMs);
     if (metric.measure == MetricMeasure::kRevenue) money += e.amount, purchases.emplace_back(&e, e.amount);
@@ -139,6 +160,7 @@ double MetricFold::ValueIn(const MetricConfig& metric, const Person& person, con
     case MetricMeasure::kDays:
       return static_cast<double>(days.size());
     case MetricMeasure::kCount:
+    case MetricMeasure::kDegraded:
     case MetricMeasure::kLatency:
       break;
   }
@@ -147,8 +169,8 @@ double MetricFold::ValueIn(const MetricConfig& metric, const Person& person, con
 }
 
 UnitMetric MetricFold::Measure(const MetricConfig& metric, const Person& person, const ExposedUnit& unit,
-                               std::int64_t start_ms, std::int64_t cut_ms, std::int64_t now_ms) const {
-  const std::int64_t high = std::min(unit.exposure_ms + metric.window_ms, cut_ms);
+                               std::int64_t start_ms, const Ends& ends, std::int64_t now_ms) const {
+  const std::int64_t high = ends.whole ? ends.cut_ms : std::min(unit.exposure_ms + metric.window_ms, ends.cut_ms);
   const std::int64_t complete = high + metric.returns_ms + metric.lateness_ms;
   const Span span{std::min(unit.exposure_ms + metric.from_ms, high), high, complete};
   UnitMetric got;
@@ -157,6 +179,7 @@ UnitMetric MetricFold::Measure(const MetricConfig& metric, const Person& person,
   if (metric.is_ratio()) {
     MetricConfig below = metric;
     below.events = metric.per;
+    below.measure = MetricMeasure::kCount;
     got.denominator = ValueIn(below, person, span, 0);
   }
   if (metric.before_ms > 0) {
@@ -176,18 +199,20 @@ UnitMetric MetricFold::Measure(const MetricConfig& metric, const Person& person,
 ExposedUnit MetricFold::UnitOf(Key key, const Person& person, const Exposure& first, const ExperimentUnits& of,
                                const Question& question) const {
   ExposedUnit unit{.person = key, .arm = first.arm, .exposure_ms = first.time_ms, .arrival_ms = first.arrival_ms};
-  unit.surface = first.surface;
+  unit.surface = first.surface, unit.version = first.version, unit.cluster = first.cluster;
   for (const Exposure& other : person.exposures)
-    unit.other_arm |= other.experiment == first.experiment && other.arm != first.arm;
+    unit.other_arm |= other.experiment == first.experiment && other.arm != first.arm && other.cluster == first.cluster;
   for (const Past& e : person.events) unit.has_history |= e.time_ms < of.start_ms && e.arrival_ms < first.arrival_ms;
-  std::int64_t cut_ms = INT64_MAX;
+  Ends ends{.cut_ms = INT64_MAX, .whole = how_[first.experiment].whole_periods};
   if (const auto cuts = question.cuts.find(of.experiment); cuts != question.cuts.end()) {
     for (const std::int64_t at : cuts->second) {
-      if (at > first.arrival_ms) cut_ms = std::min(cut_ms, std::max(at, first.time_ms));
+      if (at > first.arrival_ms) ends.cut_ms = std::min(ends.cut_ms, std::max(at, first.time_ms));
     }
   }
+  const How& how = how_[first.experiment];
+  if (how.clusters) ends.cut_ms = std::min(ends.cut_ms, how.clusters->EndMs(first.time_ms));
   for (const MetricConfig& metric : metrics_)
-    unit.metrics.push_back(Measure(metric, person, unit, of.start_ms, cut_ms, question.now_ms));
+    unit.metrics.push_back(Measure(metric, person, unit, of.start_ms, ends, question.now_ms));
   return unit;
 }
 
@@ -220,9 +245,9 @@ std::vector<ExperimentUnits> MetricFold::Finish(const Question& question) const 
   const auto each_unit = [&](const auto& visit) {
     for (const auto& [key, person] : people) {
       if (question.left_out(key)) continue;
-      std::set<std::uint32_t> met;
+      std::set<std::pair<std::uint32_t, std::string_view>> met;
       for (const Exposure& x : person.exposures) {
-        if (met.insert(x.experiment).second) visit(key, person, x);
+        if (met.emplace(x.experiment, x.cluster).second) visit(key, person, x);
       }
     }
   };

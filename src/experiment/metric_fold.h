@@ -4,13 +4,14 @@
 // arm in `variant`); overridden ones are none, and nor are those of experiments that it was not asked about. A unit is
 // a person: ids joined by user.alias are one, by the rule of devices and as of the record's offset (AliasHistory), and
 // stay in the arm of the first exposure in log order. Units of `left_out` are nowhere.
+// Of designs clusters and switchback a person is a unit in each cluster (and period) that they meet.
 // Values are summed by unit in the order of the units' keys, so that two passes over one log give equal bits.
 // Memory: the relevant events of all persons, 56 bytes each. Thread safety: none.
 #pragma once
 
 #include <functional>
 #include <map>
-#include <set>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -18,7 +19,7 @@
 #include "base/hash.h"
 #include "event/alias_history.h"
 #include "event/event.h"
-#include "experiment/metric_config.h"
+#include "experiment/experiments.h"
 #include "stats/sums.h"
 
 namespace gfr {
@@ -33,9 +34,11 @@ struct ExposedUnit {
   Key person = 0;
   std::size_t arm = 0;  // Into ExperimentUnits::arms.
   std::int64_t exposure_ms = 0, arrival_ms = 0;
-  bool other_arm = false;    // It met another arm later.
-  bool has_history = false;  // It had relevant events before the experiment's start.
-  std::string surface;       // Known at first exposure: slices.
+  bool other_arm = false;     // It met another arm later.
+  bool has_history = false;   // It had relevant events before the experiment's start.
+  std::string surface;        // Known at first exposure: slices.
+  std::uint32_t version = 0;  // Of a bandit's allocation; 0: the exposure named none.
+  std::string cluster;        // Of designs clusters and switchback.
   std::vector<UnitMetric> metrics;
 };
 
@@ -68,8 +71,14 @@ class MetricFold {
     std::map<std::string, std::vector<std::int64_t>> cuts;
   };
 
-  // `experiments`: names of those that are measured. `rule`: whose a device is ([users] of gfr.toml).
-  MetricFold(std::vector<MetricConfig> metrics, std::set<std::string> experiments, const AliasRule& rule = {});
+  // By name, what of a measured experiment the fold needs to know.
+  struct How {
+    std::optional<ClusterConfig> clusters = {};
+    bool whole_periods = false;  // Windows last to the period's end, whatever the metric's is (a holdout).
+  };
+  using Measured = std::map<std::string, How>;
+  // `rule`: whose a device is ([users] of gfr.toml).
+  MetricFold(std::vector<MetricConfig> metrics, const Measured& experiments, const AliasRule& rule = {});
 
   // Bits of the record types that Add has a use for.
   std::uint32_t types() const { return types_; }
@@ -87,12 +96,15 @@ class MetricFold {
     Key order = 0, item = 0;  // Of purchases and what takes them back.
     std::uint64_t offset;
     EventType type;
+    bool degraded = false;  // Of a feed.
   };
   struct Exposure {
     std::uint32_t experiment, arm;
     std::int64_t time_ms, arrival_ms;
     std::uint64_t offset;
     std::string surface;
+    std::uint32_t version;
+    std::string cluster;
   };
   struct Person {
     std::vector<Past> events;
@@ -102,12 +114,17 @@ class MetricFold {
   struct Span {
     std::int64_t low_ms, high_ms, arrived_before_ms;
   };
+  // Until when a unit's window may last; `whole`: and does, whatever the metric's is.
+  struct Ends {
+    std::int64_t cut_ms = INT64_MAX;
+    bool whole = false;
+  };
   void AddExposure(const LogRecord& record, Key user, const std::string& experiment, const std::string& arm);
   std::map<Key, Person> MergePeople() const;
   ExposedUnit UnitOf(Key key, const Person& person, const Exposure& first, const ExperimentUnits& of,
                      const Question& question) const;
   UnitMetric Measure(const MetricConfig& metric, const Person& person, const ExposedUnit& unit, std::int64_t start_ms,
-                     std::int64_t cut_ms, std::int64_t now_ms) const;
+                     const Ends& ends, std::int64_t now_ms) const;
   double ValueIn(const MetricConfig& metric, const Person& person, const Span& span, std::int64_t returns_ms) const;
   MetricCap CapOf(const MetricConfig& metric, const std::map<Key, Person>& people, std::int64_t start_ms,
                   const std::function<bool(Key)>& left_out) const;
@@ -117,6 +134,7 @@ class MetricFold {
   std::unordered_map<Key, Person> people_;
   AliasHistory history_;
   std::vector<std::string> experiments_;
+  std::vector<How> how_;                        // By experiment.
   std::vector<std::vector<std::string>> arms_;  // By experiment.
 };
 

@@ -14,8 +14,9 @@ class FoldedLog {
  public:
   static constexpr std::int64_t kStart = 1'700'000'000'000;
 
-  explicit FoldedLog(std::vector<MetricConfig> metrics, const AliasRule& rule = {})
-      : metrics_(metrics), fold_(std::move(metrics), {"price"}, rule) {}
+  explicit FoldedLog(std::vector<MetricConfig> metrics, const AliasRule& rule = {},
+                     const std::optional<ClusterConfig>& clusters = {})
+      : metrics_(metrics), fold_(std::move(metrics), {{"price", {.clusters = clusters}}}, rule) {}
 
   Event& Next(EventType type, const std::string& user, std::int64_t at_ms) {
     Flush();
@@ -255,6 +256,27 @@ TEST(MetricFold, AQuantileOfTooFewPeopleCutsNothingAndTheReportSaysSo) {
   EXPECT_EQ(results.metrics.at(0).control.value, 1e6);
   const auto how = ResultsJson(results, log.metrics())["metrics"][0]["how"].get<std::string>();
   EXPECT_NE(how.find("values are not cut: their 0.999 quantile takes 10000 people"), std::string::npos) << how;
+}
+
+TEST(MetricFold, OfASwitchbackAPersonCountsInEachPeriodAndNothingReachesBeyondIt) {
+  FoldedLog log(MetricsOf(kRevenue), {}, ClusterConfig{.by = "surface", .period_ms = kDayMs});
+  const auto day_ms = FoldedLog::kStart / kDayMs * kDayMs - FoldedLog::kStart;  // kStart is within a day.
+  const auto expose = [&](const std::string& arm, std::int64_t at_ms) {
+    Event& e = log.Next(EventType::kFeedRequest, "u", at_ms);
+    e.surface = "home";
+    e.served.experiments = {{"price", arm, false}};
+  };
+  expose("low", day_ms + kDayMs);
+  log.Buy("u", 1, day_ms + kDayMs + 1000);
+  expose("high", day_ms + 2 * kDayMs + kHourMs);
+  log.Buy("u", 10, day_ms + 2 * kDayMs + 2 * kHourMs);
+  log.Buy("u", 100, day_ms + 3 * kDayMs);
+  const auto units = log.Finish(20 * kDayMs);
+  ASSERT_EQ(units.at(0).units.size(), 2u);
+  EXPECT_NE(units[0].units[0].cluster, units[0].units[1].cluster);
+  EXPECT_EQ(units[0].units[0].metrics[0].value, 1);
+  EXPECT_EQ(units[0].units[1].metrics[0].value, 10);
+  EXPECT_FALSE(units[0].units[0].other_arm) << "it met one arm in that period";
 }
 
 TEST(MetricFold, DaysOpensADayRetentionAndRatiosAreCountedByUnit) {

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/json_number.h"
+#include "experiment/cluster_results.h"
 #include "stats/early_conversions.h"
 #include "stats/multiple_testing.h"
 #include "stats/quantile_estimate.h"
@@ -30,6 +31,11 @@ std::size_t PeriodAt(const ExperimentDesign& design, std::int64_t arrival_ms) {
   const auto behind = std::ranges::upper_bound(design.periods, arrival_ms, {}, &DesignPeriod::from_ms);
   const std::ptrdiff_t begun = behind - design.periods.begin();
   return static_cast<std::size_t>(std::max<std::ptrdiff_t>(begun - 1, 0));
+}
+
+std::size_t PeriodOf(const ExperimentDesign& design, const ExposedUnit& unit) {
+  if (design.bandit && unit.version > 0 && unit.version <= design.periods.size()) return unit.version - 1;
+  return PeriodAt(design, unit.arrival_ms);
 }
 
 const std::vector<double>& WeightsIn(const ExperimentDesign& design, std::size_t period) {
@@ -74,7 +80,7 @@ MetricSample SampleOf(const ExperimentDesign& design, const ExperimentUnits& uni
   MetricSample sample(arms, PeriodsOf(design));
   for (const ExposedUnit& unit : units.units) {
     const std::size_t arm = arm_of[unit.arm];
-    const std::size_t period = PeriodAt(design, unit.arrival_ms);
+    const std::size_t period = PeriodOf(design, unit);
     if (arm == arms || !unit.metrics[m].mature || (!surface.empty() && unit.surface != surface)) continue;
     if (!AllArmsGrow(design, period)) continue;
     sample.Add(arm, unit.metrics[m], unit.has_history, units.caps[m].value, unit.person, period);
@@ -255,9 +261,9 @@ ExposedCounts CountExposed(const ExperimentDesign& design, const ExperimentUnits
       ++unknown;
       continue;
     }
-    ++counts.exposed[PeriodAt(design, unit.arrival_ms)][arm];
+    ++counts.exposed[PeriodOf(design, unit)][arm];
     ++all[arm];
-    alone += !AllArmsGrow(design, PeriodAt(design, unit.arrival_ms));
+    alone += !design.bandit && !AllArmsGrow(design, PeriodOf(design, unit));
     counts.other_arm[arm] += unit.other_arm;
   }
   if (unknown > 0)
@@ -272,6 +278,36 @@ ExposedCounts CountExposed(const ExperimentDesign& design, const ExperimentUnits
                                             100 * counts.other_arm[a] / all[a], design.arms[a]));
   }
   return counts;
+}
+
+// Of a bandit, or of clusters.
+ExperimentResults AnalyzeOtherDesign(const ExperimentDesign& design, const std::vector<MetricConfig>& metrics,
+                                     const ExperimentUnits& units, const std::vector<std::size_t>& arm_of,
+                                     ExposedCounts counts, std::int64_t now_ms) {
+  ExperimentResults results = AnalyzeSamples(design, metrics, {}, counts.exposed, units.start_ms, now_ms);
+  results.other_arm = std::move(counts.other_arm);
+  results.warnings = std::move(counts.warnings);
+  if (design.bandit) {
+    const auto reward = std::ranges::find(metrics, design.bandit->reward, &MetricConfig::name);
+    results.bandit = AnalyzeBandit(design, units, static_cast<std::size_t>(reward - metrics.begin()));
+    results.reason = "a bandit allocates new units by what earlier ones brought; it ends when a person ends it";
+  } else {
+    ClusterResults of = AnalyzeClusters(design, metrics, units, arm_of);
+    results.metrics = std::move(of.metrics);
+    for (MetricResult& r : results.metrics) r.cap = units.caps.empty() ? MetricCap() : units.caps[r.metric];
+    results.clusters = std::move(of.clusters);
+    for (const Role role : {Role::kDecision, Role::kGuardrail, Role::kExploration}) AdjustRole(metrics, role, &results);
+    results.sample_ratio_p = SequentialSampleRatioP(results.clusters, design.weights);
+    results.verdict = Verdict::kKeepRunning;
+    results.reason = "clusters are judged at one look, set before the start; a person decides by its p";
+  }
+  if (results.sample_ratio_p < kSampleRatioAlpha) {
+    results.verdict = Verdict::kInvalid;
+    results.reason =
+        fmt::format("sample ratio mismatch: what was allocated is not in the designed proportions (p = {:.3g})",
+                    results.sample_ratio_p);
+  }
+  return results;
 }
 
 Json BoundsJson(const Interval& i) {
@@ -362,6 +398,8 @@ ExperimentResults AnalyzeExperiment(const ExperimentDesign& design, const std::v
   for (const std::string& arm : units.arms)
     arm_of.push_back(static_cast<std::size_t>(std::ranges::find(design.arms, arm) - design.arms.begin()));
   ExposedCounts counts = CountExposed(design, units, arm_of, surface);
+  if (design.bandit || design.clusters)
+    return AnalyzeOtherDesign(design, metrics, units, arm_of, std::move(counts), now_ms);
   std::vector<MetricSample> samples;
   for (std::size_t m = 0; m < metrics.size() && !units.units.empty(); ++m)
     samples.push_back(SampleOf(design, units, m, arm_of, surface));
@@ -393,7 +431,7 @@ Json ResultsJson(const ExperimentResults& results, const std::vector<MetricConfi
                             {"weight", results.design.weights[a]},
                             {"exposed", results.exposed[a]},
                             {"met_another_arm", results.other_arm[a]}});
-  if (results.design.periods.size() > 1) json["periods"] = PeriodsJson(results);
+  if (results.design.periods.size() > 1 && !results.bandit) json["periods"] = PeriodsJson(results);
   json["metrics"] = Json::array();
   for (const MetricResult& r : results.metrics) {
     const MetricConfig& metric = metrics[r.metric];
@@ -418,8 +456,11 @@ Json ResultsJson(const ExperimentResults& results, const std::vector<MetricConfi
              {"cap", JsonNumber(r.cap.value)},
              {"how", metric.Explain() + CapText(metric, r.cap)}};
     if (metric.role == Role::kGuardrail) one["lower_bound"] = JsonNumber(r.lower_bound), one["margin"] = metric.margin;
+    if (!r.test.empty()) one["test"] = r.test;
     json["metrics"].push_back(std::move(one));
   }
+  if (results.bandit) json["bandit"] = BanditJson(*results.bandit, results.design);
+  if (!results.clusters.empty()) json["clusters"] = results.clusters;
   json["how"] = {
       "intervals: asymptotic confidence sequence (Waudby-Smith et al. 2021) tuned to planned_units; they hold at every "
       "look",

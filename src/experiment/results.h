@@ -10,14 +10,18 @@
 //               lower bound is above -margin, 7 days of enrolment, no sample ratio mismatch. roll back: worse by one.
 // No decision uses the sequence before each arm has 150 mature units with a value other than zero; before, proportions
 // are judged by which arm each conversion falls in. Not measured: effects through shared state (popularity, item rates,
-// stock); a switchback is the design for them. Thread safety: pure functions.
+// stock); a switchback is the design for them. A bandit has the means of its arms in place of effects
+// (bandit_results.h), clusters have tests of their own (cluster_results.h); neither is decided here. Thread safety:
+// pure functions.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "experiment/analyze_summary.h"
+#include "experiment/bandit_results.h"
 #include "experiment/metric_fold.h"
 
 namespace gfr {
@@ -36,6 +40,8 @@ struct ExperimentDesign {
   std::vector<DesignPeriod> periods = {};
   // Whether a new period moves units from arm to arm. Then no metric reaches beyond it (MetricFold::Question::cuts).
   bool moves_units = false;
+  std::optional<BanditConfig> bandit = {};              // Then `periods` are its versions.
+  std::optional<ClusterConfig> clusters = {};           // Then clusters are what was allocated.
   double planned_n = ConfidenceSequence::kDefaultPlan;  // Units of two arms.
   double alpha = 0.05;
 };
@@ -51,6 +57,7 @@ struct MetricResult {
   MetricCap cap;
   double p = std::numeric_limits<double>::quiet_NaN();            // What the decision uses; NaN: it waits.
   double adjusted_p = std::numeric_limits<double>::quiet_NaN();   // Holm, or Benjamini-Hochberg of exploration.
+  std::string test;                                               // Of clusters: how p is made; empty: the sequence.
   bool early = false;                                             // p is that of the early conversions.
   bool better = false;                                            // It points to better.
   double lower_bound = std::numeric_limits<double>::quiet_NaN();  // Of a guardrail's relative effect, better being up.
@@ -63,7 +70,9 @@ struct ExperimentResults {
   std::int64_t start_ms = 0, now_ms = 0;  // First exposure; as of when.
   double sample_ratio_p = 1;
   std::vector<std::vector<double>> exposed_in;  // Units by period of the design and arm.
-  std::vector<MetricResult> metrics;
+  std::vector<MetricResult> metrics;            // None of a bandit.
+  std::optional<BanditResult> bandit;
+  std::vector<double> clusters;  // By arm; empty: units were allocated.
   std::vector<std::string> warnings;
   Verdict verdict = Verdict::kKeepRunning;
   std::string reason;

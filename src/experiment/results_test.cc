@@ -179,6 +179,87 @@ TEST(Results, UnitsThatCameWhileAnArmHadNoShareAreInNoEffect) {
   EXPECT_NE(got.warnings[0].find("had no share"), std::string::npos);
 }
 
+TEST(Results, ABanditHasTheMeansOfItsArmsUnderTheVersionsOfTheirUnits) {
+  ExperimentDesign design{.name = "banner", .arms = {"blue", "red"}, .weights = {1, 1}, .planned_n = 5000};
+  design.periods = {{0, {0.5, 0.5}}, {1000, {0.9, 0.1}}};
+  design.bandit = BanditConfig{.reward = "conversion", .reward_cap = 2};
+  ExperimentUnits units{.experiment = "banner", .arms = {"red", "blue"}, .start_ms = 1, .caps = {{}}, .units = {}};
+  Rng rng(11);
+  for (int n = 0; n < 4000; ++n) {
+    ExposedUnit unit{.person = static_cast<Key>(n + 1)};
+    unit.version = n < 2000 ? 1 : 2;
+    unit.arm = rng.Chance(unit.version == 1 ? 0.5 : 0.9);  // 1: blue.
+    unit.arrival_ms = unit.exposure_ms = n;
+    unit.metrics.resize(1);
+    unit.metrics[0].mature = n < 3900;
+    unit.metrics[0].value = rng.Chance(unit.arm ? 0.6 : 0.2) ? 2 : 0;
+    units.units.push_back(unit);
+  }
+  units.units[0].version = 0;
+  const std::vector<MetricConfig> metrics{TestMetric("conversion", Role::kDecision)};
+  const auto got = AnalyzeExperiment(design, metrics, units, 20 * kDayMs);
+  ASSERT_TRUE(got.bandit);
+  EXPECT_TRUE(got.metrics.empty());
+  EXPECT_EQ(got.verdict, Verdict::kKeepRunning) << got.reason;
+  EXPECT_GT(got.sample_ratio_p, kSampleRatioAlpha);
+  EXPECT_EQ(got.bandit->unknown, 1);
+  EXPECT_EQ(got.bandit->arms[0].rewards.users + got.bandit->arms[1].rewards.users, 3899);
+  EXPECT_EQ(got.bandit->arms[0].probability, 0.9);
+  EXPECT_LT(got.bandit->arms[0].low, 0.6);
+  EXPECT_GT(got.bandit->arms[0].high, 0.6);
+  EXPECT_GT(got.bandit->arms[0].low, 0.4);
+  EXPECT_LT(got.bandit->arms[1].high, 0.45);
+  const auto json = ResultsJson(got, metrics);
+  EXPECT_NEAR(json["bandit"]["arms"][0]["mean"].get<double>(), 2 * 0.6, 0.1) << "in units of the reward";
+  EXPECT_EQ(json["bandit"]["versions"].size(), 2u);
+  // Units that are not in the proportions of their versions.
+  design.periods[1].weights = {0.8, 0.2};
+  EXPECT_EQ(AnalyzeExperiment(design, metrics, units, 20 * kDayMs).verdict, Verdict::kInvalid);
+}
+
+// Periods of everyone, with a level of their own each; people of a period are alike.
+ExperimentUnits SwitchbackUnits(std::uint64_t seed, int periods, double effect) {
+  ExperimentUnits units{.experiment = "stock", .arms = {"today", "next"}, .start_ms = 1, .caps = {{}}, .units = {}};
+  Rng rng(seed);
+  for (int p = 0; p < periods; ++p) {
+    const std::size_t arm = rng.Chance(0.5);
+    const double level = 1 + 0.3 * rng.Normal() + effect * static_cast<double>(arm);
+    for (int n = 0; n < 40; ++n) {
+      ExposedUnit unit{.person = static_cast<Key>(n + 1), .arm = arm};
+      unit.cluster = "/" + std::to_string(p);
+      unit.metrics.resize(1);
+      unit.metrics[0] = {.mature = true, .value = level + rng.Normal()};
+      units.units.push_back(unit);
+    }
+  }
+  return units;
+}
+
+TEST(Results, OfASwitchbackThePeriodIsTheUnitAndNothingIsDecidedByItself) {
+  ExperimentDesign design{.name = "stock", .arms = {"today", "next"}, .weights = {1, 1}, .planned_n = 5000};
+  design.clusters = ClusterConfig{.by = "", .period_ms = kDayMs};
+  MetricConfig mean = TestMetric("purchases", Role::kDecision);
+  mean.measure = MetricConfig::Measure::kCount;
+  // Without an effect: taken for units, nearly every run would show a difference.
+  int shown = 0;
+  constexpr int kRuns = 200;
+  for (int run = 0; run < kRuns; ++run) {
+    const auto got =
+        AnalyzeExperiment(design, {mean}, SwitchbackUnits(static_cast<std::uint64_t>(run) + 1, 60, 0), kDayMs);
+    shown += got.metrics.at(0).p < 0.05;
+    ASSERT_EQ(got.verdict, Verdict::kKeepRunning) << got.reason;
+  }
+  EXPECT_LE(shown, 0.05 * kRuns + 4 * std::sqrt(0.05 * 0.95 * kRuns));
+  const auto got = AnalyzeExperiment(design, {mean}, SwitchbackUnits(7, 60, 0.5), kDayMs);
+  EXPECT_LT(got.metrics.at(0).p, 0.001);
+  EXPECT_NEAR(got.metrics.at(0).absolute.value, 0.5, 4 * got.metrics.at(0).absolute.se);
+  EXPECT_EQ(got.clusters.at(0) + got.clusters.at(1), 60);
+  const auto json = ResultsJson(got, {mean});
+  EXPECT_EQ(json["metrics"][0]["test"], "one look, 60 clusters, delta method over clusters");
+  const auto few = AnalyzeExperiment(design, {mean}, SwitchbackUnits(7, 20, 0.5), kDayMs);
+  EXPECT_NE(few.metrics.at(0).test.find("permutations"), std::string::npos);
+}
+
 TEST(Results, TheJsonHasEveryNumberWithHowItIsMade) {
   const std::vector<MetricConfig> metrics{TestMetric("conversion", Role::kDecision)};
   const auto json = ResultsJson(Judge(metrics, {Conversions(20'000, 1000, 1400)}), metrics);

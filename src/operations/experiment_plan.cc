@@ -36,7 +36,7 @@ Result<std::int64_t> LastArrival(EventSource& log) {
 Result<ExperimentUnits> HistoryUnits(EventSource& log, const MetricConfig& metric, const ExperimentSettings& settings) {
   GFR_ASSIGN(const std::int64_t last_ms, LastArrival(log));
   const std::int64_t until_ms = last_ms - metric.MatureMs(0);
-  MetricFold fold({metric}, {kHistory}, settings.alias);
+  MetricFold fold({metric}, {{kHistory, {}}}, settings.alias);
   GFR_TRY(ForEachRecord(log, fold.types(), [&](const LogRecord& r) {
     LogRecord record = r;
     record.event.served.experiments.clear();

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/json_text.h"
 #include "dataset/left_out.h"
@@ -44,6 +43,75 @@ double WidestOf(const Json& metrics) {
   return std::min(limit, 1.0);
 }
 
+std::string HoldoutHtml(const Json& holdout) {
+  std::string html = fmt::format("<h2>Holdout</h2>\n<p>{}</p>\n", EscapeHtml(holdout["how"].get<std::string>()));
+  html +=
+      "<table><tr><th>metric</th><th>cumulative uplift a user</th><th>interval</th><th>users</th>"
+      "<th>by period (users in the holdout + others)</th></tr>\n";
+  for (const Json& m : holdout["metrics"]) {
+    std::string periods;
+    for (const Json& p : m["periods"])
+      periods += fmt::format("{}: {} ({} + {})<br>", p["from"].get<std::string>(), Figure(p["uplift"]), Figure(p["in"]),
+                             Figure(p["out"]));
+    html += fmt::format("<tr><td>{}</td><td>{}</td><td>[{}, {}]</td><td>{}</td><td>{}</td></tr>\n",
+                        EscapeHtml(m["metric"].get<std::string>()), Figure(m["cumulative"]), Figure(m["interval"][0]),
+                        Figure(m["interval"][1]), Figure(m["users"]), periods);
+  }
+  return html + "</table>\n";
+}
+
+std::string PortfolioHtml(const Json& portfolio) {
+  std::string html =
+      fmt::format("<h2>Concluded experiments together: {}</h2>\n<p>{}</p>\n",
+                  EscapeHtml(portfolio["metric"].get<std::string>()), EscapeHtml(portfolio["how"].get<std::string>()));
+  html += "<table><tr><th>experiment</th><th>arm</th><th>measured</th><th>expected</th></tr>\n";
+  for (const Json& e : portfolio["effects"])
+    html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                        EscapeHtml(e["experiment"].get<std::string>()), EscapeHtml(e["arm"].get<std::string>()),
+                        Percent(e["measured"]), Percent(e["expected"]));
+  return html + "</table>\n";
+}
+
+// The arms of a bandit, and how the probabilities went.
+std::string BanditHtml(const Json& bandit) {
+  std::string html = fmt::format("<p title=\"{}\">Version {} of the allocation, by {}</p>\n",
+                                 EscapeHtml(bandit["how"].get<std::string>()), bandit["version"].dump(),
+                                 EscapeHtml(bandit["reward"].get<std::string>()));
+  html +=
+      "<table><tr><th>arm</th><th>of new units</th><th>mature units</th><th>mean reward</th><th>interval</th></tr>\n";
+  for (const Json& arm : bandit["arms"])
+    html += fmt::format("<tr><td>{}</td><td>{:.1f} %</td><td>{}</td><td>{}</td><td>[{}, {}]</td></tr>\n",
+                        EscapeHtml(arm["name"].get<std::string>()), 100 * arm["probability"].get<double>(),
+                        Figure(arm["mature_units"]), Figure(arm["mean"]), Figure(arm["interval"][0]),
+                        Figure(arm["interval"][1]));
+  html += "</table>\n<table><tr><th>version</th><th>from</th>";
+  for (const Json& arm : bandit["arms"]) html += "<th>" + EscapeHtml(arm["name"].get<std::string>()) + "</th>";
+  html += "</tr>\n";
+  for (const Json& version : bandit["versions"]) {
+    html += fmt::format("<tr><td>{}</td><td>{}</td>", version["version"].dump(), version["from"].get<std::string>());
+    for (const Json& p : version["probabilities"]) html += fmt::format("<td>{:.1f} %</td>", 100 * p.get<double>());
+    html += "</tr>\n";
+  }
+  return html + "</table>\n";
+}
+
+// When which weights held.
+std::string PeriodsHtml(const Json& periods, const Json& arms) {
+  std::string html = "<table><tr><th>allocated from</th>";
+  for (const Json& arm : arms) {
+    const std::string name = EscapeHtml(arm["name"].get<std::string>());
+    html += "<th>share of " + name + "</th><th>units</th>";
+  }
+  html += "</tr>\n";
+  for (const Json& period : periods) {
+    html += "<tr><td>" + period["from"].get<std::string>() + "</td>";
+    for (std::size_t a = 0; a < arms.size(); ++a)
+      html += fmt::format("<td>{}</td><td>{}</td>", Figure(period["weights"][a]), Figure(period["exposed"][a]));
+    html += "</tr>\n";
+  }
+  return html + "</table>\n";
+}
+
 std::string ExperimentHtml(const Json& e) {
   std::string html = fmt::format("<h2>{}: {}</h2>\n<p>{}</p>\n", EscapeHtml(e["experiment"].get<std::string>()),
                                  e["decision"].get<std::string>(), EscapeHtml(e["reason"].get<std::string>()));
@@ -60,6 +128,8 @@ std::string ExperimentHtml(const Json& e) {
   html += fmt::format("</table>\n<p title=\"{}\">Sample ratio: p = {}{}</p>\n",
                       EscapeHtml(e["srm"]["how"].get<std::string>()), Figure(e["srm"]["p"]),
                       e["srm"]["flagged"].get<bool>() ? ", flagged" : "");
+  if (e.contains("periods")) html += PeriodsHtml(e["periods"], e["arms"]);
+  if (e.contains("bandit")) html += BanditHtml(e["bandit"]);
   html +=
       "<table><tr><th>metric</th><th>role</th><th>arm</th><th>units</th><th>control</th><th>treatment</th>"
       "<th>relative effect</th><th>interval</th><th></th><th>p, adjusted</th></tr>\n";
@@ -91,12 +161,15 @@ std::string ExperimentHtml(const Json& e) {
 
 std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings, const AllocationPeriods& periods) {
   std::vector<ExperimentDesign> designs;
-  const auto add = [&](const std::string& name, const std::vector<Treatment>& arms, const JudgingConfig& judging) {
+  const auto add = [&](const std::string& name, const std::vector<Treatment>& arms, const JudgingConfig& judging,
+                       const std::optional<BanditConfig>& bandit, const std::optional<ClusterConfig>& clusters) {
     ExperimentDesign design{.name = name,
                             .arms = {},
                             .weights = {},
                             .periods = {},
                             .moves_units = name == kVariantName,
+                            .bandit = bandit,
+                            .clusters = clusters,
                             .planned_n = judging.planned_units,
                             .alpha = judging.alpha};
     for (const Treatment& arm : arms) {
@@ -105,7 +178,7 @@ std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings, cons
       design.weights.push_back(arm.weight);
     }
     if (design.arms.size() < 2) return;
-    if (const auto its = periods.find(name); its != periods.end()) {
+    if (const auto its = periods.find(name); its != periods.end() && !clusters) {
       for (const Allocation::Period& period : its->second) {
         DesignPeriod of{period.from_ms, {}};
         for (const std::string& arm : design.arms) {
@@ -117,19 +190,22 @@ std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings, cons
     }
     designs.push_back(std::move(design));
   };
-  add(kVariantName, settings.experiments.variants, JudgingConfig());
+  add(kVariantName, settings.experiments.variants, JudgingConfig(), {}, {});
   for (const Experiment& e : settings.experiments.all) {
-    if (!e.interleaves) add(e.name, e.arms, e.judging);  // Those that interleave are judged by their credits.
+    if (e.interleaves) continue;  // Judged by its credits.
+    add(e.name, e.arms, e.judging, e.bandit, e.clusters);
   }
   return designs;
 }
 
 namespace {
 
-std::set<std::string> MeasuredIn(const ExperimentSettings& settings) {
-  std::set<std::string> names;
-  for (const ExperimentDesign& design : DesignsOf(settings, {})) names.insert(design.name);
-  return names;
+MetricFold::Measured MeasuredIn(const ExperimentSettings& settings) {
+  MetricFold::Measured measured;
+  for (const ExperimentDesign& design : DesignsOf(settings, {})) measured[design.name] = {.clusters = design.clusters};
+  if (const auto& holdout = settings.experiments.holdout)
+    measured[kHoldoutName] = {.clusters = PeriodsOfHoldout(*holdout), .whole_periods = true};
+  return measured;
 }
 
 }  // namespace
@@ -156,8 +232,7 @@ Status ExperimentPass::Advance(EventSource& log) {
   return {};
 }
 
-std::vector<ExperimentResults> ExperimentPass::Results(const AllocationPeriods& periods,
-                                                       const std::string& surface) const {
+ExperimentReport ExperimentPass::Report(const AllocationPeriods& periods, const std::string& surface) const {
   const auto left_out = LeftOut::Of(activity_, fold_.people(), settings_.leave_out);
   const std::vector<ExperimentDesign> designs = DesignsOf(settings_, periods);
   MetricFold::Question question{.left_out = [&](Key person) { return left_out && left_out->Why(person) != nullptr; },
@@ -169,19 +244,33 @@ std::vector<ExperimentResults> ExperimentPass::Results(const AllocationPeriods& 
       question.cuts[design.name].push_back(design.periods[p].from_ms);
   }
   const std::vector<ExperimentUnits> units = fold_.Finish(question);
-  std::vector<ExperimentResults> results;
-  for (const ExperimentDesign& design : designs) {
+  ExperimentReport report;
+  const auto units_of = [&](const std::string& name) -> const ExperimentUnits& {
     static const ExperimentUnits kNone;
-    const auto at = std::ranges::find(units, design.name, &ExperimentUnits::experiment);
-    results.push_back(
-        AnalyzeExperiment(design, settings_.metrics, at == units.end() ? kNone : *at, last_arrival_ms_, surface));
-  }
-  return results;
+    const auto at = std::ranges::find(units, name, &ExperimentUnits::experiment);
+    return at == units.end() ? kNone : *at;
+  };
+  for (const ExperimentDesign& design : designs)
+    report.results.push_back(
+        AnalyzeExperiment(design, settings_.metrics, units_of(design.name), last_arrival_ms_, surface));
+  if (const auto& holdout = settings_.experiments.holdout)
+    report.holdout = AnalyzeHoldout(*holdout, settings_.metrics, units_of(kHoldoutName));
+  return report;
 }
 
-Json ReportJson(const std::vector<ExperimentResults>& results, const std::vector<MetricConfig>& metrics) {
-  Json json{{"experiments", Json::array()}};
-  for (const ExperimentResults& one : results) json["experiments"].push_back(ResultsJson(one, metrics));
+nlohmann::ordered_json ExperimentPass::Json(const ExperimentReport& report, const Conclusions& conclusions) const {
+  nlohmann::ordered_json json{{"experiments", nlohmann::ordered_json::array()}};
+  for (const ExperimentResults& one : report.results)
+    json["experiments"].push_back(ResultsJson(one, settings_.metrics));
+  for (nlohmann::ordered_json& e : json["experiments"]) {
+    const Conclusion* concluded = conclusions.Find(e["experiment"].get<std::string>());
+    if (concluded == nullptr || concluded->runs_again()) continue;
+    e["concluded"] = {
+        {"decision", concluded->decision}, {"reason", concluded->reason}, {"at", FormatTime(concluded->at_ms)}};
+  }
+  if (report.holdout) json["holdout"] = HoldoutJson(*report.holdout, *settings_.experiments.holdout, settings_.metrics);
+  const Portfolio portfolio = MakePortfolio(report.results, settings_.metrics, conclusions);
+  if (!portfolio.effects.empty()) json["portfolio"] = PortfolioJson(portfolio);
   return json;
 }
 
@@ -189,6 +278,8 @@ std::string ReportHtml(const Json& report) {
   std::string html = HtmlHead("Experiments");
   for (const Json& e : report["experiments"]) html += ExperimentHtml(e);
   if (report["experiments"].empty()) html += "<p>No experiment has two arms.</p>\n";
+  if (report.contains("holdout")) html += HoldoutHtml(report["holdout"]);
+  if (report.contains("portfolio")) html += PortfolioHtml(report["portfolio"]);
   return html + "</html>\n";
 }
 

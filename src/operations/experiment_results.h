@@ -16,7 +16,10 @@
 #include "dataset/activity_history.h"
 #include "dataset/dataset.h"
 #include "experiment/allocation.h"
+#include "experiment/conclusions.h"
 #include "experiment/experiments.h"
+#include "experiment/holdout_results.h"
+#include "experiment/portfolio.h"
 #include "experiment/results.h"
 #include "log/event_source.h"
 
@@ -34,6 +37,11 @@ using AllocationPeriods = std::map<std::string, std::vector<Allocation::Period>>
 // Allocation::periods; an experiment without any has one.
 std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings, const AllocationPeriods& periods);
 
+struct ExperimentReport {
+  std::vector<ExperimentResults> results;
+  std::optional<HoldoutResult> holdout;
+};
+
 class ExperimentPass {
  public:
   explicit ExperimentPass(ExperimentSettings settings);
@@ -41,7 +49,10 @@ class ExperimentPass {
   Status Advance(EventSource& log);
   // As of the last record read: a unit whose window is over by then is mature. `surface` not empty: a slice, of units
   // first exposed there.
-  std::vector<ExperimentResults> Results(const AllocationPeriods& periods, const std::string& surface = "") const;
+  ExperimentReport Report(const AllocationPeriods& periods, const std::string& surface = "") const;
+  // {"experiments": [ResultsJson], "holdout": HoldoutJson, "portfolio": PortfolioJson}: the last two where there is a
+  // holdout, and where two effects are concluded. What is concluded says so.
+  nlohmann::ordered_json Json(const ExperimentReport& report, const Conclusions& conclusions) const;
   const std::vector<MetricConfig>& metrics() const { return settings_.metrics; }
 
  private:
@@ -52,10 +63,7 @@ class ExperimentPass {
   std::int64_t last_arrival_ms_ = 0;
 };
 
-// {"experiments": [ResultsJson]}.
-nlohmann::ordered_json ReportJson(const std::vector<ExperimentResults>& results,
-                                  const std::vector<MetricConfig>& metrics);
-// The same as a page, made of that JSON.
+// ExperimentPass::Json as a page.
 std::string ReportHtml(const nlohmann::ordered_json& report);
 
 }  // namespace gfr

@@ -61,8 +61,8 @@ ExperimentSettings PriceSettings() {
   return settings;
 }
 
-std::string ReportOf(const ExperimentPass& pass) { return ReportJson(pass.Results({}), pass.metrics()).dump(); }
-std::vector<double> ExposedTo(const ExperimentPass& pass) { return pass.Results({}).at(0).exposed; }
+std::string ReportOf(const ExperimentPass& pass) { return pass.Json(pass.Report({}), {}).dump(); }
+std::vector<double> ExposedTo(const ExperimentPass& pass) { return pass.Report({}).results.at(0).exposed; }
 
 TEST(ExperimentPass, FindsRobotsAsTheLogGrowsAndComesToWhatAWholePassComesTo) {
   ExperimentSettings settings = PriceSettings();
@@ -108,7 +108,7 @@ TEST(ExperimentPass, MeasuresDeclaredExperimentsAlone) {
                 .context = {{.name = "experiment", .text = "made up"}}});
   ExperimentPass pass(PriceSettings());
   ASSERT_TRUE(pass.Advance(log.source()).ok());
-  const auto results = pass.Results({});
+  const auto results = pass.Report({}).results;
   ASSERT_EQ(results.size(), 1u);
   EXPECT_EQ(results[0].design.name, "price");
 }
@@ -136,7 +136,7 @@ TEST(ExperimentPass, APeriodOfTheAllocationIsAStratumAndEndsTheMetricsOfVariants
   const AllocationPeriods periods{{kVariantName,
                                    {{.from_ms = kStart, .shares = {{"low", 0.9}, {"high", 0.1}}},
                                     {.from_ms = kStart + 30 * kMinuteMs, .shares = {{"low", 0.5}, {"high", 0.5}}}}}};
-  const auto results = pass.Results(periods);
+  const auto results = pass.Report(periods).results;
   ASSERT_EQ(results.size(), 1u);
   ASSERT_EQ(results[0].exposed_in, (std::vector<std::vector<double>>{{1, 0}, {0, 1}}));
   EXPECT_EQ(results[0].metrics.at(0).nonzero_control, 1);
@@ -179,10 +179,11 @@ TEST(ReportPage, SaysWhatWasConcluded) {
   log.Expose(0, "u", "low");
   ExperimentPass pass(PriceSettings());
   ASSERT_TRUE(pass.Advance(log.source()).ok());
-  nlohmann::ordered_json report = ReportJson(pass.Results({}), pass.metrics());
+  nlohmann::ordered_json report = pass.Json(pass.Report({}), {});
   EXPECT_EQ(ReportHtml(report).find("Concluded"), std::string::npos);
-  report["experiments"][0]["concluded"] = {
-      {"decision", "roll back"}, {"reason", "a < b"}, {"at", "2026-01-02T00:00:00Z"}};
+  Conclusions conclusions;
+  conclusions.by_experiment["price"] = {"roll back", "a < b", kStart + kDayMs};
+  report = pass.Json(pass.Report({}), conclusions);
   EXPECT_NE(ReportHtml(report).find("<b>Concluded</b> at 2026-01-02T00:00:00Z: roll back: a &lt; b"),
             std::string::npos);
 }

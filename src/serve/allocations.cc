@@ -75,15 +75,6 @@ Status Restart(const Project& project, const std::string& experiment) {
   return project.objects().Put(kConclusions, conclusions.ToJson());
 }
 
-void AddConclusions(const Conclusions& conclusions, nlohmann::ordered_json* report) {
-  for (nlohmann::ordered_json& e : (*report)["experiments"]) {
-    const Conclusion* concluded = conclusions.Find(e["experiment"].get<std::string>());
-    if (concluded == nullptr || concluded->runs_again()) continue;
-    e["concluded"] = {
-        {"decision", concluded->decision}, {"reason", concluded->reason}, {"at", FormatTime(concluded->at_ms)}};
-  }
-}
-
 Result<std::shared_ptr<const Assigner>> MakeAssigner(const Project& project, NextAllocation allocation, bool write) {
   if (write && allocation.next != allocation.before) GFR_TRY(project.objects().Put(kObject, allocation.next.ToJson()));
   return std::make_shared<const Assigner>(std::move(allocation.experiments), std::move(allocation.next));

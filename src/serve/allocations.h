@@ -41,7 +41,5 @@ Result<Conclusions> ConclusionsOf(const Project& project);
 Status Conclude(const Project& project, const std::string& experiment, const Conclusion& conclusion);
 // Takes the conclusion back: gfr.toml decides again. kNotFound: it has none.
 Status Restart(const Project& project, const std::string& experiment);
-// Adds "concluded" to the experiments of a report (operations/experiment_results.h) that are.
-void AddConclusions(const Conclusions& conclusions, nlohmann::ordered_json* report);
 
 }  // namespace gfr

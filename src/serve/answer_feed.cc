@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "serve/router.h"
+#include "state/allocation_note.h"
 
 namespace gfr {
 
@@ -36,6 +37,18 @@ std::optional<RankPair> PairOf(const Assignment& assigned, const ServedModels& m
 
 }  // namespace
 
+std::function<std::uint32_t(std::string_view)> VersionsOf(const FeatureReader& rows, const FeedRequest& request,
+                                                          const Requester& who) {
+  const Key unit = who.lease.user != 0 ? who.lease.user : SessionKey(0, KeyOf(request.session_id));
+  return [&rows, unit](std::string_view experiment) {
+    const Key key = AllocationNoteKey(unit, KeyOf(experiment));
+    if (key == 0) return std::uint32_t{0};
+    ReadLease lease;
+    rows.FindUser(key, 0, &lease);  // Follows the note as an alias.
+    return lease.user == key ? 0 : VersionOfNote(lease.user);
+  };
+}
+
 AnsweredFeed AnswerFeed(const FeedParts& parts, const HttpRequest& http, const FeedRequest& request,
                         const StageObserver& observe) {
   AnsweredFeed answer;
@@ -47,7 +60,8 @@ AnsweredFeed AnswerFeed(const FeedParts& parts, const HttpRequest& http, const F
                                     .context = request.context,
                                     .surface = request.surface,
                                     .now_ms = request.now_ms,
-                                    .overrides = OverridesOf(http, parts.assigner)},
+                                    .overrides = OverridesOf(http, parts.assigner),
+                                    .version_of = VersionsOf(parts.rows, request, who)},
                                    *chosen.feed);
   std::shared_ptr<const BoundModel> model;
   if (!assigned.holdout && !assigned.model.empty()) model = parts.models.Find(assigned.model);
@@ -65,6 +79,7 @@ AnsweredFeed AnswerFeed(const FeedParts& parts, const HttpRequest& http, const F
                       .pair = pair ? &*pair : nullptr,
                       .keep = assigned.holdout ? nullptr : parts.keep},
                      request, std::move(who), parts.lists, observe);
+  answer.feed.event.served.policy = assigned.policy;
   // The champion in place of the version that was assigned: the answer stays in its arm, and says so.
   if ((missing || (assigned.pair && !pair)) && model != nullptr) answer.feed.degraded.emplace_back("model");
   return answer;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "experiment/assignment.h"
@@ -40,6 +41,10 @@ AnsweredFeed AnswerFeed(const FeedParts& parts, const HttpRequest& http, const F
 
 // What the headers override. Throws BadRequest.
 Overrides OverridesOf(const HttpRequest& http, const Assigner& assigner);
+
+// AssignmentQuery::version_of of a request, as of now. REQUIRES: `rows` outlive it.
+std::function<std::uint32_t(std::string_view)> VersionsOf(const FeatureReader& rows, const FeedRequest& request,
+                                                          const Requester& who);
 
 // The reply's headers: which production variant answered.
 void NameVariant(const Assignment& assignment, HttpResponse* response);

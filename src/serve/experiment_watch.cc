@@ -1,5 +1,7 @@
 #include "serve/experiment_watch.h"
 
+#include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "runtime/logger.h"
@@ -11,21 +13,47 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The assigner anew, now that an experiment is over.
-Status TakeConclusion(ServiceState& s) {
+// The assigner anew, after `change` of what is allocated next.
+Status TakeAllocation(ServiceState& s,
+                      const std::function<void(const Experiments&, std::int64_t, Allocation*)>& change) {
   const MutexLock lock(s.reload_mutex);
   Serving next = *s.serving();
-  GFR_ASSIGN(NextAllocation units, AllocationOf(*next.project, std::max(s.clock.now_ms(), s.last_arrival_ms.load())));
+  const std::int64_t now_ms = std::max(s.clock.now_ms(), s.last_arrival_ms.load());
+  GFR_ASSIGN(NextAllocation units, AllocationOf(*next.project, now_ms));
+  if (change) change(units.experiments, now_ms, &units.next);
   GFR_ASSIGN(next.assigner, MakeAssigner(*next.project, std::move(units), /*write=*/true));
   s.Publish(std::make_shared<const Serving>(std::move(next)));
   return {};
+}
+
+// A bandit's next version, where its time has come and what was brought changes it.
+Status AllocateBandit(ServiceState& s, const ExperimentResults& result) {
+  const BanditResult& bandit = *result.bandit;
+  std::vector<ArmRewards> rewards;
+  double users = 0;
+  for (const BanditResult::Arm& arm : bandit.arms) rewards.push_back(arm.rewards), users += arm.rewards.users;
+  if (users == 0) return {};  // Nothing is known yet.
+  GFR_ASSIGN(const std::vector<double> probabilities, ThompsonAllocation(rewards, bandit.config.floor));
+  return TakeAllocation(s, [&](const Experiments& experiments, std::int64_t now_ms, Allocation* next) {
+    const Experiment* e = experiments.Find(result.design.name);
+    if (e == nullptr || !e->running || e->arms.size() != probabilities.size()) return;  // Reloaded meanwhile.
+    const auto versions = next->periods.find(e->name);
+    if (versions != next->periods.end() && !versions->second.empty() &&
+        now_ms - versions->second.back().from_ms < bandit.config.every_ms)
+      return;
+    if (AddVersion(*e, probabilities, now_ms, next))
+      LogInfo("experiments", "a bandit allocates new units anew",
+              {{"experiment", e->name},
+               {"version", next->periods[e->name].size()},
+               {"probabilities", nlohmann::json(next->periods[e->name].back().shares).dump()}});
+  });
 }
 
 Status RollBack(ServiceState& s, const Project& project, const ExperimentResults& result) {
   GFR_TRY(Conclude(project, result.design.name, {"roll back", result.reason, s.clock.now_ms()}));
   LogError("experiments", "ALERT: an experiment was rolled back; its units get the default",
            {{"experiment", result.design.name}, {"reason", result.reason}});
-  return TakeConclusion(s);
+  return TakeAllocation(s, {});
 }
 
 }  // namespace
@@ -34,19 +62,21 @@ Result<Json> ExperimentWatch::Look(ServiceState& s) {
   const MutexLock lock(looking_);
   const std::shared_ptr<const Serving> now = s.serving();
   const Configuration& configuration = now->project->configuration();
-  if (configuration.experiments.all.empty() && configuration.experiments.variants.size() < 2)
+  const Experiments& configured = configuration.experiments;
+  if (configured.all.empty() && configured.variants.size() < 2 && !configured.holdout)
     return Json{{"experiments", Json::array()}};
   if (!pass_ || configuration_ != configuration.fingerprint) {
     pass_ = std::make_unique<ExperimentPass>(now->project->experiment_settings());
     configuration_ = configuration.fingerprint;
   }
   GFR_TRY(pass_->Advance(s.log->source()));
-  const std::vector<ExperimentResults> results = pass_->Results(now->assigner->allocation().periods);
+  const ExperimentReport report = pass_->Report(now->assigner->allocation().periods);
   GFR_ASSIGN(Conclusions conclusions, ConclusionsOf(*now->project));
   const Experiments& served = now->assigner->experiments();
   bool rolled_back = false;
-  for (const ExperimentResults& result : results) {
+  for (const ExperimentResults& result : report.results) {
     const std::string& name = result.design.name;
+    if (result.bandit && result.verdict != Verdict::kInvalid) GFR_TRY(AllocateBandit(s, result));
     if (result.verdict != Verdict::kRollBack) {
       alerted_.erase(name);
       continue;
@@ -66,21 +96,24 @@ Result<Json> ExperimentWatch::Look(ServiceState& s) {
   if (rolled_back) {
     GFR_ASSIGN(conclusions, ConclusionsOf(*now->project));
   }
-  Json report = ReportJson(results, pass_->metrics());
-  AddConclusions(conclusions, &report);
+  Json json = pass_->Json(report, conclusions);
   const MutexLock write(mutex_);
-  latest_ = std::make_shared<const Json>(report);
-  return report;
+  latest_ = std::make_shared<const Json>(json);
+  return json;
 }
 
 std::shared_ptr<ExperimentWatch> ExperimentWatch::Start(ServiceState& s) {
   const auto watch = std::make_shared<ExperimentWatch>();
-  s.background.Add({"watch-experiments", kPeriodMs, kPeriodMs,
+  std::int64_t period_ms = kPeriodMs;
+  for (const Experiment& e : s.serving()->project->configuration().experiments.all) {
+    if (e.bandit) period_ms = std::min(period_ms, e.bandit->every_ms);
+  }
+  s.background.Add({"watch-experiments", period_ms, kPeriodMs,
                     [watch, &s](const JobRun&) {
                       const auto looked = watch->Look(s);
                       return looked.ok() ? Status() : Status(looked.error());
                     },
-                    kPeriodMs});
+                    period_ms});
   return watch;
 }
 

@@ -2,7 +2,8 @@
 //
 // Each look reads what is new in the log and judges every experiment (operations/experiment_results.h). One that a
 // guardrail or its decision set rolls back is concluded: its units get the default at once, the conclusion is kept
-// where later starts, and readers at their next reload, find it (serve/allocations.h), and an ALERT is logged.
+// where later starts, and readers at their next reload, find it (serve/allocations.h), and an ALERT is logged. A bandit
+// whose `every` is over gets the next version of its allocation, which new units are given from then on.
 // Production variants, and experiments that a person restarted, are judged too, and only alerted about. Nothing is kept
 // on disk but conclusions: a start reads the log again, and its results equal those of a server that never stopped, as
 // long as the log was not trimmed.
@@ -29,7 +30,8 @@ class ExperimentWatch {
 
   // The report; no experiments, no reading. Errors: those of the log and of the registry's store.
   Result<nlohmann::ordered_json> Look(ServiceState& s);
-  // One that looks every kPeriodMs, by the server's scheduler.
+  // One that looks every kPeriodMs, or as often as a bandit of the configuration is allocated, by the server's
+  // scheduler.
   static std::shared_ptr<ExperimentWatch> Start(ServiceState& s);
   // The last look's report; null: there was none.
   std::shared_ptr<const nlohmann::ordered_json> latest() const;

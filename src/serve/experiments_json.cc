@@ -23,6 +23,9 @@ Json RangeJson(const BucketRange& range) { return Json::array({range.low, range.
 Json ExperimentJson(const Experiment& e) {
   Json json{{"name", e.name}, {"status", e.running ? "running" : "off"}, {"share", e.share}, {"salt", e.salt}};
   if (e.interleaves) json["design"] = "interleaving";
+  if (e.bandit) json["design"] = "bandit", json["reward"] = e.bandit->reward, json["floor"] = e.bandit->floor;
+  if (e.clusters)
+    json["design"] = e.clusters->period_ms > 0 ? "switchback" : "clusters", json["cluster"] = e.clusters->by;
   if (!e.name_space.empty()) json["namespace"] = {{"name", e.name_space}, {"range", RangeJson(e.range)}};
   if (e.when) json["when"] = e.when->text();
   json["feeds"] = e.arms.front().feeds;
@@ -46,7 +49,13 @@ Json ExperimentsJson(const Assigner& assigner) {
     json["variants"].back()["share"] =
         static_cast<double>(std::ranges::count(assigner.allocation().variants, variant.name)) / kBuckets;
   }
-  for (const Experiment& e : of.all) json["experiments"].push_back(ExperimentJson(e));
+  for (const Experiment& e : of.all) {
+    json["experiments"].push_back(ExperimentJson(e));
+    const auto versions = assigner.allocation().periods.find(e.name);
+    if (!e.bandit || versions == assigner.allocation().periods.end() || versions->second.empty()) continue;
+    json["experiments"].back()["version"] = versions->second.size();
+    json["experiments"].back()["probabilities"] = versions->second.back().shares;
+  }
   return json;
 }
 

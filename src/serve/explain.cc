@@ -1,6 +1,7 @@
 #include "serve/explain.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/json_number.h"
@@ -70,6 +71,8 @@ Json Explain(const LogRecord& record, const FeatureSet& features) {
   for (const ServedExperiment& e : s.experiments)
     json["served"]["experiments"].push_back(
         {{"experiment", e.experiment}, {"variant", e.variant}, {"overridden", e.overridden}});
+  if (!std::isnan(s.took_ms)) json["served"]["took_ms"] = s.took_ms;
+  if (!s.policy.empty()) json["served"]["policy"] = s.policy;
   if (!s.swaps.empty()) json["served"]["swaps"] = s.swaps;
   if (!s.interleaving.experiment.empty())
     json["served"]["interleaving"] = {{"experiment", s.interleaving.experiment}, {"credit", s.interleaving.credit}};

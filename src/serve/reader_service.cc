@@ -34,6 +34,7 @@ using Json = nlohmann::ordered_json;
 // A feed waits so long for the owner's log, or [serve] log_wait if that is more: one call that finds no owner keeps all
 // from it for a second, so that a slow sync should not be one.
 constexpr std::int64_t kServedTimeoutMs = 1000;
+constexpr std::int64_t kVersionsMs = 10'000;  // How often versions of bandits are looked for.
 constexpr std::int64_t kListsMs = 1000, kListsTimeoutMs = 60'000;  // The first reader waits until they are encoded.
 
 }  // namespace
@@ -107,7 +108,10 @@ struct ReaderService::State {
                     [this](const JobRun&) { return models.Look(), Status(); }});
     background.Add(
         {"get-lists", kListsMs, kListsTimeoutMs, [this](const JobRun& run) { return lists.Fetch(OwnToken(), run); }});
+    background.Add({"read-versions", kVersionsMs, kMinuteMs, [this](const JobRun&) { return ReadVersions(); }});
   }
+  // The owner makes new versions of bandits' allocations.
+  Status ReadVersions();
 
   std::string OwnToken() const { return "Bearer " + access.Token("reader"); }
 
@@ -142,6 +146,7 @@ struct ReaderService::State {
   }
 
   HttpResponse FeedFor(const HttpRequest& http) {
+    const std::int64_t began_us = MonotonicUs();
     FeedRequest request =
         ParseFeedRequest(http.body, MaxCandidates(layout.features().columns()), project.configuration().event_rules);
     const OwnerLists::View listed = lists.Now();
@@ -169,6 +174,7 @@ struct ReaderService::State {
       feed.degraded.insert(feed.degraded.begin(), "channels");
     metrics.as_of.Set(static_cast<double>(feed.event.served.as_of()));
     metrics.epoch_end.Set(static_cast<double>(std::max<std::int64_t>(feed.event.served.epoch_end_ms, 0)) / 1000);
+    feed.event.served.took_ms = static_cast<float>(static_cast<double>(MonotonicUs() - began_us) * 1e-3);
     std::vector<Event> events{feed.event};
     if (made.assignment.feed->impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
     const std::string slates = EncodeSlates(events);
@@ -296,6 +302,19 @@ Status ReaderService::State::Reload() {
     answering = std::make_shared<const Answering>(Answering{.project = next, .assigner = std::move(assigner)});
   }
   models.Name(next->configuration().experiments.Versions());
+  return {};
+}
+
+Status ReaderService::State::ReadVersions() {
+  const MutexLock lock(reload_mutex);
+  const std::shared_ptr<const Answering> now = Now();
+  if (std::ranges::none_of(now->assigner->experiments().all, [](const Experiment& e) { return e.running && e.bandit; }))
+    return {};
+  GFR_ASSIGN(NextAllocation units, AllocationOf(*now->project, clock->now_ms()));
+  if (units.next.periods == now->assigner->allocation().periods) return {};
+  GFR_ASSIGN(auto assigner, MakeAssigner(*now->project, std::move(units), /*write=*/false));
+  const MutexLock swap(answering_mutex);
+  answering = std::make_shared<const Answering>(Answering{.project = now->project, .assigner = std::move(assigner)});
   return {};
 }
 

@@ -22,6 +22,9 @@ ServiceMetrics::ServiceMetrics()
       assigned_degraded_(telemetry_.AddCounter("gfr_assigned_feeds_degraded_total",
                                                "Feeds served with something missing, by what their unit was assigned.",
                                                {{"experiment", {}}, {"variant", {}}})),
+      assigned_failed_(telemetry_.AddCounter("gfr_assigned_feeds_failed_total",
+                                             "Feeds answered by an error, by what their unit was assigned.",
+                                             {{"experiment", {}}, {"variant", {}}})),
       shadows_(telemetry_.AddHistogram("gfr_shadow_duration_seconds", "Time of ranking a request's shadow.",
                                        kDurationsS, {{"shadow", {}}})),
       shadow_overlap_(telemetry_.AddHistogram("gfr_shadow_overlap_ratio",
@@ -60,13 +63,19 @@ void ServiceMetrics::Assigned(const std::vector<ServedExperiment>& of, bool degr
   }
 }
 
+void ServiceMetrics::AssignedFailed(const std::vector<ServedExperiment>& of) {
+  for (const ServedExperiment& e : of) ++assigned_failed_.With({e.experiment, e.variant});
+}
+
 void ServiceMetrics::Declare(const Experiments& experiments) {
   const auto declare = [&](const std::string& name, const std::vector<Treatment>& treatments) {
     assigned_.Declare("experiment", name);
     assigned_degraded_.Declare("experiment", name);
+    assigned_failed_.Declare("experiment", name);
     for (const Treatment& t : treatments) {
       assigned_.Declare("variant", t.name);
       assigned_degraded_.Declare("variant", t.name);
+      assigned_failed_.Declare("variant", t.name);
     }
   };
   if (experiments.holdout) declare(kHoldoutName, {{.name = "in"}, {.name = "out"}});

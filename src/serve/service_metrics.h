@@ -32,6 +32,8 @@ class ServiceMetrics {
   void Answered(std::string_view endpoint, int status, double seconds);
   // A feed of each experiment, variant and arm that it was assigned, and how long its ranking took.
   void Assigned(const std::vector<ServedExperiment>& of, bool degraded, double seconds);
+  // One that got no slate all the same: its answer is an error.
+  void AssignedFailed(const std::vector<ServedExperiment>& of);
   // Names that Assigned may give series of from now on.
   void Declare(const Experiments& experiments);
   // A shadow that was scored, and the share of what was shown that is among its own best (NaN: nothing was shown).
@@ -51,6 +53,7 @@ class ServiceMetrics {
   Family<Histogram>& stages_;
   Family<Histogram>& assigned_;
   Family<Counter>& assigned_degraded_;
+  Family<Counter>& assigned_failed_;
   Family<Histogram>& shadows_;
   Family<Histogram>& shadow_overlap_;
   Family<Counter>& shadows_dropped_;

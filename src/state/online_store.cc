@@ -8,8 +8,10 @@
 #include <new>
 
 #include "event/alias.h"
+#include "event/allocation_version.h"
 #include "event/anonymised_record.h"
 #include "event/erased_login.h"
+#include "state/allocation_note.h"
 #include "state/login_text.h"
 
 namespace gfr {
@@ -56,6 +58,41 @@ std::vector<std::vector<std::uint32_t>> ByType(const FeatureSet& set, Scope scop
     }
   }
   return lists;
+}
+
+// Gives each experiment that anyone met to `each`; its end is the number of the next one.
+template <typename Each>
+std::uint32_t ForEachMetExperiment(const VersionedTable& aliases, const Each& each) {
+  for (std::uint32_t n = 0;; ++n) {
+    const Key experiment = n < kMostExperiments ? AliasIn(aliases, MetExperimentKey(n)) : 0;
+    if (experiment == 0) return n;
+    each(experiment);
+  }
+}
+
+// What was noted of a unit's allocations; `erase` takes a key.
+template <typename EraseKey>
+void ForgetAllocations(Key unit, const VersionedTable& aliases, const EraseKey& erase) {
+  ForEachMetExperiment(aliases, [&](Key experiment) {
+    const Key key = AllocationNoteKey(unit, experiment);
+    if (key != 0 && aliases.Find(key)) erase(key);
+  });
+}
+
+// Notes the versions that the record's exposures name; the first one of a unit and an experiment stays. `write` gives
+// the row of a key.
+template <typename Write>
+void NoteAllocations(const Event& event, Key unit, const VersionedTable& aliases, const Write& write) {
+  ForEachAllocationVersion(event, [&](std::string_view name, std::uint32_t version) {
+    const Key experiment = KeyOf(name), key = AllocationNoteKey(unit, experiment);
+    if (key == 0 || aliases.Find(key)) return;
+    bool met = false;
+    const std::uint32_t next = ForEachMetExperiment(aliases, [&](Key one) { met |= one == experiment; });
+    if (!met && next == kMostExperiments) return;
+    if (!met) std::memcpy(write(MetExperimentKey(next)), &experiment, sizeof experiment);
+    const Key note = NoteOfVersion(version);
+    std::memcpy(write(key), &note, sizeof note);
+  });
 }
 
 }  // namespace
@@ -146,7 +183,10 @@ std::byte* OnlineStore::SessionRow(Key session, Key user, std::int64_t arrival_m
   }
   if (header.last_arrival_ms != 0 && RowLayout::SessionIsOver(row, arrival_ms)) {
     std::memset(row, 0, sessions_.row_bytes());
-    if (user == 0) EraseHidden(session);
+    if (user == 0) {
+      EraseHidden(session);
+      ForgetAllocations(session, aliases_, [this](Key key) { Erase(FeatureReader::kAliases, key); });
+    }
   }
   header.user = user;
   header.last_arrival_ms = std::max<std::int64_t>(arrival_ms, 1);
@@ -160,6 +200,15 @@ void OnlineStore::Fold(const LogRecord& record) {
   AdvanceTo(EpochEndAt(record.arrival_ms));
   switch (event.type) {
     case EventType::kFeedRequest:
+    case EventType::kExperimentExposure:
+      if (HasAllocationVersions(event)) {
+        Key unit = Resolve(KeyOf(event.user_id));
+        // A session of nobody is kept as other sessions are, and what was noted of it is forgotten with it.
+        if (unit == 0) SessionRow(unit = SessionKey(0, KeyOf(event.session_id)), 0, record.arrival_ms);
+        NoteAllocations(event, unit, aliases_, [this](Key key) { return Write(FeatureReader::kAliases, key); });
+      }
+      if (event.type == EventType::kFeedRequest) return;
+      break;
     case EventType::kFeedShadow:
       return;
     case EventType::kItemUpdate:
@@ -347,6 +396,7 @@ void OnlineStore::Forget(Key user) {
   }
   if (users_.Find(user)) Erase(FeatureReader::kUsers, user);
   EraseHidden(user);
+  ForgetAllocations(user, aliases_, [this](Key key) { Erase(FeatureReader::kAliases, key); });
   if (!sessions_of_) IndexSessions();
   std::vector<Key> sessions;
   for (auto [at, end] = sessions_of_->equal_range(user); at != end; ++at) sessions.push_back(at->second);
@@ -387,6 +437,7 @@ void OnlineStore::DropIdleSessions() {
     } else {
       Erase(FeatureReader::kSessions, session);
       EraseHidden(session);
+      ForgetAllocations(session, aliases_, [this](Key key) { Erase(FeatureReader::kAliases, key); });
     }
   }
 }

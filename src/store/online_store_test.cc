@@ -4,6 +4,7 @@
 
 #include "base/test_folder.h"
 #include "base/time.h"
+#include "state/allocation_note.h"
 #include "store/memory_budget.h"
 #include "store/snapshot.h"
 
@@ -163,6 +164,65 @@ TEST_F(OnlineStoreTest, ADeletedUsersSessionsGoWhetherTheyBeganBeforeOrAfterTheF
   forget("u0");
   for (int u = 1; u < 99; ++u) forget("u" + std::to_string(u));
   EXPECT_EQ(sessions(), 3u) << "those of u99, and nobody's";
+}
+
+TEST_F(OnlineStoreTest, AUnitKeepsTheVersionOfItsFirstExposureThroughASnapshot) {
+  const auto serve = [&](const std::string& user, const std::string& session, const std::string& policy) {
+    Event e{.type = EventType::kFeedRequest, .time_ms = minute, .user_id = user, .session_id = session};
+    e.served.policy = policy;
+    store->Fold({next++, minute, e});
+  };
+  const auto version = [](const OnlineStore& of, const std::string& user, const std::string& session,
+                          const std::string& experiment) {
+    const StoreReader reader(of);
+    ReadLease lease;
+    reader.features().FindUser(KeyOf(user), KeyOf(session), &lease);
+    const Key unit = lease.user != 0 ? lease.user : SessionKey(0, KeyOf(session));
+    reader.features().FindUser(AllocationNoteKey(unit, KeyOf(experiment)), 0, &lease);
+    return VersionOfNote(lease.user);
+  };
+  serve("ann", "", "banner@3 price@1");
+  serve("ann", "", "banner@4");
+  serve("", "visit", "banner@5");
+  serve("ben", "", "no version in it @ @7 x@ y@0 z@99999999999");
+  Event exposure{.type = EventType::kExperimentExposure, .time_ms = minute, .user_id = "cy", .variant = "blue"};
+  exposure.context = {{.name = "experiment", .text = "banner"}, {.name = "version", .number = 6}};
+  store->Fold({next++, minute, exposure});
+  const TestFolder folder;
+  store->Share();
+  ASSERT_TRUE(Snapshot::Take(*store).Write(PosixFileSystem(), folder / "snapshot").ok());
+  OnlineStore restored(store->shared_features());
+  const auto read = RestoreSnapshot(PosixFileSystem(), folder / "snapshot", &restored);
+  ASSERT_TRUE(read.ok()) << read.error().ToString();
+  restored.Share();
+  for (const OnlineStore* of : {static_cast<const OnlineStore*>(store.get()), &std::as_const(restored)}) {
+    EXPECT_EQ(version(*of, "ann", "", "banner"), 3u);
+    EXPECT_EQ(version(*of, "ann", "", "price"), 1u);
+    EXPECT_EQ(version(*of, "ann", "", "other"), 0u);
+    EXPECT_EQ(version(*of, "", "visit", "banner"), 5u);
+    EXPECT_EQ(version(*of, "ben", "", "banner"), 0u);
+    EXPECT_EQ(version(*of, "cy", "", "banner"), 6u);
+  }
+}
+
+TEST_F(OnlineStoreTest, WhoeverIsForgottenIsOfNoVersion) {
+  const auto serve = [&](const std::string& user, const std::string& session, std::int64_t at_ms) {
+    Event e{.type = EventType::kFeedRequest, .time_ms = at_ms, .user_id = user, .session_id = session};
+    e.served.policy = "banner@3";
+    store->Fold({next++, at_ms, e});
+  };
+  const auto noted = [&](Key unit) { return store->Resolve(AllocationNoteKey(unit, KeyOf("banner"))) >> 63 != 0; };
+  const Key visit = SessionKey(0, KeyOf("visit"));
+  serve("ann", "", minute);
+  serve("", "visit", minute);
+  EXPECT_TRUE(noted(KeyOf("ann")));
+  EXPECT_TRUE(noted(visit));
+  store->Fold({next++, minute, {.type = EventType::kUserDelete, .user_id = "ann"}});
+  EXPECT_FALSE(noted(KeyOf("ann")));
+  // A session of nobody is over after a day.
+  Fold(EventType::kFeedClick, minute + 2 * kDayMs, "ben");
+  store->AdvanceTo(EpochEndAt(minute + 2 * kDayMs + kHourMs));
+  EXPECT_FALSE(noted(visit));
 }
 
 TEST_F(OnlineStoreTest, TheFirstLoginKeepsADeviceAndASecondIsAnotherPerson) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/clock.h"
 #include "serve/answer_feed.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
@@ -18,6 +19,7 @@ class FeedAnswer final : public LateReply {
              bool tells_degraded)
       : response(Response(assignment, json)),
         reply(std::move(reply)),
+        assigned(assignment.experiments),
         s_(s),
         json_(std::move(json)),
         tells_degraded_(tells_degraded) {}
@@ -40,6 +42,7 @@ class FeedAnswer final : public LateReply {
   }
   const HttpResponse response;
   const HttpReply reply;
+  const std::vector<ServedExperiment> assigned;
 
  private:
   static HttpResponse Response(const Assignment& assignment, const nlohmann::ordered_json& json) {
@@ -61,16 +64,20 @@ struct Asker {
 // The request's id is in the log already, so that this slate is not: the same user has asked again and gets an answer,
 // another one's slate would be served without a record. REQUIRES: `answer` is claimed.
 void AnswerAgain(ServiceState& s, const Asker& asker, const std::shared_ptr<FeedAnswer>& answer) {
-  const Status posted = s.lanes.Post(Lane::kBlocking, [&s, asker, answer] {
+  const auto fail = [&s, answer](HttpResponse response) {
+    s.counters.AssignedFailed(answer->assigned);
+    answer->reply(std::move(response));
+  };
+  const Status posted = s.lanes.Post(Lane::kBlocking, [&s, asker, answer, fail] {
     const auto first = s.FindRequest(asker.request_id);
     if (first.ok() && first.value().event.user_id == asker.user_id &&
         first.value().event.session_id == asker.session_id)
       return answer->reply(answer->response);
-    answer->reply(ProblemResponse(409, "Conflict",
-                                  "request_id '" + asker.request_id.substr(0, 200) +
-                                      "' is that of another feed; valid is one that was not used in 24 h"));
+    fail(ProblemResponse(409, "Conflict",
+                         "request_id '" + asker.request_id.substr(0, 200) +
+                             "' is that of another feed; valid is one that was not used in 24 h"));
   });
-  if (!posted.ok()) answer->reply(ProblemResponse(503, "Service Unavailable", posted.error().message, 1));
+  if (!posted.ok()) fail(ProblemResponse(503, "Service Unavailable", posted.error().message, 1));
 }
 
 }  // namespace
@@ -90,6 +97,7 @@ void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
 
 void ServeFeed(ServiceState& s, const HttpRequest& http, FeedRequest request, HttpReply reply, const TellFeed& tell,
                bool tells_degraded) {
+  const std::int64_t began_us = MonotonicUs();
   const std::shared_ptr<const Serving> serving = s.serving();
   request.now_ms = s.now_ms();
   if (request.request_id.empty())
@@ -128,6 +136,7 @@ void ServeFeed(ServiceState& s, const HttpRequest& http, FeedRequest request, Ht
                                                            .request = request,
                                                            .answered = feed.event,
                                                            .input = std::move(kept)});
+  feed.event.served.took_ms = static_cast<float>(static_cast<double>(MonotonicUs() - began_us) * 1e-3);
   std::vector<Event> events{std::move(feed.event)};
   if (made.assignment.feed->impressions_on_serve) events.push_back(ImpressionOf(events[0], feed));
   s.late_feeds.Add(answer);

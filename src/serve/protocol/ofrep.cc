@@ -88,45 +88,54 @@ Json JsonOf(const std::string& key, const FlagValue& flag) {
           {"value", ParseJson<Json>(flag.value)},
           {"reason", NameOf(flag.reason)},
           {"variant", flag.variant.empty() ? kNoArm : flag.variant},
-          {"metadata", Json::object()}};
+          {"metadata", flag.version > 0 ? Json{{"version", flag.version}} : Json::object()}};
 }
 
 // One for each unit and arm: the log drops those that come again.
-Event ExposureOf(const FeedRequest& request, const Unit& unit, const std::string& flag, const std::string& arm) {
-  return {.id = "exposure/" + flag + "/" + arm + "/" + unit.id,
-          .source = "gfr",
-          .type = EventType::kExperimentExposure,
-          .time_ms = request.now_ms,
-          .user_id = request.user_id,
-          .surface = request.surface,
-          .variant = arm,
-          .context = {{.name = "experiment", .text = flag}}};
+Event ExposureOf(const FeedRequest& request, const Unit& unit, const std::string& flag, const std::string& arm,
+                 std::uint32_t version) {
+  Event event{.id = "exposure/" + flag + "/" + arm + "/" + unit.id,
+              .source = "gfr",
+              .type = EventType::kExperimentExposure,
+              .time_ms = request.now_ms,
+              .user_id = request.user_id,
+              .surface = request.surface,
+              .variant = arm,
+              .context = {{.name = "experiment", .text = flag}}};
+  if (version > 0) event.context.push_back({.name = "version", .number = static_cast<double>(version)});
+  return event;
 }
 
 struct Evaluation {
   std::shared_ptr<const Serving> serving;
   FeedRequest request;
-  Unit unit;
+  const FeatureReader& rows;
+  Requester who;
   Overrides overrides;
 
   AssignmentQuery query() const {
-    return {.unit = unit,
+    return {.unit = who.unit,
             .context = request.context,
             .surface = request.surface,
             .now_ms = request.now_ms,
-            .overrides = overrides};
+            .overrides = overrides,
+            .version_of = VersionsOf(rows, request, who)};
   }
 };
 
 Evaluation Begin(ServiceState& s, const HttpRequest& http) {
-  Evaluation e{.serving = s.serving(), .request = {}, .unit = {}, .overrides = {}};
-  e.request = RequestOf(s, e.serving->project->configuration().event_rules, http);
+  const std::shared_ptr<const Serving> serving = s.serving();
+  Evaluation e{.serving = serving,
+               .request = RequestOf(s, serving->project->configuration().event_rules, http),
+               .rows = s.rows(*serving),
+               .who = {},
+               .overrides = {}};
   try {
     e.overrides = OverridesOf(http, *e.serving->assigner);
   } catch (const BadRequest& bad) {
     throw OfrepError{"INVALID_CONTEXT", bad.why};
   }
-  e.unit = FindRequester(s.rows(*e.serving), e.request).unit;
+  e.who = FindRequester(e.rows, e.request);
   return e;
 }
 
@@ -144,7 +153,7 @@ void PostOfrepFlag(ServiceState& s, const HttpRequest& http, const HttpReply& re
   if (flag.value().variant.empty() || !e.overrides.empty()) return reply(response);
   ++s.counters.exposures;
   s.Append(
-      {ExposureOf(e.request, e.unit, key, flag.value().variant)},
+      {ExposureOf(e.request, e.who.unit, key, flag.value().variant, flag.value().version)},
       [reply, key](const Error& error) {
         const bool full = error.code == ErrorCode::kResourceExhausted;
         HttpResponse refused =
