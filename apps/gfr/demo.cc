@@ -8,6 +8,7 @@
 #include "base/json_text.h"
 #include "commands.h"
 #include "print_report.h"
+#include "report_experiment.h"
 #include "server_process.h"
 
 namespace gfr {
@@ -15,7 +16,44 @@ namespace {
 
 double RowsPerSecond(const StageTime& s) { return static_cast<double>(s.rows) / std::max(s.seconds, 1e-9); }
 
-void PrintDemoJson(const DemoReport& report) {
+// The visitors of a simulated market meet an experiment: is the probability of a click alone enough to rank by? Its
+// metric is of seconds, as the visit of a demo is.
+constexpr const char* kDemoExperiment = R"(
+[[experiment]]
+name = "clicks_alone"
+planned_units = 300
+feeds = ["home"]
+[[experiment.arm]]
+name = "clicks_and_purchases"
+[[experiment.arm]]
+name = "clicks"
+feed = { value = "pctr" }
+
+[[metric]]
+name = "clicks"
+window = "2s"
+lateness = "0s"
+before = "28d"
+
+[[metric]]
+name = "took_long"
+kind = "latency"
+role = "exploration"
+window = "2s"
+lateness = "0s"
+)";
+
+Status AddDemoExperiment(const Workspace& workspace) {
+  GFR_ASSIGN(const std::string text, workspace.fs().ReadAll(workspace.configuration_path()));
+  return PublishFile(workspace.fs(), workspace.configuration_path(), text + kDemoExperiment);
+}
+
+struct Demo {
+  DemoReport report;
+  Json experiments;  // As `gfr experiment report --json`; null: an imported log has none.
+};
+
+void PrintDemoJson(const DemoReport& report, const Json& experiments) {
   Json json = ParseJson<Json>(ReportToJson(report.trained.report));
   json["stages"] = Json::array();
   for (const StageTime& s : report.stages)
@@ -25,6 +63,7 @@ void PrintDemoJson(const DemoReport& report) {
   json["clicked"] = report.feeds.clicked;
   json["feed_after"] = report.feeds.after;
   json["report"] = report.trained.html_path;
+  if (!experiments.is_null()) json["experiments"] = experiments["experiments"];
   PrintJson(json);
 }
 
@@ -40,7 +79,7 @@ std::string FeedLine(const Json& feed, std::size_t p, const std::string& clicked
                      number("pcvr"), number("value"));
 }
 
-void PrintDemo(const DemoReport& report, bool simulated, const std::string& project) {
+void PrintDemo(const DemoReport& report, const Json& experiments, bool simulated, const std::string& project) {
   const char* what = simulated ? " (simulated)" : "";
   fmt::print("\nStages{}\n  {:<30}{:>12}{:>10}{:>14}\n", what, "stage", "rows", "seconds", "rows/s");
   for (const StageTime& s : report.stages)
@@ -54,21 +93,33 @@ void PrintDemo(const DemoReport& report, bool simulated, const std::string& proj
     fmt::print("  {:>2}  {:<52}  {}\n", p + 1, FeedLine(before, p, report.feeds.clicked),
                FeedLine(after, p, report.feeds.clicked));
   }
+  if (!experiments.is_null()) {
+    fmt::print("\nAn A/B experiment on these feeds{} (`gfr experiment report --project {}`)\n", what, project);
+    PrintExperimentReport(experiments);
+  }
   fmt::print(
       "\nThe report{}: {}\n`gfr serve --project {}` serves it; `gfr explain {} --project {}` shows what lies behind "
       "the feed above.\n",
       what, report.trained.html_path, project, before["request_id"].get<std::string>(), project);
 }
 
-Result<DemoReport> MakeDemo(const DemoOptions& options, const std::string& folder) {
+Result<Demo> MakeDemo(const DemoOptions& options, const std::string& folder) {
   const Workspace workspace(folder);
   GFR_TRY(RemoveDemo(workspace));
   GFR_TRY(Project::Init(folder, options.template_name()));
   GFR_TRY(MarkDemo(workspace));
+  if (options.simulated()) {
+    GFR_TRY(AddDemoExperiment(workspace));
+  }
   GFR_ASSIGN(const auto project, OpenProject(folder));
   DemoOptions with_rules = options;
   with_rules.rules = project->configuration().event_rules;
-  return RunDemo(workspace, project->train_settings(), with_rules, StartServerProcess);
+  Demo demo;
+  GFR_ASSIGN(demo.report, RunDemo(workspace, project->train_settings(), with_rules, StartServerProcess));
+  if (options.simulated()) {
+    GFR_ASSIGN(demo.experiments, MakeExperimentReport(*project, {}));
+  }
+  return demo;
 }
 
 }  // namespace
@@ -93,12 +144,13 @@ void AddDemo(CLI::App& app, Command& run) {
   c->add_option("--seed", options.market.seed, "Of the simulation")->capture_default_str();
   c->callback([&run] {
     run = [] {
-      const auto report = MakeDemo(options, common.project);
-      if (!report.ok()) return Fail(report.error());
+      const auto demo = MakeDemo(options, common.project);
+      if (!demo.ok()) return Fail(demo.error());
+      const auto& [report, experiments] = demo.value();
       if (common.json)
-        PrintDemoJson(report.value());
+        PrintDemoJson(report, experiments);
       else
-        PrintDemo(report.value(), options.simulated(), common.project);
+        PrintDemo(report, experiments, options.simulated(), common.project);
       return 0;
     };
   });

@@ -1,27 +1,24 @@
 // experiment report, plan, start, stop: what the log says of the experiments, how long one would take, and its end.
+#include "report_experiment.h"
+
 #include <fmt/format.h>
 
 #include "base/file_system.h"
-#include "commands.h"
 #include "log/local_log.h"
 #include "operations/experiment_plan.h"
 #include "operations/experiment_results.h"
 #include "serve/allocations.h"
 
 namespace gfr {
-namespace {
 
-struct ReportFlags {
-  std::string name, html, surface;
-};
-
-Result<Json> MakeReport(const Project& project, const ReportFlags& flags) {
+Result<Json> MakeExperimentReport(const Project& project, const ReportFlags& flags) {
   GFR_ASSIGN(const Conclusions conclusions, ConclusionsOf(project));
   LocalLog log(project.workspace().fs(), project.log_folder());
   ExperimentPass pass(project.experiment_settings());
   GFR_TRY(pass.Advance(log));
   GFR_ASSIGN(const AllocationPeriods periods, PeriodsOf(project));
-  std::vector<ExperimentResults> results = pass.Results(periods, flags.surface);
+  ExperimentReport report = pass.Report(periods, flags.surface);
+  std::vector<ExperimentResults>& results = report.results;
   if (!flags.name.empty()) {
     std::erase_if(results, [&](const ExperimentResults& r) { return r.design.name != flags.name; });
     if (results.empty()) {
@@ -29,14 +26,16 @@ Result<Json> MakeReport(const Project& project, const ReportFlags& flags) {
                    "no experiment with two arms is named '" + flags.name + "'; `gfr experiment list` has their names"};
     }
   }
-  Json json = ReportJson(results, pass.metrics());
-  AddConclusions(conclusions, &json);
-  return json;
+  return pass.Json(report, conclusions);
 }
+
+namespace {
 
 std::string PercentText(const Json& value) {
   return value.is_number() ? fmt::format("{:+.2f} %", 100 * value.get<double>()) : "-";
 }
+
+}  // namespace
 
 void PrintExperimentReport(const Json& report) {
   for (const Json& e : report["experiments"]) {
@@ -55,15 +54,41 @@ void PrintExperimentReport(const Json& report) {
                  bounds.is_array() ? fmt::format(" [{}, {}]", PercentText(bounds[0]), PercentText(bounds[1])) : "",
                  m["units"][0].get<double>(), m["units"][1].get<double>());
     }
+    if (e.contains("bandit")) {
+      const Json& bandit = e["bandit"];
+      fmt::print("  bandit: version {} of the allocation, by {}\n", bandit["version"].get<std::size_t>(),
+                 bandit["reward"].get<std::string>());
+      for (const Json& arm : bandit["arms"])
+        fmt::print("    {}: {:.1f} % of new units; mean {} [{:.4g}, {:.4g}] of {:.0f} mature units\n",
+                   arm["name"].get<std::string>(), 100 * arm["probability"].get<double>(), DumpJson(arm["mean"]),
+                   arm["interval"][0].get<double>(), arm["interval"][1].get<double>(),
+                   arm["mature_units"].get<double>());
+    }
     for (const Json& warning : e["warnings"]) fmt::print("  warning: {}\n", warning.get<std::string>());
   }
   if (report["experiments"].empty()) fmt::print("no experiment has two arms\n");
+  if (report.contains("holdout")) {
+    fmt::print("holdout of {:g} % of the units, by periods of {:g} d\n", 100 * report["holdout"]["share"].get<double>(),
+               report["holdout"]["period_days"].get<double>());
+    for (const Json& m : report["holdout"]["metrics"])
+      fmt::print("  {}: cumulative uplift a user {} [{}, {}] over {} periods\n", m["metric"].get<std::string>(),
+                 DumpJson(m["cumulative"]), DumpJson(m["interval"][0]), DumpJson(m["interval"][1]),
+                 m["periods"].size());
+  }
+  if (report.contains("portfolio")) {
+    fmt::print("concluded experiments together, {}:\n", report["portfolio"]["metric"].get<std::string>());
+    for (const Json& e : report["portfolio"]["effects"])
+      fmt::print("  {} {}: measured {}, expected {}\n", e["experiment"].get<std::string>(), e["arm"].get<std::string>(),
+                 PercentText(e["measured"]), PercentText(e["expected"]));
+  }
 }
+
+namespace {
 
 int RunReport(const ReportFlags& flags, const Common& common) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto report = MakeReport(*project.value(), flags);
+  const auto report = MakeExperimentReport(*project.value(), flags);
   if (!report.ok()) return Fail(report.error());
   if (!flags.html.empty()) {
     if (const Status s = PublishFile(PosixFileSystem(), flags.html, ReportHtml(report.value())); !s.ok())
