@@ -198,17 +198,14 @@ void OnlineStore::Fold(const LogRecord& record) {
   next_offset_ = static_cast<std::int64_t>(record.offset) + 1;
   last_arrival_ms_ = record.arrival_ms;
   AdvanceTo(EpochEndAt(record.arrival_ms));
+  if (HasAllocationVersions(event)) {
+    Key unit = Resolve(KeyOf(event.user_id));
+    // A session of nobody is kept, and forgotten, as others are.
+    if (unit == 0) SessionRow(unit = SessionKey(0, KeyOf(event.session_id)), 0, record.arrival_ms);
+    NoteAllocations(event, unit, aliases_, [this](Key key) { return Write(FeatureReader::kAliases, key); });
+  }
   switch (event.type) {
     case EventType::kFeedRequest:
-    case EventType::kExperimentExposure:
-      if (HasAllocationVersions(event)) {
-        Key unit = Resolve(KeyOf(event.user_id));
-        // A session of nobody is kept as other sessions are, and what was noted of it is forgotten with it.
-        if (unit == 0) SessionRow(unit = SessionKey(0, KeyOf(event.session_id)), 0, record.arrival_ms);
-        NoteAllocations(event, unit, aliases_, [this](Key key) { return Write(FeatureReader::kAliases, key); });
-      }
-      if (event.type == EventType::kFeedRequest) return;
-      break;
     case EventType::kFeedShadow:
       return;
     case EventType::kItemUpdate:

@@ -17,6 +17,10 @@ HttpResponse GetExperiments(ServiceState& s, const ExperimentWatch& watch) {
   if (latest == nullptr) return GetExperiments(s);
   nlohmann::ordered_json json = ExperimentsJson(*s.serving()->assigner);
   json["results"] = latest->at("experiments");
+  for (const char* part : {"holdout", "portfolio"}) {
+    // `holdout` is what is configured, too.
+    if (latest->contains(part)) json[std::string(part) + "_results"] = latest->at(part);
+  }
   return JsonResponse(200, json);
 }
 
