@@ -25,8 +25,8 @@ HoldoutResult AnalyzeHoldout(const Holdout& holdout, const std::vector<MetricCon
     for (const ExposedUnit& unit : units.units) {
       const std::string& arm = units.arms[unit.arm];
       if (!unit.metrics[m].mature || (arm != kHeldOutName && arm != kNotHeldOutName)) continue;
-      uplift.Add(unit.person, periods.BeginMs(unit.exposure_ms), arm == kHeldOutName,
-                 std::min(unit.metrics[m].value, units.caps[m].value));
+      // Not cut: the metric's cap is of its own window, and a period is longer.
+      uplift.Add(unit.person, periods.BeginMs(unit.exposure_ms), arm == kHeldOutName, unit.metrics[m].value);
     }
     HoldoutResult::Metric of{.metric = m, .periods = uplift.periods(), .cumulative = uplift.Cumulative()};
     of.interval = TestAtFixedHorizon(of.cumulative, HoldoutResult::kAlpha).interval;

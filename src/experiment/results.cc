@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -289,6 +290,7 @@ ExperimentResults AnalyzeOtherDesign(const ExperimentDesign& design, const std::
   results.warnings = std::move(counts.warnings);
   if (design.bandit) {
     const auto reward = std::ranges::find(metrics, design.bandit->reward, &MetricConfig::name);
+    assert(reward != metrics.end());  // Configuration::Read.
     results.bandit = AnalyzeBandit(design, units, static_cast<std::size_t>(reward - metrics.begin()));
     results.reason = "a bandit allocates new units by what earlier ones brought; it ends when a person ends it";
   } else {

@@ -211,7 +211,9 @@ TEST_F(OnlineStoreTest, WhoeverIsForgottenIsOfNoVersion) {
     e.served.policy = "banner@3";
     store->Fold({next++, at_ms, e});
   };
-  const auto noted = [&](Key unit) { return store->Resolve(AllocationNoteKey(unit, KeyOf("banner"))) >> 63 != 0; };
+  const auto noted = [&](Key unit) {
+    return VersionOfNote(store->Resolve(AllocationNoteKey(unit, KeyOf("banner")))) != 0;
+  };
   const Key visit = SessionKey(0, KeyOf("visit"));
   serve("ann", "", minute);
   serve("", "visit", minute);
