@@ -148,7 +148,7 @@ TEST(Experiments, AnInterleavingIsOfTwoArmsThatDifferInTheirRankings) {
   EXPECT_THAT(Refused(PairText("p", "weight = 2")), HasSubstr("'b' has a weight"));
   EXPECT_THAT(Refused(PairText("p", "model = \"7\"\n[[experiment.arm]]\nname = \"c\"")), HasSubstr("there are 3"));
   EXPECT_THAT(Refused("[[experiment]]\nname = \"p\"\ndesign = \"other\"\n[[experiment.arm]]\nname = \"a\"\n"),
-              HasSubstr("arms and interleaving"));
+              HasSubstr("arms, interleaving"));
 }
 
 TEST(Experiments, TwoInterleavingsOfOneFeedExcludeEachOther) {

@@ -27,7 +27,7 @@ std::vector<MetricConfig> OnePurchases() {
 }
 
 TEST(Holdout, AUserCountsOnceAPeriodFromTheirFirstRequestToItsEnd) {
-  const Holdout holdout{.share = 0.5, .rotate_ms = 365 * kDayMs, .period_ms = 28 * kDayMs};
+  const Holdout holdout{.share = 0.5, .rotate_ms = 2800 * kDayMs, .period_ms = 28 * kDayMs};
   const ClusterConfig periods = PeriodsOfHoldout(holdout);
   const std::int64_t begin = periods.EndMs(kOrigin), end = periods.EndMs(begin);
   EXPECT_EQ(periods.BeginMs(begin), begin);
