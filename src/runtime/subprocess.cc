@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,6 +32,8 @@ struct Plan {
   std::vector<char*> arguments, environment;
   int out = -1, err = -1;  // That become its streams; -1: inherited.
   pid_t parent = 0;
+  int nice = 0;
+  rlim_t max_memory_bytes = 0;
 };
 
 // The only code that runs in the child before its program: system calls alone. It shares this process's memory until
@@ -42,6 +45,15 @@ struct Plan {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  // By the system calls themselves: no library function that takes a lock, and none of this thread's own state.
+  if (plan.nice != 0) ::syscall(SYS_setpriority, PRIO_PROCESS, 0, plan.nice);
+  if (plan.max_memory_bytes > 0) {
+    const rlimit limit{plan.max_memory_bytes, plan.max_memory_bytes};
+    if (::setrlimit(RLIMIT_AS, &limit) != 0) {
+      *failed = errno;
+      ::_exit(127);
+    }
+  }
   if (plan.out >= 0) ::dup2(plan.out, STDOUT_FILENO);
   if (plan.err >= 0) ::dup2(plan.err, STDERR_FILENO);
   ::syscall(SYS_close_range, 3u, ~0u, /*CLOSE_RANGE_CLOEXEC*/ 4u);  // Those that a library opened without the flag too.
@@ -129,11 +141,14 @@ Result<std::unique_ptr<Subprocess>> Subprocess::Start(const SubprocessOptions& o
   std::vector<std::string> command = options.command;
   const std::string name = command.empty() ? "" : command[0];
   Plan plan{.program = FindProgram(name), .arguments = {}, .environment = {}, .parent = ::getpid()};
+  plan.max_memory_bytes = options.max_memory_bytes;
+  if (options.nice != 0) plan.nice = std::clamp(::getpriority(PRIO_PROCESS, 0) + options.nice, -20, 19);
   if (plan.program.empty()) return Error{ErrorCode::kNotFound, "there is no program '" + name + "'"};
   for (std::string& argument : command) plan.arguments.push_back(argument.data());
   plan.arguments.push_back(nullptr);
   std::vector<std::string> given = options.environment;
   for (char** own = environ; *own != nullptr; ++own) {
+    if (options.inherit && std::ranges::find(*options.inherit, NameOf(*own)) == options.inherit->end()) continue;
     if (std::ranges::none_of(given, [&](const std::string& v) { return NameOf(v) == NameOf(*own); }))
       plan.environment.push_back(*own);
   }

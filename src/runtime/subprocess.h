@@ -25,9 +25,13 @@ struct SubprocessOptions {
   };
   std::vector<std::string> command;      // The program's path, or its name in PATH; then its arguments.
   std::vector<std::string> environment;  // "NAME=value": beside this process's own, or instead of them.
+  // This process's own variables that the child gets too; without a list all of them, with an empty one none.
+  std::optional<std::vector<std::string>> inherit = {};
   Stream out = Stream::kInherit, err = Stream::kInherit;
   std::size_t max_output_bytes = 1u << 20;  // Of each stream that is read. What is over it is dropped.
   std::int64_t grace_ms = 10'000;           // After SIGTERM, when its object goes; then it is killed.
+  int nice = 0;                             // Added to this process's: 19 runs when nothing else wants to.
+  std::uint64_t max_memory_bytes = 0;       // Of its address space (RLIMIT_AS); 0: no other limit than this process's.
 };
 
 struct SubprocessEnd {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +86,29 @@ TEST(Subprocess, TheEnvironmentIsThisOneWithWhatIsGiven) {
                                    .out = kRead},
                                   Patience());
   EXPECT_EQ(done.value().out, "kept other new\n");
+}
+
+TEST(Subprocess, TheEnvironmentCanBeWhatIsNamedAlone) {
+  ::setenv("GFR_TEST_KEPT", "kept", 1);
+  ::setenv("GFR_TEST_SECRET", "secret", 1);
+  const auto done = RunSubprocess({.command = {"/usr/bin/env"},
+                                   .environment = {"GFR_TEST_NEW=new"},
+                                   .inherit = std::vector<std::string>{"GFR_TEST_KEPT"},
+                                   .out = kRead},
+                                  Patience());
+  EXPECT_EQ(done.value().out, "GFR_TEST_KEPT=kept\nGFR_TEST_NEW=new\n");
+}
+
+TEST(Subprocess, IsNicedAndLimitedInItsMemory) {
+  const int own = ::getpriority(PRIO_PROCESS, 0);
+  const auto done = RunSubprocess({.command = {"sh", "-c", "nice; ulimit -v"},
+                                   .environment = {},
+                                   .out = kRead,
+                                   .nice = 7,
+                                   .max_memory_bytes = 512u << 20},
+                                  Patience());
+  EXPECT_EQ(done.value().out, std::to_string(std::min(19, own + 7)) + "\n" + std::to_string(512 * 1024) + "\n");
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), own) << "this process stays as it was";
 }
 
 TEST(Subprocess, GivesLinesAsTheyComeAndTheLastOne) {
