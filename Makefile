@@ -29,7 +29,7 @@ LOG ?=
 FORMAT ?= trivago
 DEMO_DIR ?= demo
 demo: build  ## The whole road on simulated events, or LOG=FILE FORMAT=trivago|ndjson|csv|parquet MAP=FILE: features, training, evaluation, serving.
-	@$(BUILD)/gfr demo --project $(DEMO_DIR) $(if $(LOG),--log $(LOG) --format $(FORMAT) $(if $(MAP),--map $(MAP)))
+	@$(BUILD)/gfr demo --trigger --project $(DEMO_DIR) $(if $(LOG),--log $(LOG) --format $(FORMAT) $(if $(MAP),--map $(MAP)))
 
 test: $(BUILD)/build.ninja  ## Build and run every test.
 	@tools/setup --test-peers

@@ -48,6 +48,8 @@ class Server:
         config = pathlib.Path(project) / "gfr.toml"
         if patient and config.exists() and "log_wait" not in config.read_text():
             make_patient(config)
+        if config.exists():
+            without_nights(config)
         self.process = subprocess.Popen([GFR, "serve", "--project", str(project), "--listen", f"127.0.0.1:{port}", *arguments], stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
@@ -65,7 +67,7 @@ class Server:
         """Gives the status, the headers and the body's bytes. Admin calls show the token, unless `headers` do."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
         try:
-            admin = self.admin() if path.startswith(("/v1/explain", "/v1/jobs", "/v1/models/", "/v1/reload", "/v1/experiments")) and (self.project / "data/tokens/admin").exists() else {}
+            admin = self.admin() if path.startswith(("/v1/explain", "/v1/jobs", "/v1/models/", "/v1/reload", "/v1/experiments", "/v1/triggers")) and (self.project / "data/tokens/admin").exists() else {}
             connection.request(method, path, body, {**admin, **(headers or {})})
             response = connection.getresponse()
             return response.status, dict(response.getheaders()), response.read()
@@ -110,6 +112,14 @@ def make_patient(config):
     text = config.read_text()
     with_table = text.replace("[serve]\n", '[serve]\nlog_wait = "10m"\n', 1)
     config.write_text(with_table if with_table != text else PATIENCE + text)
+
+
+def without_nights(config):
+    """A test that runs at the hour of the template's nightly trigger has no night."""
+    text = config.read_text()
+    nightly = '[[trigger]]\nname = "nightly"\n'
+    if nightly + "enabled" not in text and nightly in text:
+        config.write_text(text.replace(nightly, nightly + "enabled = false\n", 1))
 
 
 def event(id, type="item.view", time="2026-01-01T00:00:00Z", user="u1", items=("i1",), **data):

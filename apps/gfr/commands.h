@@ -46,6 +46,16 @@ void AddExperimentInterleaving(CLI::App& experiment, Command& run);
 void AddLog(CLI::App& app, Command& run);
 // models.cc
 void AddModels(CLI::App& app, Command& run);
+void AddModelsJudge(CLI::App& models, Command& run);  // judge_model.cc
+// trigger.cc
+void AddTrigger(CLI::App& app, Command& run);
+Result<Json> RunTriggerToItsEnd(const Project& project, const std::string& name);  // Gives its record.
+void PrintTriggerRun(const Json& run);
+// backup.cc
+void AddBackup(CLI::App& app, Command& run);
+void AddRestore(CLI::App& app, Command& run);
+// scale.cc
+void AddScale(CLI::App& app, Command& run);
 // erase.cc
 void AddErase(CLI::App& app, Command& run);
 // doctor.cc

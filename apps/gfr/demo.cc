@@ -53,7 +53,24 @@ struct Demo {
   Json experiments;  // As `gfr experiment report --json`; null: an imported log has none.
 };
 
-void PrintDemoJson(const DemoReport& report, const Json& experiments) {
+// What the demo's trigger is, beside the template's own.
+constexpr const char* kDemoTrigger = R"(
+[[trigger]]
+name = "demo"
+on = "command"
+do = ["retrain", "promote"]
+)";
+
+// Lets a trigger retrain on the log with what the demo's server wrote, and judge the new version; gives its record.
+Result<Json> RunDemoTrigger(const std::string& folder) {
+  const Workspace workspace(folder);
+  GFR_ASSIGN(const std::string text, workspace.fs().ReadAll(workspace.configuration_path()));
+  GFR_TRY(PublishFile(workspace.fs(), workspace.configuration_path(), text + kDemoTrigger));
+  GFR_ASSIGN(const auto project, OpenProject(folder));
+  return RunTriggerToItsEnd(*project, "demo");
+}
+
+void PrintDemoJson(const DemoReport& report, const Json& experiments, const Json& run) {
   Json json = ParseJson<Json>(ReportToJson(report.trained.report));
   json["stages"] = Json::array();
   for (const StageTime& s : report.stages)
@@ -64,6 +81,7 @@ void PrintDemoJson(const DemoReport& report, const Json& experiments) {
   json["feed_after"] = report.feeds.after;
   json["report"] = report.trained.html_path;
   if (!experiments.is_null()) json["experiments"] = experiments["experiments"];
+  if (!run.is_null()) json["trigger_run"] = run;
   PrintJson(json);
 }
 
@@ -127,6 +145,7 @@ Result<Demo> MakeDemo(const DemoOptions& options, const std::string& folder) {
 void AddDemo(CLI::App& app, Command& run) {
   static Common common{.project = "demo"};
   static DemoOptions options;
+  static bool trigger = false;
   CLI::App* c = AddCommand(app, "demo", "Run the whole pipeline, on simulated events or on a log of yours",
                            "gfr demo --project demo --log train.csv.xz --format trivago", common);
   c->add_option("--log", options.log, "A log to import; simulated events when left out");
@@ -142,15 +161,24 @@ void AddDemo(CLI::App& app, Command& run) {
       ->check(CLI::Range(20, 10'000'000));
   c->add_option("--days", options.market.days, "Simulated days")->capture_default_str()->check(CLI::Range(1, 3650));
   c->add_option("--seed", options.market.seed, "Of the simulation")->capture_default_str();
+  c->add_flag("--trigger", trigger,
+              "Then let a trigger retrain, judge the new version and promote it, and show the run");
   c->callback([&run] {
     run = [] {
       const auto demo = MakeDemo(options, common.project);
       if (!demo.ok()) return Fail(demo.error());
       const auto& [report, experiments] = demo.value();
-      if (common.json)
-        PrintDemoJson(report, experiments);
-      else
-        PrintDemo(report, experiments, options.simulated(), common.project);
+      const auto ran = trigger ? RunDemoTrigger(common.project) : Result<Json>(Json());
+      if (!ran.ok()) return Fail(ran.error());
+      if (common.json) {
+        PrintDemoJson(report, experiments, ran.value());
+        return 0;
+      }
+      PrintDemo(report, experiments, options.simulated(), common.project);
+      if (!trigger) return 0;
+      fmt::print("\nWhat a trigger did with the log since (docs/automation.md){}\n",
+                 options.simulated() ? " (simulated)" : "");
+      PrintTriggerRun(ran.value());
       return 0;
     };
   });

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <set>
 
+#include "automation/run_versions.h"
 #include "base/json_text.h"
 #include "base/time.h"
 #include "commands.h"
@@ -78,8 +80,12 @@ int Diff(Registry& registry, const std::array<std::string, 2>& versions, const C
 int CollectGarbage(Registry& registry, int keep, bool dry_run, const Common& common) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto removed =
-      registry.CollectGarbage(kName, keep, dry_run, project.value()->configuration().experiments.Versions());
+  std::set<std::string> named = project.value()->configuration().experiments.Versions();
+  RunStore runs(project.value()->shared_objects());
+  const auto of_runs = VersionsOfUnfinishedRuns(runs);
+  if (!of_runs.ok()) return Fail(of_runs.error());
+  named.insert(of_runs.value().begin(), of_runs.value().end());
+  const auto removed = registry.CollectGarbage(kName, keep, dry_run, named);
   if (!removed.ok()) return Fail(removed.error());
   if (common.json) {
     PrintJson({{"removed", removed.value()}, {"dry_run", dry_run}});
@@ -175,8 +181,9 @@ void AddModels(CLI::App& app, Command& run) {
                      const auto to = r.Rollback(kName);
                      return to.ok() ? List(r, flags.common) : Fail(to.error());
                    });
+  AddModelsJudge(models, run);
   CLI::App* gc = AddModelsCommand(
-      models, run, flags.common, "gc", "Remove old versions that no alias and no variant names and no server uses",
+      models, run, flags.common, "gc", "Remove old versions that no alias, variant or run names and no server uses",
       "gfr models gc --keep 10 --project demo",
       [](Registry& r) { return CollectGarbage(r, flags.keep, flags.dry_run, flags.common); });
   gc->add_option("--keep", flags.keep, "The newest versions, which stay whether used or not")

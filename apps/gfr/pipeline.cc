@@ -254,7 +254,7 @@ CLI::App* AddTrainWorker(CLI::App& train, Command& run) {
 void AddTrain(CLI::App& app, Command& run) {
   static Common common;
   static bool recalibrate = false;
-  static std::string model, exchange;
+  static std::string model, exchange, run_id;
   static ReplayFlags flags;
   static WorkersConfig workers;
   CLI::App* c = AddCommand(app, "train", "Train, calibrate, evaluate and register a model version",
@@ -276,6 +276,7 @@ void AddTrain(CLI::App& app, Command& run) {
                 "Have forests trained by the program that started this one, through stdin, stdout and this folder "
                 "(docs/formats/exchange.md)")
       ->excludes(only);
+  c->add_option("--run", run_id, "The run that the version is made by, for its lineage (triggers set it)");
   const CLI::App* worker = AddTrainWorker(*c, run);
   c->callback([&run, worker] {
     if (worker->parsed()) return;
@@ -293,9 +294,11 @@ void AddTrain(CLI::App& app, Command& run) {
       if (!project.ok()) return Fail(project.error());
       const DatasetOptions options{.workers = flags.workers, .memory_bytes = flags.memory_bytes};
       const Project& p = *project.value();
-      const auto trained = recalibrate         ? RecalibrateVersion(p.workspace(), p.train_settings(), model, options)
+      TrainSettings settings = p.train_settings();
+      if (!run_id.empty()) settings.lineage["run"] = run_id;
+      const auto trained = recalibrate         ? RecalibrateVersion(p.workspace(), settings, model, options)
                            : !exchange.empty() ? TrainByCaller(p, options, exchange)
-                                               : TrainVersion(p.workspace(), p.train_settings(), options, workers);
+                                               : TrainVersion(p.workspace(), settings, options, workers);
       if (!trained.ok()) return Fail(trained.error());
       PrintTrained(trained.value(), common.project, common.json);
       return 0;

@@ -29,6 +29,18 @@ Result<Model> LoadBoundModel(const Workspace& workspace, Registry& registry, con
   return BindColumns(std::move(model), features);
 }
 
+Result<std::optional<Model>> LoadBeforeRefit(Registry& registry, const std::string& version) {
+  GFR_ASSIGN(const auto files, registry.Load(kModelName, version));
+  Registry::Files before;
+  for (const auto& [name, content] : files) {
+    if (name.starts_with(kBeforeRefitPrefix))
+      before[name.substr(std::string_view(kBeforeRefitPrefix).size())] = content;
+  }
+  if (before.empty()) return std::optional<Model>();
+  GFR_ASSIGN(Model model, ModelFromFiles(before, kModelName, version));
+  return std::optional(std::move(model));
+}
+
 Forest::Engine EngineOf(const Model& model) {
   return model.objectives.empty() ? Forest::Engine::kXgboost : model.objectives[0].forest.engine;
 }

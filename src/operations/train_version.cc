@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
 #include "bound/bind_columns.h"
 #include "dataset/dataset_fingerprint.h"
 #include "dataset/event_times.h"
@@ -34,6 +35,9 @@ Result<Trained> Keep(const Workspace& workspace, const TrainSettings& settings, 
                      const Dataset& data) {
   GFR_TRY(WriteDefinitions(workspace.fs(), workspace.definitions_folder(), *settings.dataset.features));
   auto files = ModelToFiles(trained.model);
+  if (trained.before_refit) {
+    for (auto& [name, content] : ModelToFiles(*trained.before_refit)) files[kBeforeRefitPrefix + name] = content;
+  }
   files["metrics.json"] = ReportToJson(trained.report);
   Registry registry(settings.registry, workspace.clock());
   Trained out;
@@ -43,6 +47,10 @@ Result<Trained> Keep(const Workspace& workspace, const TrainSettings& settings, 
       std::to_string(DatasetFingerprint(*settings.dataset.features, settings.dataset.objectives));
   lineage["rows_from"] = std::to_string(data.first_arrival_ms);
   lineage["log_events"] = std::to_string(data.records);
+  if (!settings.training_text.empty())
+    lineage["training_configuration"] =
+        std::to_string(Hash64(settings.training_text.data(), settings.training_text.size()));
+  lineage.insert(settings.lineage.begin(), settings.lineage.end());
   GFR_ASSIGN(out.version, registry.Register(kModelName, files, lineage));
   if (!registry.Champion(kModelName).ok()) {
     GFR_TRY(registry.Promote(kModelName, out.version));
@@ -58,8 +66,7 @@ Result<Trained> Keep(const Workspace& workspace, const TrainSettings& settings, 
 
 Result<Trained> TrainBy(const Workspace& workspace, const TrainSettings& settings, const Dataset& data,
                         const TrainConfig& config, const ForestTrainer& engine) {
-  if (data.records == 0)
-    return LogIsEmpty();
+  if (data.records == 0) return LogIsEmpty();
   GFR_ASSIGN(TrainedModel trained,
              TrainModel(data, *settings.dataset.features, settings.dataset.objectives, settings.split, config, engine));
   trained.model.configuration = settings.model_text;
@@ -90,8 +97,7 @@ Result<TrainSettings> PlanTraining(const Workspace& workspace, const TrainSettin
   const std::vector<ObjectiveConfig>& objectives = settings.dataset.objectives;
   LocalLog log(workspace.fs(), workspace.log_folder());
   GFR_ASSIGN(const EventTimes times, ReadEventTimes(log, PlannedTypes(objectives)));
-  if (times.events == 0)
-    return LogIsEmpty();
+  if (times.events == 0) return LogIsEmpty();
   const std::vector<ObjectivePlan> plans = PlanTraining(times, objectives, settings.split);
   TrainSettings possible = settings;
   possible.dataset.objectives.clear();

@@ -4,6 +4,7 @@
 // was killed goes on, when it is run again, from the first forest that it had not finished (train/resuming_trainer.h).
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,9 @@ struct TrainSettings {
   TrainConfig train;
   std::string model_text;                 // What the version keeps of gfr.toml (Model::configuration).
   std::shared_ptr<ObjectStore> registry;  // Where versions are kept.
+  // All of gfr.toml that training depends on: its hash is the lineage's "training_configuration".
+  std::string training_text = {};
+  std::map<std::string, std::string> lineage = {};  // More of the version's: which run of a trigger it is of.
 };
 
 struct Trained {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "automation/scaling.h"
+#include "automation/trigger_config.h"
 #include "base/hash.h"
 #include "feature/event_rules_of.h"
 #include "project/feed_table.h"
@@ -69,6 +71,8 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   GFR_TRY(ReadMoney(project, &c.event_rules));
   c.model_text = project.Extract(
       {"item", "user", "request", "request_item", "catalogue", "feature", "objective", "feed", "channel"});
+  c.training_text = project.Extract({"item", "user", "request", "request_item", "catalogue", "feature", "objective",
+                                     "split", "train", "dataset", "users", "traffic"});
   GFR_ASSIGN(c.objectives, ObjectiveConfig::ReadAll(project, *c.features));
   GFR_ASSIGN(c.split, SplitConfig::Read(project));
   GFR_ASSIGN(c.train, TrainConfig::Read(project));
@@ -77,6 +81,12 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   GFR_ASSIGN(c.feeds, ReadFeeds(project, c.objectives, c.features->schema, &c.experiments));
   GFR_ASSIGN(c.metrics, MetricConfig::ReadAll(project));
   GFR_TRY(CheckRewards(c, project));
+  std::vector<std::string> objectives;
+  for (const ObjectiveConfig& o : c.objectives) objectives.push_back(o.name);
+  GFR_ASSIGN(const ScalingRules scaling, ScalingRules::Read(project));
+  c.scaling = std::make_shared<const ScalingRules>(scaling);
+  GFR_ASSIGN(std::vector<TriggerConfig> triggers, TriggerConfig::ReadAll(project, objectives));
+  c.triggers = std::make_shared<const std::vector<TriggerConfig>>(std::move(triggers));
   if (upper)
     GFR_TRY(upper(project));
   else

@@ -25,6 +25,9 @@
 
 namespace gfr {
 
+struct ScalingRules;   // automation/scaling.h
+struct TriggerConfig;  // automation/trigger_config.h
+
 struct Configuration {
   std::shared_ptr<const FeatureSet> features;
   EventRules event_rules;  // What the importers and the server hold events to.
@@ -42,7 +45,12 @@ struct Configuration {
   // What only a start can change, each as "[table] key" with its text.
   std::map<std::string, std::string> fixed;
   std::uint64_t fingerprint = 0;  // Of all else.
-  std::string model_text;         // What a model version keeps of gfr.toml: features, items, objectives and feeds.
+  std::string
+      training_text;  // What a training depends on: the same without feeds, with [split], [train] and [dataset].
+  // Never null. Declared only: what reads neither is not compiled anew when they change.
+  std::shared_ptr<const std::vector<TriggerConfig>> triggers;
+  std::shared_ptr<const ScalingRules> scaling;
+  std::string model_text;  // What a model version keeps of gfr.toml: features, items, objectives and feeds.
 
   // Reads the tables of modules above this one, as [serve]: such a module hands in its own reader. Without one, those
   // tables are not looked into.

@@ -1,5 +1,6 @@
 #include "project/project.h"
 
+#include "automation/trigger_runner.h"
 #include "feature/definitions.h"
 #include "project/templates.h"
 
@@ -38,7 +39,8 @@ TrainSettings Project::train_settings() const {
           .split = configuration_->split,
           .train = configuration_->train,
           .model_text = configuration_->model_text,
-          .registry = models_};
+          .registry = models_,
+          .training_text = configuration_->training_text};
 }
 
 ExperimentSettings Project::experiment_settings() const {
@@ -49,6 +51,15 @@ ExperimentSettings Project::experiment_settings() const {
 }
 
 EvaluateSettings Project::evaluate_settings() const { return {.dataset = dataset_settings(), .registry = models_}; }
+
+JudgeSettings Project::judge_settings() const { return {.dataset = dataset_settings(), .registry = models_}; }
+
+Triggers Project::triggers() const {
+  Triggers triggers{
+      .all = *configuration_->triggers, .objectives = {}, .project_fingerprint = configuration_->fingerprint};
+  for (const ObjectiveConfig& o : objectives()) triggers.objectives.push_back(o.name);
+  return triggers;
+}
 
 Result<Model> Project::LoadModel(const std::string& version) const {
   Registry models = registry();

@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "operations/evaluate_version.h"
 #include "operations/experiment_results.h"
+#include "operations/judge_version.h"
 #include "operations/load_model.h"
 #include "operations/train_version.h"
 #include "project/configuration.h"
@@ -17,6 +18,8 @@
 #include "workspace/workspace.h"
 
 namespace gfr {
+
+struct Triggers;  // automation/trigger_runner.h
 
 class Project {
  public:
@@ -36,6 +39,9 @@ class Project {
   TrainSettings train_settings() const;
   EvaluateSettings evaluate_settings() const;
   ExperimentSettings experiment_settings() const;
+  JudgeSettings judge_settings() const;
+  Triggers triggers() const;
+  std::shared_ptr<ObjectStore> shared_objects() const { return models_; }
 
   // Short for what is in the workspace and the configuration.
   const std::string& folder() const { return workspace_.folder(); }

@@ -19,13 +19,15 @@
 #include "serve/reload.h"
 #include "serve/router.h"
 #include "serve/service_state.h"
+#include "serve/trigger_watch.h"
 
 namespace gfr {
 namespace {
 
 constexpr std::size_t kShortEventsBytes = 4096;  // Of a body with one event, or a few.
 
-std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWatch>& watch) {
+std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWatch>& watch,
+                            const std::shared_ptr<TriggerWatch>& triggers) {
   using enum AccessScope;
   const Lane feeds = s.feed_lane();
   return {
@@ -70,6 +72,10 @@ std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWat
        Sync([&s, watch](const auto&) { return GetExperiments(s, *watch); })},
       {"POST", "/v1/experiments/analyze", kAdmin, Lane::kBlocking,
        Sync([&s, watch](const auto&) { return PostAnalyzeExperiments(s, *watch); })},
+      {"GET", "/v1/triggers", kAdmin, Lane::kBlocking,
+       Sync([triggers](const auto&) { return triggers->GetTriggers(); })},
+      {"POST", "/v1/triggers/", kAdmin, Lane::kBlocking,
+       Sync([triggers](const auto& r) { return triggers->PostTrigger(r.parameter); })},
       {"POST", "/v1/reload", kAdmin, Lane::kBlocking, Sync([&s](const auto&) { return PostReload(s); })},
       {"GET", "/v1/status", kOpen, Lane::kInline, Sync([&s](const auto&) { return GetStatus(s); })},
       {"GET", "/livez", kOpen, Lane::kInline, Sync([](const auto&) { return GetLivez(); }), {}, /*probe=*/true},
@@ -82,7 +88,9 @@ std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWat
 
 Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
     : state_(std::move(state)),
-      router_(WithOpenApi(WithEventProtocols(*state_, access, RoutesOf(*state_, ExperimentWatch::Start(*state_)))),
+      triggers_(TriggerWatch::Start(*state_)),
+      router_(WithOpenApi(
+                  WithEventProtocols(*state_, access, RoutesOf(*state_, ExperimentWatch::Start(*state_), triggers_))),
               state_->lanes, access, [this](const RouterAnswer& answer) {
                 state_->counters.Answered(answer.endpoint, answer.status, answer.seconds);
                 if (state_->config.access_log) WriteAccessLog(answer);
@@ -99,6 +107,7 @@ HttpServerMetrics& Service::http_metrics() { return state_->counters.http; }
 
 Service::~Service() {
   ServiceState& s = *state_;
+  triggers_->Stop();
   s.lanes.Drain();
   s.shadows.Drain();
   s.jobs.Stop();

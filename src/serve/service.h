@@ -17,6 +17,7 @@ namespace gfr {
 
 struct ServiceState;
 class HttpServerMetrics;
+class TriggerWatch;
 
 class Service final : public HttpHandler {
  public:
@@ -37,6 +38,7 @@ class Service final : public HttpHandler {
  private:
   Service(std::unique_ptr<ServiceState> state, const Access& access);
   std::unique_ptr<ServiceState> state_;
+  const std::shared_ptr<TriggerWatch> triggers_;
   const Router router_;
 };
 

@@ -97,6 +97,7 @@ Result<TrainedModel> TrainModel(const Dataset& data, const FeatureSet& features,
   stage("rolling folds", data.objectives[RankingObjective(objectives, model)].size() * trained.report.folds.size());
 
   if (config.refit) {
+    trained.before_refit = model;
     // Calibration of the refit: predictions that were out of time for the forest before it.
     // The dictionaries stay those of the first fit, so that its predictions and the refit read the same columns.
     for (std::size_t k = 0; k < fitted.size(); ++k) {

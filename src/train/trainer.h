@@ -6,6 +6,7 @@
 // calibrator is fitted on the out-of-time predictions of validation B and test.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,9 @@ struct LeftOutObjective {
 };
 
 struct TrainedModel {
-  Model model;              // What is served: refitted when asked for.
-  EvaluationReport report;  // Of the model before the refit, on the test part.
+  Model model;                        // What is served: refitted when asked for.
+  std::optional<Model> before_refit;  // What the report judges; none: `model` is not refitted.
+  EvaluationReport report;            // Of the model before the refit, on the test part.
   std::vector<StageTime> stages;
   std::vector<LeftOutObjective> left_out;
 };

@@ -39,10 +39,11 @@ class Workspace {
   std::string definitions_folder() const { return In("data/definitions"); }  // feature/definitions.h
   std::string reports_folder() const { return In("data/reports"); }
   std::string training_folder() const { return In("data/training"); }
-  std::string snapshot_path() const { return In("data/store/snapshot"); }      // The server's; of one log only.
-  std::string kept_snapshots_folder() const { return In("data/store/days"); }  // store/kept_snapshots.h
-  std::string erased_path() const { return In("data/erased"); }                // ErasedIds.
-  std::string currency_path() const { return In("data/currency"); }            // log/log_currency.h
+  std::string snapshot_path() const { return In("data/store/snapshot"); }          // The server's; of one log only.
+  std::string kept_snapshots_folder() const { return In("data/store/days"); }      // store/kept_snapshots.h
+  std::string erased_path() const { return In("data/erased"); }                    // ErasedIds.
+  std::string currency_path() const { return In("data/currency"); }                // log/log_currency.h
+  std::string automation_lock_path() const { return In("data/automation.lock"); }  // Held by whoever runs triggers.
   // A path as gfr.toml gives it: absolute, or in this folder.
   std::string Resolve(const std::string& path) const { return path.starts_with('/') ? path : In(path); }
 

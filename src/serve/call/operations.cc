@@ -199,6 +199,28 @@ Operation PostAnalyzeExperimentsOperation() {
                          JsonShape::Object({Given("experiments", JsonShape::List(JsonShape::Map({})))})}}}}};
 }
 
+Operation GetTriggersOperation() {
+  return {
+      .id = "getTriggers",
+      .says = "What runs by itself ([[trigger]]), and the runs that are not over.",
+      .replies = {{200,
+                   {{"Triggers, and the records of those runs.",
+                     JsonShape::Object({Given("triggers", JsonShape::List(JsonShape::Map({}))),
+                                        Given("unfinished", JsonShape::List(JsonShape::Map({}))),
+                                        {.name = "last_run", .shape = JsonShape::Text(), .may_be_null = true}})}}}}};
+}
+
+Operation PostTriggerOperation() {
+  return {
+      .id = "postTrigger",
+      .says = "Asks for a run of a trigger, whatever its occasion and cool-down; one that waits already is the same.",
+      .parameters = {{"trigger", "path", IdShape(), ""}},
+      .replies = {{202,
+                   {{"It is kept on disk, and begins soon.",
+                     JsonShape::Object({Given("trigger", JsonShape::Text()), Given("state", JsonShape::Text())})}}}},
+      .problems = {404}};
+}
+
 Operation GetListsOperation() {
   return {.id = "getLists",
           .says = "The lists of candidates of the newest epoch, for servers that have no catalogue.",
@@ -232,8 +254,8 @@ struct Native {
   Operation operation;
 };
 
-const std::array<Native, 19>& Natives() {
-  static const std::array<Native, 19> all = {{
+const std::array<Native, 21>& Natives() {
+  static const std::array<Native, 21> all = {{
       {"POST", "/v1/events", PostEventsOperation()},
       {"POST", "/v1/feed", PostFeedOperation()},
       {"POST", "/v1/served", PostServedOperation()},
@@ -246,6 +268,8 @@ const std::array<Native, 19>& Natives() {
       {"POST", "/ofrep/v1/evaluate/flags/", PostOfrepFlagOperation()},
       {"GET", "/v1/experiments", GetExperimentsOperation()},
       {"POST", "/v1/experiments/analyze", PostAnalyzeExperimentsOperation()},
+      {"GET", "/v1/triggers", GetTriggersOperation()},
+      {"POST", "/v1/triggers/", PostTriggerOperation()},
       {"GET", "/v1/lists", GetListsOperation()},
       {"POST", "/v1/reload", PostReloadOperation()},
       {"GET", "/v1/status", GetStatusOperation()},

@@ -1,0 +1,155 @@
+#include "automation/model_actions.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "automation/webhook.h"
+#include "base/test_folder.h"
+#include "operations/load_model.h"
+
+namespace gfr {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::int64_t kAtMs = 1'800'000'000'000;
+
+// RFC 4231, test cases 2 and 6.
+TEST(WebhookTest, SignsByTheHmacOfTheRfc) {
+  EXPECT_EQ(HmacSha256Hex("Jefe", "what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(HmacSha256Hex(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First"),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+TEST(WebhookTest, DoesNotReachThisMachineUnlessItMay) {
+  const auto called = CallWebhook({.url = "http://127.0.0.1:9/x", .id = "1", .body = "{}", .now_ms = kAtMs}, {});
+  EXPECT_EQ(called.error().code, ErrorCode::kInvalidArgument);
+}
+
+// A program in gfr's place: a script, which writes down how it was called.
+class ModelActionsTest : public testing::Test {
+ protected:
+  ModelActionsTest() : registry_(store_, clock_) {
+    for (const char* version : {"1", "2"})
+      EXPECT_TRUE(registry_.Register(kModelName, {{"model.json", version}}, {{"run", "r/retrain"}}).ok());
+    EXPECT_TRUE(registry_.Promote(kModelName, "1").ok());
+  }
+  void Program(const std::string& script) {
+    ASSERT_TRUE(PublishFile(PosixFileSystem(), program_, "#!/bin/sh\n" + script).ok());
+    std::filesystem::permissions(program_, std::filesystem::perms::owner_all);
+  }
+  Result<StepOutcome> Do(const std::string& action, std::map<std::string, std::string> earlier = {}, int begun = 1,
+                         StepRecord* record = nullptr) {
+    const TriggerConfig trigger =
+        TriggerConfig::Parse("name = \"t\"\non = \"command\"\n[[step]]\ndo = \"" + action + "\"\n" + settings_,
+                             {"pctr"})
+            .value();
+    RunRecord run = NewRun(trigger, "command", "asked", kAtMs, 1);
+    run.id = "r";
+    StepRecord before{.name = "before", .state = StepState::kDone};
+    for (const auto& [name, value] : earlier) before.outputs[name] = value;
+    run.steps.insert(run.steps.begin(), before);
+    StepRecord own = run.steps[1];
+    own.begun = begun;
+    StepRecord& used = record != nullptr ? *record : own;
+    if (record != nullptr && record->name.empty()) *record = own;
+    StepContext context{.run = run,
+                        .trigger = trigger,
+                        .config = trigger.steps[0],
+                        .record = used,
+                        .save = [] { return Status(); },
+                        .deadline_ms = MonotonicMs() + 60'000};
+    return ModelActions({.program = program_, .project_folder = "shop", .registry = store_, .clock = &clock_})(context);
+  }
+  std::string Champion() { return registry_.Champion(kModelName).value(); }
+
+  TestFolder folder_;
+  FixedClock clock_{kAtMs};
+  std::shared_ptr<ObjectStore> store_ = LocalObjectStore(PosixFileSystem(), folder_ / "models");
+  Registry registry_;
+  const std::string program_ = folder_ / "program";
+  std::string settings_;
+};
+
+TEST_F(ModelActionsTest, ATrainingIsFoundByItsRunAfterAKillAndNotRepeated) {
+  Program("echo must not run; exit 1\n");
+  const auto found = Do("retrain", {}, /*begun=*/2);
+  ASSERT_TRUE(found.ok()) << found.error().message;
+  EXPECT_EQ(std::get<std::string>(found.value().outputs.at("version")), "1");
+  EXPECT_FALSE(Do("retrain", {}, /*begun=*/1).ok()) << "the first time the program runs";
+}
+
+TEST_F(ModelActionsTest, ATrainingSaysItsVersionAndMetrics) {
+  Program(
+      "echo '{\"version\":\"9\",\"champion\":false,\"objectives\":{\"pctr\":{\"log_loss\":0.25,\"auc_roc\":0.75,"
+      "\"rows\":12}}}'\n");
+  const auto trained = Do("retrain");
+  ASSERT_TRUE(trained.ok()) << trained.error().message;
+  EXPECT_EQ(std::get<std::string>(trained.value().outputs.at("version")), "9");
+  EXPECT_EQ(std::get<double>(trained.value().outputs.at("log_loss")), 0.25);
+  EXPECT_EQ(std::get<double>(trained.value().outputs.at("auc")), 0.75);
+  EXPECT_EQ(std::get<double>(trained.value().outputs.at("first")), 0);
+}
+
+TEST_F(ModelActionsTest, AChildsCodeSaysWhetherItIsTriedAgain) {
+  Program("echo reading >&2; echo 'the log is empty' >&2; exit 2\n");
+  const auto wrong = Do("retrain");
+  EXPECT_EQ(wrong.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(wrong.error().message, "gfr train ended with code 2: the log is empty");
+  Program("kill -9 $$\n");
+  const auto killed = Do("retrain");
+  EXPECT_EQ(killed.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(killed.error().message, HasSubstr("killed by signal 9"));
+}
+
+TEST_F(ModelActionsTest, PromotesWhatTheGatesLetPassAndStopsAtARefusal) {
+  Program("echo '{\"decision\":\"refuse\",\"rule\":\"better\",\"summary\":\"worse\",\"log_loss_difference\":0.1}'\n");
+  const auto refused = Do("promote", {{"version", "2"}});
+  ASSERT_TRUE(refused.ok()) << refused.error().message;
+  EXPECT_TRUE(refused.value().stops);
+  EXPECT_EQ(refused.value().why, "worse");
+  EXPECT_EQ(Champion(), "1");
+  Program("echo '{\"decision\":\"promote\",\"rule\":\"not_worse\",\"summary\":\"fine\"}'\n");
+  const auto promoted = Do("promote", {{"version", "2"}});
+  ASSERT_TRUE(promoted.ok()) << promoted.error().message;
+  EXPECT_EQ(std::get<double>(promoted.value().outputs.at("promoted")), 1);
+  EXPECT_EQ(Champion(), "2");
+  EXPECT_TRUE(Do("promote", {{"version", "2"}}).ok()) << "begun anew after a kill";
+  EXPECT_EQ(Do("promote").error().code, ErrorCode::kInvalidArgument) << "there is no candidate";
+}
+
+TEST_F(ModelActionsTest, AGateOfTheSameRunAgainstTheSameChampionCountsAndNoOther) {
+  Program("echo '{\"decision\":\"refuse\",\"summary\":\"worse\"}'\n");
+  ASSERT_TRUE(Do("promote", {{"version", "2"}, {"judged_against", "7"}}).value().stops) << "the champion is another";
+  EXPECT_EQ(Champion(), "1");
+  ASSERT_TRUE(Do("promote", {{"version", "2"}, {"judged_against", "1"}}).ok());
+  EXPECT_EQ(Champion(), "2");
+}
+
+TEST_F(ModelActionsTest, ARollBackThatAKillCutIsNotDoneTwice) {
+  ASSERT_TRUE(registry_.Promote(kModelName, "2").ok());
+  StepRecord record;
+  ASSERT_TRUE(Do("rollback", {}, 1, &record).ok());
+  EXPECT_EQ(Champion(), "1");
+  const auto again = Do("rollback", {}, 2, &record);
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_THAT(again.value().why, HasSubstr("before a kill"));
+  EXPECT_EQ(Champion(), "1");
+}
+
+TEST_F(ModelActionsTest, AProgramOfTheFileRunsWithoutTheServersSecrets) {
+  ::setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+  settings_ = R"(command = ["/bin/sh", "-c", "echo $GFR_PROJECT $GFR_VERSION [$AWS_SECRET_ACCESS_KEY]"])";
+  const auto ran = Do("run", {{"version", "2"}});
+  ::unsetenv("AWS_SECRET_ACCESS_KEY");
+  ASSERT_TRUE(ran.ok()) << ran.error().message;
+  EXPECT_EQ(std::get<std::string>(ran.value().outputs.at("output")), "shop 2 []");
+  settings_ = R"(command = ["/bin/false"])";
+  EXPECT_THAT(Do("run").error().message, HasSubstr("/bin/false ended with code 1"));
+}
+
+}  // namespace
+}  // namespace gfr

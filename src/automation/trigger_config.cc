@@ -1,0 +1,287 @@
+#include "automation/trigger_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+
+namespace gfr {
+namespace {
+
+using On = TriggerConfig::On;
+
+struct NamedAction {
+  const char* name;
+  StepAction action;
+};
+constexpr NamedAction kActions[] = {{"retrain", StepAction::kRetrain},   {"recalibrate", StepAction::kRecalibrate},
+                                    {"evaluate", StepAction::kEvaluate}, {"gate", StepAction::kGate},
+                                    {"promote", StepAction::kPromote},   {"shadow", StepAction::kShadow},
+                                    {"rollback", StepAction::kRollback}, {"webhook", StepAction::kWebhook},
+                                    {"run", StepAction::kRun},           {"alert", StepAction::kAlert}};
+struct NamedOn {
+  const char* name;
+  On on;
+};
+constexpr NamedOn kOns[] = {{"schedule", On::kSchedule},  {"new_data", On::kNewData},      {"metric", On::kMetric},
+                            {"model_age", On::kModelAge}, {"experiment", On::kExperiment}, {"webhook", On::kWebhook},
+                            {"command", On::kCommand}};
+
+template <typename T>
+std::string Names(const T& all) {
+  std::string names;
+  for (const auto& one : all) names += (names.empty() ? "" : ", ") + std::string(one.name);
+  return names;
+}
+
+bool IsTriggerName(const std::string& name) {
+  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+}
+
+void ReadAction(Config& table, const char* key, const std::string& text, StepConfig* step) {
+  const auto at = std::ranges::find(kActions, text, &NamedAction::name);
+  if (at == std::end(kActions))
+    table.Fail(key, fmt::format("{} is no action; valid are {}", Quoted(text), Names(kActions)));
+  else
+    step->action = at->action;
+  step->name = text;
+}
+
+// The keys that each action reads, and no other.
+void ReadStepSettings(Config& table, StepConfig* step) {
+  switch (step->action) {
+    case StepAction::kGate:
+    case StepAction::kPromote:
+      step->margin = table.Number("margin", step->margin, 0, 1);
+      step->max_slowdown = table.Number("max_slowdown", step->max_slowdown, 1, 1000);
+      step->max_miscalibration = table.Number("max_miscalibration", step->max_miscalibration, 0.001, 10);
+      step->rule = table.String("rule", step->rule);
+      if (step->rule != "auto" && step->rule != "not_worse" && step->rule != "better")
+        table.Fail("rule", fmt::format("{} is no rule; valid are auto, not_worse and better", Quoted(step->rule)));
+      break;
+    case StepAction::kShadow:
+      step->for_ms = table.DurationMs("for", step->for_ms);
+      break;
+    case StepAction::kRun:
+      step->command = table.Strings("command", {});
+      if (step->command.empty() || step->command[0].empty())
+        table.Fail("command", "`run` needs command = [\"PROGRAM\", \"ARGUMENT\", ...]; no shell reads it");
+      break;
+    case StepAction::kWebhook:
+      step->url = table.String("url", "");
+      if (!step->url.starts_with("http://") && !step->url.starts_with("https://"))
+        table.Fail("url", "`webhook` needs url = \"https://...\"");
+      step->secret_env = table.String("secret_env", "");
+      step->allow_private = table.Boolean("allow_private", false);
+      step->message = table.String("message", "");
+      break;
+    case StepAction::kAlert:
+      step->message = table.String("message", "");
+      break;
+    case StepAction::kRetrain:
+    case StepAction::kRecalibrate:
+    case StepAction::kEvaluate:
+    case StepAction::kRollback:
+      break;
+  }
+}
+
+// Against the outputs of the steps before it.
+Status CheckCondition(const StepConfig& step, const std::vector<StepConfig>& before) {
+  std::vector<Expression::Name> names;
+  for (const StepConfig& earlier : before) {
+    for (const StepOutputName& output : OutputsOf(earlier.action))
+      names.push_back({earlier.name + "." + output.name, output.type});
+  }
+  const auto parsed = Expression::Parse(step.when, Expression::Type::kCondition, names);
+  return parsed.ok() ? Status() : Status(parsed.error());
+}
+
+bool IsStepName(const std::string& name) { return IsTriggerName(name) && name.find('-') == std::string::npos; }
+
+Status ReadSteps(Config& table, TriggerConfig* trigger) {
+  std::vector<StepConfig>& steps = trigger->steps;
+  for (const std::string& action : table.Strings("do", {})) {
+    StepConfig step;
+    ReadAction(table, "do", action, &step);
+    if (step.action == StepAction::kRun || step.action == StepAction::kWebhook) {
+      table.Fail("do", fmt::format("'{}' has settings of its own: write it as a [[trigger.step]]", action));
+      continue;
+    }
+    steps.push_back(std::move(step));
+  }
+  for (Config& own : table.Tables("step")) {
+    StepConfig step;
+    ReadAction(own, "do", own.String("do", ""), &step);
+    step.name = own.String("name", step.name);
+    if (!IsStepName(step.name)) own.Fail("name", "a step's name is 1 to 64 of a-z, 0-9 and _");
+    if (std::ranges::find(steps, step.name, &StepConfig::name) != steps.end())
+      own.Fail("name", fmt::format("two steps are named {}: give one another `name`", Quoted(step.name)));
+    step.when = own.String("when", "");
+    step.may_fail = own.Boolean("may_fail", false);
+    ReadStepSettings(own, &step);
+    if (!step.when.empty()) {
+      if (const Status valid = CheckCondition(step, steps); !valid.ok()) own.Fail("when", valid.error().message);
+    }
+    GFR_TRY(own.Finish());
+    steps.push_back(std::move(step));
+  }
+  std::set<std::string> names;
+  for (const StepConfig& step : steps) {
+    if (!names.insert(step.name).second) table.Fail("do", fmt::format("two steps are named {}", Quoted(step.name)));
+  }
+  if (steps.empty()) table.Fail("do", "a trigger does something: do = [\"retrain\", \"promote\"], or [[trigger.step]]");
+  return {};
+}
+
+void ReadSchedule(Config& table, TriggerConfig* trigger) {
+  auto cron = CronSchedule::Parse(table.String("cron", ""));
+  if (cron.ok())
+    trigger->cron = std::move(cron).value();
+  else
+    table.Fail("cron", cron.error().message);
+  auto zone = TimeZone::Open(table.String("time_zone", "UTC"));
+  if (zone.ok())
+    trigger->zone = std::move(zone).value();
+  else
+    table.Fail("time_zone", zone.error().message);
+}
+
+void ReadMetric(Config& table, TriggerConfig* trigger) {
+  trigger->metric = table.String("metric", "");
+  if (trigger->metric.empty()) table.Fail("metric", "name a series as /metrics has it: 'gfr_models_degraded'");
+  constexpr double kAny = 1e300;
+  if (table.Has("above")) trigger->above = table.Number("above", 0, -kAny, kAny);
+  if (table.Has("below")) trigger->below = table.Number("below", 0, -kAny, kAny);
+  if (!trigger->above && !trigger->below) table.Fail("metric", "say `above` or `below` which value it is due");
+  trigger->over_ms = table.DurationMs("over", 0);
+}
+
+void ReadOccasion(Config& table, const std::vector<std::string>& objectives, TriggerConfig* trigger) {
+  const std::string on = table.String("on", "");
+  const auto at = std::ranges::find(kOns, on, &NamedOn::name);
+  if (at == std::end(kOns)) {
+    table.Fail("on", fmt::format("{} is no occasion; valid are {}", Quoted(on), Names(kOns)));
+    return;
+  }
+  trigger->on = at->on;
+  switch (trigger->on) {
+    case On::kSchedule:
+      ReadSchedule(table, trigger);
+      break;
+    case On::kNewData:
+      trigger->rows = static_cast<std::uint64_t>(table.Integer("rows", 10'000, 1, INT64_C(1) << 50));
+      trigger->objective = table.String("objective", objectives.empty() ? "" : objectives[0]);
+      if (std::ranges::find(objectives, trigger->objective) == objectives.end())
+        table.Fail("objective", fmt::format("no [[objective]] is named {}", Quoted(trigger->objective)));
+      break;
+    case On::kMetric:
+      ReadMetric(table, trigger);
+      break;
+    case On::kModelAge:
+      trigger->age_ms = table.DurationMs("age", 7 * kDayMs);
+      if (trigger->age_ms < kMinuteMs) table.Fail("age", "an age is at least 1m");
+      break;
+    case On::kExperiment:
+      trigger->experiment = table.String("experiment", "");
+      if (trigger->experiment.empty()) table.Fail("experiment", "name an [[experiment]] whose end is the occasion");
+      trigger->decision = table.String("decision", "");
+      if (!trigger->decision.empty() && trigger->decision != "roll back" && trigger->decision != "stopped")
+        table.Fail("decision", fmt::format("{} is no decision; valid are \"roll back\" and \"stopped\"",
+                                           Quoted(trigger->decision)));
+      break;
+    case On::kWebhook:
+    case On::kCommand:
+      break;
+  }
+}
+
+Result<TriggerConfig> ReadTrigger(Config& table, const std::vector<std::string>& objectives) {
+  TriggerConfig trigger;
+  trigger.text = table.Extract(table.Keys());
+  trigger.name = table.String("name", "");
+  if (!IsTriggerName(trigger.name)) table.Fail("name", "a trigger's name is 1 to 64 of a-z, 0-9, _ and -");
+  trigger.enabled = table.Boolean("enabled", true);
+  ReadOccasion(table, objectives, &trigger);
+  const bool paced = trigger.on == On::kSchedule;  // By its own times.
+  trigger.cooldown_ms = table.DurationMs("cooldown", paced ? 0 : kDayMs);
+  trigger.timeout_ms = table.DurationMs("timeout", trigger.timeout_ms);
+  trigger.step_timeout_ms = table.DurationMs("step_timeout", trigger.step_timeout_ms);
+  for (const auto& [key, value] : {std::pair{"timeout", trigger.timeout_ms}, {"step_timeout", trigger.step_timeout_ms}})
+    if (value < kSecondMs) table.Fail(key, "at least 1s");
+  trigger.retries = static_cast<int>(table.Integer("retries", trigger.retries, 0, 20));
+  trigger.backoff_ms = std::max<std::int64_t>(table.DurationMs("backoff", trigger.backoff_ms), 1);
+  trigger.memory_bytes = table.SizeBytes("memory", 0);
+  trigger.nice = static_cast<int>(table.Integer("nice", trigger.nice, 0, 19));
+  GFR_TRY(ReadSteps(table, &trigger));
+  const bool of_the_model = std::ranges::any_of(trigger.steps, [](const StepConfig& s) {
+    return s.action != StepAction::kRun && s.action != StepAction::kWebhook && s.action != StepAction::kAlert &&
+           s.action != StepAction::kEvaluate;
+  });
+  trigger.target = table.String("target", of_the_model ? "model" : trigger.name);
+  if (!IsTriggerName(trigger.target)) table.Fail("target", "a target's name is of a-z, 0-9, _ and -");
+  GFR_TRY(table.Finish());
+  return trigger;
+}
+
+}  // namespace
+
+const char* ActionName(StepAction action) { return std::ranges::find(kActions, action, &NamedAction::action)->name; }
+
+const char* OnName(On on) { return std::ranges::find(kOns, on, &NamedOn::on)->name; }
+
+const std::vector<StepOutputName>& OutputsOf(StepAction action) {
+  using enum Expression::Type;
+  static const std::vector<StepOutputName> trained{
+      {"version", kCategory}, {"log_loss", kNumber}, {"auc", kNumber}, {"rows", kNumber}, {"first", kNumber}},
+      evaluated{{"log_loss", kNumber}, {"auc", kNumber}, {"observed_over_expected", kNumber}, {"rows", kNumber}},
+      promoted{{"promoted", kNumber}, {"verdict", kCategory}, {"rule", kCategory}, {"difference", kNumber}},
+      gated{{"version", kCategory}, {"verdict", kCategory}, {"rule", kCategory}, {"difference", kNumber}},
+      shadowed{{"version", kCategory}}, rolled_back{{"version", kCategory}}, called{{"status", kNumber}},
+      ran{{"code", kNumber}}, none;
+  switch (action) {
+    case StepAction::kRetrain:
+    case StepAction::kRecalibrate:
+      return trained;
+    case StepAction::kEvaluate:
+      return evaluated;
+    case StepAction::kGate:
+      return gated;
+    case StepAction::kPromote:
+      return promoted;
+    case StepAction::kShadow:
+      return shadowed;
+    case StepAction::kRollback:
+      return rolled_back;
+    case StepAction::kWebhook:
+      return called;
+    case StepAction::kRun:
+      return ran;
+    case StepAction::kAlert:
+      return none;
+  }
+  return none;
+}
+
+Result<std::vector<TriggerConfig>> TriggerConfig::ReadAll(Config& project, const std::vector<std::string>& objectives) {
+  std::vector<TriggerConfig> triggers;
+  for (Config& table : project.Tables("trigger")) {
+    GFR_ASSIGN(TriggerConfig trigger, ReadTrigger(table, objectives));
+    if (std::ranges::find(triggers, trigger.name, &TriggerConfig::name) != triggers.end())
+      table.Fail("name", fmt::format("two triggers are named {}", Quoted(trigger.name)));
+    GFR_TRY(table.Finish());  // Of what was found after reading it.
+    triggers.push_back(std::move(trigger));
+  }
+  return triggers;
+}
+
+Result<TriggerConfig> TriggerConfig::Parse(const std::string& text, const std::vector<std::string>& objectives) {
+  GFR_ASSIGN(Config table, Config::Parse(text, "trigger"));
+  return ReadTrigger(table, objectives);
+}
+
+}  // namespace gfr

@@ -1,0 +1,102 @@
+#include "automation/trigger_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace gfr {
+namespace {
+
+using testing::HasSubstr;
+
+Result<std::vector<TriggerConfig>> ReadTriggers(const std::string& text) {
+  Config project = Config::Parse(text, "gfr.toml").value();
+  return TriggerConfig::ReadAll(project, {"pctr", "pcvr"});
+}
+
+TEST(TriggerConfig, ReadsAShortFormAndOneWithSteps) {
+  const auto triggers = ReadTriggers(R"([[trigger]]
+name = "nightly"
+on = "schedule"
+cron = "30 3 * * *"
+time_zone = "Europe/Berlin"
+do = ["retrain", "promote"]
+
+[[trigger]]
+name = "more_rows"
+on = "new_data"
+rows = 500
+cooldown = "1h"
+[[trigger.step]]
+do = "retrain"
+[[trigger.step]]
+do = "promote"
+name = "release"
+when = "retrain.auc > 0.6 and retrain.first == 0"
+margin = 0.01
+[[trigger.step]]
+do = "run"
+when = "release.promoted == 1"
+command = ["/bin/echo", "released"]
+)")
+                            .value();
+  ASSERT_EQ(triggers.size(), 2u);
+  EXPECT_EQ(triggers[0].on, TriggerConfig::On::kSchedule);
+  EXPECT_EQ(triggers[0].cooldown_ms, 0) << "a schedule is paced by its times";
+  EXPECT_EQ(triggers[0].target, "model");
+  EXPECT_EQ(triggers[0].steps[1].action, StepAction::kPromote);
+  EXPECT_EQ(triggers[1].objective, "pctr");
+  EXPECT_EQ(triggers[1].cooldown_ms, kHourMs);
+  EXPECT_EQ(triggers[1].steps[1].name, "release");
+  EXPECT_EQ(triggers[1].steps[1].margin, 0.01);
+  EXPECT_EQ(triggers[1].steps[2].command, (std::vector<std::string>{"/bin/echo", "released"}));
+}
+
+TEST(TriggerConfig, ItsTextGivesItAgain) {
+  const TriggerConfig trigger = ReadTriggers(R"([[trigger]]
+name = "a"
+on = "metric"
+metric = "gfr_x_total"
+above = 3.5
+over = "5m"
+retries = 4
+[[trigger.step]]
+do = "alert"
+message = "look"
+)")
+                                    .value()[0];
+  const TriggerConfig again = TriggerConfig::Parse(trigger.text, {"pctr"}).value();
+  EXPECT_EQ(again.text, trigger.text);
+  EXPECT_EQ(again.above, 3.5);
+  EXPECT_EQ(again.over_ms, 5 * kMinuteMs);
+  EXPECT_EQ(again.retries, 4);
+  EXPECT_EQ(again.steps[0].message, "look");
+}
+
+TEST(TriggerConfig, WhatIsWrongIsRefusedByItsKey) {
+  const std::string head = "[[trigger]]\nname = \"a\"\n";
+  for (const auto& [text, says] :
+       {std::pair<std::string, const char*>{head + "on = \"moon\"\ndo = [\"alert\"]", "valid are schedule, new_data"},
+        {head + "on = \"schedule\"\ncron = \"x\"\ndo = [\"alert\"]", "five"},
+        {head + "on = \"schedule\"\ncron = \"@daily\"\ntime_zone = \"Mars\"\ndo = [\"alert\"]", "Mars"},
+        {head + "on = \"command\"\ndo = [\"dance\"]", "valid are retrain"},
+        {head + "on = \"command\"", "a trigger does something"},
+        {head + "on = \"command\"\nrows = 3\ndo = [\"alert\"]", "unknown key 'rows'"},
+        {head + "on = \"command\"\ndo = [\"run\"]", "[[trigger.step]]"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"run\"", "no shell"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"alert\"\nmargin = 1", "unknown key 'margin'"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"promote\"\nwhen = \"retrain.auc > 1\"", "retrain.auc"},
+        {head + "on = \"new_data\"\nobjective = \"x\"\ndo = [\"alert\"]", "no [[objective]]"},
+        {head + "on = \"metric\"\nmetric = \"m\"\ndo = [\"alert\"]", "above"},
+        {head + "on = \"command\"\ndo = [\"alert\", \"alert\"]", "two steps"},
+        {"[[trigger]]\nname = \"A b\"\non = \"command\"\ndo = [\"alert\"]", "name is 1 to 64"},
+        {head + "on = \"command\"\ndo = [\"alert\"]\n" + head + "on = \"command\"\ndo = [\"alert\"]",
+         "two triggers are named"}}) {
+    const auto read = ReadTriggers(text);
+    ASSERT_FALSE(read.ok()) << text;
+    EXPECT_THAT(read.error().message, HasSubstr(says)) << text;
+    EXPECT_GT(read.error().where.line, 0) << text;
+  }
+}
+
+}  // namespace
+}  // namespace gfr
