@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from gfr_process import GFR, Folder, event, run, run_json
 
-COMMANDS = ["init", "simulate", "import", "log", "features", "dataset", "train", "evaluate", "models", "doctor", "serve", "explain", "demo"]
+COMMANDS = ["init", "simulate", "import", "log", "features", "dataset", "train", "evaluate", "models", "doctor", "drift", "serve", "explain", "demo"]
 
 
 class CommandLine(unittest.TestCase):

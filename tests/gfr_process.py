@@ -67,7 +67,7 @@ class Server:
         """Gives the status, the headers and the body's bytes. Admin calls show the token, unless `headers` do."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
         try:
-            admin = self.admin() if path.startswith(("/v1/explain", "/v1/jobs", "/v1/models/", "/v1/reload", "/v1/experiments", "/v1/triggers")) and (self.project / "data/tokens/admin").exists() else {}
+            admin = self.admin() if path.startswith(("/v1/explain", "/v1/jobs", "/v1/models/", "/v1/reload", "/v1/experiments", "/v1/triggers", "/v1/drift")) and (self.project / "data/tokens/admin").exists() else {}
             connection.request(method, path, body, {**admin, **(headers or {})})
             response = connection.getresponse()
             return response.status, dict(response.getheaders()), response.read()

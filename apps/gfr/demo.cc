@@ -6,7 +6,9 @@
 #include <algorithm>
 
 #include "base/json_text.h"
+#include "base/time.h"
 #include "commands.h"
+#include "operations/drift_of_log.h"
 #include "print_report.h"
 #include "report_experiment.h"
 #include "server_process.h"
@@ -140,6 +142,46 @@ Result<Demo> MakeDemo(const DemoOptions& options, const std::string& folder) {
   return demo;
 }
 
+constexpr std::int64_t kDriftWeekMs = 7 * kDayMs, kDriftReferenceMs = 28 * kDayMs;
+
+// The last week of the log against the four before it, as a page beside the training's report.
+Result<DriftReport> ReportDrift(const std::string& folder, std::int64_t end_ms, std::string* html_path) {
+  GFR_ASSIGN(const auto project, OpenProject(folder));
+  const Workspace& workspace = project->workspace();
+  GFR_ASSIGN(const MonitorConfig config, ReadMonitorConfig(workspace));
+  const std::int64_t week_ms = (end_ms - kDriftWeekMs) / kDayMs * kDayMs;
+  GFR_ASSIGN(DriftReport report,
+             DriftOfLog(workspace,
+                        {.dataset = project->dataset_settings(),
+                         .registry = project->evaluate_settings().registry,
+                         .options = config.options},
+                        {.from_ms = week_ms, .range = std::pair(week_ms - kDriftReferenceMs, week_ms)}));
+  *html_path = JoinPath(workspace.reports_folder(), "drift.html");
+  GFR_TRY(PublishFile(workspace.fs(), *html_path, DriftToHtml(report)));
+  return report;
+}
+
+void PrintDrift(const DriftReport& report, const std::string& html_path) {
+  fmt::print("\nDrift of the last week against the four weeks before (simulated): {} alert{}\n", report.alerts.size(),
+             report.alerts.size() == 1 ? "" : "s");
+  for (const DriftAlert& alert : report.alerts) fmt::print("  {}\n", alert.text);
+  for (std::size_t c = 0; c < std::min<std::size_t>(3, report.columns.size()); ++c) {
+    const ColumnDrift& drift = report.columns[c].drift;
+    fmt::print("  {:<30} PSI {:.3f}, at most {:.1f} labels a day\n", drift.name, drift.distances.psi,
+               drift.labels_a_day);
+  }
+  fmt::print("As a page, with the columns over time: {}\n", html_path);
+}
+
+// A log of the user's own may take long to replay once more: `gfr drift` is for that.
+int EndWithDrift(const DemoReport& demo, const std::string& folder) {
+  std::string html_path;
+  const auto drift = ReportDrift(folder, demo.trained.report.to_ms, &html_path);
+  if (!drift.ok()) return Fail(drift.error());
+  PrintDrift(drift.value(), html_path);
+  return 0;
+}
+
 }  // namespace
 
 void AddDemo(CLI::App& app, Command& run) {
@@ -175,6 +217,9 @@ void AddDemo(CLI::App& app, Command& run) {
         return 0;
       }
       PrintDemo(report, experiments, options.simulated(), common.project);
+      if (options.simulated()) {
+        if (const int code = EndWithDrift(report, common.project); code != 0) return code;
+      }
       if (!trigger) return 0;
       fmt::print("\nWhat a trigger did with the log since (docs/automation.md){}\n",
                  options.simulated() ? " (simulated)" : "");

@@ -8,7 +8,9 @@
 #include "dataset/event_times.h"
 #include "feature/definitions.h"
 #include "log/local_log.h"
+#include "monitor/reference.h"
 #include "operations/load_model.h"
+#include "operations/rows_for_reference.h"
 #include "runtime/logger.h"
 #include "train/distributed/distributed_trainer.h"
 #include "train/engine/xgboost_api.h"
@@ -30,6 +32,28 @@ Result<std::string> PublishReport(const Workspace& workspace, const std::string&
   return path + ".html";
 }
 
+// What the rows looked like, for later comparisons: the columns of the impressions' objective, else of the first; and
+// each objective's labels. The place shown is left out, since it is a reference when ranking.
+References ReferencesOf(const Model& model, const std::vector<ObjectiveConfig>& objectives, const Dataset& data) {
+  const auto shown = std::ranges::find(objectives, EventType::kFeedImpression, &ObjectiveConfig::population);
+  const auto o = shown == objectives.end() ? 0 : static_cast<std::size_t>(shown - objectives.begin());
+  const ObjectiveRows& rows = data.objectives[o];
+  std::vector<ComparedColumn> columns;
+  for (std::size_t c = 0; c < model.columns.size(); ++c) {
+    if (static_cast<int>(c) == model.position_column) continue;
+    columns.push_back({.name = model.columns[c],
+                       .at = c,
+                       .fingerprint = model.column_fingerprints.empty() ? 0 : model.column_fingerprints[c],
+                       .categorical = model.categorical[c] != 0});
+  }
+  References references;
+  references.features = MakeReference(objectives[o].name, columns, RowsForReference(rows, data.columns), INT64_MIN,
+                                      INT64_MAX, data.category_names);
+  for (std::size_t p = 0; p < objectives.size(); ++p)
+    references.priors.push_back(MakePrior(objectives[p].name, RowsForReference(data.objectives[p], data.columns)));
+  return references;
+}
+
 // Registers the model with its report; the first of all versions becomes the champion.
 Result<Trained> Keep(const Workspace& workspace, const TrainSettings& settings, TrainedModel trained,
                      const Dataset& data) {
@@ -39,6 +63,7 @@ Result<Trained> Keep(const Workspace& workspace, const TrainSettings& settings, 
     for (auto& [name, content] : ModelToFiles(*trained.before_refit)) files[kBeforeRefitPrefix + name] = content;
   }
   files["metrics.json"] = ReportToJson(trained.report);
+  files[kReferenceFile] = EncodeReferences(ReferencesOf(trained.model, settings.dataset.objectives, data));
   Registry registry(settings.registry, workspace.clock());
   Trained out;
   Registry::Lineage lineage = trained.model.card;

@@ -6,6 +6,7 @@
 #include "automation/trigger_config.h"
 #include "base/hash.h"
 #include "feature/event_rules_of.h"
+#include "monitor/monitor_config.h"
 #include "project/feed_table.h"
 
 namespace gfr {
@@ -92,6 +93,8 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   else
     project.Table("serve");  // Known, and another program's to check.
   GFR_ASSIGN(c.log, LogConfig::Read(project));
+  // [monitor] is checked here, and read by those who judge drift (operations/drift_of_log.h).
+  if (const auto monitor = MonitorConfig::Read(project); !monitor.ok()) return monitor.error();
   GFR_TRY(CheckKeep(c, project));
   GFR_ASSIGN(c.store, StoreConfig::Read(project));
   GFR_ASSIGN(c.registry, RegistryConfig::Read(project));

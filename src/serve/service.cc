@@ -11,6 +11,7 @@
 #include "serve/access_log.h"
 #include "serve/allocations.h"
 #include "serve/call/calls.h"
+#include "serve/drift_watch.h"
 #include "serve/experiment_watch.h"
 #include "serve/openapi.h"
 #include "serve/protocol/credentials.h"
@@ -27,7 +28,7 @@ namespace {
 constexpr std::size_t kShortEventsBytes = 4096;  // Of a body with one event, or a few.
 
 std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWatch>& watch,
-                            const std::shared_ptr<TriggerWatch>& triggers) {
+                            const std::shared_ptr<TriggerWatch>& triggers, const std::shared_ptr<DriftWatch>& drift) {
   using enum AccessScope;
   const Lane feeds = s.feed_lane();
   return {
@@ -76,6 +77,7 @@ std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWat
        Sync([triggers](const auto&) { return triggers->GetTriggers(); })},
       {"POST", "/v1/triggers/", kAdmin, Lane::kBlocking,
        Sync([triggers](const auto& r) { return triggers->PostTrigger(r.parameter); })},
+      {"GET", "/v1/drift", kAdmin, Lane::kInline, Sync([drift](const auto&) { return GetDrift(*drift); })},
       {"POST", "/v1/reload", kAdmin, Lane::kBlocking, Sync([&s](const auto&) { return PostReload(s); })},
       {"GET", "/v1/status", kOpen, Lane::kInline, Sync([&s](const auto&) { return GetStatus(s); })},
       {"GET", "/livez", kOpen, Lane::kInline, Sync([](const auto&) { return GetLivez(); }), {}, /*probe=*/true},
@@ -89,8 +91,9 @@ std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWat
 Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
     : state_(std::move(state)),
       triggers_(TriggerWatch::Start(*state_)),
-      router_(WithOpenApi(
-                  WithEventProtocols(*state_, access, RoutesOf(*state_, ExperimentWatch::Start(*state_), triggers_))),
+      router_(WithOpenApi(WithEventProtocols(
+                  *state_, access,
+                  RoutesOf(*state_, ExperimentWatch::Start(*state_), triggers_, DriftWatch::Start(*state_)))),
               state_->lanes, access, [this](const RouterAnswer& answer) {
                 state_->counters.Answered(answer.endpoint, answer.status, answer.seconds);
                 if (state_->config.access_log) WriteAccessLog(answer);

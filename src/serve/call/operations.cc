@@ -221,6 +221,16 @@ Operation PostTriggerOperation() {
       .problems = {404}};
 }
 
+Operation GetDriftOperation() {
+  return {.id = "getDrift",
+          .says = "What moved in what the champion serves, against its reference, and the alerts.",
+          .replies = {{200,
+                       {{"As of the last hour that is over; without `alerts`, `state` says why.",
+                         JsonShape::Object({Given("state", JsonShape::Text()),
+                                            Perhaps("alerts", JsonShape::List(JsonShape::Map({}))),
+                                            Perhaps("columns", JsonShape::List(JsonShape::Map({})))})}}}}};
+}
+
 Operation GetListsOperation() {
   return {.id = "getLists",
           .says = "The lists of candidates of the newest epoch, for servers that have no catalogue.",
@@ -254,8 +264,8 @@ struct Native {
   Operation operation;
 };
 
-const std::array<Native, 21>& Natives() {
-  static const std::array<Native, 21> all = {{
+const std::array<Native, 22>& Natives() {
+  static const std::array<Native, 22> all = {{
       {"POST", "/v1/events", PostEventsOperation()},
       {"POST", "/v1/feed", PostFeedOperation()},
       {"POST", "/v1/served", PostServedOperation()},
@@ -270,6 +280,7 @@ const std::array<Native, 21>& Natives() {
       {"POST", "/v1/experiments/analyze", PostAnalyzeExperimentsOperation()},
       {"GET", "/v1/triggers", GetTriggersOperation()},
       {"POST", "/v1/triggers/", PostTriggerOperation()},
+      {"GET", "/v1/drift", GetDriftOperation()},
       {"GET", "/v1/lists", GetListsOperation()},
       {"POST", "/v1/reload", PostReloadOperation()},
       {"GET", "/v1/status", GetStatusOperation()},

@@ -1,0 +1,81 @@
+// What counting served rows costs: of a row and feature into bins, and of a slate's record with its impression and a
+// click, as the server's log has them.
+#include <benchmark/benchmark.h>
+
+#include "monitor/live_fold.h"
+#include "monitor/test_rows.h"
+
+namespace gfr {
+namespace {
+
+constexpr std::size_t kShown = 20, kColumns = 40;
+
+Reference WideReference() {
+  Rng rng(1);
+  std::vector<float> features, label;
+  std::vector<std::int64_t> arrival_ms;
+  std::vector<Key> request;
+  for (int i = 0; i < 5000; ++i) {
+    for (std::size_t c = 0; c < kColumns; ++c)
+      features.push_back(c % 8 == 0 ? static_cast<float>(rng.Below(20)) : static_cast<float>(rng.Normal()));
+    label.push_back(0);
+    arrival_ms.push_back(i);
+    request.push_back(static_cast<Key>(i));
+  }
+  std::vector<ComparedColumn> columns;
+  for (std::size_t c = 0; c < kColumns; ++c) columns.push_back({"f" + std::to_string(c), c, c + 1, c % 8 == 0});
+  return MakeReference(
+      "pctr", columns,
+      {.features = features, .columns = kColumns, .label = label, .arrival_ms = arrival_ms, .request = request},
+      INT64_MIN, INT64_MAX);
+}
+
+void FoldSlates(benchmark::State& state) {
+  const Reference reference = WideReference();
+  Rng rng(2);
+  LogRecord slate, seen, clicked;
+  slate.event.type = EventType::kFeedRequest;
+  seen.event.type = EventType::kFeedImpression;
+  clicked.event.type = EventType::kFeedClick;
+  for (std::size_t i = 0; i < kShown; ++i)
+    slate.event.items.push_back({.item_id = "item-" + std::to_string(i), .index = static_cast<std::int32_t>(i)});
+  seen.event.items = slate.event.items;
+  clicked.event.items = {slate.event.items[3]};
+  std::vector<std::uint64_t> fingerprints;
+  std::vector<float> features;
+  for (std::size_t c = 0; c < kColumns; ++c) fingerprints.push_back(c + 1);
+  for (std::size_t i = 0; i < kShown * kColumns; ++i)
+    features.push_back(i % kColumns % 8 == 0 ? static_cast<float>(rng.Below(20)) : static_cast<float>(rng.Normal()));
+  slate.event.served = {.positions = {{}}, .models = {{"feed/1"}}, .feature_fingerprint = 9};
+  SetColumns(fingerprints, features, kShown, AllItems(kShown), &slate.event.served);
+  LiveFold fold(reference, "feed/1", {EventType::kFeedClick, 30 * kMinuteMs});
+  std::uint64_t n = 0;
+  for (auto _ : state) {
+    for (LogRecord* record : {&slate, &seen, &clicked}) {
+      record->event.user_id = "u";
+      record->event.request_id = "r" + std::to_string(n / 3);
+      record->offset = n++;
+      record->arrival_ms = static_cast<std::int64_t>(n) * 1000;
+      fold.Fold(*record);
+    }
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * kShown * kColumns));
+}
+BENCHMARK(FoldSlates);
+
+void CountColumn(benchmark::State& state) {
+  Rng rng(3);
+  std::vector<float> values(1'000'000);
+  for (float& v : values) v = static_cast<float>(rng.Normal());
+  const Bins bins = MakeBins(std::span(values).first(100'000), false);
+  for (auto _ : state) {
+    BinCounts counts(bins.size());
+    counts.Add(bins, values.data(), values.size());
+    benchmark::DoNotOptimize(counts.counts.data());
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * values.size()));
+}
+BENCHMARK(CountColumn);
+
+}  // namespace
+}  // namespace gfr

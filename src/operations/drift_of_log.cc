@@ -1,0 +1,182 @@
+#include "operations/drift_of_log.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/time.h"
+#include "bound/bind_columns.h"
+#include "evaluate/predict.h"
+#include "metric/binary_metrics.h"
+#include "operations/load_model.h"
+#include "operations/rows_for_reference.h"
+
+namespace gfr {
+namespace {
+
+constexpr int kReplicates = 50;
+constexpr std::uint64_t kSeed = 1;
+
+// The objective of impressions, else the first: the one whose rows' columns are compared.
+std::size_t ComparedObjective(const std::vector<ObjectiveConfig>& objectives) {
+  const auto shown = std::ranges::find(objectives, EventType::kFeedImpression, &ObjectiveConfig::population);
+  return shown == objectives.end() ? 0 : static_cast<std::size_t>(shown - objectives.begin());
+}
+
+struct ComparedModel {
+  Model model;  // Bound to the columns of today.
+  References references;
+};
+
+Result<ComparedModel> LoadCompared(const Workspace& workspace, const DriftSettings& settings, std::string version) {
+  Registry registry(settings.registry, workspace.clock());
+  if (version.empty()) {
+    GFR_ASSIGN(version, registry.Champion(kModelName));
+  }
+  GFR_ASSIGN(const auto files, registry.Load(kModelName, version));
+  const auto file = files.find(kReferenceFile);
+  if (file == files.end())
+    return Error{ErrorCode::kNotFound, "version " + version +
+                                           " was trained before gfr kept a reference with it; train a new version, or "
+                                           "compare with a range: --against FROM..TO"};
+  ComparedModel compared;
+  GFR_ASSIGN(compared.references, DecodeReferences(file->second));
+  GFR_ASSIGN(compared.model, LoadBoundModel(workspace, registry, version, *settings.dataset.features));
+  return compared;
+}
+
+// Where each column of a version's reference lies in a row of today.
+Result<std::vector<std::size_t>> PlacesOf(const Reference& reference, const FeatureSet& features) {
+  std::vector<std::size_t> places;
+  for (const ReferenceColumn& column : reference.columns) {
+    std::size_t place = features.columns();
+    for (std::size_t c = 0; c < features.columns(); ++c) {
+      const FeatureSpec& spec = features.features[c].view->spec();
+      const bool same = column.fingerprint == 0 ? spec.name == column.name : spec.fingerprint == column.fingerprint;
+      // The name decides between equals.
+      if (same && (place == features.columns() || spec.name == column.name)) place = c;
+    }
+    if (place == features.columns())
+      return Error{ErrorCode::kInvalidArgument,
+                   "feature '" + column.name +
+                       "' of the reference is gone from gfr.toml, or was changed; compare with "
+                       "a range instead: --against FROM..TO"};
+    places.push_back(place);
+  }
+  return places;
+}
+
+std::vector<ComparedColumn> ColumnsOf(const FeatureSet& features) {
+  std::vector<ComparedColumn> columns;
+  for (std::size_t c = 0; c < features.columns(); ++c) {
+    const FeatureSpec& spec = features.features[c].view->spec();
+    if (static_cast<int>(c) == features.position_column) continue;
+    columns.push_back({spec.name, c, spec.fingerprint, spec.categorical});
+  }
+  return columns;
+}
+
+// The rows as they are, each with the model's prediction (NaN of rows that it has none of), and its ECE.
+struct Predicted {
+  std::vector<float> probability;
+  Estimate ece;
+};
+
+Result<Predicted> Predict(const Model& model, const std::string& objective, const ObjectiveRows& rows,
+                          std::int64_t from_ms, std::int64_t to_ms) {
+  const auto of = std::ranges::find(model.objectives, objective, &ObjectiveModel::name);
+  if (of == model.objectives.end()) return Predicted{};
+  const SelectedRows selected = SelectRows(rows, of->softmax, model, from_ms, to_ms);
+  GFR_ASSIGN(const std::vector<float> probability, Probabilities(*of, selected));
+  Predicted predicted{.probability = std::vector<float>(rows.size(), std::nanf(""))};
+  for (std::size_t i = 0; i < selected.size(); ++i) predicted.probability[selected.indices[i]] = probability[i];
+  predicted.ece = MeasureBinary({probability, selected.labels, selected.users}, kReplicates, kSeed).ece;
+  return predicted;
+}
+
+// Both ranges are of one replay.
+Result<Dataset> Replay(const Workspace& workspace, const DriftSettings& settings, const DriftQuestion& question,
+                       std::int64_t from_ms) {
+  const std::int64_t first_ms = question.range ? std::min(from_ms, question.range->first) : from_ms,
+                     end_ms = question.range ? std::max(question.to_ms, question.range->second) : question.to_ms;
+  GFR_ASSIGN(Dataset data,
+             MakeDataset(workspace, settings.dataset, {.from_ms = first_ms, .to_ms = end_ms, .slates = false}));
+  if (data.records == 0) return LogIsEmpty();
+  return data;
+}
+
+}  // namespace
+
+Result<MonitorConfig> ReadMonitorConfig(const Workspace& workspace) {
+  GFR_ASSIGN(Config project, workspace.ReadConfiguration());
+  return MonitorConfig::Read(project);
+}
+
+Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& settings,
+                               const DriftQuestion& question) {
+  const std::vector<ObjectiveConfig>& objectives = settings.dataset.objectives;
+  const FeatureSet& features = *settings.dataset.features;
+  ComparedModel compared;
+  DriftReport report{.project = workspace.folder(), .from_ms = question.from_ms, .options = settings.options};
+  std::vector<std::size_t> at;
+  std::size_t judged = ComparedObjective(objectives);
+  if (!question.range) {
+    GFR_ASSIGN(compared, LoadCompared(workspace, settings, question.version));
+    GFR_ASSIGN(at, PlacesOf(compared.references.features, features));
+    const auto same = std::ranges::find(objectives, compared.references.features.objective, &ObjectiveConfig::name);
+    if (same == objectives.end())
+      return Error{ErrorCode::kInvalidArgument,
+                   "objective '" + compared.references.features.objective + "' of the reference is gone from gfr.toml"};
+    judged = static_cast<std::size_t>(same - objectives.begin());
+    report.against = compared.model.name + "/" + compared.model.version;
+    if (question.from_ms == INT64_MIN) report.from_ms = compared.references.features.to_ms;
+  } else {
+    if (question.from_ms == INT64_MIN) report.from_ms = question.range->second;
+    report.against = FormatTime(question.range->first) + ".." + FormatTime(question.range->second);
+  }
+  GFR_ASSIGN(const Dataset data, Replay(workspace, settings, question, report.from_ms));
+  report.to_ms = std::min(question.to_ms, data.last_arrival_ms + 1);
+  report.simulated = data.simulated;
+  report.references = std::move(compared.references);
+  if (question.range) {
+    const auto [first_ms, end_ms] = *question.range;
+    const std::vector<ComparedColumn> columns = ColumnsOf(features);
+    report.references.features =
+        MakeReference(objectives[judged].name, columns, RowsForReference(data.objectives[judged], data.columns),
+                      first_ms, end_ms, data.category_names);
+    for (const ComparedColumn& column : columns) at.push_back(column.at);
+    for (std::size_t o = 0; o < objectives.size(); ++o)
+      report.references.priors.push_back(
+          MakePrior(objectives[o].name, RowsForReference(data.objectives[o], data.columns), first_ms, end_ms));
+  }
+  JudgeColumns(RowsForReference(data.objectives[judged], data.columns), at, data.category_names, &report);
+  const auto& counted = report.references.features;
+  if (report.rows == 0 || counted.rows == 0)
+    return Error{ErrorCode::kInvalidArgument,
+                 "there are no rows of '" + objectives[judged].name + "' whose labels are complete " +
+                     (counted.rows == 0 ? "in the range to compare with"
+                                        : "from " + FormatTime(report.from_ms) + " to " + FormatTime(report.to_ms)) +
+                     "; the log has events until " + FormatTime(data.last_arrival_ms)};
+  for (std::size_t o = 0; o < objectives.size(); ++o) {
+    const ObjectiveRows& rows = data.objectives[o];
+    GFR_ASSIGN(const Predicted predicted,
+               Predict(compared.model, objectives[o].name, rows, report.from_ms, report.to_ms));
+    JudgePrior(objectives[o].name, RowsForReference(rows, data.columns), predicted.probability, &report);
+    report.objectives.back().ece = predicted.ece;
+  }
+  SortReport(&report);
+  return report;
+}
+
+Result<std::optional<std::pair<std::int64_t, std::int64_t>>> ParseTimeRange(const std::string& text) {
+  std::optional<std::pair<std::int64_t, std::int64_t>> range;
+  const std::size_t dots = text.find("..");
+  if (dots == std::string::npos) return range;
+  GFR_ASSIGN(const std::int64_t from_ms, ParseTime(text.substr(0, dots)));
+  GFR_ASSIGN(const std::int64_t to_ms, ParseTime(text.substr(dots + 2)));
+  if (from_ms >= to_ms)
+    return Error{ErrorCode::kInvalidArgument, "the range '" + text + "' ends before it begins; write FROM..TO"};
+  range = std::pair(from_ms, to_ms);
+  return range;
+}
+
+}  // namespace gfr

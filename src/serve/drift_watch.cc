@@ -1,0 +1,185 @@
+#include "serve/drift_watch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "operations/drift_of_log.h"
+#include "operations/load_model.h"
+#include "runtime/logger.h"
+#include "serve/feed_json.h"
+#include "serve/service_state.h"
+
+namespace gfr {
+namespace {
+
+std::string LiveFolder(const ServiceState& s) { return JoinPath(s.project.folder(), "data/monitor"); }
+
+// Of "name/version".
+std::string LivePath(const ServiceState& s, std::string model) {
+  std::ranges::replace(model, '/', '-');
+  return JoinPath(LiveFolder(s), model + ".live");
+}
+
+Status KeepLive(ServiceState& s, const std::string& model, const LiveFold& fold) {
+  GFR_TRY(s.fs().MakeFolders(LiveFolder(s)));
+  return PublishFile(s.fs(), LivePath(s, model), fold.Encode());
+}
+
+// Which labels of the compared objective come soon enough to be watched.
+LiveFold::Label LabelOf(const Project& project, const std::string& objective) {
+  for (const ObjectiveConfig& o : project.objectives()) {
+    if (o.name == objective && o.window_ms <= LiveFold::kWaitMs) return {o.label, o.window_ms};
+  }
+  return {};
+}
+
+}  // namespace
+
+DriftWatch::DriftWatch(ServiceState& s)
+    : open_(*s.counters.telemetry().AddGauge("gfr_drift_alerts_open", "Alerts of drift that are open.")),
+      threshold_(*s.counters.telemetry().AddGauge(
+          "gfr_drift_threshold", "Score above which a column of the request alerts; +Inf: it has none.")),
+      rows_(*s.counters.telemetry().AddGauge("gfr_drift_rows", "Rows of the champion that were judged for drift.")),
+      opened_(*s.counters.telemetry().AddCounter("gfr_drift_alerts_total", "Alerts of drift that were opened.")),
+      scores_(s.counters.telemetry().AddGauge(
+          "gfr_drift_score", "Deviations of a column's last hour from what is usual.", {{"column", {}}})) {}
+
+Status DriftWatch::Watch(ServiceState& s, const std::string& name, const std::string& version) {
+  const std::shared_ptr<const Serving> serving = s.serving();
+  GFR_ASSIGN(const auto files, serving->project->registry().Load(name, version));
+  GFR_ASSIGN(const Model loaded, ModelFromFiles(files, name, version));
+  const bool sampled = loaded.card.contains("slates");
+  auto next = std::make_unique<Watched>();
+  next->model = name + "/" + version;
+  if (const auto file = files.find(kReferenceFile); file == files.end()) {
+    next->why = "version " + version + " was trained before gfr kept a reference with it; train a new one";
+  } else if (sampled) {
+    next->why = "version " + version + " was trained on sampled slates, which what is served cannot be compared with";
+  } else {
+    GFR_ASSIGN(next->references, DecodeReferences(file->second));
+    next->fold.emplace(next->references.features, next->model,
+                       LabelOf(*serving->project, next->references.features.objective));
+    const auto kept = s.fs().ReadAll(LivePath(s, next->model));
+    const Status restored = kept.ok() ? next->fold->Restore(kept.value()) : Status(kept.error());
+    if (!restored.ok()) {
+      GFR_ASSIGN(const Positions end, s.log->source().End());
+      next->fold->StartAt(end[0]);
+      GFR_TRY(KeepLive(s, next->model, *next->fold));  // From where a server that starts again reads.
+      if (kept.ok()) LogWarning("drift", restored.error().message, {{"model", next->model}});
+    }
+    for (const ReferenceColumn& column : next->references.features.columns) scores_.Declare("column", column.name);
+  }
+  const MutexLock lock(mutex_);
+  watched_ = std::move(next);
+  told_.clear();
+  model_ = watched_->model;
+  why_ = watched_->why;
+  latest_.reset();
+  alerts_.clear();
+  return {};
+}
+
+Status DriftWatch::Look(ServiceState& s, const std::stop_token& stop) {
+  const MutexLock lock(looking_);
+  const std::shared_ptr<const BoundModel> champion = s.serving()->models->champion();
+  if (!champion) return {};
+  const Model& model = champion->model();
+  if (!watched_ || watched_->model != model.name + "/" + model.version) GFR_TRY(Watch(s, model.name, model.version));
+  if (!watched_->fold) return {};
+  // An hour ends by the clock before its last records are read, so that each of them is in the log by then.
+  const std::int64_t ended_ms = (s.clock.now_ms() - kSettledMs) / kHourMs * kHourMs;
+  LiveFold& fold = *watched_->fold;
+  GFR_ASSIGN(const Positions begin, s.log->source().Begin());
+  GFR_ASSIGN(const auto records,
+             s.log->source().Open({std::max(begin[0], fold.next())},
+                                  {.types = TypeBit(EventType::kFeedRequest) | TypeBit(EventType::kFeedImpression) |
+                                            TypeBit(EventType::kFeedClick)}));
+  for (LogRecord record;;) {
+    GFR_ASSIGN(const bool more, records->More(&record));
+    if (!more) break;
+    fold.Fold(record);
+    if (stop.stop_requested()) return {};
+  }
+  if (watched_->judged_ms >= ended_ms) return {};
+  fold.Advance(ended_ms);
+  return Judge(s, ended_ms);
+}
+
+Status DriftWatch::Judge(ServiceState& s, std::int64_t until_ms) {
+  const auto over = [until_ms](std::vector<ReferenceWindow> windows, std::int64_t later_ms) {
+    std::erase_if(windows, [&](const ReferenceWindow& w) { return w.to_ms + later_ms > until_ms; });
+    return windows;
+  };
+  const LiveFold& fold = *watched_->fold;
+  GFR_ASSIGN(const MonitorConfig config, ReadMonitorConfig(s.serving()->project->workspace()));
+  LiveJudgement judgement =
+      JudgeLive(watched_->references, over(fold.windows(), 0), over(fold.label_windows(), 2 * LiveFold::kWaitMs),
+                watched_->model, config.options);
+  if (fold.left_out() > 0)
+    judgement.notes.push_back(std::to_string(fold.left_out()) +
+                              " slates were left out: too many waited for impressions");
+  Tell(config, s.clock.now_ms(), judgement);
+  watched_->judged_ms = until_ms;
+  GFR_TRY(KeepLive(s, watched_->model, fold));
+  const MutexLock lock(mutex_);
+  latest_ = std::move(judgement);
+  return {};
+}
+
+void DriftWatch::Tell(const MonitorConfig& config, std::int64_t now_ms, const LiveJudgement& judgement) {
+  std::vector<DriftAlert> heard;
+  std::vector<std::string> open;
+  for (const DriftAlert& alert : judgement.alerts) {
+    if (config.Silences(alert.name, now_ms)) continue;
+    heard.push_back(alert);
+    const bool known = std::ranges::count(told_, alert.id) > 0;
+    if (alert.open) open.push_back(alert.id);
+    // A start judges the kept hours again: what opened long ago was told then.
+    const bool news = judgement.last_ms - alert.found_ms < kDayMs;
+    if (alert.open && !known && news) {
+      ++opened_;
+      LogError("drift", "ALERT: " + alert.text, {{"alert", alert.id}, {"model", alert.model}, {"see", "/v1/drift"}});
+    } else if (!alert.open && known) {
+      LogInfo("drift", "an alert is over", {{"alert", alert.id}});
+    }
+  }
+  told_ = std::move(open);
+  open_.Set(static_cast<double>(told_.size()));
+  threshold_.Set(judgement.threshold);
+  rows_.Set(static_cast<double>(judgement.rows));
+  for (const ColumnDrift& column : judgement.columns) {
+    if (!std::isnan(column.score)) scores_.With({column.name}).Set(column.score);
+  }
+  const MutexLock lock(mutex_);
+  alerts_ = std::move(heard);
+}
+
+std::shared_ptr<DriftWatch> DriftWatch::Start(ServiceState& s) {
+  const auto watch = std::make_shared<DriftWatch>(s);
+  s.background.Add({"watch-drift", kPeriodMs, kMinuteMs,
+                    [watch, &s](const JobRun& run) { return watch->Look(s, run.stop); }, kSecondMs});
+  return watch;
+}
+
+std::vector<DriftAlert> DriftWatch::alerts() const {
+  const MutexLock lock(mutex_);
+  return alerts_;
+}
+
+nlohmann::ordered_json DriftWatch::Json() const {
+  using DriftJson = nlohmann::ordered_json;
+  const MutexLock lock(mutex_);
+  DriftJson json{{"model", model_.empty() ? DriftJson() : DriftJson(model_)}};
+  if (!latest_) {
+    json["state"] = why_.empty() ? "waiting for the first hour to end" : why_;
+    return json;
+  }
+  json["state"] = "watching";
+  json.update(LiveToJson(*latest_));
+  return json;
+}
+
+HttpResponse GetDrift(const DriftWatch& watch) { return JsonResponse(200, watch.Json()); }
+
+}  // namespace gfr

@@ -1,0 +1,75 @@
+// DriftWatch: what the champion serves, counted by the hour beside serving, judged against its reference as each hour
+// ends, and told in GET /v1/drift, /metrics and the program's log.
+//
+// Each look reads what is new in the log (monitor/live_fold.h), so no request waits for it. When an hour is over, its
+// windows are judged (monitor/live_judgement.h), and the fold is kept in data/monitor/NAME-VERSION.live: a server that
+// starts again goes on from there, as if it had never stopped. A promotion begins anew, with the new version's
+// reference; the windows of the one before stay on disk, and a rollback goes on with them.
+// Thread safety: any thread; one look at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/sync.h"
+#include "monitor/alert.h"
+#include "monitor/live_fold.h"
+#include "monitor/live_judgement.h"
+#include "monitor/monitor_config.h"
+#include "runtime/telemetry.h"
+#include "serve/http_message.h"
+
+namespace gfr {
+
+struct ServiceState;
+
+class DriftWatch {
+ public:
+  static constexpr std::int64_t kPeriodMs = 20 * kSecondMs;
+  static constexpr std::int64_t kSettledMs = 5 * kSecondMs;  // After an hour, until all of its records are in the log.
+
+  explicit DriftWatch(ServiceState& s);
+  // Reads what is new; judges when an hour has ended. Errors: those of the log and of the registry's store.
+  // Stops between two records when it is asked to, and goes on there at the next look.
+  Status Look(ServiceState& s, const std::stop_token& stop = {});
+  // One that looks every kPeriodMs, by the server's scheduler.
+  static std::shared_ptr<DriftWatch> Start(ServiceState& s);
+
+  // As of the last hour judged, without those that [[monitor.silence]] names.
+  std::vector<DriftAlert> alerts() const;
+  nlohmann::ordered_json Json() const;  // GET /v1/drift.
+
+ private:
+  struct Watched {
+    std::string model;  // "name/version".
+    References references;
+    std::optional<LiveFold> fold;  // None: the version keeps no reference; `why` says so.
+    std::string why;
+    std::int64_t judged_ms = INT64_MIN;  // End of the last hour that was judged.
+  };
+  Status Watch(ServiceState& s, const std::string& name, const std::string& version);
+  Status Judge(ServiceState& s, std::int64_t until_ms);
+  void Tell(const MonitorConfig& config, std::int64_t now_ms, const LiveJudgement& judgement);
+
+  Mutex looking_;  // Of what follows; before mutex_.
+  std::unique_ptr<Watched> watched_;
+  std::vector<std::string> told_;  // Ids of open alerts.
+  Gauge &open_, &threshold_, &rows_;
+  Counter& opened_;
+  Family<Gauge>& scores_;
+
+  mutable Mutex mutex_;
+  std::string model_, why_ = "no model is served";
+  std::optional<LiveJudgement> latest_;
+  std::vector<DriftAlert> alerts_;
+};
+
+// GET /v1/drift.
+HttpResponse GetDrift(const DriftWatch& watch);
+
+}  // namespace gfr

@@ -1,0 +1,119 @@
+"""gfr drift: a fault that is planted in a log after the training is named, dated and priced; and not on quiet days."""
+import json
+import time
+import unittest
+
+from gfr_process import Folder, Server, event, run, run_json
+
+FAULT = "2026-02-08T12:00"  # Of a log that begins on 2026-01-01; the model is trained on what came before February 5.
+
+
+def planted(line):
+    """The feeds' device has a new name."""
+    event = json.loads(line)
+    if event["time"] < FAULT or event["type"] != "feed.request":
+        return line
+    event["data"]["context"]["device"] = "mobile-web"
+    return json.dumps(event)
+
+
+class Drift(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Folder()
+        folder = cls.folder.__enter__()
+        cls.addClassCleanup(cls.folder.__exit__)
+        run("init", folder / "made")
+        run("simulate", "--project", folder / "made", "--users", 1500, "--items", 300, "--days", 42, "--seed", 3)
+        lines = run("log", "dump", "--project", folder / "made")[0].splitlines()
+        cls.projects = {}
+        for name, events in {"quiet": lines, "fault": map(planted, lines)}.items():
+            project = folder / name
+            run("init", project)
+            toml = (project / "gfr.toml").read_text().replace("folds = 4", "folds = 0")
+            (project / "gfr.toml").write_text(toml + "\n[monitor]\nmin_rows = 300\n")
+            before, after = [], []
+            for line in events:
+                (before if json.loads(line)["time"] < "2026-02-05" else after).append(line)
+            (folder / "before.ndjson").write_text("\n".join(before))
+            (folder / "after.ndjson").write_text("\n".join(after))
+            run("import", "ndjson", folder / "before.ndjson", "--project", project)
+            run("train", "--project", project)
+            run("import", "ndjson", folder / "after.ndjson", "--project", project)
+            cls.projects[name] = project
+
+    def test_a_renamed_category_is_named_dated_and_priced(self):
+        page = self.projects["fault"] / "drift.html"
+        report = run_json("drift", "--project", self.projects["fault"], "--html", page)
+        self.assertEqual(report["against"], "feed/1")
+        self.assertGreaterEqual(report["reference"]["days"], 20)
+        worst = max(report["alerts"], key=lambda a: a["score"])
+        self.assertEqual((worst["name"], worst["metric"], worst["open"]), ("device", "unseen", True))
+        self.assertTrue("2026-02-08T10" <= worst["since"] <= "2026-02-08T16", worst)
+        self.assertGreater(worst["price_a_day"], 0)
+        device = next(c for c in report["columns"] if c["name"] == "device")
+        self.assertEqual((device["first_seen"], device["unseen_values"]), (worst["since"], ["mobile-web"]))
+        self.assertGreater(device["unseen"], 0.3)
+        self.assertIn("<svg", page.read_text())
+        self.assertIn("device", run("drift", "--project", self.projects["fault"])[0])
+
+    def test_quiet_days_raise_little_and_stay_calibrated(self):
+        report = run_json("drift", "--project", self.projects["quiet"])
+        self.assertLessEqual(len(report["alerts"]), 2)  # The budget is of many logs: one of them may exceed it.
+        self.assertNotIn("device", [a["name"] for a in report["alerts"]])
+        for objective in report["objectives"]:
+            low, high = objective["observed_over_expected"]["interval"]
+            self.assertTrue(low < 1.5 and high > 0.5, objective)
+
+    def test_two_ranges_are_compared(self):
+        project = self.projects["fault"]
+        report = run_json("drift", "--project", project, "--from", "2026-02-09", "--against", "2026-01-05..2026-02-05")
+        self.assertIn("device", [c["name"] for c in report["columns"] if c["first_seen"]])
+        same = run_json("drift", "--project", project, "--from", "2026-01-29", "--to", "2026-02-05", "--against", "2026-01-05..2026-02-05")
+        self.assertNotIn("device", [c["name"] for c in same["columns"] if c["first_seen"]])
+
+    def test_mistakes_are_named(self):
+        project = self.projects["quiet"]
+        self.assertIn("ends before it begins", run("drift", "--project", project, "--against", "2026-02-01..2026-01-01", expect=2)[1])
+        self.assertIn("9", run("drift", "--project", project, "--against", "9", expect=1)[1])
+        self.assertIn("the log has events until", run("drift", "--project", project, "--from", "2027-01-01", expect=2)[1])
+
+    def test_a_server_counts_what_it_serves_and_goes_on_after_a_restart(self):
+        project = self.projects["quiet"]
+        windows = []
+        for hour in range(10, 13):  # A clock that stands still: each start is an hour later.
+            server = Server(project, "--clock", f"fixed:2026-02-20T{hour}:30:00Z")
+            try:
+                drift = self.drift_when(server, lambda d: "alerts" in d or d["state"].startswith("waiting"))
+                if hour > 10:
+                    drift = self.drift_when(server, lambda d: d.get("to", "") == f"2026-02-20T{hour}:00:00Z")
+                    self.assertEqual((drift["state"], drift["model"], drift["from"]), ("watching", "feed/1", "2026-02-20T10:00:00Z"))
+                    windows.append((drift["windows"], drift["rows"]))
+                    self.assertIn("device", [c["name"] for c in drift["columns"]])
+                    self.assertIn('gfr_drift_rows ', server.get("/metrics")[1].decode())
+                for user in range(4):
+                    request = f"r{hour}-{user}"
+                    feed = server.post("/v1/feed", {"user_id": f"u10000{user}", "request_id": request, "size": 8})[1]
+                    items = [{"item_id": i["item_id"], "index": i["position"]} for i in feed["items"]]
+                    self.assertGreater(len(items), 2)
+                    # The last of them is not seen.
+                    seen = {**event(f"{request}/seen", "feed.impression"), "time": f"2026-02-20T{hour}:30:00Z"}
+                    seen["data"] = {"user_id": f"u10000{user}", "request_id": request, "items": items[:-1]}
+                    self.assertIn(server.post("/v1/events", [seen])[0], (200, 202))
+                rows = sum(1 for _ in items) - 1
+            finally:
+                self.assertEqual(server.stop(), 0)
+        self.assertEqual(windows, [(1, 4 * rows), (2, 8 * rows)])
+
+    def drift_when(self, server, holds):
+        """What /v1/drift says once it does; a look is due every 20 s."""
+        for _ in range(1200):
+            drift = json.loads(server.get("/v1/drift")[1])
+            if holds(drift):
+                return drift
+            time.sleep(0.1)
+        self.fail(f"never so: {drift}")
+
+
+if __name__ == "__main__":
+    unittest.main()
