@@ -125,17 +125,15 @@ struct Evaluation {
 
 Evaluation Begin(ServiceState& s, const HttpRequest& http) {
   const std::shared_ptr<const Serving> serving = s.serving();
-  Evaluation e{.serving = serving,
-               .request = RequestOf(s, serving->project->configuration().event_rules, http),
-               .rows = s.rows(*serving),
-               .who = {},
-               .overrides = {}};
+  FeedRequest request = RequestOf(s, serving->project->configuration().event_rules, http);
+  const FeatureReader& rows = s.rows(*serving);
+  Requester who = FindRequester(rows, request);
+  Evaluation e{.serving = serving, .request = std::move(request), .rows = rows, .who = std::move(who), .overrides = {}};
   try {
     e.overrides = OverridesOf(http, *e.serving->assigner);
   } catch (const BadRequest& bad) {
     throw OfrepError{"INVALID_CONTEXT", bad.why};
   }
-  e.who = FindRequester(e.rows, e.request);
   return e;
 }
 
