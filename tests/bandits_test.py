@@ -145,8 +145,8 @@ class Bandits(unittest.TestCase):
 
     def test_an_arm_may_come_and_none_may_go(self):
         toml = self.project / "gfr.toml"
-        text = toml.read_text()
         server = Server(self.project, "--clock", "log")
+        text = toml.read_text()  # With what the server's helper added.
         try:
             toml.write_text(text.replace('name = "red"\n', 'name = "red"\n[[experiment.arm]]\nname = "green"\n'))
             self.assertEqual(server.post("/v1/reload", {})[0], 200)
