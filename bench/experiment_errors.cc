@@ -136,8 +136,9 @@ bool IsMissed(double count, double runs, Level level, double share) {
   return missed;
 }
 
-// Gives 1 where the level is missed: of decisions at most 5 %; with `power`, of right ones by conversion at least 80 %.
-int RunRepeats(const std::string& what, int runs, Run run, bool power = false) {
+// Gives 1 where what is asked is missed: of decisions at most 5 %, or of right ones by conversion at least 80 %.
+enum class Asked { kNothing, kFewDecisions, kPower };
+int RunRepeats(const std::string& what, int runs, Run run, Asked asked = Asked::kFewDecisions) {
   double decided[2] = {}, better[2] = {}, worse[2] = {}, invalid = 0;
   std::vector<double> units[2], canary[2];
   for (int k = 0; k < runs; ++k) {
@@ -157,7 +158,9 @@ int RunRepeats(const std::string& what, int runs, Run run, bool power = false) {
                m ? "money" : "conversion", ShareText(decided[m], runs), ShareText(better[m], runs),
                ShareText(worse[m], runs), MedianOf(units[m]), MedianOf(canary[m]));
   fmt::print("  sample ratio flagged: {}\n", ShareText(invalid, runs));
-  if (power) return IsMissed(run.effect.conversion > 0 ? better[0] : worse[0], runs, Level::kAtLeast, 0.8);
+  if (asked == Asked::kNothing) return 0;
+  if (asked == Asked::kPower)
+    return IsMissed(run.effect.conversion > 0 ? better[0] : worse[0], runs, Level::kAtLeast, 0.8);
   return IsMissed(decided[0], runs, Level::kAtMost, 0.05) || IsMissed(decided[1], runs, Level::kAtMost, 0.05);
 }
 
@@ -214,9 +217,9 @@ int Main(int count, char** arguments) {
       aa.treatment_share = share, aa.users = whole ? users : 2000;
       missed |= RunRepeats("A/A", runs, aa);
     }
-    // Of one tiny run nothing is asked.
-    missed |= RunRepeats("conversion +3.5 %", std::max(1, runs / 10), power, whole);
-    missed |= RunRepeats("conversion halved, guardrail", std::max(1, runs / 2), canary, whole);
+    const Asked asked = whole ? Asked::kPower : Asked::kNothing;  // Of one tiny run.
+    missed |= RunRepeats("conversion +3.5 %", std::max(1, runs / 10), power, asked);
+    missed |= RunRepeats("conversion halved, guardrail", std::max(1, runs / 2), canary, asked);
     missed |= RunSampleRatio(std::max(100, 100 * runs), 400'000, 0, run.seed);
     missed |= RunSampleRatio(std::max(10, 10 * runs), 400'000, 0.02, run.seed + 1);
     return missed;
@@ -227,12 +230,12 @@ int Main(int count, char** arguments) {
   }
   if (what == "power") {
     run.users = number(3, 1'000'000), run.treatment_share = 0.5, run.effect.conversion = 0.035;
-    return RunRepeats("conversion +3.5 %", static_cast<int>(number(2, 2)), run, true);
+    return RunRepeats("conversion +3.5 %", static_cast<int>(number(2, 2)), run, Asked::kPower);
   }
   if (what == "canary") {
     run = Canary();
     run.users = number(3, run.users), run.treatment_share = number(4, 5) / 100;
-    return RunRepeats("conversion halved, guardrail", static_cast<int>(number(2, 20)), run, true);
+    return RunRepeats("conversion halved, guardrail", static_cast<int>(number(2, 20)), run, Asked::kPower);
   }
   if (what == "srm") {
     const int runs = static_cast<int>(number(2, 1000));
