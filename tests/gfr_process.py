@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 
 GFR = os.environ.get("GFR", str(pathlib.Path(__file__).resolve().parent.parent / "build/release/gfr"))
 SOURCE = pathlib.Path(os.environ.get("GFR_SOURCE_DIR", pathlib.Path(__file__).resolve().parent.parent))
@@ -105,6 +106,34 @@ class Server:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.kill()
+
+
+class Load:
+    """Threads that each call their function with 1, 2, 3 and so on, without a pause, until the end; which fails if one of them did."""
+
+    def __init__(self, *calls):
+        self.stopped, self.failures = threading.Event(), []
+        self.threads = [threading.Thread(target=self.repeat, args=(call,)) for call in calls]
+
+    def repeat(self, call):
+        n = 0
+        try:
+            while not self.stopped.is_set():
+                call(n := n + 1)
+        except Exception as failure:
+            self.failures.append(failure)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join()
+        if self.failures:
+            raise self.failures[0]
 
 
 def make_patient(config):

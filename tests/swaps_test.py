@@ -4,41 +4,15 @@
 import os
 import re
 import signal
-import threading
 import time
 import unittest
 
-from gfr_process import Folder, Server, make_patient, run, run_json
+from gfr_process import Folder, Load, Server, make_patient, run, run_json
 
 SWAPS = 1000 if os.environ.get("GFR_TEST_ALL") else 20
 USERS = [f"u{100000 + n}" for n in range(12)]
 ITEMS = [f"i{100000 + n}" for n in range(25)]
 SIZES = (25, 7)
-
-
-class Load:
-    """Clients that ask without a pause, and keep every answer."""
-
-    def __init__(self, server, clients=3):
-        self.server, self.stopped, self.answers = server, threading.Event(), []
-        self.threads = [threading.Thread(target=self.ask, args=(n,)) for n in range(clients)]
-
-    def ask(self, n):
-        while not self.stopped.is_set():
-            n += 1
-            user = USERS[n % len(USERS)]
-            status, feed = self.server.post("/v1/feed", {"user_id": user, "candidates": ITEMS})
-            self.answers.append((status, user, feed))
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join()
 
 
 class Swaps(unittest.TestCase):
@@ -93,7 +67,13 @@ class Swaps(unittest.TestCase):
                 self.assertEqual(set(expected), {"1", "2"})
                 self.assertNotEqual(expected["1"], expected["2"])
 
-                with Load(server) as load:
+                answers = []
+
+                def ask(n):
+                    user = USERS[n % len(USERS)]
+                    answers.append((*server.post("/v1/feed", {"user_id": user, "candidates": ITEMS}), user))
+
+                with Load(ask, ask, ask):
                     for n in range(SWAPS):
                         if n % 2:
                             size = SIZES[1] if n % 4 == 1 else SIZES[0]
@@ -102,15 +82,15 @@ class Swaps(unittest.TestCase):
                             self.wait_for(server, lambda feed: len(feed["items"]) == size)
                         else:
                             self.promote(server, first if n % 4 == 0 else second)
-                self.assertGreater(len(load.answers), SWAPS)
-                for status, user, feed in load.answers:
+                self.assertGreater(len(answers), SWAPS)
+                for status, feed, user in answers:
                     self.assertEqual(status, 200, feed)
                     self.assertEqual(feed["degraded"], [])
                     self.assertIn(len(feed["items"]), SIZES)
                     of_version = expected[feed["model"]["version"]][user]
                     for item in feed["items"]:
                         self.assertEqual(item["scores"], of_version[item["item_id"]], (feed["model"], user))
-                seen = {(feed["model"]["version"], len(feed["items"])) for _, _, feed in load.answers}
+                seen = {(feed["model"]["version"], len(feed["items"])) for _, feed, _ in answers}
                 self.assertEqual(seen, {(v, s) for v in expected for s in SIZES})
                 self.assertEqual(server.stop(), 0)
 
