@@ -18,7 +18,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from support.served import Busy, Pinned, cores, http_request, median, percentile, processor  # noqa: E402
+from support.served import Busy, Pinned, cores, free_port, http_request, median, percentile, processor, wait_for_port  # noqa: E402
 
 PEERS = pathlib.Path(__file__).resolve().parent.parent / "build/peers-venv/bin/python"
 MAKE = """
@@ -61,23 +61,15 @@ def start_mlserver(folder, model, core):
     """MLServer in one process, on ports of its own, with the model named `model`."""
     settings = pathlib.Path(folder) / "mlserver"
     settings.mkdir()
-    import socket
-    ports = []
-    for _ in range(3):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            ports.append(s.getsockname()[1])
+    ports = [free_port() for _ in range(3)]
     (settings / "settings.json").write_text(json.dumps({"host": "127.0.0.1", "http_port": ports[0], "grpc_port": ports[1], "metrics_port": ports[2],
                                                          "parallel_workers": 0, "debug": False}))
     (settings / "model-settings.json").write_text(json.dumps({"name": "model", "implementation": "mlserver_xgboost.XGBoostModel",
                                                                "parameters": {"uri": str(model)}}))
     process = subprocess.Popen([PEERS.parent / "mlserver", "start", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                env=os.environ | {"OMP_NUM_THREADS": "1"}, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
-    for _ in range(600):
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", ports[0])) == 0:
-                return process, ports[0]
-        time.sleep(0.1)
+    if wait_for_port(ports[0]):
+        return process, ports[0]
     process.kill()
     sys.exit("mlserver did not start")
 

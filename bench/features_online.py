@@ -13,7 +13,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ if "--tiny" not in sys.argv:
     peers.run_in("bench-feast-online-venv", ["feast[redis]==0.67.0"], without_dependencies=False)
 from feed_latency import more_features  # noqa: E402
 from overload import open_loop  # noqa: E402
-from support.served import Busy, Pinned, cores, cpu_seconds, http_request, median, percentile, processor  # noqa: E402
+from support.served import Busy, Pinned, cores, cpu_seconds, free_port, http_request, median, percentile, processor, wait_for_port  # noqa: E402
 
 FEATURES, ENTITIES = 50, 1000
 REPO = """
@@ -52,12 +51,6 @@ store.materialize((now - pd.Timedelta(days=2)).to_pydatetime(), now.to_pydatetim
 """
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Feast:
     """`feast serve` over a Redis of its own, both on one core."""
 
@@ -74,13 +67,9 @@ class Feast:
         subprocess.run([sys.executable, "-c", REPO, repo, str(FEATURES), str(ENTITIES)], check=True, stdout=subprocess.DEVNULL)
         command = [pathlib.Path(sys.executable).parent / "feast", "-c", repo, "serve", "--host", "127.0.0.1", "--port", str(self.port), "--no-access-log"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=self.pin, start_new_session=True)
-        for _ in range(600):
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.1)
-        self.__exit__()
-        sys.exit("feast serve did not start")
+        if not wait_for_port(self.port):
+            self.__exit__()
+            sys.exit("feast serve did not start")
 
     def cpu(self):
         return cpu_seconds(self.process.pid) + cpu_seconds(self.redis.pid)

@@ -3,33 +3,23 @@ of floats an item in a Redis read by one MGET, two XGBoost forests on one thread
 
 python_feed_server.py PORT REDIS_SOCKET COLUMNS MODEL MODEL     prints "listening on :PORT"
 """
-import contextlib
-import socket
 import sys
 
 import fastapi
 import numpy as np
 import orjson
 import redis.asyncio
-import uvicorn
 import xgboost
+from asgi import run_app
 
 
-def main():
-    port, redis_socket, columns, *models = sys.argv[1:]
+def add_calls(app, redis_socket, columns, *models):
     columns = int(columns)
     forests = [xgboost.Booster(model_file=m) for m in models]
     for forest in forests:
         forest.set_param({"nthread": 1})
     store = redis.asyncio.Redis(unix_socket_path=redis_socket)
     missing = np.full(columns, np.nan, np.float32).tobytes()
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_):
-        print(f"listening on :{listener.getsockname()[1]}", flush=True)
-        yield
-
-    app = fastapi.FastAPI(lifespan=lifespan)
 
     @app.post("/v1/feed")
     async def feed(request: fastapi.Request):
@@ -45,12 +35,6 @@ def main():
                  for p, i in enumerate(best.tolist())]
         return fastapi.Response(orjson.dumps({"items": items}), media_type="application/json")
 
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", int(port)))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False))
-    server.run(sockets=[listener])
-
 
 if __name__ == "__main__":
-    main()
+    run_app(sys.argv[1], lambda app: add_calls(app, *sys.argv[2:]))

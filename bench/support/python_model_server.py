@@ -3,28 +3,18 @@ of XGBoost by inplace_predict. Speaks SageMaker's POST /invocations (text/csv, a
 
 python_model_server.py PORT MODEL     prints "listening on :PORT"
 """
-import contextlib
-import socket
 import sys
 
 import fastapi
 import numpy as np
 import orjson
-import uvicorn
 import xgboost
+from asgi import run_app
 
 
-def main():
-    port, model = sys.argv[1:]
+def add_calls(app, model):
     forest = xgboost.Booster(model_file=model)
     forest.set_param({"nthread": 1})
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_):
-        print(f"listening on :{listener.getsockname()[1]}", flush=True)
-        yield
-
-    app = fastapi.FastAPI(lifespan=lifespan)
 
     @app.post("/invocations")
     async def invocations(request: fastapi.Request):
@@ -42,11 +32,6 @@ def main():
         reply = {"model_name": "model", "outputs": [{"name": "predict", "shape": list(scores.shape), "datatype": "FP32", "data": scores.tolist()}]}
         return fastapi.Response(orjson.dumps(reply), media_type="application/json")
 
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", int(port)))
-    uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False)).run(sockets=[listener])
-
 
 if __name__ == "__main__":
-    main()
+    run_app(sys.argv[1], lambda app: add_calls(app, sys.argv[2]))
