@@ -76,7 +76,10 @@ Status DriftWatch::Watch(ServiceState& s, const std::string& name, const std::st
   model_ = watched_->model;
   why_ = watched_->why;
   latest_.reset();
-  alerts_.clear();
+  // Until its first hour is judged: nothing of the model before.
+  open_.Set(0);
+  rows_.Set(0);
+  threshold_.Set(INFINITY);
   return {};
 }
 
@@ -128,11 +131,9 @@ Status DriftWatch::Judge(ServiceState& s, std::int64_t until_ms) {
 }
 
 void DriftWatch::Tell(const MonitorConfig& config, std::int64_t now_ms, const LiveJudgement& judgement) {
-  std::vector<DriftAlert> heard;
   std::vector<std::string> open;
   for (const DriftAlert& alert : judgement.alerts) {
     if (config.Silences(alert.name, now_ms)) continue;
-    heard.push_back(alert);
     const bool known = std::ranges::count(told_, alert.id) > 0;
     if (alert.open) open.push_back(alert.id);
     // A start judges the kept hours again: what opened long ago was told then.
@@ -151,8 +152,6 @@ void DriftWatch::Tell(const MonitorConfig& config, std::int64_t now_ms, const Li
   for (const ColumnDrift& column : judgement.columns) {
     if (!std::isnan(column.score)) scores_.With({column.name}).Set(column.score);
   }
-  const MutexLock lock(mutex_);
-  alerts_ = std::move(heard);
 }
 
 std::shared_ptr<DriftWatch> DriftWatch::Start(ServiceState& s) {
@@ -160,11 +159,6 @@ std::shared_ptr<DriftWatch> DriftWatch::Start(ServiceState& s) {
   s.background.Add({"watch-drift", kPeriodMs, kMinuteMs,
                     [watch, &s](const JobRun& run) { return watch->Look(s, run.stop); }, kSecondMs});
   return watch;
-}
-
-std::vector<DriftAlert> DriftWatch::alerts() const {
-  const MutexLock lock(mutex_);
-  return alerts_;
 }
 
 nlohmann::ordered_json DriftWatch::Json() const {

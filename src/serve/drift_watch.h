@@ -40,8 +40,6 @@ class DriftWatch {
   // One that looks every kPeriodMs, by the server's scheduler.
   static std::shared_ptr<DriftWatch> Start(ServiceState& s);
 
-  // As of the last hour judged, without those that [[monitor.silence]] names.
-  std::vector<DriftAlert> alerts() const;
   nlohmann::ordered_json Json() const;  // GET /v1/drift.
 
  private:
@@ -66,7 +64,6 @@ class DriftWatch {
   mutable Mutex mutex_;
   std::string model_, why_ = "no model is served";
   std::optional<LiveJudgement> latest_;
-  std::vector<DriftAlert> alerts_;
 };
 
 // GET /v1/drift.

@@ -18,7 +18,7 @@ Status TakeAllocation(ServiceState& s,
                       const std::function<void(const Experiments&, std::int64_t, Allocation*)>& change) {
   const MutexLock lock(s.reload_mutex);
   Serving next = *s.serving();
-  const std::int64_t now_ms = std::max(s.clock.now_ms(), s.last_arrival_ms.load());
+  const std::int64_t now_ms = s.now_ms();
   GFR_ASSIGN(NextAllocation units, AllocationOf(*next.project, now_ms));
   if (change) change(units.experiments, now_ms, &units.next);
   GFR_ASSIGN(next.assigner, MakeAssigner(*next.project, std::move(units), /*write=*/true));
@@ -81,8 +81,8 @@ Result<Json> ExperimentWatch::Look(ServiceState& s) {
       alerted_.erase(name);
       continue;
     }
-    const auto at = std::ranges::find(served.all, name, &Experiment::name);
-    const bool runs = at != served.all.end() && at->running;
+    const Experiment* at = served.Find(name);
+    const bool runs = at != nullptr && at->running;
     const Conclusion* concluded = conclusions.Find(name);
     const bool by_a_person = concluded != nullptr && concluded->runs_again();
     if (runs && !by_a_person) {

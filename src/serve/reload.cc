@@ -16,9 +16,6 @@
 namespace gfr {
 namespace {
 
-// The time of the log, by which results of experiments are read.
-std::int64_t AllocatedFrom(const ServiceState& s) { return std::max(s.clock.now_ms(), s.last_arrival_ms.load()); }
-
 constexpr std::int64_t kFewRecords = 1000;  // Folded in a few milliseconds.
 
 // As `gfr check`: the champion that the registry names can be used.
@@ -144,7 +141,7 @@ Result<std::string> Fill(ServiceState& s, const std::shared_ptr<const Project>& 
   }
   GFR_TRY(FoldUpTo(s, s.next_offset, stop, store.get()));
   // Anew: an experiment may have ended meanwhile.
-  GFR_ASSIGN(NextAllocation units, AllocationOf(*project, AllocatedFrom(s)));
+  GFR_ASSIGN(NextAllocation units, AllocationOf(*project, s.now_ms()));
   GFR_ASSIGN(const auto assigner, MakeAssigner(*project, std::move(units), /*write=*/true));
   s.counters.Declare(assigner->experiments());
   const auto next = std::make_shared<const Serving>(Serving{
@@ -172,7 +169,7 @@ Result<Reloaded> ReloadLocked(ServiceState& s) {
     return Error{ErrorCode::kUnavailable, "the states of the configuration that was read last are still being filled"};
   const std::shared_ptr<const Serving> now = s.serving();
   GFR_ASSIGN(const std::shared_ptr<const Project> project, OpenNext(*now->project));
-  GFR_ASSIGN(NextAllocation units, AllocationOf(*project, AllocatedFrom(s)));  // Refused before anything is begun.
+  GFR_ASSIGN(NextAllocation units, AllocationOf(*project, s.now_ms()));  // Refused before anything is begun.
   if (project->configuration().feature_text == now->project->configuration().feature_text) {
     GFR_TRY(Swap(s, project, std::move(units), *now));
     return Reloaded();

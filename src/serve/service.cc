@@ -179,8 +179,7 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
       std::make_shared<ListMaker>(s.store->shared(), s.store->features().schema, ChannelsOf(project.configuration()),
                                   project.configuration().store.online.embedded ? reader : nullptr);
   lists->Update();  // A server that listens has lists.
-  GFR_ASSIGN(const auto assigner,
-             MakeFirstAssigner(project, std::max(s.clock.now_ms(), s.last_arrival_ms.load()), /*write=*/true));
+  GFR_ASSIGN(const auto assigner, MakeFirstAssigner(project, s.now_ms(), /*write=*/true));
   s.counters.Declare(assigner->experiments());
   const std::shared_ptr<const Project> shared(std::shared_ptr<const Project>(), &project);  // The caller's.
   s.Publish(std::make_shared<const Serving>(Serving{.project = shared,
