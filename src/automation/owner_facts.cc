@@ -42,9 +42,13 @@ Status OwnerFacts::ReadLog() {
   }
   GFR_ASSIGN(const Positions begin, log.Begin());
   GFR_ASSIGN(const Positions end, log.End());
-  if (next_.empty()) next_ = begin;
+  if (next_.empty()) {
+    next_ = begin;
+    lines_ = {};
+  }
   for (std::size_t p = 0; p < next_.size(); ++p) next_[p] = std::max(next_[p], begin[p]);
   GFR_ASSIGN(const auto reader, log.Open(next_, {.types = types_, .until = end}));
+  next_.clear();  // Until all is read: after an error nothing is counted twice.
   for (LogRecord record;;) {
     GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) break;
@@ -92,7 +96,9 @@ Result<double> OwnerFacts::Metric(const std::string& series, std::int64_t over_m
   GFR_ASSIGN(const double value, SeriesIn(options_.metrics(), series));
   if (over_ms == 0) return value;
   const std::int64_t now_ms = options_.clock->now_ms();
-  std::deque<Sample>& samples = samples_[series];
+  std::deque<Sample>& samples = samples_[{series, over_ms}];
+  // Nobody asked for longer than that: the increase since is of more than `over_ms`.
+  if (!samples.empty() && samples.back().at_ms < now_ms - over_ms) samples.clear();
   samples.push_back({now_ms, value});
   // The newest sample that is old enough stays: the increase is counted from it.
   while (samples.size() > 1 && (samples[1].at_ms <= now_ms - over_ms || samples.size() > kMostSamples))

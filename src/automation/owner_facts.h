@@ -52,7 +52,7 @@ class OwnerFacts final : public TriggerFacts {
     std::int64_t at_ms;
     double value;
   };
-  std::map<std::string, std::deque<Sample>> samples_;  // By series, oldest first.
+  std::map<std::pair<std::string, std::int64_t>, std::deque<Sample>> samples_;  // By series and time, oldest first.
 };
 
 // The value of a series in Prometheus's text; kNotFound: it has none of that name and labels.

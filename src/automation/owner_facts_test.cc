@@ -41,6 +41,29 @@ TEST(OwnerFactsTest, AnIncreaseIsCountedOverItsTimeOnceThatHasPassed) {
   EXPECT_EQ(facts.Metric("m", kMinuteMs).value(), 1);
 }
 
+TEST(OwnerFactsTest, IncreasesOverTwoTimesStandBesideEachOtherAndAGapIsNotCounted) {
+  TestFolder folder;
+  FixedClock clock(kNowMs);
+  int value = 0;
+  OwnerFacts facts({.log = nullptr,
+                    .objectives = {},
+                    .registry = Registry(PosixFileSystem(), clock, folder.path()),
+                    .model_name = "feed",
+                    .clock = &clock,
+                    .metrics = [&] { return "m " + std::to_string(value) + "\n"; }});
+  for (int minute = 0; minute <= 10; ++minute) {
+    value = minute;
+    clock.Set(kNowMs + minute * kMinuteMs);
+    (void)facts.Metric("m", kMinuteMs);
+    const auto longer = facts.Metric("m", 10 * kMinuteMs);
+    EXPECT_EQ(longer.ok(), minute == 10);
+  }
+  EXPECT_EQ(facts.Metric("m", 10 * kMinuteMs).value(), 10);
+  value = 500;  // Nobody asked for a day: how much of it came in the last minute is not known.
+  clock.Set(kNowMs + kDayMs);
+  EXPECT_THAT(facts.Metric("m", kMinuteMs).error().message, HasSubstr("for that long"));
+}
+
 // Rows count once their window is over, and no more once a version has been trained on them.
 TEST(OwnerFactsTest, NewRowsAreThoseThatAreMatureAndThatTheNewestVersionHasNotSeen) {
   TestFolder folder;

@@ -137,7 +137,10 @@ Status TriggerRunner::BringOn(const Triggers& triggers) {
     }
     std::erase_if(unfinished_, [](const auto& run) { return run.second.over(); });
   }
-  for (const RunRecord& run : changed) GFR_TRY(store_.Save(run));
+  Status saved;  // The runs that are due go on all the same.
+  for (const RunRecord& run : changed) {
+    if (Status status = store_.Save(run); !status.ok()) saved = std::move(status);
+  }
   for (const Next& one : next) {
     const Status posted = threads_ ? threads_->Post([this, one] { Advance(one.id, one.trigger); }) : Status();
     if (!threads_) Advance(one.id, one.trigger);
@@ -145,7 +148,7 @@ Status TriggerRunner::BringOn(const Triggers& triggers) {
     const MutexLock lock(mutex_);
     advancing_.erase(one.id);
   }
-  return {};
+  return saved;
 }
 
 void TriggerRunner::Advance(const std::string& id, const TriggerConfig& trigger) {

@@ -113,6 +113,8 @@ void LiveFold::TakeImpression(const LogRecord& record) {
   const auto at = waiting_.find(SlateKey(record.event));
   if (at == waiting_.end()) return;
   Waiting& waiting = at->second;
+  // Later ones would be settled before the window of their labels is over.
+  if (record.arrival_ms >= waiting.arrival_ms + kWaitMs) return;
   const std::size_t columns = reference_.columns.size();
   for (const EventItem& shown : record.event.items) {
     const auto item = std::ranges::find(waiting.items, KeyOf(shown.item_id));

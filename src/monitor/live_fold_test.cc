@@ -83,6 +83,22 @@ TEST(LiveFold, GoesOnFromItsBytesAsIfItHadNeverStopped) {
   }
 }
 
+TEST(LiveFold, AnImpressionAnHourAfterItsSlateIsNotCounted) {
+  const References references = ReferencesOfDays(1, 8, 5);
+  const std::vector<LogRecord> records = RecordsOf(TestRows::Make(2, 8, 9, 1), "feed/1");
+  LogRecord slate = records.at(0), impression = records.at(1);
+  ASSERT_EQ(slate.event.type, EventType::kFeedRequest);
+  ASSERT_EQ(impression.event.type, EventType::kFeedImpression);
+  for (const std::int64_t late_ms : {LiveFold::kWaitMs - 1, LiveFold::kWaitMs}) {
+    LiveFold fold(references.features, "feed/1", kClicks);
+    fold.Fold(slate);
+    impression.arrival_ms = slate.arrival_ms + late_ms;
+    fold.Fold(impression);
+    fold.Advance(impression.arrival_ms + kDayMs);
+    EXPECT_EQ(fold.windows().empty(), late_ms == LiveFold::kWaitMs);
+  }
+}
+
 TEST(LiveFold, LeavesOutOtherModelsAndItemsThatWereNotSeen) {
   const References references = ReferencesOfDays(1, 8, 5);
   std::vector<LogRecord> records = RecordsOf(TestRows::Make(2, 8, 9, 5), "feed/2");

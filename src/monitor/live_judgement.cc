@@ -39,6 +39,7 @@ struct Track {
   double threshold = std::numeric_limits<double>::infinity();
   std::size_t days = 0;
   std::vector<double> scores;  // Of the last window; empty: none was judged.
+  std::vector<bool> moves;     // Columns that are compared with the week before.
 };
 Track JudgeTrack(const Reference& reference, const std::vector<ReferenceWindow>& windows, std::int64_t period_ms,
                  const DriftOptions& options, AlertKind kind, const std::string& model, bool by_the_week_before,
@@ -48,7 +49,9 @@ Track JudgeTrack(const Reference& reference, const std::vector<ReferenceWindow>&
   Detector detector(reference, quiet, model, kind, 1, /*goes_on=*/!by_the_week_before);
   for (const ReferenceWindow& window : JoinWindows(windows, period_ms, options.min_rows)) detector.Judge(window);
   alerts->insert(alerts->end(), detector.alerts().begin(), detector.alerts().end());
-  return {quiet.threshold(), quiet.days(), detector.scores()};
+  std::vector<bool> moves;
+  for (std::size_t c = 0; c < reference.columns.size(); ++c) moves.push_back(quiet.Moves(c));
+  return {quiet.threshold(), quiet.days(), detector.scores(), std::move(moves)};
 }
 
 // Each column of these windows' rows against the reference.
@@ -65,7 +68,10 @@ std::vector<ColumnDrift> DriftsOf(const Reference& reference, const std::vector<
 void AddColumns(const Reference& reference, const std::vector<ReferenceWindow>& last_day, const Track& track,
                 LiveJudgement* judgement) {
   std::vector<ColumnDrift> drifts = DriftsOf(reference, last_day);
-  for (std::size_t c = 0; c < drifts.size() && !track.scores.empty(); ++c) drifts[c].score = track.scores[c];
+  for (std::size_t c = 0; c < drifts.size(); ++c) {
+    if (!track.scores.empty()) drifts[c].score = track.scores[c];
+    drifts[c].moves = track.moves[c];
+  }
   judgement->columns.insert(judgement->columns.end(), drifts.begin(), drifts.end());
 }
 

@@ -87,6 +87,7 @@ bool IsLoopbackUrl(const std::string& url) {
   const std::size_t scheme = url.find("://");
   if (scheme == std::string::npos) return false;
   const std::string authority = url.substr(scheme + 3, url.find_first_of("/?#", scheme + 3) - scheme - 3);
+  if (authority.find('@') != std::string::npos) return false;  // What stands before it is a user's name.
   if (authority == "[::1]" || authority.starts_with("[::1]:")) return true;
   in_addr v4{};
   return ::inet_pton(AF_INET, authority.substr(0, authority.find(':')).c_str(), &v4) == 1 &&

@@ -61,6 +61,7 @@ Status DriftWatch::Watch(ServiceState& s, const std::string& name, const std::st
     next->fold.emplace(next->references.features, next->model,
                        LabelOf(*serving->project, next->references.features.objective));
     const auto kept = s.fs().ReadAll(LivePath(s, next->model));
+    if (!kept.ok() && kept.error().code != ErrorCode::kNotFound) return kept.error();  // Tried again at the next look.
     const Status restored = kept.ok() ? next->fold->Restore(kept.value()) : Status(kept.error());
     if (!restored.ok()) {
       GFR_ASSIGN(const Positions end, s.log->source().End());
