@@ -6,8 +6,11 @@ import subprocess
 import unittest
 
 import numpy as np
+import xgboost
+from pyarrow import parquet
 
-from gfr_process import GFR, Folder, Server, run, run_json
+from gfr_process import GFR, SOURCE, Folder, Server, run, run_json
+from gfr_python import PEERS, environment, has_peer
 
 
 class Engines(unittest.TestCase):
@@ -83,6 +86,45 @@ class Engines(unittest.TestCase):
         for objective in ("pctr", "pcvr"):
             predicted = run("predict", "--project", project, "--version", 1, "--objective", objective, "--data", rows)[0].split()
             self.assertEqual([np.float32(p) for p in predicted], [np.float32(i["scores"][objective]) for i in feed["items"]])
+
+    @unittest.skipUnless(has_peer("onnxruntime") and has_peer("mlflow"), "onnxruntime and mlflow are not in build/peers-venv (tools/setup --test-peers)")
+    def test_an_exported_version_predicts_the_same_in_onnx_runtime_and_mlflow(self):
+        data = self.folder.path / "onnx-rows"
+        run("dataset", "--project", self.projects["xgboost"], "--out", data)
+        table = parquet.read_table(data / "pctr.parquet").slice(0, 20_000)
+        for engine, project in self.projects.items():
+            out = self.folder.path / f"{engine}-onnx"
+            columns = run_json("models", "export", "1", "--to", out, "--project", project)["columns"]
+            rows = np.column_stack([table.column(c).to_numpy(zero_copy_only=False).astype(np.float32) for c in columns])
+            self.assertTrue(np.isnan(rows).any())
+            np.save(self.folder.path / "rows.npy", rows)
+            subprocess.run([PEERS, SOURCE / "tests/onnx_predict.py", out, self.folder.path / "rows.npy", self.folder.path / "out.npz", "mlflow"],
+                           env=environment(), check=True)
+            given = np.load(self.folder.path / "out.npz")
+            parquet.write_table(table.select(columns), self.folder.path / "rows.parquet")
+            for objective in ("pctr", "pcvr"):
+                predicted = run("predict", "--project", project, "--version", 1, "--objective", objective, "--data", self.folder.path / "rows.parquet")[0].split()
+                ours = np.array(predicted, np.float32)
+                self.assertEqual(len(ours), len(rows))
+                self.assertLess(np.abs(given[objective] - ours).max(), 1e-6, (engine, objective))
+                np.testing.assert_array_equal(given[f"mlflow.{objective}"], given[objective])
+                if engine == "xgboost":
+                    booster = xgboost.Booster(model_file=project / f"data/models/feed/1/{objective}.ubj")
+                    codes = self.own_codes(project, rows)
+                    margins = booster.predict(xgboost.DMatrix(codes), output_margin=True)
+                    self.assertEqual(margins.tobytes(), given[f"{objective}_margin"].tobytes())  # To the bit.
+            self.assertIn("not empty", run("models", "export", "1", "--to", out, "--project", project, expect=1)[1])
+
+    @staticmethod
+    def own_codes(project, rows):
+        """The rows with the model's own codes of categories, as docs/formats/model.md says."""
+        model = json.loads((project / "data/models/feed/1/model.json").read_text())
+        rows = rows.copy()
+        for k, pairs in enumerate(model["categories"]):
+            if model["categorical"][k]:
+                codes = dict(map(tuple, pairs))
+                rows[:, k] = [codes.get(float(v), np.nan) for v in rows[:, k]]
+        return rows
 
     def test_what_cannot_be_combined_is_refused_by_name(self):
         project = self.projects["lightgbm"]

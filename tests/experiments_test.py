@@ -6,7 +6,7 @@ import types
 import unittest
 
 from gfr_process import Folder, Server, log_events, make_patient, run, run_json
-from gfr_python import SITE, has_peer
+from gfr_python import SITE, has_peer, run_node
 
 CLOCK = ("--clock", "fixed:2026-01-01T12:00:00Z")
 TOML = """
@@ -179,6 +179,35 @@ class Experiments(unittest.TestCase):
         self.assertEqual((nobody.value, nobody.error_code), ("mine", ErrorCode.TARGETING_KEY_MISSING))
         wrong = client.get_boolean_details("variant", False, context)
         self.assertEqual(wrong.error_code, ErrorCode.TYPE_MISMATCH)
+
+    def test_openfeatures_provider_for_node_gets_the_same(self):
+        printed = run_node("""
+const { OpenFeature } = require('@openfeature/server-sdk');
+const { OFREPProvider } = require('@openfeature/ofrep-provider');
+(async () => {
+  await OpenFeature.setProviderAndWait(new OFREPProvider({ baseUrl: process.argv[2] }));
+  const client = OpenFeature.getClient();
+  const ios = { targetingKey: 'u1', platform: 'ios' };
+  const short = ({ value, variant, reason, errorCode }) => [value, variant ?? null, reason ?? null, errorCode ?? null];
+  console.log(JSON.stringify([
+    short(await client.getBooleanDetails('search_box', false, ios)),
+    short(await client.getNumberDetails('ios_only', 0, ios)),
+    short(await client.getNumberDetails('rows', 0, ios)),
+    short(await client.getStringDetails('variant', '', ios)),
+    short(await client.getStringDetails('nothing', 'mine', ios)),
+    short(await client.getStringDetails('banner', 'mine', {})),
+    short(await client.getBooleanDetails('variant', false, ios)),
+  ]));
+})();
+""", f"http://127.0.0.1:{self.server.port}")
+        static, match, off, split, missing, nobody, wrong = json.loads(printed)
+        self.assertEqual(static, [True, "on", "STATIC", None])
+        self.assertEqual(match, [2.5, "on", "TARGETING_MATCH", None])
+        self.assertEqual((off[0], off[2]), (4, "DISABLED"))
+        self.assertEqual(split[:3], [self.evaluate("/variant", {"targetingKey": "u1"})[2][k] for k in ("value", "variant", "reason")])
+        self.assertEqual((missing[0], missing[3]), ("mine", "FLAG_NOT_FOUND"))
+        self.assertEqual((nobody[0], nobody[3]), ("mine", "TARGETING_KEY_MISSING"))
+        self.assertEqual((wrong[0], wrong[3]), (False, "TYPE_MISMATCH"))
 
     def test_experiments_are_listed_by_the_server_and_the_command(self):
         listed = json.loads(self.server.get("/v1/experiments", **self.server.admin())[1])

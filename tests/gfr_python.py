@@ -1,12 +1,27 @@
 """The Python environments of the tests of the gfr package: what it needs beside pyarrow is in build/peers-venv."""
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
+import unittest
 
 from gfr_process import GFR, SOURCE
 
 PEERS = SOURCE / "build/peers-venv/bin/python"
 SITE = [p for venv in ("peers-venv", "venv") for p in (SOURCE / "build" / venv / "lib").glob("python3*/site-packages")]
+
+
+NPM = SOURCE / "build/npm-peers/node_modules"
+
+
+def run_node(script, *arguments):
+    """What a CommonJS script with the packages of tests/npm prints, or a SkipTest."""
+    if not shutil.which("node") or not NPM.is_dir():
+        raise unittest.SkipTest("SKIPPED: no node, or no build/npm-peers (tools/setup --npm-peers, as `make test-all` does)")
+    done = subprocess.run(["node", "-", *map(str, arguments)], input=script, capture_output=True, text=True, timeout=120, env={**os.environ, "NODE_PATH": str(NPM)})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def has_peer(package):

@@ -47,6 +47,7 @@ void AddLog(CLI::App& app, Command& run);
 // models.cc
 void AddModels(CLI::App& app, Command& run);
 void AddModelsJudge(CLI::App& models, Command& run);  // judge_model.cc
+void AddModelsFiles(CLI::App& models, Command& run);  // model_files.cc: export, checkout
 // trigger.cc
 void AddTrigger(CLI::App& app, Command& run);
 Result<Json> RunTriggerToItsEnd(const Project& project, const std::string& name);  // Gives its record.

@@ -182,6 +182,7 @@ void AddModels(CLI::App& app, Command& run) {
                      return to.ok() ? List(r, flags.common) : Fail(to.error());
                    });
   AddModelsJudge(models, run);
+  AddModelsFiles(models, run);
   CLI::App* gc = AddModelsCommand(
       models, run, flags.common, "gc", "Remove old versions that no alias, variant or run names and no server uses",
       "gfr models gc --keep 10 --project demo",

@@ -65,6 +65,16 @@ std::string Short(double value) {
   return text;
 }
 
+void AddHeaders(const toml::node& node, const std::string& key, std::vector<Config::Header>* headers) {
+  if (const auto* list = node.as_array()) {
+    for (const toml::node& element : *list) AddHeaders(element, key, headers);
+  }
+  const auto* table = node.as_table();
+  if (!table || table->is_inline()) return;
+  headers->push_back({table->source().begin.line - 1, key});
+  for (const auto& [name, child] : *table) AddHeaders(child, key, headers);
+}
+
 }  // namespace
 
 Config::Config() : state_(std::make_shared<State>()) {}
@@ -253,6 +263,14 @@ std::vector<std::string> Config::Keys() const {
   std::vector<std::string> keys;
   for (auto& [at, key] : found) keys.push_back(std::move(key));
   return keys;
+}
+
+std::vector<Config::Header> Config::Headers() const {
+  std::vector<Header> headers;
+  if (!state_->table) return headers;
+  for (const auto& [key, node] : *state_->table) AddHeaders(node, std::string(key.str()), &headers);
+  std::ranges::stable_sort(headers, {}, &Header::line);
+  return headers;
 }
 
 std::string Config::Extract(const std::vector<std::string>& keys) const {

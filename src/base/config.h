@@ -37,6 +37,13 @@ class Config {
   Config Table(std::string_view key);                // [key]; empty when missing. Its Finish() is the caller's duty.
   std::vector<Config> Tables(std::string_view key);  // [[key]], in file order.
   std::vector<std::string> Keys() const;             // In file order.
+  // The tables of the document, also those within others, in file order: the line of each one's header, from 0 on, and
+  // the top-level key that it is of.
+  struct Header {
+    std::size_t line;
+    std::string key;
+  };
+  std::vector<Header> Headers() const;
   // These keys alone as a TOML document, without comments, keys in alphabetical order; marks nothing as read.
   std::string Extract(const std::vector<std::string>& keys) const;
 

@@ -160,8 +160,8 @@ Result<FlagValue> Assigner::Evaluate(std::string_view flag, const AssignmentQuer
                                                                          : kSplit;
     return FlagValue{reason, variant->name, variant->value};
   }
-  const auto e = std::ranges::find(experiments_.all, flag, &Experiment::name);
-  if (e == experiments_.all.end()) return Error{ErrorCode::kNotFound, "there is no flag '" + std::string(flag) + "'"};
+  const Experiment* e = experiments_.Find(flag);
+  if (e == nullptr) return Error{ErrorCode::kNotFound, "there is no flag '" + std::string(flag) + "'"};
   const bool overridden = query.overrides.contains(e->name);
   if (!e->running && !overridden) return FlagValue{kDisabled, "", e->otherwise};
   // A unit of an interleaving is in no arm.
@@ -197,8 +197,7 @@ Result<Overrides> Assigner::ReadOverrides(std::string_view header) const {
       continue;
     }
     if (name == kVariantName) of = &experiments_.variants;
-    const auto e = std::ranges::find(experiments_.all, name, &Experiment::name);
-    if (e != experiments_.all.end()) of = &e->arms;
+    if (const Experiment* e = experiments_.Find(name)) of = &e->arms;
     if (of == nullptr || of->empty()) return refuse("'" + name + "'", "names of experiments, variant and holdout");
     if (std::ranges::find(*of, value, &Treatment::name) == of->end())
       return refuse("'" + value + "' of " + name, NamesOf(*of));

@@ -70,8 +70,7 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   c.feature_text = project.Extract({"item", "user", "request", "request_item", "catalogue", "feature"});
   c.event_rules = EventRulesOf(c.features->schema);
   GFR_TRY(ReadMoney(project, &c.event_rules));
-  c.model_text = project.Extract(
-      {"item", "user", "request", "request_item", "catalogue", "feature", "objective", "feed", "channel"});
+  c.model_text = project.Extract(ModelTables());
   c.training_text = project.Extract({"item", "user", "request", "request_item", "catalogue", "feature", "objective",
                                      "split", "train", "dataset", "users", "traffic"});
   GFR_ASSIGN(c.objectives, ObjectiveConfig::ReadAll(project, *c.features));
@@ -102,6 +101,12 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   c.fingerprint = FingerprintOf(project);
   GFR_TRY(project.Finish());
   return std::shared_ptr<const Configuration>(std::move(configuration));
+}
+
+const std::vector<std::string>& ModelTables() {
+  static const std::vector<std::string> tables = {"item",    "user",      "request", "request_item", "catalogue",
+                                                  "feature", "objective", "feed",    "channel"};
+  return tables;
 }
 
 }  // namespace gfr

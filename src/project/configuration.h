@@ -60,4 +60,7 @@ struct Configuration {
   static Result<std::shared_ptr<const Configuration>> Read(Config& project, const UpperTables& upper = {});
 };
 
+// The tables of gfr.toml that a model version keeps (Configuration::model_text).
+const std::vector<std::string>& ModelTables();
+
 }  // namespace gfr

@@ -21,18 +21,22 @@ Status CheckExperimentName(const Project& project, const std::string& name) {
                                                 (valid.empty() ? "there are none" : "valid are " + valid)};
 }
 
+// kNotFound: nothing was ever allocated.
+Result<Allocation> KeptAllocation(const Project& project) {
+  GFR_ASSIGN(const std::string kept, project.objects().Get(kObject));
+  return Allocation::FromJson(kept);
+}
+
 }  // namespace
 
 Result<NextAllocation> AllocationOf(const Project& project, std::int64_t now_ms) {
   NextAllocation allocation{.before = {}, .next = {}, .experiments = project.configuration().experiments};
-  const auto kept = project.objects().Get(kObject);
+  auto kept = KeptAllocation(project);
   if (!kept.ok() && kept.error().code != ErrorCode::kNotFound) {
     if (allocation.experiments.any()) return kept.error();
     return allocation;  // What was allocated before does not matter, and stays as it is.
   }
-  if (kept.ok()) {
-    GFR_ASSIGN(allocation.before, Allocation::FromJson(kept.value()));
-  }
+  if (kept.ok()) allocation.before = std::move(kept).value();
   GFR_ASSIGN(const Conclusions conclusions, ConclusionsOf(project));
   allocation.experiments = conclusions.Apply(std::move(allocation.experiments));
   GFR_ASSIGN(allocation.next, Allocate(allocation.experiments, allocation.before, now_ms));
@@ -41,11 +45,10 @@ Result<NextAllocation> AllocationOf(const Project& project, std::int64_t now_ms)
 
 Result<AllocationPeriods> PeriodsOf(const Project& project) {
   if (!project.configuration().experiments.any()) return AllocationPeriods();
-  const auto kept = project.objects().Get(kObject);
+  auto kept = KeptAllocation(project);
   if (!kept.ok() && kept.error().code == ErrorCode::kNotFound) return AllocationPeriods();
   if (!kept.ok()) return kept.error();
-  GFR_ASSIGN(Allocation allocation, Allocation::FromJson(kept.value()));
-  return std::move(allocation.periods);
+  return std::move(kept.value().periods);
 }
 
 Result<Conclusions> ConclusionsOf(const Project& project) {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/json_text.h"
+#include "serve/http_wire.h"
 
 namespace gfr {
 namespace {
@@ -141,11 +142,7 @@ std::shared_ptr<const Operation> Undescribed(const Route& route) {
   return std::make_shared<const Operation>(std::move(operation));
 }
 
-std::string MethodOf(const Route& route) {
-  std::string method = route.method == "*" ? "GET" : route.method;
-  for (char& c : method) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return method;
-}
+std::string MethodOf(const Route& route) { return LowerCase(route.method == "*" ? "GET" : route.method); }
 
 }  // namespace
 

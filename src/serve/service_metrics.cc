@@ -80,7 +80,10 @@ void ServiceMetrics::Declare(const Experiments& experiments) {
   };
   if (experiments.holdout) declare(kHoldoutName, {{.name = "in"}, {.name = "out"}});
   declare(kVariantName, experiments.variants);
-  for (const Experiment& e : experiments.all) declare(e.name, e.arms);
+  for (const Experiment& e : experiments.all) {
+    declare(e.name, e.arms);
+    if (e.interleaves) declare(e.name, {{.name = kInterleavedName}});
+  }
   for (const Shadow& shadow : experiments.Shadows()) {
     shadows_.Declare("shadow", shadow.name);
     shadow_overlap_.Declare("shadow", shadow.name);

@@ -164,6 +164,69 @@ TEST(FitCalibrator, IsNonDecreasingAndAtItsOptimumOnAnyProblem) {
   EXPECT_GT(fitted, 600);
 }
 
+// Over- and under-confident, separable, few positives, one class, falling: scipy goes to the minimum of Platt's own
+// objective (Platt 1999, smoothed targets) among slopes that are not negative.
+TEST(FitCalibrator, ReachesScipysOptimumOfPlattsObjectiveOnAThousandProblems) {
+  constexpr int kProblems = 1000;
+  Rng rng(33);
+  const TestFolder folder;
+  std::vector<std::vector<float>> margins(kProblems), labels(kProblems);
+  std::ofstream file(folder / "problems.txt");
+  file.precision(9);
+  for (int p = 0; p < kProblems; ++p) {
+    const auto n = 40 + rng.Below(400);
+    const double confident = std::exp(1.5 * rng.Normal()), at = 3 * rng.Normal(), truth = p % 7 == 0 ? -0.5 : 1;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double x = rng.Normal();
+      margins[p].push_back(static_cast<float>(confident * x + at));
+      labels[p].push_back(p % 11 == 0   ? static_cast<float>(p % 2)            // One class.
+                          : p % 13 == 0 ? (x > 0 ? 1.0f : 0.0f)                // Separable.
+                          : p % 5 == 0  ? static_cast<float>(i < 30 && x > 0)  // At most 30 positives.
+                                        : static_cast<float>(rng.Chance(1 / (1 + std::exp(1 - truth * x)))));
+      file << p << " " << margins[p].back() << " " << labels[p].back() << "\n";
+    }
+  }
+  file.close();
+  std::istringstream reference(RunPython(folder, R"(
+import numpy as np
+from scipy.optimize import minimize
+rows = np.loadtxt("problems.txt", dtype=np.float64)
+for p in range(1000):
+    m, y = rows[rows[:, 0] == p, 1].astype(np.float32).astype(np.float64), rows[rows[:, 0] == p, 2]
+    P, N = y.sum(), (1 - y).sum()
+    t = np.where(y == 1, (P + 1) / (P + 2), 1 / (N + 2))
+    scale = max(m.std(), 1e-9)
+    x = np.c_[(m - m.mean()) / scale, np.ones_like(m)]
+    def loss(w): return np.sum(np.logaddexp(0, x @ w) - t * (x @ w)), x.T @ (1 / (1 + np.exp(-x @ w)) - t)
+    print(repr(float(minimize(loss, [0.1, 0], jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)],
+                              options=dict(ftol=1e-15, gtol=1e-9, maxiter=1000)).fun)))
+)"));
+  const auto soft = [](double z) { return std::log1p(std::exp(-std::fabs(z))) + std::fmax(z, 0.0); };
+  for (int p = 0; p < kProblems; ++p) {
+    double minimum = NAN;
+    ASSERT_TRUE(reference >> minimum);
+    const auto platt = TryCalibratorOf(Calibrator::Kind::kPlatt, margins[p], labels[p]);
+    ASSERT_TRUE(platt) << p;
+    const auto positives = static_cast<double>(std::ranges::count(labels[p], 1.0f));
+    const double high = (positives + 1) / (positives + 2),
+                 low = 1 / (static_cast<double>(labels[p].size()) - positives + 2);
+    double loss = 0;
+    for (std::size_t i = 0; i < labels[p].size(); ++i) {
+      const double z = platt->a * margins[p][i] + platt->b;
+      loss += soft(z) - (labels[p][i] > 0 ? high : low) * z;
+    }
+    EXPECT_LE(loss, minimum * (1 + 1e-6) + 1e-9) << p;
+    std::vector<Key> users;
+    for (std::size_t i = 0; i < labels[p].size(); ++i) users.push_back(i % 50);
+    double uncalibrated = 0;
+    for (std::size_t i = 0; i < labels[p].size(); ++i)
+      uncalibrated += soft(margins[p][i]) - labels[p][i] * margins[p][i];
+    EXPECT_LE(CrossFitLogLoss(margins[p], labels[p], users),
+              uncalibrated / static_cast<double>(labels[p].size()) * (1 + 1e-9) + 1e-12)
+        << p;
+  }
+}
+
 TEST(FitCalibrator, ASliceHasItsOwnWhereTheCrossFitIsBetterAndRowsAreEnough) {
   Rng rng(9);
   std::vector<float> margins, labels, slice;

@@ -1,10 +1,10 @@
 // POST /v1/events.
 #include <algorithm>
-#include <cctype>
 
 #include "event/event_json.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
+#include "serve/http_wire.h"
 
 namespace gfr {
 namespace {
@@ -41,8 +41,7 @@ std::vector<std::string> EventContentTypes() {
 }
 
 void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply) {
-  std::string type(request.Header("content-type"));
-  for (char& c : type) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string type = LowerCase(request.Header("content-type"));
   const BodyFormat format = type.starts_with(kNdjsonType) ? BodyFormat::kNdjson : BodyFormat::kJson;
   if (auto full = RefusalOfEvents(s)) return reply(*std::move(full));
   const std::shared_ptr<const Serving> serving = s.serving();

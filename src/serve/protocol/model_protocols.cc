@@ -1,8 +1,8 @@
 #include "serve/protocol/model_protocols.h"
 
 #include <algorithm>
-#include <cctype>
 
+#include "serve/http_wire.h"
 #include "serve/row_reader.h"
 
 namespace gfr {
@@ -12,9 +12,8 @@ constexpr std::string_view kCsvType = "text/csv", kJsonType = "application/json"
 
 // The media type of a header without its parameters, in lower case.
 std::string MediaType(std::string_view header) {
-  std::string type(header.substr(0, header.find_first_of(";,")));
+  std::string type = LowerCase(header.substr(0, header.find_first_of(";,")));
   while (type.ends_with(' ')) type.pop_back();
-  for (char& c : type) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return type;
 }
 
