@@ -85,6 +85,9 @@ void AddSimulate(CLI::App& app, Command& run) {
   c->add_option("--visits-a-day", market.visits_a_day, "Visits of a user a day, on average")
       ->check(CLI::Range(0.001, 100.0))
       ->capture_default_str();
+  c->add_option("--latent-factors", market.latent_factors, "Factors of tastes that no property of an item tells")
+      ->check(CLI::Range(0, 256))
+      ->capture_default_str();
   c->add_option("--truth", truth, "A Parquet file for the probabilities behind every item shown");
   c->add_flag("--drift", market.drift, "Preferences, prices and the click rate change from 70 % of the days on");
   const CLI::App* oracle = AddSimulateOracle(*c, market, run);

@@ -20,6 +20,7 @@ constexpr const char* kCities[] = {"berlin", "hamburg", "munich", "cologne", "pa
 constexpr const char* kChannels[] = {"search_ads", "social", "organic", "email", "affiliate", "referral"};
 constexpr const char* kDevices[] = {"mobile", "desktop", "tablet"};
 constexpr std::int64_t kFirstId = 100'000;                    // Of users and items: "u100000", "u100001", ...
+constexpr double kLatentDeviation = 1.2;                      // Of the utility that latent tastes add.
 constexpr double kBoughtAtOnce = 0.66, kSentBack = 1.0 / 12;  // Shares of the purchases.
 
 double Sigmoid(double z) { return 1.0 / (1.0 + std::exp(-z)); }
@@ -87,6 +88,19 @@ Market::Market(const MarketConfig& config) : config_(config), rng_(config.seed),
         rng_.Chance(0.7) ? config_.start_ms : config_.start_ms + Milliseconds(86400.0 * config_.days * rng_.Uniform());
     users_.push_back(std::move(user));
   }
+  if (config_.latent_factors > 0) DrawLatentTastes();
+}
+
+// From dice of their own, so that all else of the market is what it is without them.
+void Market::DrawLatentTastes() {
+  Rng rng(config_.seed ^ 0x6c6174656e74ull);
+  for (Item& item : items_) {
+    for (int f = 0; f < config_.latent_factors; ++f) item.latent.push_back(rng.Normal());
+  }
+  const double scale = kLatentDeviation / std::sqrt(config_.latent_factors);
+  for (User& user : users_) {
+    for (int f = 0; f < config_.latent_factors; ++f) user.latent.push_back(scale * rng.Normal());
+  }
 }
 
 bool Market::Drifted(std::int64_t time_ms) const {
@@ -108,6 +122,7 @@ double Market::Utility(const User& user, const Item& item, std::int64_t time_ms)
   double utility = -3.8 + user.category_taste[item.category] + user.brand_taste[item.brand] + 0.7 * item.quality +
                    user.discount_love * cost.discount * 2 + 0.8 * std::exp(-age_days / 10) -
                    user.sensitivity * std::fabs(std::log(cost.price * (1 - cost.discount)) - user.log_price);
+  utility = std::inner_product(user.latent.begin(), user.latent.end(), item.latent.begin(), utility);
   if (Drifted(time_ms)) utility += (item.category % 3 == 0 ? 0.9 : -0.6) - 0.3;
   return utility;
 }

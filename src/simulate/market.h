@@ -3,7 +3,8 @@
 // Users have a city, an acquisition channel, a device, a price they are used to, a sensitivity to it, and tastes over
 // categories and brands; items have a category, a brand, a price, a rating, a discount, a quality and a release date. A
 // user examines place k of a slate (from 0) with probability (1 + k)^-position_bias and clicks what was examined with
-// probability sigmoid(utility): TrueClickProbability is the product. New items and users come every day, evenings and
+// probability sigmoid(utility): TrueClickProbability is the product. With `latent_factors` items have qualities, and users
+// a liking for them, that no property tells: what only other users' behaviour shows. New items and users come every day, evenings and
 // weekends are busier, and `drift` lets tastes, prices and the click rate move from the day at 70 % of the span on. The
 // same seed gives the same events on every machine with the same libm.
 //
@@ -31,6 +32,7 @@ struct MarketConfig {
   int slate_items = 15, candidates = 45;
   double visits_a_day = 0.16;  // A user's mean.
   double position_bias = 0.2;
+  int latent_factors = 0;  // Of tastes that no property names; 0: there are none, and the log is as without them.
 };
 
 // A user who has come and asks for a feed.
@@ -102,6 +104,7 @@ class Market {
     std::int64_t released_ms;
     double popularity = 0;
     std::vector<Price> prices = {};  // Each holds until the next one; the last is `price` and `discount`.
+    std::vector<double> latent = {};
   };
   // How a user responds to an item at a place of a slate: probabilities, each given the one before.
   struct Response {
@@ -111,12 +114,13 @@ class Market {
     std::string id;
     int city, channel, device;
     double log_price, sensitivity, discount_love, activity;
-    std::vector<double> category_taste, brand_taste;
+    std::vector<double> category_taste, brand_taste, latent;
     std::int64_t since_ms;
     int last_category = -1;
     int visits = 0;
   };
 
+  void DrawLatentTastes();
   Event NewEvent(EventType type, std::int64_t time_ms, const Visit& visit);
   Event ItemUpdate(const Item& item, std::int64_t time_ms);
   Visit VisitOf(int user);

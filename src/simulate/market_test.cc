@@ -30,6 +30,38 @@ TEST(Market, GivesTheSameEventsForTheSameSeed) {
   EXPECT_NE(bytes(1), bytes(2));
 }
 
+TEST(Market, LatentTastesMoveClicksAndNothingThatAPropertyTells) {
+  const MarketConfig plain{.users = 60, .items = 80, .days = 4, .seed = 3};
+  MarketConfig latent = plain;
+  latent.latent_factors = 6;
+  const auto catalogue = [](const MarketConfig& config) {
+    std::string out;
+    for (Event e : RunMarket(config)) {
+      e.id.clear();
+      if (e.type == EventType::kItemUpdate && e.time_ms == config.start_ms) EncodeEvent(e, &out);
+    }
+    return out;
+  };
+  EXPECT_EQ(catalogue(plain), catalogue(latent));
+  // What the oracle says of users and items differs from the plain market's by a user's own liking, which is 0 on
+  // average: of logits, with the deviation that the tastes have.
+  const Market without(plain), with(latent);
+  double sum = 0, squares = 0;
+  const auto logit = [](double p) { return std::log(p / (1 - p)); };
+  for (int user = 0; user < plain.users; ++user) {
+    for (int i = 0; i < plain.items; ++i) {
+      const std::string id = "i" + std::to_string(100000 + i);
+      const double apart = logit(with.TrueClickProbability(user, id, 0, plain.start_ms)) -
+                           logit(without.TrueClickProbability(user, id, 0, plain.start_ms));
+      sum += apart;
+      squares += apart * apart;
+    }
+  }
+  const double pairs = plain.users * plain.items;
+  EXPECT_NEAR(sum / pairs, 0, 0.15);
+  EXPECT_NEAR(std::sqrt(squares / pairs), 1.2, 0.2);
+}
+
 TEST(Market, HasEveryKindOfEventAndAnIdOnlyOnce) {
   std::map<EventType, int> counts;
   std::map<std::string, int> ids;
