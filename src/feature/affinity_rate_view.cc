@@ -15,6 +15,7 @@
 #include <array>
 #include <cmath>
 
+#include "feature/affinity_state.h"
 #include "feature/decay.h"
 #include "feature/feature_types.h"
 
@@ -23,14 +24,8 @@ namespace {
 
 constexpr std::uint32_t kMaxCapacity = 1024;
 
-struct Tried {
-  Key key;  // 0: empty.
-  float events, offered;
-};
-struct Header {
-  std::int64_t at_ms;  // The counts' instant.
-  double events, offered;
-};
+using Tried = TasteSlot;
+using Header = TasteHeader;
 
 class AffinityRateView final : public FeatureView {
  public:

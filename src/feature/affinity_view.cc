@@ -9,6 +9,7 @@
 #include <array>
 #include <cmath>
 
+#include "feature/affinity_state.h"
 #include "feature/feature_types.h"
 
 namespace gfr {
@@ -16,14 +17,7 @@ namespace {
 
 constexpr std::uint32_t kMaxAffinities = 1024;
 
-struct Share {
-  Key key;  // 0: empty.
-  double weight;
-};
-struct AffinityHeader {
-  std::int64_t at_ms;  // The weights' instant.
-  double total;
-};
+using Share = AffinitySlot;
 
 class AffinityView final : public FeatureView {
  public:

@@ -44,7 +44,10 @@ void AskChannels(const RankInput& in, const ItemRows& items, std::int64_t epoch_
                           .items = items,
                           .epoch_end_ms = epoch_end_ms,
                           .recent = recent,
-                          .rng = draft->rng};
+                          .rng = draft->rng,
+                          .features = &in.store.features(),
+                          .user_row = draft->lease.user_row,
+                          .now_ms = in.request.now_ms};
   const ListedItems* listed = in.lists->items();
   const auto add = [&](const Candidate& c) {
     draft->items.push_back(

@@ -76,6 +76,9 @@ struct SourceQuery {
   std::int64_t epoch_end_ms;    // Of the rows.
   std::span<const Key> recent;  // Items that the user interacted with last, newest first; 0: none.
   Rng& rng;
+  const FeatureSet* features = nullptr;  // Whose rows `user_row` is one of; null: what it says is not read.
+  const std::byte* user_row = nullptr;   // Null: the user is not known.
+  std::int64_t now_ms = 0;               // Of the request: the clock of user state.
 };
 
 // The candidates of a request so far, each once.

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "retrieve/item_prior.h"
 #include "retrieve/lists_codec.h"
-#include "retrieve/popularity.h"
 
 namespace gfr {
 namespace {
@@ -22,6 +22,7 @@ Key OctaveList(double octave) { return PairKey(1, static_cast<Key>(static_cast<s
 
 void CategoryLists::ListsOf(const PropertySchema& schema, std::span<const PropertyValue> properties,
                             std::vector<Key>* lists) {
+  lists->push_back(AllItems());
   if (HasCategories(schema)) return ListsNear(schema, properties, lists);
   if (properties[0].number > 0 && std::isfinite(properties[0].number))
     lists->push_back(OctaveList(std::floor(Log2(properties[0].number))));
@@ -32,7 +33,7 @@ void CategoryLists::ListsNear(const PropertySchema& schema, std::span<const Prop
   if (HasCategories(schema)) {
     for (std::size_t p = 0; p < schema.item_names.size(); ++p) {
       if (schema.item_categorical[p] && properties[p].category != 0)
-        lists->push_back(PairKey(p + 2, properties[p].category));
+        lists->push_back(CategoryList(p, properties[p].category));
     }
     return;
   }
@@ -47,7 +48,7 @@ std::shared_ptr<const CategoryLists> CategoryLists::Make(const CatalogueChanges&
   changes.ForEachItem([&](std::uint32_t id, Key, const std::byte* row) {
     lists.clear();
     ListsOf(changes.schema, changes.shared.Properties(row), &lists);
-    for (const Key list : lists) all.push_back({list, {static_cast<float>(PopularityRank(row)), id}});
+    for (const Key list : lists) all.push_back({list, {static_cast<float>(ItemPriorRank(row)), id}});
   });
   CategoryLists none;
   none.Finish();
@@ -63,7 +64,7 @@ std::shared_ptr<const CategoryLists> CategoryLists::Update(const CatalogueChange
     if (!changes.IsOnSale(row)) return;
     lists.clear();
     ListsOf(changes.schema, changes.shared.Properties(row), &lists);
-    for (const Key list : lists) added.push_back({list, {static_cast<float>(PopularityRank(row)), id}});
+    for (const Key list : lists) added.push_back({list, {static_cast<float>(ItemPriorRank(row)), id}});
   });
   std::shared_ptr<CategoryLists> merged = Merge(std::move(added), [&](std::uint32_t id) { return changed[id]; }, {});
   std::vector<Key> poor;
@@ -76,8 +77,7 @@ std::shared_ptr<const CategoryLists> CategoryLists::Update(const CatalogueChange
     lists.clear();
     ListsOf(changes.schema, changes.shared.Properties(row), &lists);
     for (const Key list : lists) {
-      if (std::ranges::binary_search(poor, list))
-        again.push_back({list, {static_cast<float>(PopularityRank(row)), id}});
+      if (std::ranges::binary_search(poor, list)) again.push_back({list, {static_cast<float>(ItemPriorRank(row)), id}});
     }
   });
   return merged->Merge(

@@ -1,9 +1,10 @@
-// CategoryLists: for each value of each category property the items that have it, the most popular first, at most kMost
-// of them; of a catalogue without category properties, for each octave of prices.
+// CategoryLists: for each value of each category property the items that have it, those of the greatest prior
+// (item_prior.h) first, at most kMost of them; of a catalogue without category properties, for each octave of prices;
+// and one of all items.
 //
 // One sorted run of entries with an index over it: an update is one pass over both, and memory is bounded however many
 // categories there are (kMaxEntries; what is over it is left out and counted). A list that was cut has every item that
-// is as popular as its last one; one that has lost half of them is made from the catalogue again.
+// is as good as its last one; one that has lost half of them is made from the catalogue again.
 // Thread safety: immutable.
 #pragma once
 
@@ -22,7 +23,7 @@ class CategoryLists {
   static constexpr std::size_t kMost = 256, kLeast = kMost / 2;  // Entries of a list that was cut.
   static constexpr std::size_t kMaxEntries = 1500 * 1000;
 
-  // 8 bytes: float holds a popularity rank (popularity.h) to 0.2 %. Equal ones are in order of id.
+  // 8 bytes. Equal ones are in order of id.
   struct Entry {
     float rank;
     std::uint32_t id;
@@ -37,6 +38,8 @@ class CategoryLists {
   // The lists whose items may be like it: those, and of prices the octaves beside its own.
   static void ListsNear(const PropertySchema& schema, std::span<const PropertyValue> properties,
                         std::vector<Key>* lists);
+  static Key CategoryList(std::size_t property, Key category) { return PairKey(property + 2, category); }
+  static Key AllItems() { return PairKey(1, 1); }
   std::span<const Entry> Find(Key list) const;
   // The first items of every list, an equal number of each.
   void AppendFirst(const SharedState& shared, std::size_t most, std::vector<Key>* items) const;

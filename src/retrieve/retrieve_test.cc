@@ -49,7 +49,10 @@ TEST(Retrieve, TheFourChannelsAreReallyDifferent) {
     shop.Put(Item(static_cast<std::uint64_t>(k)), {{.name = "category", .text = "c" + std::to_string(k / 20)},
                                                    {.name = "released", .number = static_cast<double>(k)}});
   }
-  for (int k = 0; k < 10; ++k) shop.Note(EventType::kFeedClick, Item(static_cast<std::uint64_t>(k)), 20 - k);
+  for (int k = 0; k < 10; ++k) {
+    shop.Note(EventType::kFeedImpression, Item(static_cast<std::uint64_t>(k)), 400);
+    shop.Note(EventType::kFeedClick, Item(static_cast<std::uint64_t>(k)), 20 - k);
+  }
   shop.Seal();
   const auto found = shop.Find({{"exploit", 5}, {"popularity", 5}, {"explore", 5}, {"recent", 5}}, {KeyOf("i45")});
   ASSERT_EQ(found.size(), 20u);
@@ -166,7 +169,7 @@ TEST(Retrieve, AListThatLostItsItemsIsMadeFromTheCatalogueAgain) {
   EXPECT_EQ(shop.Find(of), shop.Scan(of)) << "all were released before the list's last";
 }
 
-TEST(Retrieve, OfALargeCategoryExploitKnowsTheMostPopular) {
+TEST(Retrieve, OfALargeCategoryExploitKnowsTheBestByPrior) {
   Shop shop(kCatalogue, {{"exploit", 10}});
   const std::size_t items = 3 * CategoryLists::kMost;
   for (std::size_t k = 0; k < items; ++k) {
@@ -183,8 +186,59 @@ TEST(Retrieve, OfALargeCategoryExploitKnowsTheMostPopular) {
     if (k % 10 >= 5) shop.Put(Item(k), {{.name = "category", .text = "d"}});
   }
   shop.Seal();
-  EXPECT_EQ(shop.Find({{"exploit", 500}}, recent).size(), CategoryLists::kMost);
+  EXPECT_EQ(shop.Find({{"exploit", 600}}, recent).size(), 2 * CategoryLists::kMost) << "of c, and of the catalogue";
   for (const std::string& item : shop.Find(of, recent)) EXPECT_EQ(std::stoi(item.substr(9)) % 10, 4) << item;
+}
+
+TEST(Retrieve, TastesOfTheUserDecideWhatExploitFindsAndCategoriesNotTakenLose) {
+  Shop shop(kCatalogue + R"(
+[[feature]]
+name = "category_taste"
+type = "taste"
+scope = "user"
+property = "category"
+events = ["feed.click"]
+denominator = ["feed.impression"]
+half_life = "60d"
+prior_weight = 5
+capacity = 4
+)",
+            {{"exploit", 40}});
+  for (std::uint64_t k = 0; k < 40; ++k) shop.Put(Item(k), {{.name = "category", .text = "c" + std::to_string(k % 4)}});
+  shop.Seal();
+  const auto saw = [&](const std::string& item, int times, int clicks) {
+    for (int n = 0; n < times; ++n)
+      shop.Fold({.type = EventType::kFeedImpression, .user_id = "fan", .items = {{.item_id = item}}});
+    for (int n = 0; n < clicks; ++n)
+      shop.Fold({.type = EventType::kFeedClick, .user_id = "fan", .items = {{.item_id = item}}});
+  };
+  saw("i1", 10, 6);
+  saw("i2", 20, 0);
+  for (const char* other : {"i0", "i3"}) saw(other, 2, 0);
+  shop.Seal();
+  const StoreReader reader(*shop.store);
+  ReadLease lease;
+  reader.features().FindUser(KeyOf("fan"), 0, &lease);
+  ASSERT_NE(lease.user_row, nullptr);
+  const auto found = shop.Ask(
+      [&](const SourceQuery& q) {
+        SourceQuery of_fan{.shared = q.shared,
+                           .schema = q.schema,
+                           .items = q.items,
+                           .epoch_end_ms = q.epoch_end_ms,
+                           .recent = q.recent,
+                           .rng = q.rng,
+                           .features = &shop.store->features(),
+                           .user_row = lease.user_row,
+                           .now_ms = shop.now};
+        return shop.maker->lists()->Find(of_fan, shop.channels, {});
+      },
+      {}, 1);
+  ASSERT_EQ(found.size(), 40u) << "of a user whose last items are not known";
+  const auto category = [&](std::size_t place) { return std::stoi(found[place].substr(9)) % 4; };
+  for (std::size_t place = 0; place < 10; ++place) EXPECT_EQ(category(place), 1) << found[place];
+  for (std::size_t place = 30; place < 40; ++place) EXPECT_EQ(category(place), 2) << found[place];
+  EXPECT_THAT(shop.Find({{"exploit", 40}}), testing::IsEmpty()) << "of nobody nothing is known";
 }
 
 TEST(Retrieve, AnUpdateChangesNoListsThatARequestHolds) {

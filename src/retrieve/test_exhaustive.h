@@ -9,7 +9,11 @@
 #include <vector>
 
 #include "feed/channel_config.h"
+#include "retrieve/affinities.h"
 #include "retrieve/candidate_source.h"
+#include "retrieve/category_lists.h"
+#include "retrieve/exploit.h"
+#include "retrieve/item_prior.h"
 
 namespace gfr::exhaustive {
 
@@ -38,37 +42,51 @@ inline double PopularityNow(const SourceQuery& q, const std::byte* row) {
   return item.popularity > 0 ? item.popularity * Exp2(-age_ms / (24.0 * 3600 * 1000)) : 0.0;
 }
 
-inline double Similarity(const PropertySchema& schema, std::span<const PropertyValue> a,
-                         std::span<const PropertyValue> b) {
-  double shared = 0, near = 0;
-  bool any = false;
-  for (std::size_t p = 0; p < schema.item_names.size(); ++p) {
-    if (!schema.item_categorical[p]) continue;
-    any = true;
-    shared += a[p].category != 0 && a[p].category == b[p].category;
+// Whether exploit may look at an item: it is in a list that it looks into. Lists of categories are read whole here; of
+// the whole catalogue the best CategoryLists::kMost.
+class ExploitedItems {
+ public:
+  ExploitedItems(const SourceQuery& q, const Affinities& affinities, const std::vector<LastItem>& last) {
+    for (const auto& liked : affinities.Best(ExploitSource::kListsAProperty))
+      wanted_.insert(CategoryLists::CategoryList(liked.property, liked.value));
+    std::vector<Key> near;
+    for (const LastItem& item : last) {
+      items_.insert(item.key);
+      CategoryLists::ListsNear(q.schema, item.properties, &near);
+    }
+    wanted_.insert(near.begin(), near.end());
+    std::vector<std::pair<CategoryLists::Entry, Key>> all;
+    for (std::uint32_t id = 0; id < q.shared.item_count(); ++id) {
+      const std::byte* row = q.shared.item_row(id, PinOf(q));
+      if (row != nullptr && q.shared.IsOnSale(row))
+        all.push_back({{static_cast<float>(ItemPriorRank(row)), id}, q.shared.item_key(id)});
+    }
+    std::ranges::sort(all, [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (std::size_t i = 0; i < std::min(all.size(), CategoryLists::kMost); ++i) items_.insert(all[i].second);
   }
-  const double pa = a[0].number, pb = b[0].number;
-  if (pa > 0 && pb > 0) near = std::max(0.0, 1.0 - std::fabs(Log2(pa / pb)));
-  return any ? shared * (1.0 + near) : near;
-}
+  bool Has(const SourceQuery& q, Key key, std::span<const PropertyValue> properties) const {
+    std::vector<Key> lists;
+    CategoryLists::ListsOf(q.schema, properties, &lists);
+    return items_.contains(key) || std::ranges::any_of(lists, [&](Key list) {
+             return list != CategoryLists::AllItems() && wanted_.contains(list);
+           });
+  }
+
+ private:
+  std::unordered_set<Key> wanted_, items_;
+};
 
 inline std::vector<Scored> Score(const SourceQuery& q, const std::string& channel) {
-  std::vector<const std::byte*> last;
-  for (std::size_t i = 0; i < std::min<std::size_t>(q.recent.size(), 8); ++i) {
-    const std::byte* row = q.recent[i] != 0 ? q.shared.FindItem(q.recent[i], PinOf(q)) : nullptr;
-    if (row) last.push_back(row);
-  }
+  const std::vector<LastItem> last = FindLastItems(q);
+  const Affinities affinities(q, last);
+  const ExploitedItems exploited(q, affinities, last);
   const int released = q.schema.FindItem("released");
   std::vector<Scored> scored;
   ForEachItem(q, [&](Key key, const std::byte* row) {
     const auto properties = q.shared.Properties(row);
     if (channel == "exploit") {
-      double similarity = 0;
-      for (std::size_t i = 0; i < last.size(); ++i) {
-        similarity += (last[i] == row ? 2.0 : Similarity(q.schema, properties, q.shared.Properties(last[i]))) /
-                      static_cast<double>(1 + i);
-      }
-      if (similarity > 0) scored.push_back({similarity * Log2(2.0 + PopularityNow(q, row)), key});
+      if (!affinities.empty() && exploited.Has(q, key, properties))
+        scored.push_back({ItemPriorRank(row) + affinities.LogLift(properties), key});
     } else if (channel == "popularity") {
       scored.push_back({PopularityNow(q, row), key});
     } else if (channel == "recent") {

@@ -3,10 +3,10 @@
 // Users have a city, an acquisition channel, a device, a price they are used to, a sensitivity to it, and tastes over
 // categories and brands; items have a category, a brand, a price, a rating, a discount, a quality and a release date. A
 // user examines place k of a slate (from 0) with probability (1 + k)^-position_bias and clicks what was examined with
-// probability sigmoid(utility): TrueClickProbability is the product. With `latent_factors` items have qualities, and users
-// a liking for them, that no property tells: what only other users' behaviour shows. New items and users come every day, evenings and
-// weekends are busier, and `drift` lets tastes, prices and the click rate move from the day at 70 % of the span on. The
-// same seed gives the same events on every machine with the same libm.
+// probability sigmoid(utility): TrueClickProbability is the product. With `latent_factors` items have qualities, and
+// users a liking for them, that no property tells: what only other users' behaviour shows. New items and users come
+// every day, evenings and weekends are busier, and `drift` lets tastes, prices and the click rate move from the day at
+// 70 % of the span on. The same seed gives the same events on every machine with the same libm.
 //
 // Expect is the oracle: what a slate brings on average, without drawing. Thread safety: none; the const calls from any
 // thread while no other call runs.

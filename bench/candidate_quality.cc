@@ -1,0 +1,79 @@
+// How good the candidates of each channel are, by the oracle of the simulated market: the mean share of the catalogue
+// that a user likes less than a channel's 20 best items, for users with few and with many clicks.
+//
+// Usage: candidate_quality [--tiny] [--latent-factors N]. A random item is at 0.5. Figures are means over users, with
+// the standard error of the mean. The last lines are the goal: exploit above popularity from the first click on.
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "retrieve/test_market.h"
+
+namespace gfr {
+namespace {
+
+struct Mean {
+  double value, error;
+};
+
+Mean MeanOf(const std::vector<double>& values) {
+  double sum = 0, squares = 0;
+  for (const double v : values) {
+    sum += v;
+    squares += v * v;
+  }
+  const auto n = static_cast<double>(values.size());
+  return {sum / n, std::sqrt(std::max(0.0, squares / n - sum / n * sum / n) / n)};
+}
+
+int Main(bool tiny, int latent_factors) {
+  const MarketConfig config{.users = tiny ? 300 : 5000,
+                            .items = tiny ? 200 : 5000,
+                            .days = tiny ? 10 : 28,
+                            .seed = 7,
+                            .latent_factors = latent_factors};
+  const std::vector<ChannelConfig> channels{{"exploit", 20}, {"popularity", 20}, {"explore", 20}, {"recent", 20}};
+  const MarketShop shop(config, channels);
+  std::printf("%d users, %d items, %d days, %d latent factors\n%-12s", config.users, config.items, config.days,
+              latent_factors, "clicks");
+  for (const ChannelConfig& channel : channels) std::printf(" %22s", channel.name.c_str());
+  std::printf("\n");
+  bool met = true;
+  for (const auto& [least, most] : {std::pair{1, 2}, {3, 7}, {8, 1 << 20}}) {
+    const std::vector<int> users = shop.UsersWith(least, most, 400);
+    if (users.empty()) continue;
+    std::printf("%-12s", (std::to_string(least) + (most < 100 ? " to " + std::to_string(most) : " and more")).c_str());
+    std::vector<double> exploit_over_popularity;
+    for (const ChannelConfig& channel : channels) {
+      std::vector<double> percentiles;
+      for (std::size_t u = 0; u < users.size(); ++u) {
+        percentiles.push_back(shop.MeanPercentile(users[u], shop.Find(users[u], {channel})));
+        if (channel.name == "exploit") exploit_over_popularity.push_back(percentiles.back());
+        if (channel.name == "popularity") exploit_over_popularity[u] -= percentiles.back();
+      }
+      const Mean mean = MeanOf(percentiles);
+      std::printf("        %.3f +- %.3f", mean.value, mean.error);
+    }
+    const Mean above = MeanOf(exploit_over_popularity);
+    std::printf("   exploit - popularity %+.3f +- %.3f (%zu users)\n", above.value, above.error, users.size());
+    met = met && above.value > 2 * above.error;
+  }
+  if (!tiny) std::printf("%s exploit above popularity from the first click on\n", met ? "met:   " : "MISSED:");
+  return tiny || met ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace gfr
+
+int main(int argc, char** argv) {
+  bool tiny = false;
+  int latent_factors = 0;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--tiny") == 0) tiny = true;
+    if (std::strcmp(argv[i], "--latent-factors") == 0 && i + 1 < argc) latent_factors = std::atoi(argv[++i]);
+  }
+  return gfr::Main(tiny, latent_factors);
+}
