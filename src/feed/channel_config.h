@@ -1,4 +1,4 @@
-// ChannelConfig: how many candidates a channel may bring to a feed (retrieve/sources.h has the channels).
+// ChannelConfig: how many candidates a source of a channel may bring to a feed (retrieve/sources.h has both).
 #pragma once
 
 #include <string>
@@ -8,6 +8,7 @@ namespace gfr {
 struct ChannelConfig {
   std::string name;
   int quota = 0;
+  std::string source = {};  // Of the channel; empty: its first one.
   bool operator==(const ChannelConfig&) const = default;
 };
 

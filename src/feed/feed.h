@@ -12,7 +12,8 @@ namespace gfr {
 struct FeedItem {
   std::string item_id, channel;
   float value, propensity;
-  std::uint32_t item;  // Index of the event's item; its scores and features are in the event's `served`.
+  std::uint32_t item;       // Index of the event's item; its scores and features are in the event's `served`.
+  std::string source = {};  // Of the channel; empty: the caller brought the item.
 };
 
 struct Feed {
@@ -20,7 +21,7 @@ struct Feed {
   std::vector<std::string> degraded;
   std::string model_name, model_version;
   bool sampled_slates = false;  // The model was trained on slates that were made of a log without any.
-  Event event;  // The feed.request to log: items in the slate's order.
+  Event event;                  // The feed.request to log: items in the slate's order.
 };
 
 }  // namespace gfr

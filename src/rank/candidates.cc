@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "retrieve/list_maker.h"
+#include "retrieve/sources.h"
 #include "state/state_rows.h"
 
 namespace gfr {
@@ -52,7 +53,7 @@ void AskChannels(const RankInput& in, const ItemRows& items, std::int64_t epoch_
   const auto add = [&](const Candidate& c) {
     draft->items.push_back(
         {.item_id = std::string(listed ? listed->Id(listed->PlaceOf(c.item)) : shared.ItemId(c.item)),
-         .channel = c.channel});
+         .channel = c.source == FirstSourceOf(c.channel) ? c.channel : c.channel + '/' + c.source});
   };
   const FeedConfig* other = in.settings.pair ? &in.settings.pair->feed : nullptr;
   if (other == nullptr || other->channels == in.config.channels) {

@@ -41,7 +41,9 @@ struct Draft {
   ReadLease lease;  // The instant that everything is read at.
   Unit unit;        // Whom the request is answered for: decided before any stage.
 
-  std::vector<EventItem> items;        // Candidates, in the order they are read.
+  // Candidates, in the order they are read. The channel is followed by '/' and the source where that is not the
+  // channel's first; the record has them apart.
+  std::vector<EventItem> items;
   std::vector<std::uint8_t> rankings;  // Of a pair with other channels, bits by item: 1 the first's, 2 the second's.
   std::vector<float> features;         // items x columns.
   std::vector<std::vector<float>> scores;  // By objective of the configuration, by candidate.

@@ -3,10 +3,12 @@
 #include <string>
 #include <utility>
 
+#include "event/slate_sources.h"
 #include "feature/served_columns.h"
 #include "feed/slate_record.h"
 #include "rank/interleave.h"
 #include "rank/values.h"
+#include "retrieve/sources.h"
 
 namespace gfr {
 namespace {
@@ -51,6 +53,21 @@ ServedSlate MakeSlate(const RankInput& in, const std::vector<EventItem>& items, 
   return slate;
 }
 
+// The source of each item; the channel stays in it.
+std::vector<std::string> TakeSources(std::vector<EventItem>* items) {
+  std::vector<std::string> sources;
+  for (EventItem& item : *items) {
+    const std::size_t slash = item.channel.find('/');
+    if (slash == std::string::npos) {
+      sources.push_back(FirstSourceOf(item.channel));
+      continue;
+    }
+    sources.push_back(item.channel.substr(slash + 1));
+    item.channel.resize(slash);
+  }
+  return sources;
+}
+
 // A channel of the feed gave no candidates, as it has no lists.
 bool LacksLists(const RankInput& in) {
   if (in.request.has_candidates) return false;
@@ -85,14 +102,16 @@ Feed MakeFeed(const RankInput& in, Draft draft) {
            .items = std::move(draft.items),
            .context = request.context};
   for (EventItem& item : event.items) item.index = -1;
+  const std::vector<std::string> sources = TakeSources(&event.items);
   for (std::size_t p = 0; p < draft.slate.size(); ++p) {
     const std::size_t i = draft.slate[p];
     event.items[i].index = static_cast<std::int32_t>(p);
     feed.items.push_back({event.items[i].item_id, event.items[i].channel, draft.value[i], draft.propensity[i],
-                          static_cast<std::uint32_t>(i)});
+                          static_cast<std::uint32_t>(i), sources[i]});
   }
   const bool full = KeepsFullRecord(request.request_id, in.config.full_share);
   event.served = MakeSlate(in, event.items, full, std::move(draft));
+  SetSources(sources, &event.served);
   if (!full) Prune(&event);
   return feed;
 }

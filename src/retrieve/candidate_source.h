@@ -29,6 +29,7 @@ struct ListsWriter;
 struct Candidate {
   Key item;
   std::string channel;
+  std::string source;
 };
 
 // What a source makes its lists from: the items of one epoch, and which of them changed since its lists before.
@@ -87,9 +88,9 @@ class CandidateSet {
   explicit CandidateSet(std::unordered_set<Key> excluded) : taken_(std::move(excluded)) {}
   bool Has(Key item) const { return taken_.contains(item); }  // Taken, or excluded by the request.
   // REQUIRES: !Has(item).
-  void Add(Key item, const std::string& channel) {
+  void Add(Key item, const std::string& channel, const std::string& source) {
     taken_.insert(item);
-    candidates_.push_back({item, channel});
+    candidates_.push_back({item, channel, source});
   }
   std::vector<Candidate>& candidates() { return candidates_; }
 

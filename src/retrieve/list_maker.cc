@@ -6,15 +6,6 @@
 #include "retrieve/sources.h"
 
 namespace gfr {
-namespace {
-
-std::size_t SourceIndex(const std::string& name) {
-  const auto& all = AllSources();
-  return static_cast<std::size_t>(std::ranges::find(all, name, &SourceEntry::name) - all.begin());
-}
-
-}  // namespace
-
 std::size_t CandidateLists::memory_bytes() const {
   std::size_t bytes = 0;
   for (const auto& lists : by_source_) bytes += lists ? lists->memory_bytes() : 0;
@@ -38,7 +29,7 @@ std::vector<Key> CandidateLists::FirstItems(const SharedState& shared) const {
 
 bool CandidateLists::HaveAll(const std::vector<ChannelConfig>& channels) const {
   return std::ranges::all_of(channels, [&](const ChannelConfig& channel) {
-    const std::size_t source = SourceIndex(channel.name);
+    const std::size_t source = SourceIndex(channel);
     return source < by_source_.size() && by_source_[source] != nullptr;
   });
 }
@@ -47,10 +38,10 @@ std::vector<Candidate> CandidateLists::Find(const SourceQuery& query, const std:
                                             std::unordered_set<Key> excluded) const {
   CandidateSet set(std::move(excluded));
   for (const ChannelConfig& channel : channels) {
-    const std::size_t source = SourceIndex(channel.name);
+    const std::size_t source = SourceIndex(channel);
     if (source >= by_source_.size() || !by_source_[source]) continue;
     for (const Key item : by_source_[source]->Find(query, set, static_cast<std::size_t>(channel.quota)))
-      set.Add(item, channel.name);
+      set.Add(item, channel.name, AllSources()[source].name);
   }
   return std::move(set.candidates());
 }
@@ -68,7 +59,7 @@ void ListMaker::Add(const std::vector<std::vector<ChannelConfig>>& feeds) {
     std::size_t candidates = 0;
     for (const ChannelConfig& channel : channels) {
       candidates += static_cast<std::size_t>(channel.quota);
-      const std::size_t source = SourceIndex(channel.name);
+      const std::size_t source = SourceIndex(channel);
       if (source >= sources_.size() || sources_[source]) continue;
       sources_[source] = AllSources()[source].make();
       more_wanted_ = true;

@@ -127,7 +127,8 @@ Result<std::shared_ptr<const CandidateLists>> DecodeListsBody(std::string_view b
   while (!in.bad && !in.left.empty()) {
     const std::string_view name = in.String();
     ListsReader reader{.items = *items, .in = {in.String()}};
-    const auto source = std::ranges::find(AllSources(), name, &SourceEntry::name);
+    // Before channels had several sources, that of exploit was written by the channel's name.
+    const auto source = std::ranges::find(AllSources(), name == "exploit" ? "affinity" : name, &SourceEntry::name);
     if (source == AllSources().end()) continue;  // Of a later version.
     by_source[static_cast<std::size_t>(source - AllSources().begin())] = source->make()->Decode(&reader);
     in.bad = in.bad || reader.in.bad || !reader.in.left.empty();

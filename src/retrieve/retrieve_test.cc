@@ -344,10 +344,20 @@ TEST(Retrieve, ChannelsAreReadAndWrongNamesRefused) {
     auto config = Config::Parse(text, "gfr.toml");
     return ReadChannels(config.value());
   };
-  EXPECT_EQ(read("").value().size(), AllSources().size());
+  EXPECT_EQ(read("").value(),
+            (std::vector<ChannelConfig>{{"exploit", 20}, {"explore", 20}, {"popularity", 20}, {"recent", 20}}));
   EXPECT_EQ(read("[[channel]]\nname = \"recent\"\nquota = 3\n").value()[0].quota, 3);
   EXPECT_THAT(read("[[channel]]\nname = \"hot\"\n").error().message,
               testing::HasSubstr("valid are exploit, explore, popularity, recent"));
+  const std::string sources = "[[channel]]\nname = \"exploit\"\n[[channel.source]]\nname = \"affinity\"\nquota = 7\n";
+  EXPECT_EQ(read(sources).value(), (std::vector<ChannelConfig>{{"exploit", 7, "affinity"}}));
+  EXPECT_THAT(read(sources + "[[channel.source]]\nname = \"recent\"\n").error().message,
+              testing::HasSubstr("is 'recent'; valid for channel exploit are affinity"));
+  EXPECT_THAT(read(sources + "[[channel.source]]\nname = \"affinity\"\n").error().message,
+              testing::HasSubstr("as of a source before"));
+  EXPECT_THAT(
+      read("[[channel]]\nname = \"exploit\"\nquota = 3\n[[channel.source]]\nname = \"affinity\"\n").error().message,
+      testing::HasSubstr("give each source its own"));
 }
 
 }  // namespace

@@ -19,27 +19,82 @@ std::unique_ptr<const CandidateSource> Make() {
 
 const std::vector<SourceEntry>& AllSources() {
   static const std::vector<SourceEntry> kSources{
-      {"exploit", Make<ExploitSource>},
-      {"explore", Make<ExploreSource>},
-      {"popularity", Make<PopularitySource>},
-      {"recent", Make<RecentSource>},
+      {"affinity", "exploit", Make<ExploitSource>},
+      {"explore", "explore", Make<ExploreSource>},
+      {"popularity", "popularity", Make<PopularitySource>},
+      {"recent", "recent", Make<RecentSource>},
   };
   return kSources;
 }
 
+std::size_t SourceIndex(const ChannelConfig& channel) {
+  const auto& all = AllSources();
+  return static_cast<std::size_t>(std::ranges::find_if(all,
+                                                       [&](const SourceEntry& s) {
+                                                         return channel.name == s.channel &&
+                                                                (channel.source.empty() || channel.source == s.name);
+                                                       }) -
+                                  all.begin());
+}
+
+std::string FirstSourceOf(std::string_view channel) {
+  const auto source = std::ranges::find(AllSources(), channel, &SourceEntry::channel);
+  return source == AllSources().end() ? "" : source->name;
+}
+
+namespace {
+
+// The names of `channel`'s sources; of an empty one the channels'. Each once.
+std::string ValidNames(std::string_view channel) {
+  std::vector<std::string_view> names;
+  for (const SourceEntry& source : AllSources()) {
+    const std::string_view name = channel.empty() ? source.channel : source.name;
+    if ((channel.empty() || channel == source.channel) && std::ranges::find(names, name) == names.end())
+      names.push_back(name);
+  }
+  std::string valid;
+  for (const std::string_view name : names) valid += (valid.empty() ? "" : ", ") + std::string(name);
+  return valid;
+}
+
+Status ReadSources(Config& entry, const std::string& channel, std::vector<ChannelConfig>* channels) {
+  std::vector<std::string> named;
+  for (Config& table : entry.Tables("source")) {
+    ChannelConfig source{.name = channel,
+                         .quota = static_cast<int>(table.Integer("quota", 20, 0, 10000)),
+                         .source = table.String("name", "")};
+    if (source.source.empty() || SourceIndex(source) == AllSources().size())
+      table.Fail("name", "is '" + source.source + "'; valid for channel " + channel + " are " + ValidNames(channel));
+    else if (std::ranges::find(named, source.source) != named.end())
+      table.Fail("name", "is '" + source.source + "', as of a source before");
+    GFR_TRY(table.Finish());
+    named.push_back(source.source);
+    channels->push_back(std::move(source));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::vector<ChannelConfig>> ReadChannels(Config& table) {
   std::vector<ChannelConfig> channels;
-  std::string valid;
-  for (const SourceEntry& source : AllSources()) valid += (valid.empty() ? "" : ", ") + std::string(source.name);
   for (Config& entry : table.Tables("channel")) {
-    ChannelConfig channel{entry.String("name", ""), static_cast<int>(entry.Integer("quota", 20, 0, 10000))};
-    if (std::ranges::none_of(AllSources(), [&](const SourceEntry& s) { return channel.name == s.name; }))
-      entry.Fail("name", "is '" + channel.name + "'; valid are " + valid);
+    ChannelConfig channel{.name = entry.String("name", ""), .quota = 20};
+    if (SourceIndex(channel) == AllSources().size()) {
+      entry.Fail("name", "is '" + channel.name + "'; valid are " + ValidNames(""));
+    } else if (entry.Has("source")) {
+      if (entry.Has("quota")) entry.Fail("quota", "is given beside [[channel.source]]; give each source its own");
+      GFR_TRY(ReadSources(entry, channel.name, &channels));
+      GFR_TRY(entry.Finish());
+      continue;
+    } else {
+      channel.quota = static_cast<int>(entry.Integer("quota", 20, 0, 10000));
+    }
     GFR_TRY(entry.Finish());
     channels.push_back(std::move(channel));
   }
   if (channels.empty()) {
-    for (const SourceEntry& source : AllSources()) channels.push_back({source.name, 20});
+    for (const char* name : {"exploit", "explore", "popularity", "recent"}) channels.push_back({name, 20});
   }
   return channels;
 }

@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "bound/bound_model.h"
 #include "event/event_json.h"
+#include "event/slate_sources.h"
 #include "feature/served_columns.h"
 #include "log/local_log.h"
 #include "store/kept_snapshots.h"
@@ -21,7 +22,8 @@ using Json = nlohmann::ordered_json;
 std::string ModelOf(const ServedSlate& s) { return s.models.empty() ? "" : s.models[0].name; }
 
 // What the record keeps of candidate `i`.
-Json CandidateJson(const Event& e, std::size_t i, const FeatureSet& features, const std::vector<int>& columns) {
+Json CandidateJson(const Event& e, std::size_t i, const std::string& source, const FeatureSet& features,
+                   const std::vector<int>& columns) {
   const ServedSlate& s = e.served;
   const auto item = static_cast<std::uint32_t>(i);
   Json c{{"item_id", e.items[i].item_id},
@@ -29,6 +31,7 @@ Json CandidateJson(const Event& e, std::size_t i, const FeatureSet& features, co
          {"position", e.items[i].index >= 0 ? Json(e.items[i].index) : Json(nullptr)},
          {"scores", Json::object()},
          {"propensity", i < s.propensity.size() ? JsonNumber(s.propensity[i]) : Json(nullptr)}};
+  if (!source.empty()) c["source"] = source;
   if (s.IsScored(item)) {
     for (const ServedScores& of : s.scores) {
       c[of.model == 0 ? "scores" : "second_scores"][of.objective] = JsonNumber(of.values[i]);
@@ -78,8 +81,9 @@ Json Explain(const LogRecord& record, const FeatureSet& features) {
     json["served"]["interleaving"] = {{"experiment", s.interleaving.experiment}, {"credit", s.interleaving.credit}};
   for (const ServedDraw& draw : s.draws)
     json["served"]["draws"].push_back({{"position", draw.position}, {"pool", draw.pool.size()}});
+  const std::vector<std::string> sources = SourcesOf(s, record.event.items.size());
   for (std::size_t i = 0; i < record.event.items.size() && s.exists(); ++i)
-    json["served"]["candidates"].push_back(CandidateJson(record.event, i, features, columns));
+    json["served"]["candidates"].push_back(CandidateJson(record.event, i, sources[i], features, columns));
   return json;
 }
 

@@ -165,6 +165,7 @@ Json FeedJson(const Feed& feed, const FeedRequest& request, const FeatureSet* fe
               {"channel", item.channel},
               {"scores", Json::object()},
               {"propensity", item.propensity}};
+    if (!item.source.empty()) json["source"] = item.source;
     for (const ServedScores& s : served.scores) {
       if (s.model != 0) continue;
       json["scores"][s.objective] = JsonNumber(s.values[item.item]);

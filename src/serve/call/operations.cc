@@ -50,6 +50,7 @@ JsonShape FeedAnswerShape() {
   const JsonShape item = JsonShape::Object(
       {Given("item_id", JsonShape::Text()), Given("position", JsonShape::Whole(0, 1000)),
        Given("channel", JsonShape::Text()), Given("scores", JsonShape::Map({})), Given("propensity", {}),
+       Perhaps("source", JsonShape::Text(), "Which source of the channel found it; none of supplied items."),
        Perhaps("scores_at_shown", JsonShape::Map({})), Perhaps("features", JsonShape::Map({}))});
   return JsonShape::Object(
       {Given("request_id", JsonShape::Text()), Given("experiment", JsonShape::Map(JsonShape::Text())),
