@@ -4,6 +4,7 @@
 #include "log/cut_torn_tail.h"
 #include "log/seal.h"
 #include "store/kept_snapshots.h"
+#include "workspace/cooccurrence_path.h"
 
 namespace gfr {
 namespace {
@@ -40,7 +41,9 @@ Result<DropReport> DropEvents(const Workspace& workspace, const DropCriteria& cr
   GFR_ASSIGN(const DroppedRecords plan,
              DropRecords(log, criteria, workspace.clock().now_ms(), /*dry_run=*/true, unseal));
   if (plan.any()) {
-    if (fs.Exists(workspace.snapshot_path())) report.removed.push_back(workspace.snapshot_path());
+    for (const std::string& file : {workspace.snapshot_path(), CooccurrencePath(workspace)}) {
+      if (fs.Exists(file)) report.removed.push_back(file);
+    }
     GFR_ASSIGN(const auto kept, RemoveKeptSnapshots(fs, workspace.kept_snapshots_folder(), plan.changed_from, dry_run));
     report.removed.insert(report.removed.end(), kept.begin(), kept.end());
     GFR_TRY(

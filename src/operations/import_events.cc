@@ -9,6 +9,7 @@
 #include "log/log_currency.h"
 #include "log/seal.h"
 #include "operations/import_sort.h"
+#include "workspace/cooccurrence_path.h"
 
 namespace gfr {
 namespace {
@@ -51,6 +52,7 @@ Status ReplaceLog(const Workspace& workspace, ImportSort& sort, Imported* import
   GFR_TRY(fs.Remove(workspace.snapshot_path()));
   GFR_TRY(fs.RemoveTree(workspace.kept_snapshots_folder()));
   GFR_TRY(fs.Remove(workspace.currency_path()));
+  GFR_TRY(fs.Remove(CooccurrencePath(workspace)));
   GFR_TRY(fs.RemoveTree(workspace.lake_folder()));  // It is of the old log; the new one is sealed again.
   GFR_TRY(fs.RemoveTree(old));
   GFR_TRY(fs.Rename(workspace.log_folder(), old));

@@ -23,6 +23,7 @@
 
 namespace gfr {
 
+class CooccurrenceLists;
 struct ListsReader;
 struct ListsWriter;
 
@@ -39,6 +40,7 @@ struct CatalogueChanges {
   const Pin& pin;
   std::span<const std::uint32_t> changed;  // Dense ids, rising.
   std::size_t candidates;                  // The most that a feed asks its channels for, all together.
+  std::shared_ptr<const CooccurrenceLists> cooccurrence = nullptr;  // Null: nobody counts.
 
   template <typename F>
   void ForEachChanged(F&& each) const {  // each(id, key, row)

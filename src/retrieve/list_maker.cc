@@ -69,17 +69,36 @@ void ListMaker::Add(const std::vector<std::vector<ChannelConfig>>& feeds) {
   }
 }
 
+void ListMaker::SetCooccurrence(std::shared_ptr<const CooccurrenceLists> lists) {
+  const MutexLock lock(update_mutex_);
+  is_counted_anew_ = is_counted_anew_ || (cooccurrence_ == nullptr && lists != nullptr);
+  cooccurrence_ = std::move(lists);
+}
+
+bool ListMaker::Uses(std::string_view source) const {
+  const MutexLock lock(update_mutex_);
+  for (std::size_t s = 0; s < sources_.size(); ++s) {
+    if (source == AllSources()[s].name) return sources_[s] != nullptr;
+  }
+  return false;
+}
+
 void ListMaker::Update() {
   const MutexLock update_lock(update_mutex_);
   std::shared_ptr<const CandidateLists> before = lists();
   const Pin pin = shared_.timeline().Hold();
-  if (before && before->epoch_end_ms() == pin.bound() && !more_wanted_) return;
+  const bool anew = std::exchange(is_counted_anew_, false);
+  if (before && before->epoch_end_ms() == pin.bound() && !more_wanted_ && !anew) return;
   if (std::exchange(more_wanted_, false)) before = nullptr;
   std::vector<std::uint32_t> changed = shared_.changed_items().Take(pin.bound());
   std::ranges::sort(changed);
   changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
-  const CatalogueChanges changes{
-      .shared = shared_, .schema = schema_, .pin = pin, .changed = changed, .candidates = candidates_};
+  const CatalogueChanges changes{.shared = shared_,
+                                 .schema = schema_,
+                                 .pin = pin,
+                                 .changed = changed,
+                                 .candidates = candidates_,
+                                 .cooccurrence = cooccurrence_};
   auto made = std::make_shared<CandidateLists>();
   made->epoch_end_ms_ = pin.bound();
   for (std::size_t s = 0; s < sources_.size(); ++s)

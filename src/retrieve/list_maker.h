@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -61,6 +62,10 @@ class ListMaker {
   // Makes lists for these feeds too, from the next Update on, which reads the whole catalogue if they need more than
   // those before.
   void Add(const std::vector<std::vector<ChannelConfig>>& feeds);
+  // What co-occurs, for the lists of the next epoch.
+  void SetCooccurrence(std::shared_ptr<const CooccurrenceLists> lists);
+  // Whether a feed finds candidates by this source.
+  bool Uses(std::string_view source) const;
   // Makes the lists of the newest epoch, if there are none of it. The first call reads the whole catalogue.
   void Update();
   std::shared_ptr<const CandidateLists> lists() const;  // Null: none are finished.
@@ -71,10 +76,12 @@ class ListMaker {
   const SharedState& shared_;
   const PropertySchema& schema_;
   const std::shared_ptr<const StoreReader> reader_;
-  Mutex update_mutex_;                                           // Before mutex_; of the three below.
+  mutable Mutex update_mutex_;                                   // Before mutex_; of the five below.
   std::vector<std::unique_ptr<const CandidateSource>> sources_;  // As AllSources; null: no feed has it.
   std::size_t candidates_ = 0;
-  bool more_wanted_ = false;  // Since the last Update.
+  std::shared_ptr<const CooccurrenceLists> cooccurrence_;
+  bool is_counted_anew_ = false;  // The lists of this epoch were made without counts of co-occurrence.
+  bool more_wanted_ = false;      // Since the last Update.
   mutable Mutex mutex_;
   std::shared_ptr<const CandidateLists> lists_;
   std::weak_ptr<const CandidateLists> before_;

@@ -6,6 +6,7 @@
 #include "retrieve/explore.h"
 #include "retrieve/popularity.h"
 #include "retrieve/recent.h"
+#include "retrieve/similar.h"
 
 namespace gfr {
 namespace {
@@ -19,9 +20,8 @@ std::unique_ptr<const CandidateSource> Make() {
 
 const std::vector<SourceEntry>& AllSources() {
   static const std::vector<SourceEntry> kSources{
-      {"affinity", "exploit", Make<ExploitSource>},
-      {"explore", "explore", Make<ExploreSource>},
-      {"popularity", "popularity", Make<PopularitySource>},
+      {"affinity", "exploit", Make<ExploitSource>}, {"similar", "exploit", Make<SimilarSource>},
+      {"explore", "explore", Make<ExploreSource>},  {"popularity", "popularity", Make<PopularitySource>},
       {"recent", "recent", Make<RecentSource>},
   };
   return kSources;

@@ -240,6 +240,21 @@ Operation GetListsOperation() {
                       {304, {{"They are those of the ETag.", {}, ""}}}}};
 }
 
+Operation GetSimilarOperation() {
+  const JsonShape item =
+      JsonShape::Object({Given("item_id", JsonShape::Text()), Given("together", JsonShape::Whole(1, 4294967295.0)),
+                         Given("lift", {}), Given("score", {})});
+  return {.id = "getSimilar",
+          .says = "Items that the same users came to as to this one, the most similar first.",
+          .parameters = {{"item_id", "path", JsonShape::Text(), "The item."},
+                         {"kind", "query", JsonShape::Text(), "What they did: view (the default), cart or purchase."}},
+          .replies = {{200,
+                       {{"Those on sale.",
+                         JsonShape::Object({Given("item_id", JsonShape::Text()), Given("kind", JsonShape::Text()),
+                                            Given("items", JsonShape::List(item))})}}}},
+          .problems = {404, 409}};
+}
+
 Operation PostReloadOperation() {
   return {.id = "postReload",
           .says = "Reads gfr.toml anew.",
@@ -265,8 +280,8 @@ struct Native {
   Operation operation;
 };
 
-const std::array<Native, 22>& Natives() {
-  static const std::array<Native, 22> all = {{
+const std::array<Native, 23>& Natives() {
+  static const std::array<Native, 23> all = {{
       {"POST", "/v1/events", PostEventsOperation()},
       {"POST", "/v1/feed", PostFeedOperation()},
       {"POST", "/v1/served", PostServedOperation()},
@@ -283,6 +298,7 @@ const std::array<Native, 22>& Natives() {
       {"POST", "/v1/triggers/", PostTriggerOperation()},
       {"GET", "/v1/drift", GetDriftOperation()},
       {"GET", "/v1/lists", GetListsOperation()},
+      {"GET", "/v1/similar/", GetSimilarOperation()},
       {"POST", "/v1/reload", PostReloadOperation()},
       {"GET", "/v1/status", GetStatusOperation()},
       {"GET", "/livez", {.id = "getLivez", .says = "The process runs.", .replies = {{200, {{"Yes.", StatusShape()}}}}}},

@@ -1,0 +1,308 @@
+#include "retrieve/cooccurrence.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+#include "base/byte_reader.h"
+#include "base/byte_writer.h"
+#include "base/time.h"
+
+namespace gfr {
+namespace {
+
+constexpr char kMagic[] = "GFRCOOC1";
+constexpr std::size_t kHeadBytes = 12;  // Magic, checksum of what follows.
+
+std::size_t KindOf(EventType type) {
+  if (type == EventType::kCartAdd) return static_cast<std::size_t>(Together::kCarts);
+  if (type == EventType::kPurchase) return static_cast<std::size_t>(Together::kPurchases);
+  return static_cast<std::size_t>(Together::kViews);
+}
+
+// Whose events they are: the user's, else the session's, which is nobody's.
+Key OwnerOf(const Event& event) {
+  if (!event.user_id.empty()) return KeyOf(event.user_id);
+  return event.session_id.empty() ? 0 : PairKey(1, KeyOf(event.session_id));
+}
+
+}  // namespace
+
+std::span<const CooccurrenceLists::Near> CooccurrenceLists::Of(Key item) const {
+  const auto at = std::ranges::lower_bound(keys_, item);
+  return at == keys_.end() || *at != item ? std::span<const Near>() : At(static_cast<std::size_t>(at - keys_.begin()));
+}
+
+CooccurrenceCounts::User& CooccurrenceCounts::UserOf(Key key, std::int64_t time_ms) {
+  const auto known = user_of_.find(key);
+  std::uint32_t at;
+  if (known != user_of_.end()) {
+    at = known->second;
+    if (time_ms - users_[at].last_ms > kForgetMs) {
+      for (auto& last : users_[at].last) last.fill(kNoItem);
+    }
+  } else {
+    if (users_.size() < limits_.users) {
+      at = static_cast<std::uint32_t>(users_.size());
+      users_.emplace_back();
+    } else {
+      at = static_cast<std::uint32_t>(oldest_);
+      oldest_ = (oldest_ + 1) % users_.size();
+      user_of_.erase(users_[at].key);
+      users_[at] = {};
+    }
+    user_of_.emplace(key, at);
+    users_[at].key = key;
+    for (auto& last : users_[at].last) last.fill(kNoItem);
+  }
+  User& user = users_[at];
+  user.last_ms = std::max(user.last_ms, time_ms);
+  const auto day = static_cast<std::uint32_t>(time_ms / kDayMs);
+  if (user.day != day) user.today = 0;
+  user.day = day;
+  return user;
+}
+
+void CooccurrenceCounts::Fold(const LogRecord& record) {
+  next_offset_ = record.offset + 1;
+  const Event& event = record.event;
+  if ((kTypes >> static_cast<unsigned>(event.type) & 1u) == 0) return;
+  const Key owner = OwnerOf(event);
+  if (owner == 0) return;
+  for (const EventItem& item : event.items) {
+    // Anew for each: when items are forgotten, users' last ones change.
+    User& user = UserOf(owner, record.arrival_ms);
+    if (++user.today > kMostADay) return;
+    Note(KindOf(event.type), KeyOf(item.item_id), user);
+  }
+}
+
+void CooccurrenceCounts::Note(std::size_t kind, Key item, User& user) {
+  const std::uint32_t at = ItemOf(item);
+  auto& last = user.last[kind];
+  auto place = std::ranges::find(last, at);
+  const bool again = place != last.end();
+  if (!again) {
+    ++items_[at].met[kind];
+    ++met_[kind];
+    for (const std::uint32_t other : last) {
+      if (other == kNoItem) break;
+      Meet(kind, at, other);
+      Meet(kind, other, at);
+    }
+    --place;
+  }
+  std::move_backward(last.begin(), place, place + 1);
+  last[0] = at;
+}
+
+void CooccurrenceCounts::Meet(std::size_t kind, std::uint32_t item, std::uint32_t other) {
+  const std::span<Neighbour> all = std::span(items_[item].neighbours).subspan(kFirst[kind], kNeighbours[kind]);
+  Neighbour* least = &all[0];
+  for (Neighbour& one : all) {
+    if (one.count > 0 && one.item == other) {
+      ++one.count;
+      return;
+    }
+    if (one.count < least->count) least = &one;
+  }
+  if (least->count > 0 && --least->count > 0) return;
+  *least = {other, 1};
+}
+
+std::uint32_t CooccurrenceCounts::ItemOf(Key key) {
+  if (const auto known = item_of_.find(key); known != item_of_.end()) return known->second;
+  if (items_.size() >= limits_.items) ForgetItems();
+  const auto at = static_cast<std::uint32_t>(items_.size());
+  items_.emplace_back().key = key;
+  item_of_.emplace(key, at);
+  return at;
+}
+
+// Keeps the half of the items that were met most.
+void CooccurrenceCounts::ForgetItems() {
+  std::vector<std::uint32_t> order(items_.size());
+  std::iota(order.begin(), order.end(), 0u);
+  const auto rank = [&](std::uint32_t i) {
+    const auto& met = items_[i].met;
+    return std::tuple(-static_cast<std::int64_t>(met[0]) - met[1] - met[2], items_[i].key);
+  };
+  std::ranges::sort(order, {}, rank);
+  order.resize(items_.size() / 2);
+  std::vector<std::uint32_t> now(items_.size(), kNoItem);
+  std::vector<Item> kept;
+  kept.reserve(order.size());
+  for (const std::uint32_t i : order) {
+    now[i] = static_cast<std::uint32_t>(kept.size());
+    kept.push_back(items_[i]);
+  }
+  for (Item& item : kept) {
+    for (Neighbour& neighbour : item.neighbours) {
+      if (neighbour.count > 0) neighbour.item = now[neighbour.item];
+      if (neighbour.count > 0 && neighbour.item == kNoItem) neighbour = {};
+    }
+  }
+  for (User& user : users_) {
+    for (auto& last : user.last) {
+      for (std::uint32_t& item : last) item = item == kNoItem ? kNoItem : now[item];
+      std::ranges::stable_partition(last, [](std::uint32_t item) { return item != kNoItem; });
+    }
+  }
+  items_ = std::move(kept);
+  item_of_.clear();
+  for (std::size_t i = 0; i < items_.size(); ++i) item_of_.emplace(items_[i].key, static_cast<std::uint32_t>(i));
+}
+
+SimilarItem CooccurrenceCounts::Judge(std::size_t kind, const Item& item, const Neighbour& neighbour) const {
+  const Item& other = items_[neighbour.item];
+  const double together = neighbour.count;
+  // Each has been met at least as often as together.
+  const double a = std::max(item.met[kind], neighbour.count), b = std::max(other.met[kind], neighbour.count);
+  return {.item = other.key,
+          .together = neighbour.count,
+          .lift = together * static_cast<double>(met_[kind]) / (a * b),
+          .score = together / std::sqrt(a * b) * (together / (together + SimilarItem::kShrink))};
+}
+
+std::vector<SimilarItem> CooccurrenceCounts::Similar(Key key, Together of) const {
+  const auto known = item_of_.find(key);
+  std::vector<SimilarItem> similar;
+  if (known == item_of_.end()) return similar;
+  const Item& item = items_[known->second];
+  const auto kind = static_cast<std::size_t>(of);
+  for (std::size_t n = 0; n < kNeighbours[kind]; ++n) {
+    const Neighbour& neighbour = item.neighbours[kFirst[kind] + n];
+    if (neighbour.count > 0) similar.push_back(Judge(kind, item, neighbour));
+  }
+  std::ranges::sort(similar, [](const SimilarItem& a, const SimilarItem& b) {
+    return a.score != b.score ? a.score > b.score : a.item < b.item;
+  });
+  return similar;
+}
+
+std::shared_ptr<const CooccurrenceLists> CooccurrenceCounts::MakeLists() const {
+  std::vector<std::uint32_t> order(items_.size()), place(items_.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::ranges::sort(order, {}, [&](std::uint32_t i) { return items_[i].key; });
+  std::vector<Key> keys;
+  keys.reserve(order.size());
+  for (const std::uint32_t i : order) {
+    place[i] = static_cast<std::uint32_t>(keys.size());
+    keys.push_back(items_[i].key);
+  }
+  std::vector<std::uint32_t> ends;
+  std::vector<CooccurrenceLists::Near> near, own;
+  for (const std::uint32_t i : order) {
+    own.clear();
+    for (std::size_t kind = 0; kind < kTogetherKinds; ++kind) {
+      for (std::size_t n = 0; n < kNeighbours[kind]; ++n) {
+        const Neighbour& neighbour = items_[i].neighbours[kFirst[kind] + n];
+        if (neighbour.count == 0) continue;
+        const auto score =
+            static_cast<float>(CooccurrenceLists::kWeights[kind] * Judge(kind, items_[i], neighbour).score);
+        const auto same = std::ranges::find(own, place[neighbour.item], &CooccurrenceLists::Near::place);
+        if (same != own.end())
+          same->score += score;
+        else
+          own.push_back({place[neighbour.item], score});
+      }
+    }
+    std::ranges::sort(
+        own, [](const auto& a, const auto& b) { return a.score != b.score ? a.score > b.score : a.place < b.place; });
+    near.insert(near.end(), own.begin(),
+                own.begin() + static_cast<std::ptrdiff_t>(std::min(own.size(), CooccurrenceLists::kMost)));
+    ends.push_back(static_cast<std::uint32_t>(near.size()));
+  }
+  near.shrink_to_fit();
+  return std::make_shared<CooccurrenceLists>(std::move(keys), std::move(ends), std::move(near));
+}
+
+std::size_t CooccurrenceCounts::memory_bytes() const {
+  constexpr std::size_t kMapEntry = 40;  // A node and its bucket.
+  return items_.capacity() * sizeof(Item) + users_.capacity() * sizeof(User) +
+         (item_of_.size() + user_of_.size()) * kMapEntry;
+}
+
+std::string CooccurrenceCounts::Encode() const {
+  std::string body;
+  ByteWriter w{&body};
+  w.Varint(next_offset_);
+  for (const std::uint64_t met : met_) w.Varint(met);
+  w.Varint(items_.size());
+  for (const Item& item : items_) {
+    w.Number(item.key);
+    for (const std::uint32_t met : item.met) w.Varint(met);
+    for (const Neighbour& neighbour : item.neighbours) {
+      w.Varint(neighbour.count);
+      if (neighbour.count > 0) w.Varint(neighbour.item);
+    }
+  }
+  w.Varint(users_.size());
+  w.Varint(oldest_);
+  for (const User& user : users_) {
+    w.Number(user.key);
+    w.Signed(user.last_ms);
+    w.Varint(user.day);
+    w.Varint(user.today);
+    for (const auto& last : user.last) {
+      const auto count = static_cast<std::size_t>(std::ranges::find(last, kNoItem) - last.begin());
+      w.Varint(count);
+      for (std::size_t i = 0; i < count; ++i) w.Varint(last[i]);
+    }
+  }
+  std::string bytes(kMagic, 8);
+  ByteWriter{&bytes}.Number(Crc32c(body.data(), body.size()));
+  return bytes + body;
+}
+
+Result<CooccurrenceCounts> CooccurrenceCounts::Decode(std::string_view bytes, Limits limits) {
+  const Error corrupt{ErrorCode::kCorrupt, "the counts of co-occurrence are not what was written"};
+  ByteReader r{bytes};
+  if (bytes.size() < kHeadBytes || r.Take(8) != std::string_view(kMagic, 8)) return corrupt;
+  if (const auto crc = r.Number<std::uint32_t>(); crc != Crc32c(r.left.data(), r.left.size())) return corrupt;
+  CooccurrenceCounts counts(limits);
+  counts.next_offset_ = r.Varint();
+  for (std::uint64_t& met : counts.met_) met = r.Varint();
+  const std::size_t items = r.Count(8 + kTogetherKinds + kAllNeighbours);
+  if (items > limits.items) return corrupt;
+  counts.items_.reserve(items);
+  const auto index = [&] {
+    const std::uint64_t item = r.Varint();
+    r.bad = r.bad || item >= items;
+    return static_cast<std::uint32_t>(item);
+  };
+  for (std::size_t i = 0; i < items && !r.bad; ++i) {
+    Item& item = counts.items_.emplace_back();
+    item.key = r.Number<Key>();
+    for (std::uint32_t& met : item.met) met = static_cast<std::uint32_t>(r.Varint());
+    for (Neighbour& neighbour : item.neighbours) {
+      neighbour.count = static_cast<std::uint32_t>(r.Varint());
+      if (neighbour.count > 0) neighbour.item = index();
+    }
+    r.bad = r.bad || !counts.item_of_.emplace(item.key, static_cast<std::uint32_t>(i)).second;
+  }
+  const std::size_t users = r.Count(8 + 3 + kTogetherKinds);
+  counts.oldest_ = r.Varint();
+  if (users > limits.users || (counts.oldest_ > 0 && counts.oldest_ >= users)) return corrupt;
+  counts.users_.reserve(users);
+  for (std::size_t u = 0; u < users && !r.bad; ++u) {
+    User& user = counts.users_.emplace_back();
+    user.key = r.Number<Key>();
+    user.last_ms = r.Signed();
+    user.day = static_cast<std::uint32_t>(r.Varint());
+    user.today = static_cast<std::uint32_t>(r.Varint());
+    for (auto& last : user.last) {
+      last.fill(kNoItem);
+      const std::uint64_t count = r.Varint();
+      r.bad = r.bad || count > kLast;
+      for (std::size_t i = 0; i < count && !r.bad; ++i) last[i] = index();
+    }
+    r.bad = r.bad || !counts.user_of_.emplace(user.key, static_cast<std::uint32_t>(u)).second;
+  }
+  if (r.bad || !r.left.empty()) return corrupt;
+  return counts;
+}
+
+}  // namespace gfr
