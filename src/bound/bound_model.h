@@ -22,6 +22,11 @@ class BoundModel {
   // kInvalidArgument: a column of the model is gone or changed; the message names it.
   static Result<std::shared_ptr<const BoundModel>> Make(Model model, const FeatureSet& features);
   const Model& model() const { return model_; }  // On rows of the set.
+  // How many items a request can have read and scored within so much processor time: by the rate at which this model
+  // scored rows when it was made, and kReadColumnNs a column for reading them. One significant digit, so that it is the
+  // same on equal machines as a rule; the same all the life of this object.
+  std::size_t RowsWithin(double budget_ms) const;
+  static constexpr double kReadColumnNs = 12;
   // Calibrated probabilities of the objectives wanted, for rows x columns raw feature values, which are ranked against
   // the cut points of all objectives once. The rows are all candidates of one request, of which a slate shows
   // `slate_size` (softmax_link.h). `out` of an objective that the model does not have is left as it is.
@@ -36,7 +41,9 @@ class BoundModel {
   }
 
  private:
+  void Measure();
   Model model_;
+  double row_ns_ = 0;  // To score a row for all objectives.
   std::vector<std::unique_ptr<const Scorer>> scorers_;
 };
 

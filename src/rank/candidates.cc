@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "rank/whole_catalogue.h"
 #include "retrieve/list_maker.h"
 #include "retrieve/sources.h"
 #include "state/state_rows.h"
@@ -36,7 +37,7 @@ class PublishedItemRows final : public ItemRows {
 };
 
 void AskChannels(const RankInput& in, const ItemRows& items, std::int64_t epoch_end_ms,
-                 std::unordered_set<Key> excluded, Draft* draft) {
+                 const std::unordered_set<Key>& excluded, Draft* draft) {
   const SharedState& shared = in.store.shared();
   std::span<const Key> recent;
   if (draft->lease.user_row) recent = RowLayout::User(draft->lease.user_row).recent;
@@ -57,7 +58,8 @@ void AskChannels(const RankInput& in, const ItemRows& items, std::int64_t epoch_
   };
   const FeedConfig* other = in.settings.pair ? &in.settings.pair->feed : nullptr;
   if (other == nullptr || other->channels == in.config.channels) {
-    for (const Candidate& c : in.lists->Find(query, in.config.channels, std::move(excluded))) add(c);
+    for (const Candidate& c : in.lists->Find(query, in.config.channels, excluded)) add(c);
+    if (listed == nullptr) AddBestOfCatalogue(in, excluded, draft);
     return;
   }
   // Two mixes of sources: all candidates together are read and scored, and each ranking has its own of them.
@@ -94,12 +96,11 @@ void FindCandidates(const RankInput& in, Draft* draft) {
   if (const ListedItems* listed = in.lists->items()) {
     // The instant of the rows that the sources read; the features are read at the newest one then.
     in.reader.FindItemRows({}, /*more=*/false, &draft->lease, {});
-    AskChannels(in, PublishedItemRows(in.reader, *listed, &draft->lease), draft->lease.shared.bound(),
-                std::move(excluded), draft);
+    AskChannels(in, PublishedItemRows(in.reader, *listed, &draft->lease), draft->lease.shared.bound(), excluded, draft);
     return;
   }
   const Pin pin = in.store.shared().timeline().Hold();
-  AskChannels(in, TableItemRows(in.store.shared(), pin), pin.bound(), std::move(excluded), draft);
+  AskChannels(in, TableItemRows(in.store.shared(), pin), pin.bound(), excluded, draft);
 }
 
 }  // namespace gfr

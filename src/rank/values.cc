@@ -11,16 +11,21 @@
 namespace gfr {
 
 std::vector<std::vector<double>> FormulaProperties(const RankInput& in, const Draft& draft) {
+  return FormulaProperties(in, draft.items, draft.lease.items);
+}
+
+std::vector<std::vector<double>> FormulaProperties(const RankInput& in, std::span<const EventItem> items,
+                                                   std::span<const std::byte* const> rows) {
   const std::vector<std::uint32_t>& wanted = in.config.value.properties();
-  std::vector<std::vector<double>> columns(wanted.size(), std::vector<double>(draft.items.size()));
+  std::vector<std::vector<double>> columns(wanted.size(), std::vector<double>(items.size()));
   if (wanted.empty()) return columns;
   const PropertySchema& schema = in.store.features().schema;
   std::vector<PropertyValue> values(schema.item_names.size());
-  for (std::size_t i = 0; i < draft.items.size(); ++i) {
-    const std::byte* item = draft.lease.items[i];
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::byte* item = rows[i];
     std::ranges::fill(values, PropertyValue{});
     if (item) std::ranges::copy(in.store.shared().Properties(item), values.begin());
-    OverrideItem(draft.items[i], schema, values);
+    OverrideItem(items[i], schema, values);
     for (std::size_t c = 0; c < wanted.size(); ++c) columns[c][i] = values[wanted[c]].number;
   }
   return columns;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "rank/draft.h"
@@ -25,6 +26,9 @@ void ComputeValues(const RankInput& in, Draft* draft);
 // Of each item property that the value formula reads, one number a candidate: the catalogue's, with what the caller
 // said of the item over it.
 std::vector<std::vector<double>> FormulaProperties(const RankInput& in, const Draft& draft);
+// The same of any items and their rows.
+std::vector<std::vector<double>> FormulaProperties(const RankInput& in, std::span<const EventItem> items,
+                                                   std::span<const std::byte* const> rows);
 
 // Best value first; equal and NaN values keep their order, NaN last.
 std::vector<std::size_t> OrderByValue(const std::vector<float>& value, std::size_t first = SIZE_MAX);

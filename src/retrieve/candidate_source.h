@@ -107,6 +107,8 @@ class SourceLists {
   virtual ~SourceLists() = default;
   // The best at most `quota` items that `set` does not have, best first.
   virtual std::vector<Key> Find(const SourceQuery& query, const CandidateSet& set, std::size_t quota) const = 0;
+  // Every item on sale, where the source lists them for the ranker to score.
+  virtual std::span<const EventItem> Whole() const { return {}; }
   virtual std::size_t memory_bytes() const = 0;
   // Appends the items that requests are likely to be given, about `most` of them.
   virtual void AppendFirst(const SharedState& shared, std::size_t most, std::vector<Key>* items) const = 0;

@@ -34,6 +34,11 @@ bool CandidateLists::HaveAll(const std::vector<ChannelConfig>& channels) const {
   });
 }
 
+std::span<const EventItem> CandidateLists::Whole(const ChannelConfig& channel) const {
+  const std::size_t source = SourceIndex(channel);
+  return source < by_source_.size() && by_source_[source] ? by_source_[source]->Whole() : std::span<const EventItem>();
+}
+
 std::vector<Candidate> CandidateLists::Find(const SourceQuery& query, const std::vector<ChannelConfig>& channels,
                                             std::unordered_set<Key> excluded) const {
   CandidateSet set(std::move(excluded));

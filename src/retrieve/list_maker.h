@@ -41,6 +41,8 @@ class CandidateLists {
   // request does not want. Any thread.
   std::vector<Candidate> Find(const SourceQuery& query, const std::vector<ChannelConfig>& channels,
                               std::unordered_set<Key> excluded) const;
+  // Every item on sale, for the ranker to score; empty of other sources than catalogue, and where there are too many.
+  std::span<const EventItem> Whole(const ChannelConfig& channel) const;
   // Whether each of these channels has lists, be they empty. One that was declared after they were made has none.
   bool HaveAll(const std::vector<ChannelConfig>& channels) const;
 

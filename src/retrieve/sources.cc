@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "retrieve/catalogue.h"
 #include "retrieve/exploit.h"
 #include "retrieve/explore.h"
 #include "retrieve/popularity.h"
@@ -20,9 +21,9 @@ std::unique_ptr<const CandidateSource> Make() {
 
 const std::vector<SourceEntry>& AllSources() {
   static const std::vector<SourceEntry> kSources{
-      {"affinity", "exploit", Make<ExploitSource>}, {"similar", "exploit", Make<SimilarSource>},
-      {"explore", "explore", Make<ExploreSource>},  {"popularity", "popularity", Make<PopularitySource>},
-      {"recent", "recent", Make<RecentSource>},
+      {"affinity", "exploit", Make<ExploitSource>},         {"similar", "exploit", Make<SimilarSource>},
+      {"catalogue", "exploit", Make<CatalogueSource>},      {"explore", "explore", Make<ExploreSource>},
+      {"popularity", "popularity", Make<PopularitySource>}, {"recent", "recent", Make<RecentSource>},
   };
   return kSources;
 }
@@ -63,6 +64,7 @@ Status ReadSources(Config& entry, const std::string& channel, std::vector<Channe
     ChannelConfig source{.name = channel,
                          .quota = static_cast<int>(table.Integer("quota", 20, 0, 10000)),
                          .source = table.String("name", "")};
+    if (source.source == "catalogue") source.budget_ms = table.Number("budget_ms", source.budget_ms, 0, 1000);
     if (source.source.empty() || SourceIndex(source) == AllSources().size())
       table.Fail("name", "is '" + source.source + "'; valid for channel " + channel + " are " + ValidNames(channel));
     else if (std::ranges::find(named, source.source) != named.end())
