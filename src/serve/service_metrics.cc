@@ -1,8 +1,11 @@
 #include "serve/service_metrics.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/cpu_time.h"
+#include "feed/feed.h"
+#include "retrieve/sources.h"
 #include "runtime/line_output.h"
 
 namespace gfr {
@@ -10,12 +13,31 @@ namespace {
 
 const std::vector<std::string> kStages{"candidates", "features", "scores", "values", "policy", "record"};
 
+// Of items that the caller brings, both names.
+constexpr const char* kSupplied = "supplied";
+
+std::vector<std::string> Channels() {
+  std::vector<std::string> names{kSupplied};
+  for (const SourceEntry& source : AllSources()) {
+    if (std::ranges::find(names, source.channel) == names.end()) names.emplace_back(source.channel);
+  }
+  return names;
+}
+
+std::vector<std::string> Sources() {
+  std::vector<std::string> names{kSupplied};
+  for (const SourceEntry& source : AllSources()) names.emplace_back(source.name);
+  return names;
+}
+
 }  // namespace
 
 ServiceMetrics::ServiceMetrics()
     : requests_(AddRequestDurations(telemetry_)),
       stages_(telemetry_.AddHistogram("gfr_rank_stage_duration_seconds", "Time of one stage of a feed's ranking.",
                                       kDurationsS, {{"stage", kStages}})),
+      shown_(telemetry_.AddCounter("gfr_feed_items_total", "Items that feeds showed, by what found them.",
+                                   {{"channel", Channels()}, {"source", Sources()}})),
       assigned_(telemetry_.AddHistogram("gfr_assigned_feed_duration_seconds",
                                         "Time of ranking a feed, by what its unit was assigned.", kDurationsS,
                                         {{"experiment", {}}, {"variant", {}}})),
@@ -92,6 +114,15 @@ void ServiceMetrics::Declare(const Experiments& experiments) {
 
 void ServiceMetrics::Answered(std::string_view endpoint, int status, double seconds) {
   requests_.With({endpoint, std::to_string(status)}).Observe(seconds);
+}
+
+void ServiceMetrics::Shown(const std::vector<FeedItem>& items) {
+  for (std::size_t begin = 0, end = 0; begin < items.size(); begin = end) {
+    while (end < items.size() && items[end].source == items[begin].source && items[end].channel == items[begin].channel)
+      ++end;
+    const std::string_view source = items[begin].source.empty() ? kSupplied : std::string_view(items[begin].source);
+    shown_.With({items[begin].channel, source}) += end - begin;
+  }
 }
 
 void ServiceMetrics::Ranked(std::string_view stage, double seconds) { stages_.With({stage}).Observe(seconds); }

@@ -21,6 +21,8 @@ namespace gfr {
 inline const std::vector<double> kFreshnessS{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
                                              1,     2.5,    5,     10,   30,    60,   90,  120,  300};
 
+struct FeedItem;
+
 class ServiceMetrics {
  public:
   ServiceMetrics();
@@ -40,6 +42,8 @@ class ServiceMetrics {
   void Shadowed(const std::string& name, double seconds, double overlap);
   void ShadowsDropped(std::string_view reason, std::size_t count);  // "load", "budget" or "queue".
   void BesideAnswers(double seconds);                               // Shadows and checks of what was served.
+  // What a feed showed, by channel and source.
+  void Shown(const std::vector<FeedItem>& items);
   // A stage of ranking: "candidates", "features", "scores", "values", "policy", "record".
   void Ranked(std::string_view stage, double seconds);
 
@@ -51,6 +55,7 @@ class ServiceMetrics {
   Counter& Count(const char* name, const char* help) { return *telemetry_.AddCounter(name, help); }
   Family<Histogram>& requests_;
   Family<Histogram>& stages_;
+  Family<Counter>& shown_;
   Family<Histogram>& assigned_;
   Family<Counter>& assigned_degraded_;
   Family<Counter>& assigned_failed_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "feed/feed.h"
 #include "runtime/test_prometheus.h"
 
 namespace gfr {
@@ -35,6 +36,19 @@ TEST(ServiceMetricsTest, CallsAndStagesAreTimedByEndpointStatusAndStage) {
   EXPECT_THAT(text, HasSubstr("gfr_rank_stage_duration_seconds_count{stage=\"scores\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("\ngfr_log_records 7\n"));
   EXPECT_THAT(PrometheusFaults(text), ElementsAre());
+}
+
+TEST(ServiceMetricsTest, WhatWasShownIsCountedByChannelAndSource) {
+  ServiceMetrics metrics;
+  metrics.Shown({{.item_id = "a", .channel = "exploit", .source = "affinity"},
+                 {.item_id = "b", .channel = "exploit", .source = "affinity"},
+                 {.item_id = "c", .channel = "exploit", .source = "similar"},
+                 {.item_id = "d", .channel = "exploit", .source = "affinity"}});
+  metrics.Shown({{.item_id = "a", .channel = "supplied"}});
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, HasSubstr("gfr_feed_items_total{channel=\"exploit\",source=\"affinity\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("gfr_feed_items_total{channel=\"exploit\",source=\"similar\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("gfr_feed_items_total{channel=\"supplied\",source=\"supplied\"} 1\n"));
 }
 
 TEST(ServiceMetricsTest, WhatAClientMakesUpIsOneSeries) {

@@ -122,6 +122,7 @@ void ServeFeed(ServiceState& s, const HttpRequest& http, FeedRequest request, Ht
                                  });
   Feed& feed = made.feed;
   ++s.counters.feeds;
+  s.counters.Shown(feed.items);
   s.counters.unknown_surfaces += !made.declared_surface;
   s.counters.degraded += !feed.degraded.empty();
   s.counters.Assigned(made.assignment.experiments, !feed.degraded.empty(), ranked_s);
