@@ -1,8 +1,8 @@
-// How good the candidates of each channel are, by the oracle of the simulated market: the mean share of the catalogue
-// that a user likes less than a channel's 20 best items, for users with few and with many clicks.
+// How good the candidates of each source are, by the oracle of the simulated market: the mean share of the catalogue
+// that a user likes less than a source's 20 best items, for users with few and with many clicks.
 //
 // Usage: candidate_quality [--tiny] [--latent-factors N]. A random item is at 0.5. Figures are means over users, with
-// the standard error of the mean. The last lines are the goal: exploit above popularity from the first click on.
+// the standard error of the mean. The last lines are the goal: affinity above popularity from the first click on.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -35,11 +35,15 @@ int Main(bool tiny, int latent_factors) {
                             .days = tiny ? 10 : 28,
                             .seed = 7,
                             .latent_factors = latent_factors};
-  const std::vector<ChannelConfig> channels{{"exploit", 20}, {"popularity", 20}, {"explore", 20}, {"recent", 20}};
+  const std::vector<ChannelConfig> channels{{"exploit", 20, "affinity"},
+                                            {"exploit", 20, "similar"},
+                                            {"popularity", 20, "popularity"},
+                                            {"explore", 20, "explore"},
+                                            {"recent", 20, "recent"}};
   const MarketShop shop(config, channels);
   std::printf("%d users, %d items, %d days, %d latent factors\n%-12s", config.users, config.items, config.days,
               latent_factors, "clicks");
-  for (const ChannelConfig& channel : channels) std::printf(" %22s", channel.name.c_str());
+  for (const ChannelConfig& channel : channels) std::printf(" %22s", channel.source.c_str());
   std::printf("\n");
   bool met = true;
   for (const auto& [least, most] : {std::pair{1, 2}, {3, 7}, {8, 1 << 20}}) {
@@ -51,17 +55,17 @@ int Main(bool tiny, int latent_factors) {
       std::vector<double> percentiles;
       for (std::size_t u = 0; u < users.size(); ++u) {
         percentiles.push_back(shop.MeanPercentile(users[u], shop.Find(users[u], {channel})));
-        if (channel.name == "exploit") exploit_over_popularity.push_back(percentiles.back());
-        if (channel.name == "popularity") exploit_over_popularity[u] -= percentiles.back();
+        if (channel.source == "affinity") exploit_over_popularity.push_back(percentiles.back());
+        if (channel.source == "popularity") exploit_over_popularity[u] -= percentiles.back();
       }
       const Mean mean = MeanOf(percentiles);
       std::printf("        %.3f +- %.3f", mean.value, mean.error);
     }
     const Mean above = MeanOf(exploit_over_popularity);
-    std::printf("   exploit - popularity %+.3f +- %.3f (%zu users)\n", above.value, above.error, users.size());
+    std::printf("   affinity - popularity %+.3f +- %.3f (%zu users)\n", above.value, above.error, users.size());
     met = met && above.value > 2 * above.error;
   }
-  if (!tiny) std::printf("%s exploit above popularity from the first click on\n", met ? "met:   " : "MISSED:");
+  if (!tiny) std::printf("%s affinity above popularity from the first click on\n", met ? "met:   " : "MISSED:");
   return tiny || met ? 0 : 1;
 }
 

@@ -1,5 +1,6 @@
-// Candidates of the four channels for a feed that brings none, at 10k, 100k and 1M items: what a request takes, what
-// the lists of an epoch take beside it, their first build, and their memory.
+// Candidates of the four channels, with every source that keeps lists, for a feed that brings none, at 10k, 100k and 1M
+// items: what a request of a user with tastes and last items takes, what the lists of an epoch take beside it, their
+// first build, and their memory.
 //
 // Usage: retrieve_bench [--tiny]. CPU times of one thread; a request's is the median of many. The last lines are the
 // goals: a request under 0.5 ms at each size, the largest size at most 1.5 times the smallest or 0.1 ms more, the lists
@@ -16,8 +17,8 @@
 
 #include "base/rng.h"
 #include "base/time.h"
+#include "retrieve/cooccurrence.h"
 #include "retrieve/list_maker.h"
-#include "retrieve/sources.h"
 #include "state/online_store.h"
 
 namespace gfr {
@@ -46,8 +47,19 @@ std::string Features() {
                 "\"\nevents = [\"" + event + "\"]\nhalf_life = \"" + half_life + "\"\n";
     }
   }
+  for (const char* property : {"category", "brand", "city"})
+    toml += "[[feature]]\nname = \"taste" + std::to_string(n++) +
+            "\"\ntype = \"taste\"\nscope = \"user\"\nproperty = \"" + property +
+            "\"\nevents = [\"feed.click\"]\ndenominator = [\"feed.impression\"]\nhalf_life = \"60d\"\n" +
+            "prior_weight = 20\ncapacity = 24\n";
   return toml;
 }
+constexpr std::uint64_t kUsers = 1000;
+const std::vector<ChannelConfig> kChannels{{"exploit", 40, "affinity"},
+                                           {"exploit", 20, "similar"},
+                                           {"popularity", 20, "popularity"},
+                                           {"explore", 20, "explore"},
+                                           {"recent", 20, "recent"}};
 constexpr int kChangesAnEpoch = 20000;
 
 double CpuMs() {
@@ -73,11 +85,10 @@ class Shop {
 
   Figures Measure(int requests) {
     Figures figures{};
-    auto parsed = Config();
-    const std::vector<ChannelConfig> channels = ReadChannels(parsed).value();
     const auto reader = std::make_shared<const StoreReader>(*store_);
-    ListMaker maker(store_->shared(), store_->features().schema, {channels}, reader);
+    ListMaker maker(store_->shared(), store_->features().schema, {kChannels}, reader);
     double begin = CpuMs();
+    maker.SetCooccurrence(counts_.MakeLists());
     maker.Update();
     figures.first_ms = CpuMs() - begin;
     std::vector<double> epochs;
@@ -86,6 +97,7 @@ class Shop {
       Seal();
       const auto held = maker.lists();
       begin = CpuMs();
+      maker.SetCooccurrence(counts_.MakeLists());
       maker.Update();
       epochs.push_back(CpuMs() - begin);
       figures.memory_mib =
@@ -95,9 +107,11 @@ class Shop {
     std::vector<double> times;
     std::size_t found = 0;
     for (int n = 0; n < requests; ++n) {
-      std::vector<Key> recent;
-      for (int k = 0; k < 8; ++k) recent.push_back(KeyOf(Id(rng_.Below(items_))));
       Rng draws(static_cast<std::uint64_t>(n));
+      ReadLease lease;
+      reader->features().FindUser(KeyOf("u" + std::to_string(rng_.Below(kUsers))), 0, &lease);
+      std::span<const Key> recent;
+      if (lease.user_row) recent = RowLayout::User(lease.user_row).recent;
       begin = CpuMs();
       const auto lists = maker.lists();
       const Pin pin = store_->shared().timeline().Hold();
@@ -107,9 +121,12 @@ class Shop {
                               .items = items,
                               .epoch_end_ms = pin.bound(),
                               .recent = recent,
-                              .rng = draws};
+                              .rng = draws,
+                              .features = &store_->features(),
+                              .user_row = lease.user_row,
+                              .now_ms = now_ms_};
       std::vector<std::string> ids;
-      for (const Candidate& c : lists->Find(query, channels, {})) ids.emplace_back(store_->shared().ItemId(c.item));
+      for (const Candidate& c : lists->Find(query, kChannels, {})) ids.emplace_back(store_->shared().ItemId(c.item));
       times.push_back(CpuMs() - begin);
       found += ids.size();
     }
@@ -121,7 +138,11 @@ class Shop {
 
  private:
   static std::string Id(std::uint64_t k) { return "item" + std::to_string(k); }
-  void Fold(const Event& event) { store_->Fold({next_++, now_ms_, event}); }
+  void Fold(const Event& event) {
+    const LogRecord record{next_++, now_ms_, event};
+    store_->Fold(record);
+    counts_.Fold(record);
+  }
   void Put(std::uint64_t k) {
     Event e{.type = EventType::kItemUpdate,
             .time_ms = now_ms_,
@@ -136,7 +157,7 @@ class Shop {
     const bool click = rng_.Chance(0.2);
     Fold({.type = click ? EventType::kFeedClick : EventType::kFeedImpression,
           .time_ms = now_ms_,
-          .user_id = "u" + std::to_string(rng_.Below(1000)),
+          .user_id = "u" + std::to_string(rng_.Below(kUsers)),
           .items = {{.item_id = Id(Skewed(items_))}}});
   }
   std::uint64_t Skewed(std::uint64_t n) {  // Few have much of it.
@@ -152,6 +173,7 @@ class Shop {
   const std::uint64_t items_;
   Rng rng_;
   std::unique_ptr<OnlineStore> store_;
+  CooccurrenceCounts counts_;
   std::uint64_t next_ = 0;
   std::int64_t now_ms_ = 28'000'000 * kMinuteMs;
 };

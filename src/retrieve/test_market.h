@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "base/time.h"
+#include "retrieve/cooccurrence.h"
 #include "retrieve/list_maker.h"
 #include "simulate/market.h"
 #include "state/online_store.h"
@@ -52,7 +53,9 @@ class MarketShop {
     std::ranges::stable_sort(events, {}, &Event::time_ms);
     std::uint64_t offset = 0;
     for (const Event& e : events) {
-      store_->Fold({offset++, e.time_ms, e});
+      const LogRecord record{offset++, e.time_ms, e};
+      store_->Fold(record);
+      counts_.Fold(record);
       if (e.type == EventType::kFeedClick) ++clicks_[e.user_id];
     }
     now_ms_ = events.back().time_ms + kHourMs;
@@ -62,6 +65,7 @@ class MarketShop {
     reader_ = std::make_unique<StoreReader>(*store_);
     maker_ = std::make_unique<ListMaker>(store_->shared(), store_->features().schema,
                                          std::vector<std::vector<ChannelConfig>>{channels});
+    maker_->SetCooccurrence(counts_.MakeLists());
     maker_->Update();
   }
 
@@ -129,6 +133,7 @@ class MarketShop {
   std::unique_ptr<OnlineStore> store_;
   std::unique_ptr<StoreReader> reader_;
   std::unique_ptr<ListMaker> maker_;
+  CooccurrenceCounts counts_;
   std::unordered_map<std::string, int> clicks_;
   std::int64_t now_ms_ = 0;
 };
