@@ -35,11 +35,9 @@ int Main(bool tiny, int latent_factors) {
                             .days = tiny ? 10 : 28,
                             .seed = 7,
                             .latent_factors = latent_factors};
-  const std::vector<ChannelConfig> channels{{"exploit", 20, "affinity"},
-                                            {"exploit", 20, "similar"},
-                                            {"popularity", 20, "popularity"},
-                                            {"explore", 20, "explore"},
-                                            {"recent", 20, "recent"}};
+  const std::vector<ChannelConfig> channels{{"exploit", 20, "affinity"},      {"exploit", 20, "similar"},
+                                            {"popularity", 20, "popularity"}, {"popularity", 20, "trending"},
+                                            {"explore", 20, "explore"},       {"recent", 20, "recent"}};
   const MarketShop shop(config, channels);
   std::printf("%d users, %d items, %d days, %d latent factors\n%-12s", config.users, config.items, config.days,
               latent_factors, "clicks");

@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "retrieve/cooccurrence.h"
 #include "retrieve/list_maker.h"
+#include "retrieve/trends.h"
 #include "state/online_store.h"
 
 namespace gfr {
@@ -55,11 +56,9 @@ std::string Features() {
   return toml;
 }
 constexpr std::uint64_t kUsers = 1000;
-const std::vector<ChannelConfig> kChannels{{"exploit", 40, "affinity"},
-                                           {"exploit", 20, "similar"},
-                                           {"popularity", 20, "popularity"},
-                                           {"explore", 20, "explore"},
-                                           {"recent", 20, "recent"}};
+const std::vector<ChannelConfig> kChannels{{"exploit", 40, "affinity"},      {"exploit", 20, "similar"},
+                                           {"popularity", 10, "popularity"}, {"popularity", 10, "trending"},
+                                           {"explore", 20, "explore"},       {"recent", 20, "recent"}};
 constexpr int kChangesAnEpoch = 20000;
 
 double CpuMs() {
@@ -77,6 +76,7 @@ class Shop {
   explicit Shop(std::uint64_t items) : items_(items), rng_(items) {
     auto config = Config::Parse(kConfig + Features(), "gfr.toml");
     store_ = std::make_unique<OnlineStore>(FeatureSet::Make(config.value()).value());
+    trends_ = std::make_unique<TrendCounts>(store_->features().schema);
     for (std::uint64_t k = 0; k < items; ++k) Put(k);
     for (std::uint64_t k = 0; k < items; ++k) Traffic();
     store_->Share();
@@ -88,7 +88,7 @@ class Shop {
     const auto reader = std::make_shared<const StoreReader>(*store_);
     ListMaker maker(store_->shared(), store_->features().schema, {kChannels}, reader);
     double begin = CpuMs();
-    maker.SetCooccurrence(counts_.MakeLists());
+    maker.SetLogLists({.cooccurrence = counts_.MakeLists(), .trends = trends_->MakeLists()});
     maker.Update();
     figures.first_ms = CpuMs() - begin;
     std::vector<double> epochs;
@@ -97,7 +97,7 @@ class Shop {
       Seal();
       const auto held = maker.lists();
       begin = CpuMs();
-      maker.SetCooccurrence(counts_.MakeLists());
+      maker.SetLogLists({.cooccurrence = counts_.MakeLists(), .trends = trends_->MakeLists()});
       maker.Update();
       epochs.push_back(CpuMs() - begin);
       figures.memory_mib =
@@ -142,6 +142,7 @@ class Shop {
     const LogRecord record{next_++, now_ms_, event};
     store_->Fold(record);
     counts_.Fold(record);
+    trends_->Fold(record);
   }
   void Put(std::uint64_t k) {
     Event e{.type = EventType::kItemUpdate,
@@ -174,6 +175,7 @@ class Shop {
   Rng rng_;
   std::unique_ptr<OnlineStore> store_;
   CooccurrenceCounts counts_;
+  std::unique_ptr<TrendCounts> trends_;
   std::uint64_t next_ = 0;
   std::int64_t now_ms_ = 28'000'000 * kMinuteMs;
 };

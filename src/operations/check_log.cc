@@ -1,7 +1,7 @@
 #include "operations/check_log.h"
 
 #include "dataset/start_at_base.h"
-#include "workspace/cooccurrence_path.h"
+#include "workspace/log_counts_paths.h"
 
 namespace gfr {
 
@@ -10,7 +10,7 @@ Result<LogCheck> CheckProjectLog(const Workspace& workspace, bool repair) {
     GFR_TRY(workspace.fs().Remove(workspace.snapshot_path()));
     GFR_TRY(workspace.fs().RemoveTree(workspace.kept_snapshots_folder()));
     GFR_TRY(workspace.fs().Remove(workspace.currency_path()));
-    GFR_TRY(workspace.fs().Remove(CooccurrencePath(workspace)));
+    for (const std::string& file : LogCountsPaths(workspace)) GFR_TRY(workspace.fs().Remove(file));
   }
   LocalLog log(workspace.fs(), workspace.log_folder());
   return CheckLog(log, repair);

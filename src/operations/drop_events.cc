@@ -4,7 +4,7 @@
 #include "log/cut_torn_tail.h"
 #include "log/seal.h"
 #include "store/kept_snapshots.h"
-#include "workspace/cooccurrence_path.h"
+#include "workspace/log_counts_paths.h"
 
 namespace gfr {
 namespace {
@@ -41,7 +41,8 @@ Result<DropReport> DropEvents(const Workspace& workspace, const DropCriteria& cr
   GFR_ASSIGN(const DroppedRecords plan,
              DropRecords(log, criteria, workspace.clock().now_ms(), /*dry_run=*/true, unseal));
   if (plan.any()) {
-    for (const std::string& file : {workspace.snapshot_path(), CooccurrencePath(workspace)}) {
+    if (fs.Exists(workspace.snapshot_path())) report.removed.push_back(workspace.snapshot_path());
+    for (const std::string& file : LogCountsPaths(workspace)) {
       if (fs.Exists(file)) report.removed.push_back(file);
     }
     GFR_ASSIGN(const auto kept, RemoveKeptSnapshots(fs, workspace.kept_snapshots_folder(), plan.changed_from, dry_run));

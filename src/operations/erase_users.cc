@@ -9,7 +9,7 @@
 #include "log/seal.h"
 #include "state/anonymiser.h"
 #include "table/parquet_filter.h"
-#include "workspace/cooccurrence_path.h"
+#include "workspace/log_counts_paths.h"
 
 namespace gfr {
 namespace {
@@ -48,8 +48,8 @@ Status EraseCopies(const Workspace& workspace, bool dry_run, EraseReport* report
   FileSystem& fs = workspace.fs();
   const std::string data = workspace.data_folder();
   std::vector<std::string> files{workspace.snapshot_path(), workspace.snapshot_path() + ".tmp"};
-  // What a server counted of users' items (serve/similar_watch.h): it counts again.
-  for (const char* ending : {"", ".tmp"}) files.push_back(CooccurrencePath(workspace) + ending);
+  // What a server counted of users' items (serve/log_counts_watch.h): it counts again.
+  for (const std::string& file : LogCountsPaths(workspace)) files.insert(files.end(), {file, file + ".tmp"});
   GFR_ASSIGN(const auto names, fs.List(workspace.log_folder()));
   for (const std::string& name : names) {
     if (name.ends_with(".cut") || name.ends_with(".tmp")) files.push_back(JoinPath(workspace.log_folder(), name));

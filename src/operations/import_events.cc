@@ -9,7 +9,7 @@
 #include "log/log_currency.h"
 #include "log/seal.h"
 #include "operations/import_sort.h"
-#include "workspace/cooccurrence_path.h"
+#include "workspace/log_counts_paths.h"
 
 namespace gfr {
 namespace {
@@ -52,7 +52,7 @@ Status ReplaceLog(const Workspace& workspace, ImportSort& sort, Imported* import
   GFR_TRY(fs.Remove(workspace.snapshot_path()));
   GFR_TRY(fs.RemoveTree(workspace.kept_snapshots_folder()));
   GFR_TRY(fs.Remove(workspace.currency_path()));
-  GFR_TRY(fs.Remove(CooccurrencePath(workspace)));
+  for (const std::string& file : LogCountsPaths(workspace)) GFR_TRY(fs.Remove(file));
   GFR_TRY(fs.RemoveTree(workspace.lake_folder()));  // It is of the old log; the new one is sealed again.
   GFR_TRY(fs.RemoveTree(old));
   GFR_TRY(fs.Rename(workspace.log_folder(), old));

@@ -1,10 +1,12 @@
 #include "rank/candidates.h"
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "rank/whole_catalogue.h"
 #include "retrieve/list_maker.h"
@@ -41,15 +43,21 @@ void AskChannels(const RankInput& in, const ItemRows& items, std::int64_t epoch_
   const SharedState& shared = in.store.shared();
   std::span<const Key> recent;
   if (draft->lease.user_row) recent = RowLayout::User(draft->lease.user_row).recent;
+  const FeatureSet& features = in.store.features();
+  std::vector<PropertyValue> user_properties(features.schema.user_names.size());
+  if (draft->lease.user_row)
+    std::ranges::copy(RowLayout(features).UserProperties(draft->lease.user_row), user_properties.begin());
+  OverrideUser(in.request.context, features.schema, user_properties);
   const SourceQuery query{.shared = shared,
                           .schema = in.store.features().schema,
                           .items = items,
                           .epoch_end_ms = epoch_end_ms,
                           .recent = recent,
                           .rng = draft->rng,
-                          .features = &in.store.features(),
+                          .features = &features,
                           .user_row = draft->lease.user_row,
-                          .now_ms = in.request.now_ms};
+                          .now_ms = in.request.now_ms,
+                          .user_properties = user_properties};
   const ListedItems* listed = in.lists->items();
   const auto add = [&](const Candidate& c) {
     draft->items.push_back(

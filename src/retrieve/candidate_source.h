@@ -24,8 +24,15 @@
 namespace gfr {
 
 class CooccurrenceLists;
+class TrendLists;
 struct ListsReader;
 struct ListsWriter;
+
+// What is counted from the log beside the epochs' states. Null: nobody counts it.
+struct LogLists {
+  std::shared_ptr<const CooccurrenceLists> cooccurrence;
+  std::shared_ptr<const TrendLists> trends;
+};
 
 struct Candidate {
   Key item;
@@ -40,7 +47,7 @@ struct CatalogueChanges {
   const Pin& pin;
   std::span<const std::uint32_t> changed;  // Dense ids, rising.
   std::size_t candidates;                  // The most that a feed asks its channels for, all together.
-  std::shared_ptr<const CooccurrenceLists> cooccurrence = nullptr;  // Null: nobody counts.
+  LogLists log_lists = {};
 
   template <typename F>
   void ForEachChanged(F&& each) const {  // each(id, key, row)
@@ -82,6 +89,8 @@ struct SourceQuery {
   const FeatureSet* features = nullptr;  // Whose rows `user_row` is one of; null: what it says is not read.
   const std::byte* user_row = nullptr;   // Null: the user is not known.
   std::int64_t now_ms = 0;               // Of the request: the clock of user state.
+  std::span<const PropertyValue> user_properties =
+      {};  // With what the request says of the user; in the schema\'s order.
 };
 
 // The candidates of a request so far, each once.

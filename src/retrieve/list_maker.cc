@@ -74,10 +74,11 @@ void ListMaker::Add(const std::vector<std::vector<ChannelConfig>>& feeds) {
   }
 }
 
-void ListMaker::SetCooccurrence(std::shared_ptr<const CooccurrenceLists> lists) {
+void ListMaker::SetLogLists(LogLists lists) {
   const MutexLock lock(update_mutex_);
-  is_counted_anew_ = is_counted_anew_ || (cooccurrence_ == nullptr && lists != nullptr);
-  cooccurrence_ = std::move(lists);
+  is_counted_anew_ =
+      is_counted_anew_ || (!log_lists_.cooccurrence && lists.cooccurrence) || (!log_lists_.trends && lists.trends);
+  log_lists_ = std::move(lists);
 }
 
 bool ListMaker::Uses(std::string_view source) const {
@@ -103,7 +104,7 @@ void ListMaker::Update() {
                                  .pin = pin,
                                  .changed = changed,
                                  .candidates = candidates_,
-                                 .cooccurrence = cooccurrence_};
+                                 .log_lists = log_lists_};
   auto made = std::make_shared<CandidateLists>();
   made->epoch_end_ms_ = pin.bound();
   for (std::size_t s = 0; s < sources_.size(); ++s)

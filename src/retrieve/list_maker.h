@@ -64,8 +64,9 @@ class ListMaker {
   // Makes lists for these feeds too, from the next Update on, which reads the whole catalogue if they need more than
   // those before.
   void Add(const std::vector<std::vector<ChannelConfig>>& feeds);
-  // What co-occurs, for the lists of the next epoch.
-  void SetCooccurrence(std::shared_ptr<const CooccurrenceLists> lists);
+  // What is counted from the log, for the lists of the next epoch; of what was not counted before, for those of this
+  // one.
+  void SetLogLists(LogLists lists);
   // Whether a feed finds candidates by this source.
   bool Uses(std::string_view source) const;
   // Makes the lists of the newest epoch, if there are none of it. The first call reads the whole catalogue.
@@ -81,8 +82,8 @@ class ListMaker {
   mutable Mutex update_mutex_;                                   // Before mutex_; of the five below.
   std::vector<std::unique_ptr<const CandidateSource>> sources_;  // As AllSources; null: no feed has it.
   std::size_t candidates_ = 0;
-  std::shared_ptr<const CooccurrenceLists> cooccurrence_;
-  bool is_counted_anew_ = false;  // The lists of this epoch were made without counts of co-occurrence.
+  LogLists log_lists_;
+  bool is_counted_anew_ = false;  // The lists of this epoch were made without counts that there are now.
   bool more_wanted_ = false;      // Since the last Update.
   mutable Mutex mutex_;
   std::shared_ptr<const CandidateLists> lists_;

@@ -94,7 +94,7 @@ class SimilarLists final : public SourceLists {
 
 std::shared_ptr<const SourceLists> SimilarSource::Update(std::shared_ptr<const SourceLists>,
                                                          const CatalogueChanges& changes) const {
-  return std::make_shared<SimilarLists>(changes.cooccurrence);
+  return std::make_shared<SimilarLists>(changes.log_lists.cooccurrence);
 }
 
 std::shared_ptr<const SourceLists> SimilarSource::Decode(ListsReader* in) const {

@@ -8,6 +8,7 @@
 #include "retrieve/popularity.h"
 #include "retrieve/recent.h"
 #include "retrieve/similar.h"
+#include "retrieve/trending.h"
 
 namespace gfr {
 namespace {
@@ -21,9 +22,13 @@ std::unique_ptr<const CandidateSource> Make() {
 
 const std::vector<SourceEntry>& AllSources() {
   static const std::vector<SourceEntry> kSources{
-      {"affinity", "exploit", Make<ExploitSource>},         {"similar", "exploit", Make<SimilarSource>},
-      {"catalogue", "exploit", Make<CatalogueSource>},      {"explore", "explore", Make<ExploreSource>},
-      {"popularity", "popularity", Make<PopularitySource>}, {"recent", "recent", Make<RecentSource>},
+      {"affinity", "exploit", Make<ExploitSource>},
+      {"similar", "exploit", Make<SimilarSource>},
+      {"catalogue", "exploit", Make<CatalogueSource>},
+      {"explore", "explore", Make<ExploreSource>},
+      {"popularity", "popularity", Make<PopularitySource>},
+      {"trending", "popularity", Make<TrendingSource>},
+      {"recent", "recent", Make<RecentSource>},
   };
   return kSources;
 }

@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "retrieve/cooccurrence.h"
 #include "retrieve/list_maker.h"
+#include "retrieve/trends.h"
 #include "simulate/market.h"
 #include "state/online_store.h"
 
@@ -51,11 +52,13 @@ class MarketShop {
     });
     (void)ran;
     std::ranges::stable_sort(events, {}, &Event::time_ms);
+    trends_ = std::make_unique<TrendCounts>(store_->features().schema);
     std::uint64_t offset = 0;
     for (const Event& e : events) {
       const LogRecord record{offset++, e.time_ms, e};
       store_->Fold(record);
       counts_.Fold(record);
+      trends_->Fold(record);
       if (e.type == EventType::kFeedClick) ++clicks_[e.user_id];
     }
     now_ms_ = events.back().time_ms + kHourMs;
@@ -65,7 +68,7 @@ class MarketShop {
     reader_ = std::make_unique<StoreReader>(*store_);
     maker_ = std::make_unique<ListMaker>(store_->shared(), store_->features().schema,
                                          std::vector<std::vector<ChannelConfig>>{channels});
-    maker_->SetCooccurrence(counts_.MakeLists());
+    maker_->SetLogLists({.cooccurrence = counts_.MakeLists(), .trends = trends_->MakeLists()});
     maker_->Update();
   }
 
@@ -88,6 +91,9 @@ class MarketShop {
     const Pin pin = store_->shared().timeline().Hold();
     std::span<const Key> recent;
     if (lease.user_row) recent = RowLayout::User(lease.user_row).recent;
+    std::vector<PropertyValue> properties(store_->features().schema.user_names.size());
+    if (lease.user_row)
+      std::ranges::copy(RowLayout(store_->features()).UserProperties(lease.user_row), properties.begin());
     const TableItemRows items(store_->shared(), pin);
     const SourceQuery query{.shared = store_->shared(),
                             .schema = store_->features().schema,
@@ -97,7 +103,8 @@ class MarketShop {
                             .rng = rng,
                             .features = &store_->features(),
                             .user_row = lease.user_row,
-                            .now_ms = now_ms_};
+                            .now_ms = now_ms_,
+                            .user_properties = properties};
     std::vector<std::string> found;
     for (const Candidate& c : maker_->lists()->Find(query, channels, {}))
       found.emplace_back(store_->shared().ItemId(c.item));
@@ -134,6 +141,7 @@ class MarketShop {
   std::unique_ptr<StoreReader> reader_;
   std::unique_ptr<ListMaker> maker_;
   CooccurrenceCounts counts_;
+  std::unique_ptr<TrendCounts> trends_;
   std::unordered_map<std::string, int> clicks_;
   std::int64_t now_ms_ = 0;
 };

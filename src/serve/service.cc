@@ -13,6 +13,7 @@
 #include "serve/call/calls.h"
 #include "serve/drift_watch.h"
 #include "serve/experiment_watch.h"
+#include "serve/log_counts_watch.h"
 #include "serve/openapi.h"
 #include "serve/protocol/credentials.h"
 #include "serve/protocol/event_protocols.h"
@@ -20,7 +21,6 @@
 #include "serve/reload.h"
 #include "serve/router.h"
 #include "serve/service_state.h"
-#include "serve/similar_watch.h"
 #include "serve/trigger_watch.h"
 
 namespace gfr {
@@ -30,7 +30,7 @@ constexpr std::size_t kShortEventsBytes = 4096;  // Of a body with one event, or
 
 std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWatch>& watch,
                             const std::shared_ptr<TriggerWatch>& triggers, const std::shared_ptr<DriftWatch>& drift,
-                            const std::shared_ptr<SimilarWatch>& similar) {
+                            const std::shared_ptr<LogCountsWatch>& similar) {
   using enum AccessScope;
   const Lane feeds = s.feed_lane();
   return {
@@ -81,7 +81,7 @@ std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWat
        Sync([triggers](const auto& r) { return triggers->PostTrigger(r.parameter); })},
       {"GET", "/v1/drift", kAdmin, Lane::kInline, Sync([drift](const auto&) { return GetDrift(*drift); })},
       {"GET", "/v1/similar/", kFeed, Lane::kBlocking,
-       Sync([&s, similar](const auto& r) { return similar->Get(s, r); })},
+       Sync([&s, similar](const auto& r) { return similar->GetSimilar(s, r); })},
       {"POST", "/v1/reload", kAdmin, Lane::kBlocking, Sync([&s](const auto&) { return PostReload(s); })},
       {"GET", "/v1/status", kOpen, Lane::kInline, Sync([&s](const auto&) { return GetStatus(s); })},
       {"GET", "/livez", kOpen, Lane::kInline, Sync([](const auto&) { return GetLivez(); }), {}, /*probe=*/true},
@@ -97,7 +97,7 @@ Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
       triggers_(TriggerWatch::Start(*state_)),
       router_(WithOpenApi(WithEventProtocols(*state_, access,
                                              RoutesOf(*state_, ExperimentWatch::Start(*state_), triggers_,
-                                                      DriftWatch::Start(*state_), SimilarWatch::Start(*state_)))),
+                                                      DriftWatch::Start(*state_), LogCountsWatch::Start(*state_)))),
               state_->lanes, access, [this](const RouterAnswer& answer) {
                 state_->counters.Answered(answer.endpoint, answer.status, answer.seconds);
                 if (state_->config.access_log) WriteAccessLog(answer);

@@ -1,4 +1,4 @@
-#include "serve/similar_watch.h"
+#include "serve/log_counts_watch.h"
 
 #include <gtest/gtest.h>
 
@@ -19,9 +19,9 @@ using Json = nlohmann::json;
 
 constexpr std::int64_t kSimilarNow = 1767268800000;  // 2026-01-01T12:00:00Z, as kClock.
 
-class SimilarWatchTest : public testing::Test {
+class LogCountsTest : public testing::Test {
  protected:
-  SimilarWatchTest() {
+  LogCountsTest() {
     EXPECT_TRUE(Project::Init(folder_ / "p", "shop").ok());
     access_ = Access::Open(PosixFileSystem(), {.tokens = {{"admin", kAdmin}}}).value();
     const std::string path = folder_ / "p/gfr.toml", quota = "name = \"exploit\"\nquota = 60\n";
@@ -94,7 +94,7 @@ class SimilarWatchTest : public testing::Test {
   std::unique_ptr<Service> service_;
 };
 
-TEST_F(SimilarWatchTest, SaysWhatCoOccursByKindAndWhatIsOffSaleIsLeftOut) {
+TEST_F(LogCountsTest, SaysWhatCoOccursByKindAndWhatIsOffSaleIsLeftOut) {
   Open();
   const Json views = Similar("tea");
   ASSERT_EQ(views["items"].size(), 1u) << "cups are off sale: " << views;
@@ -108,7 +108,7 @@ TEST_F(SimilarWatchTest, SaysWhatCoOccursByKindAndWhatIsOffSaleIsLeftOut) {
   EXPECT_EQ(Ask("GET", "/v1/similar/tea?kind=wish").status, 400);
 }
 
-TEST_F(SimilarWatchTest, AFeedFindsWhatIsSimilarToTheUsersLastItemsAndNamesTheSource) {
+TEST_F(LogCountsTest, AFeedFindsWhatIsSimilarToTheUsersLastItemsAndNamesTheSource) {
   Open();
   Similar("tea");
   Json feed;
@@ -128,7 +128,7 @@ TEST_F(SimilarWatchTest, AFeedFindsWhatIsSimilarToTheUsersLastItemsAndNamesTheSo
   }
 }
 
-TEST_F(SimilarWatchTest, CountsAreEqualAfterARestartAndWithoutTheirFile) {
+TEST_F(LogCountsTest, CountsAreEqualAfterARestartAndWithoutTheirFile) {
   const std::string file = folder_ / "p/data/store/cooccurrence";
   Open();
   const Json before = Similar("tea");
@@ -144,7 +144,7 @@ TEST_F(SimilarWatchTest, CountsAreEqualAfterARestartAndWithoutTheirFile) {
   EXPECT_EQ(PosixFileSystem().ReadAll(file).value(), bytes);
 }
 
-TEST_F(SimilarWatchTest, WithoutAFeedThatUsesItNobodyCounts) {
+TEST_F(LogCountsTest, WithoutAFeedThatUsesItNobodyCounts) {
   EXPECT_TRUE(Project::Init(folder_ / "q", "shop").ok());
   EXPECT_TRUE(PosixFileSystem().Rename(folder_ / "q/gfr.toml", folder_ / "p/gfr.toml").ok());
   Open();
