@@ -78,7 +78,7 @@ std::vector<DriftAlert> Alerts(std::uint64_t seed, int days, double requests, co
                          std::int64_t period_ms, AlertKind kind) {
     const QuietModel quiet(reference, JoinWindows(reference.windows, period_ms, options.min_rows),
                            options.AlertsADay(2));
-    Detector detector(reference, quiet, "feed/1", kind, 1);
+    Detector detector(reference, quiet, "feed/1", kind);
     for (const ReferenceWindow& w :
          JoinWindows(CountWindows(reference, at, rows, 0, INT64_MAX), period_ms, options.min_rows))
       detector.Judge(w);

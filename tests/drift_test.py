@@ -1,11 +1,35 @@
 """gfr drift: a fault that is planted in a log after the training is named, dated and priced; and not on quiet days."""
+import hashlib
+import hmac
+import http.server
 import json
+import os
+import threading
 import time
 import unittest
 
 from gfr_process import Folder, Server, event, run, run_json
 
 FAULT = "2026-02-08T12:00"  # Of a log that begins on 2026-01-01; the model is trained on what came before February 5.
+
+LIVE = """
+[monitor.webhook]
+url = "http://127.0.0.1:PORT/hook"
+secret_env = "GFR_TEST_HOOK"
+allow_private = true
+
+[[trigger]]
+name = "tell"
+on = "drift"
+kind = "feature"
+do = ["alert"]
+
+[[trigger]]
+name = "learn"
+on = "drift"
+rows = 1000000
+do = ["retrain", "promote"]
+"""
 
 
 def planted(line):
@@ -61,6 +85,7 @@ class Drift(unittest.TestCase):
         report = run_json("drift", "--project", self.projects["quiet"])
         self.assertLessEqual(len(report["alerts"]), 2)  # The budget is of many logs: one of them may exceed it.
         self.assertNotIn("device", [a["name"] for a in report["alerts"]])
+        self.assertIn("pctr", [o["name"] for o in report["objectives"]])
         for objective in report["objectives"]:
             low, high = objective["observed_over_expected"]["interval"]
             self.assertTrue(low < 1.5 and high > 0.5, objective)
@@ -104,6 +129,67 @@ class Drift(unittest.TestCase):
             finally:
                 self.assertEqual(server.stop(), 0)
         self.assertEqual(windows, [(1, 4 * rows), (2, 8 * rows)])
+
+    def test_what_a_server_finds_is_told_to_a_webhook_signed_and_is_a_triggers_occasion(self):
+        project, told = self.projects["fault"], []
+
+        class Hook(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                told.append((self.headers["X-Signature"], self.headers["Content-Type"], body))
+                # The first call fails: it is told again.
+                self.send_response(503 if len(told) == 1 else 200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        hook = http.server.HTTPServer(("127.0.0.1", 0), Hook)
+        threading.Thread(target=hook.serve_forever, daemon=True).start()
+        self.addCleanup(hook.server_close)
+        self.addCleanup(hook.shutdown)
+        toml = project / "gfr.toml"
+        before = toml.read_text()
+        self.addCleanup(toml.write_text, before)
+        toml.write_text(before + LIVE.replace("PORT", str(hook.server_port)))
+        os.environ["GFR_TEST_HOOK"] = "a secret"
+        self.addCleanup(os.environ.pop, "GFR_TEST_HOOK")
+        for hour in range(10, 13):
+            server = Server(project, "--clock", f"fixed:2026-02-20T{hour}:30:00Z")
+            try:
+                if hour == 12:  # Two hours of an unknown device are over.
+                    drift = self.drift_when(server, lambda d: d.get("to", "") == "2026-02-20T12:00:00Z")
+                    alert = next(a for a in drift["alerts"] if a["open"])
+                    self.assertEqual((alert["kind"], alert["since"]), ("feature", "2026-02-20T10:00:00Z"), alert)
+                    self.assertIn("device", [alert["name"], *alert["grouped"]])
+                    self.wait_for(lambda: len(told) >= 2, "the webhook is called again")
+                    runs = self.wait_for(lambda: [r for r in run_json("trigger", "history", "tell", "--project", project)["runs"] if r["state"] == "done"], "the trigger ran")
+                    self.assertEqual((len(runs), runs[0]["by"], runs[0]["reason"]), (1, "trigger", alert["text"]))
+                    listed = {t["trigger"]: t for t in run_json("trigger", "list", "--project", project)["triggers"]}
+                    self.assertIn("only a running server", listed["learn"]["why"])
+                    self.assertEqual(run_json("trigger", "history", "learn", "--project", project)["runs"], [], "no label of since then is whole in time")
+                    continue
+                self.drift_when(server, lambda d: "alerts" in d or d["state"].startswith("waiting"))
+                for user in range(45):
+                    request = f"live{hour}-{user}"
+                    feed = server.post("/v1/feed", {"user_id": f"u{100000 + user}", "request_id": request, "size": 8, "context": {"device": "mobile-web"}})[1]
+                    seen = {**event(f"{request}/seen", "feed.impression"), "time": f"2026-02-20T{hour}:30:00Z"}
+                    seen["data"] = {"user_id": f"u{100000 + user}", "request_id": request, "items": [{"item_id": i["item_id"], "index": i["position"]} for i in feed["items"]]}
+                    self.assertIn(server.post("/v1/events", [seen])[0], (200, 202))
+            finally:
+                self.assertEqual(server.stop(), 0)
+        for signature, kind, body in told:
+            self.assertEqual(kind, "application/cloudevents+json")
+            self.assertEqual(signature, "sha256=" + hmac.new(b"a secret", body, hashlib.sha256).hexdigest())
+        first, again = (json.loads(t[2]) for t in told[:2])
+        self.assertEqual((first["type"], first["id"]), ("gfr.drift.alert", again["id"]))
+        self.assertEqual((first["data"]["name"], first["data"]["open"]), (alert["name"], True))
+
+    def wait_for(self, condition, what):
+        for _ in range(3000):
+            if (found := condition()):
+                return found
+            time.sleep(0.1)
+        self.fail(f"it did not come: {what}")
 
     def drift_when(self, server, holds):
         """What /v1/drift says once it does; a look is due every 20 s."""

@@ -79,6 +79,8 @@ class ScaleManifest(unittest.TestCase):
         hpa, keda = self.manifest("kubernetes", "--deployment", "readers"), self.manifest("keda", "--deployment", "readers", "--prometheus", "http://prom:9090")
         for text in (hpa, keda):
             self.assertIn('gfr_request_duration_seconds_count{endpoint=', text.replace('\\"', '"'))
+        # <<.Series>> is the name alone: without the label every endpoint's requests would count.
+        self.assertIn('sum(rate(<<.Series>>{endpoint="/v1/feed",<<.LabelMatchers>>}[1m]))', hpa)
         if (parsed := self.yaml(hpa)) is not None:
             self.assertEqual((parsed["apiVersion"], parsed["kind"]), ("autoscaling/v2", "HorizontalPodAutoscaler"))
             spec = parsed["spec"]

@@ -50,15 +50,6 @@ void Print(const DriftReport& r) {
     fmt::print("  (the first {} of {}; --json has all)\n", kPrintedColumns, r.columns.size());
 }
 
-// What [[monitor.silence]] names is said in the notes, and is no alert.
-void LeaveOutSilenced(const MonitorConfig& config, std::int64_t now_ms, DriftReport* report) {
-  std::erase_if(report->alerts, [&](const DriftAlert& alert) {
-    const bool silenced = config.Silences(alert.name, now_ms);
-    if (silenced) report->notes.push_back("silenced by [[monitor.silence]]: " + alert.text);
-    return silenced;
-  });
-}
-
 struct DriftFlags {
   std::string from, to, against, html;
 };
@@ -86,7 +77,7 @@ int RunDrift(const DriftFlags& flags, const Common& common) {
                             .options = config.value().options},
                            question.value());
   if (!report.ok()) return Fail(report.error());
-  LeaveOutSilenced(config.value(), workspace.clock().now_ms(), &report.value());
+  config.value().LeaveOutSilenced(workspace.clock().now_ms(), &report.value().alerts, &report.value().notes);
   if (!flags.html.empty()) {
     const Status written = PublishFile(PosixFileSystem(), flags.html, DriftToHtml(report.value()));
     if (!written.ok()) return Fail(written.error());

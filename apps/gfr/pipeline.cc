@@ -232,6 +232,15 @@ void PrintTrained(const Trained& t, const std::string& project, bool json) {
   PrintJson(out);
 }
 
+// Why a run of a trigger has nothing to do yet: the log is empty or too young for every objective. Empty: the training
+// failed for another reason.
+std::string WhyNothingToTrain(const Project& project, const Error& failed) {
+  if (failed.code != ErrorCode::kInvalidArgument) return "";
+  std::vector<LeftOutObjective> left_out;
+  const auto plan = PlanTraining(project.workspace(), project.train_settings(), &left_out);
+  return !plan.ok() && plan.error().code == ErrorCode::kInvalidArgument ? plan.error().message : "";
+}
+
 // `gfr train worker`, which needs no project.
 CLI::App* AddTrainWorker(CLI::App& train, Command& run) {
   static TrainWorkerConfig config;
@@ -302,6 +311,12 @@ void AddTrain(CLI::App& app, Command& run) {
       const auto trained = recalibrate         ? RecalibrateVersion(p.workspace(), settings, model, options)
                            : !exchange.empty() ? TrainByCaller(p, options, exchange)
                                                : TrainVersion(p.workspace(), settings, options, workers);
+      if (!trained.ok() && !run_id.empty()) {
+        if (const std::string why = WhyNothingToTrain(p, trained.error()); !why.empty()) {
+          PrintJson({{"nothing_to_train", why}});
+          return 0;
+        }
+      }
       if (!trained.ok()) return Fail(trained.error());
       PrintTrained(trained.value(), common.project, common.json);
       return 0;

@@ -147,9 +147,14 @@ int RunTriggerHistory(const std::string& trigger, int limit, const Common& commo
        ++id) {
     if (!trigger.empty() && RunStore::PartsOf(*id).second != trigger) continue;
     const auto run = view.store.Load(*id);
-    if (!run.ok()) return Fail(run.error());
-    list.push_back(ParseJson<Json>(run.value().ToJson()));
-    if (!common.json) fmt::print("{}  {:<8} {}\n", run.value().id, RunStateName(run.value().state), run.value().why);
+    if (!run.ok() && run.error().code == ErrorCode::kNotFound) continue;  // Pruned meanwhile.
+    if (!run.ok() && run.error().code == ErrorCode::kUnavailable) return Fail(run.error());
+    // One record that cannot be read hides no other.
+    list.push_back(run.ok() ? ParseJson<Json>(run.value().ToJson())
+                            : Json{{"id", *id}, {"state", "unreadable"}, {"why", run.error().message}});
+    if (!common.json)
+      fmt::print("{}  {:<8} {}\n", *id, run.ok() ? RunStateName(run.value().state) : "unreadable",
+                 run.ok() ? run.value().why : run.error().message);
   }
   if (common.json)
     PrintJson({{"runs", list}});
@@ -163,7 +168,8 @@ int RunTriggerExplain(const std::string& name, const Common& common) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
   TriggerView view(*project.value());
-  if (!RunStore::PartsOf(name).second.empty()) {
+  const bool is_trigger = std::ranges::count(view.triggers.all, name, &TriggerConfig::name) > 0;
+  if (!is_trigger && !RunStore::PartsOf(name).second.empty()) {
     const auto run = view.store.Load(name);
     if (!run.ok()) return Fail(run.error());
     const Json json = ParseJson<Json>(run.value().ToJson());
@@ -199,8 +205,16 @@ int RunTriggerExplain(const std::string& name, const Common& common) {
   return 0;
 }
 
+// The run, once it is over; none: not yet.
+Result<std::optional<RunRecord>> EndedRun(TriggerView& view, const std::string& id) {
+  auto run = view.store.Load(id);
+  if (!run.ok() && run.error().code == ErrorCode::kNotFound) return std::optional<RunRecord>();
+  if (!run.ok()) return run.error();
+  return run.value().over() ? std::optional(std::move(run).value()) : std::nullopt;
+}
+
 // Brings the request to its end here, as no server does.
-Status RunHere(TriggerView& view, const std::string& id) {
+Result<RunRecord> RunHere(TriggerView& view, const std::string& id) {
   const Project& project = view.project;
   const ModelActions actions = ActionsOf(project);
   TriggerRunner runner(
@@ -210,13 +224,29 @@ Status RunHere(TriggerView& view, const std::string& id) {
   for (TriggerConfig& trigger : only.all) trigger.enabled = false;
   for (;;) {
     GFR_TRY(runner.Look(only));
+    GFR_ASSIGN(auto ended, EndedRun(view, id));
+    if (ended) return *std::move(ended);
     const auto run = view.store.Load(id);
-    if (run.ok() && run.value().over()) return {};
     const std::int64_t next_ms = run.ok() ? NextOf(run.value()) : 0;
     const std::int64_t wait_ms = std::clamp<std::int64_t>(next_ms - project.workspace().clock().now_ms(), 100, 1000);
     WaitUntil(MonotonicMs() + wait_ms);
   }
 }
+
+// Whether a request or its run is there: a server whose configuration does not have the trigger forgets the request.
+Status CheckIsKnown(TriggerView& view, const std::string& name, const std::string& id) {
+  GFR_ASSIGN(const auto requests, view.store.Requests());
+  if (requests.contains(name)) return {};
+  // A run is there before its request is forgotten.
+  if (const auto run = view.store.Load(id); run.ok() || run.error().code != ErrorCode::kNotFound) return {};
+  return Error{ErrorCode::kUnavailable,
+               "the server that runs this project's triggers has no trigger '" + name + "': reload its configuration"};
+}
+
+constexpr std::int64_t kLookMs = 200;
+// A server that starts again goes on with its runs, and can do steps that a command cannot; one that is away for longer
+// leaves them to the command that waits.
+constexpr std::int64_t kServerAwayMs = 30 * kSecondMs;
 
 // Asks for a run, and brings it to its end where no server does; none: a server begins it.
 struct AskedRun {
@@ -227,23 +257,26 @@ Result<AskedRun> AskAndRun(const Project& project, const std::string& name, bool
   const Workspace& workspace = project.workspace();
   TriggerView view(project);
   if (const auto trigger = view.Find(name); !trigger.ok()) return trigger.error();
-  const std::int64_t now_ms = workspace.clock().now_ms();
-  AskedRun asked{.id = RunStore::IdOf(now_ms, name), .ended = {}};
-  GFR_ASSIGN(const auto requests, view.store.Requests());
-  if (requests.contains(name))
-    return Error{ErrorCode::kAlreadyExists, "a run of '" + name + "' was asked for already and has not begun"};
-  GFR_TRY(view.store.Ask(name, {"command", "`gfr trigger run`", now_ms}));
+  GFR_ASSIGN(const RunRequest request,
+             view.store.Ask(name, {"command", "`gfr trigger run`", workspace.clock().now_ms()}));
+  AskedRun asked{.id = RunStore::IdOf(request.at_ms, name), .ended = {}};
   GFR_TRY(workspace.fs().MakeFolders(workspace.data_folder()));
-  const auto lock = workspace.fs().Lock(workspace.automation_lock_path());
-  if (!lock.ok() && !wait) return asked;
-  if (lock.ok()) {
-    GFR_TRY(RunHere(view, asked.id));
-  } else {
-    for (auto run = view.store.Load(asked.id); !run.ok() || !run.value().over(); run = view.store.Load(asked.id))
-      WaitUntil(MonotonicMs() + 200);
+  std::int64_t free_ms = 0;  // How long no server has held the lock.
+  for (bool first = true;; first = false) {
+    if (const auto lock = workspace.fs().Lock(workspace.automation_lock_path()); !lock.ok()) {
+      free_ms = 0;
+    } else if (first || free_ms >= kServerAwayMs) {
+      GFR_ASSIGN(asked.ended, RunHere(view, asked.id));
+      return asked;
+    } else {
+      free_ms += kLookMs;
+    }
+    if (!wait) return asked;
+    GFR_ASSIGN(asked.ended, EndedRun(view, asked.id));
+    if (asked.ended) return asked;
+    GFR_TRY(CheckIsKnown(view, name, asked.id));
+    WaitUntil(MonotonicMs() + kLookMs);
   }
-  GFR_ASSIGN(asked.ended, view.store.Load(asked.id));
-  return asked;
 }
 
 int RunTriggerRun(const std::string& name, bool dry_run, bool wait, const Common& common) {

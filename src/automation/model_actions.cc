@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <limits>
 
-#include "automation/webhook.h"
 #include "base/json_text.h"
 #include "operations/load_model.h"
 #include "runtime/logger.h"
 #include "runtime/subprocess.h"
+#include "runtime/webhook.h"
 
 namespace gfr {
 namespace {
@@ -115,6 +114,7 @@ std::vector<std::string> ChildArguments(const StepConfig& step, const std::strin
                    fmt::format("{}", step.max_slowdown)};
       break;
     case StepAction::kShadow:
+    case StepAction::kCanary:
     case StepAction::kRollback:
     case StepAction::kWebhook:
     case StepAction::kRun:
@@ -138,6 +138,8 @@ Result<StepOutcome> ModelActions::operator()(StepContext& context) const {
       return Promote(context);
     case StepAction::kShadow:
       return Shadow(context);
+    case StepAction::kCanary:
+      return RunCanary(context);
     case StepAction::kRollback:
       return RollBack(context);
     case StepAction::kWebhook:
@@ -159,6 +161,9 @@ std::string ModelActions::Describe(const RunRecord& run, const TriggerConfig& tr
   if (step.action == StepAction::kRun) words = step.command;
   if (step.action == StepAction::kWebhook) words = {"POST", step.url};
   if (step.action == StepAction::kShadow) words = {"shadow for", FormatDuration(step.for_ms)};
+  if (step.action == StepAction::kCanary)
+    words = {fmt::format("canary with {} of the units,", fmt::join(step.ramp, ", then ")), FormatDuration(step.for_ms),
+             "each"};
   if (step.action == StepAction::kRollback) words = {"the champion before"};
   if (step.action == StepAction::kAlert) words = {"ALERT in the log"};
   return fmt::format("{}", fmt::join(words, " "));
@@ -205,6 +210,9 @@ Result<StepOutcome> ModelActions::Train(StepContext& context) const {
   GFR_ASSIGN(const std::string out,
              RunChild(context, ChildArguments(context.config, options_.project_folder, "", lineage)));
   const Json json = ParseJson<Json>(out, /*throws=*/false);
+  // A log that is still too young for it is nobody's fault: the run ends, and the next one looks again.
+  if (json.is_object() && json.contains("nothing_to_train") && json["nothing_to_train"].is_string())
+    return StepOutcome{.stops = true, .why = "nothing to train yet: " + json["nothing_to_train"].get<std::string>()};
   if (!json.is_object() || !json.contains("version") || !json["version"].is_string())
     return Error{ErrorCode::kInternal, "gfr train did not say which version it made"};
   StepValues values = MetricsOf(json);
@@ -307,6 +315,42 @@ Result<StepOutcome> ModelActions::Shadow(StepContext& context) const {
   return StepOutcome{.outputs = {{"version", version}}, .why = "it was loaded and scored requests beside the champion"};
 }
 
+Result<StepOutcome> ModelActions::RunCanary(StepContext& context) const {
+  const std::string version = context.Text("version");
+  if (version.empty()) return NoCandidate(context);
+  if (!options_.canary)
+    return Error{ErrorCode::kInvalidArgument, "a canary needs a server: none of this project runs triggers"};
+  Registry registry(options_.registry, *options_.clock);
+  const auto champion = registry.Champion(kModelName);
+  if (!champion.ok() && champion.error().code != ErrorCode::kNotFound) return champion.error();
+  if (!champion.ok() || champion.value() == version)
+    return StepOutcome{.outputs = {{"version", version}}, .why = "there is no other champion to compare it with"};
+  // The champion of its beginning: another one since is another question.
+  context.record.inputs.emplace("champion", champion.value());
+  context.record.inputs["version"] = version;
+  const Canary canary{.run = context.run.id,
+                      .version = version,
+                      .champion = std::get<std::string>(context.record.inputs["champion"]),
+                      .ramp = context.config.ramp};
+  const auto looked = options_.canary(canary, context.config, context.record.outputs.contains("share"));
+  // What else chooses the model now is no fault of the candidate's: the run ends, and the next one looks again.
+  if (!looked.ok() && looked.error().code == ErrorCode::kInvalidArgument)
+    return StepOutcome{.outputs = {{"version", version}}, .stops = true, .why = looked.error().message};
+  if (!looked.ok()) return looked.error();
+  const CanaryLook& look = looked.value();
+  StepOutcome outcome{.outputs = {{"version", version}}, .why = look.why};
+  if (look.state == CanaryLook::State::kWaits) {
+    outcome.wait_until_ms = look.next_ms;
+    return outcome;
+  }
+  outcome.outputs["share"] = look.share;
+  outcome.outputs["units"] = look.units;
+  outcome.outputs["clicks"] = look.clicks;
+  if (look.state == CanaryLook::State::kRuns) outcome.wait_until_ms = look.next_ms;
+  outcome.stops = look.state == CanaryLook::State::kEnded;
+  return outcome;
+}
+
 Result<StepOutcome> ModelActions::RollBack(StepContext& context) const {
   Registry registry(options_.registry, *options_.clock);
   GFR_ASSIGN(const std::string champion, registry.Champion(kModelName));
@@ -326,13 +370,14 @@ Result<StepOutcome> ModelActions::RollBack(StepContext& context) const {
 }
 
 Result<StepOutcome> ModelActions::Webhook(StepContext& context) const {
-  const char* secret = context.config.secret_env.empty() ? "" : std::getenv(context.config.secret_env.c_str());
-  if (secret == nullptr)
-    return Error{ErrorCode::kInvalidArgument, "the environment has no " + context.config.secret_env};
+  GFR_ASSIGN(const std::string secret, WebhookSecret(context.config.secret_env));
+  Json data = ParseJson<Json>(context.run.ToJson());
+  if (!context.config.message.empty()) data["message"] = context.config.message;
   GFR_ASSIGN(const int status, CallWebhook({.url = context.config.url,
                                             .secret = secret,
+                                            .type = "gfr.trigger.run",
                                             .id = LineageOf(context),
-                                            .body = context.run.ToJson(),
+                                            .data = DumpJson(data),
                                             .allow_private = context.config.allow_private,
                                             .deadline_ms = context.deadline_ms,
                                             .now_ms = options_.clock->now_ms()},

@@ -11,9 +11,21 @@
 #include <string>
 
 #include "automation/pipeline.h"
+#include "experiment/canary.h"
 #include "registry/registry.h"
 
 namespace gfr {
+
+// How a run's canary stands, after it was begun or looked at.
+struct CanaryLook {
+  enum class State { kWaits, kRuns, kPassed, kEnded };  // Waits: another run has one. Ended: it is not to be promoted.
+  State state = State::kRuns;
+  std::string why;
+  std::int64_t next_ms = 0;  // When to look again; of kWaits and kRuns.
+  double share = 0;          // Of the units, that get the candidate.
+  double units = 0;          // That got it.
+  double clicks = 0;         // Relative change of clicks per impression; NaN: not known yet.
+};
 
 struct ModelActionOptions {
   std::string program;  // The gfr program.
@@ -23,6 +35,9 @@ struct ModelActionOptions {
   std::function<void()> changed = {};  // An alias is another one: a server looks at once.
   // Whether a server has the version loaded as its shadow; empty: there is no server, and shadow does nothing.
   std::function<Status(const std::string& version)> is_shadow = {};
+  // Begins the canary, or goes on with that of the same run; the ramp's steps take `step.for_ms` each. `begun`: the
+  // step has begun it before. Empty: there is no server.
+  std::function<Result<CanaryLook>(const Canary& canary, const StepConfig& step, bool begun)> canary = {};
 };
 
 class ModelActions {
@@ -41,6 +56,7 @@ class ModelActions {
   // What the gates say of the version against the champion.
   Result<StepOutcome> Judge(StepContext& context, const std::string& version) const;
   Result<StepOutcome> Shadow(StepContext& context) const;
+  Result<StepOutcome> RunCanary(StepContext& context) const;
   Result<StepOutcome> RollBack(StepContext& context) const;
   Result<StepOutcome> Webhook(StepContext& context) const;
   Result<StepOutcome> Run(StepContext& context) const;

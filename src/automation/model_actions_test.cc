@@ -5,7 +5,6 @@
 
 #include <filesystem>
 
-#include "automation/webhook.h"
 #include "base/test_folder.h"
 #include "operations/load_model.h"
 
@@ -15,19 +14,6 @@ namespace {
 using testing::HasSubstr;
 
 constexpr std::int64_t kAtMs = 1'800'000'000'000;
-
-// RFC 4231, test cases 2 and 6.
-TEST(WebhookTest, SignsByTheHmacOfTheRfc) {
-  EXPECT_EQ(HmacSha256Hex("Jefe", "what do ya want for nothing?"),
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-  EXPECT_EQ(HmacSha256Hex(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First"),
-            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
-}
-
-TEST(WebhookTest, DoesNotReachThisMachineUnlessItMay) {
-  const auto called = CallWebhook({.url = "http://127.0.0.1:9/x", .id = "1", .body = "{}", .now_ms = kAtMs}, {});
-  EXPECT_EQ(called.error().code, ErrorCode::kInvalidArgument);
-}
 
 // A program in gfr's place: a script, which writes down how it was called.
 class ModelActionsTest : public testing::Test {
@@ -62,7 +48,9 @@ class ModelActionsTest : public testing::Test {
                         .record = used,
                         .save = [] { return Status(); },
                         .deadline_ms = MonotonicMs() + 60'000};
-    return ModelActions({.program = program_, .project_folder = "shop", .registry = store_, .clock = &clock_})(context);
+    return ModelActions(
+        {.program = program_, .project_folder = "shop", .registry = store_, .clock = &clock_, .canary = canary_})(
+        context);
   }
   std::string Champion() { return registry_.Champion(kModelName).value(); }
 
@@ -72,6 +60,7 @@ class ModelActionsTest : public testing::Test {
   Registry registry_;
   const std::string program_ = folder_ / "program";
   std::string settings_;
+  std::function<Result<CanaryLook>(const Canary&, const StepConfig&, bool)> canary_;
 };
 
 TEST_F(ModelActionsTest, ATrainingIsFoundByItsRunAfterAKillAndNotRepeated) {
@@ -105,6 +94,21 @@ TEST_F(ModelActionsTest, AChildsCodeSaysWhetherItIsTriedAgain) {
   EXPECT_THAT(killed.error().message, HasSubstr("killed by signal 9"));
 }
 
+TEST_F(ModelActionsTest, ALogThatIsTooYoungStopsTheRunAndFailsNothing) {
+  Program("echo '{\"nothing_to_train\":\"the log is empty\"}'\n");
+  const auto trained = Do("retrain");
+  ASSERT_TRUE(trained.ok()) << trained.error().message;
+  EXPECT_TRUE(trained.value().stops);
+  EXPECT_EQ(trained.value().why, "nothing to train yet: the log is empty");
+}
+
+TEST_F(ModelActionsTest, AWebhookWhoseSecretIsEmptyIsNotSentUnsigned) {
+  settings_ = "url = \"https://127.0.0.1/x\"\nsecret_env = \"GFR_TEST_NO_SECRET\"\n";
+  ::setenv("GFR_TEST_NO_SECRET", "", 1);
+  EXPECT_THAT(Do("webhook").error().message, HasSubstr("GFR_TEST_NO_SECRET"));
+  ::unsetenv("GFR_TEST_NO_SECRET");
+}
+
 TEST_F(ModelActionsTest, PromotesWhatTheGatesLetPassAndStopsAtARefusal) {
   Program("echo '{\"decision\":\"refuse\",\"rule\":\"better\",\"summary\":\"worse\",\"log_loss_difference\":0.1}'\n");
   const auto refused = Do("promote", {{"version", "2"}});
@@ -127,6 +131,40 @@ TEST_F(ModelActionsTest, AGateOfTheSameRunAgainstTheSameChampionCountsAndNoOther
   EXPECT_EQ(Champion(), "1");
   ASSERT_TRUE(Do("promote", {{"version", "2"}, {"judged_against", "1"}}).ok());
   EXPECT_EQ(Champion(), "2");
+}
+
+TEST_F(ModelActionsTest, ACanaryThatEndsStopsItsRunAndOneThatRunsIsLookedAtAgain) {
+  EXPECT_THAT(Do("canary", {{"version", "2"}}).error().message, HasSubstr("needs a server"));
+  CanaryLook look{.state = CanaryLook::State::kRuns, .why = "5 %", .next_ms = kAtMs + 60'000, .share = 0.05};
+  std::vector<bool> begun;
+  Canary asked;
+  canary_ = [&](const Canary& canary, const StepConfig& step, bool before) -> Result<CanaryLook> {
+    asked = canary;
+    begun.push_back(before);
+    EXPECT_EQ(step.window_ms, kHourMs);
+    return look;
+  };
+  StepRecord record;
+  const auto runs = Do("canary", {{"version", "2"}}, 1, &record);
+  ASSERT_TRUE(runs.ok()) << runs.error().message;
+  EXPECT_EQ(runs.value().wait_until_ms, kAtMs + 60'000);
+  EXPECT_EQ(asked.run, "r");
+  EXPECT_EQ(asked.version + " " + asked.champion, "2 1");
+  EXPECT_EQ(asked.ramp, (std::vector<double>{0.05, 0.25, 0.5}));
+  record.outputs = runs.value().outputs;
+  look = {.state = CanaryLook::State::kEnded, .why = "rolled back: clicks fell", .share = 0.25, .units = 70};
+  ASSERT_TRUE(registry_.Promote(kModelName, "2").ok());
+  ASSERT_TRUE(registry_.Rollback(kModelName).ok());
+  const auto ended = Do("canary", {{"version", "2"}}, 1, &record);
+  EXPECT_TRUE(ended.value().stops);
+  EXPECT_EQ(ended.value().wait_until_ms, 0);
+  EXPECT_EQ(ended.value().why, "rolled back: clicks fell");
+  EXPECT_EQ(begun, (std::vector<bool>{false, true}));
+  canary_ = [](const Canary&, const StepConfig&, bool) -> Result<CanaryLook> {
+    return Error{ErrorCode::kInvalidArgument, "experiment 'models' chooses"};
+  };
+  EXPECT_TRUE(Do("canary", {{"version", "2"}}).value().stops) << "no fault: the next night looks again";
+  EXPECT_EQ(Do("canary", {{"version", "1"}}).value().why, "there is no other champion to compare it with");
 }
 
 TEST_F(ModelActionsTest, ARollBackThatAKillCutIsNotDoneTwice) {

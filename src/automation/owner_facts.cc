@@ -59,10 +59,29 @@ Status OwnerFacts::ReadLog() {
   return {};
 }
 
-Result<std::uint64_t> OwnerFacts::NewMatureRows(const std::string& objective) {
+Result<const ObjectiveConfig*> OwnerFacts::Find(const std::string& objective) const {
   const auto of = std::ranges::find(options_.objectives, objective, &ObjectiveConfig::name);
   if (of == options_.objectives.end())
     return Error{ErrorCode::kInvalidArgument, "no [[objective]] is named '" + objective + "'"};
+  return &*of;
+}
+
+Result<std::vector<DriftAlert>> OwnerFacts::OpenAlerts() {
+  if (!options_.alerts) return Error{ErrorCode::kUnavailable, "only a running server watches drift"};
+  return options_.alerts();
+}
+
+Result<TriggerFacts::MatureSince> OwnerFacts::MatureRowsSince(const std::string& objective, std::int64_t since_ms) {
+  GFR_ASSIGN(const ObjectiveConfig* of, Find(objective));
+  GFR_TRY(ReadLog());
+  const LinesOverTime& lines = lines_[static_cast<std::size_t>(of->row_event())];
+  const std::uint64_t mature = lines.Before(options_.clock->now_ms() - of->horizon_ms()),
+                      before = lines.Before(since_ms);
+  return MatureSince{mature - std::min(mature, before), since_ms + of->horizon_ms()};
+}
+
+Result<std::uint64_t> OwnerFacts::NewMatureRows(const std::string& objective) {
+  GFR_ASSIGN(const ObjectiveConfig* of, Find(objective));
   GFR_TRY(ReadLog());
   std::int64_t until_ms = INT64_MIN;  // Of the newest version's newest row.
   GFR_ASSIGN(const auto versions, options_.registry.List(options_.model_name));

@@ -31,6 +31,7 @@ class OwnerFacts final : public TriggerFacts {
     const Clock* clock = nullptr;
     std::function<Result<Conclusions>()> conclusions = {};  // Of experiments; empty: there are none.
     std::function<std::string()> metrics = {};              // GET /metrics; empty: there is no server.
+    std::function<std::vector<DriftAlert>()> alerts = {};   // That are open; empty: there is no server.
   };
   explicit OwnerFacts(Options options) : options_(std::move(options)) {}
   // Of a configuration that was read again.
@@ -38,11 +39,14 @@ class OwnerFacts final : public TriggerFacts {
 
   Result<std::uint64_t> NewMatureRows(const std::string& objective) override;
   Result<std::int64_t> ChampionCreatedMs() override;
+  Result<std::vector<DriftAlert>> OpenAlerts() override;
+  Result<MatureSince> MatureRowsSince(const std::string& objective, std::int64_t since_ms) override;
   Result<std::optional<End>> ExperimentEnd(const std::string& experiment) override;
   Result<double> Metric(const std::string& series, std::int64_t over_ms) override;
 
  private:
   Status ReadLog();
+  Result<const ObjectiveConfig*> Find(const std::string& objective) const;
 
   Options options_;
   Positions next_;  // Empty: nothing was read.

@@ -97,6 +97,10 @@ TEST(OwnerFactsTest, NewRowsAreThoseThatAreMatureAndThatTheNewestVersionHasNotSe
   EXPECT_EQ(facts.NewMatureRows("pctr").value(), 0u) << "the version has them";
   clock.Set(kNowMs + 2 * kHourMs);
   EXPECT_EQ(facts.NewMatureRows("pctr").value(), 2u) << "it was too young when the version was trained";
+  EXPECT_EQ(facts.MatureRowsSince("pctr", kNowMs + kHourMs).value().rows, 2u) << "those after an onset";
+  EXPECT_EQ(facts.MatureRowsSince("pctr", kNowMs + kHourMs).value().first_ms, kNowMs + 90 * kMinuteMs);
+  EXPECT_EQ(facts.MatureRowsSince("pctr", kNowMs + 2 * kHourMs).value().rows, 0u);
+  EXPECT_EQ(facts.OpenAlerts().error().code, ErrorCode::kUnavailable) << "no server watches";
   EXPECT_EQ(facts.NewMatureRows("other").error().code, ErrorCode::kInvalidArgument);
 }
 

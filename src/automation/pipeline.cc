@@ -90,7 +90,7 @@ Result<bool> AdvanceStep(RunRecord* run, std::size_t at, const TriggerConfig& tr
     }
   }
   if (step.state != StepState::kWaiting) ++step.begun;
-  if (step.begun > kMostBegun) {
+  if (step.begun - step.failures > kMostBegun) {
     step.state = StepState::kFailed;
     EndRun(run, RunState::kFailed, fmt::format("step {} was begun {} times and never ended", step.name, kMostBegun),
            now_ms);
@@ -102,12 +102,13 @@ Result<bool> AdvanceStep(RunRecord* run, std::size_t at, const TriggerConfig& tr
   step.state = waited ? StepState::kWaiting : StepState::kRunning;
   step.next_ms = 0;
   GFR_TRY(store.Save(*run));
+  const std::int64_t run_left_ms = std::max<std::int64_t>(run->started_ms + trigger.timeout_ms - now_ms, 1);
   StepContext context{.run = *run,
                       .trigger = trigger,
                       .config = config,
                       .record = step,
                       .save = [&] { return store.Save(*run); },
-                      .deadline_ms = MonotonicMs() + trigger.step_timeout_ms,
+                      .deadline_ms = MonotonicMs() + std::min(trigger.step_timeout_ms, run_left_ms),
                       .stop = stop};
   auto done = actions(context);
   const std::int64_t end_ms = clock.now_ms();
@@ -122,7 +123,8 @@ Result<bool> AdvanceStep(RunRecord* run, std::size_t at, const TriggerConfig& tr
   step.why = std::move(outcome.why);
   if (outcome.wait_until_ms > 0) {
     step.state = StepState::kWaiting;
-    step.next_ms = outcome.wait_until_ms;
+    // The run is looked at when its time is over, also while a step waits.
+    step.next_ms = std::min(outcome.wait_until_ms, run->started_ms + trigger.timeout_ms);
   } else {
     step.state = StepState::kDone;
     step.ended_ms = end_ms;
@@ -170,9 +172,9 @@ Status AdvanceRun(RunRecord* run, const TriggerConfig& trigger, RunStore& store,
   }
   for (std::size_t at = 0; at < run->steps.size() && !stop.stop_requested(); ++at) {
     if (IsOver(run->steps[at])) continue;
-    if (clock.now_ms() - run->started_ms > trigger.timeout_ms) {
+    if (clock.now_ms() - run->started_ms >= trigger.timeout_ms) {
       EndRun(run, RunState::kFailed,
-             fmt::format("it took longer than {}: step {} had not ended", FormatDuration(trigger.timeout_ms),
+             fmt::format("it took {} or longer: step {} had not ended", FormatDuration(trigger.timeout_ms),
                          run->steps[at].name),
              clock.now_ms());
       return store.Save(*run);

@@ -21,7 +21,7 @@ struct StepContext {
   const StepConfig& config;
   StepRecord& record;  // What it puts into `inputs` is kept by `save`.
   std::function<Status()> save;
-  std::int64_t deadline_ms = 0;  // Of MonotonicMs().
+  std::int64_t deadline_ms = 0;  // Of MonotonicMs(): of the step, and never behind that of the run.
   std::stop_token stop = {};
   // The newest output of that name that is a text; empty: there is none.
   std::string Text(const std::string& output) const;
@@ -37,7 +37,8 @@ struct StepOutcome {
 // kInvalidArgument is not tried again.
 using StepActions = std::function<Result<StepOutcome>(StepContext&)>;
 
-inline constexpr int kMostBegun = 20;  // A step that ends its server each time does not do so for ever.
+// Without having ended or failed: a step that ends its server each time does not do so for ever.
+inline constexpr int kMostBegun = 20;
 
 RunRecord NewRun(const TriggerConfig& trigger, const std::string& by, const std::string& reason, std::int64_t at_ms,
                  std::uint64_t project_fingerprint);

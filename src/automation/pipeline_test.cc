@@ -42,6 +42,12 @@ class FakeFacts final : public TriggerFacts {
   double metric = 0;
   Result<std::uint64_t> NewMatureRows(const std::string&) override { return rows; }
   Result<std::int64_t> ChampionCreatedMs() override { return kStartMs; }
+  std::vector<DriftAlert> alerts;
+  std::uint64_t since = 0;
+  Result<std::vector<DriftAlert>> OpenAlerts() override { return alerts; }
+  Result<MatureSince> MatureRowsSince(const std::string&, std::int64_t since_ms) override {
+    return MatureSince{since, since_ms + kHourMs};
+  }
   std::optional<End> end;
   Result<std::optional<End>> ExperimentEnd(const std::string&) override { return end; }
   Result<double> Metric(const std::string& series, std::int64_t) override {
@@ -58,10 +64,12 @@ struct FakeActions {
   bool refuses = false;
   std::int64_t shadow_until_ms = 0;
   const Clock* clock = nullptr;
+  std::int64_t time_left_ms = 0;  // Of the last step.
 
   Result<StepOutcome> operator()(StepContext& context) {
     const std::string action = ActionName(context.config.action);
     did.push_back(action);
+    time_left_ms = context.deadline_ms - MonotonicMs();
     if (int& left = failures[action]; left > 0) {
       --left;
       return Error{code, action + " broke"};
@@ -296,7 +304,107 @@ TEST_F(PipelineTest, ATimeOutEndsARun) {
   ASSERT_TRUE(runner->Look(triggers).ok());
   clock_.Set(kStartMs + 100 * kDayMs);
   ASSERT_TRUE(runner->Look(triggers).ok());
-  EXPECT_THAT(store.Load(RunStore::IdOf(kStartMs, "nightly")).value().why, HasSubstr("longer than 1d: step shadow"));
+  EXPECT_THAT(store.Load(RunStore::IdOf(kStartMs, "nightly")).value().why, HasSubstr("1d or longer: step shadow"));
+}
+
+TEST_F(PipelineTest, ARunsTimeOutBoundsEachOfItsStepsAndItsWaits) {
+  RunStore store(store_);
+  std::string text = kNightly;
+  text.insert(text.find("do ="), "timeout = \"2h\"\nstep_timeout = \"6h\"\n");
+  const Triggers triggers = TriggersOf(text);
+  actions_.shadow_until_ms = kStartMs + 100 * kDayMs;
+  ASSERT_TRUE(store.Ask("nightly", {"command", "asked", kStartMs}).ok());
+  const auto runner = Runner();
+  ASSERT_TRUE(runner->Look(triggers).ok());
+  EXPECT_LE(actions_.time_left_ms, 2 * kHourMs);
+  EXPECT_GT(actions_.time_left_ms, kHourMs);
+  clock_.Set(kStartMs + 2 * kHourMs);
+  ASSERT_TRUE(runner->Look(triggers).ok());
+  EXPECT_EQ(Last().state, RunState::kFailed) << "though the step waits for longer";
+}
+
+TEST_F(PipelineTest, AStepMayBeTriedAgainAsOftenAsItsTriggerSays) {
+  RunStore store(store_);
+  std::string text = kNightly;
+  text.insert(text.find("do ="), "retries = 20\nbackoff = \"1s\"\ntimeout = \"3000d\"\n");
+  actions_.failures["retrain"] = 20;
+  ASSERT_TRUE(store.Ask("nightly", {"command", "asked", kStartMs}).ok());
+  const auto runner = Runner();
+  for (int look = 0; look < 25; ++look) {
+    ASSERT_TRUE(runner->Look(TriggersOf(text)).ok());
+    clock_.Set(clock_.now_ms() + 20 * kDayMs);
+  }
+  EXPECT_EQ(store.Load(RunStore::IdOf(kStartMs, "nightly")).value().state, RunState::kDone);
+}
+
+TEST_F(PipelineTest, ASecondRequestIsTheOneThatStands) {
+  RunStore store(store_);
+  EXPECT_EQ(store.Ask("nightly", {"command", "first", kStartMs}).value().at_ms, kStartMs);
+  const RunRequest second = store.Ask("nightly", {"command", "second", kStartMs + 1}).value();
+  EXPECT_EQ(second.at_ms, kStartMs);
+  EXPECT_EQ(second.reason, "first");
+  ASSERT_TRUE(store_->Put("automation/requests/nightly.json", "{").ok());
+  EXPECT_EQ(store.Ask("nightly", {"command", "third", kStartMs + 2}).value().reason, "third")
+      << "instead of the damage";
+  EXPECT_EQ(store.Requests().value().at("nightly").at_ms, kStartMs + 2);
+}
+
+TEST(RunStoreTest, ATriggersNameThatBeginsWithDigitsIsNoRunsId) {
+  const std::string id = RunStore::IdOf(kStartMs, "2-nightly");
+  EXPECT_EQ(RunStore::PartsOf(id), std::pair(kStartMs, std::string("2-nightly")));
+  EXPECT_EQ(RunStore::PartsOf("2-nightly").second, "");
+  EXPECT_EQ(RunStore::PartsOf("20260101-nightly").second, "");
+}
+
+TEST_F(PipelineTest, ARecordThatIsGoneHoldsNoGarbageCollectionUpAndADamagedOneIsNamed) {
+  // Listed, and gone when it is read: pruned in between.
+  class Pruning final : public ObjectStore {
+   public:
+    explicit Pruning(std::shared_ptr<ObjectStore> of) : of_(std::move(of)) {}
+    Result<std::string> Get(const std::string& name) override { return of_->Get(name); }
+    Result<std::vector<std::string>> List(const std::string& folder) override {
+      GFR_ASSIGN(std::vector<std::string> names, of_->List(folder));
+      names.push_back(RunStore::IdOf(1, "pruned") + ".json");
+      return names;
+    }
+    Status Put(const std::string& name, std::string_view content) override { return of_->Put(name, content); }
+    Status PutIfAbsent(const std::string& name, std::string_view c) override { return of_->PutIfAbsent(name, c); }
+    Status Remove(const std::string& name) override { return of_->Remove(name); }
+    std::string Describe() const override { return of_->Describe(); }
+
+   private:
+    std::shared_ptr<ObjectStore> of_;
+  };
+  RunStore store(std::make_shared<Pruning>(store_));
+  EXPECT_TRUE(VersionsOfUnfinishedRuns(store).ok());
+  ASSERT_TRUE(store_->Put("automation/runs/" + RunStore::IdOf(2, "damaged") + ".json", "{").ok());
+  EXPECT_THAT(VersionsOfUnfinishedRuns(store).error().message, HasSubstr("damaged.json"));
+}
+
+TEST(TriggerDecisionTest, DriftIsAnOccasionAndATrainingWaitsForTheLabelsOfItsOnset) {
+  FakeFacts facts;
+  const auto decide = [&](const std::string& action, const std::string& keys = "") {
+    const Triggers t =
+        TriggersOf("[[trigger]]\nname = \"a\"\non = \"drift\"\nrows = 100\ndo = [\"" + action + "\"]\n" + keys);
+    return DecideTrigger(t.all[0], kStartMs + kHourMs, kStartMs, 0, facts);
+  };
+  EXPECT_FALSE(decide("alert").due);
+  facts.alerts = {
+      {.kind = AlertKind::kFeature, .name = "price", .since_ms = kStartMs, .price_a_day = 3, .text = "price"},
+      {.kind = AlertKind::kPrior, .name = "pctr", .since_ms = kStartMs, .price_a_day = 9, .text = "rates"}};
+  EXPECT_TRUE(decide("alert").due) << "one that trains nothing waits for nothing";
+  EXPECT_EQ(decide("alert").why, "rates") << "the one that costs most";
+  EXPECT_EQ(decide("alert", "kind = \"feature\"").why, "price");
+  EXPECT_FALSE(decide("alert", "drifted = \"rating\"").due);
+  facts.alerts[0].grouped = {"rating"};
+  EXPECT_TRUE(decide("alert", "drifted = \"rating\"").due) << "it is of the same cause";
+  facts.since = 99;
+  const TriggerDecision waits = decide("retrain");
+  EXPECT_FALSE(waits.due);
+  EXPECT_THAT(waits.why, HasSubstr("99 rows of pctr since then have whole labels, and 100 are asked for"));
+  EXPECT_EQ(waits.next_ms, kStartMs + kHourMs);
+  facts.since = 100;
+  EXPECT_TRUE(decide("retrain").due);
 }
 
 TEST(TriggerDecisionTest, EachOccasionSaysWhyAndACoolDownHoldsIt) {

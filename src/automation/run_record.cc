@@ -18,6 +18,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kRuns = "automation/runs";
 constexpr const char* kSeen = "automation/seen.json";
 constexpr const char* kRequests = "automation/requests";
+constexpr std::size_t kTimeDigits = 14;  // Of an id, at least.
 constexpr std::array kStepStates{"pending", "running", "waiting", "done", "skipped", "failed"};
 constexpr std::array kRunStates{"queued", "running", "done", "stopped", "failed"};
 
@@ -73,6 +74,16 @@ StepRecord StepOf(const Json& json) {
           .inputs = ValuesOf(json.value("inputs", Json::object())),
           .outputs = ValuesOf(json.value("outputs", Json::object())),
           .why = json.value("why", "")};
+}
+
+// None: it cannot be read.
+std::optional<RunRequest> RequestOf(const std::string& text) {
+  const Json json = ParseJson<Json>(text, /*throws=*/false);
+  const bool valid = json.is_object() && json.contains("by") && json["by"].is_string() && json.contains("reason") &&
+                     json["reason"].is_string() && json.contains("at_ms") && json["at_ms"].is_number_integer();
+  if (!valid) return std::nullopt;
+  return RunRequest{json["by"].get<std::string>(), json["reason"].get<std::string>(),
+                    json["at_ms"].get<std::int64_t>()};
 }
 
 }  // namespace
@@ -144,12 +155,13 @@ Result<RunRecord> RunRecord::FromJson(std::string_view text) try {
 }
 
 std::string RunStore::IdOf(std::int64_t at_ms, const std::string& trigger) {
-  return fmt::format("{:014d}-{}", at_ms, trigger);
+  return fmt::format("{:0{}d}-{}", at_ms, kTimeDigits, trigger);
 }
 
 std::pair<std::int64_t, std::string> RunStore::PartsOf(const std::string& id) {
   const std::size_t dash = id.find('-');
-  if (dash == std::string::npos || dash == 0 || dash > 18 || id.find_first_not_of("0123456789") != dash) return {0, ""};
+  if (dash == std::string::npos || dash < kTimeDigits || dash > 18 || id.find_first_not_of("0123456789") != dash)
+    return {0, ""};
   return {std::stoll(id.substr(0, dash)), id.substr(dash + 1)};
 }
 
@@ -165,7 +177,9 @@ Result<RunRecord> RunStore::Load(const std::string& id) {
   if (!text.ok() && text.error().code == ErrorCode::kNotFound)
     return Error{ErrorCode::kNotFound, "there is no run '" + id.substr(0, 100) + "'; `gfr trigger history` lists them"};
   if (!text.ok()) return text.error();
-  return RunRecord::FromJson(text.value());
+  auto run = RunRecord::FromJson(text.value());
+  if (!run.ok()) return Error{run.error().code, name + ": " + run.error().message};
+  return run;
 }
 
 Result<std::vector<std::string>> RunStore::Ids() {
@@ -204,10 +218,18 @@ Status RunStore::SaveSeen(const std::map<std::string, std::int64_t>& seen_ms) {
   return store_->Put(kSeen, DumpJson(Json(seen_ms), 1));
 }
 
-Status RunStore::Ask(const std::string& trigger, const RunRequest& request) {
-  const Json json{{"by", request.by}, {"reason", request.reason}, {"at_ms", request.at_ms}};
-  const Status asked = store_->PutIfAbsent(fmt::format("{}/{}.json", kRequests, trigger), DumpJson(json));
-  return !asked.ok() && asked.error().code == ErrorCode::kAlreadyExists ? Status() : asked;
+Result<RunRequest> RunStore::Ask(const std::string& trigger, const RunRequest& request) {
+  const std::string name = fmt::format("{}/{}.json", kRequests, trigger);
+  const std::string text = DumpJson(Json{{"by", request.by}, {"reason", request.reason}, {"at_ms", request.at_ms}});
+  const Status asked = store_->PutIfAbsent(name, text);
+  if (asked.ok()) return request;
+  if (asked.error().code != ErrorCode::kAlreadyExists) return asked.error();
+  const auto stands = store_->Get(name);
+  if (!stands.ok() && stands.error().code != ErrorCode::kNotFound) return stands.error();
+  if (const auto read = stands.ok() ? RequestOf(stands.value()) : std::nullopt) return *read;
+  // It was taken meanwhile, or cannot be read.
+  GFR_TRY(store_->Put(name, text));
+  return request;
 }
 
 Result<std::map<std::string, RunRequest>> RunStore::Requests() {
@@ -216,14 +238,10 @@ Result<std::map<std::string, RunRequest>> RunStore::Requests() {
   for (const std::string& name : names) {
     if (!name.ends_with(".json")) continue;
     const auto text = store_->Get(fmt::format("{}/{}", kRequests, name));
+    if (!text.ok() && text.error().code == ErrorCode::kNotFound) continue;  // It was taken meanwhile.
     if (!text.ok()) return text.error();
-    const Json json = ParseJson<Json>(text.value(), /*throws=*/false);
-    const bool valid = json.is_object() && json.contains("by") && json["by"].is_string() && json.contains("reason") &&
-                       json["reason"].is_string() && json.contains("at_ms") && json["at_ms"].is_number_integer();
     requests[name.substr(0, name.size() - 5)] =
-        valid ? RunRequest{json["by"].get<std::string>(), json["reason"].get<std::string>(),
-                           json["at_ms"].get<std::int64_t>()}
-              : RunRequest{"command", "a request that cannot be read", 0};
+        RequestOf(text.value()).value_or(RunRequest{"command", "a request that cannot be read", 0});
   }
   return requests;
 }

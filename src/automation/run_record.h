@@ -68,10 +68,11 @@ class RunStore {
   explicit RunStore(std::shared_ptr<ObjectStore> store) : store_(std::move(store)) {}
 
   static std::string IdOf(std::int64_t at_ms, const std::string& trigger);
-  // Of an id: when it was queued, and its trigger; an empty name: it is none.
+  // Of an id: when it was queued, and its trigger; an empty name: it is none. A trigger may have a name that looks like
+  // an id: where both are possible, ask for the trigger first.
   static std::pair<std::int64_t, std::string> PartsOf(const std::string& id);
   Status Save(const RunRecord& run);
-  Result<RunRecord> Load(const std::string& id);  // kNotFound.
+  Result<RunRecord> Load(const std::string& id);  // kNotFound; kCorrupt names it.
   Result<std::vector<std::string>> Ids();         // Rising: oldest first.
   Status Prune();                                 // Removes the oldest beyond kKept; none that is not over.
 
@@ -79,8 +80,8 @@ class RunStore {
   Result<std::map<std::string, std::int64_t>> Seen();
   Status SaveSeen(const std::map<std::string, std::int64_t>& seen_ms);
 
-  // A second request for a trigger that has one is the same request.
-  Status Ask(const std::string& trigger, const RunRequest& request);
+  // A second request for a trigger that has one is the same request: what stands is given.
+  Result<RunRequest> Ask(const std::string& trigger, const RunRequest& request);
   Result<std::map<std::string, RunRequest>> Requests();
   Status Forget(const std::string& trigger);
 

@@ -13,7 +13,10 @@ inline Result<std::set<std::string>> VersionsOfUnfinishedRuns(RunStore& store) {
   std::set<std::string> versions;
   GFR_ASSIGN(const auto ids, store.Ids());
   for (const std::string& id : ids) {
-    GFR_ASSIGN(const RunRecord run, store.Load(id));
+    const auto loaded = store.Load(id);
+    if (!loaded.ok() && loaded.error().code == ErrorCode::kNotFound) continue;  // Pruned since: it was over.
+    if (!loaded.ok()) return loaded.error();
+    const RunRecord& run = loaded.value();
     if (run.over()) continue;
     for (const StepRecord& step : run.steps) {
       for (const StepValues* values : {&step.inputs, &step.outputs}) {

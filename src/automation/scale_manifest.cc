@@ -7,7 +7,12 @@
 namespace gfr {
 namespace {
 
-constexpr const char* kFeeds = "gfr_request_duration_seconds_count{endpoint=\"/v1/feed\"}";
+constexpr const char* kFeedsLabel = "endpoint=\"/v1/feed\"";
+constexpr const char* kRequestSeries = "gfr_request_duration_seconds_count";
+const std::string& FeedsSeries() {
+  static const std::string series = fmt::format("{}{{{}}}", kRequestSeries, kFeedsLabel);
+  return series;
+}
 
 // A text as YAML reads it whatever is in it: JSON is YAML.
 std::string YamlText(const std::string& text) { return DumpJson(nlohmann::json(text)); }
@@ -15,11 +20,12 @@ std::string YamlText(const std::string& text) { return DumpJson(nlohmann::json(t
 }  // namespace
 
 std::string KubernetesManifest(const ScalingRules& rules, const ManifestNames& names) {
-  return fmt::format(R"(# The metric is made of /metrics by this rule of the Prometheus adapter:
+  return fmt::format(
+      R"(# The metric is made of /metrics by this rule of the Prometheus adapter:
 #   - seriesQuery: '{series}'
 #     resources: {{overrides: {{namespace: {{resource: namespace}}, pod: {{resource: pod}}}}}}
 #     name: {{as: gfr_feeds_per_second}}
-#     metricsQuery: 'sum(rate(<<.Series>>{{<<.LabelMatchers>>}}[1m])) by (<<.GroupBy>>)'
+#     metricsQuery: 'sum(rate(<<.Series>>{{{label},<<.LabelMatchers>>}}[1m])) by (<<.GroupBy>>)'
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata:
@@ -49,11 +55,10 @@ spec:
     scaleDown:
       stabilizationWindowSeconds: {in}
 )",
-                     fmt::arg("series", kFeeds), fmt::arg("name", YamlText(names.deployment)),
-                     fmt::arg("min", rules.min_replicas), fmt::arg("max", rules.max_replicas),
-                     fmt::arg("milli", static_cast<long long>(rules.requests_per_minute / 60 * 1000)),
-                     fmt::arg("out", rules.out_cooldown_ms / kSecondMs),
-                     fmt::arg("in", rules.in_cooldown_ms / kSecondMs));
+      fmt::arg("series", FeedsSeries()), fmt::arg("label", kFeedsLabel), fmt::arg("name", YamlText(names.deployment)),
+      fmt::arg("min", rules.min_replicas), fmt::arg("max", rules.max_replicas),
+      fmt::arg("milli", static_cast<long long>(rules.requests_per_minute / 60 * 1000)),
+      fmt::arg("out", rules.out_cooldown_ms / kSecondMs), fmt::arg("in", rules.in_cooldown_ms / kSecondMs));
 }
 
 std::string KedaManifest(const ScalingRules& rules, const ManifestNames& names) {
@@ -87,7 +92,7 @@ spec:
                      fmt::arg("max", rules.max_replicas), fmt::arg("in", rules.in_cooldown_ms / kSecondMs),
                      fmt::arg("out", rules.out_cooldown_ms / kSecondMs),
                      fmt::arg("prometheus", YamlText(names.prometheus)),
-                     fmt::arg("query", YamlText(fmt::format("sum(rate({}[1m]))", kFeeds))),
+                     fmt::arg("query", YamlText(fmt::format("sum(rate({}[1m]))", FeedsSeries()))),
                      fmt::arg("threshold", rules.requests_per_minute / 60));
 }
 

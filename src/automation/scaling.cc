@@ -80,34 +80,4 @@ ScalingDecision ScalingPolicy::Decide(const ScalingSample& s) {
   return {there, by->what};
 }
 
-ScalingDecision SageMakerRule::Decide(const ScalingSample& s) {
-  constexpr std::size_t kAbove = 3, kBelow = 15;
-  constexpr std::int64_t kCooldownMs = 300 * kSecondMs;
-  const int there = s.ready + s.starting;
-  const std::int64_t minute = s.now_ms / kMinuteMs;
-  if (minute != minute_ && samples_ > 0) {
-    minutes_.push_back(sum_ / samples_);
-    if (minutes_.size() > kBelow) minutes_.pop_front();
-    sum_ = samples_ = 0;
-  }
-  minute_ = minute;
-  sum_ += s.requests_per_minute / std::max(1, s.ready);
-  ++samples_;
-  const auto last = [&](std::size_t n, auto holds) {
-    return minutes_.size() >= n && std::all_of(minutes_.end() - static_cast<std::ptrdiff_t>(n), minutes_.end(), holds);
-  };
-  const double target = rules_.requests_per_minute, now = minutes_.empty() ? 0 : minutes_.back();
-  const int wants = std::clamp(CeilOf(std::max(1, s.ready) * now / target), rules_.min_replicas, rules_.max_replicas);
-  if (last(kAbove, [&](double m) { return m > target; }) && wants > there && s.now_ms >= out_ms_ + kCooldownMs) {
-    out_ms_ = s.now_ms;
-    return {wants, "three minutes above the target"};
-  }
-  if (last(kBelow, [&](double m) { return m < 0.9 * target; }) && wants < there && s.now_ms >= in_ms_ + kCooldownMs &&
-      s.now_ms >= out_ms_ + kCooldownMs) {
-    in_ms_ = s.now_ms;
-    return {wants, "fifteen minutes below nine tenths of the target"};
-  }
-  return {std::clamp(there, rules_.min_replicas, rules_.max_replicas), "as it is"};
-}
-
 }  // namespace gfr

@@ -8,7 +8,6 @@
 //         once: above saturation they say that there is too little, not how much
 //   in    when every target asked for less in each sample of `in_cooldown_ms`, to the most that any of them asked for;
 //         not within `in_cooldown_ms` of the last change
-// `SageMakerRule` is the rule of the alarms that application-autoscaling makes, to be compared with.
 // Thread safety: one thread; time comes with each sample.
 #pragma once
 
@@ -62,21 +61,6 @@ class ScalingPolicy {
   std::deque<Wanted> wanted_;  // Of the last in_cooldown_ms.
   std::int64_t changed_ms_ = INT64_MIN / 2;
   int above_ = 0;  // Samples in a row that asked for more.
-};
-
-// One metric, averaged by the minute: three minutes above the target scale out, fifteen below nine tenths of it in;
-// each with a cool-down of its own (300 s each by default).
-class SageMakerRule {
- public:
-  explicit SageMakerRule(const ScalingRules& rules) : rules_(rules) {}
-  ScalingDecision Decide(const ScalingSample& sample);
-
- private:
-  const ScalingRules rules_;
-  std::deque<double> minutes_;  // Requests a minute and replica, newest last.
-  double sum_ = 0;
-  int samples_ = 0;
-  std::int64_t minute_ = -1, out_ms_ = INT64_MIN / 2, in_ms_ = INT64_MIN / 2;
 };
 
 }  // namespace gfr

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <deque>
 #include <functional>
 #include <vector>
 
@@ -133,6 +134,53 @@ double DailyLoad(double s) {
 double FlashSale(double s) {
   const double rise = std::clamp((s - 43'200) / 60, 0.0, 1.0), fall = std::clamp((s - 45'000) / 300, 0.0, 1.0);
   return DailyLoad(s) * (1 + 9 * (rise - fall));
+}
+
+// The rule of the alarms that application-autoscaling makes, to be compared with: one metric, averaged by the minute:
+// three minutes above the target scale out, fifteen below nine tenths of it in; each with a cool-down of its own (300 s
+// each by default).
+class SageMakerRule {
+ public:
+  explicit SageMakerRule(const ScalingRules& rules) : rules_(rules) {}
+  ScalingDecision Decide(const ScalingSample& sample);
+
+ private:
+  const ScalingRules rules_;
+  std::deque<double> minutes_;  // Requests a minute and replica, newest last.
+  double sum_ = 0;
+  int samples_ = 0;
+  std::int64_t minute_ = -1, out_ms_ = INT64_MIN / 2, in_ms_ = INT64_MIN / 2;
+};
+
+ScalingDecision SageMakerRule::Decide(const ScalingSample& s) {
+  constexpr std::size_t kAbove = 3, kBelow = 15;
+  constexpr std::int64_t kCooldownMs = 300 * kSecondMs;
+  const int there = s.ready + s.starting;
+  const std::int64_t minute = s.now_ms / kMinuteMs;
+  if (minute != minute_ && samples_ > 0) {
+    minutes_.push_back(sum_ / samples_);
+    if (minutes_.size() > kBelow) minutes_.pop_front();
+    sum_ = samples_ = 0;
+  }
+  minute_ = minute;
+  sum_ += s.requests_per_minute / std::max(1, s.ready);
+  ++samples_;
+  const auto last = [&](std::size_t n, auto holds) {
+    return minutes_.size() >= n && std::all_of(minutes_.end() - static_cast<std::ptrdiff_t>(n), minutes_.end(), holds);
+  };
+  const double target = rules_.requests_per_minute, now = minutes_.empty() ? 0 : minutes_.back();
+  const int wants = std::clamp(static_cast<int>(std::ceil(std::max(1, s.ready) * now / target - 1e-9)),
+                               rules_.min_replicas, rules_.max_replicas);
+  if (last(kAbove, [&](double m) { return m > target; }) && wants > there && s.now_ms >= out_ms_ + kCooldownMs) {
+    out_ms_ = s.now_ms;
+    return {wants, "three minutes above the target"};
+  }
+  if (last(kBelow, [&](double m) { return m < 0.9 * target; }) && wants < there && s.now_ms >= in_ms_ + kCooldownMs &&
+      s.now_ms >= out_ms_ + kCooldownMs) {
+    in_ms_ = s.now_ms;
+    return {wants, "fifteen minutes below nine tenths of the target"};
+  }
+  return {std::clamp(there, rules_.min_replicas, rules_.max_replicas), "as it is"};
 }
 
 struct PolicyResults {

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "base/text.h"
+#include "monitor/alert.h"
 
 namespace gfr {
 namespace {
@@ -19,15 +21,18 @@ struct NamedAction {
 constexpr NamedAction kActions[] = {{"retrain", StepAction::kRetrain},   {"recalibrate", StepAction::kRecalibrate},
                                     {"evaluate", StepAction::kEvaluate}, {"gate", StepAction::kGate},
                                     {"promote", StepAction::kPromote},   {"shadow", StepAction::kShadow},
-                                    {"rollback", StepAction::kRollback}, {"webhook", StepAction::kWebhook},
-                                    {"run", StepAction::kRun},           {"alert", StepAction::kAlert}};
+                                    {"canary", StepAction::kCanary},     {"rollback", StepAction::kRollback},
+                                    {"webhook", StepAction::kWebhook},   {"run", StepAction::kRun},
+                                    {"alert", StepAction::kAlert}};
 struct NamedOn {
   const char* name;
   On on;
 };
-constexpr NamedOn kOns[] = {{"schedule", On::kSchedule},  {"new_data", On::kNewData},      {"metric", On::kMetric},
-                            {"model_age", On::kModelAge}, {"experiment", On::kExperiment}, {"webhook", On::kWebhook},
-                            {"command", On::kCommand}};
+constexpr NamedOn kOns[] = {{"schedule", On::kSchedule}, {"new_data", On::kNewData},   {"drift", On::kDrift},
+                            {"metric", On::kMetric},     {"model_age", On::kModelAge}, {"experiment", On::kExperiment},
+                            {"webhook", On::kWebhook},   {"command", On::kCommand}};
+
+constexpr std::int64_t kCanaryForMs = 2 * kHourMs;  // Each share of its ramp.
 
 template <typename T>
 std::string Names(const T& all) {
@@ -51,6 +56,22 @@ void ReadAction(Config& table, const char* key, const std::string& text, StepCon
   step->name = text;
 }
 
+void ReadCanary(Config& table, StepConfig* step) {
+  step->ramp = table.Numbers("ramp", step->ramp);
+  const bool rises = !step->ramp.empty() && step->ramp.size() <= 20 && std::ranges::is_sorted(step->ramp) &&
+                     step->ramp.front() > 0 && step->ramp.back() <= 0.5;
+  if (!rises) table.Fail("ramp", "are 1 to 20 rising shares of the units, above 0 and up to 0.5");
+  step->for_ms = table.DurationMs("for", kCanaryForMs);
+  step->window_ms = table.DurationMs("window", step->window_ms);
+  if (step->window_ms < kSecondMs || step->window_ms > kHourMs)
+    table.Fail("window", "is between 1s and 1h: a canary is decided within hours");
+  step->lateness_ms = table.DurationMs("lateness", step->lateness_ms);
+  if (step->for_ms < step->window_ms + step->lateness_ms)
+    table.Fail("for", fmt::format("is {}: no unit's window ({}, and {} for what comes late) would be whole by then",
+                                  FormatDuration(step->for_ms), FormatDuration(step->window_ms),
+                                  FormatDuration(step->lateness_ms)));
+}
+
 // The keys that each action reads, and no other.
 void ReadStepSettings(Config& table, StepConfig* step) {
   switch (step->action) {
@@ -66,6 +87,9 @@ void ReadStepSettings(Config& table, StepConfig* step) {
     case StepAction::kShadow:
       step->for_ms = table.DurationMs("for", step->for_ms);
       break;
+    case StepAction::kCanary:
+      ReadCanary(table, step);
+      break;
     case StepAction::kRun:
       step->command = table.Strings("command", {});
       if (step->command.empty() || step->command[0].empty())
@@ -76,6 +100,8 @@ void ReadStepSettings(Config& table, StepConfig* step) {
       if (!step->url.starts_with("http://") && !step->url.starts_with("https://"))
         table.Fail("url", "`webhook` needs url = \"https://...\"");
       step->secret_env = table.String("secret_env", "");
+      if (table.Has("secret_env") && step->secret_env.empty())
+        table.Fail("secret_env", "names the variable with the secret that signs; leave it out for no signature");
       step->allow_private = table.Boolean("allow_private", false);
       step->message = table.String("message", "");
       break;
@@ -108,6 +134,7 @@ Status ReadSteps(Config& table, TriggerConfig* trigger) {
   for (const std::string& action : table.Strings("do", {})) {
     StepConfig step;
     ReadAction(table, "do", action, &step);
+    if (step.action == StepAction::kCanary) step.for_ms = kCanaryForMs;
     if (step.action == StepAction::kRun || step.action == StepAction::kWebhook) {
       table.Fail("do", fmt::format("'{}' has settings of its own: write it as a [[trigger.step]]", action));
       continue;
@@ -161,6 +188,25 @@ void ReadMetric(Config& table, TriggerConfig* trigger) {
   trigger->over_ms = table.DurationMs("over", 0);
 }
 
+void ReadRows(Config& table, std::int64_t otherwise, const std::vector<std::string>& objectives,
+              TriggerConfig* trigger) {
+  trigger->rows = static_cast<std::uint64_t>(table.Integer("rows", otherwise, 1, INT64_C(1) << 50));
+  trigger->objective = table.String("objective", objectives.empty() ? "" : objectives[0]);
+  if (std::ranges::find(objectives, trigger->objective) == objectives.end())
+    table.Fail("objective", fmt::format("no [[objective]] is named {}", Quoted(trigger->objective)));
+}
+
+void ReadDrift(Config& table, const std::vector<std::string>& objectives, TriggerConfig* trigger) {
+  trigger->kind = table.String("kind", "");
+  const auto kinds = std::span(kAlertKindNames);
+  if (!trigger->kind.empty() &&
+      std::ranges::find(kinds, trigger->kind, [](const char* k) { return std::string(k); }) == kinds.end())
+    table.Fail("kind",
+               fmt::format("{} is no kind of alert; valid are {}", Quoted(trigger->kind), fmt::join(kinds, ", ")));
+  trigger->drifted = table.String("drifted", "");
+  ReadRows(table, 1000, objectives, trigger);
+}
+
 void ReadOccasion(Config& table, const std::vector<std::string>& objectives, TriggerConfig* trigger) {
   const std::string on = table.String("on", "");
   const auto at = std::ranges::find(kOns, on, &NamedOn::name);
@@ -174,10 +220,10 @@ void ReadOccasion(Config& table, const std::vector<std::string>& objectives, Tri
       ReadSchedule(table, trigger);
       break;
     case On::kNewData:
-      trigger->rows = static_cast<std::uint64_t>(table.Integer("rows", 10'000, 1, INT64_C(1) << 50));
-      trigger->objective = table.String("objective", objectives.empty() ? "" : objectives[0]);
-      if (std::ranges::find(objectives, trigger->objective) == objectives.end())
-        table.Fail("objective", fmt::format("no [[objective]] is named {}", Quoted(trigger->objective)));
+      ReadRows(table, 10'000, objectives, trigger);
+      break;
+    case On::kDrift:
+      ReadDrift(table, objectives, trigger);
       break;
     case On::kMetric:
       ReadMetric(table, trigger);
@@ -222,7 +268,19 @@ Result<TriggerConfig> ReadTrigger(Config& table, const std::vector<std::string>&
     return s.action != StepAction::kRun && s.action != StepAction::kWebhook && s.action != StepAction::kAlert &&
            s.action != StepAction::kEvaluate;
   });
+  // What is trained before labels from after the onset are there would learn the world of before it.
+  trigger.waits_for_labels = trigger.on == On::kDrift && std::ranges::any_of(trigger.steps, [](const StepConfig& s) {
+                               return s.action == StepAction::kRetrain || s.action == StepAction::kRecalibrate;
+                             });
   trigger.target = table.String("target", of_the_model ? "model" : trigger.name);
+  for (const StepConfig& step : trigger.steps) {
+    const std::int64_t takes_ms = step.action == StepAction::kShadow   ? step.for_ms
+                                  : step.action == StepAction::kCanary ? step.for_ms * std::ssize(step.ramp)
+                                                                       : 0;
+    if (takes_ms >= trigger.timeout_ms)
+      table.Fail("timeout", fmt::format("is {}, and step {} takes {}", FormatDuration(trigger.timeout_ms), step.name,
+                                        FormatDuration(takes_ms)));
+  }
   if (!IsTriggerName(trigger.target)) table.Fail("target", "a target's name is of a-z, 0-9, _ and -");
   GFR_TRY(table.Finish());
   return trigger;
@@ -241,8 +299,9 @@ const std::vector<StepOutputName>& OutputsOf(StepAction action) {
       evaluated{{"log_loss", kNumber}, {"auc", kNumber}, {"observed_over_expected", kNumber}, {"rows", kNumber}},
       promoted{{"promoted", kNumber}, {"verdict", kCategory}, {"rule", kCategory}, {"difference", kNumber}},
       gated{{"version", kCategory}, {"verdict", kCategory}, {"rule", kCategory}, {"difference", kNumber}},
-      shadowed{{"version", kCategory}}, rolled_back{{"version", kCategory}}, called{{"status", kNumber}},
-      ran{{"code", kNumber}}, none;
+      shadowed{{"version", kCategory}},
+      canaried{{"version", kCategory}, {"share", kNumber}, {"units", kNumber}, {"clicks", kNumber}},
+      rolled_back{{"version", kCategory}}, called{{"status", kNumber}}, ran{{"code", kNumber}}, none;
   switch (action) {
     case StepAction::kRetrain:
     case StepAction::kRecalibrate:
@@ -255,6 +314,8 @@ const std::vector<StepOutputName>& OutputsOf(StepAction action) {
       return promoted;
     case StepAction::kShadow:
       return shadowed;
+    case StepAction::kCanary:
+      return canaried;
     case StepAction::kRollback:
       return rolled_back;
     case StepAction::kWebhook:

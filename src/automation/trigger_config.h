@@ -2,7 +2,7 @@
 //
 //   [[trigger]]
 //   name = "nightly"
-//   on = "schedule"            # new_data | metric | model_age | webhook | command
+//   on = "schedule"            # new_data | drift | metric | model_age | experiment | webhook | command
 //   cron = "30 3 * * *"
 //   do = ["retrain", "promote"]
 // or, where a step has settings of its own, [[trigger.step]] tables with `do` in place of the list.
@@ -30,6 +30,7 @@ enum class StepAction {
   kGate,
   kPromote,
   kShadow,
+  kCanary,
   kRollback,
   kWebhook,
   kRun,
@@ -51,25 +52,33 @@ struct StepConfig {
   bool may_fail = false;  // The pipeline goes on when it has failed.
   // Of gate and promote: how the candidate is judged (gate.h).
   double margin = 0.002, max_slowdown = 1.5, max_miscalibration = 0.1;
-  std::string rule = "auto";         // auto | not_worse | better
-  std::int64_t for_ms = kHourMs;     // Of shadow: how long it stays.
-  std::vector<std::string> command;  // Of run: argv, never a shell's text.
-  std::string url, secret_env;       // Of webhook.
-  bool allow_private = false;        // Of webhook: the URL may lead to this network.
-  std::string message;               // Of alert and webhook.
+  std::string rule = "auto";  // auto | not_worse | better
+  // Of shadow: how long it stays; of canary: how long each share of the ramp.
+  std::int64_t for_ms = kHourMs;
+  std::vector<double> ramp{0.05, 0.25, 0.5};  // Of canary: shares of the units that get the candidate.
+  std::int64_t window_ms = kHourMs;           // Of canary: a unit is judged by so long after its first feed.
+  std::int64_t lateness_ms = 10 * kMinuteMs;  // Of canary: and its events are waited for so long.
+  std::vector<std::string> command;           // Of run: argv, never a shell's text.
+  std::string url, secret_env;                // Of webhook.
+  bool allow_private = false;                 // Of webhook: the URL may lead to this network.
+  std::string message;                        // Of alert and webhook.
 };
 
 struct TriggerConfig {
-  enum class On { kSchedule, kNewData, kMetric, kModelAge, kExperiment, kWebhook, kCommand };
+  enum class On { kSchedule, kNewData, kDrift, kMetric, kModelAge, kExperiment, kWebhook, kCommand };
 
   std::string name;
   On on = On::kCommand;
   bool enabled = true;
   std::optional<CronSchedule> cron;  // Of kSchedule.
   TimeZone zone;
-  std::string objective;   // Of kNewData; empty: the first one.
-  std::uint64_t rows = 0;  // Of kNewData: mature rows that the newest version has not seen.
-  std::string metric;      // Of kMetric: a series as /metrics names it.
+  std::string objective;   // Of kNewData and kDrift; empty: the first one.
+  std::uint64_t rows = 0;  // Of kNewData: mature rows that the newest version has not seen; of kDrift: since the onset.
+  std::string kind;        // Of kDrift: an alert's (monitor/alert.h); empty: any.
+  std::string drifted;     // Of kDrift: the name of what drifts; empty: any.
+  // Of kDrift: due only when so many rows since the onset have mature labels. Without, at once.
+  bool waits_for_labels = false;
+  std::string metric;  // Of kMetric: a series as /metrics names it.
   std::optional<double> above, below;
   std::int64_t over_ms = 0;  // Of kMetric: the series' increase over this time; 0: its value.
   std::int64_t age_ms = 0;   // Of kModelAge: of the champion.

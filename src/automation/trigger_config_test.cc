@@ -51,6 +51,27 @@ command = ["/bin/echo", "released"]
   EXPECT_EQ(triggers[1].steps[2].command, (std::vector<std::string>{"/bin/echo", "released"}));
 }
 
+TEST(TriggerConfig, OfDriftOnlyWhatTrainsWaitsForLabels) {
+  const auto triggers = ReadTriggers(R"([[trigger]]
+name = "tell"
+on = "drift"
+do = ["alert"]
+[[trigger]]
+name = "learn"
+on = "drift"
+kind = "prior"
+rows = 50
+do = ["retrain", "gate", "shadow", "canary", "promote"]
+)")
+                            .value();
+  EXPECT_FALSE(triggers[0].waits_for_labels);
+  EXPECT_TRUE(triggers[1].waits_for_labels);
+  EXPECT_EQ(triggers[1].rows, 50u);
+  EXPECT_EQ(triggers[1].objective, "pctr");
+  EXPECT_EQ(triggers[1].cooldown_ms, kDayMs);
+  EXPECT_EQ(triggers[1].steps[3].ramp.size(), 3u);
+}
+
 TEST(TriggerConfig, ItsTextGivesItAgain) {
   const TriggerConfig trigger = ReadTriggers(R"([[trigger]]
 name = "a"
@@ -87,6 +108,14 @@ TEST(TriggerConfig, WhatIsWrongIsRefusedByItsKey) {
         {head + "on = \"command\"\n[[trigger.step]]\ndo = \"promote\"\nwhen = \"retrain.auc > 1\"", "retrain.auc"},
         {head + "on = \"new_data\"\nobjective = \"x\"\ndo = [\"alert\"]", "no [[objective]]"},
         {head + "on = \"metric\"\nmetric = \"m\"\ndo = [\"alert\"]", "above"},
+        {head + "on = \"drift\"\nkind = \"moon\"\ndo = [\"alert\"]", "valid are feature, prior"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"canary\"\nramp = [0.5, 0.1]", "rising shares"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"canary\"\nramp = [0.6]", "rising shares"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"canary\"\nwindow = \"2h\"", "between 1s and 1h"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"canary\"\nfor = \"1h\"", "would be whole"},
+        {head + "on = \"command\"\ntimeout = \"6h\"\ndo = [\"canary\"]", "step canary takes 6h"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"webhook\"\nurl = \"https://a.b\"\nsecret_env = \"\"",
+         "leave it out"},
         {head + "on = \"command\"\ndo = [\"alert\", \"alert\"]", "two steps"},
         {"[[trigger]]\nname = \"A b\"\non = \"command\"\ndo = [\"alert\"]", "name is 1 to 64"},
         {head + "on = \"command\"\ndo = [\"alert\"]\n" + head + "on = \"command\"\ndo = [\"alert\"]",

@@ -31,6 +31,29 @@ TriggerDecision DecideMetric(const TriggerConfig& trigger, TriggerFacts& facts) 
   return {false, what};
 }
 
+// By the alert that costs most of those that match.
+TriggerDecision DecideDrift(const TriggerConfig& trigger, TriggerFacts& facts) {
+  auto open = facts.OpenAlerts();
+  if (!open.ok()) return {false, open.error().message};
+  std::erase_if(open.value(), [&](const DriftAlert& a) {
+    return (!trigger.kind.empty() && trigger.kind != AlertKindName(a.kind)) ||
+           (!trigger.drifted.empty() && trigger.drifted != a.name &&
+            std::ranges::count(a.grouped, trigger.drifted) == 0);
+  });
+  if (open.value().empty())
+    return {false, fmt::format("no alert of {}drift{} is open", trigger.kind.empty() ? "" : trigger.kind + " ",
+                               trigger.drifted.empty() ? "" : " of " + trigger.drifted)};
+  const DriftAlert& alert = *std::ranges::max_element(open.value(), {}, &DriftAlert::price_a_day);
+  if (!trigger.waits_for_labels) return {true, alert.text};
+  const auto mature = facts.MatureRowsSince(trigger.objective, alert.since_ms);
+  if (!mature.ok()) return {false, mature.error().message};
+  const std::string rows =
+      fmt::format("{} rows of {} since then have whole labels", mature.value().rows, trigger.objective);
+  if (mature.value().rows >= trigger.rows) return {true, fmt::format("{}; {}", alert.text, rows)};
+  return {false, fmt::format("{}; it waits: {}, and {} are asked for", alert.text, rows, trigger.rows),
+          mature.value().first_ms};
+}
+
 TriggerDecision DecideExperiment(const TriggerConfig& trigger, std::int64_t after_ms, TriggerFacts& facts) {
   const auto end = facts.ExperimentEnd(trigger.experiment);
   if (!end.ok()) return {false, end.error().message};
@@ -55,6 +78,8 @@ TriggerDecision DecideOccasion(const TriggerConfig& trigger, std::int64_t now_ms
               fmt::format("{} mature rows of {} since the newest version; {} are asked for", rows.value(),
                           trigger.objective, trigger.rows)};
     }
+    case On::kDrift:
+      return DecideDrift(trigger, facts);
     case On::kModelAge: {
       const auto created_ms = facts.ChampionCreatedMs();
       if (!created_ms.ok()) return {false, created_ms.error().message};

@@ -9,6 +9,7 @@
 
 #include "automation/trigger_config.h"
 #include "base/result.h"
+#include "monitor/alert.h"
 
 namespace gfr {
 
@@ -19,6 +20,15 @@ class TriggerFacts {
   // Mature rows of an objective that the newest version has not been trained on.
   virtual Result<std::uint64_t> NewMatureRows(const std::string& objective) = 0;
   virtual Result<std::int64_t> ChampionCreatedMs() = 0;
+  // Alerts of drift that are open now.
+  virtual Result<std::vector<DriftAlert>> OpenAlerts() = 0;
+  // Rows of an objective that arrived from then on and whose labels are whole, and when those of a row that arrives
+  // then are.
+  struct MatureSince {
+    std::uint64_t rows = 0;
+    std::int64_t first_ms = 0;
+  };
+  virtual Result<MatureSince> MatureRowsSince(const std::string& objective, std::int64_t since_ms) = 0;
   // How an experiment ended, and when; none: it runs, or there is none of that name.
   struct End {
     std::string decision, reason;

@@ -14,31 +14,18 @@ namespace gfr {
 
 // What has drifted. Names (AlertKindName) are part of the JSON and of trigger conditions: never renamed.
 enum class AlertKind : std::uint8_t {
-  kFeature,      // The distribution of a served column.
-  kPrior,        // The base rate of an objective, by cohorts of one age.
-  kPrediction,   // The distribution of an objective's predicted probabilities.
-  kCalibration,  // Observed over expected of an objective, by model version.
-  kVolume,       // Events an hour of a type and source.
-  kJoin,         // The share of impressions with a request, of clicks with an impression, and the like.
-  kSchema,       // A property that was never seen before, or one that is gone.
+  kFeature,  // The distribution of a served column.
+  kPrior,    // The base rate of an objective, by cohorts of one age.
 };
-inline constexpr const char* kAlertKindNames[] = {"feature", "prior", "prediction", "calibration",
-                                                  "volume",  "join",  "schema"};
+inline constexpr const char* kAlertKindNames[] = {"feature", "prior"};
 inline const char* AlertKindName(AlertKind kind) { return kAlertKindNames[static_cast<int>(kind)]; }
-
-// Where: one value of one property of the rows ("surface" = "home"); both empty: all rows.
-struct AlertSlice {
-  std::string property, value;
-  bool operator==(const AlertSlice&) const = default;
-};
 
 struct DriftAlert {
   std::string id;  // Of the cause and its opening: "feature/price/2026-01-05T10:00:00Z".
   AlertKind kind = AlertKind::kFeature;
-  std::string name;    // What drifted: the column, the objective, the event type.
-  std::string metric;  // By which measure it was found: "psi", "missing", "unseen", "base_rate", ...
-  AlertSlice slice;
-  std::string model;                 // "name/version" that the reference belongs to; empty: of no model.
+  std::string name;                  // What drifted: the column, the objective.
+  std::string metric;                // By which measure it was found: "psi", "missing", "unseen", "base_rate", ...
+  std::string model;                 // "name/version" that the reference belongs to.
   std::int64_t since_ms = 0;         // Beginning of the first window over the threshold.
   std::int64_t found_ms = 0;         // End of the window that opened it.
   std::int64_t until_ms = 0;         // End of the last window judged.
@@ -46,7 +33,7 @@ struct DriftAlert {
   double expected = 0;               // Of `metric`, by the reference at that size and hour of day.
   double score = 0;                  // Deviations above `expected`, each measure by its own; alerts are by this.
   double threshold = 0;              // Of `score`.
-  double price_a_day = 0;            // What it may cost, in ranking value a day (docs/monitoring.md); NaN: not known.
+  double price_a_day = 0;            // What it may cost, in labels a day (docs/monitoring.md).
   std::vector<std::string> grouped;  // Other names that moved in the same windows, by score: likely of one cause.
   std::string text;                  // One sentence for people.
   bool open = true;

@@ -45,11 +45,8 @@ double LabelsADay(const Reference& reference, const ReferenceColumn& column, con
 }
 
 std::string Sentence(const DriftAlert& alert) {
-  std::string place;
-  if (!alert.slice.property.empty()) place = fmt::format(" where {} is {}", alert.slice.property, alert.slice.value);
-  std::string text =
-      fmt::format("{} '{}' drifts{} since {}: {} is {:.3g}, usually {:.3g}", AlertKindName(alert.kind), alert.name,
-                  place, FormatTime(alert.since_ms), alert.metric, alert.value, alert.expected);
+  std::string text = fmt::format("{} '{}' drifts since {}: {} is {:.3g}, usually {:.3g}", AlertKindName(alert.kind),
+                                 alert.name, FormatTime(alert.since_ms), alert.metric, alert.value, alert.expected);
   if (!alert.grouped.empty())
     text += fmt::format("; with it {}{}", alert.grouped[0],
                         alert.grouped.size() > 1 ? fmt::format(" and {} more", alert.grouped.size() - 1) : "");
@@ -86,20 +83,14 @@ ColumnDrift DriftOf(const Reference& reference, std::size_t column, const BinCou
   return drift;
 }
 
-Detector::Detector(const Reference& reference, const QuietModel& quiet, std::string model, AlertKind kind,
-                   double value_of_label, bool goes_on)
+Detector::Detector(const Reference& reference, const QuietModel& quiet, std::string model, AlertKind kind, bool goes_on)
     : reference_(reference),
       quiet_(quiet),
       model_(std::move(model)),
       kind_(kind),
-      value_of_label_(value_of_label),
+      first_bin_(reference.FirstBins()),
       above_since_(reference.columns.size(), INT64_MAX),
       above_(reference.columns.size()) {
-  std::size_t first = 0;
-  for (const ReferenceColumn& column : reference.columns) {
-    first_bin_.push_back(first);
-    first += column.bins.size();
-  }
   if (!goes_on) return;
   for (const ReferenceWindow& window : reference.windows) before_.Add(window);
 }
@@ -131,7 +122,7 @@ void Detector::Update(const ReferenceWindow& window, DriftAlert* alert, std::siz
   alert->value = drift.value;
   alert->expected = drift.expected;
   alert->score = drift.score;
-  alert->price_a_day = drift.labels_a_day * value_of_label_;
+  alert->price_a_day = drift.labels_a_day;
   alert->text = Sentence(*alert);
 }
 

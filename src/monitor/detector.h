@@ -43,9 +43,7 @@ class Detector {
 
   // REQUIRES: both outlive it, and what is judged comes after the reference. `goes_on`: it is of the same population as
   // the reference, so that the week before the first windows is the reference's last. `model`: "name/version".
-  // `value_of_label`: ranking value of one positive label; NaN: not known, then alerts have no price.
-  Detector(const Reference& reference, const QuietModel& quiet, std::string model, AlertKind kind,
-           double value_of_label, bool goes_on = true);
+  Detector(const Reference& reference, const QuietModel& quiet, std::string model, AlertKind kind, bool goes_on = true);
 
   // REQUIRES: `window` comes after those before it.
   void Judge(const ReferenceWindow& window);
@@ -71,8 +69,7 @@ class Detector {
   const QuietModel& quiet_;
   const std::string model_;
   const AlertKind kind_;
-  const double value_of_label_;
-  std::vector<std::size_t> first_bin_;
+  const std::vector<std::size_t> first_bin_;  // Reference::FirstBins().
   ReferenceWindow last_;
   TrailingWeek before_;
   std::vector<double> scores_;

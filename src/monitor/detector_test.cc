@@ -22,7 +22,7 @@ Judged JudgeDays(std::uint64_t seed, int days, const TestRows::Fault& fault, dou
                  after = TestRows::Make(seed, kTrained, kTrained + days, requests, fault);
   const Reference reference = MakeReference("pctr", TestRows::Columns(), before.rows(), 0, INT64_MAX);
   const QuietModel quiet(reference, JoinWindows(reference.windows, kHourMs, 100), kOneIn30Days);
-  Detector detector(reference, quiet, "feed/1", AlertKind::kFeature, 1);
+  Detector detector(reference, quiet, "feed/1", AlertKind::kFeature);
   for (const ReferenceWindow& window :
        JoinWindows(CountWindows(reference, TestRows::At(), after.rows(), 0, INT64_MAX), kHourMs, 100))
     detector.Judge(window);

@@ -61,7 +61,6 @@ Json AlertToJson(const DriftAlert& a) {
             {"price_a_day", JsonNumber(a.price_a_day)},
             {"grouped", a.grouped},
             {"text", a.text}};
-  if (!a.slice.property.empty()) json["slice"] = {{"property", a.slice.property}, {"value", a.slice.value}};
   return json;
 }
 

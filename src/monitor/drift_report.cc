@@ -73,7 +73,7 @@ void JudgeColumns(const ReferenceRows& rows, const std::vector<std::size_t>& at,
   std::vector<BinCounts> all;
   report->windows = JoinWindows(CountWindows(reference, at, rows, report->from_ms, report->to_ms, &all),
                                 options.period_ms, options.min_rows);
-  Detector detector(reference, quiet, report->against, AlertKind::kFeature, 1);
+  Detector detector(reference, quiet, report->against, AlertKind::kFeature);
   std::vector<std::vector<float>> scores(reference.columns.size());
   for (ReferenceWindow& window : report->windows) {
     detector.Judge(window);
@@ -131,7 +131,7 @@ void JudgePrior(const std::string& objective, const ReferenceRows& rows, std::sp
     const std::int64_t period_ms = report->options.prior_period_ms;
     const QuietModel quiet(*prior, JoinWindows(prior->windows, period_ms, report->options.min_rows),
                            report->options.AlertsADay(1 + report->references.priors.size()));
-    Detector detector(*prior, quiet, report->against, AlertKind::kPrior, 1);
+    Detector detector(*prior, quiet, report->against, AlertKind::kPrior);
     for (const ReferenceWindow& window :
          JoinWindows(CountWindows(*prior, {0}, LabelsOf(rows), report->from_ms, report->to_ms), period_ms,
                      report->options.min_rows))

@@ -54,12 +54,11 @@ std::vector<ReferenceWindow> InOrder(const std::map<std::int64_t, ReferenceWindo
 }  // namespace
 
 LiveFold::LiveFold(const Reference& reference, std::string model, Label label)
-    : reference_(reference), model_(std::move(model)), label_(label) {
-  for (const ReferenceColumn& column : reference.columns) {
-    first_bin_.push_back(bins_);
-    bins_ += column.bins.size();
-  }
-}
+    : reference_(reference),
+      model_(std::move(model)),
+      label_(label),
+      first_bin_(reference.FirstBins()),
+      bins_(first_bin_.back()) {}
 
 const std::vector<int>& LiveFold::PlacesIn(const ServedSlate& slate) {
   if (slate.feature_fingerprint == row_fingerprint_ && !places_.empty()) return places_;
@@ -76,7 +75,7 @@ void LiveFold::TakeSlate(const LogRecord& record) {
   const ServedSlate& slate = record.event.served;
   if (slate.models.empty() || slate.models[0].name != model_ || slate.columns.empty()) return;
   if (waiting_.size() >= kMostWaiting) {
-    ++left_out_;
+    left_out_ += record.offset >= counted_until_;  // Those before are read again after a restart.
     return;
   }
   const std::vector<int>& places = PlacesIn(slate);
@@ -233,8 +232,7 @@ Status LiveFold::Restore(std::string_view bytes) {
 
 std::vector<ReferenceWindow> PartOf(const Reference& reference, const std::vector<std::size_t>& columns,
                                     const std::vector<ReferenceWindow>& windows) {
-  std::vector<std::size_t> first_bin{0};
-  for (const ReferenceColumn& column : reference.columns) first_bin.push_back(first_bin.back() + column.bins.size());
+  const std::vector<std::size_t> first_bin = reference.FirstBins();
   std::vector<ReferenceWindow> parts;
   for (const ReferenceWindow& window : windows) {
     ReferenceWindow part{.from_ms = window.from_ms, .to_ms = window.to_ms, .rows = window.rows};

@@ -76,8 +76,8 @@ class LiveFold {
   const Reference& reference_;
   const std::string model_;
   const Label label_;
-  std::vector<std::size_t> first_bin_;
-  std::size_t bins_ = 0;
+  const std::vector<std::size_t> first_bin_;  // Reference::FirstBins().
+  const std::size_t bins_;
   std::uint64_t row_fingerprint_ = 0;         // That places_ is of.
   std::vector<int> places_;                   // One a column: its index in the slate's columns; -1: it is not there.
   std::unordered_map<Key, Waiting> waiting_;  // By user and request.

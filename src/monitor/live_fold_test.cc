@@ -83,6 +83,24 @@ TEST(LiveFold, GoesOnFromItsBytesAsIfItHadNeverStopped) {
   }
 }
 
+TEST(LiveFold, ASlateThatIsLeftOutIsCountedOnceHoweverOftenAServerStarts) {
+  const References references = ReferencesOfDays(1, 8, 5);
+  LogRecord slate = RecordsOf(TestRows::Make(2, 8, 9, 1), "feed/1").at(0);
+  std::vector<LogRecord> records;
+  for (std::size_t i = 0; i < LiveFold::kMostWaiting + 3; ++i) {
+    slate.offset = i;
+    slate.event.request_id = "r" + std::to_string(i);
+    records.push_back(slate);
+  }
+  LiveFold fold(references.features, "feed/1", kClicks);
+  for (const LogRecord& record : records) fold.Fold(record);
+  EXPECT_EQ(fold.left_out(), 3u);
+  LiveFold again(references.features, "feed/1", kClicks);
+  ASSERT_TRUE(again.Restore(fold.Encode()).ok());
+  for (std::size_t i = again.next(); i < records.size(); ++i) again.Fold(records[i]);
+  EXPECT_EQ(again.left_out(), 3u);
+}
+
 TEST(LiveFold, AnImpressionAnHourAfterItsSlateIsNotCounted) {
   const References references = ReferencesOfDays(1, 8, 5);
   const std::vector<LogRecord> records = RecordsOf(TestRows::Make(2, 8, 9, 1), "feed/1");

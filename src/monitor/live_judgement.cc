@@ -46,7 +46,7 @@ Track JudgeTrack(const Reference& reference, const std::vector<ReferenceWindow>&
                  std::vector<DriftAlert>* alerts) {
   const QuietModel quiet(reference, JoinWindows(reference.windows, period_ms, options.min_rows),
                          options.AlertsADay(kTracks), by_the_week_before);
-  Detector detector(reference, quiet, model, kind, 1, /*goes_on=*/!by_the_week_before);
+  Detector detector(reference, quiet, model, kind, /*goes_on=*/!by_the_week_before);
   for (const ReferenceWindow& window : JoinWindows(windows, period_ms, options.min_rows)) detector.Judge(window);
   alerts->insert(alerts->end(), detector.alerts().begin(), detector.alerts().end());
   std::vector<bool> moves;

@@ -40,12 +40,29 @@ Result<MonitorConfig> MonitorConfig::Read(Config& project) {
     GFR_TRY(silence.Finish());
     monitor.silences.push_back(std::move(read));
   }
+  if (table.Has("webhook")) {
+    Config hook = table.Table("webhook");
+    AlertWebhook read{.url = hook.String("url", ""), .secret_env = hook.String("secret_env", "")};
+    read.allow_private = hook.Boolean("allow_private", false);
+    if (!read.url.starts_with("http://") && !read.url.starts_with("https://"))
+      hook.Fail("url", "a webhook needs url = \"https://...\"");
+    if (hook.Has("secret_env") && read.secret_env.empty())
+      hook.Fail("secret_env", "names the variable with the secret that signs; leave it out for no signature");
+    GFR_TRY(hook.Finish());
+    monitor.webhook = std::move(read);
+  }
   GFR_TRY(table.Finish());
   return monitor;
 }
 
-bool MonitorConfig::Silences(const std::string& name, std::int64_t now_ms) const {
-  return std::ranges::any_of(silences, [&](const Silence& s) { return s.name == name && now_ms < s.until_ms; });
+void MonitorConfig::LeaveOutSilenced(std::int64_t now_ms, std::vector<DriftAlert>* alerts,
+                                     std::vector<std::string>* notes) const {
+  std::erase_if(*alerts, [&](const DriftAlert& alert) {
+    const bool silenced =
+        std::ranges::any_of(silences, [&](const Silence& s) { return s.name == alert.name && now_ms < s.until_ms; });
+    if (silenced) notes->push_back("silenced by [[monitor.silence]]: " + alert.text);
+    return silenced;
+  });
 }
 
 }  // namespace gfr

@@ -22,10 +22,17 @@ TEST(MonitorConfig, HasDefaultsAndReadsEachKey) {
   EXPECT_EQ(config.options.min_rows, 9u);
   EXPECT_EQ(config.options.false_alerts, 0.5);
   const std::int64_t until_ms = ParseTime("2026-01-02").value();
-  EXPECT_TRUE(config.Silences("price", until_ms - 1));
-  EXPECT_FALSE(config.Silences("price", until_ms));
-  EXPECT_TRUE(config.Silences("pctr", INT64_MAX - 1));
-  EXPECT_FALSE(config.Silences("rating", 0));
+  const auto left = [&](const std::string& name, std::int64_t now_ms) {
+    std::vector<DriftAlert> alerts{{.name = name, .text = "it drifts"}};
+    std::vector<std::string> notes;
+    config.LeaveOutSilenced(now_ms, &alerts, &notes);
+    EXPECT_EQ(alerts.size() + notes.size(), 1u);
+    return !alerts.empty();
+  };
+  EXPECT_FALSE(left("price", until_ms - 1));
+  EXPECT_TRUE(left("price", until_ms));
+  EXPECT_FALSE(left("pctr", INT64_MAX - 1));
+  EXPECT_TRUE(left("rating", 0));
 }
 
 TEST(MonitorConfig, NamesTheKeyThatIsWrong) {
@@ -36,6 +43,10 @@ TEST(MonitorConfig, NamesTheKeyThatIsWrong) {
     EXPECT_NE(read.error().message.find("valid are 1h, 2h"), std::string::npos) << read.error().message;
   }
   EXPECT_FALSE(ReadText("[monitor]\nwindows = 3\n").ok());
+  EXPECT_FALSE(ReadText("[monitor.webhook]\nurl = \"ftp://a.b\"\n").ok());
+  EXPECT_FALSE(ReadText("[monitor.webhook]\nurl = \"https://a.b\"\nsecret_env = \"\"\n").ok());
+  EXPECT_EQ(ReadText("[monitor.webhook]\nurl = \"https://a.b\"\nsecret_env = \"S\"\n").value().webhook->secret_env,
+            "S");
   EXPECT_FALSE(ReadText("[[monitor.silence]]\nuntil = \"2026-01-01\"\n").ok());
   EXPECT_FALSE(ReadText("[[monitor.silence]]\nname = \"price\"\nuntil = \"soon\"\n").ok());
 }

@@ -128,13 +128,11 @@ void TrailingWeek::Add(const ReferenceWindow& window) { waiting_.push_back(windo
 
 QuietModel::QuietModel(const Reference& reference, const std::vector<ReferenceWindow>& windows, double alerts_a_day,
                        bool all_move)
-    : reference_(reference), threshold_(std::numeric_limits<double>::infinity()) {
-  std::size_t first = 0;
-  for (const ReferenceColumn& column : reference.columns) {
-    first_bin_.push_back(first);
+    : first_bin_(reference.FirstBins()), threshold_(std::numeric_limits<double>::infinity()) {
+  for (std::size_t c = 0; c < reference.columns.size(); ++c) {
+    const ReferenceColumn& column = reference.columns[c];
     root_share_.push_back(RootShares(column.counts.counts));
-    moves_.push_back(all_move || column.grows || Wanders(windows, first, column.bins.size()));
-    first += column.bins.size();
+    moves_.push_back(all_move || column.grows || Wanders(windows, first_bin_[c], column.bins.size()));
   }
   std::vector<std::vector<double>> statistics(reference.columns.size());
   TrailingWeek before;
@@ -144,7 +142,7 @@ QuietModel::QuietModel(const Reference& reference, const std::vector<ReferenceWi
     before.Add(window);
   }
   for (const std::vector<double>& of : statistics) usual_.push_back(UsualOf(windows, of));
-  SetThreshold(windows, alerts_a_day);
+  SetThreshold(windows, statistics, alerts_a_day);
 }
 
 double QuietModel::Statistic(std::size_t column, const ReferenceWindow& window, const TrailingWeek& before) const {
@@ -218,15 +216,14 @@ std::vector<double> QuietModel::Scores(const ReferenceWindow& window, const Trai
   return scores;
 }
 
-void QuietModel::SetThreshold(const std::vector<ReferenceWindow>& windows, double alerts_a_day) {
+void QuietModel::SetThreshold(const std::vector<ReferenceWindow>& windows,
+                              const std::vector<std::vector<double>>& statistics, double alerts_a_day) {
   std::vector<double> maxima;  // By day.
   std::int64_t day = INT64_MIN;
-  std::vector<double> last;
-  TrailingWeek before;
-  for (const ReferenceWindow& window : windows) {
-    before.MoveTo(window.from_ms);
-    const std::vector<double> scores = Scores(window, before);
-    before.Add(window);
+  std::vector<double> last, scores(statistics.size());
+  for (std::size_t w = 0; w < windows.size(); ++w) {
+    const ReferenceWindow& window = windows[w];
+    for (std::size_t c = 0; c < scores.size(); ++c) scores[c] = Score(usual_[c], window, statistics[c][w]);
     if (window.from_ms / kDayMs != day) maxima.push_back(-std::numeric_limits<double>::infinity());
     day = window.from_ms / kDayMs;
     for (std::size_t c = 0; c < scores.size() && !last.empty(); ++c) {

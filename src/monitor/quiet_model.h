@@ -53,8 +53,7 @@ class QuietModel {
   static constexpr std::size_t kLeastDays = 7;  // Of windows with scores; with fewer there is no threshold.
 
   // `alerts_a_day`: how often it may alert when nothing happens. `windows`: of the reference, joined as those to judge.
-  // `all_move`: every column is judged against the week before, whatever the reference's days say. REQUIRES:
-  // `reference` outlives it.
+  // `all_move`: every column is judged against the week before, whatever the reference's days say.
   QuietModel(const Reference& reference, const std::vector<ReferenceWindow>& windows, double alerts_a_day,
              bool all_move = false);
 
@@ -76,10 +75,11 @@ class QuietModel {
   double Statistic(std::size_t column, const ReferenceWindow& window, const TrailingWeek& before) const;
   Usual UsualOf(const std::vector<ReferenceWindow>& windows, const std::vector<double>& statistics) const;
   double Score(const Usual& usual, const ReferenceWindow& window, double statistic) const;
-  void SetThreshold(const std::vector<ReferenceWindow>& windows, double alerts_a_day);
+  // `statistics`: by column and window.
+  void SetThreshold(const std::vector<ReferenceWindow>& windows, const std::vector<std::vector<double>>& statistics,
+                    double alerts_a_day);
 
-  const Reference& reference_;
-  std::vector<std::size_t> first_bin_;           // One a column.
+  const std::vector<std::size_t> first_bin_;     // Reference::FirstBins().
   std::vector<std::vector<double>> root_share_;  // Of each column's bins: the root of the reference's share.
   std::vector<bool> moves_;
   std::vector<Usual> usual_;  // One a column.

@@ -26,8 +26,9 @@ Bins BinsOf(const std::vector<float>& values, bool categorical) {
   std::vector<float> sample;
   for (std::size_t i = 0; i < kSampledRows; ++i) sample.push_back(values[i * values.size() / kSampledRows]);
   for (const float v : values) {
-    if (v == v && (sample[0] != sample[0] || v < sample[0])) sample[0] = v;
-    if (v == v && (sample[1] != sample[1] || v > sample[1])) sample[1] = v;
+    if (!std::isfinite(v)) continue;
+    if (!std::isfinite(sample[0]) || v < sample[0]) sample[0] = v;
+    if (!std::isfinite(sample[1]) || v > sample[1]) sample[1] = v;
   }
   return MakeBins(sample, false);
 }
@@ -107,11 +108,13 @@ ReferenceColumn MakeColumn(const ComparedColumn& name, const std::vector<float>&
 
 }  // namespace
 
-std::size_t Reference::bins() const {
-  std::size_t sum = 0;
-  for (const ReferenceColumn& column : columns) sum += column.bins.size();
-  return sum;
+std::vector<std::size_t> Reference::FirstBins() const {
+  std::vector<std::size_t> first{0};
+  for (const ReferenceColumn& column : columns) first.push_back(first.back() + column.bins.size());
+  return first;
 }
+
+std::size_t Reference::bins() const { return FirstBins().back(); }
 
 const ReferenceColumn* Reference::Find(std::string_view name) const {
   const auto at = std::ranges::find(columns, name, &ReferenceColumn::name);
@@ -139,10 +142,10 @@ Reference MakeReference(const std::string& objective, const std::vector<Compared
   }
   reference.windows = CountWindows(reference, at, rows, std::max(from_ms, reference.to_ms - Reference::kDays * kDayMs),
                                    reference.to_ms);
-  std::size_t first_bin = 0;
-  for (ReferenceColumn& column : reference.columns) {
-    column.grows = Grows(reference, first_bin, column.bins);
-    first_bin += column.bins.size();
+  const std::vector<std::size_t> first_bin = reference.FirstBins();
+  for (std::size_t c = 0; c < reference.columns.size(); ++c) {
+    ReferenceColumn& column = reference.columns[c];
+    column.grows = Grows(reference, first_bin[c], column.bins);
   }
   return reference;
 }
@@ -157,7 +160,7 @@ std::vector<ReferenceWindow> CountWindows(const Reference& reference, const std:
                                           std::vector<BinCounts>* all) {
   const std::vector<std::size_t> chosen = RowsOf(rows, from_ms, to_ms);
   std::map<std::int64_t, ReferenceWindow> by_start;
-  const std::size_t bins = reference.bins();
+  const std::vector<std::size_t> first_bin = reference.FirstBins();
   std::vector<ReferenceWindow*> of_row;
   for (const std::size_t i : chosen) {
     const std::int64_t start = rows.arrival_ms[i] / Reference::kPeriodMs * Reference::kPeriodMs;
@@ -165,18 +168,16 @@ std::vector<ReferenceWindow> CountWindows(const Reference& reference, const std:
     if (window.rows++ == 0) {
       window.from_ms = start;
       window.to_ms = start + Reference::kPeriodMs;
-      window.counts.resize(bins);
+      window.counts.resize(first_bin.back());
     }
     of_row.push_back(&window);
   }
   if (all != nullptr) all->clear();
-  std::size_t first_bin = 0;
   for (std::size_t c = 0; c < reference.columns.size(); ++c) {
     const Bins& b = reference.columns[c].bins;
     const std::vector<float> values = ColumnOf(rows, chosen, at[c]);
-    for (std::size_t i = 0; i < values.size(); ++i) ++of_row[i]->counts[first_bin + b.Of(values[i])];
+    for (std::size_t i = 0; i < values.size(); ++i) ++of_row[i]->counts[first_bin[c] + b.Of(values[i])];
     if (all != nullptr) all->emplace_back(b.size()).Add(b, values.data(), values.size());
-    first_bin += b.size();
   }
   std::vector<ReferenceWindow> windows;
   for (auto& [start, window] : by_start) windows.push_back(std::move(window));

@@ -53,6 +53,8 @@ struct Reference {
   std::vector<ReferenceColumn> columns;
   std::vector<ReferenceWindow> windows;  // Those with rows, in order of time.
 
+  // Where each column's bins begin in a window's counts, and behind the last one's their end.
+  std::vector<std::size_t> FirstBins() const;
   std::size_t bins() const;  // Of all columns.
   // nullptr: there is no such column.
   const ReferenceColumn* Find(std::string_view name) const;

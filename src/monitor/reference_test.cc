@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "monitor/test_rows.h"
 
 namespace gfr {
@@ -58,6 +60,22 @@ TEST(Reference, ReadsWhatItWrote) {
   EXPECT_EQ(features.Find("price")->counts, kept.features.Find("price")->counts);
   ASSERT_EQ(read.value().priors.size(), 2u);
   EXPECT_EQ(read.value().priors[1].objective, "pcvr");
+}
+
+TEST(Reference, InfiniteValuesOfATrainingAreOutsideTheRangeAndCanBeRead) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  TestRows made = TestRows::Make(1, 0, 2, 8);
+  made.features[TestRows::kPrice] = kInf;
+  made.features[TestRows::kColumns + TestRows::kPrice] = -kInf;
+  for (std::size_t i = 0; i < made.label.size(); ++i) made.features[i * TestRows::kColumns + TestRows::kAge] = kInf;
+  const Reference reference = MakeReference("pctr", TestRows::Columns(), made.rows(), 0, INT64_MAX);
+  const auto read = DecodeReferences(EncodeReferences({reference, {}}));
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  const ReferenceColumn& price = *read.value().features.Find("price");
+  EXPECT_EQ(price.counts.counts.front(), 1u);
+  EXPECT_EQ(price.counts.counts[price.bins.above()], 1u);
+  const ReferenceColumn& age = *read.value().features.Find("age");
+  EXPECT_EQ(age.counts.counts[age.bins.above()], made.label.size()) << "no value of it has a bin";
 }
 
 TEST(Reference, RefusesDamageAndNamesANewerFormat) {

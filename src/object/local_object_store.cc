@@ -28,7 +28,12 @@ class Local final : public ObjectStore {
 
   Result<std::string> Get(const std::string& name) override {
     GFR_TRY(CheckObjectName(name));
-    return fs_.ReadAll(JoinPath(folder_, name));
+    const std::string path = JoinPath(folder_, name);
+    auto content = fs_.ReadAll(path);
+    // A folder is no object, as on S3.
+    if (!content.ok() && content.error().code != ErrorCode::kNotFound && fs_.Exists(path) && fs_.List(path).ok())
+      return Error{ErrorCode::kNotFound, "'" + path + "' is a folder"};
+    return content;
   }
   Result<std::vector<std::string>> List(const std::string& folder) override {
     GFR_ASSIGN(auto names, fs_.List(folder.empty() ? folder_ : JoinPath(folder_, folder)));

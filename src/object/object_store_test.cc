@@ -49,6 +49,11 @@ TEST_P(ObjectStoreContract, KeepsWhatIsPutUntilItIsRemoved) {
     EXPECT_EQ(store->Put(name, "x").error().code, ErrorCode::kInvalidArgument) << name;
 }
 
+TEST_P(ObjectStoreContract, AFolderIsNoObject) {
+  ASSERT_TRUE(store->Put("folder/object", "x").ok());
+  EXPECT_EQ(store->Get("folder").error().code, ErrorCode::kNotFound);
+}
+
 TEST_P(ObjectStoreContract, GivesAnObjectToOneOfManyWriters) {
   ASSERT_TRUE(store->PutIfAbsent("x/first", "mine").ok());
   EXPECT_EQ(store->PutIfAbsent("x/first", "yours").error().code, ErrorCode::kAlreadyExists);

@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kObjects = "objects";
 constexpr const char* kBackups = "backups";
-constexpr std::int64_t kLeaseMs = 24 * kHourMs;
+constexpr std::int64_t kLeaseMs = kHourMs, kRenewLeaseMs = 10 * kMinuteMs;
 constexpr std::size_t kSha256Digits = 64;
 
 struct BackupEntry {
@@ -62,13 +62,10 @@ class Backup {
     LocalLog log(fs, workspace_.log_folder());
     GFR_TRY(fs.MakeFolders(workspace_.log_folder()));
     GFR_ASSIGN(const auto lock, LockRewriting(log));
-    GFR_TRY(LeaseAllVersions());
     // Aliases first, versions then: whatever an alias names is there. The log last: whatever a version says it was
     // trained on is in it.
-    const Status copied = Copy();
-    const Status released = settings_.registry->Remove(LeaseName());
-    if (!copied.ok()) return copied.error();
-    if (!released.ok()) return released.error();
+    GFR_TRY(CopyLeasedRegistry());
+    GFR_TRY(CopyFiles());
     report_.id = fmt::format("{:014d}", workspace_.clock().now_ms());
     Json json{{"format", 1},
               {"id", report_.id},
@@ -94,11 +91,18 @@ class Backup {
     GFR_ASSIGN(const auto versions, registry.List(kModelName));
     Registry::LeaseOf lease;
     for (const Registry::Entry& entry : versions) lease.versions[entry.version] = {};
+    leased_ms_ = workspace_.clock().now_ms();
     return registry.Lease(kModelName, HolderName(), lease, kLeaseMs);
   }
 
-  Status Copy() {
-    GFR_TRY(CopyRegistry());
+  Status CopyLeasedRegistry() {
+    GFR_TRY(LeaseAllVersions());
+    const Status copied = CopyRegistry();
+    const Status released = settings_.registry->Remove(LeaseName());
+    return copied.ok() ? released : copied;
+  }
+
+  Status CopyFiles() {
     FileSystem& fs = workspace_.fs();
     for (const char* path : {"gfr.toml", "data/erased"}) {
       if (fs.Exists(JoinPath(workspace_.folder(), path))) GFR_TRY(AddFile(path));
@@ -121,10 +125,13 @@ class Backup {
       for (const std::string& name : names) {
         const std::string path = JoinPath(folders[f], name);
         if (name == "leases" || !CheckObjectName(path).ok()) continue;
+        if (workspace_.clock().now_ms() >= leased_ms_ + kRenewLeaseMs) GFR_TRY(LeaseAllVersions());
         if (const auto content = settings_.registry->Get(path); content.ok())
           GFR_TRY(Add(path, content.value(), &manifest_.registry));
+        else if (content.error().code == ErrorCode::kNotFound)
+          folders.push_back(path);  // Of an object that is gone since, nothing lies in it.
         else
-          folders.push_back(path);
+          return content.error();
       }
     }
     return {};
@@ -166,6 +173,7 @@ class Backup {
   ObjectStore& target_;
   BackupManifest manifest_;
   BackupReport report_;
+  std::int64_t leased_ms_ = 0;  // When the lease was written last.
 };
 
 Error NotABackup(const std::string& id, const std::string& what) {

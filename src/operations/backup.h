@@ -1,10 +1,11 @@
 // Backup and restore: a project's log, models, configuration and what goes with them, in a folder or on S3.
 //
 // A backup is consistent while a server writes: what was acknowledged before it began is in it. Meanwhile it holds the
-// log's REWRITE.LOCK, so that no segment is compacted, trimmed or erased, and a lease on every model version, so that
-// none is collected. It holds gfr.toml, the log, erased ids, definitions of older models, the registry's objects
-// (versions, aliases, runs of triggers, allocations of experiments) and, unless it is left out, the lake. It does not
-// hold what is made again (snapshots, reports, the offline store), nor tokens.
+// log's REWRITE.LOCK, so that no segment is compacted, trimmed or erased. While the registry is copied, a lease on
+// every model version keeps them from being collected; it is renewed, so that of a backup that is killed it soon ends.
+// A backup holds gfr.toml, the log, erased ids, definitions of older models, the registry's objects (versions, aliases,
+// runs of triggers, allocations of experiments) and, unless it is left out, the lake. It does not hold what is made
+// again (snapshots, reports, the offline store), nor tokens.
 //
 // At the target:
 //   objects/SHA256       each content once: a further backup adds only what is new

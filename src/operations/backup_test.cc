@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/test_folder.h"
+#include "base/time.h"
 #include "log/event_log.h"
 #include "log/rewrite_lock.h"
 #include "operations/load_model.h"
@@ -14,6 +15,39 @@ namespace gfr {
 namespace {
 
 using testing::HasSubstr;
+
+// A store one of whose objects cannot be read now, and whose lease is looked at with each read.
+class LeasedStore final : public ObjectStore {
+ public:
+  LeasedStore(std::shared_ptr<ObjectStore> of, FixedClock& clock) : of_(std::move(of)), clock_(clock) {}
+  Result<std::string> Get(const std::string& name) override {
+    if (!failing.empty() && name.ends_with(failing)) return Error{ErrorCode::kUnavailable, "the network is away"};
+    if (lease_writes > 0 && name.find("leases") == std::string::npos) {
+      const auto lease = of_->List(std::string(kModelName) + "/leases");
+      leased.push_back(lease.ok() && !lease.value().empty());
+      clock_.Set(clock_.now_ms() + 20 * kMinuteMs);
+    }
+    return of_->Get(name);
+  }
+  Result<std::vector<std::string>> List(const std::string& folder) override { return of_->List(folder); }
+  Status Put(const std::string& name, std::string_view content) override {
+    lease_writes += name.find("leases") != std::string::npos;
+    return of_->Put(name, content);
+  }
+  Status PutIfAbsent(const std::string& name, std::string_view content) override {
+    return of_->PutIfAbsent(name, content);
+  }
+  Status Remove(const std::string& name) override { return of_->Remove(name); }
+  std::string Describe() const override { return of_->Describe(); }
+
+  std::string failing;
+  std::vector<bool> leased;
+  int lease_writes = 0;
+
+ private:
+  std::shared_ptr<ObjectStore> of_;
+  FixedClock& clock_;
+};
 
 class BackupTest : public testing::Test {
  protected:
@@ -92,6 +126,22 @@ TEST_F(BackupTest, HoldsTheLogsRewritingLockAndLeavesNoLease) {
   ASSERT_TRUE(BackupProject(workspace_, {.registry = registry_}, *target_).ok());
   EXPECT_TRUE(registry_->List(std::string(kModelName) + "/leases").value().empty());
   EXPECT_TRUE(LockRewriting(log).ok());
+}
+
+TEST_F(BackupTest, AnObjectThatCannotBeReadNowFailsTheBackupAndIsNotTakenForAFolder) {
+  const auto registry = std::make_shared<LeasedStore>(registry_, clock_);
+  registry->failing = "model.json";
+  const auto made = BackupProject(workspace_, {.registry = registry}, *target_);
+  ASSERT_FALSE(made.ok()) << "it would miss the model";
+  EXPECT_THAT(made.error().message, HasSubstr("the network is away"));
+  EXPECT_TRUE(ListBackups(*target_).value().empty());
+}
+
+TEST_F(BackupTest, TheLeaseIsShortAndRenewedSoThatAKilledBackupHoldsVersionsNoDay) {
+  const auto registry = std::make_shared<LeasedStore>(registry_, clock_);
+  ASSERT_TRUE(BackupProject(workspace_, {.registry = registry}, *target_).ok());
+  EXPECT_THAT(registry->leased, testing::Not(testing::Contains(false)));
+  EXPECT_GT(registry->lease_writes, 2) << "reads of 20 minutes each";
 }
 
 TEST_F(BackupTest, OnlyNamesThatABackupHasAreWrittenAndOnlyWhatWasBackedUp) {

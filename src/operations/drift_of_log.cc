@@ -16,12 +16,6 @@ namespace {
 constexpr int kReplicates = 50;
 constexpr std::uint64_t kSeed = 1;
 
-// The objective of impressions, else the first: the one whose rows' columns are compared.
-std::size_t ComparedObjective(const std::vector<ObjectiveConfig>& objectives) {
-  const auto shown = std::ranges::find(objectives, EventType::kFeedImpression, &ObjectiveConfig::population);
-  return shown == objectives.end() ? 0 : static_cast<std::size_t>(shown - objectives.begin());
-}
-
 struct ComparedModel {
   Model model;  // Bound to the columns of today.
   References references;

@@ -1,6 +1,7 @@
 #include "operations/judge_version.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "base/clock.h"
@@ -57,21 +58,31 @@ const ObjectiveModel* FindObjective(const Model& model, const std::string& name)
   return at == model.objectives.end() ? nullptr : &*at;
 }
 
-// Of the served forests, by turns: the least of several rounds is that of an undisturbed one.
+// Rows to time a model's forests on.
+SelectedRows TimedRows(const Model& model, const ObjectiveModel& of, const ObjectiveRows& rows, std::int64_t from_ms,
+                       std::int64_t to_ms) {
+  SelectedRows selected = SelectWholeWindow(rows, of.softmax, model, from_ms, to_ms);
+  if (!of.softmax && selected.size() > kTimedRows) {
+    selected.indices.resize(kTimedRows);
+    selected.labels.resize(kTimedRows);
+  }
+  return selected;
+}
+
+// Of the served forests, by turns: the least of several rounds is that of an undisturbed one. 1: one of them has no
+// forest of the objective.
 Result<double> MeasureSlowdown(const Judged& candidate, const Judged& champion, const std::string& objective,
                                const ObjectiveRows& rows, std::int64_t from_ms, std::int64_t to_ms) {
-  double least[2] = {1e300, 1e300};
+  const std::array<const ObjectiveModel*, 2> of{FindObjective(candidate.served, objective),
+                                                FindObjective(champion.served, objective)};
+  if (of[0] == nullptr || of[1] == nullptr) return 1.0;
+  const std::array<SelectedRows, 2> selected{TimedRows(candidate.served, *of[0], rows, from_ms, to_ms),
+                                             TimedRows(champion.served, *of[1], rows, from_ms, to_ms)};
+  std::array<double, 2> least{1e300, 1e300};
   for (int round = 0; round < kTimedRounds; ++round) {
-    for (int side = 0; side < 2; ++side) {
-      const Model& model = side == 0 ? candidate.served : champion.served;
-      const ObjectiveModel& of = *FindObjective(model, objective);
-      SelectedRows selected = SelectWholeWindow(rows, of.softmax, model, from_ms, to_ms);
-      if (!of.softmax && selected.size() > kTimedRows) {
-        selected.indices.resize(kTimedRows);
-        selected.labels.resize(kTimedRows);
-      }
+    for (std::size_t side = 0; side < 2; ++side) {
       const std::int64_t start_us = MonotonicUs();
-      GFR_ASSIGN(const std::vector<float> scored, Probabilities(of, selected));
+      GFR_ASSIGN(const std::vector<float> scored, Probabilities(*of[side], selected[side]));
       least[side] = std::min(least[side], static_cast<double>(MonotonicUs() - start_us) + 1);
     }
   }
@@ -139,7 +150,7 @@ Result<Judgement> JudgeVersion(const Workspace& workspace, const JudgeSettings& 
     GFR_ASSIGN(const std::vector<float> q, Probabilities(*of_champion, same));
     out.objectives.push_back(
         {name, from_ms, data.last_arrival_ms + 1, ComparePairedLogLoss(p, q, rows.labels, rows.users)});
-    if (out.objectives.size() > 1 || FindObjective(candidate.served, name) == nullptr) continue;
+    if (out.objectives.size() > 1) continue;
     GFR_ASSIGN(out.slowdown, MeasureSlowdown(candidate, champion, name, data.objectives[o], from_ms, to_ms));
   }
   if (out.objectives.empty()) out.why_none = "there is no mature row that neither version has learnt from";

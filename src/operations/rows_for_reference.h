@@ -1,10 +1,20 @@
-// RowsForReference: an objective's rows as a reference for drift counts them.
+// What of a dataset a reference for drift is made of: which objective's rows, and these as a reference counts them.
 #pragma once
 
+#include <algorithm>
+#include <vector>
+
 #include "dataset/dataset.h"
+#include "dataset/objective_config.h"
 #include "monitor/reference.h"
 
 namespace gfr {
+
+// The objective of impressions, else the first: the one whose rows' columns are compared.
+inline std::size_t ComparedObjective(const std::vector<ObjectiveConfig>& objectives) {
+  const auto shown = std::ranges::find(objectives, EventType::kFeedImpression, &ObjectiveConfig::population);
+  return shown == objectives.end() ? 0 : static_cast<std::size_t>(shown - objectives.begin());
+}
 
 // REQUIRES: `rows` outlives what is returned. `columns`: of a row.
 inline ReferenceRows RowsForReference(const ObjectiveRows& rows, std::size_t columns) {

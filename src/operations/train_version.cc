@@ -35,8 +35,7 @@ Result<std::string> PublishReport(const Workspace& workspace, const std::string&
 // What the rows looked like, for later comparisons: the columns of the impressions' objective, else of the first; and
 // each objective's labels. The place shown is left out, since it is a reference when ranking.
 References ReferencesOf(const Model& model, const std::vector<ObjectiveConfig>& objectives, const Dataset& data) {
-  const auto shown = std::ranges::find(objectives, EventType::kFeedImpression, &ObjectiveConfig::population);
-  const auto o = shown == objectives.end() ? 0 : static_cast<std::size_t>(shown - objectives.begin());
+  const std::size_t o = ComparedObjective(objectives);
   const ObjectiveRows& rows = data.objectives[o];
   std::vector<ComparedColumn> columns;
   for (std::size_t c = 0; c < model.columns.size(); ++c) {

@@ -9,6 +9,7 @@ namespace gfr {
 namespace {
 
 constexpr const char* kObject = "assignment/allocation.json";
+constexpr const char* kCanary = "assignment/canary.json";
 constexpr const char* kConclusions = "assignment/conclusions.json";
 
 Status CheckExperimentName(const Project& project, const std::string& name) {
@@ -31,6 +32,9 @@ Result<Allocation> KeptAllocation(const Project& project) {
 
 Result<NextAllocation> AllocationOf(const Project& project, std::int64_t now_ms) {
   NextAllocation allocation{.before = {}, .next = {}, .experiments = project.configuration().experiments};
+  const auto canary = CanaryOf(project);
+  if (!canary.ok() && (canary.error().code != ErrorCode::kUnavailable || allocation.experiments.any()))
+    return canary.error();
   auto kept = KeptAllocation(project);
   if (!kept.ok() && kept.error().code != ErrorCode::kNotFound) {
     if (allocation.experiments.any()) return kept.error();
@@ -39,6 +43,10 @@ Result<NextAllocation> AllocationOf(const Project& project, std::int64_t now_ms)
   if (kept.ok()) allocation.before = std::move(kept).value();
   GFR_ASSIGN(const Conclusions conclusions, ConclusionsOf(project));
   allocation.experiments = conclusions.Apply(std::move(allocation.experiments));
+  if (canary.ok() && canary.value() && !canary.value()->over()) {
+    GFR_TRY(CheckCanary(*canary.value(), allocation.experiments));
+    allocation.experiments.all.push_back(canary.value()->AsExperiment());
+  }
   GFR_ASSIGN(allocation.next, Allocate(allocation.experiments, allocation.before, now_ms));
   return allocation;
 }
@@ -49,6 +57,18 @@ Result<AllocationPeriods> PeriodsOf(const Project& project) {
   if (!kept.ok() && kept.error().code == ErrorCode::kNotFound) return AllocationPeriods();
   if (!kept.ok()) return kept.error();
   return std::move(kept.value().periods);
+}
+
+Result<std::optional<Canary>> CanaryOf(const Project& project) {
+  const auto kept = project.objects().Get(kCanary);
+  if (!kept.ok() && kept.error().code == ErrorCode::kNotFound) return std::optional<Canary>();
+  if (!kept.ok()) return kept.error();
+  GFR_ASSIGN(Canary canary, Canary::FromJson(kept.value()));
+  return std::optional(std::move(canary));
+}
+
+Status KeepCanary(const Project& project, const Canary& canary) {
+  return project.objects().Put(kCanary, canary.ToJson());
 }
 
 Result<Conclusions> ConclusionsOf(const Project& project) {

@@ -6,8 +6,10 @@
 
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 
 #include "experiment/assignment.h"
+#include "experiment/canary.h"
 #include "experiment/conclusions.h"
 #include "operations/experiment_results.h"
 #include "project/project.h"
@@ -16,9 +18,10 @@ namespace gfr {
 
 struct NextAllocation {
   Allocation before, next;  // Of the configuration that was served last, and of this one.
-  Experiments experiments;  // The project's; those that are over do not run.
+  Experiments experiments;  // The project's, and a running canary; those that are over do not run.
 };
-// `now_ms`: when it begins to hold. kInvalidArgument: units of a running experiment would move; kUnavailable: the store
+// `now_ms`: when it begins to hold. kInvalidArgument: units of a running experiment would move, or a canary runs that
+// the configuration leaves no room for; kUnavailable: the store
 // cannot be read; kCorrupt. The last two are no errors of a project without experiments.
 Result<NextAllocation> AllocationOf(const Project& project, std::int64_t now_ms);
 
@@ -41,5 +44,10 @@ Result<Conclusions> ConclusionsOf(const Project& project);
 Status Conclude(const Project& project, const std::string& experiment, const Conclusion& conclusion);
 // Takes the conclusion back: gfr.toml decides again. kNotFound: it has none.
 Status Restart(const Project& project, const std::string& experiment);
+
+// The last canary of the project (assignment/canary.json): it runs, or is over. None: there was none. Errors: as
+// AllocationOf.
+Result<std::optional<Canary>> CanaryOf(const Project& project);
+Status KeepCanary(const Project& project, const Canary& canary);
 
 }  // namespace gfr

@@ -4,14 +4,19 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
+#include "base/json_text.h"
+#include "monitor/drift_report.h"
 #include "operations/drift_of_log.h"
-#include "operations/load_model.h"
 #include "runtime/logger.h"
+#include "runtime/webhook.h"
 #include "serve/feed_json.h"
 #include "serve/service_state.h"
 
 namespace gfr {
 namespace {
+
+constexpr std::int64_t kWebhookMs = 10 * kSecondMs;  // Of one call.
 
 std::string LiveFolder(const ServiceState& s) { return JoinPath(s.project.folder(), "data/monitor"); }
 
@@ -45,11 +50,11 @@ DriftWatch::DriftWatch(ServiceState& s)
       scores_(s.counters.telemetry().AddGauge(
           "gfr_drift_score", "Deviations of a column's last hour from what is usual.", {{"column", {}}})) {}
 
-Status DriftWatch::Watch(ServiceState& s, const std::string& name, const std::string& version) {
+Status DriftWatch::Watch(ServiceState& s, const Model& model) {
+  const std::string &name = model.name, &version = model.version;
   const std::shared_ptr<const Serving> serving = s.serving();
   GFR_ASSIGN(const auto files, serving->project->registry().Load(name, version));
-  GFR_ASSIGN(const Model loaded, ModelFromFiles(files, name, version));
-  const bool sampled = loaded.card.contains("slates");
+  const bool sampled = model.card.contains("slates");
   auto next = std::make_unique<Watched>();
   next->model = name + "/" + version;
   if (const auto file = files.find(kReferenceFile); file == files.end()) {
@@ -86,10 +91,11 @@ Status DriftWatch::Watch(ServiceState& s, const std::string& name, const std::st
 
 Status DriftWatch::Look(ServiceState& s, const std::stop_token& stop) {
   const MutexLock lock(looking_);
+  CallWebhooks(s, stop);  // What was not taken at the last look.
   const std::shared_ptr<const BoundModel> champion = s.serving()->models->champion();
   if (!champion) return {};
   const Model& model = champion->model();
-  if (!watched_ || watched_->model != model.name + "/" + model.version) GFR_TRY(Watch(s, model.name, model.version));
+  if (!watched_ || watched_->model != model.name + "/" + model.version) GFR_TRY(Watch(s, model));
   if (!watched_->fold) return {};
   // An hour ends by the clock before its last records are read, so that each of them is in the log by then.
   const std::int64_t ended_ms = (s.clock.now_ms() - kSettledMs) / kHourMs * kHourMs;
@@ -107,7 +113,9 @@ Status DriftWatch::Look(ServiceState& s, const std::stop_token& stop) {
   }
   if (watched_->judged_ms >= ended_ms) return {};
   fold.Advance(ended_ms);
-  return Judge(s, ended_ms);
+  GFR_TRY(Judge(s, ended_ms));
+  CallWebhooks(s, stop);
+  return {};
 }
 
 Status DriftWatch::Judge(ServiceState& s, std::int64_t until_ms) {
@@ -123,7 +131,9 @@ Status DriftWatch::Judge(ServiceState& s, std::int64_t until_ms) {
   if (fold.left_out() > 0)
     judgement.notes.push_back(std::to_string(fold.left_out()) +
                               " slates were left out: too many waited for impressions");
-  Tell(config, s.clock.now_ms(), judgement);
+  config.LeaveOutSilenced(s.clock.now_ms(), &judgement.alerts, &judgement.notes);
+  webhook_ = config.webhook;
+  Tell(judgement);
   watched_->judged_ms = until_ms;
   GFR_TRY(KeepLive(s, watched_->model, fold));
   const MutexLock lock(mutex_);
@@ -131,10 +141,39 @@ Status DriftWatch::Judge(ServiceState& s, std::int64_t until_ms) {
   return {};
 }
 
-void DriftWatch::Tell(const MonitorConfig& config, std::int64_t now_ms, const LiveJudgement& judgement) {
+// The id is the same each time that it is sent: whoever takes it may see it twice, also after a restart.
+void DriftWatch::CallWebhooks(ServiceState& s, const std::stop_token& stop) {
+  if (!webhook_) untold_.clear();
+  while (!untold_.empty() && !stop.stop_requested()) {
+    const Untold& event = untold_.front();
+    const auto secret = WebhookSecret(webhook_->secret_env);
+    const auto called = secret.ok() ? CallWebhook({.url = webhook_->url,
+                                                   .secret = secret.value(),
+                                                   .type = "gfr.drift.alert",
+                                                   .id = event.id,
+                                                   .data = event.data,
+                                                   .allow_private = webhook_->allow_private,
+                                                   .deadline_ms = MonotonicMs() + kWebhookMs,
+                                                   .now_ms = s.clock.now_ms()},
+                                                  stop)
+                                    : Result<int>(secret.error());
+    if (!called.ok())
+      LogWarning("drift", "the webhook was not told", {{"event", event.id}, {"error", called.error().message}});
+    if (!called.ok() && called.error().code == ErrorCode::kUnavailable) return;  // At the next look.
+    untold_.pop_front();
+  }
+}
+
+void DriftWatch::Tell(const LiveJudgement& judgement) {
+  const auto tell = [&](const DriftAlert& alert) {
+    if (!webhook_) return;
+    nlohmann::ordered_json data = AlertToJson(alert);
+    data["see"] = "/v1/drift";
+    untold_.push_back({alert.id + (alert.open ? "/open" : "/over"), DumpJson(data)});
+    if (untold_.size() > kMostUntold) untold_.pop_front();
+  };
   std::vector<std::string> open;
   for (const DriftAlert& alert : judgement.alerts) {
-    if (config.Silences(alert.name, now_ms)) continue;
     const bool known = std::ranges::count(told_, alert.id) > 0;
     if (alert.open) open.push_back(alert.id);
     // A start judges the kept hours again: what opened long ago was told then.
@@ -142,8 +181,10 @@ void DriftWatch::Tell(const MonitorConfig& config, std::int64_t now_ms, const Li
     if (alert.open && !known && news) {
       ++opened_;
       LogError("drift", "ALERT: " + alert.text, {{"alert", alert.id}, {"model", alert.model}, {"see", "/v1/drift"}});
+      tell(alert);
     } else if (!alert.open && known) {
       LogInfo("drift", "an alert is over", {{"alert", alert.id}});
+      tell(alert);
     }
   }
   told_ = std::move(open);
@@ -173,6 +214,13 @@ nlohmann::ordered_json DriftWatch::Json() const {
   json["state"] = "watching";
   json.update(LiveToJson(*latest_));
   return json;
+}
+
+std::vector<DriftAlert> DriftWatch::OpenAlerts() const {
+  const MutexLock lock(mutex_);
+  std::vector<DriftAlert> open;
+  if (latest_) std::ranges::copy_if(latest_->alerts, std::back_inserter(open), &DriftAlert::open);
+  return open;
 }
 
 HttpResponse GetDrift(const DriftWatch& watch) { return JsonResponse(200, watch.Json()); }

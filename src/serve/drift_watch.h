@@ -1,5 +1,5 @@
 // DriftWatch: what the champion serves, counted by the hour beside serving, judged against its reference as each hour
-// ends, and told in GET /v1/drift, /metrics and the program's log.
+// ends, and told in GET /v1/drift, /metrics, the program's log and [monitor.webhook].
 //
 // Each look reads what is new in the log (monitor/live_fold.h), so no request waits for it. When an hour is over, its
 // windows are judged (monitor/live_judgement.h), and the fold is kept in data/monitor/NAME-VERSION.live: a server that
@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "base/sync.h"
+#include "model/model.h"
 #include "monitor/alert.h"
 #include "monitor/live_fold.h"
 #include "monitor/live_judgement.h"
@@ -31,6 +33,7 @@ struct ServiceState;
 class DriftWatch {
  public:
   static constexpr std::int64_t kPeriodMs = 20 * kSecondMs;
+  static constexpr std::size_t kMostUntold = 100;
   static constexpr std::int64_t kSettledMs = 5 * kSecondMs;  // After an hour, until all of its records are in the log.
 
   explicit DriftWatch(ServiceState& s);
@@ -41,6 +44,7 @@ class DriftWatch {
   static std::shared_ptr<DriftWatch> Start(ServiceState& s);
 
   nlohmann::ordered_json Json() const;  // GET /v1/drift.
+  std::vector<DriftAlert> OpenAlerts() const;
 
  private:
   struct Watched {
@@ -50,13 +54,19 @@ class DriftWatch {
     std::string why;
     std::int64_t judged_ms = INT64_MIN;  // End of the last hour that was judged.
   };
-  Status Watch(ServiceState& s, const std::string& name, const std::string& version);
+  Status Watch(ServiceState& s, const Model& model);
   Status Judge(ServiceState& s, std::int64_t until_ms);
-  void Tell(const MonitorConfig& config, std::int64_t now_ms, const LiveJudgement& judgement);
+  void Tell(const LiveJudgement& judgement);
+  void CallWebhooks(ServiceState& s, const std::stop_token& stop);
 
   Mutex looking_;  // Of what follows; before mutex_.
   std::unique_ptr<Watched> watched_;
   std::vector<std::string> told_;  // Ids of open alerts.
+  std::optional<AlertWebhook> webhook_;
+  struct Untold {
+    std::string id, data;
+  };
+  std::deque<Untold> untold_;  // Events that the webhook's server has not taken; at most kMostUntold.
   Gauge &open_, &threshold_, &rows_;
   Counter& opened_;
   Family<Gauge>& scores_;

@@ -9,11 +9,7 @@
 #include "serve/service_state.h"
 
 namespace gfr {
-namespace {
 
-using Json = nlohmann::ordered_json;
-
-// The assigner anew, after `change` of what is allocated next.
 Status TakeAllocation(ServiceState& s,
                       const std::function<void(const Experiments&, std::int64_t, Allocation*)>& change) {
   const MutexLock lock(s.reload_mutex);
@@ -22,9 +18,14 @@ Status TakeAllocation(ServiceState& s,
   GFR_ASSIGN(NextAllocation units, AllocationOf(*next.project, now_ms));
   if (change) change(units.experiments, now_ms, &units.next);
   GFR_ASSIGN(next.assigner, MakeAssigner(*next.project, std::move(units), /*write=*/true));
+  s.counters.Declare(next.assigner->experiments());
   s.Publish(std::make_shared<const Serving>(std::move(next)));
   return {};
 }
+
+namespace {
+
+using Json = nlohmann::ordered_json;
 
 // A bandit's next version, where its time has come and what was brought changes it.
 Status AllocateBandit(ServiceState& s, const ExperimentResults& result) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <set>
@@ -44,6 +45,11 @@ class ExperimentWatch {
   mutable Mutex mutex_;
   std::shared_ptr<const nlohmann::ordered_json> latest_;
 };
+
+// The assigner anew, after `change` (of what is allocated from `now_ms` on) where there is one. Errors: as AllocationOf
+// and MakeAssigner (allocations.h); then what was assigned by goes on.
+Status TakeAllocation(ServiceState& s,
+                      const std::function<void(const Experiments&, std::int64_t now_ms, Allocation* next)>& change);
 
 // GET /v1/experiments: what is configured, and the last look; POST /v1/experiments/analyze: a look now.
 HttpResponse GetExperiments(ServiceState& s, const ExperimentWatch& watch);

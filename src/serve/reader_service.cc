@@ -34,7 +34,7 @@ using Json = nlohmann::ordered_json;
 // A feed waits so long for the owner's log, or [serve] log_wait if that is more: one call that finds no owner keeps all
 // from it for a second, so that a slow sync should not be one.
 constexpr std::int64_t kServedTimeoutMs = 1000;
-constexpr std::int64_t kVersionsMs = 10'000;  // How often versions of bandits are looked for.
+constexpr std::int64_t kVersionsMs = 10'000;                       // How often versions of bandits are looked for.
 constexpr std::int64_t kListsMs = 1000, kListsTimeoutMs = 60'000;  // The first reader waits until they are encoded.
 
 }  // namespace
@@ -308,9 +308,8 @@ Status ReaderService::State::Reload() {
 Status ReaderService::State::ReadVersions() {
   const MutexLock lock(reload_mutex);
   const std::shared_ptr<const Answering> now = Now();
-  if (std::ranges::none_of(now->assigner->experiments().all, [](const Experiment& e) { return e.running && e.bandit; }))
-    return {};
   GFR_ASSIGN(NextAllocation units, AllocationOf(*now->project, clock->now_ms()));
+  // New versions of a bandit, and the steps of a canary.
   if (units.next.periods == now->assigner->allocation().periods) return {};
   GFR_ASSIGN(auto assigner, MakeAssigner(*now->project, std::move(units), /*write=*/false));
   const MutexLock swap(answering_mutex);

@@ -94,10 +94,11 @@ std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWat
 
 Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
     : state_(std::move(state)),
-      triggers_(TriggerWatch::Start(*state_)),
+      drift_(DriftWatch::Start(*state_)),
+      triggers_(TriggerWatch::Start(*state_, drift_)),
       router_(WithOpenApi(WithEventProtocols(*state_, access,
-                                             RoutesOf(*state_, ExperimentWatch::Start(*state_), triggers_,
-                                                      DriftWatch::Start(*state_), LogCountsWatch::Start(*state_)))),
+                                             RoutesOf(*state_, ExperimentWatch::Start(*state_), triggers_, drift_,
+                                                      LogCountsWatch::Start(*state_)))),
               state_->lanes, access, [this](const RouterAnswer& answer) {
                 state_->counters.Answered(answer.endpoint, answer.status, answer.seconds);
                 if (state_->config.access_log) WriteAccessLog(answer);

@@ -17,6 +17,7 @@ namespace gfr {
 
 struct ServiceState;
 class HttpServerMetrics;
+class DriftWatch;
 class TriggerWatch;
 
 class Service final : public HttpHandler {
@@ -38,6 +39,7 @@ class Service final : public HttpHandler {
  private:
   Service(std::unique_ptr<ServiceState> state, const Access& access);
   std::unique_ptr<ServiceState> state_;
+  const std::shared_ptr<DriftWatch> drift_;
   const std::shared_ptr<TriggerWatch> triggers_;
   const Router router_;
 };

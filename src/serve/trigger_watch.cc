@@ -7,6 +7,7 @@
 #include "base/json_text.h"
 #include "operations/load_model.h"
 #include "serve/allocations.h"
+#include "serve/drift_watch.h"
 #include "serve/feed_json.h"
 #include "serve/service_state.h"
 
@@ -27,8 +28,8 @@ Status CheckShadow(const ServiceState& s, const std::string& version) {
 
 }  // namespace
 
-std::shared_ptr<TriggerWatch> TriggerWatch::Start(ServiceState& s) {
-  const auto watch = std::make_shared<TriggerWatch>(s);
+std::shared_ptr<TriggerWatch> TriggerWatch::Start(ServiceState& s, std::shared_ptr<const DriftWatch> drift) {
+  const auto watch = std::make_shared<TriggerWatch>(s, std::move(drift));
   watch->TakeLock();
   s.background.Add({kJob, kPeriodMs, kMinuteMs, [watch](const JobRun&) { return watch->Look(); }, kPeriodMs});
   return watch;
@@ -44,9 +45,14 @@ void TriggerWatch::Stop() {
 void TriggerWatch::TakeLock() {
   const MutexLock lock(mutex_);
   const Project& project = *s_.serving()->project;
-  if (project.configuration().triggers->empty() || lock_) return;
+  if (!project.configuration().triggers->empty()) (void)HoldsLock(project);
+}
+
+bool TriggerWatch::HoldsLock(const Project& project) {
+  if (lock_) return true;
   // Else a command runs a trigger now; the next look tries again.
   if (auto held = s_.fs().Lock(project.workspace().automation_lock_path()); held.ok()) lock_ = std::move(held).value();
+  return lock_ != nullptr;
 }
 
 Status TriggerWatch::Look() {
@@ -62,38 +68,52 @@ Status TriggerWatch::Look() {
   }
   // A project without triggers costs nothing, but for runs that a configuration before has left.
   if (configuration.triggers->empty() && !runner_ && !left_) return {};
-  if (!lock_) {
-    auto held = s_.fs().Lock(project.workspace().automation_lock_path());
-    if (!held.ok()) return {};  // A command runs a trigger now.
-    lock_ = std::move(held).value();
-  }
+  if (!HoldsLock(project)) return {};
   if (!runner_) {
-    const Clock& clock = project.workspace().clock();
-    facts_ = std::make_unique<OwnerFacts>(
-        OwnerFacts::Options{.log = &s_.log->source(),
-                            .objectives = project.objectives(),
-                            .registry = project.registry(),
-                            .model_name = kModelName,
-                            .clock = &s_.clock,
-                            .conclusions = [this] { return ConclusionsOf(*s_.serving()->project); },
-                            .metrics = [this] { return s_.counters.Text(); }});
-    const auto actions = std::make_shared<const ModelActions>(
-        ModelActionOptions{.program = OwnProgram(),
-                           .project_folder = project.folder(),
-                           .registry = project.shared_objects(),
-                           .clock = &clock,
-                           .changed = [this] { s_.serving()->models->LookNow(); },
-                           .is_shadow = [this](const std::string& version) { return CheckShadow(s_, version); }});
-    runner_ = std::make_unique<TriggerRunner>(
-        project.shared_objects(), clock, *facts_, [actions](StepContext& context) { return (*actions)(context); },
-        /*threads=*/2);
+    MakeRunner(project);
     configuration_ = configuration.fingerprint;
   }
   if (configuration_ != configuration.fingerprint) {
     facts_->Take(project.objectives());
     configuration_ = configuration.fingerprint;
   }
-  return runner_->Look(project.triggers());
+  GFR_TRY(runner_->Look(project.triggers()));
+  return EndLostCanary();
+}
+
+void TriggerWatch::MakeRunner(const Project& project) {
+  const Clock& clock = project.workspace().clock();
+  facts_ = std::make_unique<OwnerFacts>(
+      OwnerFacts::Options{.log = &s_.log->source(),
+                          .objectives = project.objectives(),
+                          .registry = project.registry(),
+                          .model_name = kModelName,
+                          .clock = &s_.clock,
+                          .conclusions = [this] { return ConclusionsOf(*s_.serving()->project); },
+                          .metrics = [this] { return s_.counters.Text(); },
+                          .alerts = [this] { return drift_->OpenAlerts(); }});
+  const auto actions = std::make_shared<const ModelActions>(
+      ModelActionOptions{.program = OwnProgram(),
+                         .project_folder = project.folder(),
+                         .registry = project.shared_objects(),
+                         .clock = &clock,
+                         .changed = [this] { s_.serving()->models->LookNow(); },
+                         .is_shadow = [this](const std::string& version) { return CheckShadow(s_, version); },
+                         .canary = [this](const Canary& canary, const StepConfig& step,
+                                          bool begun) { return canary_.Look(canary, step, begun); }});
+  runner_ = std::make_unique<TriggerRunner>(
+      project.shared_objects(), clock, *facts_, [actions](StepContext& context) { return (*actions)(context); },
+      /*threads=*/2);
+}
+
+// The runs are read first: the run of a canary that is there afterwards was queued before.
+Status TriggerWatch::EndLostCanary() {
+  std::set<std::string> unfinished;
+  for (const auto& [id, run] : runner_->Unfinished()) unfinished.insert(id);
+  if (unfinished_ == unfinished) return {};
+  GFR_TRY(canary_.EndWithoutRun(unfinished));
+  unfinished_ = std::move(unfinished);
+  return {};
 }
 
 HttpResponse TriggerWatch::GetTriggers() {
@@ -121,7 +141,7 @@ HttpResponse TriggerWatch::PostTrigger(const std::string& name) {
   const std::int64_t now_ms = now->project->workspace().clock().now_ms();
   RunStore store(now->project->shared_objects());
   // It is on disk before it is answered: a server that ends now begins the run at its next start.
-  if (const Status asked = store.Ask(name, {"webhook", "POST /v1/triggers/" + name, now_ms}); !asked.ok())
+  if (const auto asked = store.Ask(name, {"webhook", "POST /v1/triggers/" + name, now_ms}); !asked.ok())
     return ProblemResponse(503, "Service Unavailable", asked.error().ToString(), /*retry_after_s=*/10);
   s_.background.RunNow(kJob);
   return JsonResponse(202, {{"trigger", name}, {"state", "asked"}});

@@ -56,7 +56,7 @@ std::size_t Bins::OfCode(float code) const {
 Bins MakeBins(std::span<const float> values, bool categorical) {
   std::vector<float> sorted;
   sorted.reserve(values.size());
-  std::ranges::copy_if(values, std::back_inserter(sorted), [](float v) { return v == v; });
+  std::ranges::copy_if(values, std::back_inserter(sorted), [](float v) { return std::isfinite(v); });
   std::ranges::sort(sorted);
   Bins bins;
   bins.categorical = categorical;

@@ -49,7 +49,8 @@ struct Bins {
   std::size_t OfCode(float code) const;
 };
 
-// The bins of a reference's values. NaN is missing.
+// The bins of a reference's values. NaN is missing; infinite values fall outside the range, which is that of the
+// others.
 Bins MakeBins(std::span<const float> values, bool categorical);
 
 struct BinCounts {

@@ -1,12 +1,11 @@
 #include "serve/protocol/sigv4.h"
 
-#include <openssl/hmac.h>
-
 #include <algorithm>
 #include <cctype>
 #include <vector>
 
 #include "base/hash.h"
+#include "base/hmac.h"
 #include "base/time.h"
 #include "serve/access.h"
 #include "serve/url_query.h"
@@ -16,24 +15,6 @@ namespace {
 
 constexpr std::string_view kSigV4 = "AWS4-HMAC-SHA256";
 constexpr std::int64_t kMostSkewMs = 15 * kMinuteMs;
-
-std::string HmacSha256(std::string_view key, std::string_view message) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(message.data()),
-       message.size(), digest, &size);
-  return {reinterpret_cast<const char*>(digest), size};
-}
-
-std::string HexOf(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (const char c : bytes) {
-    hex += kDigits[static_cast<unsigned char>(c) >> 4];
-    hex += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return hex;
-}
 
 std::string UriEncode(std::string_view text, bool keeps_slash) {
   static constexpr char kDigits[] = "0123456789ABCDEF";
@@ -132,7 +113,7 @@ std::string SignSigV4(const HttpRequest& request, const SigV4Scope& scope, const
                               "\n" + Sha256Hex(canonical);
   std::string key = HmacSha256("AWS4" + secret_key, scope.date);
   for (const std::string* part : {&scope.region, &scope.service}) key = HmacSha256(key, *part);
-  return HexOf(HmacSha256(HmacSha256(key, "aws4_request"), to_sign));
+  return HmacSha256Hex(HmacSha256(key, "aws4_request"), to_sign);
 }
 
 std::optional<std::string> CheckSigV4(const HttpRequest& request, const SigV4Key& key, std::int64_t now_ms) {

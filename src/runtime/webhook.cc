@@ -1,46 +1,21 @@
-#include "automation/webhook.h"
+#include "runtime/webhook.h"
 
-#include <algorithm>
-#include <array>
+#include <cstdlib>
 
-#include "base/hash.h"
+#include "base/hmac.h"
 #include "base/json_text.h"
 #include "base/time.h"
 #include "runtime/http_client.h"
 
 namespace gfr {
-namespace {
-
-std::string BytesOfHex(const std::string& hex) {
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-  return bytes;
-}
-
-}  // namespace
-
-std::string HmacSha256Hex(std::string_view key, std::string_view text) {
-  constexpr std::size_t kBlock = 64;
-  std::string block = key.size() > kBlock ? BytesOfHex(Sha256Hex(key)) : std::string(key);
-  block.resize(kBlock, '\0');
-  std::string inner, outer;
-  for (const char c : block) {
-    inner += static_cast<char>(c ^ 0x36);
-    outer += static_cast<char>(c ^ 0x5c);
-  }
-  inner += text;
-  return Sha256Hex(outer + BytesOfHex(Sha256Hex(inner)));
-}
-
 Result<int> CallWebhook(const WebhookCall& call, const std::stop_token& stop) {
   const nlohmann::ordered_json event{{"specversion", "1.0"},
                                      {"id", call.id},
                                      {"source", "gfr"},
-                                     {"type", "gfr.trigger.run"},
+                                     {"type", call.type},
                                      {"time", FormatTime(call.now_ms)},
                                      {"datacontenttype", "application/json"},
-                                     {"data", ParseJson<nlohmann::ordered_json>(call.body, /*throws=*/false)}};
+                                     {"data", ParseJson<nlohmann::ordered_json>(call.data, /*throws=*/false)}};
   const std::string body = DumpJson(event);
   HttpCall http{.method = "POST",
                 .url = call.url,
@@ -55,6 +30,13 @@ Result<int> CallWebhook(const WebhookCall& call, const std::stop_token& stop) {
   const bool later = answer.status >= 500 || answer.status == 408 || answer.status == 429;
   return Error{later ? ErrorCode::kUnavailable : ErrorCode::kInvalidArgument,
                "the webhook's server answered " + std::to_string(answer.status)};
+}
+
+Result<std::string> WebhookSecret(const std::string& variable) {
+  if (variable.empty()) return std::string();
+  const char* secret = std::getenv(variable.c_str());
+  if (secret != nullptr && *secret != '\0') return std::string(secret);
+  return Error{ErrorCode::kInvalidArgument, "the environment has no secret in " + variable};
 }
 
 }  // namespace gfr

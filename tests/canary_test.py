@@ -1,0 +1,169 @@
+"""Canaries end to end: a candidate that is right offline and wrong live is rolled back, an equal one is released, and a kill changes neither."""
+import datetime
+import json
+import random
+import time
+import unittest
+
+from gfr_process import Folder, Load, Server, run, run_json
+
+TRIGGERS = """
+[[trigger]]
+name = "release"
+on = "command"
+backoff = "1s"
+[[trigger.step]]
+do = "retrain"
+[[trigger.step]]
+do = "gate"
+margin = 0.05
+max_miscalibration = 1
+max_slowdown = 1000
+[[trigger.step]]
+do = "canary"
+ramp = [0.25, 0.5]
+for = "FOR"
+window = "5s"
+lateness = "1s"
+[[trigger.step]]
+do = "promote"
+"""
+
+
+def wait_for(condition, what, seconds=900):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if (found := condition()):
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"it did not come: {what}")
+
+
+class Canary(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Folder()
+        cls.addClassCleanup(cls.folder.__exit__)
+        cls.project = cls.folder.__enter__() / "p"
+        run("init", cls.project)
+        run("simulate", "--project", cls.project, "--users", 300, "--items", 100, "--days", 42, "--seed", 3)
+        cls.toml = (cls.project / "gfr.toml").read_text().replace("folds = 4", "folds = 0")
+        (cls.project / "gfr.toml").write_text(cls.toml)
+        run("train", "--project", cls.project)
+
+    def begin(self, for_):
+        """A server whose new run of the trigger has begun its canary, and the version that it tries."""
+        (self.project / "gfr.toml").write_text(self.toml + TRIGGERS.replace("FOR", for_))
+        server = Server(self.project, "--clock", "log")
+        self.before = [r["id"] for r in self.runs()]
+        status, reply = server.post("/v1/triggers/release", {})
+        self.assertEqual(status, 202, reply)
+        return server, wait_for(self.begun, "the canary begins")["inputs"]["version"]
+
+    def runs(self):
+        return run_json("trigger", "history", "release", "--project", self.project)["runs"]
+
+    def begun(self):
+        """The new run's canary, once it has a share of the units; fails with a run that ended before."""
+        runs = [r for r in self.runs() if r["id"] not in self.before]
+        if not runs:
+            return None
+        canary = next(s for s in runs[0]["steps"] if s["name"] == "canary")
+        if "share" not in canary["outputs"]:
+            self.assertIn(runs[0]["state"], ("queued", "running"), runs[0])
+            return None
+        return canary
+
+    def over(self):
+        return wait_for(lambda: (r := self.runs()[0])["state"] not in ("queued", "running") and r, "the run ends")
+
+    def champion(self):
+        return [m["version"] for m in run_json("models", "list", "--project", self.project)["models"] if m["champion"]][0]
+
+    def running(self, server):
+        """Names of the canaries that the server assigns units to."""
+        listed = json.loads(server.get("/v1/experiments")[1])["experiments"]
+        return [e["name"] for e in listed if e["name"].startswith("canary.") and e["status"] == "running"]
+
+    def visits(self, server, likes):
+        """Load of new users: each is fed, sees the slate, and clicks as often as `likes` says of the version that ranked it."""
+        self.served = {}
+        # How far the server's clock is ahead of ours, or a little more: nothing happens before the slate that it is about.
+        ahead = datetime.timedelta.max
+        for _ in range(5):
+            before = datetime.datetime.now(datetime.timezone.utc)
+            status, reply = server.post("/v1/feed", {"user_id": "clock", "request_id": f"clock-{time.monotonic_ns()}", "size": 3})
+            self.assertEqual(status, 200, reply)
+            said = json.loads(server.get(f"/v1/explain/{reply['request_id']}")[1])["served"]["now"]
+            ahead = min(ahead, datetime.datetime.fromisoformat(said.replace("Z", "+00:00")) - before)
+        rng = random.Random()
+
+        def visit(n):
+            user = f"{rng.random()}-{n}"
+            status, reply = server.post("/v1/feed", {"user_id": user, "request_id": f"r-{user}", "size": 3})
+            self.assertEqual(status, 200, reply)
+            version = reply["model"]["version"]
+            self.served[version] = self.served.get(version, 0) + 1
+            now = (datetime.datetime.now(datetime.timezone.utc) + ahead).isoformat().replace("+00:00", "Z")
+            items = [{"item_id": i["item_id"], "index": i["position"]} for i in reply["items"]]
+
+            def made(kind, items):
+                return {"specversion": "1.0", "id": f"{kind}-{user}", "source": "test", "type": kind, "time": now,
+                        "data": {"user_id": user, "request_id": f"r-{user}", "items": items}}
+            events = [made("feed.impression", items)]
+            if rng.random() < likes(version):
+                events.append(made("feed.click", items[:1]))
+            status, reply = server.post("/v1/events", events)
+            self.assertEqual((status, reply.get("accepted")), (202, len(events)), reply)
+        return Load(visit)
+
+    def test_1_a_candidate_that_users_dislike_is_rolled_back_also_by_a_server_that_was_killed(self):
+        before = self.champion()
+        server, candidate = self.begin("5h")
+        try:
+            self.assertEqual(len(self.running(server)), 1)
+            self.assertNotEqual(candidate, before)
+            with self.visits(server, lambda version: 0.7):
+                wait_for(lambda: self.served.get(candidate, 0) > 5 and self.served.get(before, 0) > 5, "units of both arms")
+            server.kill()
+            server = Server(self.project, "--clock", "log")
+            self.assertEqual(len(self.running(server)), 1, "it goes on")
+            # Right offline, wrong live: the gate let it pass, and nobody likes what it shows.
+            with self.visits(server, lambda version: 0.05 if version == candidate else 0.7):
+                made = self.over()
+            self.assertEqual(made["state"], "stopped", made)
+            gate, canary, promote = made["steps"][1:]
+            self.assertEqual((gate["outputs"]["verdict"], canary["state"], promote["state"]), ("promote", "done", "pending"))
+            self.assertRegex(made["why"], "^step canary: rolled back: guardrail: arm 'candidate' is worse by (units_with_a_click|clicks_per_impression)")
+            self.assertEqual(canary["inputs"]["champion"], before)
+            self.assertGreater(canary["outputs"]["units"], 20)
+            self.assertEqual(self.champion(), before)
+            self.assertEqual(self.running(server), [])
+            status, reply = server.post("/v1/feed", {"user_id": "after", "size": 3})
+            self.assertEqual((status, reply["model"]["version"]), (200, before))
+            self.assertIn("rolled back", run("trigger", "explain", made["id"], "--project", self.project)[0])
+            self.assertEqual(server.stop(), 0)
+        finally:
+            if server.process.poll() is None:
+                server.kill()
+
+    def test_2_one_that_users_like_as_much_takes_the_ramp_and_is_released(self):
+        server, candidate = self.begin("7s")
+        try:
+            with self.visits(server, lambda version: 0.5):
+                made = self.over()
+            self.assertEqual(made["state"], "done", made)
+            canary = made["steps"][2]
+            self.assertEqual(canary["outputs"]["share"], 0.5, "the last step of the ramp")
+            self.assertGreater(canary["outputs"]["units"], 0)
+            self.assertIn("no guardrail was crossed", canary["why"])
+            self.assertEqual(self.champion(), candidate)
+            self.assertEqual(self.running(server), [])
+            self.assertEqual(server.stop(), 0)
+        finally:
+            if server.process.poll() is None:
+                server.kill()
+
+
+if __name__ == "__main__":
+    unittest.main()
