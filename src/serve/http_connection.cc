@@ -38,6 +38,29 @@ std::string AddressOf(const TcpSocket& socket) {
 
 }  // namespace
 
+void ReplyGate::Put(std::weak_ptr<HttpExchange> of, HttpResponse response) {
+  waiting_.push_back({std::move(of), std::move(response)});
+  if (!std::exchange(giving_, true)) net::post(*io, [gate = shared_from_this()] { gate->GiveSome(); });
+}
+
+// Posts itself again behind what has become ready on the sockets meanwhile.
+void ReplyGate::GiveSome() {
+  std::vector<Waiting> some;
+  {
+    const MutexLock lock(mutex);
+    for (; !waiting_.empty() && some.size() < kAtOnce; waiting_.pop_front())
+      some.push_back(std::move(waiting_.front()));
+    giving_ = !waiting_.empty() && io != nullptr;
+    if (giving_) net::post(*io, [gate = shared_from_this()] { gate->GiveSome(); });
+  }
+  for (Waiting& reply : some) {
+    const auto waits = reply.of.lock();
+    if (waits == nullptr || waits->response) continue;
+    waits->response = std::move(reply.response);
+    waits->Resume();
+  }
+}
+
 HttpServerState::HttpServerState(HttpServerOptions o, HttpHandler& h)
     : options(std::move(o)),
       handler(h),
@@ -305,12 +328,7 @@ Task<HttpResponse> HttpConnection::Ask(HttpRequest request) {
         return;
       }
     }
-    net::post(*gate->io, [weak, r = std::move(response)]() mutable {
-      const auto waits = weak.lock();
-      if (waits == nullptr || waits->response) return;
-      waits->response = std::move(r);
-      waits->Resume();
-    });
+    gate->Put(weak, std::move(response));
   };
   try {
     server_.handler.Handle(std::move(request), std::move(reply));

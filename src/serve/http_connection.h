@@ -10,6 +10,7 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -37,12 +38,6 @@ inline constexpr boost::asio::use_awaitable_t<IoExecutor> kAwait;
 
 class HttpConnection;
 
-// Where replies go: shut when the I/O thread is gone. Replies hold it, and may come later.
-struct ReplyGate {
-  Mutex mutex;
-  boost::asio::io_context* io = nullptr;
-};
-
 // One request that a handler has. Owned by its connection; a reply finds it as long as the connection waits.
 struct HttpExchange {
   std::optional<HttpResponse> response;
@@ -50,6 +45,27 @@ struct HttpExchange {
   void Resume() {
     if (auto call = std::exchange(resume, nullptr)) call();
   }
+};
+
+// Where replies from other threads go: shut when the I/O thread is gone. Replies hold it, and may come later.
+//
+// A sync of the log answers a thousand clients at once. Their replies are given a few at a time, and the sockets are
+// looked at in between: a probe does not wait until all are written. Thread safety: Put from any thread, with `mutex`.
+struct ReplyGate : std::enable_shared_from_this<ReplyGate> {
+  Mutex mutex;
+  boost::asio::io_context* io = nullptr;
+  // REQUIRES: `mutex` is held, and `io` is set.
+  void Put(std::weak_ptr<HttpExchange> of, HttpResponse response);
+
+ private:
+  static constexpr std::size_t kAtOnce = 16;  // Half a millisecond of writing.
+  struct Waiting {
+    std::weak_ptr<HttpExchange> of;
+    HttpResponse response;
+  };
+  void GiveSome();
+  std::deque<Waiting> waiting_;
+  bool giving_ = false;  // A GiveSome is posted.
 };
 
 struct HttpServerState {
