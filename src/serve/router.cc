@@ -1,6 +1,7 @@
 #include "serve/router.h"
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 
 #include "base/clock.h"
@@ -23,6 +24,15 @@ std::optional<HttpResponse> CheckContentType(const Route& route, const HttpReque
   for (const std::string& t : route.content_types) valid += (valid.empty() ? "" : ", ") + t;
   return ProblemResponse(415, "Unsupported Media Type",
                          "content type is '" + type.substr(0, 100) + "'; valid is " + valid);
+}
+
+// 413. A body of events, feeds or slates may be as large as the server takes; the other calls' bodies name a version or
+// nothing, and 15 MiB of '[' would become a gigabyte of lists.
+std::optional<HttpResponse> CheckBody(const Route& route, std::size_t bytes) {
+  constexpr std::size_t kMost = 64u << 10;
+  if (bytes <= kMost || (route.scope != AccessScope::kAdmin && route.scope != AccessScope::kOpen)) return std::nullopt;
+  return ProblemResponse(413, "Content Too Large",
+                         "too_large: the body is larger than " + std::to_string(kMost) + " bytes");
 }
 
 bool IsAt(const Route& route, const std::string& path) {
@@ -105,6 +115,10 @@ std::optional<HttpResponse> Router::Refusal(const HttpRequest& head, const Route
                                   : access_.CheckToken(route->scope, head))
     return refused;
   if (auto refused = CheckContentType(*route, head)) return refused;
+  const std::string_view length = head.Header("content-length");
+  std::size_t bytes = 0;
+  std::from_chars(length.data(), length.data() + length.size(), bytes);
+  if (auto refused = CheckBody(*route, bytes)) return refused;
   if (head.query.empty() || !route->operation) return std::nullopt;
   const auto wrong = CheckQuery(*route->operation, head.query);
   return wrong ? std::optional(ProblemResponse(400, "Bad Request", *wrong)) : std::nullopt;
@@ -114,6 +128,7 @@ void Router::Handle(HttpRequest request, HttpReply reply) const {
   bool known = false;
   const Route* route = Find(request, &known);
   if (route == nullptr) return reply(ProblemResponse(404, "Not Found", "there is nothing there"));
+  if (auto refused = CheckBody(*route, request.body.size())) return reply(*std::move(refused));  // It came in chunks.
   if (route->path.ends_with('/')) request.parameter = UrlDecode(request.path.substr(route->path.size()));
   if (const std::string origin = access_.AllowedOrigin(route->scope, request); !origin.empty()) {
     reply = [origin, next = std::move(reply)](HttpResponse response) {

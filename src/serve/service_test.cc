@@ -192,6 +192,21 @@ TEST_F(ServiceTest, NothingAFeedNamesIsWithoutABound) {
             200);
 }
 
+TEST_F(ServiceTest, ABodyOfACallThatNamesAVersionOrNothingIsSmall) {
+  const std::string deep(100'000, '[');
+  for (const char* path : {"/v1/models/promote", "/v1/models/rollback", "/v1/reload", "/v1/triggers/x", "/livez"}) {
+    const int status = Post(path, deep).status;
+    EXPECT_TRUE(status == 413 || status == 405) << path << " " << status;
+  }
+  HttpRequest announced = Request("POST", "/v1/models/promote");
+  announced.headers.emplace_back("content-length", "100000");
+  const auto refused = service_->Admit(announced);
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->status, 413) << "before the body is read";
+  announced.path = "/v1/events";
+  EXPECT_FALSE(service_->Admit(announced).has_value());
+}
+
 TEST_F(ServiceTest, ClientsCannotSendSlatesAndARejectionIsShownAHundredTimes) {
   std::string slate = EventText("forged");
   slate.replace(slate.find("item.view"), 9, "feed.request");
