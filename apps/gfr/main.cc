@@ -116,5 +116,11 @@ int main(int argc, char** argv) {
   }
   if (const gfr::Status configured = gfr::ConfigureLogOfEnvironment(); !configured.ok())
     return gfr::Fail(configured.error());
-  return run();
+  try {
+    return run();
+  } catch (const std::exception& e) {  // Memory or a thread that cannot be had: what uses many says so itself.
+    return gfr::Fail(gfr::Error{gfr::ErrorCode::kUnavailable,
+                                std::string("the system refuses what this needs: ") + e.what() +
+                                    "; see `ulimit -u` (threads), `ulimit -v` (memory) and `ulimit -n` (files)"});
+  }
 }

@@ -6,7 +6,12 @@ namespace gfr {
 
 Executor::Executor(Options options) : options_(std::move(options)) {
   assert(options_.threads > 0 && options_.max_queued > 0);
-  for (int i = 0; i < options_.threads; ++i) threads_.emplace_back(options_.name, [this] { Work(); });
+  try {
+    for (int i = 0; i < options_.threads; ++i) threads_.emplace_back(options_.name, [this] { Work(); });
+  } catch (...) {  // A thread that cannot be had: those that were must end, or destroying them waits for ever.
+    Drain();
+    throw;
+  }
 }
 
 Executor::~Executor() { Drain(); }
