@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "runtime/logger.h"
 #include "runtime/scheduler.h"
+#include "runtime/watched_clock.h"
 #include "serve/access_log.h"
 #include "serve/allocations.h"
 #include "serve/answer_feed.h"
@@ -77,7 +78,7 @@ struct ReaderService::State {
   const Project& project;
   const ServeConfig& config;
   const Access& access;
-  const std::unique_ptr<const Clock> clock;
+  const std::unique_ptr<Clock> clock;
   const std::unique_ptr<OwnerClient> owner;
   const OnlineStore layout;  // Holds nothing: how rows lie.
   const RedisFeatures rows;
@@ -109,6 +110,9 @@ struct ReaderService::State {
     background.Add(
         {"get-lists", kListsMs, kListsTimeoutMs, [this](const JobRun& run) { return lists.Fetch(OwnToken(), run); }});
     background.Add({"read-versions", kVersionsMs, kMinuteMs, [this](const JobRun&) { return ReadVersions(); }});
+    if (auto* const watched = dynamic_cast<WatchedClock*>(clock.get()))
+      background.Add(
+          {"watch-clock", kSecondMs, kSecondMs, [watched](const JobRun&) { return (void)watched->Look(), Status(); }});
   }
   // The owner makes new versions of bandits' allocations.
   Status ReadVersions();
@@ -346,7 +350,7 @@ HttpServerMetrics& ReaderService::http_metrics() { return state_->metrics.http; 
 namespace {
 
 Result<std::unique_ptr<Clock>> ReadersClock(const std::string& clock) {
-  if (clock == "wall") return std::unique_ptr<Clock>(std::make_unique<WallClock>());
+  if (clock == "wall") return std::unique_ptr<Clock>(std::make_unique<WatchedClock>());
   if (!clock.starts_with("fixed:"))
     return Error{
         ErrorCode::kInvalidArgument,

@@ -74,6 +74,7 @@ Result<ServeConfig> ServeConfig::Read(Config& project) {
   ReadLimits(table, &serve);
   serve.access_log = table.Boolean("access_log", serve.access_log);
   serve.verify_ms = table.DurationMs("verify", serve.verify_ms);
+  serve.disk_reserve_bytes = table.SizeBytes("disk_reserve", serve.disk_reserve_bytes);
   GFR_TRY(table.Finish());
   return serve;
 }

@@ -18,11 +18,11 @@ struct ServeConfig {
   // HOST:PORT or https://HOST:PORT of the server that has the log; empty: this one. With one, a server only reads.
   std::string owner;
   std::string owner_ca;  // Certificates by which an owner with https is known, instead of the system's.
-  std::map<std::string, std::string> tokens;  // [serve.tokens] by scope; admin_token is its "admin".
-  std::vector<std::string> hosts;             // Names that clients call the server by (access.h).
-  std::vector<std::string> cors_origins;      // Whose pages may post events and ask for feeds.
+  std::map<std::string, std::string> tokens;       // [serve.tokens] by scope; admin_token is its "admin".
+  std::vector<std::string> hosts;                  // Names that clients call the server by (access.h).
+  std::vector<std::string> cors_origins;           // Whose pages may post events and ask for feeds.
   std::string sigv4_access_key, sigv4_secret_key;  // [serve.sigv4]: whose signatures open what the events token does.
-  std::map<std::string, double> rate_limits;  // [serve.rate_limits]: calls a second by token's name.
+  std::map<std::string, double> rate_limits;       // [serve.rate_limits]: calls a second by token's name.
   // How clients are held to bounds: http_server.h.
   int max_connections = 16384, connections_by_address = 0;
   std::vector<std::string> trusted_proxies;
@@ -33,9 +33,12 @@ struct ServeConfig {
   std::int64_t log_wait_ms = 20;            // A feed waits no longer for its own record.
   std::int64_t drain_ms = 25'000;           // How long requests that have begun may go on at a stop.
   std::int64_t verify_ms = 10 * kMinuteMs;  // Served values are checked against a replay so often; 0: never.
+  // With less of the disk free nothing is appended; at most a twentieth of the file system. 0: it may become full.
+  std::uint64_t disk_reserve_bytes = 64u << 20;
 
   // Not of gfr.toml: a simulated server has few threads. 0: as many as fit the machine (lanes.h).
   int compute_threads = 0, blocking_threads = 0;
+  std::int64_t bound_log_ms = kHourMs;  // Nor this: the log is compacted and trimmed so often.
 
   // kInvalidArgument names the line.
   static Result<ServeConfig> Read(Config& project);

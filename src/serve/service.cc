@@ -90,6 +90,17 @@ std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWat
   };
 }
 
+// A log that is ahead of the clock would stand still until the clock is there: windows and epochs with it.
+Status CheckLogIsNotAhead(std::int64_t last_arrival_ms, std::int64_t now_ms) {
+  if (last_arrival_ms <= now_ms + EventLogOptions().max_future_ms) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               "the log's last event arrived at " + FormatTime(last_arrival_ms) + ", and this machine's clock says " +
+                   FormatTime(now_ms) +
+                   ": if the clock is behind, set it; if it is right, it was ahead before, and `gfr log drop --ahead` "
+                   "gives what came meanwhile the arrival that it would have had; `--clock log` goes on from the "
+                   "log's end instead"};
+}
+
 }  // namespace
 
 Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
@@ -165,7 +176,10 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
   GFR_TRY(s.CheckMemoryAtStart());
   const std::int64_t last_ms = s.log->last_arrival_ms();
   if (clock == "wall" || (clock == "log" && last_ms == INT64_MIN)) {
-    s.clock.real = std::make_unique<WallClock>();
+    auto watched = std::make_unique<WatchedClock>();
+    GFR_TRY(CheckLogIsNotAhead(last_ms, watched->now_ms()));
+    s.clock.watched = watched.get();
+    s.clock.real = std::move(watched);
   } else if (clock == "log") {
     s.clock.real = std::make_unique<OffsetClock>(last_ms);
   } else if (clock.starts_with("fixed:")) {

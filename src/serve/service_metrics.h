@@ -92,8 +92,9 @@ class ServiceMetrics {
   Counter& torn_batches =
       Count("gfr_log_torn_batches_total",
             "Batches that were not written whole when the process ended, and were cut at the start.");
-  Counter& clock_jumps =
-      Count("gfr_clock_jumps_total", "Jumps of the system's clock ahead of elapsed time, which are not followed.");
+  Counter& clock_jumps = Count("gfr_clock_jumps_total",
+                               "Jumps of the system's clock ahead of elapsed time; followed once they have lasted.");
+  Gauge& disk_free_bytes = *telemetry_.AddGauge("gfr_disk_free_bytes", "Free on the file system of the log.");
   Gauge& log_records = *telemetry_.AddGauge("gfr_log_records", "Records in the log.");
   Gauge& log_waiting =
       *telemetry_.AddGauge("gfr_log_waiting_records", "Records that are not on disk or not folded yet.");

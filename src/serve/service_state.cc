@@ -38,6 +38,7 @@ void ServiceState::Note(const LogRecord& r) {
 
 void ServiceState::Append(std::vector<Event> events, std::function<void(const Error&)> failed,
                           std::function<Folded(const Appended&)> durable, bool urgent) {
+  if (disk_full) return failed(Error{ErrorCode::kUnavailable, kDiskIsFull});
   const bool large = events.size() > kLargeAppend;
   large_appends += large;
   log->AppendAsync(std::move(events), [this, failed = std::move(failed), durable = std::move(durable),

@@ -20,6 +20,7 @@
 #include "log/event_log.h"
 #include "project/project.h"
 #include "runtime/scheduler.h"
+#include "runtime/watched_clock.h"
 #include "serve/freshness.h"
 #include "serve/http_message.h"
 #include "serve/jobs.h"
@@ -37,8 +38,14 @@ namespace gfr {
 // The log is opened before it is known where it ends, which the clock may go on from.
 struct ServiceClock final : Clock {
   std::unique_ptr<Clock> real;
+  WatchedClock* watched = nullptr;  // `real`, where it is the machine's time of day.
   std::int64_t now_ms() const override { return real ? real->now_ms() : 0; }
+  // How far the machine's clock has jumped ahead, while it is not followed (watched_clock.h).
+  std::int64_t ahead_ms() const { return watched != nullptr ? watched->ahead_ms() : 0; }
 };
+
+inline constexpr char kDiskIsFull[] =
+    "less of the disk is free than [serve] disk_reserve keeps for snapshots, models and repairs; nothing was taken";
 
 struct ServiceState {
   ServiceState(const Project& p, const ServeConfig& c);
@@ -63,12 +70,15 @@ struct ServiceState {
   RequestIndex requests;
   std::atomic<std::uint64_t> memory_bytes = 0;
   std::atomic<bool> memory_full = false;
+  // Less of the disk is free than is kept for snapshots, models and repairs: nothing is appended. Feeds go on.
+  std::atomic<bool> disk_full = false;
   std::uint64_t publishable = 0;  // Goes up with each change that readers of a Redis have not seen.
   // Events that feeds do not read yet, of `mutex`: of shared state by arrival, and by `publishable` those that a Redis
   // is to have.
   Freshness shared_freshness{&counters.Freshness("embedded", "shared")};
   Freshness redis_user_freshness{&counters.Freshness("redis", "user")},
       redis_shared_freshness{&counters.Freshness("redis", "shared")};
+  Mutex export_mutex;            // Of those that export segments.
   Mutex snapshot_mutex;          // Of those that save a snapshot; before `mutex`.
   std::int64_t snapshot_at = 0;  // The offset of the last one; -1: there is none of the states in use.
 
@@ -121,7 +131,9 @@ struct ServiceState {
   void LeaveOut(const EventRules& rules, ParsedEvents* parsed);
 
   // Beside the calls (service_work.cc).
-  void WatchClock(const WallClock& used);
+  void WatchClock();
+  void WatchDisk();
+  Status BoundLog();
   void AddJobs();  // Epochs, lists, models, snapshots, export and the skew monitor: each a job with its own period.
   void RunFolds(const std::stop_token& stop);     // Folds what is durable, in log order; at the stop, all of it.
   void PublishRows(const std::stop_token& stop);  // Brings to the Redis what was folded and sealed, as soon as it was.

@@ -2,9 +2,11 @@
 #include <algorithm>
 
 #include "base/cpu_time.h"
+#include "base/disk_space.h"
+#include "dataset/trim_log.h"
 #include "dataset/verify_served.h"
+#include "log/compact_log.h"
 #include "log/seal.h"
-#include "runtime/clock_watch.h"
 #include "runtime/logger.h"
 #include "serve/service_state.h"
 
@@ -158,16 +160,51 @@ Status ServiceState::VerifySample(const JobRun& run) {
 }
 
 Status ServiceState::ExportSegments() {
+  const MutexLock lock(export_mutex);
   const auto exported = SealSegments(log->source(), project.lake_folder());
   return exported.ok() ? Status() : Status(exported.error());
 }
 
-void ServiceState::WatchClock(const WallClock& used) {
-  const auto watch = std::make_shared<ClockWatch>(used);
-  background.Add({"watch-clock", kSecondMs, kSecondMs, [this, watch](const JobRun&) {
-                    if (watch->Look()) ++counters.clock_jumps;
+// Closed segments become smaller; those that are older than [log] keep go. Not while a backup or another process has
+// the log's REWRITE.LOCK: the next run finds the same to do.
+Status ServiceState::BoundLog() {
+  GFR_ASSIGN(const Compacted compacted, CompactLog(log->source(), [](std::uint64_t) {}));
+  if (compacted.segments > 0)
+    LogInfo("log", "closed segments were compacted",
+            {{"segments", compacted.segments},
+             {"bytes_before", compacted.bytes_before},
+             {"bytes_after", compacted.bytes_after}});
+  const std::shared_ptr<const Serving> now = serving();
+  const std::int64_t keep_ms = now->project->configuration().log.keep_ms;
+  if (keep_ms == 0) return {};
+  const MutexLock lock(export_mutex);  // It exports what goes.
+  GFR_ASSIGN(const TrimReport trimmed, TrimLog(log->source(), project.lake_folder(), now->project->features(), keep_ms,
+                                               /*dry_run=*/false));
+  if (!trimmed.segments.empty())
+    LogInfo("log", "segments older than [log] keep are deleted",
+            {{"segments", trimmed.segments.size()}, {"records", trimmed.records}, {"begin", trimmed.begin}});
+  return {};
+}
+
+void ServiceState::WatchClock() {
+  background.Add({"watch-clock", kSecondMs, kSecondMs, [this](const JobRun&) {
+                    if (clock.watched->Look() == WatchedClock::Seen::kJump) ++counters.clock_jumps;
                     return Status();
                   }});
+}
+
+// A disk that does not say how much room it has (or is simulated) is taken to have some.
+void ServiceState::WatchDisk() {
+  const auto space = DiskSpaceOf(project.log_folder());
+  if (!space.ok()) return;
+  counters.disk_free_bytes.Set(static_cast<double>(space.value().free_bytes));
+  const bool full = space.value().free_bytes < std::min(config.disk_reserve_bytes, space.value().bytes / 20);
+  if (full == disk_full.exchange(full)) return;
+  if (full)
+    LogError("serve", "ALERT: the disk is nearly full: events are refused and feeds are not logged",
+             {{"free_bytes", space.value().free_bytes}});
+  else
+    LogInfo("serve", "the disk has room again: events are taken", {{"free_bytes", space.value().free_bytes}});
 }
 
 // None of them waits for another: a registry that hangs holds up neither epochs nor snapshots.
@@ -183,7 +220,10 @@ void ServiceState::AddJobs() {
       {"save-snapshot", kSnapshotMs, kSnapshotMs, [this](const JobRun&) { return SaveSnapshot(); }, kSnapshotMs});
   background.Add(
       {"export-segments", kSnapshotMs, kSnapshotMs, [this](const JobRun&) { return ExportSegments(); }, kSnapshotMs});
-  if (const auto* used = dynamic_cast<const WallClock*>(clock.real.get())) WatchClock(*used);
+  background.Add(
+      {"bound-log", config.bound_log_ms, kHourMs, [this](const JobRun&) { return BoundLog(); }, config.bound_log_ms});
+  background.Add({"watch-disk", kSecondMs, kSecondMs, [this](const JobRun&) { return WatchDisk(), Status(); }});
+  if (clock.watched != nullptr) WatchClock();
   if (const std::int64_t every_ms = config.verify_ms; every_ms > 0)
     background.Add(
         {"verify-served", every_ms, every_ms, [this](const JobRun& run) { return VerifySample(run); }, every_ms});

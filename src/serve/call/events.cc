@@ -34,6 +34,20 @@ HttpResponse Counted(ServiceState& s, const TakenEvents& taken, const AnswerEven
   return answer(taken);
 }
 
+// The machine's clock has jumped ahead, and it shows within a minute whether it stays there. Until then an event that
+// is of the future only by the clock before the jump is not refused for good, as `future_time` would: it is to come
+// again.
+std::optional<HttpResponse> RefusalWhileClockIsInDoubt(const ServiceState& s, const std::vector<Event>& events) {
+  const std::int64_t ahead_ms = s.clock.ahead_ms();
+  if (ahead_ms == 0) return std::nullopt;
+  const std::int64_t limit_ms = s.clock.now_ms() + EventLogOptions().max_future_ms;
+  if (std::ranges::none_of(events, [&](const Event& e) { return e.time_ms > limit_ms; })) return std::nullopt;
+  return ProblemResponse(503, "Service Unavailable",
+                         "this machine's clock has jumped ahead, and events of its time are taken once it has stayed "
+                         "there for a minute; nothing was taken",
+                         /*retry_after_s=*/10);
+}
+
 }  // namespace
 
 std::vector<std::string> EventContentTypes() {
@@ -62,6 +76,7 @@ std::optional<HttpResponse> RefusalOfEvents(const ServiceState& s) {
 }
 
 void TakeEvents(ServiceState& s, ParsedEvents parsed, HttpReply reply, AnswerEvents answer) {
+  if (auto wait = RefusalWhileClockIsInDoubt(s, parsed.events)) return reply(*std::move(wait));
   s.LeaveOut(s.serving()->project->configuration().event_rules, &parsed);
   std::vector<Event> events = std::move(parsed.events);
   TakenEvents taken{.accepted = 0, .duplicates = 0, .rejected = std::move(parsed)};

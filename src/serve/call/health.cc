@@ -7,8 +7,9 @@ namespace gfr {
 HttpResponse GetLivez() { return JsonResponse(200, {{"status", "ok"}}); }
 
 HttpResponse GetReadyz(const ServiceState& s) {
-  return !s.log->healthy() ? ProblemResponse(503, "Service Unavailable", "the log cannot be written")
-                           : ReadyResponse(*s.serving()->models);
+  if (!s.log->healthy()) return ProblemResponse(503, "Service Unavailable", "the log cannot be written", 1);
+  if (s.disk_full) return ProblemResponse(503, "Service Unavailable", kDiskIsFull, 1);
+  return ReadyResponse(*s.serving()->models);
 }
 
 HttpResponse ReadyResponse(const ModelPool& models) {

@@ -66,6 +66,7 @@ HttpResponse GetStatus(ServiceState& s) {
   const std::shared_ptr<const ServedModels> models = serving->models->models();
   std::vector<std::string> not_ready, degraded = models->degraded;
   if (!s.log->healthy()) not_ready.emplace_back("the log cannot be written");
+  if (s.disk_full) not_ready.emplace_back("the disk is nearly full: events are refused, and feeds are not logged");
   if (s.memory_full) degraded.emplace_back("the states take more than [store] memory: events are refused");
   if (s.redis_lost) degraded.emplace_back("the Redis of [store] online does not take rows");
   const auto next = static_cast<std::uint64_t>(s.next_offset.load());
