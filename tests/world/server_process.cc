@@ -38,6 +38,13 @@ scope = "user.city x item"
 events = ["feed.click"]
 [[objective]]
 name = "pctr"
+[[experiment]]
+name = "colour"
+[[experiment.arm]]
+name = "blue"
+[[experiment.arm]]
+name = "red"
+weight = 2
 )";
 
 }  // namespace

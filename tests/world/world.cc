@@ -10,6 +10,7 @@
 #include "dataset/verify_served.h"
 #include "event/event_json.h"
 #include "log/event_log.h"
+#include "operations/erase_users.h"
 #include "world/server_process.h"
 
 namespace gfr {
@@ -17,6 +18,7 @@ namespace {
 
 constexpr int kClients = 5;
 constexpr std::int64_t kPatienceMs = 700;  // Of a client; then it sends again.
+constexpr char kLeaver[] = "leaver";       // Who asks to be erased; their events' ids begin so too.
 
 class World {
  public:
@@ -38,6 +40,9 @@ class World {
   void Shop(int client, const std::stop_token& stop);
   void SendEvents(const std::vector<Event>& events, const std::stop_token& stop);
   void AskForAFeed(const std::string& request_id, Rng* rng);
+  void NoteArm(const std::string& user, const std::string& reply);
+  void Leave(const std::stop_token& stop);
+  void Erase();
   std::optional<HttpResponse> Ask(const std::string& path, const std::string& type, std::string body);
   void TrainModels(std::uint64_t seed);
   std::vector<Event> MakeEvents(int client, std::uint64_t* made, Rng* rng);
@@ -45,6 +50,7 @@ class World {
   void CheckLog();
   void CheckServed();
   void CheckChampion();
+  void CheckErased();
 
   const WorldOptions options_;
   WorldReport report_;
@@ -57,6 +63,9 @@ class World {
   std::set<std::string> acknowledged_;
   int promoted_ = 0;  // The newest version whose promotion was acknowledged.
   bool had_champion_ = false;
+  std::map<std::string, std::string> arms_;  // Of each user.
+  bool left_ = false;                        // The leaver's events are acknowledged.
+  bool erasing_ = false, erased_ = false;    // An erasure has begun; one has ended.
 };
 
 void World::Broken(const std::string& what) {
@@ -109,17 +118,80 @@ void World::SendEvents(const std::vector<Event>& events, const std::stop_token& 
 }
 
 void World::AskForAFeed(const std::string& request_id, Rng* rng) {
-  const std::string body = R"({"user_id":"u)" + std::to_string(rng->Below(6)) + R"(","request_id":")" + request_id +
+  const std::string user = "u" + std::to_string(rng->Below(6));
+  const std::string body = R"({"user_id":")" + user + R"(","request_id":")" + request_id +
                            R"(","context":{"city":"rome"},"candidates":["i0","i1","i2","i3","i4"]})";
   const auto answer = Ask("/v1/feed", "application/json", body);
   if (!answer) return;
   if (answer->status != 200) return Broken("a feed was answered " + std::to_string(answer->status) + answer->body);
   const MutexLock lock(mutex_);
   ++report_.feeds;
+  NoteArm(user, answer->body);
   if (answer->body.find("\"log\"") == std::string::npos)
     acknowledged_.insert(request_id);
   else
     ++report_.unlogged;
+}
+
+// REQUIRES: `mutex_` is held.
+void World::NoteArm(const std::string& user, const std::string& reply) {
+  const std::size_t at = reply.find("\"experiment\":{");
+  const std::string arm = at == std::string::npos ? "none" : reply.substr(at, reply.find('}', at) - at);
+  const auto [first, is_new] = arms_.emplace(user, arm);
+  report_.assigned = arms_.size();
+  if (!is_new && first->second != arm) Broken(user + " was in " + first->second + " and is in " + arm);
+}
+
+// Events of someone who then asks to be erased; later, old ones of them still come.
+void World::Leave(const std::stop_token& stop) {
+  Rng rng(options_.seed * 1000 + 999);
+  const auto was_erased = [this] {
+    const MutexLock lock(mutex_);
+    return erased_;
+  };
+  for (int n = 0; n < 200 && !stop.stop_requested(); ++n) {
+    const bool late = n >= 8;
+    if (late) WaitUntil(MonotonicMs() + 300, stop);
+    Event e{.id = std::string(kLeaver) + std::to_string(n), .source = "world", .type = EventType::kFeedClick};
+    e.time_ms = late ? 1'600'000'000'000 + n : clock_.now_ms() - 1000;  // Of long before the erasure.
+    e.user_id = kLeaver;
+    e.items = {{.item_id = "i" + std::to_string(rng.Below(5))}};
+    if (!late)
+      SendEvents({e}, stop);
+    else if (was_erased())
+      (void)Ask("/v1/events", "application/x-ndjson", EventToJson(e) + "\n");
+    if (n != 7) continue;
+    const MutexLock lock(mutex_);
+    left_ = !stop.stop_requested();
+  }
+}
+
+// Between two lives of the server. It may be killed, or the power be cut, anywhere; the next one begins anew.
+void World::Erase() {
+  {
+    const MutexLock lock(mutex_);
+    if (!left_ || erased_) return;
+    erasing_ = true;
+    std::erase_if(acknowledged_, [](const std::string& id) { return id.starts_with(kLeaver); });
+  }
+  const auto ended = std::make_shared<bool>(false);
+  const int eraser = simulation_.StartProcess("eraser", [this, ended] {
+    const auto project = OpenProject(disk_, clock_);
+    if (!project.ok()) return;
+    *ended = EraseUsers(project.value()->workspace(), project.value()->features(), {.user = kLeaver}).ok();
+  });
+  if (rng_.Chance(0.5)) {
+    WaitUntil(MonotonicMs() + static_cast<std::int64_t>(rng_.Below(40)));
+    simulation_.Kill(eraser);
+    rng_.Chance(0.5) ? disk_.PowerCut() : disk_.Kill();
+  } else {
+    simulation_.WaitFor(eraser);
+    disk_.Kill();
+  }
+  const MutexLock lock(mutex_);
+  erased_ = *ended;
+  report_.erased = erased_;
+  simulation_.Note(erased_ ? "erased" : "not erased yet");
 }
 
 void World::Shop(int client, const std::stop_token& stop) {
@@ -193,12 +265,28 @@ void World::Live() {
   std::vector<Thread> clients;
   for (int c = 0; c < kClients; ++c)
     clients.emplace_back("client", [this, c](const std::stop_token& stop) { Shop(c, stop); });
-  for (int round = 0; round < options_.rounds; ++round) LiveOnce(round + 1 == options_.rounds);
+  clients.emplace_back("leaver", [this](const std::stop_token& stop) { Leave(stop); });
+  for (int round = 0; round < options_.rounds; ++round) {
+    if (round > 0) Erase();
+    LiveOnce(round + 1 == options_.rounds);
+  }
   clients.clear();
   if (rng_.Chance(0.5)) disk_.PowerCut();
   CheckLog();
   CheckServed();
   CheckChampion();
+  CheckErased();
+}
+
+void World::CheckErased() {
+  if (!erased_) return;
+  LocalLog log(disk_, Workspace(kProjectFolder, disk_, clock_).log_folder());
+  const Status read = ForEachRecord(log, kEveryType, [&](const LogRecord& record) {
+    if (record.event.user_id == kLeaver || record.event.id.starts_with(kLeaver))
+      Broken("offset " + std::to_string(record.offset) + " is of a person who was erased");
+    return Status();
+  });
+  if (!read.ok()) Broken("the log cannot be read after an erasure: " + read.error().message);
 }
 
 void World::CheckLog() {
