@@ -40,6 +40,9 @@ test-all: test  ## Every test again with all it has (GFR_TEST_ALL=1), and SEEDS 
 	@if command -v npm >/dev/null; then tools/setup --npm-peers; else echo "no npm: the clients for Node are skipped"; fi
 	@cd $(BUILD) && GFR_TEST_ALL=1 ctest --output-on-failure --timeout 7200 -L e2e
 	@$(MAKE) soak
+	@cmake --build $(BUILD) -j $(JOBS) --target world_planted
+	@$(PYTHON) tests/world/planted_bugs.py --find $(BUILD)/world_planted
+	@$(BUILD)/failing_calls 2000 5000
 
 bench: $(BUILD)/build.ninja  ## Benchmarks beside their peers, as ratios within one run.
 	@cmake --build $(BUILD) -j $(JOBS)
@@ -55,9 +58,17 @@ soak: $(BUILD)/build.ninja  ## SEEDS=n seeds of the simulated world: log, store,
 	to=$$((from + 49 < $(SEEDS) ? from + 49 : $(SEEDS))); \
 	$(BUILD)/world --seeds $$from $$to || failed=1; done; [ -z "$$failed" ]
 
-sanitize: build/.setup  ## The unit tests under the address and undefined-behaviour sanitizers.
-	@cmake -S . -B build/asan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGFR_SANITIZE=address,undefined -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON)
-	@cmake --build build/asan -j $(JOBS) && cd build/asan && ctest --output-on-failure -LE e2e
+# End to end, each server runs in the build with sanitizers too: a report ends it, and its test fails. Python is not
+# built so, and a library that is loaded before the system's would come before a sanitizer's: without tests of either.
+SANITIZED_E2E := e2e/(server|readers|reload|swaps|tls|send|users|erasure|live_features|experiments|interleaving|bandits|automation|backup|openapi|model_server|served_equals_replayed)$$
+sanitize: build/.setup  ## Unit tests, the world and servers end to end under address, undefined-behaviour and thread sanitizers.
+	@tools/setup --test-peers
+	@failed=; for kind in address,undefined thread; do dir=build/$${kind%%,*}; \
+	cmake -S . -B $$dir -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGFR_SANITIZE=$$kind -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON) && \
+	cmake --build $$dir -j $(JOBS) && (cd $$dir && export ASAN_OPTIONS=abort_on_error=1 \
+	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:suppressions=$(CURDIR)/tests/thread_sanitizer.txt && \
+	ctest --output-on-failure --timeout 3600 -LE e2e && ctest --output-on-failure --timeout 7200 -R '$(SANITIZED_E2E)') || failed=1; done; \
+	[ -z "$$failed" ]
 
 fuzz: build/.setup  ## Fuzz the parsers for FUZZ_SECONDS each (default 60).
 	@tools/fuzz $(or $(FUZZ_SECONDS),60)
@@ -77,4 +88,4 @@ package: build  ## A Debian package, a tarball and a Python wheel in build/packa
 	@tools/make_wheel build/packages $(BUILD)
 
 clean:  ## Remove what was built; the Python environment stays.
-	@rm -rf build/release build/asan
+	@rm -rf build/release build/address build/thread

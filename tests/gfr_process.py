@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -43,16 +44,18 @@ PATIENCE = 'serve.log_wait = "10m"\n'
 class Server:
     """`gfr serve` on a port of 127.0.0.1, by default a free one; ended by its own process id.
 
-    Feeds wait for their records however long a sync takes, unless they are not to be `patient` or gfr.toml says how long."""
+    Feeds wait for their records however long a sync takes, unless they are not to be `patient` or gfr.toml says how long.
+    `environment` is added to this program's; `limits` are pairs of a resource and how much of it the process may have."""
 
-    def __init__(self, project, *arguments, port=0, patient=True):
+    def __init__(self, project, *arguments, port=0, patient=True, environment=None, limits=()):
         config = pathlib.Path(project) / "gfr.toml"
         if patient and config.exists() and "log_wait" not in config.read_text():
             make_patient(config)
         if config.exists():
             without_nights(config)
         self.process = subprocess.Popen([GFR, "serve", "--project", str(project), "--listen", f"127.0.0.1:{port}", *arguments], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+                                        stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})},
+                                        preexec_fn=(lambda: [resource.setrlimit(which, (most, most)) for which, most in limits]) if limits else None)
         line = self.process.stdout.readline()
         if not line.startswith(("listening on http://", "listening on https://")):
             self.process.wait(10)
