@@ -144,13 +144,14 @@ void AddRangeFlags(CLI::App& command, ReplayFlags& flags) {
 
 namespace {
 
-int RunDataset(const std::string& out, const ReplayFlags& flags, const Common& common) {
+int RunDataset(const std::string& out, bool from_lake, const ReplayFlags& flags, const Common& common) {
   const auto options = flags.Options();
   if (!options.ok()) return Fail(options.error());
   auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto exported =
-      ExportDataset(project.value()->workspace(), project.value()->dataset_settings(), options.value(), out);
+  DatasetSettings settings = project.value()->dataset_settings();
+  settings.from_lake = from_lake;
+  const auto exported = ExportDataset(project.value()->workspace(), settings, options.value(), out);
   if (!exported.ok()) return Fail(exported.error());
   Json json{{"events", exported.value().events},
             {"slates", exported.value().slates},
@@ -175,14 +176,17 @@ int RunDataset(const std::string& out, const ReplayFlags& flags, const Common& c
 void AddDataset(CLI::App& app, Command& run) {
   static Common common;
   static std::string out;
+  static bool from_lake = false;
   static ReplayFlags flags;
   CLI::App* c = AddCommand(app, "dataset", "Replay the log to rows with labels; count them, or write them as Parquet",
                            "gfr dataset --out rows --memory 6GiB --workers 2 --project demo", common);
   c->add_option("--out", out,
                 "A folder for NAME.parquet of each objective and a datasheet; rows are only counted when left out");
+  c->add_flag("--from-lake", from_lake,
+              "Read data/events instead of the log: closed segments, and what [log] keep deleted from the log");
   AddRangeFlags(*c, flags);
   AddMemoryFlags(*c, flags);
-  c->callback([&run] { run = [] { return RunDataset(out, flags, common); }; });
+  c->callback([&run] { run = [] { return RunDataset(out, from_lake, flags, common); }; });
 }
 
 namespace {

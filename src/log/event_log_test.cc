@@ -466,7 +466,7 @@ TEST(EventLog, RefusesWhatItCannotHoldAndTakesItAgainWhenTheDiskHasCaughtUp) {
   EXPECT_TRUE(log->Append({MakeEvent("after")}).ok());
 }
 
-TEST(EventLog, SealsClosedSegmentsOnceAsParquetByHour) {
+TEST(EventLog, SealsClosedSegmentsOnceAsParquetByDate) {
   const TestFolder folder;
   const FixedClock clock(5000);
   std::uint64_t duplicates = 0;
@@ -489,8 +489,8 @@ TEST(EventLog, SealsClosedSegmentsOnceAsParquetByHour) {
                              "', partitioning='hive', exclude_invalid_files=False, "
                              "ignore_prefixes=['_']).to_table().sort_by('log_offset')\n"
                              "print(t.num_rows, t['log_offset'].to_pylist() == list(range(100)), "
-                             "sorted(set(t['hour'].to_pylist())), t['item_ids'][7].as_py(), t['user_id'][3].as_py())"),
-      "100 True [0, 1] ['i7'] u\n");
+                             "sorted(set(t['date'].to_pylist())), t['item_ids'][7].as_py(), t['user_id'][3].as_py())"),
+      "100 True ['2026-01-01'] ['i7'] u\n");
   const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder / "log"});
   EXPECT_EQ(log.value()->next_offset(), 100u);
   EXPECT_EQ(log.value()->last_arrival_ms(), 1'767'225'600'000 + 99 * 60'000);

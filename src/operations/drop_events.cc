@@ -33,7 +33,7 @@ Result<DropReport> DropEvents(const Workspace& workspace, const DropCriteria& cr
   LocalLog log(fs, workspace.log_folder());
   DropReport report;
   const auto unseal = [&](const std::string& segment) -> Status {
-    GFR_ASSIGN(const auto files, UnsealSegment(fs, workspace.lake_folder(), segment, dry_run));
+    GFR_ASSIGN(const auto files, UnsealSegment(log, workspace.lake_folder(), segment, dry_run));
     report.lake_files.insert(report.lake_files.end(), files.begin(), files.end());
     return {};
   };

@@ -123,7 +123,7 @@ Result<EraseReport> EraseUsers(const Workspace& workspace, std::shared_ptr<const
   if (report.people.empty()) return report;
   const ToErase what = Collect(report.people, &erased);
   const auto unseal = [&](const std::string& segment) -> Status {
-    GFR_ASSIGN(const auto files, UnsealSegment(fs, workspace.lake_folder(), segment, options.dry_run));
+    GFR_ASSIGN(const auto files, UnsealSegment(log, workspace.lake_folder(), segment, options.dry_run));
     report.lake_files.insert(report.lake_files.end(), files.begin(), files.end());
     return {};
   };

@@ -2,6 +2,7 @@
 
 #include "dataset/export_dataset.h"
 #include "dataset/row_builder.h"
+#include "log/lake_log.h"
 #include "log/local_log.h"
 
 namespace gfr {
@@ -10,6 +11,11 @@ namespace {
 // Of a replay by partitions, made and removed.
 std::string ScratchFolder(const Workspace& workspace) { return workspace.log_folder() + ".scratch"; }
 
+std::unique_ptr<EventSource> SourceOf(const Workspace& workspace, const DatasetSettings& settings) {
+  if (settings.from_lake) return std::make_unique<LakeLog>(workspace.fs(), workspace.lake_folder());
+  return std::make_unique<LocalLog>(workspace.fs(), workspace.log_folder());
+}
+
 }  // namespace
 
 Result<Dataset> MakeDataset(const Workspace& workspace, const DatasetSettings& settings,
@@ -17,8 +23,8 @@ Result<Dataset> MakeDataset(const Workspace& workspace, const DatasetSettings& s
   DatasetOptions with = options;
   with.leave_out = settings.leave_out;
   with.scratch_folder = ScratchFolder(workspace);
-  LocalLog log(workspace.fs(), workspace.log_folder());
-  return BuildDataset(workspace.fs(), log, settings.features, settings.objectives, with);
+  const auto log = SourceOf(workspace, settings);
+  return BuildDataset(workspace.fs(), *log, settings.features, settings.objectives, with);
 }
 
 Result<ExportedDataset> ExportDataset(const Workspace& workspace, const DatasetSettings& settings,
@@ -27,8 +33,8 @@ Result<ExportedDataset> ExportDataset(const Workspace& workspace, const DatasetS
   DatasetOptions with = options;
   with.leave_out = settings.leave_out;
   with.scratch_folder = ScratchFolder(workspace);
-  LocalLog log(workspace.fs(), workspace.log_folder());
-  GFR_ASSIGN(const Dataset about, BuildRows(workspace.fs(), log, settings.features, settings.objectives, with, *sink));
+  const auto log = SourceOf(workspace, settings);
+  GFR_ASSIGN(const Dataset about, BuildRows(workspace.fs(), *log, settings.features, settings.objectives, with, *sink));
   GFR_TRY(sink->Finish(about));
   ExportedDataset out{
       .events = about.records, .slates = sink->slates(), .columns = settings.features->columns(), .objectives = {}};

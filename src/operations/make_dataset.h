@@ -15,6 +15,7 @@ struct DatasetSettings {
   std::shared_ptr<const FeatureSet> features;
   std::vector<ObjectiveConfig> objectives;
   LeaveOutConfig leave_out = {};  // Instead of what DatasetOptions says.
+  bool from_lake = false;         // Of the lake's records instead of the log's (log/lake_log.h).
 };
 
 // What is said of a log without events.

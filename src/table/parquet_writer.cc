@@ -4,10 +4,13 @@
 #include <arrow/io/interfaces.h>
 #include <arrow/util/bit_util.h>
 #include <arrow/util/key_value_metadata.h>
+#include <parquet/arrow/reader.h>
 #include <parquet/arrow/writer.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include "table/open_parquet.h"
 
 namespace gfr {
 namespace {
@@ -66,11 +69,24 @@ MadeArray ArrayOver(const Texts& texts, bool empty_is_null) {
                                               nulls > 0 ? std::move(valid) : nullptr, nulls);
 }
 MadeArray ArrayOf(const Texts& texts) { return ArrayOver(texts, true); }
+MadeArray ArrayOf(const Blobs& blobs) {
+  ARROW_ASSIGN_OR_RAISE(auto offsets, OffsetsOf(blobs.ends));
+  return std::make_shared<arrow::BinaryArray>(static_cast<std::int64_t>(blobs.size()), std::move(offsets),
+                                              std::make_shared<arrow::Buffer>(std::string_view(blobs.bytes)));
+}
 MadeArray ArrayOf(const TextLists& lists) {
   ARROW_ASSIGN_OR_RAISE(const auto texts, ArrayOver(lists.texts, false));
   ARROW_ASSIGN_OR_RAISE(auto offsets, OffsetsOf(lists.ends));
   return std::make_shared<arrow::ListArray>(arrow::list(arrow::utf8()), static_cast<std::int64_t>(lists.size()),
                                             std::move(offsets), texts);
+}
+
+template <typename T>
+MadeArray ArrayOf(const NumberLists<T>& lists) {
+  ARROW_ASSIGN_OR_RAISE(const auto numbers, ArrayOf(lists.numbers));
+  ARROW_ASSIGN_OR_RAISE(auto offsets, OffsetsOf(lists.ends));
+  return std::make_shared<arrow::ListArray>(arrow::list(numbers->type()), static_cast<std::int64_t>(lists.size()),
+                                            std::move(offsets), numbers);
 }
 
 arrow::Status ToArrow(const Status& status) {
@@ -115,6 +131,24 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> BatchOf(const std::vector<Nam
   return arrow::RecordBatch::Make(schema, arrays.empty() ? 0 : arrays[0]->length(), arrays);
 }
 
+constexpr std::int64_t kCopiedRows = 1 << 16;  // Of a row group that is put together of small ones.
+
+// The rows of a table whose `column` is in [from, until). REQUIRES: the column rises and has no null.
+arrow::Result<std::shared_ptr<arrow::Table>> RowsBetween(const std::shared_ptr<arrow::Table>& table,
+                                                         const std::string& column, std::int64_t from,
+                                                         std::int64_t until) {
+  const auto values = table->GetColumnByName(column);
+  if (!values || values->type()->id() != arrow::Type::INT64)
+    return arrow::Status::Invalid("it has no column '", column, "' of int64");
+  std::int64_t begin = 0, end = 0;
+  for (const auto& chunk : values->chunks()) {
+    const auto* numbers = chunk->data()->GetValues<std::int64_t>(1);
+    begin += std::lower_bound(numbers, numbers + chunk->length(), from) - numbers;
+    end += std::lower_bound(numbers, numbers + chunk->length(), until) - numbers;
+  }
+  return table->Slice(begin, std::max<std::int64_t>(0, end - begin));
+}
+
 }  // namespace
 
 struct ParquetWriter::State {
@@ -123,7 +157,26 @@ struct ParquetWriter::State {
   std::shared_ptr<FileOut> out;
   std::shared_ptr<arrow::Schema> schema;
   std::unique_ptr<parquet::arrow::FileWriter> writer;
+  std::vector<std::shared_ptr<arrow::Table>> copied;  // Small row groups, to become one.
+  std::int64_t copied_rows = 0;
   bool published = false;
+
+  arrow::Status Start(const std::vector<std::string>& unique) {
+    parquet::WriterProperties::Builder builder;
+    builder.compression(arrow::Compression::ZSTD);
+    for (const std::string& name : unique) builder.disable_dictionary(name)->disable_statistics(name);
+    const auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
+    ARROW_ASSIGN_OR_RAISE(writer, parquet::arrow::FileWriter::Open(*schema, arrow::default_memory_pool(), out,
+                                                                   builder.build(), arrow_properties));
+    return arrow::Status::OK();
+  }
+  arrow::Status WriteCopied() {
+    if (copied.empty()) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(const auto table, arrow::ConcatenateTables(copied));
+    copied.clear();
+    copied_rows = 0;
+    return writer->WriteTable(*table, std::max<std::int64_t>(1, table->num_rows()));
+  }
   std::string beside() const { return path + ".tmp"; }
   Error Failed(const arrow::Status& status) const { return {ErrorCode::kUnavailable, status.ToString(), {path, 0}}; }
 };
@@ -157,16 +210,11 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(FileSystem& fs, const
     }
     state->schema = arrow::schema(
         fields, metadata.empty() ? nullptr : arrow::key_value_metadata(std::move(keys), std::move(values)));
-    parquet::WriterProperties::Builder builder;
-    builder.compression(arrow::Compression::ZSTD);
+    std::vector<std::string> unique;
     for (const NamedColumn& column : schema) {
-      if (column.is_unique) builder.disable_dictionary(column.name)->disable_statistics(column.name);
+      if (column.is_unique) unique.push_back(column.name);
     }
-    const auto properties = builder.build();
-    const auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
-    ARROW_ASSIGN_OR_RAISE(state->writer, parquet::arrow::FileWriter::Open(*state->schema, arrow::default_memory_pool(),
-                                                                          state->out, properties, arrow_properties));
-    return arrow::Status::OK();
+    return state->Start(unique);
   };
   const arrow::Status opened = open();
   std::unique_ptr<ParquetWriter> writer(new ParquetWriter(std::move(state)));
@@ -174,8 +222,43 @@ Result<std::unique_ptr<ParquetWriter>> ParquetWriter::Open(FileSystem& fs, const
   return writer;
 }
 
+Result<std::unique_ptr<ParquetWriter>> ParquetWriter::OpenLike(FileSystem& fs, const std::string& path,
+                                                               const std::string& like,
+                                                               const std::vector<std::string>& unique) {
+  GFR_ASSIGN(const ParquetFile file, OpenParquetFile(like));
+  auto state = std::make_unique<State>(State{.fs = fs, .path = path});
+  GFR_ASSIGN(auto out, fs.OpenForWrite(state->beside(), /*append=*/false));
+  state->out = std::make_shared<FileOut>(std::move(out));
+  state->schema = file.schema;
+  const arrow::Status opened = state->Start(unique);
+  std::unique_ptr<ParquetWriter> writer(new ParquetWriter(std::move(state)));
+  if (!opened.ok()) return writer->state_->Failed(opened);
+  return writer;
+}
+
+Status ParquetWriter::AppendFile(const std::string& path, const std::string& column, std::int64_t from,
+                                 std::int64_t until) {
+  GFR_ASSIGN(const ParquetFile file, OpenParquetFile(path));
+  State& s = *state_;
+  if (!file.schema->Equals(*s.schema, /*check_metadata=*/false))
+    return Error{ErrorCode::kInvalidArgument, "its columns are not those of '" + s.path + "'", {path, 0}};
+  for (int g = 0; g < file.reader->num_row_groups(); ++g) {
+    std::shared_ptr<arrow::Table> table;
+    if (const auto read = file.reader->ReadRowGroup(g, &table); !read.ok()) return CorruptParquet(path, read);
+    const auto rows = RowsBetween(table, column, from, until);
+    if (!rows.ok()) return CorruptParquet(path, rows.status());
+    if ((*rows)->num_rows() == 0) continue;
+    s.copied.push_back(*rows);
+    s.copied_rows += (*rows)->num_rows();
+    if (s.copied_rows < kCopiedRows) continue;
+    if (const auto written = s.WriteCopied(); !written.ok()) return s.Failed(written);
+  }
+  return {};
+}
+
 Status ParquetWriter::Append(const std::vector<NamedColumn>& batch) {
   const auto append = [&]() -> arrow::Status {
+    ARROW_RETURN_NOT_OK(state_->WriteCopied());
     ARROW_ASSIGN_OR_RAISE(const auto made, BatchOf(batch, state_->schema));
     ARROW_ASSIGN_OR_RAISE(const auto table, arrow::Table::FromRecordBatches(state_->schema, {made}));
     return state_->writer->WriteTable(*table, std::max<std::int64_t>(1, table->num_rows()));
@@ -186,6 +269,7 @@ Status ParquetWriter::Append(const std::vector<NamedColumn>& batch) {
 
 Status ParquetWriter::Close() {
   State& s = *state_;
+  if (const arrow::Status status = s.WriteCopied(); !status.ok()) return s.Failed(status);
   if (const arrow::Status status = s.writer->Close(); !status.ok()) return s.Failed(status);
   if (const arrow::Status status = s.out->Close(); !status.ok()) return s.Failed(status);
   GFR_TRY(s.fs.Rename(s.beside(), s.path));

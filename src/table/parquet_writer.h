@@ -45,11 +45,28 @@ struct TextLists {
   }
 };
 
+// Texts that may be any bytes: a column of type binary.
+struct Blobs : Texts {};
+
+// A list of numbers a row; `ends`: how many numbers stand before the end of each.
+template <typename T>
+struct NumberLists {
+  std::vector<T> numbers;
+  std::vector<std::int32_t> ends;
+
+  void End() { ends.push_back(static_cast<std::int32_t>(numbers.size())); }
+  std::size_t size() const { return ends.size(); }
+  void clear() {
+    numbers.clear();
+    ends.clear();
+  }
+};
+
 struct NamedColumn {
   std::string name;
   // NaN and the empty string are null.
   std::variant<std::vector<float>, std::vector<double>, std::vector<std::int64_t>, std::vector<std::uint64_t>,
-               std::vector<std::string>, Texts, TextLists>
+               std::vector<std::string>, Texts, TextLists, Blobs, NumberLists<std::int64_t>, NumberLists<double>>
       values;
   bool is_unique = false;  // No value comes twice: no dictionary and no statistics are made.
 };
@@ -66,8 +83,15 @@ class ParquetWriter {
                                                      const std::vector<NamedColumn>& schema,
                                                      const ParquetMetadata& metadata = {});
   ~ParquetWriter();
+  // A file of the columns of another one. `unique`: those without a dictionary and statistics (NamedColumn::is_unique).
+  static Result<std::unique_ptr<ParquetWriter>> OpenLike(FileSystem& fs, const std::string& path,
+                                                         const std::string& like,
+                                                         const std::vector<std::string>& unique);
   // One row group. REQUIRES: the schema's columns, of one length.
   Status Append(const std::vector<NamedColumn>& batch);
+  // Copies the rows of another file whose `column`, of int64, is in [from, until), in its order. Small row groups of
+  // files that are copied one after the other become one. kInvalidArgument: its columns are not this file's.
+  Status AppendFile(const std::string& path, const std::string& column, std::int64_t from, std::int64_t until);
   Status Close();
 
  private:
