@@ -17,6 +17,8 @@ int Taken(Kind kind) {
     case Kind::kName:
     case Kind::kIsCategory:
     case Kind::kNotCategory:
+    case Kind::kSame:
+    case Kind::kDiffer:
       return 0;
     case Kind::kNegate:
     case Kind::kNot:
@@ -85,6 +87,13 @@ void Expression::Evaluate(std::span<const Column> columns, std::span<double> out
           for (std::size_t i = 0; i < n; ++i) {
             const Key category = columns[step.name].categories[begin + i];
             into[i] = category != 0 && category != step.category;
+          }
+          break;
+        case Kind::kSame:
+        case Kind::kDiffer:
+          for (std::size_t i = 0; i < n; ++i) {
+            const Key a = columns[step.name].categories[begin + i], b = columns[step.other].categories[begin + i];
+            into[i] = a != 0 && b != 0 && (a == b) == (step.kind == Kind::kSame);
           }
           break;
         case Kind::kNegate:

@@ -3,6 +3,7 @@
 //
 //   numbers      1.5   price   pctr * (1 + 5 * pcvr)   -margin / 2          + - * / and parentheses
 //   conditions   price < 100   stock >= 1   brand == "acme"   brand != "acme"   city in ["Rome", "Oslo"]
+//                city == geography   (two categories)
 //                not (a < b) and (c > d or e == f)
 //
 // `*` and `/` bind closest, then `+` and `-`, comparisons, `not`, `and`, `or`. A missing number is NaN, and so is what
@@ -43,6 +44,8 @@ class Expression {
       kName,
       kIsCategory,   // Of the name's category: is it `category`?
       kNotCategory,  // Is it known and another one?
+      kSame,         // Two names' categories, `name` and `other`: are both known and equal?
+      kDiffer,       // Are both known and not equal?
       kAdd,
       kSubtract,
       kMultiply,
@@ -62,6 +65,7 @@ class Expression {
     std::uint32_t name = 0;  // Index into `names` of Parse.
     double number = 0;
     Key category = 0;
+    std::uint32_t other = 0;
   };
   static constexpr std::size_t kMaxSteps = 256, kMaxDepth = 32;
 

@@ -29,6 +29,10 @@ class ExpressionParser {
     for (const Expression::Step& step : made_.steps_) {
       if (step.kind == Kind::kName || step.kind == Kind::kIsCategory || step.kind == Kind::kNotCategory)
         made_.used_.push_back(step.name);
+      if (step.kind == Kind::kSame || step.kind == Kind::kDiffer) {
+        made_.used_.push_back(step.name);
+        made_.used_.push_back(step.other);
+      }
     }
     std::ranges::sort(made_.used_);
     made_.used_.erase(std::ranges::unique(made_.used_).begin(), made_.used_.end());
@@ -141,13 +145,18 @@ class ExpressionParser {
   std::optional<Type> OfCategory(std::uint32_t name) {
     const bool equal = Take("=="), other = !equal && Take("!=");
     if (equal || other) {
+      if (const auto second = CategoryName()) {
+        if (!Push({.kind = equal ? Kind::kSame : Kind::kDiffer, .name = name, .other = *second}, 1))
+          return std::nullopt;
+        return Type::kCondition;
+      }
       const std::optional<Key> category = Text();
       const Kind kind = equal ? Kind::kIsCategory : Kind::kNotCategory;
       if (!category || !Push({.kind = kind, .name = name, .category = *category}, 1)) return std::nullopt;
       return Type::kCondition;
     }
     if (!Take("in") || !Take("["))
-      return Fail("a category is compared by == \"text\", != \"text\" or in [\"a\", \"b\"]");
+      return Fail("a category is compared by == or != with a \"text\" or another category, or by in [\"a\", \"b\"]");
     for (bool first = true; first || Take(","); first = false) {
       const std::optional<Key> category = Text();
       if (!category || !Push({.kind = Kind::kIsCategory, .name = name, .category = *category}, 1)) return std::nullopt;
@@ -158,7 +167,7 @@ class ExpressionParser {
   }
 
   std::optional<Key> Text() {
-    if (!Take("\"")) return Fail("valid here is a text in double quotes");
+    if (!Take("\"")) return Fail("valid here is a text in double quotes, or, after == and !=, another category");
     const std::size_t end = text_.find('"', at_);
     if (end == std::string_view::npos || end == at_) return Fail("the text is empty or has no closing quote");
     const Key key = KeyOf(text_.substr(at_, end - at_));

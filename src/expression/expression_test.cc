@@ -54,6 +54,27 @@ TEST(Expression, ConditionsCompareNumbersAndCategories) {
   EXPECT_TRUE(Holds("2 * price > price + 1"));
 }
 
+TEST(Expression, ComparesTwoCategories) {
+  const std::vector<Expression::Name> names{{"city", Type::kCategory}, {"geography", Type::kCategory}};
+  const auto holds = [&](const std::string& text, Key city, Key geography) {
+    const std::vector<Expression::Column> columns{{nullptr, &city}, {nullptr, &geography}};
+    const Expression made = Expression::Parse(text, Type::kCondition, names).value();
+    EXPECT_EQ(made.used(), (std::vector<std::uint32_t>{0, 1}));
+    double out = -1;
+    made.Evaluate(columns, {&out, 1});
+    return out == 1;
+  };
+  EXPECT_TRUE(holds("city == geography", 5, 5));
+  EXPECT_FALSE(holds("city == geography", 5, 6));
+  EXPECT_TRUE(holds("city != geography", 5, 6));
+  EXPECT_FALSE(holds("city != geography", 5, 5));
+  for (const char* text : {"city == geography", "city != geography"}) {
+    EXPECT_FALSE(holds(text, 0, 6)) << text << ": one is missing";
+    EXPECT_FALSE(holds(text, 5, 0)) << text << ": one is missing";
+    EXPECT_FALSE(holds(text, 0, 0)) << text << ": both are missing";
+  }
+}
+
 TEST(Expression, AComparisonWithWhatIsMissingIsFalse) {
   const std::vector<double> missing{1, 1, std::nan("")};
   for (const char* text : {"price < 1", "price >= 1", "price == price", "price != 1"})

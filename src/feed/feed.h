@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "event/event.h"
+#include "feed/slate_outcome.h"
 
 namespace gfr {
 
@@ -20,6 +21,8 @@ struct Feed {
   std::vector<FeedItem> items;
   std::vector<std::string> degraded;
   std::string model_name, model_version;
+  SlateOutcome outcome;         // As the event's record has it.
+  std::string cursor;           // For the next page (serve/page_cursor.h); empty: there is none.
   bool sampled_slates = false;  // The model was trained on slates that were made of a log without any.
   Event event;                  // The feed.request to log: items in the slate's order.
 };

@@ -2,6 +2,7 @@
 // them, and which one answers a request.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,8 @@
 
 namespace gfr {
 
+struct FeedPolicy;
+
 struct FeedConfig {
   std::string name = "home";            // Requests name it as their surface.
   std::vector<std::string> objectives;  // All of the configuration, as the value formula numbers them.
@@ -18,6 +21,7 @@ struct FeedConfig {
   ValueFormula value;
   bool impressions_on_serve = false;
   std::vector<ChannelConfig> channels;
+  std::shared_ptr<const FeedPolicy> policy;  // Which items may be shown, and how (feed_policy.h); null: best first.
   // [feed.swap] share: of so many requests, nothing is drawn, and pairs of neighbouring places (0 and 1, 2 and 3, ...
   // or 1 and 2, ...) are put in order by a coin each.
   double swap_share = 0;

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "event/event.h"
 
 namespace gfr {
+
+struct FeedPage;
 
 struct FeedRequest {
   std::string request_id, user_id, session_id, surface;
@@ -16,7 +19,9 @@ struct FeedRequest {
   bool has_candidates = false;
   bool explain = false;  // The reply shows the features.
   std::vector<std::string> exclude;
-  int size = 0;  // 0: the configuration's.
+  std::shared_ptr<const FeedPage> page;  // What it goes on from (feed_page.h); null: it is a first page.
+  bool paged = false;                    // The answer has a cursor for the next page.
+  int size = 0;                          // 0: the configuration's.
   std::int64_t now_ms = 0;
 };
 

@@ -78,7 +78,7 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   GFR_ASSIGN(c.train, TrainConfig::Read(project));
   GFR_ASSIGN(c.dataset, DatasetConfig::Read(project, &c.objectives));
   c.train.sample = c.dataset.sample;
-  GFR_ASSIGN(c.feeds, ReadFeeds(project, c.objectives, c.features->schema, &c.experiments));
+  GFR_ASSIGN(c.feeds, ReadFeeds(project, c.objectives, *c.features, &c.experiments));
   GFR_ASSIGN(c.metrics, MetricConfig::ReadAll(project));
   GFR_TRY(CheckRewards(c, project));
   std::vector<std::string> objectives;

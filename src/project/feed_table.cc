@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "feed/policy_table.h"
 #include "log/log_config.h"
 #include "retrieve/sources.h"
 
@@ -46,7 +47,7 @@ Result<FeedOverlay> ReadOverlay(Config& table, const ValueNames& names) {
   return keys;
 }
 
-Result<FeedConfig> ReadFeed(Config& table, const ValueNames& names) {
+Result<FeedConfig> ReadFeed(Config& table, const ValueNames& names, const std::vector<ConditionName>& conditions) {
   FeedConfig feed;
   for (const auto& objective : names.objectives) feed.objectives.push_back(objective.name);
   feed.name = table.String("name", feed.name);
@@ -56,6 +57,7 @@ Result<FeedConfig> ReadFeed(Config& table, const ValueNames& names) {
   if (!table.Has("value")) {
     GFR_ASSIGN(feed.value, ValueFormula::Parse(pctr ? "pctr" : first, names));
   }
+  GFR_ASSIGN(feed.policy, ReadFeedPolicy(table, conditions));
   GFR_ASSIGN(const FeedOverlay keys, ReadOverlay(table, names));
   keys.ApplyTo(&feed);
   return feed;
@@ -75,8 +77,9 @@ std::vector<Expression::Name> ContextNames(const PropertySchema& schema) {
 
 }  // namespace
 
-Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& objectives, const PropertySchema& schema,
+Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& objectives, const FeatureSet& features,
                         Experiments* experiments) {
+  const PropertySchema& schema = features.schema;
   Feeds feeds;
   feeds.old_form = project.HasTable("feed");
   std::vector<Config> tables;
@@ -85,6 +88,7 @@ Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& obj
   else
     tables = project.Tables("feed");
   const ValueNames names = NamesOf(objectives, schema);
+  const std::vector<ConditionName> conditions = ConditionNamesOf(features);
   GFR_ASSIGN(const std::vector<ChannelConfig> channels, ReadChannels(project));
   GFR_ASSIGN(const LogConfig log, LogConfig::Read(project));
   const double full_share = log.full_share;
@@ -94,7 +98,7 @@ Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& obj
       table.Fail("name", "is missing; each of several [[feed]] has a name");
       GFR_TRY(table.Finish());
     }
-    GFR_ASSIGN(FeedConfig feed, ReadFeed(table, names));
+    GFR_ASSIGN(FeedConfig feed, ReadFeed(table, names, conditions));
     if (std::ranges::find(feeds.all, feed.name, &FeedConfig::name) != feeds.all.end()) {
       table.Fail("name", "is '" + feed.name + "', as of a [[feed]] before");
       GFR_TRY(table.Finish());

@@ -1,6 +1,6 @@
-// Reads the tables of gfr.toml that say what feeds there are: [[feed]] with [feed.swap] and [[feed.channel]], and the
-// [[channel]] of those that have none of their own. [feed], the form of 0.1, is the one feed "home". Of [log] it
-// reads what the records of slates keep.
+// Reads the tables of gfr.toml that say what feeds there are: [[feed]] with [feed.swap], [[feed.channel]] and
+// [[feed.rule]], and the [[channel]] of those that have none of their own. [feed], the form of 0.1, is the one feed
+// "home". Of [log] it reads what the records of slates keep.
 #pragma once
 
 #include <vector>
@@ -13,10 +13,10 @@
 
 namespace gfr {
 
-// kInvalidArgument names file, line and key. `objectives` and the numeric properties of `schema` are what value
-// formulas may name.
+// kInvalidArgument names file, line and key. `objectives` and the numeric properties of the items are what value
+// formulas may name; all properties and the numeric features what conditions may (feed/item_condition.h).
 // `experiments`: gets what [[variant]], [[experiment]] and [holdout] say, whose treatments set keys of these feeds.
-Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& objectives, const PropertySchema& schema,
+Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& objectives, const FeatureSet& features,
                         Experiments* experiments);
 
 }  // namespace gfr

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "feed/feed_policy.h"
+
 namespace gfr {
 namespace {
 
@@ -10,14 +12,15 @@ const std::vector<ObjectiveConfig> kObjectives{
     {.name = "pctr"}, {.name = "pcvr", .population = EventType::kFeedClick, .label = EventType::kPurchase}};
 
 Result<Feeds> Read(const std::string& text, Experiments* experiments = nullptr) {
-  PropertySchema schema;
+  FeatureSet features;
+  PropertySchema& schema = features.schema;
   schema.item_names = {"price", "brand", "margin"};
   schema.item_categorical = {false, true, false};
   auto config = Config::Parse(text, "gfr.toml");
   schema.request_names = {"platform"};
   schema.request_categorical = {true};
   Experiments unused;
-  return ReadFeeds(config.value(), kObjectives, schema, experiments ? experiments : &unused);
+  return ReadFeeds(config.value(), kObjectives, features, experiments ? experiments : &unused);
 }
 std::string Refused(const std::string& text) {
   const auto feeds = Read(text);
@@ -54,12 +57,12 @@ TEST(ReadFeeds, AFormulaMixesASampledObjectiveWithNoOther) {
   const auto read = [](const std::string& value) {
     std::vector<ObjectiveConfig> objectives = kObjectives;
     objectives[0].sampled.on = true;
-    PropertySchema schema;
-    schema.item_names = {"price"};
-    schema.item_categorical = {false};
+    FeatureSet features;
+    features.schema.item_names = {"price"};
+    features.schema.item_categorical = {false};
     auto config = Config::Parse("[[feed]]\nvalue = \"" + value + "\"\n", "gfr.toml");
     Experiments experiments;
-    return ReadFeeds(config.value(), objectives, schema, &experiments);
+    return ReadFeeds(config.value(), objectives, features, &experiments);
   };
   EXPECT_TRUE(read("pctr * price").ok());
   EXPECT_TRUE(read("pcvr").ok());
@@ -111,6 +114,16 @@ TEST(ReadFeeds, WhatIsWrongIsRefusedAtItsLine) {
               testing::AllOf(testing::HasSubstr("gfr.toml:2"), testing::HasSubstr("pctr, pcvr, price, margin")));
   EXPECT_THAT(Refused("[[feed]]\nsiez = 3\n"), testing::HasSubstr("siez"));
   EXPECT_THAT(Refused("feed = []\n"), testing::HasSubstr("empty"));
+}
+
+TEST(ReadFeeds, AFeedHasThePolicyOfItsTables) {
+  const Feeds feeds = Read(
+                          "[[feed]]\nname = \"a\"\n[[feed.rule]]\nname = \"dear\"\nleave_out = \"price > 9\"\n"
+                          "[[feed]]\nname = \"b\"\n")
+                          .value();
+  ASSERT_NE(feeds.all[0].policy, nullptr);
+  EXPECT_EQ(feeds.all[0].policy->rules[0].name, "dear");
+  EXPECT_EQ(feeds.all[1].policy, nullptr);
 }
 
 TEST(ReadFeeds, VariantsAndArmsSetKeysOfFeedsAndNoOthers) {

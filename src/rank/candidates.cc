@@ -17,6 +17,8 @@ namespace gfr {
 
 namespace {
 
+constexpr std::size_t kMostOfOne = 1'000'000;  // Items that a channel is asked for, however much is left out.
+
 // Rows that another process published, of items that came with the lists.
 class PublishedItemRows final : public ItemRows {
  public:
@@ -38,7 +40,15 @@ class PublishedItemRows final : public ItemRows {
   ReadLease* const lease_;
 };
 
-void AskChannels(const RankInput& in, const ItemRows& items, std::int64_t epoch_end_ms,
+// The same channels with so many times the quota.
+std::vector<ChannelConfig> Times(std::size_t times, std::vector<ChannelConfig> channels) {
+  for (ChannelConfig& channel : channels)
+    channel.quota =
+        static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(channel.quota) * times, kMostOfOne));
+  return channels;
+}
+
+void AskChannels(const RankInput& in, const ItemRows& items, std::int64_t epoch_end_ms, std::size_t times,
                  const std::unordered_set<Key>& excluded, Draft* draft) {
   const SharedState& shared = in.store.shared();
   std::span<const Key> recent;
@@ -66,14 +76,15 @@ void AskChannels(const RankInput& in, const ItemRows& items, std::int64_t epoch_
   };
   const FeedConfig* other = in.settings.pair ? &in.settings.pair->feed : nullptr;
   if (other == nullptr || other->channels == in.config.channels) {
-    for (const Candidate& c : in.lists->Find(query, in.config.channels, excluded)) add(c);
+    for (const Candidate& c : in.lists->Find(query, Times(times, in.config.channels), excluded)) add(c);
     if (listed == nullptr) AddBestOfCatalogue(in, excluded, draft);
     return;
   }
   // Two mixes of sources: all candidates together are read and scored, and each ranking has its own of them.
   std::unordered_map<Key, std::size_t> found;
   for (const std::uint8_t ranking : {1, 2}) {
-    for (const Candidate& c : in.lists->Find(query, ranking == 1 ? in.config.channels : other->channels, excluded)) {
+    const std::vector<ChannelConfig>& channels = ranking == 1 ? in.config.channels : other->channels;
+    for (const Candidate& c : in.lists->Find(query, Times(times, channels), excluded)) {
       const auto [at, is_new] = found.emplace(c.item, draft->items.size());
       if (is_new) {
         add(c);
@@ -84,14 +95,52 @@ void AskChannels(const RankInput& in, const ItemRows& items, std::int64_t epoch_
   }
 }
 
-}  // namespace
+void AskChannels(const RankInput& in, std::size_t times, const std::unordered_set<Key>& excluded, Draft* draft) {
+  if (const ListedItems* listed = in.lists->items()) {
+    // The instant of the rows that the sources read; the features are read at the newest one then.
+    in.reader.FindItemRows({}, /*more=*/false, &draft->lease, {});
+    AskChannels(in, PublishedItemRows(in.reader, *listed, &draft->lease), draft->lease.shared.bound(), times, excluded,
+                draft);
+    return;
+  }
+  const Pin pin = in.store.shared().timeline().Hold();
+  AskChannels(in, TableItemRows(in.store.shared(), pin), pin.bound(), times, excluded, draft);
+}
 
-void FindCandidates(const RankInput& in, Draft* draft) {
+// What the request excludes, what the pages before it showed, and what the user hid.
+std::unordered_set<Key> ExcludedOf(const RankInput& in, const Draft& draft) {
   std::unordered_set<Key> excluded;
   for (const std::string& id : in.request.exclude) excluded.insert(KeyOf(id));
-  for (const Key item : draft->lease.hidden_items(in.request.now_ms)) {
+  for (const Key item : draft.lease.hidden_items(in.request.now_ms)) {
     if (item != 0) excluded.insert(item);
   }
+  if (in.request.page) excluded.insert(in.request.page->shown.begin(), in.request.page->shown.end());
+  return excluded;
+}
+
+// What the policy pins to the first page by its id, where no channel found it.
+void AddPinned(const RankInput& in, const std::unordered_set<Key>& excluded, Draft* draft) {
+  if (in.policy == nullptr || in.request.page) return;
+  for (const FeedPin& pin : in.policy->pins) {
+    if (pin.item.empty() || excluded.contains(KeyOf(pin.item)) ||
+        std::ranges::find(draft->items, pin.item, &EventItem::item_id) != draft->items.end())
+      continue;
+    draft->items.push_back({.item_id = pin.item, .channel = kPinChannel});
+    if (!draft->rankings.empty()) draft->rankings.push_back(3);
+  }
+}
+
+}  // namespace
+
+void FindMoreCandidates(const RankInput& in, std::size_t times, const std::unordered_set<Key>& known, Draft* draft) {
+  if (in.lists == nullptr) return;
+  std::unordered_set<Key> excluded = ExcludedOf(in, *draft);
+  excluded.insert(known.begin(), known.end());
+  AskChannels(in, times, excluded, draft);
+}
+
+void FindCandidates(const RankInput& in, Draft* draft) {
+  std::unordered_set<Key> excluded = ExcludedOf(in, *draft);
   if (in.request.has_candidates) {
     draft->items.reserve(in.request.candidates.size());
     for (const EventItem& item : in.request.candidates) {
@@ -100,15 +149,8 @@ void FindCandidates(const RankInput& in, Draft* draft) {
     for (EventItem& item : draft->items) item.channel = "supplied";
     return;
   }
-  if (in.lists == nullptr) return;
-  if (const ListedItems* listed = in.lists->items()) {
-    // The instant of the rows that the sources read; the features are read at the newest one then.
-    in.reader.FindItemRows({}, /*more=*/false, &draft->lease, {});
-    AskChannels(in, PublishedItemRows(in.reader, *listed, &draft->lease), draft->lease.shared.bound(), excluded, draft);
-    return;
-  }
-  const Pin pin = in.store.shared().timeline().Hold();
-  AskChannels(in, TableItemRows(in.store.shared(), pin), pin.bound(), excluded, draft);
+  if (in.lists != nullptr) AskChannels(in, 1, excluded, draft);
+  AddPinned(in, excluded, draft);
 }
 
 }  // namespace gfr

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -13,7 +15,10 @@
 #include "event/event.h"
 #include "experiment/unit.h"
 #include "feed/feed_config.h"
+#include "feed/feed_page.h"
+#include "feed/feed_policy.h"
 #include "feed/feed_request.h"
+#include "feed/slate_outcome.h"
 #include "rank/ranker.h"
 #include "retrieve/list_maker.h"
 #include "state/feature_reader.h"
@@ -30,9 +35,13 @@ struct RankInput {
   const FeedConfig& config;
   const FeedRequest& request;
   Key user, session;
-  std::size_t size;  // Of the slate: at most.
+  std::size_t size;          // Of the slate: at most.
+  const FeedPolicy* policy;  // Null: none.
   const RankSettings& settings;
 };
+
+// The position that the request's page begins at.
+inline std::size_t PageBegin(const FeedRequest& request) { return request.page ? request.page->shown.size() : 0; }
 
 struct Draft {
   Draft(const FeedRequest& request, Requester who)
@@ -44,14 +53,19 @@ struct Draft {
   // Candidates, in the order they are read. The channel is followed by '/' and the source where that is not the
   // channel's first; the record has them apart.
   std::vector<EventItem> items;
-  std::vector<std::uint8_t> rankings;  // Of a pair with other channels, bits by item: 1 the first's, 2 the second's.
-  std::vector<float> features;         // items x columns.
+  std::vector<std::uint8_t> rankings;    // Of a pair with other channels, bits by item: 1 the first's, 2 the second's.
+  SlateOutcome outcome;                  // What is not to be shown, and how the slate was solved.
+  std::unordered_set<Key> dropped;       // Of it, what is no candidate any more.
+  std::vector<float> features;           // items x columns.
+  std::vector<std::uint8_t> ineligible;  // Candidates that are not to be shown; empty: none.
   std::vector<std::vector<float>> scores;  // By objective of the configuration, by candidate.
   std::vector<float> value;
   std::vector<std::vector<float>> second_scores;  // The same of a pair's second ranking.
   std::vector<float> second_value;
   std::vector<float> propensity;
 
+  std::function<bool(std::size_t)> may_swap;     // Of positions p and p + 1 of the slate; empty: any.
+  bool is_swapped = false;                       // [feed.swap]: nothing is drawn, and a coin puts pairs in order.
   std::vector<std::size_t> slate;                // Candidates by position.
   std::vector<ServedDraw> draws;                 // What was drawn, in order.
   std::vector<std::int32_t> swaps;               // Upper positions of the pairs that a coin put in order.

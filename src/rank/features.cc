@@ -1,26 +1,26 @@
 #include "rank/features.h"
 
-#include <algorithm>
-#include <vector>
+#include <unordered_set>
+
+#include "rank/candidates.h"
+#include "rank/eligibility.h"
 
 namespace gfr {
 namespace {
 
-// Leaves out the items whose rows say that they are off sale. Rows of a store that cannot be read say nothing.
-void DropOffSale(const RankInput& in, Draft* draft) {
-  const std::vector<const std::byte*>& rows = draft->lease.items;
-  const auto is_off_sale = [&](const std::byte* row) { return row != nullptr && !in.store.shared().IsOnSale(row); };
-  if (draft->lease.degraded() || std::ranges::none_of(rows, is_off_sale)) return;
-  std::vector<std::size_t> kept;
-  for (std::size_t i = 0; i < draft->items.size(); ++i) {
-    if (is_off_sale(rows[i])) continue;
-    if (kept.size() != i) draft->items[kept.size()] = std::move(draft->items[i]);
-    if (!draft->rankings.empty()) draft->rankings[kept.size()] = draft->rankings[i];
-    kept.push_back(i);
-  }
-  draft->items.resize(kept.size());
-  if (!draft->rankings.empty()) draft->rankings.resize(kept.size());
-  draft->lease.KeepItems(kept);
+// Each time the channels are asked for so many times as much as before: a rule that leaves out nearly everything costs
+// a few rounds, and none but the last reads features.
+constexpr std::size_t kGrowth = 4;
+
+// Asks the channels for candidates beyond those there are; false: there are no others, or enough.
+bool BackFill(const RankInput& in, std::size_t* times, Draft* draft) {
+  if (in.policy == nullptr || in.request.has_candidates || EligibleCount(*draft) >= in.size) return false;
+  std::unordered_set<Key> known = draft->dropped;
+  for (const EventItem& item : draft->items) known.insert(KeyOf(item.item_id));
+  const std::size_t before = draft->items.size();
+  *times *= kGrowth;
+  FindMoreCandidates(in, *times, known, draft);
+  return draft->items.size() > before;
 }
 
 }  // namespace
@@ -31,13 +31,21 @@ void ReadFeatures(const RankInput& in, Draft* draft) {
                       .session = in.session,
                       .surface = KeyOf(in.request.surface),
                       .context = in.request.context,
-                      .items = draft->items,
+                      .items = {},
                       .supplied = in.request.has_candidates};
-  in.reader.FindItems(request, &draft->lease);
-  DropOffSale(in, draft);
-  request.items = draft->items;
-  draft->features.resize(draft->items.size() * in.store.features().columns());
-  in.reader.ReadFound(request, &draft->lease, draft->features.data());
+  std::size_t times = 1;
+  do {
+    do {
+      draft->ineligible.clear();
+      request.items = draft->items;
+      in.reader.FindItems(request, &draft->lease);
+      DropIneligible(in, draft);
+    } while (BackFill(in, &times, draft));
+    request.items = draft->items;
+    draft->features.resize(draft->items.size() * in.store.features().columns());
+    in.reader.ReadFound(request, &draft->lease, draft->features.data());
+    MarkIneligible(in, draft);
+  } while (BackFill(in, &times, draft));
 }
 
 }  // namespace gfr

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "experiment/interleaving.h"
+#include "rank/eligibility.h"
 #include "rank/policy.h"
 #include "rank/scores.h"
 #include "rank/values.h"
@@ -11,12 +12,13 @@
 namespace gfr {
 namespace {
 
-// The ranking's candidates, best first. `bit`: of Draft::rankings. `most`: so many of them are looked at.
-std::vector<std::uint32_t> RankingOf(const std::vector<float>& value, const std::vector<std::uint8_t>& rankings,
-                                     std::uint8_t bit, std::size_t most) {
+// The ranking's candidates that may be shown, best first. `bit`: of Draft::rankings. `most`: so many of them are looked
+// at.
+std::vector<std::uint32_t> RankingOf(const std::vector<float>& value, const Draft& draft, std::uint8_t bit,
+                                     std::size_t most) {
   std::vector<std::uint32_t> ranking;
-  for (const std::size_t i : OrderByValue(value, rankings.empty() ? most : SIZE_MAX)) {
-    if (rankings.empty() || (rankings[i] & bit)) ranking.push_back(static_cast<std::uint32_t>(i));
+  for (const std::size_t i : OrderByValue(value, draft.ineligible, draft.rankings.empty() ? most : SIZE_MAX)) {
+    if (draft.rankings.empty() || (draft.rankings[i] & bit)) ranking.push_back(static_cast<std::uint32_t>(i));
   }
   return ranking;
 }
@@ -26,14 +28,15 @@ std::vector<std::uint32_t> DrawExplored(const RankInput& in, std::size_t size, D
   std::vector<std::uint32_t> fixed(size, Interleaving::kFree), pool;
   if (in.request.has_candidates) return fixed;
   for (std::size_t i = 0; i < draft->items.size(); ++i) {
-    if (draft->items[i].channel == "explore") pool.push_back(static_cast<std::uint32_t>(i));
+    if (draft->items[i].channel == "explore" && IsEligible(*draft, i)) pool.push_back(static_cast<std::uint32_t>(i));
   }
   for (std::size_t p = 0; p < size && !pool.empty(); ++p) {
-    if (!IsExplored(p)) continue;
+    if (!IsExplored(PageBegin(in.request) + p)) continue;
     const std::size_t pick = draft->rng.Below(pool.size());
     fixed[p] = pool[pick];
     draft->propensity[pool[pick]] = 1.0f / static_cast<float>(pool.size());
-    draft->draws.push_back({.position = static_cast<std::int32_t>(p), .pool = pool, .probability = {}});
+    draft->draws.push_back(
+        {.position = static_cast<std::int32_t>(PageBegin(in.request) + p), .pool = pool, .probability = {}});
     pool.erase(pool.begin() + static_cast<std::ptrdiff_t>(pick));
   }
   return fixed;
@@ -52,6 +55,7 @@ RankInput SecondOf(const RankInput& in) {
           .user = in.user,
           .session = in.session,
           .size = in.size,
+          .policy = in.policy,
           .settings = in.settings};
 }
 
@@ -71,15 +75,15 @@ void RankSecond(const RankInput& in, Draft* draft) {
 
 void InterleaveSlate(const RankInput& in, Draft* draft) {
   draft->propensity.assign(draft->items.size(), 1.0f);
-  const std::size_t size = std::min(in.size, draft->items.size());
+  const std::size_t size = std::min(in.size, EligibleCount(*draft));
   const std::vector<std::uint32_t> fixed = DrawExplored(in, size, draft);
   // What is fixed stands in neither ranking, and may be among the best of both.
   const std::size_t most = size + static_cast<std::size_t>(std::ranges::count_if(
                                       fixed, [](std::uint32_t item) { return item != Interleaving::kFree; }));
-  const std::vector<std::uint32_t> first = RankingOf(draft->value, draft->rankings, 1, most);
+  const std::vector<std::uint32_t> first = RankingOf(draft->value, *draft, 1, most);
   // Two rankings by one order are sorted once.
   const bool equal = draft->rankings.empty() && draft->second_value == draft->value;
-  const std::vector<std::uint32_t> second = equal ? first : RankingOf(draft->second_value, draft->rankings, 2, most);
+  const std::vector<std::uint32_t> second = equal ? first : RankingOf(draft->second_value, *draft, 2, most);
   const Interleaving merged(first, second, size, fixed, {in.settings.pair->examination});
   InterleavedSlate slate = merged.Draw(draft->rng);
   draft->slate.assign(slate.items.begin(), slate.items.end());
@@ -87,7 +91,9 @@ void InterleaveSlate(const RankInput& in, Draft* draft) {
   for (const InterleavingChoice& c : slate.choices) {
     const auto shown = static_cast<float>(c.probability), other = static_cast<float>(1 - c.probability);
     draft->propensity[c.shown] = shown;
-    ServedDraw draw{.position = static_cast<std::int32_t>(c.position), .pool = {c.shown, c.other}, .probability = {}};
+    ServedDraw draw{.position = static_cast<std::int32_t>(PageBegin(in.request) + c.position),
+                    .pool = {c.shown, c.other},
+                    .probability = {}};
     draw.probability = {shown, other};
     if (c.other < c.shown) {
       std::swap(draw.pool[0], draw.pool[1]);

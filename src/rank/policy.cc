@@ -3,26 +3,28 @@
 #include <algorithm>
 #include <utility>
 
+#include "rank/solve_policy.h"
 #include "rank/values.h"
 
 namespace gfr {
 namespace {
 
 // Puts one drawn explore candidate in every sixth place; its propensity is one over the pool it was drawn from.
-void Explore(const std::vector<std::size_t>& order, std::size_t size, Draft* draft) {
+void Explore(const std::vector<std::size_t>& order, const RankInput& in, Draft* draft) {
+  const std::size_t begin = PageBegin(in.request);
   std::vector<std::size_t> pool;
   for (const std::size_t i : order) {
     if (draft->items[i].channel == "explore") pool.push_back(i);
   }
-  std::vector<bool> used(order.size(), false);
+  std::vector<bool> used(draft->items.size(), false);
   std::size_t next = 0;
-  while (draft->slate.size() < std::min(size, order.size())) {
+  while (draft->slate.size() < std::min(in.size, order.size())) {
     std::erase_if(pool, [&](std::size_t i) { return used[i]; });
-    std::size_t pick = order.size();
-    if (IsExplored(draft->slate.size()) && !pool.empty()) {
+    std::size_t pick = 0;
+    if (const std::size_t position = begin + draft->slate.size(); IsExplored(position) && !pool.empty()) {
       pick = pool[draft->rng.Below(pool.size())];
       draft->propensity[pick] = 1.0f / static_cast<float>(pool.size());
-      ServedDraw draw{.position = static_cast<std::int32_t>(draft->slate.size()), .pool = {}, .probability = {}};
+      ServedDraw draw{.position = static_cast<std::int32_t>(position), .pool = {}, .probability = {}};
       for (const std::size_t i : pool) draw.pool.push_back(static_cast<std::uint32_t>(i));
       std::ranges::sort(draw.pool);
       draft->draws.push_back(std::move(draw));
@@ -35,13 +37,16 @@ void Explore(const std::vector<std::size_t>& order, std::size_t size, Draft* dra
   }
 }
 
-// Puts pairs of neighbours in order by a coin.
-void Swap(Draft* draft) {
+// Puts pairs of neighbours in order by a coin; none where the other order would break what the policy keeps.
+void Swap(const RankInput& in, Draft* draft) {
   std::vector<std::size_t>& slate = draft->slate;
+  const auto begin = static_cast<std::int32_t>(PageBegin(in.request));
   for (std::size_t p = draft->rng.Below(2); p + 1 < slate.size(); p += 2) {
-    if (draft->rng.Chance(0.5)) std::swap(slate[p], slate[p + 1]);
+    const bool coin = draft->rng.Chance(0.5);
+    if (draft->may_swap && !draft->may_swap(p)) continue;
+    if (coin) std::swap(slate[p], slate[p + 1]);
     draft->propensity[slate[p]] = 0.5f;  // The lower one, given the upper, is sure.
-    draft->swaps.push_back(static_cast<std::int32_t>(p));
+    draft->swaps.push_back(begin + static_cast<std::int32_t>(p));
   }
 }
 
@@ -49,10 +54,15 @@ void Swap(Draft* draft) {
 
 void ChooseSlate(const RankInput& in, Draft* draft) {
   draft->propensity.assign(draft->items.size(), 1.0f);
-  const bool swapped = in.config.swap_share > 0 && draft->rng.Chance(in.config.swap_share);
-  if (!in.request.has_candidates && !swapped) return Explore(OrderByValue(draft->value), in.size, draft);
-  draft->slate = OrderByValue(draft->value, in.size);
-  if (swapped) Swap(draft);
+  draft->is_swapped = in.config.swap_share > 0 && draft->rng.Chance(in.config.swap_share);
+  if (in.policy && in.policy->solves) {
+    SolvePolicy(in, draft);
+  } else if (!in.request.has_candidates && !draft->is_swapped) {
+    Explore(OrderByValue(draft->value, draft->ineligible, SIZE_MAX), in, draft);
+  } else {
+    draft->slate = OrderByValue(draft->value, draft->ineligible, in.size);
+  }
+  if (draft->is_swapped) Swap(in, draft);
 }
 
 }  // namespace gfr

@@ -38,6 +38,7 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const RankSetti
                      .user = KeyOf(request.user_id),
                      .session = KeyOf(request.session_id),
                      .size = static_cast<std::size_t>(request.size > 0 ? request.size : settings.feed.size),
+                     .policy = settings.feed.policy.get(),
                      .settings = settings};
   Draft draft(request, std::move(who));
   double begin_s = observe ? MonotonicSeconds() : 0;
@@ -61,7 +62,9 @@ Feed Rank(const OnlineStore& store, const FeatureReader& reader, const RankSetti
     ChooseSlate(in, &draft);
   ended("policy");
   PredictShown(in, &draft);
-  if (settings.keep) *settings.keep = {.features = draft.features, .properties = FormulaProperties(in, draft)};
+  if (settings.keep)
+    *settings.keep = {
+        .features = draft.features, .properties = FormulaProperties(in, draft), .ineligible = draft.ineligible};
   Feed feed = MakeFeed(in, std::move(draft));
   ended("record");
   return feed;

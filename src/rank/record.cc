@@ -50,6 +50,11 @@ ServedSlate MakeSlate(const RankInput& in, const std::vector<EventItem>& items, 
   slate.propensity = std::move(draft.propensity);
   slate.draws = std::move(draft.draws);
   slate.swaps = std::move(draft.swaps);
+  if (in.request.page) {
+    slate.cursor = std::to_string(PageBegin(in.request));
+    slate.first_request = in.request.page->first_request;
+  }
+  WriteOutcome(draft.outcome, &slate);
   return slate;
 }
 
@@ -105,10 +110,11 @@ Feed MakeFeed(const RankInput& in, Draft draft) {
   const std::vector<std::string> sources = TakeSources(&event.items);
   for (std::size_t p = 0; p < draft.slate.size(); ++p) {
     const std::size_t i = draft.slate[p];
-    event.items[i].index = static_cast<std::int32_t>(p);
+    event.items[i].index = static_cast<std::int32_t>(PageBegin(request) + p);
     feed.items.push_back({event.items[i].item_id, event.items[i].channel, draft.value[i], draft.propensity[i],
                           static_cast<std::uint32_t>(i), sources[i]});
   }
+  feed.outcome = draft.outcome;
   const bool full = KeepsFullRecord(request.request_id, in.config.full_share);
   event.served = MakeSlate(in, event.items, full, std::move(draft));
   SetSources(sources, &event.served);

@@ -24,7 +24,7 @@ void PredictShown(const RankInput& in, Draft* draft) {
   for (std::size_t p = 0; p < n; ++p) {
     const float* values = draft->features.data() + draft->slate[p] * columns;
     rows.insert(rows.end(), values, values + columns);
-    rows[p * columns + position] = static_cast<float>(p);
+    rows[p * columns + position] = static_cast<float>(PageBegin(in.request) + p);
   }
   const auto shown = ScoresOf(in.model, in.config.objectives, rows.data(), n, n);
   draft->scores_shown.assign(shown.size(), std::vector<float>(draft->items.size(), kMissing));

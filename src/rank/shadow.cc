@@ -64,7 +64,7 @@ Event ScoreShadow(const std::string& name, const BoundModel& model, const FeedCo
   const std::vector<float> value = ModelValues(model.model(), feed, scores, input.properties, n);
   Event shadow = RecordFor(name, request);
   shadow.served.models = {{.name = model.model().name + "/" + model.model().version, .role = ModelRole::kShadow}};
-  KeepItems(request, OrderByValue(value), scores, feed.objectives, value, &shadow);
+  KeepItems(request, OrderByValue(value, input.ineligible, SIZE_MAX), scores, feed.objectives, value, &shadow);
   return shadow;
 }
 

@@ -18,6 +18,7 @@ namespace gfr {
 struct ShadowInput {
   std::vector<float> features;                  // Candidates x columns.
   std::vector<std::vector<double>> properties;  // Of each property of the value formula, one a candidate.
+  std::vector<std::uint8_t> ineligible;         // Draft::ineligible.
 };
 
 inline constexpr std::size_t kShadowItems = 20;  // Of its own order, that its record keeps.

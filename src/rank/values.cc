@@ -97,4 +97,13 @@ std::vector<std::size_t> OrderByValue(const std::vector<float>& value, std::size
   return order;
 }
 
+std::vector<std::size_t> OrderByValue(const std::vector<float>& value, const std::vector<std::uint8_t>& ineligible,
+                                      std::size_t first) {
+  if (ineligible.empty()) return OrderByValue(value, first);
+  std::vector<std::size_t> order = OrderByValue(value);
+  std::erase_if(order, [&](std::size_t i) { return ineligible[i] != 0; });
+  order.resize(std::min(first, order.size()));
+  return order;
+}
+
 }  // namespace gfr

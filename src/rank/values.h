@@ -32,5 +32,8 @@ std::vector<std::vector<double>> FormulaProperties(const RankInput& in, std::spa
 
 // Best value first; equal and NaN values keep their order, NaN last.
 std::vector<std::size_t> OrderByValue(const std::vector<float>& value, std::size_t first = SIZE_MAX);
+// The same of the candidates that may be shown alone. `ineligible`: by candidate, or empty (Draft).
+std::vector<std::size_t> OrderByValue(const std::vector<float>& value, const std::vector<std::uint8_t>& ineligible,
+                                      std::size_t first);
 
 }  // namespace gfr

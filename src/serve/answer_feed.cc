@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "serve/page_cursor.h"
 #include "serve/router.h"
 #include "state/allocation_note.h"
 
@@ -80,6 +81,9 @@ AnsweredFeed AnswerFeed(const FeedParts& parts, const HttpRequest& http, const F
                       .keep = assigned.holdout ? nullptr : parts.keep},
                      request, std::move(who), parts.lists, observe);
   answer.feed.event.served.policy = assigned.policy;
+  if (request.paged)
+    answer.feed.cursor = NextCursor(request, answer.feed,
+                                    static_cast<std::size_t>(request.size > 0 ? request.size : assigned.feed->size));
   // The champion in place of the version that was assigned: the answer stays in its arm, and says so.
   if ((missing || (assigned.pair && !pair)) && model != nullptr) answer.feed.degraded.emplace_back("model");
   return answer;

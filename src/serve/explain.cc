@@ -12,6 +12,8 @@
 #include "event/slate_sources.h"
 #include "feature/served_columns.h"
 #include "log/local_log.h"
+#include "serve/feed_json.h"
+#include "serve/slate_words.h"
 #include "store/kept_snapshots.h"
 
 namespace gfr {
@@ -63,6 +65,19 @@ std::string NameOf(UnitKind kind) {
   return "";
 }
 
+// What was left out, how the slate was solved, and which page it is.
+void AddOutcome(const Event& request, const SlateOutcome& outcome, Json* served) {
+  if (!outcome.left_out.empty()) (*served)["left_out"] = LeftOutJson(outcome, request);
+  if (!request.served.first_request.empty())
+    (*served)["page"] = {{"first_request", request.served.first_request}, {"begin", request.served.cursor}};
+  if (!outcome.is_solved()) return;
+  Json relaxed = Json::object(), parts = Json::array();
+  for (const Relaxation& one : outcome.relaxed) relaxed[one.name] = one.by;
+  for (const PolicyPart& part : outcome.parts) parts.push_back({{"name", part.name}, {"items", part.items.size()}});
+  (*served)["solution"] = {
+      {"value", outcome.value}, {"bound", outcome.bound}, {"relaxed", std::move(relaxed)}, {"parts", std::move(parts)}};
+}
+
 Json Explain(const LogRecord& record, const FeatureSet& features) {
   const ServedSlate& s = record.event.served;
   const std::vector<int> columns = FindServedColumns(s, features);
@@ -76,14 +91,19 @@ Json Explain(const LogRecord& record, const FeatureSet& features) {
         {{"experiment", e.experiment}, {"variant", e.variant}, {"overridden", e.overridden}});
   if (!std::isnan(s.took_ms)) json["served"]["took_ms"] = s.took_ms;
   if (!s.policy.empty()) json["served"]["policy"] = s.policy;
+  const auto read = ReadOutcome(s, record.event.items.size());
+  const SlateOutcome outcome = read.ok() ? read.value() : SlateOutcome();
+  AddOutcome(record.event, outcome, &json["served"]);
   if (!s.swaps.empty()) json["served"]["swaps"] = s.swaps;
   if (!s.interleaving.experiment.empty())
     json["served"]["interleaving"] = {{"experiment", s.interleaving.experiment}, {"credit", s.interleaving.credit}};
   for (const ServedDraw& draw : s.draws)
     json["served"]["draws"].push_back({{"position", draw.position}, {"pool", draw.pool.size()}});
   const std::vector<std::string> sources = SourcesOf(s, record.event.items.size());
-  for (std::size_t i = 0; i < record.event.items.size() && s.exists(); ++i)
+  for (std::size_t i = 0; i < record.event.items.size() && s.exists(); ++i) {
     json["served"]["candidates"].push_back(CandidateJson(record.event, i, sources[i], features, columns));
+    json["served"]["candidates"].back()["why"] = WhyOf(record.event, outcome, i);
+  }
   return json;
 }
 

@@ -8,6 +8,7 @@
 #include "event/event_rules.h"
 #include "event/property_value.h"
 #include "serve/candidate_ids.h"
+#include "serve/page_cursor.h"
 
 namespace gfr {
 namespace {
@@ -78,6 +79,10 @@ const JsonShape& FeedRequestShape() {
          {.name = "size", .shape = std::move(size), .says = "How many items are shown."},
          {.name = "exclude", .shape = JsonShape::List(id, kMaxExcluded, "an id of exclude")},
          {.name = "explain", .shape = JsonShape::Boolean(), .says = "Every feature of what is shown."},
+         {.name = "paged", .shape = JsonShape::Boolean(), .says = "The reply has a `cursor` for the next page."},
+         {.name = "cursor",
+          .shape = JsonShape::Text(kMaxCursorBytes),
+          .says = "Of the page before: what it and those before it showed is not shown again, and positions count on."},
          {.name = "candidates",
           .shape = JsonShape::List(JsonShape::Either({id, candidate}, "a candidate is neither an id nor an object"),
                                    10'000, "a candidate"),
@@ -122,6 +127,13 @@ FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates
                 .context = PropertiesOf(json, "context", rules)};
   if (const Input& size = Member(json, "size"); !size.is_null()) r.size = size;
   if (const Input& explain = Member(json, "explain"); !explain.is_null()) r.explain = explain;
+  if (const Input& paged = Member(json, "paged"); !paged.is_null()) r.paged = paged;
+  if (const std::string cursor = IdOf(json, "cursor"); !cursor.empty()) {
+    auto page = DecodeCursor(cursor);
+    if (!page.ok()) throw BadRequest{page.error().message};
+    r.page = std::move(page).value();
+    r.paged = true;
+  }
   if (const Input& exclude = Member(json, "exclude"); !exclude.is_null())
     r.exclude = exclude.get<std::vector<std::string>>();
   if (split) {
@@ -155,13 +167,24 @@ std::size_t UndeclaredNames(const FeedRequest& request, const PropertySchema& sc
   return undeclared;
 }
 
+Json LeftOutJson(const SlateOutcome& outcome, const Event& request) {
+  Json left_out = Json::array();
+  for (const LeftOutByRule& one : outcome.left_out) {
+    Json ids = one.ids;
+    for (const std::uint32_t item : one.items) ids.push_back(request.items[item].item_id);
+    left_out.push_back({{"rule", one.rule}, {"count", one.count}, {"items", std::move(ids)}});
+  }
+  return left_out;
+}
+
 Json FeedJson(const Feed& feed, const FeedRequest& request, const FeatureSet* features, bool explain) {
   const ServedSlate& served = feed.event.served;
+  const std::size_t begin = request.page ? request.page->shown.size() : 0;
   Json items = Json::array();
   for (std::size_t p = 0; p < feed.items.size(); ++p) {
     const FeedItem& item = feed.items[p];
     Json json{{"item_id", item.item_id},
-              {"position", p},
+              {"position", begin + p},
               {"channel", item.channel},
               {"scores", Json::object()},
               {"propensity", item.propensity}};
@@ -184,11 +207,14 @@ Json FeedJson(const Feed& feed, const FeedRequest& request, const FeatureSet* fe
   if (feed.sampled_slates) model["slates"] = "sampled";
   Json assigned = Json::object();
   for (const ServedExperiment& e : served.experiments) assigned[e.experiment] = e.variant;
-  return {{"request_id", request.request_id},
-          {"experiment", std::move(assigned)},
-          {"model", std::move(model)},
-          {"degraded", feed.degraded},
-          {"items", std::move(items)}};
+  Json json{{"request_id", request.request_id},
+            {"experiment", std::move(assigned)},
+            {"model", std::move(model)},
+            {"degraded", feed.degraded},
+            {"items", std::move(items)}};
+  if (!feed.cursor.empty()) json["cursor"] = feed.cursor;
+  if (request.explain || explain) json["left_out"] = LeftOutJson(feed.outcome, feed.event);
+  return json;
 }
 
 // [feed] impressions = "on_serve": what was sent counts as seen.
@@ -198,8 +224,7 @@ Event ImpressionOf(const Event& request, const Feed& feed) {
   e.type = EventType::kFeedImpression;
   e.items.clear();
   for (const FeedItem& item : feed.items)
-    e.items.push_back(
-        {.item_id = item.item_id, .index = static_cast<std::int32_t>(e.items.size()), .channel = item.channel});
+    e.items.push_back({.item_id = item.item_id, .index = request.items[item.item].index, .channel = item.channel});
   e.id = request.id + "/impression";
   return e;
 }

@@ -28,7 +28,9 @@ FeedRequest ParseFeedRequest(const std::string& body, std::size_t max_candidates
 std::optional<Property> PropertyOfJson(const std::string& name, const nlohmann::json& value);
 // Names that a request gives and no table declares: nobody reads them.
 std::size_t UndeclaredNames(const FeedRequest& request, const PropertySchema& schema);
-// `explain`: every feature, also when the request does not ask for it.
+// What rules left out: {"rule", "count", "items": ids, of those that were no candidates the first few}.
+nlohmann::ordered_json LeftOutJson(const SlateOutcome& outcome, const Event& request);
+// `explain`: every feature, and what was left out, also when the request does not ask for it.
 nlohmann::ordered_json FeedJson(const Feed& feed, const FeedRequest& request, const FeatureSet* features, bool explain);
 // [feed] impressions = "on_serve": what was sent counts as seen.
 Event ImpressionOf(const Event& request, const Feed& feed);

@@ -70,6 +70,7 @@ Status Swap(ServiceState& s, const std::shared_ptr<const Project>& project, Next
   }
   now.lists->Add(ChannelsOf(project->configuration()));
   now.lists->Update();
+  s.counters.Declare(project->feeds());
   s.counters.Declare(assigner.value()->experiments());
   s.Publish(std::make_shared<const Serving>(Serving{.project = project,
                                                     .store = now.store,
@@ -143,6 +144,7 @@ Result<std::string> Fill(ServiceState& s, const std::shared_ptr<const Project>& 
   // Anew: an experiment may have ended meanwhile.
   GFR_ASSIGN(NextAllocation units, AllocationOf(*project, s.now_ms()));
   GFR_ASSIGN(const auto assigner, MakeAssigner(*project, std::move(units), /*write=*/true));
+  s.counters.Declare(project->feeds());
   s.counters.Declare(assigner->experiments());
   const auto next = std::make_shared<const Serving>(Serving{
       .project = project, .store = store, .reader = reader, .lists = lists, .models = models, .assigner = assigner});

@@ -199,6 +199,7 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
                                   project.configuration().store.online.embedded ? reader : nullptr);
   lists->Update();  // A server that listens has lists.
   GFR_ASSIGN(const auto assigner, MakeFirstAssigner(project, s.now_ms(), /*write=*/true));
+  s.counters.Declare(project.feeds());
   s.counters.Declare(assigner->experiments());
   const std::shared_ptr<const Project> shared(std::shared_ptr<const Project>(), &project);  // The caller's.
   s.Publish(std::make_shared<const Serving>(Serving{.project = shared,

@@ -5,6 +5,7 @@
 
 #include "base/cpu_time.h"
 #include "feed/feed.h"
+#include "feed/feed_policy.h"
 #include "retrieve/sources.h"
 #include "runtime/line_output.h"
 
@@ -58,7 +59,10 @@ ServiceMetrics::ServiceMetrics()
                                     "Processor time of shadows and of checks of what was served.")),
       freshness_(telemetry_.AddHistogram(
           "gfr_freshness_seconds", "From when an event is on disk, which its 202 follows, to when feeds read it.",
-          kFreshnessS, {{"store", {"embedded", "redis"}}, {"state", {"user", "shared"}}})) {
+          kFreshnessS, {{"store", {"embedded", "redis"}}, {"state", {"user", "shared"}}})),
+      left_out_(telemetry_.AddCounter("gfr_feed_left_out_total",
+                                      "Candidates that were not to be shown, by the feed and the rule that said so.",
+                                      {{"feed", {}}, {"rule", {kOffSaleRule}}})) {
   Family<Gauge>& process = telemetry_.AddGauge("gfr_process_cpu_seconds", "Processor time of the whole process.");
   Family<Gauge>& dropped = telemetry_.AddGauge("gfr_log_lines_dropped", "Lines for stderr that nobody read in time.");
   telemetry_.BeforeText([&process, &dropped] {
@@ -109,6 +113,18 @@ void ServiceMetrics::Declare(const Experiments& experiments) {
   for (const Shadow& shadow : experiments.Shadows()) {
     shadows_.Declare("shadow", shadow.name);
     shadow_overlap_.Declare("shadow", shadow.name);
+  }
+}
+
+void ServiceMetrics::LeftOut(std::string_view feed, const std::vector<LeftOutByRule>& rules) {
+  for (const LeftOutByRule& one : rules) left_out_.With({feed, one.rule}) += one.count;
+}
+
+void ServiceMetrics::Declare(const Feeds& feeds) {
+  for (const FeedConfig& feed : feeds.all) {
+    left_out_.Declare("feed", feed.name);
+    if (!feed.policy) continue;
+    for (const FeedRule& rule : feed.policy->rules) left_out_.Declare("rule", rule.name);
   }
 }
 

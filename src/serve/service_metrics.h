@@ -11,6 +11,8 @@
 
 #include "event/served_slate.h"
 #include "experiment/experiments.h"
+#include "feed/feed_config.h"
+#include "feed/slate_outcome.h"
 #include "runtime/telemetry.h"
 #include "serve/http_server_metrics.h"
 #include "serve/request_durations.h"
@@ -44,6 +46,9 @@ class ServiceMetrics {
   void BesideAnswers(double seconds);                               // Shadows and checks of what was served.
   // What a feed showed, by channel and source.
   void Shown(const std::vector<FeedItem>& items);
+  // What a feed's rules left out. Names that it may give series of from now on.
+  void LeftOut(std::string_view feed, const std::vector<LeftOutByRule>& rules);
+  void Declare(const Feeds& feeds);
   // A stage of ranking: "candidates", "features", "scores", "values", "policy", "record".
   void Ranked(std::string_view stage, double seconds);
 
@@ -64,6 +69,7 @@ class ServiceMetrics {
   Family<Counter>& shadows_dropped_;
   Family<Gauge>& beside_s_;
   Family<Histogram>& freshness_;
+  Family<Counter>& left_out_;
 
  public:
   HttpServerMetrics http{telemetry_};

@@ -1,6 +1,7 @@
 #include "state/slate_check.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/time.h"
 #include "state/shared_state.h"
@@ -35,7 +36,10 @@ bool ListsFit(const Event& e) {
     if (d.position < 0 || !sound(d.pool) || !(d.probability.empty() || d.probability.size() == d.pool.size()))
       return false;
   }
-  return std::ranges::all_of(s.swaps, [n](std::int32_t k) { return k >= 0 && static_cast<std::size_t>(k) + 1 < n; });
+  std::int64_t begin = 0;  // Of a page: positions count on from those before.
+  std::from_chars(s.cursor.data(), s.cursor.data() + s.cursor.size(), begin);
+  return std::ranges::all_of(s.swaps,
+                             [&](std::int32_t k) { return k >= begin && static_cast<std::size_t>(k - begin) + 1 < n; });
 }
 
 }  // namespace

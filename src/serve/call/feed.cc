@@ -126,6 +126,7 @@ void ServeFeed(ServiceState& s, const HttpRequest& http, FeedRequest request, Ht
   s.counters.unknown_surfaces += !made.declared_surface;
   s.counters.degraded += !feed.degraded.empty();
   s.counters.Assigned(made.assignment.experiments, !feed.degraded.empty(), ranked_s);
+  s.counters.LeftOut(made.assignment.feed->name, feed.outcome.left_out);
   s.counters.undeclared += UndeclaredNames(request, serving->features().schema);
   const auto answer =
       std::make_shared<FeedAnswer>(s, reply, made.assignment, tell(feed, request, serving->features()), tells_degraded);

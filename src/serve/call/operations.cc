@@ -48,7 +48,7 @@ Operation PostEventsOperation() {
 
 JsonShape FeedAnswerShape() {
   const JsonShape item = JsonShape::Object(
-      {Given("item_id", JsonShape::Text()), Given("position", JsonShape::Whole(0, 1000)),
+      {Given("item_id", JsonShape::Text()), Given("position", JsonShape::Whole(0, 2000)),
        Given("channel", JsonShape::Text()), Given("scores", JsonShape::Map({})), Given("propensity", {}),
        Perhaps("source", JsonShape::Text(), "Which source of the channel found it; none of supplied items."),
        Perhaps("scores_at_shown", JsonShape::Map({})), Perhaps("features", JsonShape::Map({}))});
@@ -56,7 +56,8 @@ JsonShape FeedAnswerShape() {
       {Given("request_id", JsonShape::Text()), Given("experiment", JsonShape::Map(JsonShape::Text())),
        Given("model", JsonShape::Object({Given("name", JsonShape::Text()), Given("version", JsonShape::Text()),
                                          Perhaps("slates", JsonShape::Text())})),
-       Given("degraded", JsonShape::List(JsonShape::Text())), Given("items", JsonShape::List(item, 1000))});
+       Given("degraded", JsonShape::List(JsonShape::Text())), Given("items", JsonShape::List(item, 1000)),
+       Perhaps("cursor", JsonShape::Text()), Perhaps("left_out", JsonShape::List({}))});
 }
 
 Operation PostFeedOperation() {

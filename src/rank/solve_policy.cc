@@ -1,0 +1,217 @@
+#include "rank/solve_policy.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "rank/conditions.h"
+#include "rank/eligibility.h"
+#include "rank/slate_solver.h"
+#include "rank/slate_state.h"
+
+namespace gfr {
+namespace {
+
+// A group of the solver for a category: two of 2^32 may fall together, which makes a cap the stricter.
+std::uint32_t GroupOf(Key category) {
+  const auto folded = static_cast<std::uint32_t>(category ^ (category >> 32));
+  return category == 0 ? 0 : std::max(folded, 1u);
+}
+
+class PolicySolver {
+ public:
+  PolicySolver(const RankInput& in, Draft* draft)
+      : in_(in), policy_(*in.policy), draft_(*draft), columns_(in, *draft, draft->items, draft->lease.items) {}
+
+  void Run() {
+    Boost();
+    for (std::uint32_t i = 0; i < draft_.items.size(); ++i) {
+      if (IsEligible(draft_, i)) items_.push_back(i);
+    }
+    draft_.propensity.assign(draft_.items.size(), 1.0f);
+    FillValues();
+    FillCaps();
+    for (const FeedFloor& floor : policy_.floors) {
+      SlateFloor& made = problem_.floors.emplace_back();
+      made.at_least = floor.at_least;
+      made.first = floor.first;
+      made.level = policy_.floor_level;
+      const std::span<const double> holds = columns_.Evaluate(floor.where);
+      for (const std::uint32_t i : items_) made.counts.push_back(holds[i] != 0);
+    }
+    problem_.fixed.assign(problem_.examination.size(), PlacementProblem::kFree);
+    Pin();
+    if (!in_.request.has_candidates && !draft_.is_swapped) Draw();
+    Take(SolveSlate(problem_));
+    if (draft_.is_swapped) AllowSwaps();
+  }
+
+ private:
+  void Boost() {
+    for (const FeedBoost& boost : policy_.boosts) {
+      const std::span<const double> holds = columns_.Evaluate(boost.where);
+      PolicyPart part{.name = "boost " + boost.name, .items = {}, .times = boost.times, .plus = boost.plus};
+      for (std::uint32_t i = 0; i < draft_.items.size(); ++i) {
+        if (holds[i] == 0) continue;
+        draft_.value[i] = static_cast<float>(draft_.value[i] * boost.times + boost.plus);
+        part.items.push_back(i);
+      }
+      if (!part.items.empty()) draft_.outcome.parts.push_back(std::move(part));
+    }
+  }
+
+  // An item without a value ranks last.
+  void FillValues() {
+    const std::size_t size = std::min(in_.size, items_.size()), begin = PageBegin(in_.request);
+    for (std::size_t p = 0; p < size; ++p)
+      problem_.examination.push_back(std::pow(1.0 + static_cast<double>(begin + p), -policy_.examination));
+    double least = 0;
+    for (const std::uint32_t i : items_) {
+      if (std::isfinite(draft_.value[i])) least = std::min(least, static_cast<double>(draft_.value[i]));
+    }
+    for (const std::uint32_t i : items_)
+      problem_.value.push_back(std::isfinite(draft_.value[i]) ? static_cast<double>(draft_.value[i]) : least);
+  }
+
+  void FillCaps() {
+    std::vector<const std::byte*> shown;
+    if (in_.request.page && (!policy_.caps.empty() || Parent() >= 0)) {
+      shown.resize(in_.request.page->shown.size());
+      in_.reader.FindItemRows(in_.request.page->shown, /*more=*/true, &draft_.lease, shown);
+    }
+    const auto add = [&](std::uint32_t property, std::uint32_t at_most, std::size_t window, std::uint32_t level) {
+      SlateCap& cap = problem_.caps.emplace_back();
+      cap.at_most = at_most;
+      cap.window = window;
+      cap.level = level;
+      const std::span<const Key> categories = columns_.CategoriesOf(property);
+      for (const std::uint32_t i : items_) cap.group.push_back(GroupOf(categories[i]));
+      for (const std::byte* row : shown)
+        cap.before.push_back(row ? GroupOf(in_.store.shared().Properties(row)[property].category) : 0);
+      return &cap;
+    };
+    for (const FeedCap& cap : policy_.caps)
+      add(cap.property, cap.at_most, cap.window,
+          cap.window == SlateCap::kWhole ? policy_.cap_level : policy_.window_level);
+    if (Parent() < 0) return;
+    // What is a parent itself is of its own group.
+    SlateCap* const one = add(static_cast<std::uint32_t>(Parent()), 1, SlateCap::kWhole, kSlateLevels - 1);
+    for (std::size_t k = 0; k < items_.size(); ++k) {
+      if (one->group[k] == 0) one->group[k] = GroupOf(KeyOf(draft_.items[items_[k]].item_id));
+    }
+    for (std::size_t k = 0; k < one->before.size(); ++k) {
+      if (one->before[k] == 0) one->before[k] = GroupOf(in_.request.page->shown[k]);
+    }
+  }
+  int Parent() const { return in_.store.features().schema.parent_property; }
+
+  void Pin() {
+    if (in_.request.page) return;
+    for (const FeedPin& pin : policy_.pins) {
+      if (pin.position >= problem_.fixed.size()) continue;
+      const std::span<const double> holds = columns_.Evaluate(pin.where);
+      std::uint32_t best = PlacementProblem::kFree;
+      for (std::uint32_t k = 0; k < items_.size(); ++k) {
+        if (pin.item.empty() ? holds[items_[k]] == 0 : draft_.items[items_[k]].item_id != pin.item) continue;
+        if (std::ranges::find(problem_.fixed, k) != problem_.fixed.end()) continue;
+        if (best == PlacementProblem::kFree || problem_.value[k] > problem_.value[best]) best = k;
+      }
+      if (best == PlacementProblem::kFree) continue;
+      problem_.fixed[pin.position] = best;
+      draft_.outcome.parts.push_back({.name = "pin " + pin.name, .items = {items_[best]}});
+    }
+  }
+
+  void Draw() {
+    const std::size_t begin = PageBegin(in_.request);
+    for (std::size_t p = 0; p < problem_.fixed.size(); ++p) {
+      if ((begin + p) % policy_.explore_every != policy_.explore_every - 1 ||
+          problem_.fixed[p] != PlacementProblem::kFree)
+        continue;
+      const SlateState state(problem_);
+      std::vector<std::uint32_t> pool;
+      for (std::uint32_t k = 0; k < items_.size(); ++k) {
+        if (draft_.items[items_[k]].channel == "explore" && !state.IsFixedItem(k) && state.Fits(p, k))
+          pool.push_back(k);
+      }
+      if (!pool.empty()) DrawFrom(p, std::move(pool));
+    }
+  }
+
+  // `pool`: rising.
+  void DrawFrom(std::size_t p, std::vector<std::uint32_t> pool) {
+    ServedDraw draw{.position = static_cast<std::int32_t>(PageBegin(in_.request) + p), .pool = {}, .probability = {}};
+    const double each = policy_.explore_rate / static_cast<double>(pool.size());
+    std::uint32_t pick = PlacementProblem::kFree;
+    double probability = each;
+    if (policy_.explore_rate < 1) {
+      const std::uint32_t otherwise = SolveSlate(problem_).items[p];
+      const bool explores = draft_.rng.Chance(policy_.explore_rate);
+      pick = explores ? pool[draft_.rng.Below(pool.size())] : otherwise;
+      const auto at = std::ranges::lower_bound(pool, otherwise);
+      const bool is_in = at != pool.end() && *at == otherwise;
+      const auto index = at - pool.begin();
+      draw.probability.assign(pool.size(), static_cast<float>(each));
+      if (!is_in) {
+        pool.insert(at, otherwise);
+        draw.probability.insert(draw.probability.begin() + index, 0.0f);
+      }
+      const double kept = 1 - policy_.explore_rate + (is_in ? each : 0);
+      draw.probability[static_cast<std::size_t>(index)] = static_cast<float>(kept);
+      if (pick == otherwise) probability = kept;
+    } else {
+      pick = pool[draft_.rng.Below(pool.size())];
+    }
+    problem_.fixed[p] = pick;
+    draft_.propensity[items_[pick]] = static_cast<float>(probability);
+    for (const std::uint32_t k : pool) draw.pool.push_back(items_[k]);
+    draft_.draws.push_back(std::move(draw));
+  }
+
+  void Take(const SlateSolution& solution) {
+    SlateOutcome& outcome = draft_.outcome;
+    for (const std::uint32_t k : solution.items) draft_.slate.push_back(items_[k]);
+    outcome.value = solution.value;
+    outcome.bound = solution.bound;
+    for (std::size_t c = 0; c < solution.cap_excess.size(); ++c) {
+      const std::string name = c < policy_.caps.size() ? "cap " + policy_.caps[c].name : "parent";
+      if (solution.cap_excess[c] > 0) outcome.relaxed.push_back({name, static_cast<double>(solution.cap_excess[c])});
+    }
+    for (std::size_t f = 0; f < solution.floor_missing.size(); ++f) {
+      if (solution.floor_missing[f] > 0)
+        outcome.relaxed.push_back({"floor " + policy_.floors[f].name, static_cast<double>(solution.floor_missing[f])});
+    }
+  }
+
+  // Of a slate in which the pair's items stand the other way round: whether it keeps as much.
+  void AllowSwaps() {
+    const auto problem = std::make_shared<const PlacementProblem>(std::move(problem_));
+    std::vector<std::uint32_t> index(draft_.items.size());
+    for (std::uint32_t k = 0; k < items_.size(); ++k) index[items_[k]] = k;
+    draft_.may_swap = [problem, index = std::move(index), slate = &draft_.slate](std::size_t p) {
+      if (problem->fixed[p] != PlacementProblem::kFree || problem->fixed[p + 1] != PlacementProblem::kFree)
+        return false;
+      std::vector<std::uint32_t> items;
+      for (const std::size_t i : *slate) items.push_back(index[i]);
+      const SlateState state(*problem);
+      const auto now = state.BrokenOf(items);
+      std::swap(items[p], items[p + 1]);
+      return state.BrokenOf(items) <= now;
+    };
+  }
+
+  const RankInput& in_;
+  const FeedPolicy& policy_;
+  Draft& draft_;
+  ConditionColumns columns_;
+  std::vector<std::uint32_t> items_;  // Of the problem's items, which candidates they are: rising.
+  PlacementProblem problem_;
+};
+
+}  // namespace
+
+void SolvePolicy(const RankInput& in, Draft* draft) { PolicySolver(in, draft).Run(); }
+
+}  // namespace gfr
