@@ -21,12 +21,9 @@
 
 #include "event/event.h"
 #include "log/local_log.h"
+#include "log/offset_range.h"
 
 namespace gfr {
-
-struct OffsetRange {
-  std::uint64_t begin = 0, end = 0;  // The last one is not in it.
-};
 
 // All that are given must hold of a record for it to go. Nothing given: nothing goes.
 struct DropCriteria {

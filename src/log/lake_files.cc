@@ -71,7 +71,7 @@ Status CommitDate(FileSystem& fs, const std::string& lake_folder, const LakeDate
 
 std::vector<OffsetRange> MissingIn(const std::vector<LakeDate>& lake, const OffsetRange& range) {
   std::vector<OffsetRange> missing;
-  std::uint64_t at = range.first;
+  std::uint64_t at = range.begin;
   // Arrival never goes back, so that dates are in order of offset as their files are.
   for (const LakeDate& date : lake) {
     for (const LakeFile& file : date.files) {

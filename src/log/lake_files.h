@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/file_system.h"
+#include "log/offset_range.h"
 
 namespace gfr {
 
@@ -32,9 +33,6 @@ Result<std::vector<LakeDate>> ReadLake(FileSystem& fs, const std::string& lake_f
 // Publishes the marker of a date: from then on its files are these. A date without files loses its marker.
 Status CommitDate(FileSystem& fs, const std::string& lake_folder, const LakeDate& date);
 
-struct OffsetRange {
-  std::uint64_t first, end;
-};
 // What of `range` no committed file has, in order.
 std::vector<OffsetRange> MissingIn(const std::vector<LakeDate>& lake, const OffsetRange& range);
 

@@ -114,7 +114,7 @@ class DateFile {
 };
 
 Status ExportRange(LocalLog& log, Lake& lake, const OffsetRange& range) {
-  GFR_ASSIGN(const auto reader, log.Open({range.first}, {.until = Positions{range.end}}));
+  GFR_ASSIGN(const auto reader, log.Open({range.begin}, {.until = Positions{range.end}}));
   std::unique_ptr<DateFile> file;
   std::int64_t day = 0;
   for (LogRecord record;;) {
@@ -222,7 +222,7 @@ Result<int> SealSegments(LocalLog& log, const std::string& lake_folder, int thre
   for (std::size_t s = 0; s + 1 < segments.size(); ++s) {
     const OffsetRange segment{std::stoull(segments[s]), std::stoull(segments[s + 1])};
     auto missing = MissingIn(lake->dates(), segment);
-    if (segment.first < segment.end && !missing.empty())
+    if (segment.begin < segment.end && !missing.empty())
       open.push_back({segments[s].substr(0, segments[s].size() - 4), std::move(missing)});
   }
   std::atomic<std::size_t> next = 0;
@@ -265,7 +265,7 @@ Result<std::vector<std::string>> UnsealSegment(LocalLog& log, const std::string&
     date.files.clear();
     std::vector<std::string> old;
     for (const LakeFile& file : before.files) {
-      if (file.end <= gone.first || file.first >= gone.end) {
+      if (file.end <= gone.begin || file.first >= gone.end) {
         date.files.push_back(file);
         continue;
       }
@@ -273,7 +273,7 @@ Result<std::vector<std::string>> UnsealSegment(LocalLog& log, const std::string&
       if (dry_run) continue;
       // What is not the segment's may be nowhere else: the log may have been trimmed since.
       for (const LakeFile& rest :
-           {LakeFile{file.first, std::min(file.end, gone.first)}, LakeFile{std::max(file.first, gone.end), file.end}}) {
+           {LakeFile{file.first, std::min(file.end, gone.begin)}, LakeFile{std::max(file.first, gone.end), file.end}}) {
         if (rest.first >= rest.end) continue;
         GFR_ASSIGN(const auto writer,
                    ParquetWriter::OpenLike(fs, date.path(lake_folder, rest), old.back(), LakeColumns::UniqueColumns()));
