@@ -7,6 +7,7 @@
 #include "retrieve/category_lists.h"
 #include "retrieve/list_maker.h"
 #include "retrieve/ranked_list.h"
+#include "retrieve/recent.h"
 #include "retrieve/sources.h"
 #include "retrieve/test_exhaustive.h"
 #include "retrieve/test_shop.h"
@@ -149,6 +150,23 @@ TEST(Retrieve, NoChannelHasAnItemThatIsOffSaleAndAllHaveItAgainAfterAnUpdate) {
   shop.Put("gone", {});
   shop.Seal();
   EXPECT_EQ(channels_with_gone(), 4);
+}
+
+TEST(Retrieve, WarmUpHasTheNewestItemsThatWereNotShownOftenYetFirst) {
+  Shop shop(kCatalogue, {{"recent", 10, "warm_up"}});
+  for (std::uint64_t k = 0; k < 6; ++k) shop.Put(Item(k), {{.name = "released", .number = static_cast<double>(k)}});
+  shop.Note(EventType::kFeedImpression, "i5", WarmUpSource::kWarmUpImpressions);
+  shop.Note(EventType::kFeedImpression, "i4", WarmUpSource::kWarmUpImpressions - 1);
+  shop.Seal();
+  const auto found = [&] {
+    std::string items;
+    for (const std::string& item : shop.Find(shop.channels)) items += item.substr(item.find(' '));
+    return items;
+  };
+  EXPECT_EQ(found(), " i4 i3 i2 i1 i0 i5");
+  shop.Note(EventType::kFeedImpression, "i4");
+  shop.Seal();
+  EXPECT_EQ(found(), " i3 i2 i1 i0 i5 i4");
 }
 
 TEST(Retrieve, AListThatLostItsItemsIsMadeFromTheCatalogueAgain) {

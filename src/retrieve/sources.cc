@@ -29,6 +29,7 @@ const std::vector<SourceEntry>& AllSources() {
       {"popularity", "popularity", Make<PopularitySource>},
       {"trending", "popularity", Make<TrendingSource>},
       {"recent", "recent", Make<RecentSource>},
+      {"warm_up", "recent", Make<WarmUpSource>},
   };
   return kSources;
 }
