@@ -71,8 +71,13 @@ class DriftWatchTest : public testing::Test {
     clock_ = clock.get();
     state_->clock.real = std::move(clock);
     state_->log = EventLog::Open(fs, state_->clock, {.folder = project_->log_folder()}).value();
-    const auto load = [card](const std::string& version) -> Result<Model> {
+    const FeatureSpec& first = project_->features()->features[0].view->spec();
+    const auto load = [card, &first](const std::string& version) -> Result<Model> {
       Model model{.name = "feed", .version = version};
+      model.columns = {first.name};
+      model.column_fingerprints = {first.fingerprint};
+      model.categorical = {0};
+      model.categories.resize(1);
       model.card = card;
       return model;
     };
