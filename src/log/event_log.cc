@@ -64,8 +64,10 @@ struct EventLog::State {
   Status WriteAndSync(const Group& group);
   Status WriteImported(const NextImported& next, const std::function<void(std::uint64_t)>& progress,
                        std::uint64_t* duplicates);
-  AppendResult Accept(Event& event, std::int64_t arrival_ms, Appended* appended);
-  void Queue(Batch batch);
+  // What fails within these two, for want of memory, would leave keys, offsets and bytes that do not belong together:
+  // the process ends at once, and a restart is exact.
+  AppendResult Accept(Event& event, std::int64_t arrival_ms, Appended* appended) noexcept;
+  void Queue(Batch batch) noexcept;
   void RunWriter();
   void Forget(std::uint64_t from_offset, std::vector<Batch>* taken);
   Status CutToSynced();
@@ -188,7 +190,7 @@ void EventLog::State::Reopen(MutexLock& lock) {
   }
 }
 
-AppendResult EventLog::State::Accept(Event& event, std::int64_t arrival_ms, Appended* appended) {
+AppendResult EventLog::State::Accept(Event& event, std::int64_t arrival_ms, Appended* appended) noexcept {
   if (event.time_ms > arrival_ms + options.max_future_ms) return AppendResult::kFutureTime;
   if (!keys.Insert(DuplicateKeys::Of(event), arrival_ms)) return AppendResult::kDuplicate;
   last_arrival_ms = arrival_ms;
@@ -201,7 +203,7 @@ AppendResult EventLog::State::Accept(Event& event, std::int64_t arrival_ms, Appe
 
 // The batch whose records are in `encoded` joins the last group where both fit one frame; a larger one is a group by
 // itself. So a batch is on disk whole or not at all, as far as it fits a frame.
-void EventLog::State::Queue(Batch batch) {
+void EventLog::State::Queue(Batch batch) noexcept {
   if (groups.empty() || groups.back().bytes + encoded.size() > kFrameBytes)
     groups.push_back({.first = next_offset - ends.size(), .end = next_offset});
   Group& group = groups.back();

@@ -14,10 +14,11 @@ namespace {
 
 bool Print(const gfr::WorldReport& report, std::uint64_t seed) {
   std::printf("seed %" PRIu64 ": trace %016" PRIx64 ", %" PRIu64 " steps, %" PRIu64 " acknowledged, %" PRIu64
-              " records, %" PRIu64 " feeds (%" PRIu64 " unlogged, %" PRIu64
-              " compared), %d versions, %d kills, %d power cuts, %d failed writes\n",
+              " records, %" PRIu64 " feeds (%" PRIu64 " unlogged, %" PRIu64 " compared), %" PRIu64
+              " arms, %s, %d versions, %d kills, %d power cuts, %d failed writes\n",
               seed, report.trace_hash, report.steps, report.acknowledged, report.records, report.feeds, report.unlogged,
-              report.compared, report.versions, report.kills, report.power_cuts, report.failed_writes);
+              report.compared, report.assigned, report.erased ? "erased" : "nobody erased", report.versions,
+              report.kills, report.power_cuts, report.failed_writes);
   for (const std::string& what : report.broken) std::printf("  BROKEN: %s\n", what.c_str());
   if (!report.broken.empty())
     std::printf("FAILED: run it again with: world --seeds %" PRIu64 " %" PRIu64 "\n", seed, seed);
