@@ -164,6 +164,20 @@ class Canary(unittest.TestCase):
             if server.process.poll() is None:
                 server.kill()
 
+    def test_3_a_person_ends_one(self):
+        before = self.champion()
+        server, candidate = self.begin("5h")
+        try:
+            self.assertNotEqual(candidate, before)
+            run("experiment", "stop", self.running(server)[0], "--project", self.project)
+            made = self.over()
+            self.assertEqual((made["state"], self.champion(), self.running(server)), ("stopped", before, []), made)
+            self.assertIn("ended: by `gfr experiment stop`", made["why"])
+            self.assertEqual(server.stop(), 0)
+        finally:
+            if server.process.poll() is None:
+                server.kill()
+
 
 if __name__ == "__main__":
     unittest.main()

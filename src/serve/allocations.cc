@@ -80,6 +80,12 @@ Result<Conclusions> ConclusionsOf(const Project& project) {
 }
 
 Status Conclude(const Project& project, const std::string& experiment, const Conclusion& conclusion) {
+  GFR_ASSIGN(std::optional<Canary> canary, CanaryOf(project));
+  if (canary && !canary->over() && canary->name() == experiment) {
+    canary->verdict = "ended";
+    canary->reason = conclusion.reason;
+    return KeepCanary(project, *canary);
+  }
   GFR_TRY(CheckExperimentName(project, experiment));
   GFR_ASSIGN(Conclusions conclusions, ConclusionsOf(project));
   conclusions.by_experiment[experiment] = conclusion;

@@ -40,7 +40,8 @@ Result<AllocationPeriods> PeriodsOf(const Project& project);
 // assignment/conclusions.json of the same store; assigners are made without them. None: there are none. Errors: as
 // AllocationOf.
 Result<Conclusions> ConclusionsOf(const Project& project);
-// kInvalidArgument names the valid experiments.
+// Of a running canary's name: it ends, and its server takes that at its next look. kInvalidArgument names the valid
+// experiments.
 Status Conclude(const Project& project, const std::string& experiment, const Conclusion& conclusion);
 // Takes the conclusion back: gfr.toml decides again. kNotFound: it has none.
 Status Restart(const Project& project, const std::string& experiment);

@@ -68,7 +68,12 @@ Result<CanaryLook> CanaryWatch::Look(const Canary& plan, const StepConfig& step,
     if (begun) return CanaryLook{.state = CanaryLook::State::kEnded, .why = "it was ended while it ran"};
     return Begin(plan, step);
   }
-  if (canary->over()) return LookOf(*canary);
+  if (canary->over()) {
+    // A person ended it, or a kill kept it from being taken.
+    if (s_.serving()->assigner->experiments().Find(canary->name()) != nullptr)
+      GFR_TRY(End(*canary, canary->verdict, canary->reason));
+    return LookOf(*canary);
+  }
   return Advance(*std::move(canary), step);
 }
 
