@@ -12,9 +12,9 @@
 namespace gfr {
 namespace {
 
-constexpr std::size_t kWidth = 8, kWideWidth = 64;    // States kept of each length; where constraints were broken.
-constexpr std::size_t kBranch = 4, kWideBranch = 12;  // Items tried at a position of one state.
-constexpr std::size_t kMostSteps = 160;               // Width x positions: long slates are searched more narrowly.
+constexpr std::size_t kStates = 240, kWideStates = 960;  // Width x positions: long slates are searched more narrowly.
+constexpr std::size_t kWidest = 24, kWideWidest = 64;
+constexpr std::size_t kBranch = 6, kWideBranch = 12;  // Items tried at a position of one state.
 constexpr std::size_t kMostExchanges = 64;
 constexpr int kMostJudged = 240;
 constexpr int kPriceSteps = 14;
@@ -316,9 +316,9 @@ std::vector<std::uint32_t> ByValue(const SlateState& state, const std::vector<st
 // The better of the slate that is known and the one that the search finds, after exchanges.
 void Search(const SlateState& state, const std::vector<std::uint32_t>& order, const Choices& choices, bool wide,
             SlateSolution* best) {
-  const std::size_t width = wide ? kWideWidth : kWidth;
-  const std::size_t narrow = std::clamp<std::size_t>(width * kMostSteps / (kWidth * state.size()), 1, width);
-  std::vector<std::uint32_t> items = BeamSearch(state, choices, narrow, wide ? kWideBranch : kBranch).Run();
+  const std::size_t states = wide ? kWideStates : kStates, widest = wide ? kWideWidest : kWidest;
+  const std::size_t width = std::clamp<std::size_t>(states / state.size(), 1, widest);
+  std::vector<std::uint32_t> items = BeamSearch(state, choices, width, wide ? kWideBranch : kBranch).Run();
   Exchanges(state, order, &items).Run();
   SlateSolution found = state.Judge(std::move(items));
   const Broken broken = state.BrokenOf(found.items), known = state.BrokenOf(best->items);

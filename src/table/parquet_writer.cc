@@ -243,9 +243,9 @@ Status ParquetWriter::AppendFile(const std::string& path, const std::string& col
   if (!file.schema->Equals(*s.schema, /*check_metadata=*/false))
     return Error{ErrorCode::kInvalidArgument, "its columns are not those of '" + s.path + "'", {path, 0}};
   for (int g = 0; g < file.reader->num_row_groups(); ++g) {
-    std::shared_ptr<arrow::Table> table;
-    if (const auto read = file.reader->ReadRowGroup(g, &table); !read.ok()) return CorruptParquet(path, read);
-    const auto rows = RowsBetween(table, column, from, until);
+    const auto table = file.reader->ReadRowGroup(g);
+    if (!table.ok()) return CorruptParquet(path, table.status());
+    const auto rows = RowsBetween(*table, column, from, until);
     if (!rows.ok()) return CorruptParquet(path, rows.status());
     if ((*rows)->num_rows() == 0) continue;
     s.copied.push_back(*rows);
