@@ -14,22 +14,6 @@ void LeftOut::Add(const std::unordered_map<Key, Activity>& activity, const Alias
   }
 }
 
-Result<std::shared_ptr<const LeftOut>> LeftOut::Find(EventSource& log, const AliasHistory& people,
-                                                     const LeaveOutConfig& config) {
-  if (!config.robots && config.users.empty()) return std::shared_ptr<const LeftOut>();
-  auto made = std::make_shared<LeftOut>();
-  std::unordered_map<Key, Activity> activity;
-  if (config.robots) {
-    GFR_TRY(ForEachRecord(log, kEveryType, [&](const LogRecord& r) {
-      if (const Key person = people.PersonOf(r.event, r.offset); person != 0)
-        activity[person].Add(r.event.type, r.arrival_ms);
-      return Status();
-    }));
-  }
-  made->Add(activity, people, config);
-  return std::shared_ptr<const LeftOut>(std::move(made));
-}
-
 std::shared_ptr<const LeftOut> LeftOut::Of(const ActivityHistory& activity, const AliasHistory& people,
                                            const LeaveOutConfig& config) {
   if (!config.robots && config.users.empty()) return nullptr;

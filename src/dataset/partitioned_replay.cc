@@ -8,78 +8,13 @@
 
 #include "base/progress.h"
 #include "base/sync.h"
+#include "dataset/epoch_file.h"
 #include "dataset/start_at_base.h"
 #include "log/segment.h"
 #include "runtime/logger.h"
 
 namespace gfr {
 namespace {
-
-constexpr std::size_t kBufferBytes = 1 << 16;
-
-// A scratch file that is written once and read once, in pieces.
-class Spill {
- public:
-  Spill(FileSystem& fs, std::string path) : fs_(fs), path_(std::move(path)) {}
-  ~Spill() { (void)fs_.Remove(path_); }
-  Spill(const Spill&) = delete;
-  Spill& operator=(const Spill&) = delete;
-
-  std::string buffer;  // Append here, then Flush now and then.
-  Status Flush(bool all = false) {
-    if (buffer.empty() || (!all && buffer.size() < kBufferBytes)) return {};
-    if (!file_) {
-      GFR_ASSIGN(file_, fs_.OpenForWrite(path_, /*append=*/false));
-    }
-    GFR_TRY(file_->Append(buffer));
-    buffer.clear();
-    return {};
-  }
-  Status Close() {
-    GFR_TRY(Flush(true));
-    file_.reset();
-    return {};
-  }
-  bool empty() const { return !fs_.Exists(path_); }
-  const std::string& path() const { return path_; }
-  FileSystem& fs() const { return fs_; }
-
- private:
-  FileSystem& fs_;
-  const std::string path_;
-  std::unique_ptr<WritableFile> file_;
-};
-
-// Reads a file front to back; Have(n) makes at least n bytes visible at `data`, or says that there are none.
-class Piecewise {
- public:
-  explicit Piecewise(const Spill& spill) : spill_(spill) {}
-  Result<bool> Have(std::size_t size) {
-    if (!file_ && spill_.empty()) return false;
-    if (!file_) {
-      GFR_ASSIGN(file_, spill_.fs().OpenForRead(spill_.path()));
-    }
-    while (buffer_.size() - used_ < size) {
-      buffer_.erase(0, std::exchange(used_, 0));
-      GFR_ASSIGN(const std::string more, file_->Read(position_, std::max(kBufferBytes, size)));
-      if (more.empty()) return false;
-      position_ += more.size();
-      buffer_ += more;
-    }
-    return true;
-  }
-  std::string_view data() const { return std::string_view(buffer_).substr(used_); }
-  void Skip(std::size_t size) { used_ += size; }
-
- private:
-  const Spill& spill_;
-  std::unique_ptr<RandomAccessFile> file_;
-  std::uint64_t position_ = 0;
-  std::string buffer_;
-  std::size_t used_ = 0;
-};
-
-Status Short(const Spill& spill) { return Error{ErrorCode::kCorrupt, "ends too early", {spill.path(), 0}}; }
 
 // The records of one partition, in log order.
 Status ForEachRecord(const Spill& spill, std::uint32_t types, const std::function<Status(const LogRecord&)>& each) {
@@ -92,85 +27,11 @@ Status ForEachRecord(const Spill& spill, std::uint32_t types, const std::functio
     std::memcpy(&length, in.data().data(), 4);
     GFR_ASSIGN(const bool whole, in.Have(kRecordHeaderBytes + length));
     std::size_t size = 0;
-    if (!whole || ReadRecord(in.data(), &record, &size, types) != RecordState::kOk) return Short(spill);
+    if (!whole || ReadRecord(in.data(), &record, &size, types) != RecordState::kOk) return in.EndsTooEarly();
     in.Skip(size);
     if (types >> static_cast<unsigned>(record.event.type) & 1u) GFR_TRY(each(record));
   }
 }
-
-// Epochs in a file: i64 end, u64 size, then the bytes of SharedState::TakeDelta.
-void PutEpoch(std::int64_t end_ms, const std::string& delta, Spill& out) {
-  const std::uint64_t size = delta.size();
-  out.buffer.append(reinterpret_cast<const char*>(&end_ms), 8);
-  out.buffer.append(reinterpret_cast<const char*>(&size), 8);
-  out.buffer.append(delta);
-}
-
-class EpochReader {
- public:
-  explicit EpochReader(const Spill& spill) : spill_(spill), in_(spill) {}
-  // The end of the next epoch; INT64_MAX behind the last.
-  Result<std::int64_t> PeekEnd() {
-    GFR_ASSIGN(const bool more, in_.Have(16));
-    std::int64_t end_ms = INT64_MAX;
-    if (more) std::memcpy(&end_ms, in_.data().data(), 8);
-    return end_ms;
-  }
-  // REQUIRES: PeekEnd gave one.
-  Status AddTo(SharedState& shared) { return Take(shared, &SharedState::AddDelta); }
-  // REQUIRES: of that epoch nothing is open.
-  Status SealIn(SharedState& shared) { return Take(shared, &SharedState::SealDelta); }
-
- private:
-  Status Take(SharedState& shared, Status (SharedState::*take)(std::int64_t, std::string_view)) {
-    std::int64_t end_ms = 0;
-    std::uint64_t size = 0;
-    std::memcpy(&end_ms, in_.data().data(), 8);
-    std::memcpy(&size, in_.data().data() + 8, 8);
-    GFR_ASSIGN(const bool whole, in_.Have(16 + size));
-    if (!whole) return Short(spill_);
-    GFR_TRY((shared.*take)(end_ms, in_.data().substr(16, size)));
-    in_.Skip(16 + size);
-    return {};
-  }
-
-  const Spill& spill_;
-  Piecewise in_;
-};
-
-// Pass 4: shared state from the merged file.
-class MergedEpochs final : public EpochSource {
- public:
-  explicit MergedEpochs(const Spill& spill) : epochs_(spill) {}
-  Status Before(std::int64_t epoch_end_ms, SharedState& shared) override {
-    for (;;) {
-      GFR_ASSIGN(const std::int64_t end_ms, epochs_.PeekEnd());
-      if (end_ms == INT64_MAX || end_ms > epoch_end_ms) return {};
-      GFR_TRY(epochs_.SealIn(shared));
-    }
-  }
-
- private:
-  EpochReader epochs_;
-};
-
-// Pass 2: lines of open epochs go out, the catalogue's come in.
-class LinesOut final : public EpochSource {
- public:
-  LinesOut(const Spill& catalogue, Spill& out) : catalogue_(catalogue), out_(out) {}
-  Status Before(std::int64_t epoch_end_ms, SharedState& shared) override {
-    for (const std::int64_t end_ms : shared.OpenEpochs()) {
-      if (end_ms > epoch_end_ms) break;
-      PutEpoch(end_ms, shared.TakeDelta(end_ms), out_);
-      GFR_TRY(out_.Flush());
-    }
-    return catalogue_.Before(epoch_end_ms, shared);
-  }
-
- private:
-  MergedEpochs catalogue_;
-  Spill& out_;
-};
 
 // Runs `work(0 ... count-1)` on `workers` threads; the first error ends the rest.
 Status InParallel(int workers, int count, const std::function<Status(int)>& work) {
@@ -309,27 +170,28 @@ class Replay {
       catalogue.FoldCatalogueOf(record);
       for (const std::int64_t epoch : catalogue.shared().OpenEpochs()) {
         if (epoch >= EpochOf(record.arrival_ms)) break;
-        PutEpoch(epoch, catalogue.shared().TakeDelta(epoch), catalogue_);
+        AppendEpoch(epoch, catalogue.shared().TakeDelta(epoch), &catalogue_.buffer);
         GFR_TRY(catalogue_.Flush());
       }
       progress.Update(++done);
     }
     for (const std::int64_t epoch : catalogue.shared().OpenEpochs())
-      PutEpoch(epoch, catalogue.shared().TakeDelta(epoch), catalogue_);
+      AppendEpoch(epoch, catalogue.shared().TakeDelta(epoch), &catalogue_.buffer);
     for (const auto& spill : records_) GFR_TRY(spill->Close());
     return catalogue_.Close();
   }
 
   Status Lines(int p) {
-    LinesOut epochs(catalogue_, *lines_[static_cast<std::size_t>(p)]);
+    Spill& out = *lines_[static_cast<std::size_t>(p)];
+    LinesOut epochs(EpochReader{catalogue_}, &out.buffer);
     OnlineStore store(features_, {.user_views = false, .shared_lines = true, .catalogue = false}, &epochs);
     GFR_TRY(StartAtBase(log_, &store, /*open_epochs=*/false));
     GFR_TRY(ForEachRecord(*records_[static_cast<std::size_t>(p)], kAllTypes, [&](const LogRecord& r) {
       store.Fold(r);
-      return store.status();
+      return store.status().ok() ? out.Flush() : store.status();
     }));
     GFR_TRY(epochs.Before(INT64_MAX, store.shared()));
-    return lines_[static_cast<std::size_t>(p)]->Close();
+    return out.Close();
   }
 
   Status Merge() {
@@ -348,7 +210,7 @@ class Replay {
         GFR_ASSIGN(const std::int64_t end_ms, reader->PeekEnd());
         if (end_ms == next) GFR_TRY(reader->AddTo(sum));
       }
-      PutEpoch(next, sum.TakeDelta(next), merged_);
+      AppendEpoch(next, sum.TakeDelta(next), &merged_.buffer);
       GFR_TRY(merged_.Flush());
     }
     lines_.clear();
@@ -356,7 +218,7 @@ class Replay {
   }
 
   Status Rows(int p) {
-    MergedEpochs epochs(merged_);
+    MergedEpochs epochs(EpochReader{merged_});
     OnlineStore store(features_, {.user_views = true, .shared_lines = false, .catalogue = false}, &epochs);
     GFR_TRY(StartAtBase(log_, &store, /*open_epochs=*/false));
     SpillSink& sink = *rows_[static_cast<std::size_t>(p)];
