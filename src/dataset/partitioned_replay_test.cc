@@ -10,8 +10,11 @@
 #include "base/rng.h"
 #include "base/test_folder.h"
 #include "base/time.h"
+#include "dataset/dataset_config.h"
+#include "dataset/partition_rows.h"
 #include "dataset/start_at_base.h"
 #include "dataset/trim_log.h"
+#include "event/event_codec.h"
 #include "log/event_log.h"
 
 namespace gfr {
@@ -309,6 +312,130 @@ TEST(PartitionedReplayTest, SampledSlatesAreTheSameByAnySplit) {
     ASSERT_TRUE(split.ok()) << split.error().ToString();
     ExpectSame(whole.value(), split.value());
   }
+}
+
+// The rows of `parts` parts of users, made step by step as Spark does it, by objective and place.
+using RowsByPlace = std::map<std::tuple<std::int32_t, std::uint64_t, std::uint32_t>, std::vector<float>>;
+RowsByPlace RowsInParts(const std::string& toml, const std::vector<LogRecord>& log, int parts,
+                        const std::string& folder) {
+  const auto plan = ReplayPlan::Make(toml, INT64_MIN, INT64_MAX).value();
+  for (const LogRecord& r : log) plan->Add(r);
+  plan->set_end_ms(log.back().arrival_ms);
+  const auto in = [&](const Event& e, int p) {
+    const Key group = plan->GroupOf(e);
+    return group != 0 && group % static_cast<Key>(parts) == static_cast<Key>(p);
+  };
+  const auto merge = [&](std::vector<EpochDelta> epochs, const std::string& path) {
+    std::ranges::sort(epochs);
+    EpochMerge merged(*plan);
+    std::vector<EpochDelta> whole;
+    for (const auto& [end_ms, delta] : epochs) EXPECT_TRUE(merged.Add(end_ms, delta, &whole).ok());
+    merged.Finish(&whole);
+    std::string bytes;
+    for (const auto& [end_ms, delta] : whole) AppendEpoch(end_ms, delta, &bytes);
+    EXPECT_TRUE(PublishFile(PosixFileSystem(), path, bytes).ok());
+  };
+  std::vector<EpochDelta> catalogue;
+  for (std::size_t part = 0; part < 3; ++part) {  // Of the catalogue any parts will do: every third record.
+    CatalogueFold fold(plan);
+    for (std::size_t i = part; i < log.size(); i += 3) fold.Add(log[i]);
+    std::ranges::move(fold.Take(), std::back_inserter(catalogue));
+  }
+  merge(catalogue, folder + "/catalogue");
+  std::vector<EpochDelta> all = catalogue;
+  for (int p = 0; p < parts; ++p) {
+    LinesFold fold(plan, folder + "/catalogue");
+    for (const LogRecord& r : log) {
+      if (in(r.event, p)) EXPECT_TRUE(fold.Add(r, &all).ok());
+    }
+    EXPECT_TRUE(fold.Finish(&all).ok());
+  }
+  merge(all, folder + "/epochs");
+  RowsByPlace made;
+  for (int p = 0; p < parts; ++p) {
+    PartitionRows rows(plan, folder + "/epochs", folder + "/records");
+    std::string encoded;
+    for (const LogRecord& r : log) {
+      if (!in(r.event, p)) continue;
+      encoded.clear();
+      EncodeEvent(r.event, &encoded);
+      EXPECT_TRUE(rows.Add(r.offset, r.arrival_ms, encoded).ok());
+    }
+    const std::size_t columns = plan->features()->columns();
+    for (bool more = true; more;) {
+      PartitionRows::Rows batch;
+      more = rows.Read(100, &batch).value();
+      for (std::size_t i = 0; i < batch.place.size(); ++i) {
+        auto& row = made[{batch.objective[i], batch.place[i].offset, batch.place[i].line}];
+        EXPECT_TRUE(row.empty());
+        row.assign(batch.features.begin() + static_cast<std::ptrdiff_t>(i * columns),
+                   batch.features.begin() + static_cast<std::ptrdiff_t>((i + 1) * columns));
+        row.push_back(batch.label[i]);
+      }
+    }
+  }
+  return made;
+}
+
+class KeepRows final : public RowSink {
+ public:
+  void Row(std::size_t objective, const RowPlace& place, bool label, std::span<const float> features) override {
+    auto& row = rows[{static_cast<std::int32_t>(objective), place.offset, place.line}];
+    row.assign(features.begin(), features.end());
+    row.push_back(label ? 1.0f : 0.0f);
+  }
+  void Slate(SlateRow, std::span<const float>) override {}
+  RowsByPlace rows;
+};
+
+TEST(PartitionRowsTest, StepsOverAnyPartsGiveTheRowsOfOnePassBitForBit) {
+  const std::string objectives = R"(
+[[objective]]
+name = "pctr"
+[[objective]]
+name = "pcvr"
+population = "feed.click"
+label = "purchase"
+window = "2h"
+)";
+  const std::string all = std::string(kReplayConfig) + objectives;
+  for (const std::string& toml : {all, all + "[dataset]\nleave_out_robots = true\nleave_out_users = [\"u3\"]\n",
+                                  all + "[dataset]\nslates = \"sampled\"\n", all + "[users]\nalias = \"last\"\n"}) {
+    SCOPED_TRACE(toml.substr(all.size()));
+    ReplayedLog made(EventsOfSharedDevices(7));
+    Config config = Config::Parse(toml, "gfr.toml").value();
+    const auto features = FeatureSet::Make(config).value();
+    auto configs = ObjectiveConfig::ReadAll(config, *features).value();
+    const DatasetConfig dataset = DatasetConfig::Read(config, &configs).value();
+    KeepRows one;
+    ASSERT_TRUE(BuildRows(PosixFileSystem(), made.source, features, configs,
+                          {.partitions = 1, .leave_out = dataset.leave_out}, one)
+                    .ok());
+    EXPECT_GT(one.rows.size(), 1000u);
+    std::vector<LogRecord> log;
+    ASSERT_TRUE(ForEachRecord(made.source, kEveryType, [&](const LogRecord& r) {
+                  log.push_back(r);
+                  return Status();
+                }).ok());
+    for (const int parts : {1, 5}) {
+      const RowsByPlace rows = RowsInParts(toml, log, parts, made.folder.path());
+      ASSERT_EQ(rows.size(), one.rows.size());
+      for (const auto& [place, row] : one.rows) {
+        const auto at = rows.find(place);
+        ASSERT_TRUE(at != rows.end() && SameBytes(at->second, row)) << "offset " << std::get<1>(place);
+      }
+    }
+  }
+}
+
+TEST(PartitionRowsTest, RecordsOutOfOrderAreRefused) {
+  const TestFolder folder;
+  const auto plan = ReplayPlan::Make(std::string(kReplayConfig) + "[[objective]]\nname = \"pctr\"\n", 0, 1).value();
+  PartitionRows rows(plan, folder / "epochs", folder / "records");
+  std::string encoded;
+  EncodeEvent({.id = "a", .type = EventType::kSearch}, &encoded);
+  EXPECT_TRUE(rows.Add(7, 1, encoded).ok());
+  EXPECT_FALSE(rows.Add(7, 1, encoded).ok());
 }
 
 TEST(PartitionedReplayTest, LeavesNoScratchFilesAndAsksForMorePartitionsWhenMemoryIsShort) {
