@@ -6,6 +6,16 @@
 #include "runtime/logger.h"
 
 namespace gfr {
+namespace {
+
+// A job that cannot have its memory or its thread has failed, and is run again; the process goes on.
+Status Attempt(const Scheduler::Job& job, const JobRun& run) try {
+  return job.run(run);
+} catch (const std::exception& e) {
+  return Error{ErrorCode::kUnavailable, std::string("the system refuses what it needs: ") + e.what()};
+}
+
+}  // namespace
 
 struct Scheduler::State {
   Job job;
@@ -118,7 +128,7 @@ void Scheduler::RunOnce(State* state, MutexLock* lock, const std::stop_token& st
   state->overdue = false;
   changed_.NotifyAll();
   lock->Unlock();
-  const Status status = job.run({.stop = stop, .deadline_ms = start_ms + job.deadline_ms});
+  const Status status = Attempt(job, {.stop = stop, .deadline_ms = start_ms + job.deadline_ms});
   const std::int64_t took_ms = MonotonicMs() - start_ms, now_ms = clock_.now_ms();
   durations_.With({job.name, status.ok() ? "ok" : "failed"}).Observe(static_cast<double>(took_ms) * 1e-3);
   const std::string error = status.ok() ? "" : status.error().ToString();

@@ -50,6 +50,24 @@ TEST(SchedulerTest, EachJobRunsAtOnceAndThenEveryPeriod) {
   });
 }
 
+TEST(SchedulerTest, AJobThatThrowsHasFailedAndIsRunAgain) {
+  InVirtualTime([](Telemetry& telemetry, Scheduler& scheduler) {
+    const LogCapture quiet;
+    int runs = 0;
+    scheduler.Add({"short of memory", 100, 1000, [&](const JobRun&) -> Status {
+                     if (++runs < 3) throw std::bad_alloc();
+                     return {};
+                   }});
+    SleepMs(50);
+    EXPECT_THAT(scheduler.Views()[0].last_error, HasSubstr("bad_alloc"));
+    SleepMs(1000);
+    EXPECT_GT(runs, 5);
+    EXPECT_EQ(scheduler.Views()[0].last_error, "");
+    EXPECT_THAT(telemetry.Text(), HasSubstr("status=\"failed\"} 2\n"));
+    EXPECT_THAT(scheduler.Stop(), ElementsAre());
+  });
+}
+
 TEST(SchedulerTest, SaysHowEachJobIs) {
   InVirtualTime([](Telemetry&, Scheduler& scheduler) {
     bool fails = true;

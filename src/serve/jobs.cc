@@ -57,7 +57,13 @@ void Jobs::Run(const std::stop_token& stop) {
     job->view.state = State::kRunning;
     const Work work = std::exchange(job->work, nullptr);
     lock.Unlock();
-    auto answer = work(stop);
+    auto answer = [&]() -> Result<std::string> {
+      try {
+        return work(stop);
+      } catch (const std::exception& e) {  // No memory, mostly: the job has failed, the process goes on.
+        return Error{ErrorCode::kUnavailable, e.what()};
+      }
+    }();
     lock.Lock();
     if (answer.ok())
       job->view.answer = std::move(answer).value();

@@ -28,6 +28,16 @@ struct Gate {
   }
 };
 
+TEST(Jobs, OneThatThrowsHasFailedAndTheNextOneRuns) {
+  Jobs jobs;
+  const auto thrown = jobs.Start("a", [](const std::stop_token&) -> Result<std::string> { throw std::bad_alloc(); });
+  const Jobs::View failed = Await(jobs, thrown.value());
+  EXPECT_EQ(failed.state, Jobs::State::kFailed);
+  EXPECT_NE(failed.error.find("bad_alloc"), std::string::npos) << failed.error;
+  const auto next = jobs.Start("b", [](const std::stop_token&) -> Result<std::string> { return std::string("1"); });
+  EXPECT_EQ(Await(jobs, next.value()).answer, "1");
+}
+
 TEST(Jobs, GiveTheirAnswerAndRunOnceAKey) {
   Jobs jobs;
   int runs = 0;

@@ -209,7 +209,8 @@ void ServiceState::WatchDisk() {
 
 // None of them waits for another: a registry that hangs holds up neither epochs nor snapshots.
 void ServiceState::AddJobs() {
-  background.Add({"seal-epochs", 100, kSecondMs, [this](const JobRun&) { return SealEpochs(), Status(); }});
+  // A failure within the states ends the process (a restart is exact); any other job may fail and is run again.
+  background.Add({"seal-epochs", 100, kSecondMs, [this](const JobRun&) noexcept { return SealEpochs(), Status(); }});
   background.Add(
       {"make-lists", 100, 5 * kSecondMs, [this](const JobRun&) { return serving()->lists->Update(), Status(); }});
   background.Add({"look-at-models", ModelPool::kFirstRetryMs, kMinuteMs, [this](const JobRun&) {

@@ -23,6 +23,15 @@ TEST(Workspace, AFolderWithoutAConfigurationSaysHowToMakeOne) {
   EXPECT_NE(config.error().message.find("gfr init " + folder.path()), std::string::npos);
 }
 
+TEST(Workspace, AConfigurationThatCannotBeReadIsNotTakenForNone) {
+  const TestFolder folder;
+  ASSERT_TRUE(PosixFileSystem().MakeFolders(folder / "gfr.toml").ok());  // A folder: reading it fails.
+  const auto config = Workspace(folder.path()).ReadConfiguration();
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(config.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(config.error().message.find("gfr init"), std::string::npos) << config.error().message;
+}
+
 TEST(Workspace, AConfigurationThatIsNoTomlIsRefusedWithItsLine) {
   const TestFolder folder;
   ASSERT_TRUE(PublishFile(PosixFileSystem(), folder / "gfr.toml", "[serve]\nlisten = \n").ok());
