@@ -410,4 +410,21 @@ SlateSolution JudgeSlate(const PlacementProblem& problem, std::vector<std::uint3
   return SlateState(problem).Judge(std::move(items));
 }
 
+bool CanStand(const PlacementProblem& problem, const SlateSolution& now, std::size_t position, std::uint32_t item) {
+  const SlateState state(problem);
+  if (!state.Fits(position, item)) return false;
+  const Broken broken = state.BrokenOf(now.items);
+  std::vector<std::uint32_t> items = now.items;
+  const auto at = std::ranges::find(items, item);
+  if (at != items.end())
+    std::iter_swap(at, items.begin() + static_cast<std::ptrdiff_t>(position));
+  else
+    items[position] = item;
+  if (state.BrokenOf(items, broken) <= broken) return true;
+  PlacementProblem with = problem;
+  with.fixed.resize(now.items.size(), PlacementProblem::kFree);
+  with.fixed[position] = item;
+  return state.BrokenOf(SolveSlate(with).items) <= broken;
+}
+
 }  // namespace gfr

@@ -66,4 +66,8 @@ SlateSolution SolveSlate(const PlacementProblem& problem);
 // Value and what is broken of a slate, as SolveSlate counts; `bound` is not filled.
 SlateSolution JudgeSlate(const PlacementProblem& problem, std::vector<std::uint32_t> items);
 
+// Whether a slate with `item` at the free `position` can keep as much as `now`, a solution of the problem: for draws,
+// before the rest is solved. By an exchange in `now` where that does, else by solving.
+bool CanStand(const PlacementProblem& problem, const SlateSolution& now, std::size_t position, std::uint32_t item);
+
 }  // namespace gfr

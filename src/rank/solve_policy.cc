@@ -130,24 +130,24 @@ class PolicySolver {
       if ((begin + p) % policy_.explore_every != policy_.explore_every - 1 ||
           problem_.fixed[p] != PlacementProblem::kFree)
         continue;
-      const SlateState state(problem_);
+      const SlateSolution now = SolveSlate(problem_);
       std::vector<std::uint32_t> pool;
       for (std::uint32_t k = 0; k < items_.size(); ++k) {
-        if (draft_.items[items_[k]].channel == "explore" && !state.IsFixedItem(k) && state.Fits(p, k))
+        if (draft_.items[items_[k]].channel == "explore" &&
+            std::ranges::find(problem_.fixed, k) == problem_.fixed.end() && CanStand(problem_, now, p, k))
           pool.push_back(k);
       }
-      if (!pool.empty()) DrawFrom(p, std::move(pool));
+      if (!pool.empty()) DrawFrom(p, now.items[p], std::move(pool));
     }
   }
 
-  // `pool`: rising.
-  void DrawFrom(std::size_t p, std::vector<std::uint32_t> pool) {
+  // `pool`: rising; `otherwise`: what would stand there.
+  void DrawFrom(std::size_t p, std::uint32_t otherwise, std::vector<std::uint32_t> pool) {
     ServedDraw draw{.position = static_cast<std::int32_t>(PageBegin(in_.request) + p), .pool = {}, .probability = {}};
     const double each = policy_.explore_rate / static_cast<double>(pool.size());
     std::uint32_t pick = PlacementProblem::kFree;
     double probability = each;
     if (policy_.explore_rate < 1) {
-      const std::uint32_t otherwise = SolveSlate(problem_).items[p];
       const bool explores = draft_.rng.Chance(policy_.explore_rate);
       pick = explores ? pool[draft_.rng.Below(pool.size())] : otherwise;
       const auto at = std::ranges::lower_bound(pool, otherwise);

@@ -2,8 +2,8 @@
 // one problem (slate_solver.h) after what is explored was drawn.
 //
 // Boosts change the ranking values, pins fix positions. Then explored positions are drawn in slate order: a position is
-// drawn at with probability `explore_rate`, from the explore candidates that keep all caps beside what is fixed and
-// leave the floors enough positions. Each draw's pool is those and the item that would stand there otherwise, given the
+// drawn at with probability `explore_rate`, from the explore candidates that leave a slate which keeps as much as
+// it could. Each draw's pool is those and the item that would stand there otherwise, given the
 // pins and the draws above: its probabilities are marginal over the coin, and what comes out is fixed, so that a
 // slate's probability is the product over its draws. The rest is solved, without chance.
 // Thread safety: none; a draft belongs to its request.

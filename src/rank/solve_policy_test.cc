@@ -122,7 +122,7 @@ TEST_F(SolvePolicyTest, WhatCannotBeKeptIsNamedAndTheSlateIsFull) {
   EXPECT_EQ(draft.outcome.relaxed, (std::vector<Relaxation>{{"cap brand", 4}}));
 }
 
-TEST_F(SolvePolicyTest, AnExploredItemIsDrawnFromThoseThatKeepTheCapsBesidePinsAndEarlierDraws) {
+TEST_F(SolvePolicyTest, AnExploredItemIsDrawnFromThoseThatLeaveAFeasibleSlateGivenPinsAndEarlierDraws) {
   for (int n = 0; n < 30; ++n) Add("popularity", 5 - 0.1 * n);
   for (int n = 0; n < 9; ++n) Add("explore", 0);
   policy.caps = {{.name = "brand", .of = "brand", .property = kBrand, .at_most = 1, .window = 3}};
@@ -138,6 +138,9 @@ TEST_F(SolvePolicyTest, AnExploredItemIsDrawnFromThoseThatKeepTheCapsBesidePinsA
     for (std::size_t p = 2; p < draft.slate.size(); ++p)
       EXPECT_EQ((std::set<std::string>{BrandAt(draft, p), BrandAt(draft, p - 1), BrandAt(draft, p - 2)}).size(), 3u);
     EXPECT_FLOAT_EQ(draft.propensity[draft.slate[2]], 1.0f / 6);
+    // Of three brands every window of three has each: the brand of position 5 is that of position 2.
+    EXPECT_EQ(draft.draws[1].pool.size(), 2u);
+    EXPECT_EQ(BrandAt(draft, 5), BrandAt(draft, 2));
     drawn.insert(draft.slate[2]);
   }
   EXPECT_EQ(drawn.size(), 6u);
