@@ -154,11 +154,13 @@ TEST(SlateSolver, WhatCannotBeKeptIsGivenUpByLevelAndNamed) {
 }
 
 TEST(SlateSolver, WindowsReachBackOverTheBorderOfThePage) {
-  PlacementProblem problem{.value = {5, 4, 3, 2}, .examination = {1, 0.7, 0.5, 0.4}};
-  problem.caps.push_back({.group = {7, 7, 0, 0}, .at_most = 1, .window = 3, .before = {0, 7}, .level = 1});
+  PlacementProblem problem{.value = {5, 4, 3, 2, 1}, .examination = {1, 0.7, 0.5, 0.4}};
+  problem.caps.push_back({.group = {7, 7, 0, 0, 0}, .at_most = 1, .window = 3, .before = {0, 7}, .level = 1});
   const SlateSolution s = SolveSlate(problem);
-  EXPECT_TRUE(s.items[0] > 1 && s.items[1] > 1) << "one of the brand stood right above";
-  EXPECT_EQ(s.cap_excess[0], 1u) << "of the two that are left one stands within a window of the other";
+  EXPECT_EQ(s.items, (std::vector<std::uint32_t>{2, 3, 0, 4})) << "one of the brand stood right above";
+  EXPECT_FALSE(s.relaxed());
+  problem.caps[0].before = {7, 0};
+  EXPECT_EQ(SolveSlate(problem).items, (std::vector<std::uint32_t>{2, 0, 3, 4})) << "it stood one higher";
 }
 
 TEST(SlateSolver, EqualProblemsHaveEqualSolutions) {
