@@ -40,7 +40,7 @@ std::vector<std::string> Differences(const std::vector<std::string>& from, const
     if (line.empty()) return;
     if (!header.empty() && !StartsWith(line, '[')) changes.push_back("  " + header);
     header.clear();
-    changes.push_back(std::string(1, sign) + " " + line);
+    changes.push_back(std::string(1, sign) + " " + line.substr(std::min(line.find_first_not_of(' '), line.size())));
   };
   for (std::size_t i = 0, j = 0; i < n || j < m;) {
     if (i < n && j < m && from[i] == to[j]) {

@@ -45,7 +45,7 @@ TEST(Checkout, ReplacesTheTablesOfAModelAndNoOtherLine) {
   const auto checkout = CheckOut(kNow, TablesOf(then));
   ASSERT_TRUE(checkout.ok()) << checkout.error().ToString();
   EXPECT_EQ(TablesOf(checkout.value().text), TablesOf(then));
-  EXPECT_TRUE(checkout.value().text.starts_with("# The shop's.\n[log]\nkeep = \"90d\"\n\n[[feature]]\n"))
+  EXPECT_TRUE(checkout.value().text.starts_with("# The shop's.\n[log]\nkeep = \"90d\"\n\n[item]\n"))
       << checkout.value().text;
   EXPECT_TRUE(
       checkout.value().text.ends_with("# Retrains at night.\n[[trigger]]\nname = \"nightly\"\ncommand = [\"true\"]\n"));
