@@ -9,7 +9,7 @@ constexpr std::uint32_t kNobody = UINT32_MAX;
 }
 
 SlatePrices::SlatePrices(const SlateState& state, const SlateSolution& found, bool keeps_all, double rest)
-    : state_(state), problem_(state.problem()), free_(state.FreePositions()), found_value_(found.value), rest_(rest) {
+    : state_(state), problem_(state.problem()), free_(state.FreePositions()), rest_(rest) {
   for (std::uint32_t i = 0; i < problem_.value.size(); ++i) {
     if (!state.IsFixedItem(i)) items_.push_back(i);
   }
@@ -25,7 +25,7 @@ SlatePrices::SlatePrices(const SlateState& state, const SlateSolution& found, bo
   floor_price_.assign(problem_.floors.size(), 0);
 }
 
-void SlatePrices::Run(int steps) {
+void SlatePrices::Run(int steps, double found) {
   double scale = 1;
   for (int step = 0; step < steps; ++step) {
     const double value = Evaluate();
@@ -35,8 +35,8 @@ void SlatePrices::Run(int steps) {
     } else {
       scale *= 0.85;
     }
-    if (bound_ - found_value_ <= 1e-4 * std::fabs(found_value_)) return;
-    if (step + 1 == steps || !Move(scale * (value - found_value_))) return;
+    if (bound_ - found <= 1e-4 * std::fabs(found)) return;
+    if (step + 1 == steps || !Move(scale * (value - found))) return;
   }
 }
 

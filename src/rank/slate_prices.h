@@ -18,13 +18,13 @@ namespace gfr {
 
 class SlatePrices {
  public:
-  // Counts no cap that `found` breaks, and of a floor not what it misses; its value is what the bound is compared with.
+  // Counts no cap that `found` breaks, and of a floor not what it misses.
   // `rest`: the most that an item is worth which is not in the problem, and might stand anywhere; -inf: there is none.
   // With `keeps_all` all is counted. REQUIRES: the state outlives it, and has more items than positions, or as many.
   SlatePrices(const SlateState& state, const SlateSolution& found, bool keeps_all, double rest);
 
-  // So many steps; fewer where the bound is reached.
-  void Run(int steps);
+  // So many steps; fewer where the bound comes to what is `found`, a slate's value.
+  void Run(int steps, double found);
 
   double bound() const { return bound_; }
   // The items that are not fixed.
@@ -56,7 +56,6 @@ class SlatePrices {
   const SlateState& state_;
   const PlacementProblem& problem_;
   const std::span<const std::size_t> free_;
-  const double found_value_;
   std::vector<std::uint32_t> items_;
   std::vector<bool> is_counted_;  // By cap.
   std::vector<double> floor_price_, floor_wants_, floor_have_;

@@ -18,6 +18,7 @@ constexpr std::size_t kBranch = 6, kWideBranch = 12;  // Items tried at a positi
 constexpr std::size_t kMostExchanges = 64;
 constexpr int kMostJudged = 240;
 constexpr int kPriceSteps = 14;
+constexpr double kGoodGap = 0.003;  // Above it the prices are moved on, and the search is repeated.
 
 // A slate of the first positions.
 struct Node {
@@ -367,17 +368,21 @@ SlateSolution SolvePart(const Part& part, bool all) {
   if (state.BrokenOf(best.items) <= least) return best;
   best = state.Judge(BeamSearch(state, ChoicesByValue(order), 1, 1).Run());
   SlatePrices prices(state, best, /*keeps_all=*/true, part.rest);
-  prices.Run(kPriceSteps);
+  prices.Run(kPriceSteps, best.value);
   Search(state, order, ChoicesByPrices(state, prices), /*wide=*/false, &best);
+  if (prices.bound() - best.value > kGoodGap * std::fabs(best.value)) {
+    prices.Run(2 * kPriceSteps, best.value);  // Steps are better sized by a better slate.
+    Search(state, order, ChoicesByPrices(state, prices), /*wide=*/false, &best);
+  }
   best.bound = std::max(best.value, prices.bound());
   if (state.BrokenOf(best.items) <= least || !all) return best;
   // Something cannot be kept, or is found by a wider look alone.
   Search(state, order, ChoicesByValue(order), /*wide=*/true, &best);
   SlatePrices relaxed(state, best, /*keeps_all=*/false, part.rest);
-  relaxed.Run(kPriceSteps);
+  relaxed.Run(kPriceSteps, best.value);
   Search(state, order, ChoicesByPrices(state, relaxed), /*wide=*/true, &best);
   SlatePrices last(state, best, /*keeps_all=*/false, part.rest);
-  last.Run(kPriceSteps);
+  last.Run(kPriceSteps, best.value);
   best.bound = std::max(best.value, last.bound());
   return best;
 }
