@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "log/event_log.h"
 #include "log/lake_files.h"
+#include "log/rewrite_lock.h"
 #include "log/seal.h"
 
 namespace gfr {
@@ -162,6 +163,30 @@ TEST(LakeLog, WhatACrashLeftIsNoPartOfTheLakeAndIsRemoved) {
   EXPECT_FALSE(std::filesystem::exists(stray));
   LakeLog lake(PosixFileSystem(), folder / "lake");
   EXPECT_EQ(AllOf(lake, {0}), AllOf(log, {0}));
+}
+
+TEST(LakeLog, AFileThatAMarkerNamesAndABackupMissedIsExportedAgain) {
+  const TestFolder folder;
+  WriteLakeLog(folder / "log", 300, 10 * kMinuteMs, 3000);
+  LocalLog log(PosixFileSystem(), folder / "log");
+  ASSERT_TRUE(SealSegments(log, folder / "lake").ok());
+  std::filesystem::remove(folder / ("lake/" + ParquetIn(folder / "lake")[0]));
+  EXPECT_GT(SealSegments(log, folder / "lake").value(), 0);
+  LakeLog lake(PosixFileSystem(), folder / "lake");
+  EXPECT_EQ(AllOf(lake, {0}), AllOf(log, {0}));
+}
+
+TEST(LakeLog, FilesAreNotMergedWhileABackupReadsThem) {
+  const TestFolder folder;
+  WriteLakeLog(folder / "log", 300, 10 * kMinuteMs, 3000);
+  LocalLog log(PosixFileSystem(), folder / "log");
+  {
+    const auto lock = LockRewriting(log).value();
+    ASSERT_TRUE(SealSegments(log, folder / "lake").ok());
+    EXPECT_GT(ReadLake(PosixFileSystem(), folder / "lake").value()[0].files.size(), 1u);
+  }
+  ASSERT_TRUE(SealSegments(log, folder / "lake").ok());
+  EXPECT_EQ(ReadLake(PosixFileSystem(), folder / "lake").value()[0].files.size(), 1u);
 }
 
 TEST(LakeLog, ExportsOfOlderVersionsAreMadeAnew) {

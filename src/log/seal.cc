@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "log/lake_columns.h"
 #include "log/lake_files.h"
+#include "log/rewrite_lock.h"
 #include "log/segment.h"
 #include "table/parquet_writer.h"
 
@@ -23,6 +24,7 @@ class Lake {
   static Result<std::unique_ptr<Lake>> Open(FileSystem& fs, const std::string& folder) {
     auto lake = std::make_unique<Lake>(fs, folder);
     GFR_ASSIGN(lake->dates_, ReadLake(fs, folder));
+    GFR_TRY(lake->ForgetMissing());
     GFR_TRY(lake->RemoveStrays());
     return lake;
   }
@@ -42,6 +44,17 @@ class Lake {
   }
 
  private:
+  // Files that a marker names and that are not there: of a backup that was made while they were written.
+  Status ForgetMissing() {
+    for (LakeDate& date : dates_) {
+      const auto gone = [&](const LakeFile& file) { return !fs_.Exists(date.path(folder_, file)); };
+      if (std::erase_if(date.files, gone) == 0) continue;
+      date.is_complete = false;
+      GFR_TRY(CommitDate(fs_, folder_, date));
+    }
+    return {};
+  }
+
   // Files that no marker names: an export, a merge or an erasure was cut off.
   Status RemoveStrays() {
     std::set<std::string> committed;
@@ -248,7 +261,13 @@ Result<int> SealSegments(LocalLog& log, const std::string& lake_folder, int thre
     for (Thread& helper : helpers) helper.Join();
   }
   if (!status.ok()) return status.error();
-  GFR_TRY(FinishDates(*lake, sizes));
+  // A backup reads the files meanwhile; whoever rewrites the log exports again. They are merged by the next export.
+  const auto lock = LockRewriting(log);
+  if (lock.ok()) {
+    GFR_TRY(FinishDates(*lake, sizes));
+  } else if (lock.error().code != ErrorCode::kUnavailable) {
+    return lock.error();
+  }
   return static_cast<int>(open.size());
 }
 

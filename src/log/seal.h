@@ -16,8 +16,8 @@ struct LakeSizes {
 };
 
 // Exports what the lake has not of every segment but the last, then merges small files of dates that are over; gives
-// how many segments were exported. Safe to run again after a crash, and beside a writer. `threads`: how many segments
-// at once; each takes about 150 MB.
+// how many segments were exported. While somebody holds the rewrite lock (rewrite_lock.h) nothing is merged. Safe to
+// run again after a crash, and beside a writer. `threads`: how many segments at once; each takes about 150 MB.
 Result<int> SealSegments(LocalLog& log, const std::string& lake_folder, int threads = 1, const LakeSizes& sizes = {});
 
 // Takes the records of a segment ("00000000000000000042.log") out of the lake, so that it is sealed again; gives the
