@@ -34,7 +34,7 @@ std::vector<ReferenceWindow> Between(const std::vector<ReferenceWindow>& windows
   return chosen;
 }
 
-// One kind of windows against its reference: how it stands, and its alerts. Gives the threshold.
+// One kind of windows against its reference: its alerts, the threshold, and how the last window stands.
 struct Track {
   double threshold = std::numeric_limits<double>::infinity();
   std::size_t days = 0;
