@@ -104,6 +104,24 @@ class BitFlipsTest : public testing::Test {
     return ReadDisk(disk, kFlipFolder);
   }
 
+  // LightGBM's text of a stump a column.
+  static std::string StumpsText(std::size_t columns) {
+    std::string names, infos, trees;
+    for (std::size_t c = 0; c < columns; ++c) {
+      const std::string n = std::to_string(c);
+      names += (c > 0 ? " c" : "c") + n;
+      infos += c > 0 ? " [0:100]" : "[0:100]";
+      trees += "Tree=" + n + "\nnum_leaves=2\nnum_cat=0\nsplit_feature=" + n +
+               "\nsplit_gain=1\nthreshold=" + std::to_string(c == 2 ? 30 : 5) +
+               "\ndecision_type=2\nleft_child=-1\nright_child=-2\nleaf_value=-0.5 0." + std::to_string(2 + c) +
+               "\nleaf_weight=1 1\nleaf_count=1 1\ninternal_value=1\ninternal_weight=2\ninternal_count=2\n"
+               "is_linear=0\nshrinkage=1\n\n\n";
+    }
+    return "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=" +
+           std::to_string(columns - 1) + "\nobjective=binary sigmoid:1\nfeature_names=" + names +
+           "\nfeature_infos=" + infos + "\n\n" + trees + "end of trees\n";
+  }
+
   static void RegisterChampion(FaultFileSystem& disk, const Clock& clock) {
     ServeConfig config;
     const auto project = Project::Open(Workspace(kFlipFolder, disk, clock), ServeConfig::Reader(&config)).value();
@@ -115,22 +133,10 @@ class BitFlipsTest : public testing::Test {
       model.categorical.push_back(f.view->spec().categorical);
     }
     model.categories.resize(model.columns.size());
-    const int columns = static_cast<int>(model.columns.size());
-    Forest forest{
-        .objective = "binary:logistic", .link = Forest::Link::kSigmoid, .columns = columns, .base_margin = {0}};
-    const auto nan = Forest::Missing::kNan;
-    for (int column = 0; column < columns; ++column) {
-      EXPECT_TRUE(AddTree({.feature = {column, 0, 0},
-                           .left = {1, -1, -1},
-                           .right = {2, -1, -1},
-                           .value = {10, 0.25 * (column + 1), -0.5},
-                           .default_left = {0, 0, 0},
-                           .missing = {nan, nan, nan},
-                           .category_set = {-1, -1, -1}},
-                          0, "", forest)
-                      .ok());
-    }
-    model.objectives.push_back({.name = "pctr", .forest = forest});
+    const std::string text = StumpsText(model.columns.size());
+    const auto forest = ParseLightgbm(text);
+    ASSERT_TRUE(forest.ok()) << forest.error().ToString();
+    model.objectives.push_back({.name = "pctr", .forest = forest.value(), .forest_bytes = text});
     Registry registry(disk, clock, project->workspace().models_folder());
     EXPECT_TRUE(registry.Register(kModelName, ModelToFiles(model)).ok());
     EXPECT_TRUE(registry.Promote(kModelName, "1").ok());
@@ -196,6 +202,7 @@ TEST_F(BitFlipsTest, AreNoticedOrHarmless) {
   const auto reference = ask(good, &lines);
   ASSERT_TRUE(reference.ok()) << reference.error().ToString();
   ASSERT_EQ(lines.find("warning"), std::string::npos) << lines;
+  ASSERT_NE(reference.value().find("\"version\":\"1\""), std::string::npos) << reference.value();
   ASSERT_EQ(reference.value().find("degraded\":[\""), std::string::npos) << reference.value();
   Rng rng(1);
   const int flips = std::getenv("GFR_TEST_ALL") != nullptr ? 2000 : 200;
