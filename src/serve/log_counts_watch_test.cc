@@ -52,7 +52,7 @@ class LogCountsTest : public testing::Test {
     FixedClock clock(kSimilarNow - kHourMs);
     const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder_ / "p/data/log"});
     std::uint64_t duplicates = 0;
-    EXPECT_TRUE(log.value()->AppendImported(std::move(events), {}, &duplicates).ok());
+    EXPECT_TRUE(log.value()->AppendImported(std::move(events), [](std::uint64_t) {}, &duplicates).ok());
   }
   void Open() {
     service_.reset();
