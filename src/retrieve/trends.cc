@@ -72,6 +72,12 @@ void TrendCounts::Count(Key key, const LogRecord& record) {
   }
 }
 
+std::size_t TrendCounts::memory_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [key, segment] : segments_) bytes += 64 + segment.capacity() * sizeof(Counted);
+  return bytes;
+}
+
 std::shared_ptr<const TrendLists> TrendCounts::MakeLists() const {
   std::map<Key, std::vector<Key>> lists;
   for (const auto& [key, segment] : segments_) {

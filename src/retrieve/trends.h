@@ -55,7 +55,7 @@ class TrendCounts {
   void Fold(const LogRecord& record);
   void SkipTo(std::uint64_t offset) { next_offset_ = std::max(next_offset_, offset); }
   std::uint64_t next_offset() const { return next_offset_; }
-  std::size_t memory_bytes() const { return segments_.size() * sizeof(Segment); }
+  std::size_t memory_bytes() const;
   std::shared_ptr<const TrendLists> MakeLists() const;
 
   // docs/formats/trends.md. kCorrupt: other bytes. kInvalidArgument: of other properties of [user].
