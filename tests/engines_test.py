@@ -107,7 +107,7 @@ class Engines(unittest.TestCase):
                 ours = np.array(predicted, np.float32)
                 self.assertEqual(len(ours), len(rows))
                 self.assertLess(np.abs(given[objective] - ours).max(), 1e-6, (engine, objective))
-                np.testing.assert_array_equal(given[f"mlflow.{objective}"], given[objective])
+                self.assertLess(np.abs(given[f"mlflow.{objective}"] - ours).max(), 1e-6, "trees are added by several threads")
                 if engine == "xgboost":
                     booster = xgboost.Booster(model_file=project / f"data/models/feed/1/{objective}.ubj")
                     codes = self.own_codes(project, rows)
