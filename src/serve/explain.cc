@@ -102,7 +102,7 @@ Json Explain(const LogRecord& record, const FeatureSet& features) {
   const std::vector<std::string> sources = SourcesOf(s, record.event.items.size());
   for (std::size_t i = 0; i < record.event.items.size() && s.exists(); ++i) {
     json["served"]["candidates"].push_back(CandidateJson(record.event, i, sources[i], features, columns));
-    json["served"]["candidates"].back()["why"] = WhyOf(record.event, outcome, i);
+    json["served"]["candidates"].back()["why"] = WhyOf(record.event, outcome, i, sources[i]);
   }
   return json;
 }

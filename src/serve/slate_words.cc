@@ -64,10 +64,13 @@ void AddPolicy(const Event& request, const SlateOutcome& outcome, std::size_t it
 
 }  // namespace
 
-std::vector<std::string> WhyOf(const Event& request, const SlateOutcome& outcome, std::size_t item) {
+std::vector<std::string> WhyOf(const Event& request, const SlateOutcome& outcome, std::size_t item,
+                               const std::string& source) {
   std::vector<std::string> why;
-  const std::string& source = request.items[item].channel;
-  if (!source.empty()) why.push_back(source == "supplied" ? "the caller named it" : "it was found by " + source);
+  const std::string& channel = request.items[item].channel;
+  if (!channel.empty())
+    why.push_back(channel == "supplied" ? "the caller named it"
+                                        : "it was found by " + channel + (source.empty() ? "" : ", source " + source));
   AddWorth(request, item, &why);
   AddPolicy(request, outcome, item, &why);
   for (const LeftOutByRule& one : outcome.left_out) {

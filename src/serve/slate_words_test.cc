@@ -28,6 +28,7 @@ TEST(SlateWords, SayWhereAnItemCameFromWhatItIsWorthAndWhatThePolicyDid) {
                                    "its ranking value is 0.5", "spring boosts it: value x 2 + 0",
                                    "by value it would be number 1 of this page; caps, floors, pins and draws put it at "
                                    "number 3"));
+  EXPECT_THAT(WhyOf(e, outcome, 0, "trending"), testing::Contains("it was found by popularity, source trending"));
   EXPECT_THAT(WhyOf(e, outcome, 1), testing::Contains("home pins it to its position"));
   EXPECT_THAT(WhyOf(e, outcome, 2), testing::Contains("it was drawn of 2, with probability 0.2"));
   EXPECT_THAT(WhyOf(e, outcome, 3), testing::Contains("the rule bought leaves it out"));
