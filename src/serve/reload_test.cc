@@ -131,8 +131,8 @@ TEST_F(ReloadTest, WhatOnlyAStartCanChangeIsRefusedByName) {
 }
 
 TEST_F(ReloadTest, AStoreThatCannotBeReadRefusesOnlyWhatNeedsIt) {
-  // What is kept of units is a folder where a file should be.
-  ASSERT_TRUE(PosixFileSystem().MakeFolders(folder_ / "p/data/models/assignment/allocation.json").ok());
+  // A file lies where the folder of what is kept of units should be.
+  ASSERT_TRUE(PublishFile(PosixFileSystem(), folder_ / "p/data/models/assignment", "no folder").ok());
   Write(With("size = 20", "size = 2"));
   EXPECT_EQ(Send("POST", "/v1/reload").status, 200);
   EXPECT_EQ(FeedOf("a")["items"].size(), 2u);
