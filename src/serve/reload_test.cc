@@ -132,6 +132,7 @@ TEST_F(ReloadTest, WhatOnlyAStartCanChangeIsRefusedByName) {
 
 TEST_F(ReloadTest, AStoreThatCannotBeReadRefusesOnlyWhatNeedsIt) {
   // A file lies where the folder of what is kept of units should be.
+  ASSERT_TRUE(PosixFileSystem().MakeFolders(folder_ / "p/data/models").ok());
   ASSERT_TRUE(PublishFile(PosixFileSystem(), folder_ / "p/data/models/assignment", "no folder").ok());
   Write(With("size = 20", "size = 2"));
   EXPECT_EQ(Send("POST", "/v1/reload").status, 200);
