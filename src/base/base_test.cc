@@ -124,6 +124,13 @@ TEST(Config, RefusesAKeyThatNobodyReads) {
   EXPECT_EQ(config.Finish().error().where.line, 2);
 }
 
+TEST(Config, AnUnknownKeyIsToldTheOptionalOnesToo) {
+  auto config = Config::Parse("sizes = 3\n", "x.toml").value();
+  EXPECT_EQ(config.String("name", ""), "");
+  EXPECT_FALSE(config.Has("size"));  // Optional: read only where it is there.
+  EXPECT_EQ(config.Finish().error().message, "unknown key 'sizes'; valid are name, size");
+}
+
 TEST(PublishFile, LeavesTheWholeFileAndNothingBeside) {
   TestFolder folder;
   FileSystem& fs = PosixFileSystem();

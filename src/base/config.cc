@@ -29,6 +29,7 @@ struct Config::State {
   std::string file;
   std::string path;  // "[feed]", for messages.
   std::set<std::string, std::less<>> read;
+  std::set<std::string> asked;  // By Has: valid, but not read.
   std::optional<Error> first_error;
 
   const toml::node* Find(std::string_view key) {
@@ -93,7 +94,10 @@ Result<Config> Config::Parse(std::string_view text, const std::string& file) try
                {file, static_cast<int>(error.source().begin.line)}};
 }
 
-bool Config::Has(std::string_view key) const { return state_->table && state_->table->contains(key); }
+bool Config::Has(std::string_view key) const {
+  state_->asked.emplace(key);
+  return state_->table && state_->table->contains(key);
+}
 
 bool Config::HasTable(std::string_view key) const { return Has(key) && (*state_->table)[key].is_table(); }
 
@@ -306,8 +310,10 @@ Status Config::Finish() const {
   if (state_->first_error) return *state_->first_error;
   for (const std::string& key : Keys()) {
     if (state_->read.contains(key)) continue;
+    std::set<std::string> known = state_->asked;
+    known.insert(state_->read.begin(), state_->read.end());
     std::string valid;
-    for (const std::string& name : state_->read) valid += (valid.empty() ? "" : ", ") + name;
+    for (const std::string& name : known) valid += (valid.empty() ? "" : ", ") + name;
     return Error{
         ErrorCode::kInvalidArgument,
         (state_->path.empty() ? "" : state_->path + " ") + std::string("unknown key '") + key + "'; valid are " + valid,
