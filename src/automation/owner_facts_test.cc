@@ -21,16 +21,21 @@ TEST(OwnerFactsTest, FindsASeriesByNameAndLabels) {
   EXPECT_EQ(SeriesIn(text, "x").error().code, ErrorCode::kNotFound);
 }
 
+// Of a program whose one metric is m; all outlive the facts.
+OwnerFacts FactsOf(const TestFolder& folder, const Clock& clock, const double& value) {
+  return OwnerFacts({.log = nullptr,
+                     .objectives = {},
+                     .registry = Registry(PosixFileSystem(), clock, folder.path()),
+                     .model_name = "feed",
+                     .clock = &clock,
+                     .metrics = [&value] { return "m " + std::to_string(value) + "\n"; }});
+}
+
 TEST(OwnerFactsTest, AnIncreaseIsCountedOverItsTimeOnceThatHasPassed) {
   TestFolder folder;
   FixedClock clock(kNowMs);
   double value = 10;
-  OwnerFacts facts({.log = nullptr,
-                    .objectives = {},
-                    .registry = Registry(PosixFileSystem(), clock, folder.path()),
-                    .model_name = "feed",
-                    .clock = &clock,
-                    .metrics = [&] { return "m " + std::to_string(value) + "\n"; }});
+  OwnerFacts facts = FactsOf(folder, clock, value);
   EXPECT_EQ(facts.Metric("m", 0).value(), 10);
   EXPECT_THAT(facts.Metric("m", kMinuteMs).error().message, HasSubstr("for that long"));
   value = 13;
@@ -44,13 +49,8 @@ TEST(OwnerFactsTest, AnIncreaseIsCountedOverItsTimeOnceThatHasPassed) {
 TEST(OwnerFactsTest, IncreasesOverTwoTimesStandBesideEachOtherAndAGapIsNotCounted) {
   TestFolder folder;
   FixedClock clock(kNowMs);
-  int value = 0;
-  OwnerFacts facts({.log = nullptr,
-                    .objectives = {},
-                    .registry = Registry(PosixFileSystem(), clock, folder.path()),
-                    .model_name = "feed",
-                    .clock = &clock,
-                    .metrics = [&] { return "m " + std::to_string(value) + "\n"; }});
+  double value = 0;
+  OwnerFacts facts = FactsOf(folder, clock, value);
   for (int minute = 0; minute <= 10; ++minute) {
     value = minute;
     clock.Set(kNowMs + minute * kMinuteMs);
