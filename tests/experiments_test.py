@@ -5,7 +5,7 @@ import time
 import types
 import unittest
 
-from gfr_process import Folder, Server, log_events, make_patient, run, run_json
+from gfr_process import Folder, Server, event, log_events, make_patient, run, run_json
 from gfr_python import SITE, has_peer, run_node
 
 CLOCK = ("--clock", "fixed:2026-01-01T12:00:00Z")
@@ -313,6 +313,103 @@ share = 1.0
     @classmethod
     def tearDownClass(cls):
         cls.folder.__exit__()
+
+    def test_an_a_a_over_restarts_reloads_and_a_promotion_is_equal_from_the_log_to_the_bit(self):
+        toml = self.project / "gfr.toml"
+        kept = toml.read_text()
+        self.addCleanup(toml.write_text, kept)
+        toml.write_text(self.text + """
+[[variant]]
+name = "a"
+[[variant]]
+name = "b"
+
+[[experiment]]
+name = "banner"
+[[experiment.arm]]
+name = "blue"
+[[experiment.arm]]
+name = "red"
+
+[[metric]]
+name = "clicks"
+window = "2h"
+lateness = "1h"
+before = "0s"
+[[metric]]
+name = "click_rate"
+kind = "count"
+events = "feed.click"
+per = "feed.impression"
+role = "exploration"
+window = "2h"
+lateness = "1h"
+""")
+        looks, met = [], {}
+
+        def visit(server, hour, users, day=1):
+            """A feed, its impression, perhaps a click, and an evaluation of the banner, of each user."""
+            when = f"2026-03-{day:02}T{hour:02}:00:00Z"
+            for n in users:
+                user, request = f"aa{n}", f"aa{n}-{len(looks)}"
+                status, reply = server.post("/v1/feed", {"user_id": user, "request_id": request, "candidates": [f"i{100000 + k}" for k in range(20)]})
+                self.assertEqual((status, reply["degraded"]), (200, []))
+                arm = reply["experiment"]["variant"]
+                status, _, body = server.request("POST", "/ofrep/v1/evaluate/flags/banner", json.dumps({"context": {"targetingKey": user}}),
+                                                 {"Content-Type": "application/json"})
+                self.assertEqual(status, 200)
+                arms = (arm, json.loads(body)["variant"])
+                self.assertEqual(met.setdefault(user, arms), arms, "a unit keeps its arms, whatever happens to the server")
+                shown = [i["item_id"] for i in reply["items"][:5]]
+                events = [event(request + "-i", "feed.impression", when, user, shown, request_id=request)]
+                if n % 3 == 0:
+                    events.append(event(request + "-c", "feed.click", when, user, shown[:1], request_id=request))
+                status, taken = server.post("/v1/events", events)
+                self.assertEqual((status, taken["accepted"]), (202, len(events)), taken)
+
+        def look(server):
+            """The server's results, which the command has too: it reads the log from its beginning."""
+            status, live = server.post("/v1/experiments/analyze", {})
+            self.assertEqual(status, 200, live)
+            for result in live["experiments"]:
+                self.assertEqual(run_json("experiment", "report", result["experiment"], "--project", self.project)["experiments"], [result])
+            looks.append(live["experiments"])
+
+        def versions(server):
+            return server.post("/v1/feed", {"user_id": "aa0", "candidates": ["i100000"]})[1]["model"]["version"]
+
+        run("models", "promote", "1", "--project", self.project)
+        with Server(self.project, "--clock", "fixed:2026-03-01T01:00:00Z") as server:
+            visit(server, 1, range(60))
+            look(server)
+            toml.write_text(toml.read_text() + "\n[[metric]]\nname = \"revenue\"\nrole = \"exploration\"\nwindow = \"2h\"\nbefore = \"0s\"\n")
+            self.assertEqual(server.request("POST", "/v1/reload", b"", server.admin())[0], 200)
+            visit(server, 1, range(60, 100))
+            look(server)
+            self.assertEqual(versions(server), "1")
+            self.assertEqual(server.post("/v1/models/promote", {"version": "2"})[0], 200)
+            self.assertEqual(versions(server), "2")
+            visit(server, 1, range(30, 130))  # Some come back, under another model.
+            look(server)
+            server.kill()
+        with Server(self.project, "--clock", "fixed:2026-03-01T03:00:00Z") as server:
+            look(server)
+            self.assertEqual(looks[-1], looks[-2], "a killed server's results come back")
+            visit(server, 3, range(100, 160))
+            look(server)
+            self.assertEqual(server.stop(), 0)
+        with Server(self.project, "--clock", "fixed:2026-03-09T00:00:00Z") as server:
+            visit(server, 0, [999], day=9)
+            look(server)
+            self.assertEqual(server.stop(), 0)
+        last = {r["experiment"]: r for r in looks[-1]}
+        self.assertEqual(set(last), {"variant", "banner"})
+        for place, result in enumerate((last["variant"], last["banner"])):
+            exposed = {a["name"]: a["exposed"] for a in result["arms"]}
+            self.assertEqual(exposed, {arm: sum(m[place] == arm for m in met.values()) for arm in exposed})
+            clicks = next(m for m in result["metrics"] if m["metric"] == "clicks")
+            self.assertEqual(sum(clicks["units"]), 160, "all but the last one are mature, each counts once")
+            self.assertNotIn(result["decision"], ("roll back", "ship", "invalid"), "both arms are the same")
 
     def test_each_variant_answers_with_its_version_and_the_shadow_scores_beside(self):
         before = log_events(self.project)
