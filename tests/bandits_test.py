@@ -143,6 +143,22 @@ class Bandits(unittest.TestCase):
         self.assertFalse(report["srm"]["flagged"])
         self.assertIn("of the allocation, by conversion", (self.project / "r.html").read_text())
 
+    def test_a_reload_that_brings_another_period_needs_no_restart(self):
+        toml = self.project / "gfr.toml"
+        text = toml.read_text()
+        toml.write_text(text.replace('every = "1s"', 'every = "6h"'))
+        server = Server(self.project, "--clock", "log")
+        try:
+            self.assertEqual(self.flag(server, "first")[1], 1)
+            toml.write_text(toml.read_text().replace('every = "6h"', 'every = "1s"'))
+            self.assertEqual(server.post("/v1/reload", {})[0], 200)
+            end, units = time.monotonic() + 60, iter(range(100_000))
+            while self.flag(server, f"n{next(units)}")[1] < 2:  # By the server's own look.
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.2)
+        finally:
+            self.assertEqual(server.stop(), 0)
+
     def test_an_arm_may_come_and_none_may_go(self):
         toml = self.project / "gfr.toml"
         server = Server(self.project, "--clock", "log")

@@ -4,6 +4,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "runtime/logger.h"
 #include "serve/allocations.h"
 #include "serve/service_state.h"
@@ -103,18 +104,32 @@ Result<Json> ExperimentWatch::Look(ServiceState& s) {
   return json;
 }
 
-std::shared_ptr<ExperimentWatch> ExperimentWatch::Start(ServiceState& s) {
-  const auto watch = std::make_shared<ExperimentWatch>();
-  std::int64_t period_ms = kPeriodMs;
-  for (const Experiment& e : s.serving()->project->configuration().experiments.all) {
+namespace {
+
+// How long after one look the next one comes.
+std::int64_t PeriodOfLooksMs(const Serving& serving) {
+  std::int64_t period_ms = ExperimentWatch::kPeriodMs;
+  for (const Experiment& e : serving.project->configuration().experiments.all) {
     if (e.bandit) period_ms = std::min(period_ms, e.bandit->every_ms);
   }
-  s.background.Add({"watch-experiments", period_ms, kPeriodMs,
-                    [watch, &s](const JobRun&) {
+  return period_ms;
+}
+
+}  // namespace
+
+// The period is that of the configuration served now. Between two looks the job has the result of the last one.
+std::shared_ptr<ExperimentWatch> ExperimentWatch::Start(ServiceState& s) {
+  const auto watch = std::make_shared<ExperimentWatch>();
+  s.background.Add({"watch-experiments", kSecondMs, kPeriodMs,
+                    [watch, &s, last_ms = MonotonicMs(), last = Status()](const JobRun&) mutable {
+                      const std::int64_t now_ms = MonotonicMs();
+                      if (now_ms - last_ms < PeriodOfLooksMs(*s.serving())) return last;
+                      last_ms = now_ms;
                       const auto looked = watch->Look(s);
-                      return looked.ok() ? Status() : Status(looked.error());
+                      last = looked.ok() ? Status() : Status(looked.error());
+                      return last;
                     },
-                    period_ms});
+                    kSecondMs});
   return watch;
 }
 

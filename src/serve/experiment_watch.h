@@ -31,8 +31,8 @@ class ExperimentWatch {
 
   // The report; no experiments, no reading. Errors: those of the log and of the registry's store.
   Result<nlohmann::ordered_json> Look(ServiceState& s);
-  // One that looks every kPeriodMs, or as often as a bandit of the configuration is allocated, by the server's
-  // scheduler.
+  // One that looks every kPeriodMs, or as often as a bandit of the configuration that is served now is allocated, by
+  // the server's scheduler.
   static std::shared_ptr<ExperimentWatch> Start(ServiceState& s);
   // The last look's report; null: there was none.
   std::shared_ptr<const nlohmann::ordered_json> latest() const;
