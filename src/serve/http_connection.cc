@@ -1,5 +1,6 @@
 #include "serve/http_connection.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -15,6 +16,7 @@ using net::ip::tcp;
 using IoError = boost::system::error_code;
 
 constexpr std::size_t kSmallBody = 64u << 10;
+constexpr int kStoppingHeaderMs = 1000;
 constexpr int kLingerMs = 2000;  // A client that still sends gets so long to read why it was refused.
 constexpr std::size_t kLingerBytes = 128u << 20;
 constexpr std::size_t kTlsRecord = 16u << 10;
@@ -207,6 +209,7 @@ Task<bool> HttpConnection::ServeOne() {
 
 Task<bool> HttpConnection::ReadHeader(RequestParser& parser) {
   SetDeadline(Phase::kHeader, server_.options.header_timeout_ms);
+  if (server_.stopping) Hurry();
   begin_ += parser.Put(unread());
   while (parser.state() == RequestParser::State::kHeader) {
     if (!co_await ReadSome()) {
@@ -480,6 +483,11 @@ void HttpConnection::SetDeadline(Phase phase, int after_ms) {
   phase_ = phase;
   deadline_ms_ = MonotonicMs() + after_ms;
   expired_ = false;
+}
+
+void HttpConnection::Hurry() {
+  if (phase_ != Phase::kHeader && phase_ != Phase::kHandshake) return;
+  deadline_ms_ = std::min(deadline_ms_, MonotonicMs() + kStoppingHeaderMs);
 }
 
 void HttpConnection::Wait() {

@@ -108,6 +108,8 @@ class HttpConnection {
   void Close();
   // Tells it when its deadline has passed.
   void Look(std::int64_t now_ms);
+  // The server stops: what has not sent a whole header yet has kStoppingHeaderMs for the rest.
+  void Hurry();
   bool idle() const { return phase_ == Phase::kIdle; }
 
  private:

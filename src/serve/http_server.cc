@@ -190,7 +190,7 @@ void HttpServer::Stop(int drain_ms) {
     s.acceptor.close(ignored);
     s.accept_timer.cancel();
     for (HttpConnection* c : s.all) {
-      if (c->idle()) c->Close();
+      c->idle() ? c->Close() : c->Hurry();
     }
     s.NoteEnd();
   });

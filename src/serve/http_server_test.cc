@@ -367,6 +367,15 @@ TEST(HttpServer, LetsWhatHasBegunEndWhenItStopsAndClosesTheIdle) {
   EXPECT_FALSE(RawClient(r.server->port()).connected());
 }
 
+TEST(HttpServer, WaitsForTheRestOfAHeaderNoLongerThanAMomentWhenItStops) {
+  Running r({.header_timeout_ms = 100 * kPatienceMs});
+  const RawClient half(r.server->port());
+  half.Send("POST /echo HTTP/1.1\r\nHost: x\r\nX: ");
+  EXPECT_EQ(r.Get("/echo"), 200);  // What came before it was read before it.
+  r.server->Stop(kPatienceMs);     // By then it is closed without a word.
+  EXPECT_NE(half.Read().find("HTTP/1.1 408"), std::string::npos);
+}
+
 TEST(HttpServer, StopsInTimeBesideHandlersAndSlowBodiesThatDoNotEnd) {
   Running r;
   const RawClient busy(r.server->port()), half(r.server->port());
