@@ -48,7 +48,7 @@ def predictions(version, objective, table):
             codes = {np.float32(raw): code for raw, code in model["categories"][k]}
             rows[:, k] = [codes.get(v, np.nan) for v in rows[:, k]]
     booster = xgb.Booster(model_file=str(version / f"{objective}.ubj"))
-    margins = booster.predict(xgb.DMatrix(rows), output_margin=True).astype(np.float64)
+    margins = booster.predict(xgb.DMatrix(rows, feature_names=model["columns"]), output_margin=True).astype(np.float64)
     return calibrated(json.loads((version / f"{objective}.calibration.json").read_text()), margins), model["card"]
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import unittest
 
+import lightgbm
 import numpy as np
 import xgboost
 from pyarrow import parquet
@@ -110,10 +111,13 @@ class Engines(unittest.TestCase):
                 self.assertLess(np.abs(given[f"mlflow.{objective}"] - ours).max(), 1e-6, "trees are added by several threads")
                 if engine == "xgboost":
                     booster = xgboost.Booster(model_file=project / f"data/models/feed/1/{objective}.ubj")
+                    self.assertEqual(booster.feature_names, columns)
                     codes = self.own_codes(project, rows)
-                    margins = booster.predict(xgboost.DMatrix(codes), output_margin=True)
+                    margins = booster.predict(xgboost.DMatrix(codes, feature_names=columns), output_margin=True)
                     self.assertEqual(margins.tobytes(), given[f"{objective}_margin"].tobytes())  # To the bit.
             self.assertIn("not empty", run("models", "export", "1", "--to", out, "--project", project, expect=1)[1])
+        booster = lightgbm.Booster(model_file=self.projects["lightgbm"] / "data/models/feed/1/pctr.lightgbm.txt")
+        self.assertEqual(booster.feature_name(), columns)
 
     @staticmethod
     def own_codes(project, rows):

@@ -6,6 +6,7 @@
 
 #include "base/hex.h"
 #include "base/json_text.h"
+#include "model/name_columns.h"
 
 namespace gfr {
 namespace {
@@ -114,7 +115,8 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
     json["objectives"].push_back(objective.name);
     if (softmax) json["links"].push_back(kLinks[objective.softmax]);
     if (lightgbm) json["engines"].push_back(EngineName(objective.forest.engine));
-    files[ForestFile(objective.name, objective.forest.engine)] = objective.forest_bytes;
+    files[ForestFile(objective.name, objective.forest.engine)] =
+        NameColumns(objective.forest_bytes, objective.forest.engine, model.columns);
     files[objective.name + ".calibration.json"] = CalibrationToJson(objective, model.columns);
     if (objective.early_window_ms > 0)
       json["early_windows"][objective.name] = {{"window_ms", objective.early_window_ms},

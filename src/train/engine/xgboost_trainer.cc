@@ -120,8 +120,10 @@ Result<std::vector<double>> TotalGain(const XgboostApi& api, void* booster, std:
   const char** names = nullptr;
   const std::uint64_t* shape = nullptr;
   const float* scores = nullptr;
-  GFR_TRY(api.Check(api.XGBoosterFeatureScore(booster, "{\"importance_type\":\"total_gain\"}", &features, &names, &dim,
-                                              &shape, &scores)));
+  std::string numbered;  // Whatever the forest's file calls them.
+  for (std::size_t k = 0; k < columns; ++k) numbered += (k == 0 ? "\"f" : ",\"f") + std::to_string(k) + "\"";
+  const std::string config = "{\"importance_type\":\"total_gain\",\"feature_names\":[" + numbered + "]}";
+  GFR_TRY(api.Check(api.XGBoosterFeatureScore(booster, config.c_str(), &features, &names, &dim, &shape, &scores)));
   for (std::uint64_t i = 0; i < features; ++i) {
     const auto k = static_cast<std::size_t>(std::atoi(names[i] + 1));  // "f12"
     if (names[i][0] == 'f' && k < columns) gain[k] = scores[i];
