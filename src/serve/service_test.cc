@@ -131,7 +131,7 @@ TEST_F(ServiceTest, APageThatIsLoadedAgainKeepsItsSlateAndRequestIdLessWhatWasHi
                  R"({"specversion":"1.0","id":"h","source":"t","type":"item.hide","time":"2026-01-01T11:00:00Z",)"
                  R"("data":{"user_id":"u1","items":[{"item_id":"i2"}]}})")
                 .status,
-            200);
+            202);
   const Json later = ask("r4", "u1");
   EXPECT_EQ(later["request_id"], "r1");
   Json left = first["items"];
