@@ -7,7 +7,7 @@
 namespace gfr {
 namespace {
 
-using Kind = FeedContract::Kind;
+using ContractKind = FeedContract::Kind;
 
 // Sizes of a step, in mean sizes of the values shown: of a usual minute that is off by all that is wanted. They are
 // what finds the price within an hour or so, and moves it little once it is found.
@@ -38,7 +38,7 @@ void ContractDuals::Served(const std::string& name, std::int64_t now_ms, double 
 
 void ContractDuals::Eligible(std::size_t c, const std::string& name, Key item, std::int64_t now_ms) {
   Contract& contract = contracts_[c];
-  if (targets_[c].kind != Kind::kEachItem || !arms_.contains(name)) return;
+  if (targets_[c].kind != ContractKind::kEachItem || !arms_.contains(name)) return;
   OfArm& of = contract.arms[name];
   if (of.items.size() >= kMaxItems && !of.items.contains(item)) return;
   const auto [at, fresh] = of.items.try_emplace(item, Item{.first_ms = now_ms, .last_ms = now_ms, .price = of.opening});
@@ -58,7 +58,7 @@ void ContractDuals::Viewed(const std::string& name, Key item, const std::vector<
     ++of.day_views;
     if (std::ranges::find(inside, c) == inside.end()) continue;
     double price = of.price;
-    if (targets_[c].kind == Kind::kEachItem) {
+    if (targets_[c].kind == ContractKind::kEachItem) {
       const auto at = of.items.find(item);
       if (at == of.items.end() || at->second.is_over) continue;
       ++at->second.views;
@@ -99,7 +99,7 @@ void ContractDuals::Step(std::int64_t end_ms) {
   }
   for (std::size_t c = 0; c < contracts_.size(); ++c) {
     const ContractTarget& target = targets_[c];
-    if (target.kind == Kind::kEachItem) {
+    if (target.kind == ContractKind::kEachItem) {
       StepItems(c, end_ms);
       continue;
     }
@@ -109,7 +109,7 @@ void ContractDuals::Step(std::int64_t end_ms) {
       const double over = of.day_views > 0 ? of.day_inside / of.day_views / target.share - 1 : 0;
       const double aim = target.share * (1 - std::clamp(over + kAimBelow, kAimBelow, 0.5));
       const double too_many = (std::exchange(of.step_inside, 0) - aim * arm.step_views) / usual_views;
-      if (target.kind == Kind::kExplored) {
+      if (target.kind == ContractKind::kExplored) {
         of.price = std::clamp(of.price + kExploredGain * too_many / target.share, 0.0, 1.0);
         continue;
       }
@@ -191,7 +191,7 @@ void ContractDuals::EndDay(std::int64_t day) {
     Contract& contract = contracts_[c];
     if (contract.today.all_views > 0) {
       contract.today.day = day;
-      if (targets_[c].kind != Kind::kEachItem)
+      if (targets_[c].kind != ContractKind::kEachItem)
         ++(contract.today.views <= kKeptCap * targets_[c].share * contract.today.all_views ? contract.kept
                                                                                            : contract.missed);
       contract.days.push_back(contract.today);
@@ -206,7 +206,8 @@ ContractPrices ContractDuals::Prices() const {
   ContractPrices prices;
   for (std::size_t c = 0; c < contracts_.size(); ++c) {
     for (const auto& [name, of] : contracts_[c].arms) {
-      ContractPrices::Of made{.price = targets_[c].kind == Kind::kEachItem ? of.opening : of.price, .by_item = {}};
+      ContractPrices::Of made{.price = targets_[c].kind == ContractKind::kEachItem ? of.opening : of.price,
+                              .by_item = {}};
       for (const auto& [key, item] : of.items) made.by_item[key] = item.price;
       prices.Set(targets_[c].id, name, std::move(made));
     }
@@ -219,7 +220,7 @@ ContractDuals::Kept ContractDuals::KeptOf(std::size_t c) const {
   Kept kept{.kept = contract.kept, .missed = contract.missed, .views = contract.views, .cost = contract.cost};
   double sum = 0, count = 0;
   for (const auto& [name, of] : contract.arms) {
-    if (targets_[c].kind != Kind::kEachItem) {
+    if (targets_[c].kind != ContractKind::kEachItem) {
       sum += of.price;
       ++count;
     }
@@ -319,8 +320,8 @@ Result<ContractDuals> ContractDuals::Decode(ByteReader& r, std::vector<ContractT
     Contract& contract = contracts.emplace_back();
     target.id = r.String();
     const auto kind = r.Number<std::uint8_t>();
-    if (kind > static_cast<std::uint8_t>(Kind::kExplored)) return bad;
-    target.kind = static_cast<Kind>(kind);
+    if (kind > static_cast<std::uint8_t>(ContractKind::kExplored)) return bad;
+    target.kind = static_cast<ContractKind>(kind);
     contract.kept = r.Varint();
     contract.missed = r.Varint();
     if (!ReadAll(r, {&contract.views, &contract.cost}) || !day(&contract.today)) return bad;

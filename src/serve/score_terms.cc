@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string Short(double x) {
+std::string ThreeDigits(double x) {
   char text[32];
   std::snprintf(text, sizeof text, "%.3g", x);
   return text;
@@ -22,7 +22,7 @@ std::string Short(double x) {
 
 std::string ValueText(const ScoreTerm& term) {
   if (!term.category.empty()) return term.category + (term.unseen ? " (which its training did not have)" : "");
-  return std::isnan(term.value) ? "missing" : Short(static_cast<double>(term.value));
+  return std::isnan(term.value) ? "missing" : ThreeDigits(static_cast<double>(term.value));
 }
 
 }  // namespace
@@ -113,8 +113,9 @@ std::vector<std::string> TermsInWords(const std::vector<ScoreTerms>& terms) {
     std::string text = of.objective + ": ";
     for (const ScoreTerm& term : of.largest)
       text += (&term == of.largest.data() ? "" : ", ") + term.feature + " = " + ValueText(term) +
-              (term.adds > 0 ? " adds " : " takes ") + Short(std::fabs(term.adds));
-    words.push_back(text + " (of the margin " + Short(of.margin) + ", where " + Short(of.expected) + " is expected)");
+              (term.adds > 0 ? " adds " : " takes ") + ThreeDigits(std::fabs(term.adds));
+    words.push_back(text + " (of the margin " + ThreeDigits(of.margin) + ", where " + ThreeDigits(of.expected) +
+                    " is expected)");
   }
   return words;
 }
