@@ -33,6 +33,11 @@ void PrintReport(const EvaluationReport& r) {
       fmt::print("  {}: learnt from labels within {}, which are {:.1f} % of those within {}, by which it is judged\n",
                  o.name, FormatDuration(o.early_window_ms), 100 * o.maturation, FormatDuration(o.window_ms));
   }
+  for (const ObjectiveReport& o : r.objectives) {
+    if (o.is_mean)
+      fmt::print("  {}: amounts of {:.4g} on average, Tweedie deviance {} of a constant's, RMSE {}\n", o.name,
+                 o.mean.mean, Text(o.mean.deviance_share), Text(o.mean.rmse));
+  }
   for (const EntireSpaceReport& e : r.entire_space) objective("product", e.metrics);
   for (const EntireSpaceReport& e : r.entire_space)
     fmt::print("  product: {} x {}, of impressions that led to both\n", e.first, e.then);

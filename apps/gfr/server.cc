@@ -114,7 +114,8 @@ int RunExplain(const std::string& request_id, bool all, const Common& common) {
   const auto record = FindRequest(*project.value(), request_id);
   if (!record.ok()) return Fail(record.error());
   const auto explained = all ? ExplainAll(*project.value(), record.value())
-                             : Result<std::string>(ExplainJson(record.value(), *project.value()->features()));
+                             : Result<std::string>(ExplainJson(record.value(), *project.value()->features(),
+                                                               LoadModelOf(*project.value(), record.value()).get()));
   if (!explained.ok()) return Fail(explained.error());
   const Json json = ParseJson<Json>(explained.value());
   if (common.json) {
@@ -134,6 +135,8 @@ int RunExplain(const std::string& request_id, bool all, const Common& common) {
     for (const auto& [name, score] : c["scores"].items())
       std::printf(" %s %-10s", name.c_str(), DumpJson(score).substr(0, 8).c_str());
     std::printf(" propensity %s\n", DumpJson(c["propensity"]).substr(0, 8).c_str());
+    if (c["position"].is_null()) continue;
+    for (const Json& why : c["why"]) std::printf("%10s%s\n", "", why.get<std::string>().c_str());
   }
   std::printf("--json shows the features of each\n");
   if (!served["complete"].get<bool>() && !all)

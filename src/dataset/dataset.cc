@@ -65,7 +65,7 @@ class DatasetSink final : public RowSink {
   void Row(std::size_t objective, const RowPlace& place, bool label, std::span<const float> features) override {
     ObjectiveRows& rows = data.objectives[objective];
     rows.features.insert(rows.features.end(), features.begin(), features.end());
-    rows.label.push_back(label);
+    rows.label.push_back(LabelOf(place, label));
     rows.whole.push_back(place.whole);
     rows.user.push_back(place.user);
     rows.arrival_ms.push_back(place.arrival_ms);

@@ -21,7 +21,7 @@ namespace gfr {
 
 struct ObjectiveRows {
   std::vector<float> features;  // rows x columns, row-major.
-  std::vector<float> label;     // 0 or 1, by the objective's horizon.
+  std::vector<float> label;     // 0 or 1, by the objective's horizon; with the link mean the amount.
   std::vector<float> whole;     // By its window: RowPlace::whole. Empty: as `label`.
   std::vector<Key> user;
   std::vector<std::int64_t> arrival_ms;
@@ -46,7 +46,13 @@ struct RowPlace {
   float led_on = kMissing;
   float whole =
       kMissing;  // Its label (1, 0) within the whole window; NaN: it is younger, which an early window allows.
+  float amount = kMissing;  // Of an objective with the link mean: its label. NaN: of any other.
 };
+
+// The label of a row that is positive or not.
+inline float LabelOf(const RowPlace& place, bool positive) {
+  return place.amount == place.amount ? place.amount : positive ? 1.0f : 0.0f;
+}
 
 // What rows of one request have in common, and no others: its user and request, else the event.
 inline Key RequestOf(const RowPlace& place) {
@@ -117,9 +123,8 @@ enum class DropReason : std::uint8_t {
   kBadSlate,      // An impression whose request's record says what cannot have been (state/slate_check.h).
   kNotOnSale,     // A label event's item that is not on sale as of its epoch, of which no slate is sampled.
 };
-inline constexpr const char* kDropReasons[] = {"immature",   "robot",          "left_out",
-                                               "no_request", "not_in_request", "bad_slate",
-                                               "not_on_sale"};
+inline constexpr const char* kDropReasons[] = {"immature",       "robot",     "left_out",   "no_request",
+                                               "not_in_request", "bad_slate", "not_on_sale"};
 
 class LeftOut;
 inline constexpr double kJudgedBytes = 256u << 20;
@@ -140,7 +145,7 @@ struct DatasetOptions {
   // are a share of all such that their rows take no more than kJudgedBytes.
   std::int64_t judged_from_ms = INT64_MAX;
   std::uint64_t judged_events = 0;  // Of which that share is taken.
-  std::string scratch_folder = {};                    // For those files, made and removed. REQUIRED for partitions.
+  std::string scratch_folder = {};  // For those files, made and removed. REQUIRED for partitions.
 };
 
 Result<Dataset> BuildDataset(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,

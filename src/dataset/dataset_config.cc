@@ -16,11 +16,12 @@ Result<DatasetConfig> DatasetConfig::Read(Config& project, std::vector<Objective
   dataset.leave_out.robots = table.Boolean("leave_out_robots", false);
   dataset.leave_out.users = table.Strings("leave_out_users", {});
   if (sample.negatives < 1 && std::ranges::any_of(*objectives, [](const ObjectiveConfig& o) {
-        return o.softmax ||
+        return o.softmax || o.mean() ||
                std::ranges::any_of(o.learn, [](const std::string& loss) { return loss != kLossNames[0]; });
       }))
-    table.Fail("negatives",
-               "is below 1, but an objective's link is softmax, or it learns within requests, which must be whole");
+    table.Fail(
+        "negatives",
+        "is below 1, but an objective's link is softmax or mean, or it learns within requests, which must be whole");
   const std::string slates = table.String("slates", "logged");
   if (slates != "logged" && slates != "sampled")
     table.Fail("slates", "is '" + slates + "'; valid are logged and sampled");
@@ -37,6 +38,12 @@ Result<DatasetConfig> DatasetConfig::Read(Config& project, std::vector<Objective
   GFR_TRY(table.Finish());
   for (ObjectiveConfig& o : *objectives) {
     if (o.population == EventType::kFeedImpression) o.sampled = sampled;
+    if (o.sampled.on && o.mean())
+      return Error{ErrorCode::kInvalidArgument,
+                   "objective '" + o.name +
+                       "' has the link mean, and [dataset] slates = \"sampled\": items that were never shown have no "
+                       "amounts; give it another population",
+                   o.where};
   }
   return dataset;
 }

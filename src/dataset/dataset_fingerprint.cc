@@ -18,6 +18,9 @@ std::uint64_t DatasetFingerprint(const FeatureSet& features, const std::vector<O
               std::to_string(o.sampled.in_session) + " " + std::to_string(o.sampled.category) + " " +
               std::to_string(o.sampled.seed);
   }
+  for (const ObjectiveConfig& o : objectives) {
+    if (o.mean()) text += "\n" + o.name + (o.amount == ObjectiveConfig::Amount::kPrice ? " price" : " value");
+  }
   if (const int parent = features.schema.parent_property; parent >= 0)
     text += "\nparent=" + features.schema.item_names[static_cast<std::size_t>(parent)];
   return Hash64(text.data(), text.size());

@@ -327,6 +327,69 @@ TEST_F(DatasetTest, APurchaseLabelsClicksBeforeItWithinTheWindowAcrossSessions) 
   EXPECT_EQ(data.objectives[1].label, (Labels{1, 0, 0}));
 }
 
+TEST_F(DatasetTest, AnAmountIsTheSumOfWhatLabelEventsSayWithinTheWindowLessWhatWasTakenBack) {
+  objectives.push_back({.name = "basket",
+                        .population = EventType::kFeedClick,
+                        .label = EventType::kPurchase,
+                        .window_ms = kHourMs,
+                        .amount = ObjectiveConfig::Amount::kPrice});
+  objectives.push_back({.name = "dwell",
+                        .population = EventType::kFeedImpression,
+                        .label = EventType::kItemView,
+                        .window_ms = 30 * kMinuteMs,
+                        .amount = ObjectiveConfig::Amount::kValue});
+  const auto order = [&](EventType type, std::int64_t minute, const std::string& item, double price, int quantity) {
+    Add(type, minute, "", {item});
+    events.back().items[0].price = price;
+    events.back().items[0].quantity = quantity;
+  };
+  Slate(0, "r1", {"a", "b", "c"});
+  Add(EventType::kFeedClick, 1, "r1", {"a"});
+  Add(EventType::kFeedClick, 2, "r1", {"b"});
+  Add(EventType::kFeedClick, 3, "r1", {"c"});
+  order(EventType::kPurchase, 10, "a", 12.5, 2);
+  order(EventType::kPurchase, 20, "a", 5, 1);
+  order(EventType::kPurchase, 90, "a", 100, 1);  // Too late.
+  order(EventType::kPurchase, 10, "b", 7, 1);
+  order(EventType::kPurchaseReturn, 30, "b", 7, 1);
+  order(EventType::kPurchaseReturn, 30, "a", 5, 1);
+  Add(EventType::kPurchase, 12, "", {"c"});  // Says no price.
+  Add(EventType::kItemView, 4, "", {"a", "b"});
+  events.back().value = 30;  // 15 seconds each.
+  Add(EventType::kItemView, 5, "", {"a"});
+  events.back().value = 4;
+  Add(EventType::kItemView, 50, "", {"c"});  // Later than 30 minutes.
+  events.back().value = 60;
+  Add(EventType::kAppOpen, 500, "", {});
+  std::ranges::stable_sort(events, {}, &Event::time_ms);
+  for (const int partitions : {1, 3}) {
+    const Dataset data = Build({.partitions = partitions});
+    EXPECT_EQ(data.objectives[1].label, (Labels{1, 1, 1})) << "whether it was bought is not how much";
+    EXPECT_EQ(data.objectives[2].label, (Labels{25, 0, 0}));
+    EXPECT_EQ(data.objectives[2].whole, data.objectives[2].label);
+    EXPECT_EQ(data.objectives[3].label, (Labels{19, 15, 0}));
+    EXPECT_TRUE(std::isnan(data.objectives[2].led_on[0]));
+  }
+  EXPECT_EQ(NextObjective(objectives, 0), 1u) << "a mean is no probability to go on with";
+}
+
+TEST_F(DatasetTest, AnImpressionThatWasHiddenIsAPositiveOfWhatUsersDislike) {
+  objectives = {{.name = "phide", .label = EventType::kItemHide, .window_ms = kHourMs},
+                {.name = "preturn",
+                 .population = EventType::kPurchase,
+                 .label = EventType::kPurchaseReturn,
+                 .window_ms = 2 * kHourMs}};
+  Slate(0, "r1", {"a", "b"});
+  Add(EventType::kItemHide, 1, "", {"b"});
+  Add(EventType::kPurchase, 10, "", {"a"});
+  Add(EventType::kPurchase, 11, "", {"b"});
+  Add(EventType::kPurchaseReturn, 60, "", {"a"});
+  Add(EventType::kAppOpen, 500, "", {});
+  const Dataset data = Build();
+  EXPECT_EQ(data.objectives[0].label, (Labels{0, 1}));
+  EXPECT_EQ(data.objectives[1].label, (Labels{1, 0}));
+}
+
 TEST_F(DatasetTest, AnImpressionLedOnWhenItsOwnClickWasBoughtWithinBothWindows) {
   Slate(0, "r1", {"a", "b", "c"});
   Add(EventType::kFeedClick, 1, "r1", {"a"});

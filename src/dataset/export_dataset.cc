@@ -58,7 +58,7 @@ void DatasetExport::Row(std::size_t objective, const RowPlace& place, bool label
   sheet_.Row(objective, place, label);
   if (!file.writer || !status.ok()) return;
   for (std::size_t k = 0; k < columns_; ++k) Values<float>(file.batch[k]).push_back(features[k]);
-  Values<float>(file.batch[columns_]).push_back(label ? 1.0f : 0.0f);
+  Values<float>(file.batch[columns_]).push_back(LabelOf(place, label));
   Values<std::uint64_t>(file.batch[columns_ + 1]).push_back(place.user);
   Values<std::int64_t>(file.batch[columns_ + 2]).push_back(place.arrival_ms);
   Values<std::uint64_t>(file.batch[columns_ + 3]).push_back(place.offset);

@@ -1,10 +1,37 @@
 #include "dataset/objective_config.h"
 
 #include <algorithm>
+#include <span>
 
 #include "dataset/loss.h"
 
 namespace gfr {
+namespace {
+
+// `link` = "mean" and what goes with it. `first`: it is the first objective.
+void ReadAmount(bool mean, bool first, const Result<EventType>& label, Config* table, ObjectiveConfig* o) {
+  const std::string amount = table->String("amount", "");
+  if (!mean) {
+    if (table->Has("amount")) table->Fail("amount", "is of the link mean alone, whose labels are amounts");
+    return;
+  }
+  o->amount = amount == "value" ? ObjectiveConfig::Amount::kValue : ObjectiveConfig::Amount::kPrice;
+  if (amount != "price" && amount != "value")
+    table->Fail("amount",
+                "is '" + amount +
+                    "'; valid with the link mean are price (of each item of a label event, times its quantity) and "
+                    "value (of the event)");
+  if (first)
+    table->Fail("link",
+                "is mean in the first [[objective]]; the first one ranks where nothing else is said, by probabilities");
+  if (label.ok() && label.value() == EventType::kFeedImpression)
+    table->Fail("label", "is feed.impression, which says no amount");
+  for (const char* key : {"early_window", "learn", "calibrate_by"}) {
+    if (table->Has(key)) table->Fail(key, "does not go with the link mean, whose labels are amounts");
+  }
+}
+
+}  // namespace
 
 Result<std::vector<ObjectiveConfig>> ObjectiveConfig::ReadAll(Config& project, const FeatureSet& features) {
   std::vector<ObjectiveConfig> objectives;
@@ -21,12 +48,15 @@ Result<std::vector<ObjectiveConfig>> ObjectiveConfig::ReadAll(Config& project, c
     }
     const std::string link = table.String("link", "logistic");
     o.softmax = link == "softmax";
-    if (!o.softmax && link != "logistic") table.Fail("link", "is '" + link + "'; valid are logistic and softmax");
+    if (!o.softmax && link != "logistic" && link != "mean")
+      table.Fail("link", "is '" + link + "'; valid are logistic, softmax and mean");
+    ReadAmount(link == "mean", objectives.empty(), label, &table, &o);
     if (o.softmax && population.ok() && population.value() != EventType::kFeedImpression)
       table.Fail("link", "is softmax, which compares the items of a request; its population must be feed.impression");
     o.learn = table.Strings("learn", {});
     for (const std::string& loss : o.learn) {
-      if (std::ranges::find(kLossNames, loss) == std::end(kLossNames))
+      if (std::ranges::find(std::span(kLossNames).first(kLossesOfLabels), loss) ==
+          std::span(kLossNames).first(kLossesOfLabels).end())
         table.Fail("learn", "has '" + loss + "'; valid are logistic, softmax, rank:ndcg and rank:pairwise");
       if (loss != kLossNames[0] && population.ok() && population.value() != EventType::kFeedImpression)
         table.Fail("learn",
@@ -58,9 +88,10 @@ Result<std::vector<ObjectiveConfig>> ObjectiveConfig::ReadAll(Config& project, c
 
 std::size_t NextObjective(const std::vector<ObjectiveConfig>& objectives, std::size_t o) {
   const ObjectiveConfig& first = objectives[o];
-  if (first.population != EventType::kFeedImpression) return objectives.size();
-  return static_cast<std::size_t>(std::ranges::find(objectives, first.label, &ObjectiveConfig::population) -
-                                  objectives.begin());
+  if (first.population != EventType::kFeedImpression || first.mean()) return objectives.size();
+  const auto next = std::ranges::find_if(
+      objectives, [&](const ObjectiveConfig& other) { return other.population == first.label && !other.mean(); });
+  return static_cast<std::size_t>(next - objectives.begin());
 }
 
 }  // namespace gfr

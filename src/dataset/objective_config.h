@@ -14,7 +14,7 @@ namespace gfr {
 // [dataset.sampled]: how slates are made of a log that has none (dataset/negative_sampler.h).
 struct SampledSlates {
   bool on = false;
-  int size = 20;                           // Items of a slate, the positive among them.
+  int size = 20;                            // Items of a slate, the positive among them.
   double in_session = 0.2, category = 0.3;  // Shares of the others; the rest is drawn by popularity.
   std::uint64_t seed = 7;
 };
@@ -31,6 +31,15 @@ struct ObjectiveConfig {
   std::vector<std::string> learn =
       {};                // What forests are tried, by loss (train/forest_trainer.h); empty: as `softmax` says.
   bool softmax = false;  // [[objective]] link: a probability is an item's share among those of its request.
+  // [[objective]] link = "mean": a row's label is an amount, and what is served its mean. The amount is the sum over
+  // the label events that would make the row positive, of what each says, 0 where it does not; of purchases less what
+  // their cancellations and returns within the window give back; at least 0.
+  enum class Amount : std::uint8_t {
+    kNone,   // Labels are 0 and 1.
+    kPrice,  // The item's price times its quantity.
+    kValue,  // The event's `value`, shared by its items alike: seconds, points, money.
+  } amount = Amount::kNone;
+  bool mean() const { return amount != Amount::kNone; }
   std::string calibrate_by =
       {};                 // A category feature whose values have their own calibrators where it pays; empty: none.
   SourceSpan where = {};  // The table, for messages.

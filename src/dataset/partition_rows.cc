@@ -109,7 +109,7 @@ struct PartitionRows::State {
     void Row(std::size_t objective, const RowPlace& place, bool label, std::span<const float> features) override {
       rows->objective.push_back(static_cast<std::int32_t>(objective));
       rows->place.push_back(place);
-      rows->label.push_back(label ? 1.0f : 0.0f);
+      rows->label.push_back(LabelOf(place, label));
       rows->features.insert(rows->features.end(), features.begin(), features.end());
     }
     void Slate(SlateRow, std::span<const float>) override {}

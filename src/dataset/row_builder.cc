@@ -1,6 +1,7 @@
 #include "dataset/row_builder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "base/time.h"
@@ -21,6 +22,20 @@ bool NamesRequest(EventType population) {
 std::int32_t PositionOf(const Event& event, std::size_t line) {
   const std::int32_t index = event.items[line].index;
   return index >= 0 ? index : static_cast<std::int32_t>(line);
+}
+
+// Whether the event takes back what an objective's label events gave.
+bool TakesBack(const ObjectiveConfig& o, EventType type) {
+  return o.mean() && o.label == EventType::kPurchase &&
+         (type == EventType::kPurchaseCancel || type == EventType::kPurchaseReturn);
+}
+
+// What the event says of an item's amount; 0: nothing.
+double AmountSaid(const ObjectiveConfig& o, const Event& event, const EventItem& item) {
+  const double amount = o.amount == ObjectiveConfig::Amount::kPrice
+                            ? item.price * item.quantity
+                            : event.value / static_cast<double>(std::max<std::size_t>(1, event.items.size()));
+  return std::isfinite(amount) && amount > 0 ? amount : 0;
 }
 
 // The places of a slate that were filled from a pool: of the explore channel's candidates, those that were not placed
@@ -72,6 +87,7 @@ RowBuilder::RowBuilder(const std::vector<ObjectiveConfig>& objectives, const Dat
           std::ranges::find(objectives, EventType::kFeedImpression, &ObjectiveConfig::population) -
           objectives.begin())),
       labels_(objectives.size()),
+      amounts_(objectives.size()),
       latest_impression_(sizeof(Impression)),
       judged_objective_(static_cast<std::size_t>(
           std::ranges::find_if(objectives, [](const ObjectiveConfig& o) { return o.sampled.on; }) -
@@ -101,8 +117,11 @@ void RowBuilder::Index(const LogRecord& r) {
     }
   }
   for (std::size_t o = 0; o < objectives_.size(); ++o) {
-    if (r.event.type != objectives_[o].label || r.arrival_ms < options_.from_ms)
-      continue;  // It labels what was before.
+    if (r.arrival_ms < options_.from_ms) continue;  // It labels what was before.
+    if (TakesBack(objectives_[o], r.event.type)) {
+      for (const EventItem& item : r.event.items) IndexAmount(o, r, item, user, request);
+    }
+    if (r.event.type != objectives_[o].label) continue;
     for (const EventItem& item : r.event.items) {
       const Key key = KeyOf(item.item_id);
       labels_[o].push_back({PairKey(user, LabelItem(o, key)), r.offset, r.event.time_ms});
@@ -113,9 +132,20 @@ void RowBuilder::Index(const LogRecord& r) {
         if (r.event.time_ms <= latest.time_ms + objectives_[o].window_ms) of = latest.request;
       }
       if (of) labels_[o].push_back({PairKey(of ^ kRequestSalt, key), r.offset, r.event.time_ms});
+      IndexAmount(o, r, item, user, of);
     }
   }
   NoteRequest(r, request);
+}
+
+void RowBuilder::IndexAmount(std::size_t o, const LogRecord& r, const EventItem& item, Key user, Key request) {
+  const ObjectiveConfig& objective = objectives_[o];
+  const double said = objective.mean() ? AmountSaid(objective, r.event, item) : 0;
+  if (said == 0) return;
+  const Key key = KeyOf(item.item_id);
+  const double amount = r.event.type == objective.label ? said : -said;
+  amounts_[o].push_back({PairKey(user, LabelItem(o, key)), r.offset, r.event.time_ms, amount});
+  if (request) amounts_[o].push_back({PairKey(request ^ kRequestSalt, key), r.offset, r.event.time_ms, amount});
 }
 
 // Keeps the requests that are read elsewhere than at their own record: those that the server logged at what their
@@ -159,14 +189,24 @@ std::uint32_t RowBuilder::awaited_types() const {
 }
 
 std::uint32_t RowBuilder::indexed_types() const {
-  return awaited_types() | 1u << static_cast<unsigned>(EventType::kFeedRequest) |
-         1u << static_cast<unsigned>(EventType::kFeedImpression);
+  std::uint32_t types = awaited_types() | 1u << static_cast<unsigned>(EventType::kFeedRequest) |
+                        1u << static_cast<unsigned>(EventType::kFeedImpression);
+  for (const ObjectiveConfig& o : objectives_) {
+    for (const EventType type : {EventType::kPurchaseCancel, EventType::kPurchaseReturn}) {
+      if (TakesBack(o, type)) types |= 1u << static_cast<unsigned>(type);
+    }
+  }
+  return types;
 }
 
 void RowBuilder::SortLabels() {
   for (auto& labels : labels_) {
     labels.shrink_to_fit();
     std::ranges::sort(labels, {}, [](const LabelPlace& l) { return std::pair(l.key, l.offset); });
+  }
+  for (auto& amounts : amounts_) {
+    amounts.shrink_to_fit();
+    std::ranges::stable_sort(amounts, {}, [](const AmountPlace& a) { return std::pair(a.key, a.offset); });
   }
   latest_impression_.Clear();
   named_.clear();
@@ -183,6 +223,17 @@ const RowBuilder::LabelPlace* RowBuilder::FindLabel(std::size_t objective, Key k
     if (at->time_ms <= until_ms) return &*at;
   }
   return nullptr;
+}
+
+float RowBuilder::AmountOf(std::size_t objective, Key key, std::uint64_t after_offset, std::int64_t until_ms) const {
+  const auto& amounts = amounts_[objective];
+  double sum = 0;
+  auto at = std::ranges::lower_bound(amounts, std::pair(key, after_offset + 1), {},
+                                     [](const AmountPlace& a) { return std::pair(a.key, a.offset); });
+  for (; at != amounts.end() && at->key == key; ++at) {
+    if (at->time_ms <= until_ms) sum += at->amount;
+  }
+  return static_cast<float>(std::max(0.0, sum));
 }
 
 float RowBuilder::LedOn(std::size_t o, const LogRecord& r, Key item, std::uint64_t after, std::int64_t end_ms) const {
@@ -447,7 +498,8 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms)
     const Key key = LabelKey(o, r, item);
     const std::uint64_t after = open != open_.end() && IsLabelledByRequest(o, r.event) ? open->second.offset : r.offset;
     const bool label = IsLabelled(o, key, after, r.event.time_ms + objective.horizon_ms());
-    float whole = label ? 1.0f : 0.0f;
+    const float amount = objective.mean() ? AmountOf(o, key, after, r.event.time_ms + objective.window_ms) : kMissing;
+    float whole = objective.mean() ? amount : label ? 1.0f : 0.0f;
     if (objective.early_window_ms > 0)
       whole = r.arrival_ms + objective.window_ms > end_ms                        ? kMissing
               : IsLabelled(o, key, after, r.event.time_ms + objective.window_ms) ? 1.0f
@@ -471,8 +523,9 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms)
                .now_ms = own ? r.arrival_ms : open->second.now_ms,
                .position = position,
                .led_on = LedOn(o, r, item, after, end_ms),
-               .whole = whole},
-              label, {values, columns_});
+               .whole = whole,
+               .amount = amount},
+              objective.mean() ? amount > 0 : label, {values, columns_});
   }
 }
 

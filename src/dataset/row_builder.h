@@ -100,7 +100,19 @@ class RowBuilder {
     std::unordered_map<Key, std::uint64_t> items;  // To offset + 1.
   };
 
+  // What a label event says of the amount of an objective with the link mean; a cancellation's or return's is below 0.
+  struct AmountPlace {
+    Key key;
+    std::uint64_t offset;
+    std::int64_t time_ms;
+    double amount;
+  };
+
   void SortLabels();
+  // `request`: that of the event, or the one that it is taken to be of; 0: none.
+  void IndexAmount(std::size_t objective, const LogRecord& record, const EventItem& item, Key user, Key request);
+  // The sum over those of `key` after `after_offset` and within `until_ms`, at least 0.
+  float AmountOf(std::size_t objective, Key key, std::uint64_t after_offset, std::int64_t until_ms) const;
   // The label event of `key` after `after_offset`, in log order, that is within `until_ms`; null: none.
   const LabelPlace* FindLabel(std::size_t objective, Key key, std::uint64_t after_offset, std::int64_t until_ms) const;
   bool IsLabelled(std::size_t objective, Key key, std::uint64_t after_offset, std::int64_t until_ms) const {
@@ -152,8 +164,9 @@ class RowBuilder {
   OnlineStore& store_;
   RowSink& sink_;
   const std::size_t columns_;
-  const std::size_t seen_objective_;             // The first whose rows are impressions; objectives_.size(): none.
-  std::vector<std::vector<LabelPlace>> labels_;  // Of each objective; sorted by key once Replay has begun.
+  const std::size_t seen_objective_;               // The first whose rows are impressions; objectives_.size(): none.
+  std::vector<std::vector<LabelPlace>> labels_;    // Of each objective; sorted by key once Replay has begun.
+  std::vector<std::vector<AmountPlace>> amounts_;  // Likewise, of those with the link mean.
   bool indexed_ = false;
   StateTable latest_impression_;  // An Impression of each user and item that a label event without a request names.
   std::multimap<std::int64_t, Waiting> waiting_;  // By as_of.

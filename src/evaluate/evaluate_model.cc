@@ -91,6 +91,22 @@ Result<BinaryMetrics> Difference(const Model& against, const std::string& object
   return BinaryMetrics{};
 }
 
+// The rest of the report of an objective with the link mean.
+Result<ObjectiveReport> EvaluateMean(const Model& model, const ObjectiveModel& objective, const Dataset& data,
+                                     const SelectedRows& selected, const std::vector<float>& predicted,
+                                     const EvaluateModelOptions& options, ObjectiveReport entry) {
+  entry.is_mean = true;
+  entry.mean = MeasureMean({predicted, selected.labels, selected.users}, kReplicates, kSeed);
+  entry.metrics.rows = entry.mean.rows;
+  entry.metrics.positives = entry.mean.positives;
+  entry.metrics.observed_over_expected = entry.mean.observed_over_expected;
+  entry.reliability = Reliability({predicted, selected.labels, selected.users}, 15);
+  GFR_ASSIGN(entry.slices, MeasureSlices(model, data, objective, selected, predicted));
+  SortWorstFirst(entry.slices);
+  if (options.explain) entry.importance = Importance(model, objective, selected, options.explain);
+  return entry;
+}
+
 // The objective `at` of `objectives`, as `objective` of the model predicts it.
 Result<ObjectiveReport> EvaluateObjective(const Model& model, const ObjectiveModel& objective, const Dataset& data,
                                           const std::vector<ObjectiveConfig>& objectives, std::size_t at,
@@ -105,6 +121,7 @@ Result<ObjectiveReport> EvaluateObjective(const Model& model, const ObjectiveMod
   entry.window_ms = config.window_ms;
   entry.early_window_ms = objective.early_window_ms;
   entry.maturation = objective.maturation;
+  if (objective.mean) return EvaluateMean(model, objective, data, selected, probability, options, std::move(entry));
   entry.metrics = MeasureBinary(rows, kReplicates, kSeed);
   entry.roc = RocCurve(rows, 200);
   entry.pr = PrCurve(rows, 200);
@@ -142,7 +159,7 @@ Status AddEntireSpace(const Model& model, const Dataset& data, const std::vector
     if (next == objectives.size()) continue;
     const auto first = std::ranges::find(model.objectives, objectives[o].name, &ObjectiveModel::name),
                then = std::ranges::find(model.objectives, objectives[next].name, &ObjectiveModel::name);
-    if (first == model.objectives.end() || then == model.objectives.end()) continue;
+    if (first == model.objectives.end() || then == model.objectives.end() || first->mean || then->mean) continue;
     const TimeRange both{std::max(ranges[o].from_ms, ranges[next].from_ms),
                          std::min(ranges[o].to_ms, ranges[next].to_ms)};
     GFR_ASSIGN(EntireSpaceReport product, EntireSpace(*first, *then, model, data.objectives[o], both));

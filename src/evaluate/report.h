@@ -7,6 +7,7 @@
 
 #include "metric/binary_metrics.h"
 #include "metric/grouped_metrics.h"
+#include "metric/mean_metrics.h"
 #include "metric/off_policy.h"
 #include "metric/position_bias.h"
 #include "metric/ranking_metrics.h"
@@ -42,6 +43,10 @@ struct ObjectiveReport {
   std::int64_t window_ms = 0;
   std::int64_t early_window_ms = 0;  // 0: none; else the model learnt labels within it, which are `maturation` of all.
   double maturation = 1;
+  // Of an objective with the link mean, whose `metrics` have the numbers of rows and positives (amounts above 0) and
+  // observed over expected alone, as those of its slices.
+  bool is_mean = false;
+  MeanMetrics mean;
   BinaryMetrics metrics;
   GroupedMetrics by_request, by_user;  // Left out of the report when they have no groups.
   std::vector<CurvePoint> roc, pr;

@@ -69,6 +69,17 @@ std::string Bars(const std::string& title, std::vector<std::pair<std::string, do
   return fmt::format("<h3>{}</h3><svg viewBox='0 0 600 {}' width='600'>{}</svg>", EscapeHtml(title), y + 4, rows);
 }
 
+std::string MeanTable(const MeanMetrics& m) {
+  return "<table><tr><th>observed/expected<th>Tweedie deviance<th>share of a constant's<th>RMSE<th>MAE</tr><tr>" +
+         HtmlCell(m.observed_over_expected) + HtmlCell(m.deviance) + HtmlCell(m.deviance_share) + HtmlCell(m.rmse) +
+         HtmlCell(m.mae) +
+         fmt::format(
+             "</tr></table><p>{} rows, {} with an amount above 0, {:.4g} on average. The deviance is least for the "
+             "true "
+             "means; under 1 its share beats the mean of all rows.</p>",
+             m.rows, m.positives, m.mean);
+}
+
 std::string RankingHtml(const EvaluationReport& r) {
   std::string html = "<h2>Ranking</h2><table><tr><th><th>MRR<th>MRR, last of session<th>MRR, untouched<th>NDCG@10</tr>";
   const auto row = [&](const std::string& name, const RankingMetrics& m) {
@@ -235,7 +246,7 @@ std::string ImportanceHtml(const ObjectiveReport& o) {
 
 std::string ObjectiveHtml(const ObjectiveReport& o) {
   const BinaryMetrics& m = o.metrics;
-  std::string html = "<h2>" + EscapeHtml(o.name) + "</h2>" + BinaryTable(m);
+  std::string html = "<h2>" + EscapeHtml(o.name) + "</h2>" + (o.is_mean ? MeanTable(o.mean) : BinaryTable(m));
   if (o.early_window_ms > 0)
     html += fmt::format(
         "<p>Learnt from labels within {}, which are {:.1f} % of those within {} on rows old enough to tell; judged "

@@ -97,6 +97,15 @@ Json SlicesJson(const ObjectiveReport& o) {
 
 Json ObjectiveJson(const ObjectiveReport& o) {
   Json json = BinaryJson(o.metrics);
+  if (o.is_mean) {
+    json["mean"] = {{"amount", JsonNumber(o.mean.mean)}};
+    for (const auto& [name, e] : {std::pair{"observed_over_expected", o.mean.observed_over_expected},
+                                  {"deviance", o.mean.deviance},
+                                  {"deviance_share", o.mean.deviance_share},
+                                  {"rmse", o.mean.rmse},
+                                  {"mae", o.mean.mae}})
+      json["mean"][name] = {{"value", JsonNumber(e.value)}, {"interval", Pair(e.interval)}};
+  }
   if (o.early_window_ms > 0)
     json["early_window"] = {{"learnt_within", FormatDuration(o.early_window_ms)},
                             {"judged_within", FormatDuration(o.window_ms)},

@@ -85,9 +85,15 @@ Result<std::vector<SliceReport>> MeasureSlices(const Model& model, const Dataset
     }
     for (const auto& [name, slice] : slices_by_name) {
       if (slice.labels.size() < kSliceRows) continue;
-      slices.push_back({.feature = model.columns[k],
-                        .value = name,
-                        .metrics = MeasureBinary({slice.predicted, slice.labels, slice.users}, 50, kSeed)});
+      SliceReport& report = slices.emplace_back(SliceReport{.feature = model.columns[k], .value = name});
+      if (objective.mean) {
+        const MeanMetrics mean = MeasureMean({slice.predicted, slice.labels, slice.users}, 50, kSeed);
+        report.metrics.rows = mean.rows;
+        report.metrics.positives = mean.positives;
+        report.metrics.observed_over_expected = mean.observed_over_expected;
+        continue;
+      }
+      report.metrics = MeasureBinary({slice.predicted, slice.labels, slice.users}, 50, kSeed);
       if (own && slice.predicted != slice.by_pooled)
         slices.back().pooled = MeasureBinary({slice.by_pooled, slice.labels, slice.users}, 0, kSeed);
     }

@@ -2,6 +2,7 @@
 // them, and which one answers a request.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ struct FeedConfig {
   int size = 20;
   ValueFormula value;
   bool impressions_on_serve = false;
+  std::int64_t reload_ms = 0;  // Who asks again so soon gets the slate of before, under its request id; 0: a new one.
   std::vector<ChannelConfig> channels;
   std::shared_ptr<const FeedPolicy> policy;  // Which items may be shown, and how (feed_policy.h); null: best first.
   // [feed.swap] share: of so many requests, nothing is drawn, and pairs of neighbouring places (0 and 1, 2 and 3, ...

@@ -1,5 +1,6 @@
 // FeedPolicy: what `gfr.toml` says of which items a feed may show and how its slate is put together: [[feed.rule]],
-// [[feed.cap]], [[feed.floor]], [[feed.pin]], [[feed.boost]], [feed.policy]. docs/configuration.md is the manual.
+// [[feed.cap]], [[feed.floor]], [[feed.pin]], [[feed.boost]], [[feed.contract]], [feed.policy]. docs/configuration.md
+// is the manual.
 //
 // Thread safety: a plain value.
 #pragma once
@@ -9,12 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "feed/contract.h"
 #include "feed/item_condition.h"
 
 namespace gfr {
 
 // What items that the catalogue takes off sale are counted under, beside the rules.
 inline constexpr const char* kOffSaleRule = "off_sale";
+// And candidates that the caller named: those that the user hid, and those that the request excludes or that a page
+// before showed.
+inline constexpr const char *kHiddenRule = "hidden", *kExcludedRule = "excluded";
 
 // Items that are in no slate of the feed.
 struct FeedRule {
@@ -59,7 +64,12 @@ struct FeedPolicy {
   std::vector<FeedFloor> floors;
   std::vector<FeedPin> pins;
   std::vector<FeedBoost> boosts;
+  std::vector<FeedContract> contracts;
   double examination = 0.5;  // Position p, from 0, is examined by (1 + p)^-examination.
+  // [feed.policy] diversity: what an item loses for being like those above it (rank/diversity.h), in mean values of the
+  // best; 0: nothing. By these category properties of the items.
+  double diversity = 0;
+  std::vector<std::uint32_t> diversity_of;
   // Where not all can be kept, the lowest level is given up first ([feed.policy] relax); windows are caps that have
   // one.
   std::uint32_t floor_level = 0, window_level = 1, cap_level = 2;

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "base/time.h"
+
 namespace gfr {
 namespace {
 
@@ -37,10 +39,26 @@ Status ReadRules(Config& feed, const Names& names, FeedPolicy* policy) {
     FeedRule rule{.name = taken.Read(table), .leave_out = ReadCondition(table, "leave_out", names)};
     if (rule.name == kOffSaleRule)
       table.Fail("name", "is '" + rule.name + "', which the items that are off sale are counted under");
+    if (rule.name == kHiddenRule || rule.name == kExcludedRule)
+      table.Fail("name", "is '" + rule.name +
+                             "', which candidates that the user hid or a request excludes are counted "
+                             "under");
     GFR_TRY(table.Finish());
     policy->rules.push_back(std::move(rule));
   }
   return {};
+}
+
+// The index of the category property of items that `key` names.
+std::uint32_t FindCategory(Config& table, const char* key, const std::string& name, const Names& names) {
+  std::string valid;
+  for (const ConditionName& n : names) {
+    if (n.source != ConditionName::Source::kItem || n.type != Expression::Type::kCategory) continue;
+    if (n.name == name) return n.index;
+    valid += (valid.empty() ? "" : ", ") + n.name;
+  }
+  table.Fail(key, "is '" + name + "'; valid are the categories of [item]: " + valid);
+  return 0;
 }
 
 // A number of positions; SIZE_MAX where the key is missing.
@@ -52,20 +70,7 @@ Status ReadCaps(Config& feed, const Names& names, FeedPolicy* policy) {
   TableNames taken;
   for (Config& table : feed.Tables("cap")) {
     FeedCap cap{.name = taken.Read(table), .of = table.String("of", "")};
-    const auto is_category = [](const ConditionName& n) {
-      return n.source == ConditionName::Source::kItem && n.type == Expression::Type::kCategory;
-    };
-    const auto of =
-        std::ranges::find_if(names, [&](const ConditionName& n) { return is_category(n) && n.name == cap.of; });
-    if (of == names.end()) {
-      std::string valid;
-      for (const ConditionName& n : names) {
-        if (is_category(n)) valid += (valid.empty() ? "" : ", ") + n.name;
-      }
-      table.Fail("of", "is '" + cap.of + "'; valid are the categories of [item]: " + valid);
-    } else {
-      cap.property = of->index;
-    }
+    cap.property = FindCategory(table, "of", cap.of, names);
     cap.at_most = static_cast<std::uint32_t>(table.Integer("at_most", 1, 1, 1000));
     cap.window = ReadPositions(table, "window");
     if (cap.window <= cap.at_most) table.Fail("window", "is not above at_most, so that it caps nothing");
@@ -116,8 +121,35 @@ Status ReadBoosts(Config& feed, const Names& names, FeedPolicy* policy) {
   return {};
 }
 
-Status ReadSettings(Config& feed, FeedPolicy* policy) {
+Status ReadContracts(Config& feed, const Names& names, FeedPolicy* policy) {
+  using Kind = FeedContract::Kind;
+  TableNames taken;
+  for (Config& table : feed.Tables("contract")) {
+    FeedContract contract{.name = taken.Read(table), .where = {}};
+    const bool each = table.Has("each_item"), explored = table.Boolean("explored", false);
+    contract.kind = each ? Kind::kEachItem : explored ? Kind::kExplored : Kind::kShare;
+    if (each == table.Has("at_most")) table.Fail("each_item", "and at_most: one of them is wanted, and not both");
+    if (explored == table.Has("where")) table.Fail("where", "and explored: one of them is wanted, and not both");
+    if (each && explored) table.Fail("explored", "goes with at_most; what is owed to each item has a where");
+    if (table.Has("where")) contract.where = ReadCondition(table, "where", names);
+    contract.views = static_cast<double>(table.Integer("each_item", 1, 1, 1'000'000'000));
+    contract.share = table.Number("at_most", 1, 1e-6, 1);
+    contract.within_ms = table.DurationMs("within", contract.within_ms);
+    if (table.Has("within") && (!each || contract.within_ms < kHourMs || contract.within_ms > 90 * kDayMs))
+      table.Fail("within", "is of each_item alone, from an hour to 90 days; shares are of a day's views");
+    GFR_TRY(table.Finish());
+    policy->contracts.push_back(std::move(contract));
+  }
+  return {};
+}
+
+Status ReadSettings(Config& feed, const Names& names, FeedPolicy* policy) {
   Config table = feed.Table("policy");
+  policy->diversity = table.Number("diversity", 0, 0, 10);
+  for (const std::string& of : table.Strings("diversity_of", {}))
+    policy->diversity_of.push_back(FindCategory(table, "diversity_of", of, names));
+  if (policy->diversity > 0 && policy->diversity_of.empty())
+    table.Fail("diversity_of", "is missing; valid are categories of [item] by which items are alike");
   policy->examination = table.Number("examination", policy->examination, 0, 10);
   policy->explore_every = static_cast<std::size_t>(table.Integer("explore_every", 6, 1, 1000));
   policy->explore_rate = table.Number("explore_rate", 1, 0, 1);
@@ -168,9 +200,10 @@ Result<std::shared_ptr<const FeedPolicy>> ReadFeedPolicy(Config& feed, const std
   GFR_TRY(ReadFloors(feed, names, &policy));
   GFR_TRY(ReadPins(feed, names, &policy));
   GFR_TRY(ReadBoosts(feed, names, &policy));
-  GFR_TRY(ReadSettings(feed, &policy));
-  policy.solves =
-      has_policy || !policy.caps.empty() || !policy.floors.empty() || !policy.pins.empty() || !policy.boosts.empty();
+  GFR_TRY(ReadContracts(feed, names, &policy));
+  GFR_TRY(ReadSettings(feed, names, &policy));
+  policy.solves = has_policy || !policy.caps.empty() || !policy.floors.empty() || !policy.pins.empty() ||
+                  !policy.boosts.empty() || !policy.contracts.empty();
   if (!policy.solves && policy.rules.empty()) return std::shared_ptr<const FeedPolicy>();
   return std::shared_ptr<const FeedPolicy>(std::make_shared<const FeedPolicy>(std::move(policy)));
 }

@@ -1,5 +1,5 @@
 // Reads of a [[feed]] table what its slates may show and how they are put together: [[feed.rule]], [[feed.cap]],
-// [[feed.floor]], [[feed.pin]], [[feed.boost]], [feed.policy] (feed/feed_policy.h).
+// [[feed.floor]], [[feed.pin]], [[feed.boost]], [[feed.contract]], [feed.policy] (feed/feed_policy.h).
 #pragma once
 
 #include <memory>

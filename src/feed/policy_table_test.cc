@@ -95,6 +95,36 @@ times = 1.5
   EXPECT_EQ(policy->boosts[0].times, 1.5);
 }
 
+TEST(PolicyTable, ContractsOweEachItemViewsOrBoundAShare) {
+  const auto policy = ReadPolicy(R"([[contract]]
+name = "new_items"
+where = "age_days < 30"
+each_item = 500
+within = "48h"
+[[contract]]
+name = "b"
+where = 'brand == "b"'
+at_most = 0.05
+[[contract]]
+name = "exploration"
+explored = true
+at_most = 0.03
+)")
+                          .value();
+  EXPECT_TRUE(policy->solves);
+  ASSERT_EQ(policy->contracts.size(), 3u);
+  EXPECT_EQ(policy->contracts[0].kind, FeedContract::Kind::kEachItem);
+  EXPECT_EQ(policy->contracts[0].views, 500);
+  EXPECT_EQ(policy->contracts[0].within_ms, 48ll * 3600 * 1000);
+  EXPECT_EQ(policy->contracts[1].kind, FeedContract::Kind::kShare);
+  EXPECT_EQ(policy->contracts[1].share, 0.05);
+  EXPECT_EQ(policy->contracts[2].kind, FeedContract::Kind::kExplored);
+  EXPECT_THAT(RefusedPolicy("[[contract]]\nname = \"a\"\nwhere = \"price > 1\"\n"), testing::HasSubstr("each_item"));
+  EXPECT_THAT(RefusedPolicy("[[contract]]\nname = \"a\"\nat_most = 0.1\n"), testing::HasSubstr("explored"));
+  EXPECT_THAT(RefusedPolicy("[[contract]]\nname = \"a\"\nat_most = 0.1\nwhere = \"price > 1\"\nwithin = \"2d\"\n"),
+              testing::HasSubstr("within"));
+}
+
 TEST(PolicyTable, WhatIsWrongIsRefusedAtItsLineWithWhatIsValid) {
   using testing::AllOf;
   using testing::HasSubstr;
@@ -111,6 +141,8 @@ TEST(PolicyTable, WhatIsWrongIsRefusedAtItsLineWithWhatIsValid) {
   EXPECT_THAT(RefusedPolicy("[[pin]]\nname = \"a\"\nitem = \"x\"\n[[pin]]\nname = \"b\"\nitem = \"y\"\n"),
               HasSubstr("position"));
   EXPECT_THAT(RefusedPolicy("[[boost]]\nname = \"a\"\nwhere = \"price > 1\"\n"), HasSubstr("times"));
+  EXPECT_THAT(RefusedPolicy("[policy]\ndiversity = 0.3\n"), HasSubstr("diversity_of"));
+  EXPECT_THAT(RefusedPolicy("[policy]\ndiversity = 0.3\ndiversity_of = [\"price\"]\n"), HasSubstr("brand"));
   EXPECT_THAT(RefusedPolicy("[policy]\nrelax = [\"floors\"]\n"), HasSubstr("relax"));
 }
 

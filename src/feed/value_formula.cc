@@ -61,6 +61,11 @@ Status CheckProducts(const Expression& formula, const ValueNames& names, const s
       of.push_back(&names.objectives[used[i]]);
       list += (list.empty() ? "" : " and ") + of.back()->name;
     }
+    if (of.size() == 1 && of[0]->mean && of[0]->population != EventType::kFeedImpression)
+      return Error{ErrorCode::kInvalidArgument,
+                   "names " + of[0]->name + " alone, which is the mean of a " +
+                       std::string(EventTypeName(of[0]->population)) +
+                       ", not of an impression; multiply it with the objective whose label that is"};
     if (of.size() < 2 || (of.size() <= 6 && IsChain(of))) continue;
     std::string message = "multiplies " + list + ", but ";
     message += of.size() == 2

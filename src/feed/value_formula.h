@@ -3,7 +3,9 @@
 //
 // A formula is a sum of expectations per impression. A product of objectives is one only along a chain, where the
 // population of each is the label of the one before: the purchases of those who clicked, times the clicks of those who
-// saw. Any other product is refused, and so is a sampled objective beside another one. Thread safety: immutable.
+// saw. Any other product is refused, and so are a sampled objective beside another one, and a mean of anything but
+// impressions (an amount a click) that no probability of its population brings down to impressions. Thread safety:
+// immutable.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +25,7 @@ struct ValueNames {
   struct Objective {
     std::string name;
     EventType population, label;
+    bool mean = false;     // Its link is mean: an amount for each event of its population.
     bool sampled = false;  // Trained on slates that were made: only the order of its probabilities means something.
   };
   std::vector<Objective> objectives;

@@ -33,6 +33,24 @@ TEST(ValueFormula, ReadsAnyObjectiveAndAnyNumericProperty) {
   EXPECT_TRUE(std::isnan(out[1])) << "it has no price";
 }
 
+TEST(ValueFormula, WhatUsersDislikeIsTakenOffAndAmountsOfClicksNeedTheClick) {
+  const ValueNames names{.objectives = {{"pctr", EventType::kFeedImpression, EventType::kFeedClick},
+                                        {"phide", EventType::kFeedImpression, EventType::kItemHide},
+                                        {"dwell", EventType::kFeedImpression, EventType::kItemView, true},
+                                        {"basket", EventType::kFeedClick, EventType::kPurchase, true}},
+                         .properties = {}};
+  const auto made = ValueFormula::Parse("pctr * (1 + 0.1 * basket) + 0.01 * dwell - 4 * phide", names);
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  const double pctr[] = {0.5, 0.5}, phide[] = {0.01, 0.3}, dwell[] = {20, 20}, basket[] = {30, 30};
+  const Expression::Column columns[] = {{pctr}, {phide}, {dwell}, {basket}};
+  double out[2];
+  made.value().Evaluate(columns, out);
+  EXPECT_DOUBLE_EQ(out[0], 0.5 * 4 + 0.2 - 0.04);
+  EXPECT_DOUBLE_EQ(out[1], 0.5 * 4 + 0.2 - 1.2) << "a hidden item is worth less, and may be below 0";
+  EXPECT_THAT(ValueFormula::Parse("pctr + basket", names).error().message,
+              testing::HasSubstr("names basket alone, which is the mean of a feed.click"));
+}
+
 TEST(ValueFormula, ANameThatIsNotKnownIsRefusedWithWhatIs) {
   EXPECT_THAT(Refused("pctr * rating"), testing::AllOf(testing::HasSubstr("character 8"),
                                                        testing::HasSubstr("pctr, pcvr, like, again, price, margin")));

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "metric/mean_metrics.h"
+
 namespace gfr {
 namespace {
 
@@ -40,40 +42,60 @@ class RatioOverClusters {
 
 }  // namespace
 
-PairedLogLoss ComparePairedLogLoss(std::span<const float> candidate, std::span<const float> champion,
-                                   std::span<const float> label, std::span<const std::uint64_t> user) {
+namespace {
+
+// `loss_of(prediction, label)`: of a row; `observed_of(label)`: what is to be expected of it.
+template <typename Loss, typename Observed>
+PairedLogLoss Compare(std::span<const float> candidate, std::span<const float> champion, std::span<const float> label,
+                      std::span<const std::uint64_t> user, const Loss& loss_of, const Observed& observed_of) {
   std::vector<std::size_t> order(label.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return user[i]; });
   PairedLogLoss out{.rows = label.size()};
   RatioOverClusters difference, observed;
-  double champion_loss = 0, champion_expected = 0;
+  double champion_loss = 0, champion_expected = 0, observed_in_all = 0;
   for (std::size_t i = 0; i < order.size();) {
     const std::uint64_t of = user[order[i]];
-    double lost = 0, rows = 0, positives = 0, expected = 0;
+    double lost = 0, rows = 0, sum = 0, expected = 0;
     for (; i < order.size() && user[order[i]] == of; ++i) {
       const std::size_t at = order[i];
-      const bool positive = label[at] > 0.5f;
-      const double by_champion = LossOf(champion[at], positive);
-      lost += LossOf(candidate[at], positive) - by_champion;
+      const double by_champion = loss_of(champion[at], label[at]);
+      lost += loss_of(candidate[at], label[at]) - by_champion;
       champion_loss += by_champion;
       expected += candidate[at];
       champion_expected += champion[at];
-      positives += positive;
+      sum += observed_of(label[at]);
+      out.positives += observed_of(label[at]) > 0;
       ++rows;
     }
     ++out.users;
-    out.positives += static_cast<std::uint64_t>(positives);
+    observed_in_all += sum;
     difference.Add(lost, rows);
-    observed.Add(positives, expected);
+    observed.Add(sum, expected);
   }
   out.champion = champion_loss / static_cast<double>(out.rows);
   out.difference = difference.value();
   out.standard_error = difference.standard_error();
   out.candidate_log_oe = std::log(observed.value());
   out.candidate_log_oe_error = observed.standard_error() / observed.value();
-  out.champion_log_oe = std::log(static_cast<double>(out.positives) / champion_expected);
+  out.champion_log_oe = std::log(observed_in_all / champion_expected);
   return out;
+}
+
+}  // namespace
+
+PairedLogLoss ComparePairedLogLoss(std::span<const float> candidate, std::span<const float> champion,
+                                   std::span<const float> label, std::span<const std::uint64_t> user) {
+  return Compare(
+      candidate, champion, label, user, [](float p, float y) { return LossOf(p, y > 0.5f); },
+      [](float y) { return y > 0.5f ? 1.0 : 0.0; });
+}
+
+PairedLogLoss ComparePairedDeviance(std::span<const float> candidate, std::span<const float> champion,
+                                    std::span<const float> amount, std::span<const std::uint64_t> user) {
+  return Compare(
+      candidate, champion, amount, user, [](float m, float y) { return TweedieDeviance(m, y); },
+      [](float y) { return static_cast<double>(y); });
 }
 
 }  // namespace gfr

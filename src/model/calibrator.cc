@@ -13,7 +13,7 @@ double Sigmoid(double z) { return z >= 0 ? 1.0 / (1.0 + std::exp(-z)) : std::exp
 
 double SoftPlus(double z) { return std::log1p(std::exp(-std::fabs(z))) + std::fmax(z, 0.0); }  // -ln sigmoid(-z)
 
-constexpr const char* kNames[] = {"none", "platt", "isotonic", "beta"};
+constexpr const char* kNames[] = {"none", "platt", "isotonic", "beta", "log_linear"};
 
 }  // namespace
 
@@ -27,6 +27,8 @@ double Calibrator::Apply(double margin) const noexcept {
       return Sigmoid(a * margin + b);
     case Kind::kBeta:
       return Sigmoid(a * -SoftPlus(-margin) - b * -SoftPlus(margin) + c);
+    case Kind::kLogLinear:
+      return std::exp(std::fmin(a * margin + b, 700.0));
     case Kind::kIsotonic: {
       const auto upper = std::ranges::upper_bound(x, margin);
       if (upper == x.begin()) return y.front();
@@ -48,7 +50,8 @@ Result<Calibrator> Calibrator::FromJson(const std::string& text) try {
   Calibrator calibrator;
   const auto kind = std::ranges::find(kNames, json.at("kind").get<std::string>());
   if (kind == std::end(kNames))
-    return Error{ErrorCode::kCorrupt, "a calibrator of an unknown kind; known are none, platt, isotonic, beta"};
+    return Error{ErrorCode::kCorrupt,
+                 "a calibrator of an unknown kind; known are none, platt, isotonic, beta, log_linear"};
   calibrator.kind = static_cast<Kind>(kind - kNames);
   calibrator.a = json.at("a");
   calibrator.b = json.at("b");

@@ -52,6 +52,7 @@ Status AddTree(const TreeNodes& tree, int tree_class, const std::string& where, 
     forest.default_left.push_back(tree.default_left[i]);
     forest.missing.push_back(tree.missing[i]);
     forest.category_set.push_back(leaf ? -1 : tree.category_set[i]);
+    forest.cover.push_back(tree.cover.empty() ? 0 : tree.cover[i]);
   }
   return {};
 }

@@ -66,6 +66,9 @@ struct Forest {
   std::vector<std::uint8_t> default_left;
   std::vector<Missing> missing;
   std::vector<std::int32_t> category_set;  // -1: a numeric split.
+  // How much of the training came to the node: XGBoost's sum of hessians, LightGBM's count of rows; 0: the file does
+  // not say. What explains a prediction weighs branches by it (score/tree_shap.h).
+  std::vector<float> cover;
 
   // Set s is categories[set_begin[s], set_begin[s + 1]), rising, each once, none negative.
   std::vector<std::int32_t> set_begin = {0}, categories;
@@ -102,6 +105,7 @@ struct TreeNodes {
   std::vector<std::uint8_t> default_left;
   std::vector<Forest::Missing> missing;
   std::vector<std::int32_t> category_set;  // Of the forest.
+  std::vector<float> cover = {};           // One a node, or none: it is not known.
 };
 
 // Adds a tree with root 0; nodes that the root does not reach are left out. Errors: a cycle, a shared child, an index

@@ -272,6 +272,17 @@ Status ReadCategories(const Block& block, Forest& forest, std::size_t sets) {
   return {};
 }
 
+// How many rows of the training came to each node; none where the file does not say, as what predicts does without.
+std::vector<float> ReadCounts(const Block& block, std::size_t inner, std::size_t leaves) {
+  auto of_leaves = block.Numbers<float>("leaf_count", leaves);
+  auto of_inner =
+      inner > 0 ? block.Numbers<float>("internal_count", inner) : Result<std::vector<float>>(std::vector<float>());
+  if (!of_leaves.ok() || !of_inner.ok()) return {};
+  std::vector<float> counts = std::move(of_inner).value();
+  counts.insert(counts.end(), of_leaves.value().begin(), of_leaves.value().end());
+  return counts;
+}
+
 Status ReadTree(const Block& block, int tree_class, Forest& forest) {
   const auto linear = block.fields.find("is_linear");
   if (linear != block.fields.end() && linear->second.text != "0")
@@ -320,6 +331,7 @@ Status ReadTree(const Block& block, int tree_class, Forest& forest) {
       }
     }
   }
+  nodes.cover = ReadCounts(block, inner, leaves);
   for (const double value : leaf_value) {
     nodes.feature.push_back(-1);
     nodes.left.push_back(-1);

@@ -11,9 +11,10 @@
 namespace gfr {
 namespace {
 
-constexpr int kNewestFormat = 5;
+constexpr int kNewestFormat = 6;
 constexpr const char* kConfigurationFile = "configuration.toml";
-constexpr const char* kLinks[] = {"logistic", "softmax"};
+constexpr const char* kLinks[] = {"logistic", "softmax", "mean"};
+std::size_t LinkOf(const ObjectiveModel& objective) { return objective.mean ? 2 : objective.softmax ? 1 : 0; }
 
 std::string ForestFile(const std::string& objective, Forest::Engine engine) {
   return objective + (engine == Forest::Engine::kXgboost ? ".ubj" : ".lightgbm.txt");
@@ -26,9 +27,12 @@ Status CheckForest(const ObjectiveModel& entry, std::size_t columns) {
     return Error{ErrorCode::kCorrupt, "a forest has more columns than its model"};
   const bool xgboost = forest.engine == Forest::Engine::kXgboost;
   // LightGBM names no objective where the gradients were its caller's.
-  const char* valid = xgboost ? "binary:logistic" : entry.softmax ? "" : "binary";
-  const bool ranks =
-      xgboost && !entry.softmax && (forest.objective == "rank:ndcg" || forest.objective == "rank:pairwise");
+  const char* valid = entry.mean      ? (xgboost ? "reg:tweedie" : "tweedie")
+                      : xgboost       ? "binary:logistic"
+                      : entry.softmax ? ""
+                                      : "binary";
+  const bool ranks = xgboost && !entry.softmax && !entry.mean &&
+                     (forest.objective == "rank:ndcg" || forest.objective == "rank:pairwise");
   if ((ranks || forest.objective == valid) && forest.classes == 1 && forest.link_scale == 1 && forest.average_over == 0)
     return {};
   return Error{ErrorCode::kInvalidArgument, "the forest of " + entry.name + " is of '" + forest.objective +
@@ -49,6 +53,11 @@ std::string CalibrationToJson(const ObjectiveModel& objective, const std::vector
 
 Status ReadCalibration(const std::string& text, const Model& model, ObjectiveModel* objective) {
   GFR_ASSIGN(objective->calibrator, Calibrator::FromJson(text));
+  const auto kind = objective->calibrator.kind;
+  if (objective->mean ? kind != Calibrator::Kind::kLogLinear && kind != Calibrator::Kind::kIsotonic
+                      : kind == Calibrator::Kind::kLogLinear)
+    return Error{ErrorCode::kCorrupt, "the calibration of " + objective->name + " is " + CalibratorName(kind) +
+                                          ", which its link does not have"};
   const auto json = ParseJson<nlohmann::json>(text);
   if (!json.contains("by")) return {};
   const auto& by = json["by"];
@@ -56,11 +65,11 @@ Status ReadCalibration(const std::string& text, const Model& model, ObjectiveMod
   const auto k = static_cast<std::size_t>(column - model.columns.begin());
   const auto codes = by.at("codes").get<std::vector<float>>();
   const auto& calibrators = by.at("calibrators");
-  if (objective->softmax || column == model.columns.end() || !model.categorical[k] ||
+  if (objective->softmax || objective->mean || column == model.columns.end() || !model.categorical[k] ||
       codes.size() != calibrators.size())
     return Error{ErrorCode::kCorrupt, "the calibration of " + objective->name +
                                           " is by a column that is no category of the model's, has lists that differ "
-                                          "in length, or is of a softmax link"};
+                                          "in length, or is of a link without slices"};
   objective->slice_column = static_cast<int>(k);
   for (std::size_t i = 0; i < codes.size(); ++i) {
     GFR_ASSIGN(objective->slice_calibrators[codes[i]], Calibrator::FromJson(DumpJson(calibrators[i])));
@@ -69,7 +78,7 @@ Status ReadCalibration(const std::string& text, const Model& model, ObjectiveMod
 }
 
 Status ReadFingerprints(const nlohmann::json& json, Model* model) {
-  if (json.at("format") < 5) return {};
+  if (json.at("format") < 5 || (json.at("format") == 6 && !json.contains("column_fingerprints"))) return {};
   for (const auto& text : json.at("column_fingerprints")) {
     GFR_ASSIGN(const std::uint64_t fingerprint, ParseHex(text.get<std::string>()));
     model->column_fingerprints.push_back(fingerprint);
@@ -92,7 +101,9 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
       std::ranges::any_of(model.objectives, [](const ObjectiveModel& o) { return !o.slice_calibrators.empty(); });
   const bool early =
       std::ranges::any_of(model.objectives, [](const ObjectiveModel& o) { return o.early_window_ms > 0; });
-  const int format = !model.column_fingerprints.empty()    ? 5
+  const bool mean = std::ranges::any_of(model.objectives, &ObjectiveModel::mean);
+  const int format = mean                                  ? 6
+                     : !model.column_fingerprints.empty()  ? 5
                      : early || model.position_column >= 0 ? 4
                      : lightgbm || sliced                  ? 3
                      : softmax                             ? 2
@@ -111,9 +122,10 @@ std::map<std::string, std::string> ModelToFiles(const Model& model) {
     for (const auto& [raw, code] : codes) pairs.push_back({raw, code});
     json["categories"].push_back(std::move(pairs));
   }
+  for (const auto& [raw, text] : model.category_names) json["category_names"].push_back({raw, text});
   for (const ObjectiveModel& objective : model.objectives) {
     json["objectives"].push_back(objective.name);
-    if (softmax) json["links"].push_back(kLinks[objective.softmax]);
+    if (softmax || mean) json["links"].push_back(kLinks[LinkOf(objective)]);
     if (lightgbm) json["engines"].push_back(EngineName(objective.forest.engine));
     files[ForestFile(objective.name, objective.forest.engine)] =
         NameColumns(objective.forest_bytes, objective.forest.engine, model.columns);
@@ -146,6 +158,10 @@ Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, co
     auto& codes = model.categories.emplace_back();
     for (const auto& pair : pairs) codes[pair.at(0).get<float>()] = pair.at(1).get<float>();
   }
+  if (json.contains("category_names")) {
+    for (const auto& pair : json.at("category_names"))
+      model.category_names[pair.at(0).get<float>()] = pair.at(1).get<std::string>();
+  }
   GFR_TRY(ReadFingerprints(json, &model));
   if (files.contains(kConfigurationFile)) model.configuration = files.at(kConfigurationFile);
   if (model.categorical.size() != model.columns.size() || model.categories.size() != model.columns.size()) {
@@ -163,8 +179,10 @@ Result<Model> ModelFromFiles(const std::map<std::string, std::string>& files, co
       const auto& links = json.at("links");
       const auto link = std::ranges::find(kLinks, links.at(model.objectives.size()).get<std::string>());
       if (link == std::end(kLinks))
-        return Error{ErrorCode::kCorrupt, "the link of " + entry.name + " is unknown; known are logistic, softmax"};
-      entry.softmax = link != kLinks;
+        return Error{ErrorCode::kCorrupt,
+                     "the link of " + entry.name + " is unknown; known are logistic, softmax, mean"};
+      entry.softmax = link == kLinks + 1;
+      entry.mean = link == kLinks + 2;
     }
     auto engine = Forest::Engine::kXgboost;
     if (json.contains("engines")) {

@@ -21,6 +21,9 @@ namespace gfr {
 struct ObjectiveModel {
   std::string name;      // "pctr"
   bool softmax = false;  // A margin is read by the softmax link (softmax_link.h), else as it is.
+  // The link "mean": a prediction is the mean of an amount (seconds, money), not a probability, and a margin its
+  // logarithm before calibration.
+  bool mean = false;
   Forest forest;
   std::string forest_bytes;
   Calibrator calibrator;
@@ -37,7 +40,9 @@ struct ObjectiveModel {
     return own == slice_calibrators.end() ? calibrator : own->second;
   }
   // Of the whole window, of what a calibrator gives.
-  double Whole(double calibrated) const { return std::min(1.0, calibrated / maturation); }
+  double Whole(double calibrated) const {
+    return mean ? calibrated / maturation : std::min(1.0, calibrated / maturation);
+  }
   // `row`: as the forest reads it.
   double Probability(double margin, const float* row) const {
     return Whole((slice_column < 0 ? calibrator : CalibratorFor(row[slice_column])).Apply(margin));
@@ -56,6 +61,8 @@ struct Model {
   std::vector<std::uint64_t> column_fingerprints;  // One a column; empty: of format 1 to 4, they are not known.
   std::vector<std::uint8_t> categorical;           // One a column.
   std::vector<std::map<float, float>> categories;  // One a column: raw category code to this model's own.
+  // Texts of raw category codes that the dictionaries have, whatever the column, where the training knew them.
+  std::map<float, std::string> category_names;
   std::vector<ObjectiveModel> objectives;
   // The column of the place shown, and what is read there when ranking (FeatureSet::position_column); -1: none.
   int position_column = -1;

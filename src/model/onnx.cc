@@ -179,6 +179,8 @@ GraphValue AddCalibrator(const Calibrator& c, const GraphValue& margin, OnnxGrap
       return graph->Node("Sigmoid", {Plus(graph, Times(graph, c.a, margin), c.b)});
     case Calibrator::Kind::kIsotonic:
       return AddIsotonic(c, margin, graph);
+    case Calibrator::Kind::kLogLinear:
+      break;  // Of the link mean, which AddObjective refuses.
     case Calibrator::Kind::kBeta: {
       const GraphValue ln_p = Times(graph, -c.a, SoftPlus(graph, graph->Node("Neg", {margin})));
       const GraphValue ln_not_p = Times(graph, c.b, SoftPlus(graph, margin));
@@ -192,6 +194,9 @@ Status AddObjective(const ObjectiveModel& objective, const GraphValue& rows, Onn
   if (objective.softmax) {
     return CannotSay("'" + objective.name +
                      "' has the softmax link: its probabilities depend on the other items of the request");
+  }
+  if (objective.mean) {
+    return CannotSay("'" + objective.name + "' has the link mean, and what is exported are probabilities");
   }
   GFR_ASSIGN(const GraphValue margin, AddForest(objective.forest, rows, graph));
   const GraphValue exact = graph->Cast(margin, OnnxType::kDouble);

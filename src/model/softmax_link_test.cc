@@ -100,9 +100,9 @@ TEST(ModelFiles, OfBeforeLinksAreLogisticAndOfALaterGfrAreRefused) {
   const std::string of_format = R"({"feature_fingerprint":1,"columns":[],"categorical":[],"categories":[],"card":{},)"
                                 R"("objectives":[],"format":)";
   EXPECT_TRUE(ModelFromFiles({{"model.json", of_format + "1}"}}, "feed", "1").ok());
-  const auto later = ModelFromFiles({{"model.json", of_format + "6}"}}, "feed", "1");
+  const auto later = ModelFromFiles({{"model.json", of_format + "7}"}}, "feed", "1");
   ASSERT_FALSE(later.ok());
-  EXPECT_THAT(later.error().message, testing::HasSubstr("format 6"));
+  EXPECT_THAT(later.error().message, testing::HasSubstr("format 7"));
   EXPECT_THAT(ModelToFiles({}).at("model.json"), testing::HasSubstr("\"format\": 1"));
 }
 
@@ -130,6 +130,45 @@ TEST(ModelFiles, OfFormat5NameEachColumnWithItsFingerprintAndTheConfiguration) {
     wrong["model.json"].replace(text.find(from), std::string_view(from).size(), to);
     EXPECT_FALSE(ModelFromFiles(wrong, "feed", "1").ok()) << to;
   }
+}
+
+// A forest without trees, whose mean is 2.
+std::string EmptyForest(const std::string& objective) {
+  return R"({"version":[3,2,0],"learner":{"learner_model_param":{"base_score":"[2E0]","num_feature":"1","num_class":"0"},)"
+         R"("objective":{"name":")" +
+         objective +
+         R"("},"gradient_booster":{"name":"gbtree","model":{"gbtree_model_param":{"num_parallel_tree":"1",)"
+         R"("num_trees":"0"},"iteration_indptr":[0],"tree_info":[],"trees":[]}}}})";
+}
+
+TEST(ModelFiles, OfTheLinkMeanGiveMeansThatAreNoProbabilities) {
+  Model model;
+  model.columns = {"price"};
+  model.column_fingerprints = {1};
+  model.categorical = {0};
+  model.categories.resize(1);
+  model.category_names = {{3.0f, "shoes"}};
+  ObjectiveModel basket{.name = "basket", .mean = true};
+  basket.forest_bytes = EmptyForest("reg:tweedie");
+  const auto forest = ParseForest(basket.forest_bytes);
+  ASSERT_TRUE(forest.ok()) << forest.error().message;
+  basket.forest = forest.value();
+  basket.calibrator = {.kind = Calibrator::Kind::kLogLinear, .a = 1, .b = std::log(3.0)};
+  model.objectives.push_back(basket);
+  auto files = ModelToFiles(model);
+  EXPECT_THAT(files.at("model.json"), testing::HasSubstr("\"format\": 6"));
+  const auto read = ModelFromFiles(files, "feed", "1");
+  ASSERT_TRUE(read.ok()) << read.error().ToString();
+  EXPECT_TRUE(read.value().objectives[0].mean);
+  EXPECT_NEAR(read.value().objectives[0].Probability(read.value().objectives[0].forest.base_margin[0], nullptr), 6,
+              1e-5);
+  EXPECT_EQ(read.value().category_names, model.category_names);
+  auto wrong = files;
+  wrong["basket.ubj"] = EmptyForest("reg:squarederror");
+  EXPECT_THAT(ModelFromFiles(wrong, "feed", "1").error().message, testing::HasSubstr("valid is 'reg:tweedie'"));
+  wrong = files;
+  wrong["basket.calibration.json"] = Calibrator().ToJson();
+  EXPECT_THAT(ModelFromFiles(wrong, "feed", "1").error().message, testing::HasSubstr("its link does not have"));
 }
 
 }  // namespace

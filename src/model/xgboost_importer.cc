@@ -174,6 +174,8 @@ class TreeReader {
     nodes.category_set.assign(n_, -1);
     GFR_TRY(ReadCategories(nodes, forest));
     nodes.missing.assign(n_, Forest::Missing::kNan);
+    if (const auto covers = Column("sum_hessian"); covers.ok())  // What predicts does without.
+      nodes.cover.assign(covers.value()->begin(), covers.value()->end());
     for (std::size_t i = 0; i < n_; ++i) {
       auto value = static_cast<float>((*conditions)[i]);
       if (nodes.category_set[i] >= 0 && nodes.left[i] != -1) value = 0;  // Not looked at; XGBoost writes NaN.

@@ -145,11 +145,13 @@ Result<Judgement> JudgeVersion(const Workspace& workspace, const JudgeSettings& 
         SelectWholeWindow(data.objectives[o], of_candidate->softmax, candidate.compared, from_ms, to_ms);
     const SelectedRows same =
         SelectWholeWindow(data.objectives[o], of_champion->softmax, champion.compared, from_ms, to_ms);
-    if (rows.size() == 0 || rows.indices != same.indices) continue;
+    if (rows.size() == 0 || rows.indices != same.indices || of_candidate->mean != of_champion->mean) continue;
     GFR_ASSIGN(const std::vector<float> p, Probabilities(*of_candidate, rows));
     GFR_ASSIGN(const std::vector<float> q, Probabilities(*of_champion, same));
-    out.objectives.push_back(
-        {name, from_ms, data.last_arrival_ms + 1, ComparePairedLogLoss(p, q, rows.labels, rows.users)});
+    out.objectives.push_back({name, from_ms, data.last_arrival_ms + 1,
+                              of_candidate->mean && of_champion->mean
+                                  ? ComparePairedDeviance(p, q, rows.labels, rows.users)
+                                  : ComparePairedLogLoss(p, q, rows.labels, rows.users)});
     if (out.objectives.size() > 1) continue;
     GFR_ASSIGN(out.slowdown, MeasureSlowdown(candidate, champion, name, data.objectives[o], from_ms, to_ms));
   }

@@ -10,9 +10,10 @@
 
 namespace gfr {
 
-// The objective of impressions, else the first: the one whose rows' columns are compared.
+// The objective of impressions, else the first: the one whose rows' columns are compared. Never one with the link mean.
 inline std::size_t ComparedObjective(const std::vector<ObjectiveConfig>& objectives) {
-  const auto shown = std::ranges::find(objectives, EventType::kFeedImpression, &ObjectiveConfig::population);
+  const auto shown = std::ranges::find_if(
+      objectives, [](const ObjectiveConfig& o) { return o.population == EventType::kFeedImpression && !o.mean(); });
   return shown == objectives.end() ? 0 : static_cast<std::size_t>(shown - objectives.begin());
 }
 

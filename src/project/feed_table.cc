@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/time.h"
 #include "feed/policy_table.h"
 #include "log/log_config.h"
 #include "retrieve/sources.h"
@@ -12,15 +13,18 @@ namespace {
 
 ValueNames NamesOf(const std::vector<ObjectiveConfig>& objectives, const PropertySchema& schema) {
   ValueNames names;
-  for (const ObjectiveConfig& o : objectives) names.objectives.push_back({o.name, o.population, o.label, o.sampled.on});
+  for (const ObjectiveConfig& o : objectives)
+    names.objectives.push_back(
+        {.name = o.name, .population = o.population, .label = o.label, .mean = o.mean(), .sampled = o.sampled.on});
   for (std::size_t p = 0; p < schema.item_names.size(); ++p)
     names.properties.push_back(schema.item_categorical[p] ? "" : schema.item_names[p]);
   return names;
 }
 
 // The keys of a [[feed]] that variants and experiments may set too.
-Result<FeedOverlay> ReadOverlay(Config& table, const ValueNames& names) {
+Result<FeedOverlay> ReadOverlay(Config& table, const ValueNames& names, const std::vector<ConditionName>& conditions) {
   FeedOverlay keys;
+  GFR_ASSIGN(keys.policy, ReadFeedPolicy(table, conditions));
   if (table.Has("size")) keys.size = static_cast<int>(table.Integer("size", 20, 1, 1000));
   if (table.Has("impressions")) {
     const std::string impressions = table.String("impressions", "client");
@@ -51,14 +55,16 @@ Result<FeedConfig> ReadFeed(Config& table, const ValueNames& names, const std::v
   FeedConfig feed;
   for (const auto& objective : names.objectives) feed.objectives.push_back(objective.name);
   feed.name = table.String("name", feed.name);
+  feed.reload_ms = table.DurationMs("reload", 0);
+  if (feed.reload_ms < 0 || feed.reload_ms > 10 * kMinuteMs) table.Fail("reload", "is not within 0 and 10 minutes");
   if (feed.name.empty()) table.Fail("name", "is empty; valid is what requests name as their surface");
   const std::string first = names.objectives.empty() ? "0" : names.objectives[0].name;
   const bool pctr = std::ranges::find(feed.objectives, "pctr") != feed.objectives.end();
   if (!table.Has("value")) {
     GFR_ASSIGN(feed.value, ValueFormula::Parse(pctr ? "pctr" : first, names));
   }
-  GFR_ASSIGN(feed.policy, ReadFeedPolicy(table, conditions));
-  GFR_ASSIGN(const FeedOverlay keys, ReadOverlay(table, names));
+  GFR_ASSIGN(const FeedOverlay keys, ReadOverlay(table, names, conditions));
+  feed.policy = keys.policy;  // With its contracts.
   keys.ApplyTo(&feed);
   return feed;
 }
@@ -109,7 +115,10 @@ Result<Feeds> ReadFeeds(Config& project, const std::vector<ObjectiveConfig>& obj
   }
   if (feeds.all.empty()) return Error{ErrorCode::kInvalidArgument, "feed is an empty list", project.where("feed")};
   Experiments::Names of{.context = ContextNames(schema), .feeds = {}, .read_overlay = [&](Config& table) {
-                          return ReadOverlay(table, names);
+                          if (table.Has("contract"))
+                            table.Fail("contract",
+                                       "is of [[feed]] alone: its prices are kept by arm, its terms are one");
+                          return ReadOverlay(table, names, conditions);
                         }};
   for (const FeedConfig& feed : feeds.all) of.feeds.push_back(feed.name);
   GFR_ASSIGN(*experiments, Experiments::Read(project, of));

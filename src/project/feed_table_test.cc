@@ -162,5 +162,44 @@ name = "b"
   EXPECT_THAT(Refused(variant + "feeds = [\"basket\"]\n"), testing::HasSubstr("'basket'"));
 }
 
+TEST(ReadFeeds, AVariantSetsThePolicyOfAFeedAsAWholeButNotItsContracts) {
+  Experiments experiments;
+  const std::string feed = R"([[feed]]
+name = "home"
+reload = "20s"
+[[feed.cap]]
+name = "brand"
+of = "brand"
+at_most = 3
+[[feed.contract]]
+name = "b"
+where = 'brand == "b"'
+at_most = 0.1
+[[variant]]
+name = "a"
+)";
+  const auto feeds = Read(feed + R"([[variant.feed.cap]]
+name = "tighter"
+of = "brand"
+at_most = 1
+[variant.feed.policy]
+explore_rate = 0.5
+)",
+                          &experiments);
+  ASSERT_TRUE(feeds.ok()) << feeds.error().ToString();
+  FeedConfig home = feeds.value().all[0];
+  EXPECT_EQ(home.policy->caps[0].name, "brand");
+  EXPECT_EQ(home.policy->contracts.size(), 1u);
+  EXPECT_EQ(home.reload_ms, 20'000);
+  EXPECT_EQ(experiments.variants[0].feed.keys(), std::vector<std::string>{"policy"});
+  experiments.variants[0].feed.ApplyTo(&home);
+  ASSERT_EQ(home.policy->caps.size(), 1u);
+  EXPECT_EQ(home.policy->caps[0].name, "tighter");
+  EXPECT_EQ(home.policy->explore_rate, 0.5);
+  EXPECT_EQ(home.policy->contracts.size(), 1u) << "what is owed is owed in every arm";
+  EXPECT_THAT(Refused(feed + "[[variant.feed.contract]]\nname = \"c\"\nexplored = true\nat_most = 0.1\n"),
+              testing::HasSubstr("of [[feed]] alone"));
+}
+
 }  // namespace
 }  // namespace gfr

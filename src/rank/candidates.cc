@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "rank/eligibility.h"
 #include "rank/whole_catalogue.h"
 #include "retrieve/list_maker.h"
 #include "retrieve/sources.h"
@@ -144,7 +145,13 @@ void FindCandidates(const RankInput& in, Draft* draft) {
   if (in.request.has_candidates) {
     draft->items.reserve(in.request.candidates.size());
     for (const EventItem& item : in.request.candidates) {
-      if (excluded.empty() || !excluded.contains(KeyOf(item.item_id))) draft->items.push_back(item);
+      if (excluded.empty() || !excluded.contains(KeyOf(item.item_id))) {
+        draft->items.push_back(item);
+        continue;
+      }
+      const bool hidden = std::ranges::find(draft->lease.hidden_items(in.request.now_ms), KeyOf(item.item_id)) !=
+                          draft->lease.hidden_items(in.request.now_ms).end();
+      CountDropped(hidden ? kHiddenRule : kExcludedRule, item, draft);
     }
     for (EventItem& item : draft->items) item.channel = "supplied";
     return;

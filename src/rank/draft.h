@@ -67,6 +67,7 @@ struct Draft {
   std::function<bool(std::size_t)> may_swap;     // Of positions p and p + 1 of the slate; empty: any.
   bool is_swapped = false;                       // [feed.swap]: nothing is drawn, and a coin puts pairs in order.
   std::vector<std::size_t> slate;                // Candidates by position.
+  std::vector<ServedDual> duals;                 // Prices of contracts that this slate went by.
   std::vector<ServedDraw> draws;                 // What was drawn, in order.
   std::vector<std::int32_t> swaps;               // Upper positions of the pairs that a coin put in order.
   std::vector<float> credit;                     // Of a pair, by position.

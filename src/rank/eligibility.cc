@@ -21,13 +21,6 @@ LeftOutByRule& RuleOf(Draft* draft, const std::string& name) {
   return draft->outcome.left_out.back();
 }
 
-void CountDropped(const std::string& rule, const EventItem& item, Draft* draft) {
-  LeftOutByRule& left_out = RuleOf(draft, rule);
-  ++left_out.count;
-  if (left_out.ids.size() < kLeftOutIds) left_out.ids.push_back(item.item_id);
-  draft->dropped.insert(KeyOf(item.item_id));
-}
-
 // Keeps the items of which `kept` says so.
 void KeepItems(const std::vector<bool>& kept, Draft* draft) {
   std::vector<std::size_t> left;
@@ -43,6 +36,13 @@ void KeepItems(const std::vector<bool>& kept, Draft* draft) {
 }
 
 }  // namespace
+
+void CountDropped(const std::string& rule, const EventItem& item, Draft* draft) {
+  LeftOutByRule& left_out = RuleOf(draft, rule);
+  ++left_out.count;
+  if (left_out.ids.size() < kLeftOutIds) left_out.ids.push_back(item.item_id);
+  draft->dropped.insert(KeyOf(item.item_id));
+}
 
 void DropIneligible(const RankInput& in, Draft* draft) {
   const std::vector<const std::byte*>& rows = draft->lease.items;

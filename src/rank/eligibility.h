@@ -8,12 +8,16 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 
 #include "rank/draft.h"
 
 namespace gfr {
 
 inline constexpr std::size_t kLeftOutIds = 5;  // Of the items of one rule that are no candidates, so many are named.
+
+// Counts a candidate that a rule left out before it was read.
+void CountDropped(const std::string& rule, const EventItem& item, Draft* draft);
 
 // Leaves out of the draft's items those that are off sale and those of the rules over properties, and counts them.
 // Rows of a store that cannot be read say nothing. REQUIRES: FeatureReader::FindItems.

@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "rank/ranker.h"
+#include "rank/recheck.h"
 #include "retrieve/sources.h"
 
 namespace gfr {
@@ -93,6 +94,32 @@ class EligibilityTest : public testing::Test {
   std::uint64_t next = 0;
   std::int64_t now = 28'000'000 * kMinuteMs;
 };
+
+TEST_F(EligibilityTest, CandidatesThatTheUserHidOrTheRequestExcludesAreCountedByRule) {
+  Touch(EventType::kItemHide, "ann", 3);
+  FeedRequest request{.request_id = "r", .user_id = "ann", .has_candidates = true, .exclude = {"i1", "i2", "i9"}};
+  for (const char* id : {"i0", "i1", "i2", "i3", "i4"}) request.candidates.push_back({.item_id = id});
+  const Feed asked = Ask(request);
+  EXPECT_EQ(Ids(asked), (std::set<std::string>{"i0", "i4"}));
+  EXPECT_EQ(LeftOut(asked, "hidden"), 1u);
+  EXPECT_EQ(LeftOut(asked, "excluded"), 2u);
+  EXPECT_EQ(asked.outcome.left_out[0].ids.size() + asked.outcome.left_out[1].ids.size(), 3u);
+}
+
+TEST_F(EligibilityTest, WhatMayStillBeShownOfASlateIsAskedAnew) {
+  Rule("sold_out", "stock < 1");
+  Rule("bought", "bought > 0");
+  const std::vector<std::string> slate{"i0", "i10", "i20", "i30", "i5"};
+  const auto still = [&] {
+    Ask({.request_id = "other", .user_id = "bob"});  // Publishes what was folded.
+    const FeedRequest request{.request_id = "r", .user_id = "ann", .now_ms = now};
+    return StillEligible(*store, reader->features(), feed, request, FindRequester(reader->features(), request), slate);
+  };
+  EXPECT_EQ(still(), (std::vector<std::string>{"i0", "i10", "i20", "i30"})) << "i5 is out of stock";
+  Touch(EventType::kItemHide, "ann", 10);
+  Touch(EventType::kPurchase, "ann", 30);
+  EXPECT_EQ(still(), (std::vector<std::string>{"i0", "i20"}));
+}
 
 TEST_F(EligibilityTest, ASlateIsFullWhileEligibleItemsExistHoweverFewTheyAre) {
   Rule("sold_out", "stock < 1");

@@ -32,6 +32,7 @@ struct Requester {
 Requester FindRequester(const FeatureReader& reader, const FeedRequest& request);
 
 struct ShadowInput;
+class ContractPrices;
 
 // The second of two rankings that a slate is merged of. REQUIRES: what it points to outlives the call.
 struct RankPair {
@@ -51,6 +52,7 @@ struct RankSettings {
   std::vector<ServedExperiment> experiments = {};  // For the record.
   std::uint64_t configuration = 0;                 // Its fingerprint, for the record.
   const RankPair* pair = nullptr;                  // Null: the slate is of one ranking.
+  const ContractPrices* contracts = nullptr;       // What the feed's contracts cost now; null: nothing is known.
   ShadowInput* keep = nullptr;                     // Gets what shadows score (shadow.h); null: there are none.
 };
 

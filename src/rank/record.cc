@@ -49,6 +49,7 @@ ServedSlate MakeSlate(const RankInput& in, const std::vector<EventItem>& items, 
   slate.value = std::move(draft.value);
   slate.propensity = std::move(draft.propensity);
   slate.draws = std::move(draft.draws);
+  slate.duals = std::move(draft.duals);
   slate.swaps = std::move(draft.swaps);
   if (in.request.page) {
     slate.cursor = std::to_string(PageBegin(in.request));

@@ -415,21 +415,35 @@ SlateSolution JudgeSlate(const PlacementProblem& problem, std::vector<std::uint3
   return SlateState(problem).Judge(std::move(items));
 }
 
-bool CanStand(const PlacementProblem& problem, const SlateSolution& now, std::size_t position, std::uint32_t item) {
+std::vector<std::uint32_t> WhoCanStand(const PlacementProblem& problem, const SlateSolution& now, std::size_t position,
+                                       std::vector<std::uint32_t> items) {
   const SlateState state(problem);
-  if (!state.Fits(position, item)) return false;
   const Broken broken = state.BrokenOf(now.items);
-  std::vector<std::uint32_t> items = now.items;
-  const auto at = std::ranges::find(items, item);
-  if (at != items.end())
-    std::iter_swap(at, items.begin() + static_cast<std::ptrdiff_t>(position));
-  else
-    items[position] = item;
-  if (state.BrokenOf(items, broken) <= broken) return true;
-  PlacementProblem with = problem;
-  with.fixed.resize(now.items.size(), PlacementProblem::kFree);
-  with.fixed[position] = item;
-  return state.BrokenOf(SolveSlate(with).items) <= broken;
+  std::vector<std::uint32_t> exchanged = now.items;
+  PlacementProblem with;  // With an item fixed there; made for the first that needs it.
+  const auto can = [&](std::uint32_t item) {
+    if (!state.Fits(position, item)) return false;
+    const auto at = std::ranges::find(exchanged, item);
+    const auto other = static_cast<std::size_t>(at - exchanged.begin());
+    const std::uint32_t stood = std::exchange(exchanged[position], item);
+    if (other < exchanged.size()) exchanged[other] = stood;
+    const bool keeps = state.BrokenOf(exchanged, broken) <= broken;
+    if (other < exchanged.size()) exchanged[other] = item;
+    exchanged[position] = stood;
+    if (keeps) return true;
+    if (with.value.empty()) {
+      with = problem;
+      with.fixed.resize(now.items.size(), PlacementProblem::kFree);
+    }
+    with.fixed[position] = item;
+    return state.BrokenOf(SolveSlate(with).items) <= broken;
+  };
+  std::erase_if(items, [&](std::uint32_t item) { return !can(item); });
+  return items;
+}
+
+bool CanStand(const PlacementProblem& problem, const SlateSolution& now, std::size_t position, std::uint32_t item) {
+  return !WhoCanStand(problem, now, position, {item}).empty();
 }
 
 }  // namespace gfr

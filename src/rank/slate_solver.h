@@ -69,5 +69,8 @@ SlateSolution JudgeSlate(const PlacementProblem& problem, std::vector<std::uint3
 // Whether a slate with `item` at the free `position` can keep as much as `now`, a solution of the problem: for draws,
 // before the rest is solved. By an exchange in `now` where that does, else by solving.
 bool CanStand(const PlacementProblem& problem, const SlateSolution& now, std::size_t position, std::uint32_t item);
+// Those of `items` that can, in their order: what is the same for all is made once.
+std::vector<std::uint32_t> WhoCanStand(const PlacementProblem& problem, const SlateSolution& now, std::size_t position,
+                                       std::vector<std::uint32_t> items);
 
 }  // namespace gfr

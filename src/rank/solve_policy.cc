@@ -6,7 +6,9 @@
 #include <string>
 #include <utility>
 
+#include "feed/contract_prices.h"
 #include "rank/conditions.h"
+#include "rank/diversity.h"
 #include "rank/eligibility.h"
 #include "rank/slate_solver.h"
 #include "rank/slate_state.h"
@@ -43,7 +45,9 @@ class PolicySolver {
     }
     problem_.fixed.assign(problem_.examination.size(), PlacementProblem::kFree);
     Pin();
-    if (!in_.request.has_candidates && !draft_.is_swapped) Draw();
+    PriceContracts();
+    Diversify();
+    if (!in_.request.has_candidates && !draft_.is_swapped && explore_rate_ > 0) Draw();
     Take(SolveSlate(problem_));
     if (draft_.is_swapped) AllowSwaps();
   }
@@ -124,6 +128,69 @@ class PolicySolver {
     }
   }
 
+  // A price of a view is one of the value: a position's views and its value are both examined as often. The holdout
+  // ranks by popularity, in another unit, and pays none.
+  void PriceContracts() {
+    const std::string arm = ArmOf(in_.settings.experiments);
+    for (const FeedContract& contract : policy_.contracts) {
+      const ContractPrices::Of* const of = in_.settings.contracts == nullptr || in_.settings.popular
+                                               ? nullptr
+                                               : in_.settings.contracts->Find(in_.config.name, contract.name, arm);
+      const double price = of == nullptr ? 0 : of->price;
+      if (contract.kind == FeedContract::Kind::kExplored) {
+        explore_rate_ *= 1 - std::clamp(price, 0.0, 1.0);
+        if (price > 0) draft_.duals.push_back({contract.name, price});
+        continue;
+      }
+      const bool owes = contract.kind == FeedContract::Kind::kEachItem;
+      const std::span<const double> holds = columns_.Evaluate(contract.where);
+      PolicyPart part{
+          .name = ContractPart(contract.name), .items = {}, .times = 1, .plus = owes || price == 0 ? 0 : -price};
+      for (std::uint32_t k = 0; k < items_.size(); ++k) {
+        if (holds[items_[k]] == 0) continue;
+        part.items.push_back(items_[k]);
+        problem_.value[k] += owes ? PriceOf(of, draft_.items[items_[k]]) : -price;
+      }
+      if (part.items.empty()) continue;
+      if (!owes && price > 0) draft_.duals.push_back({contract.name, price});
+      if (owes) owed_.push_back({&contract, of, part.items});
+      draft_.outcome.parts.push_back(std::move(part));
+    }
+  }
+  static double PriceOf(const ContractPrices::Of* of, const EventItem& item) {
+    if (of == nullptr) return 0;
+    const auto at = of->by_item.find(KeyOf(item.item_id));
+    return at == of->by_item.end() ? of->price : at->second;
+  }
+  // Of what is shown, what each contract pays for each item.
+  void NotePaid() {
+    for (const Owed& owed : owed_) {
+      for (const std::size_t i : draft_.slate) {
+        if (!std::ranges::binary_search(owed.items, static_cast<std::uint32_t>(i))) continue;
+        const double price = PriceOf(owed.of, draft_.items[i]);
+        if (!(price > 0)) continue;
+        draft_.duals.push_back({owed.contract->name + "/" + draft_.items[i].item_id, price});
+      }
+    }
+  }
+
+  // Beside what is pinned; what the pages before showed is not in it, which windows reach back over.
+  void Diversify() {
+    if (policy_.diversity == 0) return;
+    std::vector<std::vector<Key>> categories;
+    for (const std::uint32_t property : policy_.diversity_of) {
+      const std::span<const Key> of = columns_.CategoriesOf(property);
+      std::vector<Key>& own = categories.emplace_back();
+      for (const std::uint32_t i : items_) own.push_back(of[i]);
+    }
+    std::vector<std::uint32_t> pinned;
+    for (const std::uint32_t k : problem_.fixed) {
+      if (k != PlacementProblem::kFree) pinned.push_back(k);
+    }
+    problem_.value = MarginalValues(problem_.value, {categories.begin(), categories.end()}, policy_.diversity,
+                                    problem_.examination.size(), pinned);
+  }
+
   void Draw() {
     const std::size_t begin = PageBegin(in_.request);
     for (std::size_t p = 0; p < problem_.fixed.size(); ++p) {
@@ -134,9 +201,10 @@ class PolicySolver {
       std::vector<std::uint32_t> pool;
       for (std::uint32_t k = 0; k < items_.size(); ++k) {
         if (draft_.items[items_[k]].channel == "explore" &&
-            std::ranges::find(problem_.fixed, k) == problem_.fixed.end() && CanStand(problem_, now, p, k))
+            std::ranges::find(problem_.fixed, k) == problem_.fixed.end())
           pool.push_back(k);
       }
+      pool = WhoCanStand(problem_, now, p, std::move(pool));
       if (!pool.empty()) DrawFrom(p, now.items[p], std::move(pool));
     }
   }
@@ -144,11 +212,11 @@ class PolicySolver {
   // `pool`: rising; `otherwise`: what would stand there.
   void DrawFrom(std::size_t p, std::uint32_t otherwise, std::vector<std::uint32_t> pool) {
     ServedDraw draw{.position = static_cast<std::int32_t>(PageBegin(in_.request) + p), .pool = {}, .probability = {}};
-    const double each = policy_.explore_rate / static_cast<double>(pool.size());
+    const double each = explore_rate_ / static_cast<double>(pool.size());
     std::uint32_t pick = PlacementProblem::kFree;
     double probability = each;
-    if (policy_.explore_rate < 1) {
-      const bool explores = draft_.rng.Chance(policy_.explore_rate);
+    if (explore_rate_ < 1) {
+      const bool explores = draft_.rng.Chance(explore_rate_);
       pick = explores ? pool[draft_.rng.Below(pool.size())] : otherwise;
       const auto at = std::ranges::lower_bound(pool, otherwise);
       const bool is_in = at != pool.end() && *at == otherwise;
@@ -158,7 +226,7 @@ class PolicySolver {
         pool.insert(at, otherwise);
         draw.probability.insert(draw.probability.begin() + index, 0.0f);
       }
-      const double kept = 1 - policy_.explore_rate + (is_in ? each : 0);
+      const double kept = 1 - explore_rate_ + (is_in ? each : 0);
       draw.probability[static_cast<std::size_t>(index)] = static_cast<float>(kept);
       if (pick == otherwise) probability = kept;
     } else {
@@ -173,6 +241,7 @@ class PolicySolver {
   void Take(const SlateSolution& solution) {
     SlateOutcome& outcome = draft_.outcome;
     for (const std::uint32_t k : solution.items) draft_.slate.push_back(items_[k]);
+    NotePaid();
     outcome.value = solution.value;
     outcome.bound = solution.bound;
     for (std::size_t c = 0; c < solution.cap_excess.size(); ++c) {
@@ -202,9 +271,18 @@ class PolicySolver {
     };
   }
 
+  // What a contract owes to items of this slate's candidates.
+  struct Owed {
+    const FeedContract* contract;
+    const ContractPrices::Of* of;      // Null: there is no price.
+    std::vector<std::uint32_t> items;  // Rising.
+  };
+
   const RankInput& in_;
   const FeedPolicy& policy_;
   Draft& draft_;
+  double explore_rate_ = policy_.explore_rate;  // After what contracts leave of it.
+  std::vector<Owed> owed_;
   ConditionColumns columns_;
   std::vector<std::uint32_t> items_;  // Of the problem's items, which candidates they are: rising.
   PlacementProblem problem_;

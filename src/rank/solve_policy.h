@@ -1,12 +1,13 @@
 // Stage 5 of the pipeline where the feed has a policy that solves (feed/feed_policy.h): the slate as the solution of
 // one problem (slate_solver.h) after what is explored was drawn.
 //
-// Boosts change the ranking values, pins fix positions. Then explored positions are drawn in slate order: a position is
-// drawn at with probability `explore_rate`, from the explore candidates that leave a slate which keeps as much as
-// it could. Each draw's pool is those and the item that would stand there otherwise, given the
-// pins and the draws above: its probabilities are marginal over the coin, and what comes out is fixed, so that a
-// slate's probability is the product over its draws. The rest is solved, without chance.
-// Thread safety: none; a draft belongs to its request.
+// Boosts change the ranking values, pins fix positions, and what is under contract gets the contract's price on top of
+// its value, in the problem alone (feed/contract_prices.h). Then explored positions are drawn in slate order: a
+// position is drawn at with probability `explore_rate`, from the explore candidates that leave a slate which keeps as
+// much as it could. Each draw's pool is those and the item that would stand there otherwise, given the pins and the
+// draws above: its probabilities are marginal over the coin, and what comes out is fixed, so that a slate's probability
+// is the product over its draws. The rest is solved, without chance. Thread safety: none; a draft belongs to its
+// request.
 #pragma once
 
 #include "rank/draft.h"

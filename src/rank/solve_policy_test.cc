@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "feed/contract_prices.h"
 #include "rank/policy.h"
 
 namespace gfr {
@@ -51,10 +52,13 @@ class SolvePolicyTest : public testing::Test {
     return ItemCondition::Parse(text, names).value();
   }
   // REQUIRES: no reload of `policy` between calls is asked for.
+  // What contracts cost: null, nothing is known.
+  const ContractPrices* contracts = nullptr;
+  std::vector<ServedExperiment> experiments;
   Draft Choose(const std::string& request_id) {
     feed.policy = std::make_shared<FeedPolicy>(policy);
     request.request_id = request_id;
-    const RankSettings settings{.feed = feed};
+    const RankSettings settings{.feed = feed, .experiments = experiments, .contracts = contracts};
     const RankInput in{.store = *store,
                        .reader = reader->features(),
                        .model = nullptr,
@@ -112,6 +116,64 @@ TEST_F(SolvePolicyTest, CapsFloorsPinsAndBoostsShapeTheSlateAndAreSaidInTheOutco
   EXPECT_EQ(draft.outcome.parts[1].name, "pin campaign");
   EXPECT_EQ(draft.outcome.parts[1].items, (std::vector<std::uint32_t>{23}));
   EXPECT_FLOAT_EQ(draft.value[2], 3 * values[2] + 0.25f) << "the record has what the slate was sorted by";
+}
+
+TEST_F(SolvePolicyTest, ContractsPayAndTakeTheirPriceOfTheArmAndTheRecordSaysIt) {
+  for (int n = 0; n < 12; ++n) Add("popularity", 10 - 0.5 * n);
+  policy.contracts = {
+      {.name = "fresh", .kind = FeedContract::Kind::kEachItem, .where = Where("kind == \"new\""), .views = 100},
+      {.name = "b0", .kind = FeedContract::Kind::kShare, .where = Where("brand == \"b0\""), .share = 0.1}};
+  const std::vector<std::size_t> by_value = Choose("r").slate;
+  EXPECT_EQ(by_value, (std::vector<std::size_t>{0, 1, 2, 3, 4, 5}));
+  EXPECT_TRUE(Choose("r").duals.empty());
+  ContractPrices prices;
+  prices.Set("home/fresh", "test=b", {.price = 0.25, .by_item = {{KeyOf("i11"), 5}, {KeyOf("i3"), 0}}});
+  prices.Set("home/b0", "test=b", {.price = 4, .by_item = {}});
+  contracts = &prices;
+  EXPECT_EQ(Choose("r").slate, by_value) << "nothing is known of this arm";
+  experiments = {{.experiment = "test", .variant = "b"}};
+  const Draft draft = Choose("r");
+  // i11: 4.5 + 5; i3, of brand b0: 8.5 - 4; i0 and i6: 4 less; i7: 6.5 + 0.25.
+  EXPECT_EQ(draft.slate, (std::vector<std::size_t>{1, 11, 2, 4, 5, 7}));
+  EXPECT_EQ(draft.value[11], values[11]) << "the ranking value stays";
+  ASSERT_EQ(draft.outcome.parts.size(), 2u);
+  EXPECT_EQ(draft.outcome.parts[0].name, "contract fresh");
+  EXPECT_EQ(draft.outcome.parts[0].items, (std::vector<std::uint32_t>{3, 7, 11}));
+  EXPECT_EQ(draft.outcome.parts[1].plus, -4);
+  EXPECT_EQ(draft.duals, (std::vector<ServedDual>{{"b0", 4}, {"fresh/i11", 5}, {"fresh/i7", 0.25}}));
+}
+
+TEST_F(SolvePolicyTest, DiversityMixesBrandsThatAreNearlyAsGood) {
+  for (int n = 0; n < 12; ++n) Add("popularity", n % 3 == 0 ? 10 - 0.1 * n : 8 - 0.1 * n);
+  size = 3;
+  EXPECT_EQ(Choose("r").slate, (std::vector<std::size_t>{0, 3, 6})) << "all of brand b0";
+  policy.diversity = 0.5;
+  policy.diversity_of = {kBrand};
+  const Draft draft = Choose("r");
+  EXPECT_EQ(draft.slate, (std::vector<std::size_t>{0, 1, 2}));
+  EXPECT_EQ(draft.value, values) << "ranking values stay";
+  policy.pins = {{.name = "p", .item = "i4", .where = {}, .position = 0}};
+  EXPECT_EQ(Choose("r").slate, (std::vector<std::size_t>{4, 0, 2})) << "i1 is of the pinned item's brand";
+}
+
+TEST_F(SolvePolicyTest, AContractOnExplorationLeavesOutItsShareOfTheDraws) {
+  for (int n = 0; n < 20; ++n) Add("popularity", 5 - 0.1 * n);
+  for (int n = 0; n < 10; ++n) Add("explore", 0);
+  policy.explore_every = 3;
+  policy.contracts = {{.name = "explored", .kind = FeedContract::Kind::kExplored, .where = {}, .share = 0.03}};
+  ContractPrices prices;
+  prices.Set("home/explored", "", {.price = 0.75, .by_item = {}});
+  contracts = &prices;
+  int explored = 0;
+  for (int r = 0; r < 400; ++r) {
+    const Draft draft = Choose("r" + std::to_string(r));
+    ASSERT_EQ(draft.draws.size(), 2u);
+    for (const std::size_t i : draft.slate) explored += items[i].channel == "explore";
+    EXPECT_FLOAT_EQ(draft.draws[0].probability[0], 0.75f) << "what stands there otherwise is named first";
+  }
+  EXPECT_NEAR(explored / 800.0, 0.25, 0.05);
+  prices.Set("home/explored", "", {.price = 1, .by_item = {}});
+  EXPECT_TRUE(Choose("r").draws.empty());
 }
 
 TEST_F(SolvePolicyTest, WhatCannotBeKeptIsNamedAndTheSlateIsFull) {

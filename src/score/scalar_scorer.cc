@@ -1,7 +1,6 @@
 #include "score/scalar_scorer.h"
 
-#include <algorithm>
-#include <cmath>
+#include "score/split_rule.h"
 
 namespace gfr {
 namespace {
@@ -34,36 +33,9 @@ class ScalarScorer final : public Scorer {
     while (forest_.feature[i] >= 0) {
       const std::size_t at = r * rows.stride + static_cast<std::size_t>(forest_.feature[i]);
       const double v = rows.f32 ? static_cast<double>(rows.f32[at]) : rows.f64[at];
-      const bool left =
-          forest_.engine == Forest::Engine::kXgboost ? XgboostLeft(i, static_cast<float>(v)) : LightgbmLeft(i, v);
-      i = static_cast<std::size_t>(left ? forest_.left[i] : forest_.right[i]);
+      i = static_cast<std::size_t>(GoesLeft(forest_, i, v) ? forest_.left[i] : forest_.right[i]);
     }
     return i;
-  }
-  bool Holds(std::int32_t set, std::int32_t category) const {
-    return std::binary_search(forest_.categories.begin() + forest_.set_begin[set],
-                              forest_.categories.begin() + forest_.set_begin[set + 1], category);
-  }
-  // XGBoost: GetNextNode of src/predictor, Decision of src/common/categorical.h.
-  bool XgboostLeft(std::size_t i, float v) const {
-    if (v != v) return forest_.default_left[i] != 0;
-    if (forest_.category_set[i] < 0) return v < static_cast<float>(forest_.value[i]);
-    if (v < 0 || v >= 16777216) return true;
-    return !Holds(forest_.category_set[i], static_cast<std::int32_t>(v));
-  }
-  // LightGBM: NumericalDecision and CategoricalDecision of include/LightGBM/tree.h; the row's reader makes zeros of
-  // values of at most 1e-35.
-  bool LightgbmLeft(std::size_t i, double v) const {
-    if (std::fabs(v) <= kLightgbmZero) v = 0;
-    if (forest_.category_set[i] >= 0) {
-      if (v != v || v <= -1 || v >= 2147483648.0) return false;
-      return Holds(forest_.category_set[i], static_cast<std::int32_t>(v));
-    }
-    const Forest::Missing missing = forest_.missing[i];
-    if (v != v && missing != Forest::Missing::kNan) v = 0;
-    if ((missing == Forest::Missing::kZero && v == 0) || (missing == Forest::Missing::kNan && v != v))
-      return forest_.default_left[i] != 0;
-    return v <= forest_.value[i];
   }
 
   const Forest forest_;

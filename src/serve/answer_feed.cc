@@ -78,6 +78,7 @@ AnsweredFeed AnswerFeed(const FeedParts& parts, const HttpRequest& http, const F
                       .experiments = assigned.experiments,
                       .configuration = parts.configuration,
                       .pair = pair ? &*pair : nullptr,
+                      .contracts = parts.contracts,
                       .keep = assigned.holdout ? nullptr : parts.keep},
                      request, std::move(who), parts.lists, observe);
   answer.feed.event.served.policy = assigned.policy;

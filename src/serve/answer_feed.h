@@ -25,8 +25,9 @@ struct FeedParts {
   const OnlineStore& store;
   const FeatureReader& rows;
   const CandidateLists* lists;
-  std::uint64_t configuration;  // Fingerprint.
-  ShadowInput* keep = nullptr;  // RankSettings::keep.
+  std::uint64_t configuration;                // Fingerprint.
+  const ContractPrices* contracts = nullptr;  // RankSettings::contracts.
+  ShadowInput* keep = nullptr;                // RankSettings::keep.
 };
 
 struct AnsweredFeed {

@@ -47,6 +47,13 @@ class CountsFollower {
     saved_ms_ = now_ms;
     return {};
   }
+  // Now, whether it is due or not. By the one who looks.
+  Status Save(FileSystem& fs) {
+    if (counts_.next_offset() == saved_offset_) return {};
+    GFR_TRY(PublishFile(fs, path_, counts_.Encode()));
+    saved_offset_ = counts_.next_offset();
+    return {};
+  }
   const Counts& counts() const { return counts_; }  // For the one who looks.
   template <typename F>
   auto Read(F&& read) const {

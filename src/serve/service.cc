@@ -11,6 +11,7 @@
 #include "serve/access_log.h"
 #include "serve/allocations.h"
 #include "serve/call/calls.h"
+#include "serve/contracts_watch.h"
 #include "serve/drift_watch.h"
 #include "serve/experiment_watch.h"
 #include "serve/log_counts_watch.h"
@@ -114,6 +115,7 @@ Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
                 state_->counters.Answered(answer.endpoint, answer.status, answer.seconds);
                 if (state_->config.access_log) WriteAccessLog(answer);
               }) {
+  ContractsWatch::Start(*state_);
   state_->counters.Declare(router_.routes());
 }
 

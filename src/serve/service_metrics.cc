@@ -62,7 +62,7 @@ ServiceMetrics::ServiceMetrics()
           kFreshnessS, {{"store", {"embedded", "redis"}}, {"state", {"user", "shared"}}})),
       left_out_(telemetry_.AddCounter("gfr_feed_left_out_total",
                                       "Candidates that were not to be shown, by the feed and the rule that said so.",
-                                      {{"feed", {}}, {"rule", {kOffSaleRule}}})) {
+                                      {{"feed", {}}, {"rule", {kOffSaleRule, kHiddenRule, kExcludedRule}}})) {
   Family<Gauge>& process = telemetry_.AddGauge("gfr_process_cpu_seconds", "Processor time of the whole process.");
   Family<Gauge>& dropped = telemetry_.AddGauge("gfr_log_lines_dropped", "Lines for stderr that nobody read in time.");
   telemetry_.BeforeText([&process, &dropped] {

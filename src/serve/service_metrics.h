@@ -81,6 +81,8 @@ class ServiceMetrics {
   Counter& rejected = Count("gfr_events_rejected_total", "Events that were refused, each with its reason.");
   Counter& feeds = Count("gfr_feeds_total", "Feeds served.");
   Counter& degraded = Count("gfr_feeds_degraded_total", "Feeds served with something missing, which they name.");
+  Counter& reloaded = Count("gfr_feed_reloads_total",
+                            "Feeds answered with the slate of before, under its request id ([[feed]] reload).");
   Counter& unlogged =
       Count("gfr_unlogged_total", "Feeds answered before their record was in the log, which failed or was slow.");
   Counter& undeclared = Count("gfr_undeclared_names_total", "Properties in requests that gfr.toml does not declare.");

@@ -32,6 +32,16 @@ void ServiceState::Publish(std::shared_ptr<const Serving> next) {
   served.swap(next);  // What was served before goes after the lock.
 }
 
+std::shared_ptr<const ContractPrices> ServiceState::contracts() const {
+  const MutexLock lock(serving_mutex);
+  return contract_prices;
+}
+
+void ServiceState::PublishContracts(std::shared_ptr<const ContractPrices> prices) {
+  const MutexLock lock(serving_mutex);
+  contract_prices.swap(prices);
+}
+
 void ServiceState::Note(const LogRecord& r) {
   if (r.event.type == EventType::kFeedRequest) requests.Add(KeyOf(r.event.request_id), r.offset);
 }

@@ -17,6 +17,7 @@
 #include "base/sync.h"
 #include "event/event_json.h"
 #include "log/erased_ids.h"
+#include "feed/contract_prices.h"
 #include "log/event_log.h"
 #include "project/project.h"
 #include "runtime/scheduler.h"
@@ -25,6 +26,7 @@
 #include "serve/http_message.h"
 #include "serve/jobs.h"
 #include "serve/lanes.h"
+#include "serve/recent_slates.h"
 #include "serve/reply_deadlines.h"
 #include "serve/request_index.h"
 #include "serve/serve_config.h"
@@ -123,6 +125,9 @@ struct ServiceState {
   // What is answered with now; hold it for the request.
   std::shared_ptr<const Serving> serving() const;
   void Publish(std::shared_ptr<const Serving> next);
+  // What the contracts of exposure cost now (contracts_watch.h); null: there are none.
+  std::shared_ptr<const ContractPrices> contracts() const;
+  void PublishContracts(std::shared_ptr<const ContractPrices> prices);
   // Goes on from the last snapshot; without a usable one from the start of the log.
   void LoadSnapshot();
   Status SaveSnapshot();
@@ -160,6 +165,9 @@ struct ServiceState {
   std::uint64_t reloads = 0;
   mutable Mutex serving_mutex;  // GCC 12's atomic shared_ptr is not free of races.
   std::shared_ptr<const Serving> served;
+  std::shared_ptr<const ContractPrices> contract_prices;  // Of `serving_mutex`.
+
+  RecentSlates recent_slates;  // [[feed]] reload.
 
   Jobs jobs;
   Shadows shadows{counters, [this] { return lanes.queued_feeds() > 0; }};

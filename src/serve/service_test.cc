@@ -106,6 +106,40 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<Service> service_;
 };
 
+TEST_F(ServiceTest, APageThatIsLoadedAgainKeepsItsSlateAndRequestIdLessWhatWasHiddenSince) {
+  const auto ask = [&](const std::string& id, const std::string& user) {
+    const HttpResponse reply = Post("/v1/feed", R"({"user_id":")" + user + R"(","session_id":"s","request_id":")" + id +
+                                                    R"(","candidates":["i1","i2","i3"]})");
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    return Json::parse(reply.body);
+  };
+  EXPECT_EQ(ask("before", "u1")["request_id"], "before");
+  EXPECT_EQ(ask("before2", "u1")["request_id"], "before2") << "without [[feed]] reload every request is a new one";
+  const std::string path = folder_ / "p/gfr.toml";
+  std::string text = PosixFileSystem().ReadAll(path).value();
+  const std::size_t at = text.find("[[feed]]\nname = \"home\"\n");
+  ASSERT_NE(at, std::string::npos);
+  text.insert(text.find("size", at), "reload = \"30s\"\n");
+  ASSERT_TRUE(PublishFile(PosixFileSystem(), path, text).ok());
+  ASSERT_TRUE(service_->Reload().ok());
+  const Json first = ask("r1", "u1"), again = ask("r2", "u1");
+  EXPECT_EQ(first["items"].size(), 3u);
+  EXPECT_EQ(again, first) << "the request id and all else";
+  EXPECT_EQ(ask("r3", "u2")["request_id"], "r3") << "another user's is a new one";
+  EXPECT_EQ(Slates().size(), 4u) << "it is not logged again";
+  ASSERT_EQ(Post("/v1/events",
+                 R"({"specversion":"1.0","id":"h","source":"t","type":"item.hide","time":"2026-01-01T11:00:00Z",)"
+                 R"("data":{"user_id":"u1","items":[{"item_id":"i2"}]}})")
+                .status,
+            202);
+  const Json later = ask("r4", "u1");
+  EXPECT_EQ(later["request_id"], "r1");
+  Json left = first["items"];
+  left.erase(std::ranges::find_if(left, [](const Json& item) { return item["item_id"] == "i2"; }));
+  EXPECT_EQ(later["items"], left) << "what was hidden is gone, and positions stay";
+  EXPECT_EQ(Metric("gfr_feed_reloads_total"), 2u);
+}
+
 TEST_F(ServiceTest, EventsAreTakenOnceAndBadOnesAreNamed) {
   const Json good = Json::parse(Post("/v1/events", EventText("a")).body);
   EXPECT_EQ(good, Json::parse(R"({"accepted":1,"duplicates":0,"rejected":[]})"));

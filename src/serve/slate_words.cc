@@ -39,6 +39,13 @@ void AddPolicy(const Event& request, const SlateOutcome& outcome, std::size_t it
     if (part.name.starts_with("pin ") && position >= 0) {
       why->push_back(part.name.substr(4) + " pins it to its position");
       is_placed = true;
+    } else if (part.name.starts_with("contract ") && part.plus < 0) {
+      why->push_back("the contract " + part.name.substr(9) + " takes " + Short(-part.plus) + " off its value");
+    } else if (part.name.starts_with("contract ")) {
+      const std::string paid = part.name.substr(9) + "/" + request.items[item].item_id;
+      const auto dual = std::ranges::find(request.served.duals, paid, &ServedDual::name);
+      if (dual != request.served.duals.end())
+        why->push_back("the contract " + part.name.substr(9) + " adds " + Short(dual->value) + " to its value");
     } else if (part.name.starts_with("boost ")) {
       why->push_back(part.name.substr(6) + " boosts it: value x " + Short(part.times) + " + " + Short(part.plus));
     }

@@ -21,7 +21,10 @@ TEST(SlateWords, SayWhereAnItemCameFromWhatItIsWorthAndWhatThePolicyDid) {
   SlateOutcome outcome;
   outcome.value = outcome.bound = 1;
   outcome.parts = {{.name = "boost spring", .items = {0, 1}, .times = 2, .plus = 0},
-                   {.name = "pin home", .items = {1}}};
+                   {.name = "pin home", .items = {1}},
+                   {.name = "contract new_items", .items = {1, 2}},
+                   {.name = "contract acme", .items = {2}, .times = 1, .plus = -0.5}};
+  e.served.duals = {{"acme", 0.5}, {"new_items/b", 0.125}};
   outcome.left_out = {{"bought", 1, {3}, {}}};
   EXPECT_THAT(WhyOf(e, outcome, 0),
               testing::ElementsAre("it was found by popularity", "the model expects pctr of 0.5",
@@ -30,6 +33,8 @@ TEST(SlateWords, SayWhereAnItemCameFromWhatItIsWorthAndWhatThePolicyDid) {
                                    "number 3"));
   EXPECT_THAT(WhyOf(e, outcome, 0, "trending"), testing::Contains("it was found by popularity, source trending"));
   EXPECT_THAT(WhyOf(e, outcome, 1), testing::Contains("home pins it to its position"));
+  EXPECT_THAT(WhyOf(e, outcome, 1), testing::Contains("the contract new_items adds 0.125 to its value"));
+  EXPECT_THAT(WhyOf(e, outcome, 2), testing::Contains("the contract acme takes 0.5 off its value"));
   EXPECT_THAT(WhyOf(e, outcome, 2), testing::Contains("it was drawn of 2, with probability 0.2"));
   EXPECT_THAT(WhyOf(e, outcome, 3), testing::Contains("the rule bought leaves it out"));
 }

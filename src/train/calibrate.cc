@@ -7,12 +7,17 @@
 #include "evaluate/predict.h"
 #include "evaluate/slices.h"
 #include "train/fit_calibrator.h"
+#include "train/fit_mean_calibrator.h"
 
 namespace gfr {
 
 Status Calibrate(const ObjectiveConfig& config, const SelectedRows& rows, const Forest& forest,
                  ObjectiveModel* objective) {
   GFR_ASSIGN(const std::vector<float> margins, Margins(forest, rows));
+  if (config.mean()) {
+    objective->calibrator = FitMeanCalibrator(margins, rows.labels, rows.users);
+    return {};
+  }
   objective->calibrator = FitCalibrator(margins, rows.labels, rows.users);
   objective->slice_column = -1;
   objective->slice_calibrators.clear();

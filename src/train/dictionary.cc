@@ -35,8 +35,11 @@ void MakeDictionaries(const Dataset& data, std::int64_t to_ms, Model& model) {
     std::vector<std::pair<std::uint64_t, float>> order;
     for (const auto& [value, count] : counts) order.push_back({count, value});
     std::ranges::sort(order, std::greater<>());
-    for (std::size_t c = 0; c < std::min<std::size_t>(order.size(), 200); ++c)
+    for (std::size_t c = 0; c < std::min<std::size_t>(order.size(), 200); ++c) {
       model.categories[k][order[c].second] = static_cast<float>(c);
+      if (const auto name = data.category_names.find(order[c].second); name != data.category_names.end())
+        model.category_names.insert(*name);
+    }
   }
 }
 

@@ -21,9 +21,10 @@ Result<Fitted> FitBy(Loss loss, const ObjectiveRows& rows, const ObjectiveConfig
   const Part fit = Select(rows, loss, model, b.begin, b.validation - config.horizon_ms(), train.sample);
   const Part stop = Select(rows, loss, model, b.validation, b.calibration);
   const Part calibrate = Select(rows, LossOfLink(softmax), model, b.calibration, b.calibration_end);
-  const auto positives = [](const Part& p) { return std::ranges::count(p.labels, 1.0f); };
+  const auto positives = [](const Part& p) { return std::ranges::count_if(p.labels, [](float l) { return l > 0; }); };
   for (const Part* part : {&fit, &stop, &calibrate}) {
-    if (positives(*part) < kLeastOfAClass || positives(*part) == static_cast<std::ptrdiff_t>(part->size())) {
+    if (positives(*part) < kLeastOfAClass ||
+        (positives(*part) == static_cast<std::ptrdiff_t>(part->size()) && !config.mean())) {
       return Error{ErrorCode::kInvalidArgument,
                    "objective '" + config.name + "' has " + std::to_string(part->size()) + " rows with " +
                        std::to_string(positives(*part)) + " positives in the " +
@@ -41,10 +42,15 @@ Result<Fitted> FitBy(Loss loss, const ObjectiveRows& rows, const ObjectiveConfig
               {{"objective", config.name},
                {"loss", LossName(loss)},
                {"round", round},
-               {IsRanking(loss) ? "one_minus_ndcg" : "log_loss", value}});
+               {IsRanking(loss)          ? "one_minus_ndcg"
+                : loss == Loss::kTweedie ? "tweedie_loss"
+                                         : "log_loss",
+                value}});
   };
   GFR_ASSIGN(TrainedForest trained, engine.Train(fit.matrix(), &validation, train.params, progress));
-  Fitted fitted{.objective = {.name = config.name, .softmax = softmax}, .rounds = trained.rounds, .loss = loss};
+  Fitted fitted{.objective = {.name = config.name, .softmax = softmax, .mean = config.mean()},
+                .rounds = trained.rounds,
+                .loss = loss};
   GFR_ASSIGN(fitted.objective.forest, ParseForest(trained.bytes));
   fitted.objective.forest_bytes = std::move(trained.bytes);
   GFR_TRY(Calibrate(config, calibrate, fitted.objective.forest, &fitted.objective));
@@ -81,6 +87,7 @@ Result<double> Maturation(const ObjectiveRows& rows, const ObjectiveConfig& conf
 }
 
 std::vector<Loss> LossesOf(const ObjectiveConfig& config) {
+  if (config.mean()) return {Loss::kTweedie};
   if (config.learn.empty()) return {LossOfLink(config.softmax)};
   std::vector<Loss> losses;
   for (const std::string& name : config.learn)
@@ -90,8 +97,7 @@ std::vector<Loss> LossesOf(const ObjectiveConfig& config) {
 
 Result<Fitted> Fit(const ObjectiveRows& rows, const ObjectiveConfig& config, const Model& model, const Boundaries& b,
                    const TrainConfig& train, const ForestTrainer& engine, bool quiet) {
-  if (config.learn.empty())
-    return FitBy(LossOfLink(config.softmax), rows, config, model, b, train, engine, quiet, nullptr);
+  if (config.learn.empty()) return FitBy(LossesOf(config)[0], rows, config, model, b, train, engine, quiet, nullptr);
   std::vector<TriedLoss> tried;
   Fitted best{};
   for (const Loss loss : LossesOf(config)) {

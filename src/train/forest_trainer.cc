@@ -63,6 +63,11 @@ LossSum SoftmaxGradients(const TrainMatrix& m, const float* margins, std::vector
 }
 
 Status CheckLoss(Loss loss, const ForestTrainer& engine) {
+  if (loss == Loss::kTweedie && engine.who_cannot_learn_means())
+    return Error{
+        ErrorCode::kInvalidArgument,
+        std::string("an [[objective]] has the link mean, which XGBoost and LightGBM learn in one process, and ") +
+            engine.who_cannot_learn_means() + " does not"};
   if (!IsRanking(loss) || !engine.who_cannot_rank()) return {};
   return Error{ErrorCode::kInvalidArgument, std::string("[[objective]] learn has ") + LossName(loss) +
                                                 ", which XGBoost learns in one process, and " +

@@ -54,7 +54,7 @@ struct TrainMatrix {
   double negatives = 1;
   std::span<const std::uint8_t> categorical = {};  // One a column: its values are codes; empty: none. XGBoost reads
                                                    // codes as numbers, LightGBM splits them by sets.
-  // The rows of each request, for all but the logistic loss; to rank, those of a request lie together.
+  // The rows of each request, for losses that compare its items; to rank, those of a request lie together.
   const RequestGroups* requests = nullptr;
   Loss loss = Loss::kLogistic;
 };
@@ -76,6 +76,9 @@ struct TrainedForest {
   double best_log_loss = 0;
   std::vector<double> gain;  // Total gain a column.
 };
+
+// Of the Tweedie deviance that means are learnt by.
+inline constexpr double kTweediePower = 1.5;
 
 // The share of positives among all rows, those left out too.
 float BaseRate(const TrainMatrix& train);
@@ -129,6 +132,8 @@ class ForestTrainer {
 
   // Who it is, for messages, if it does not learn to rank (IsRanking); null: it does.
   virtual const char* who_cannot_rank() const { return nullptr; }
+  // Likewise, if it does not learn means (Loss::kTweedie).
+  virtual const char* who_cannot_learn_means() const { return nullptr; }
 
   // Over these rows, of a forest as its engine wrote it.
   using Importance = ForestImportance;

@@ -80,7 +80,7 @@ TrainMatrix Part::matrix() const {
 
 Part Select(const ObjectiveRows& all, Loss loss, const Model& model, std::int64_t from_ms, std::int64_t to_ms,
             const SampleConfig& sample) {
-  Part part{SelectRows(all, loss != Loss::kLogistic, model, from_ms, to_ms, sample.negatives)};
+  Part part{SelectRows(all, ComparesItems(loss), model, from_ms, to_ms, sample.negatives)};
   part.loss = loss;
   part.negatives = sample.negatives;
   Weigh(sample, all, part);

@@ -24,8 +24,8 @@ Result<TrainedModel> Recalibrate(const Model& model, const Dataset& data,
       const std::int64_t from_ms = refit->second == "true" ? std::stoll(until->second) - objectives[o].horizon_ms() + 1
                                                            : TestRange(model, objective.name).from_ms;
       const SelectedRows fresh = SelectRows(rows, objective.softmax, model, from_ms, INT64_MAX);
-      const auto positives = std::ranges::count(fresh.labels, 1.0f);
-      if (positives < 100 || static_cast<std::ptrdiff_t>(fresh.size()) - positives < 100)
+      const auto positives = std::ranges::count_if(fresh.labels, [](float label) { return label > 0; });
+      if (positives < 100 || (!objective.mean && static_cast<std::ptrdiff_t>(fresh.size()) - positives < 100))
         return Error{
             ErrorCode::kInvalidArgument,
             "objective '" + objective.name + "' has " + std::to_string(fresh.size()) + " rows with " +

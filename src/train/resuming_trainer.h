@@ -24,6 +24,7 @@ class ResumingTrainer final : public ForestTrainer {
   Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const ForestParams& params,
                               const std::function<void(int round, double log_loss)>& progress) const override;
   const char* who_cannot_rank() const override { return trainer_.who_cannot_rank(); }
+  const char* who_cannot_learn_means() const override { return trainer_.who_cannot_learn_means(); }
   Result<Importance> Explain(const std::string& forest, const float* rows, std::size_t count,
                              std::size_t columns) const override {
     return trainer_.Explain(forest, rows, count, columns);

@@ -37,6 +37,28 @@ inline LabelledRows RandomRows(std::uint64_t seed, std::size_t count) {
   return rows;
 }
 
+// Amounts instead of labels: 0 for most, else spread widely around a mean that goes by the values.
+struct AmountRows : LabelledRows {
+  TrainMatrix amounts() const {
+    TrainMatrix m = matrix();
+    m.loss = Loss::kTweedie;
+    return m;
+  }
+  static double Mean(const float* row) {
+    return std::exp(1 + (std::isnan(row[1]) ? 0 : 0.6 * row[1]) - (std::isnan(row[2]) ? 0.3 : 0.4 * row[2]));
+  }
+};
+
+inline AmountRows RandomAmounts(std::uint64_t seed, std::size_t count) {
+  AmountRows rows{RandomRows(seed, count)};
+  Rng rng(seed + 1000);
+  for (std::size_t i = 0; i < count; ++i) {
+    const double mean = AmountRows::Mean(rows.values.data() + i * LabelledRows::kColumns);
+    rows.labels[i] = rng.Chance(0.3) ? static_cast<float>(rng.Exponential(mean / 0.3)) : 0.0f;
+  }
+  return rows;
+}
+
 // Requests of 2 to 9 items with one click each, which goes by the items' values within their request alone.
 struct RequestRows : LabelledRows {
   std::vector<std::uint64_t> request;

@@ -6,6 +6,7 @@
 #include "evaluate/predict.h"
 #include "evaluate/replicates.h"
 #include "metric/binary_metrics.h"
+#include "metric/mean_metrics.h"
 #include "train/dictionary.h"
 #include "train/fit.h"
 #include "train/split.h"
@@ -38,6 +39,12 @@ Result<std::vector<Trials::Outcome>> Trials::Run(int fold, const TrainConfig& co
     GFR_ASSIGN(const Fitted fitted, Fit(rows, objectives_[o], dictionary, b, config, engine, /*quiet=*/true));
     const SelectedRows part = SelectWholeWindow(rows, fitted.objective.softmax, dictionary, b.test, b.end);
     GFR_ASSIGN(const std::vector<float> probability, Probabilities(fitted.objective, part));
+    if (fitted.objective.mean) {
+      const MeanMetrics metrics = MeasureMean({probability, part.labels, part.users}, 0, kSeed);
+      outcomes.push_back({objectives_[o].name, metrics.rows, metrics.positives, fitted.rounds, metrics.deviance.value,
+                          metrics.deviance_share.value});
+      continue;
+    }
     const BinaryMetrics metrics = MeasureBinary({probability, part.labels, part.users}, 0, kSeed);
     if (!std::isfinite(metrics.normalised_entropy.value))
       return Error{ErrorCode::kInvalidArgument, "objective '" + objectives_[o].name + "' has " +

@@ -1,4 +1,4 @@
-// Where a server keeps what it counts from the log (docs/formats/cooccurrence.md, trends.md). The files are of one log:
+// Where a server keeps what it counts from the log (docs/formats/cooccurrence.md, trends.md, contracts.md). The files are of one log:
 // whoever rewrites that log removes them.
 #pragma once
 
@@ -13,8 +13,11 @@ inline std::string CooccurrencePath(const Workspace& workspace) {
   return JoinPath(workspace.data_folder(), "store/cooccurrence");
 }
 inline std::string TrendsPath(const Workspace& workspace) { return JoinPath(workspace.data_folder(), "store/trends"); }
-inline std::array<std::string, 2> LogCountsPaths(const Workspace& workspace) {
-  return {CooccurrencePath(workspace), TrendsPath(workspace)};
+inline std::string ContractsPath(const Workspace& workspace) {
+  return JoinPath(workspace.data_folder(), "store/contracts");
+}
+inline std::array<std::string, 3> LogCountsPaths(const Workspace& workspace) {
+  return {CooccurrencePath(workspace), TrendsPath(workspace), ContractsPath(workspace)};
 }
 
 }  // namespace gfr

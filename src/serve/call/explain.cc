@@ -20,7 +20,10 @@ HttpResponse GetExplain(ServiceState& s, const HttpRequest& request) {
   const LogRecord& record = found.value();
   const bool all = QueryValue(request, "all") == "true";
   const std::shared_ptr<const Serving> serving = s.serving();
-  if (!all || IsComplete(record)) return {.status = 200, .body = ExplainJson(record, serving->features()) + "\n"};
+  if (!all || IsComplete(record)) {
+    const std::shared_ptr<const BoundModel> model = serving->models->models()->Find(VersionOf(record));
+    return {.status = 200, .body = ExplainJson(record, serving->features(), model.get()) + "\n"};
+  }
   const auto job = s.jobs.Start("explain " + request_id, [serving, record](const std::stop_token& stop) {
     return ExplainAll(*serving->project, record, stop);
   });

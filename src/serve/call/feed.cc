@@ -1,8 +1,12 @@
 // POST /v1/feed.
 #include <algorithm>
 #include <atomic>
+#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/clock.h"
+#include "base/json_text.h"
+#include "rank/recheck.h"
 #include "serve/answer_feed.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
@@ -82,11 +86,66 @@ void AnswerAgain(ServiceState& s, const Asker& asker, const std::shared_ptr<Feed
 
 }  // namespace
 
+namespace {
+
+// The slate of before, for who asks again within [[feed]] reload: its reply less what may not be shown any more. None:
+// there is none, or nothing of it is left.
+std::optional<HttpResponse> Reloaded(ServiceState& s, const Serving& serving, const FeedRequest& request, Key key) {
+  const std::optional<std::string> kept = s.recent_slates.Find(key, s.now_ms());
+  if (!kept) return std::nullopt;
+  auto json = ParseJson<nlohmann::ordered_json>(*kept);
+  std::vector<std::string> ids;
+  for (const auto& item : json["items"]) ids.push_back(item["item_id"]);
+  FeedRequest now = request;
+  now.now_ms = s.now_ms();
+  const FeatureReader& rows = s.rows(serving);
+  const FeedConfig& feed = *serving.project->feeds().ForSurface(request.surface).feed;
+  const std::vector<std::string> eligible =
+      StillEligible(*serving.store, rows, feed, now, FindRequester(rows, now), ids);
+  if (eligible.empty()) return std::nullopt;
+  auto items = nlohmann::ordered_json::array();
+  for (auto& item : json["items"]) {
+    if (std::ranges::find(eligible, item["item_id"].get<std::string>()) != eligible.end())
+      items.push_back(std::move(item));
+  }
+  json["items"] = std::move(items);
+  ++s.counters.reloaded;
+  return JsonResponse(200, json);
+}
+
+// Whether the reply's record was in the log in time: its `degraded` has no "log".
+bool IsLogged(const std::string& body) {
+  const std::size_t begin = body.find("\"degraded\":[");
+  return begin != std::string::npos &&
+         body.substr(begin, body.find(']', begin) - begin).find("\"log\"") == std::string::npos;
+}
+
+// Keeps what is replied for who asks again; a slate whose record may not be in the log has no id to keep.
+HttpReply Keeping(ServiceState& s, Key key, std::int64_t reload_ms, HttpReply reply) {
+  return [&s, key, reload_ms, reply = std::move(reply)](HttpResponse response) {
+    if (response.status == 200 && IsLogged(response.body)) {
+      const std::int64_t now_ms = s.now_ms();
+      s.recent_slates.Add(key, now_ms, now_ms + reload_ms, response.body);
+    }
+    reply(std::move(response));
+  };
+}
+
+}  // namespace
+
 void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
   const std::shared_ptr<const Serving> serving = s.serving();
   FeedRequest request = ParseFeedRequest(http.body, MaxCandidates(serving->features().columns()),
                                          serving->project->configuration().event_rules);
   const bool explain = QueryValue(http, "explain") == "true";
+  const std::int64_t reload_ms = serving->project->feeds().ForSurface(request.surface).feed->reload_ms;
+  // Who overrides an assignment wants a slate of it.
+  if (reload_ms > 0 && http.Header("x-gfr-assign").empty() && http.Header("x-amzn-sagemaker-target-variant").empty()) {
+    if (const Key key = ReloadKey(request, explain); key != 0) {
+      if (auto again = Reloaded(s, *serving, request, key)) return reply(*std::move(again));
+      reply = Keeping(s, key, reload_ms, std::move(reply));
+    }
+  }
   ServeFeed(
       s, http, std::move(request), std::move(reply),
       [explain](const Feed& feed, const FeedRequest& of, const FeatureSet& features) {
@@ -105,6 +164,7 @@ void ServeFeed(ServiceState& s, const HttpRequest& http, FeedRequest request, Ht
                          std::to_string(++s.generated);
   const std::shared_ptr<const ServedModels> models = serving->models->models();
   const std::shared_ptr<const CandidateLists> lists = serving->lists->lists();
+  const std::shared_ptr<const ContractPrices> contracts = s.contracts();
   double ranked_s = 0;
   std::vector<ShadowRun> shadows = ShadowsFor(serving->assigner->experiments(), *models, request.request_id);
   ShadowInput kept;
@@ -115,6 +175,7 @@ void ServeFeed(ServiceState& s, const HttpRequest& http, FeedRequest request, Ht
                                   .rows = s.rows(*serving),
                                   .lists = lists.get(),
                                   .configuration = serving->project->configuration().fingerprint,
+                                  .contracts = contracts.get(),
                                   .keep = shadows.empty() ? nullptr : &kept},
                                  http, request, [&](std::string_view stage, double seconds) {
                                    s.counters.Ranked(stage, seconds);

@@ -27,6 +27,7 @@ class CallerTrainer final : public ForestTrainer {
   Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const ForestParams& params,
                               const std::function<void(int round, double log_loss)>& progress) const override;
   const char* who_cannot_rank() const override { return "the caller of --exchange"; }
+  const char* who_cannot_learn_means() const override { return who_cannot_rank(); }
   Result<Importance> Explain(const std::string& forest, const float* rows, std::size_t count,
                              std::size_t columns) const override {
     return explainer_.Explain(forest, rows, count, columns);

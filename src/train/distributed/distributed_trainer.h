@@ -22,6 +22,7 @@ class DistributedTrainer final : public ForestTrainer {
   Result<TrainedForest> Train(const TrainMatrix& train, const TrainMatrix* validation, const ForestParams& params,
                               const std::function<void(int round, double log_loss)>& progress) const override;
   const char* who_cannot_rank() const override { return "a group of workers"; }
+  const char* who_cannot_learn_means() const override { return who_cannot_rank(); }
   Result<Importance> Explain(const std::string& forest, const float* rows, std::size_t count,
                              std::size_t columns) const override {
     return local_.Explain(forest, rows, count, columns);

@@ -18,8 +18,12 @@ std::string ParameterText(const TrainMatrix& train, const ForestParams& p) {
   for (const auto& [name, value] : LightgbmParameters(p)) {
     // The softmax's gradients are ours.
     const bool objective = name == "objective" || name == "metric";
-    text += " " + name + "=" + (train.loss == Loss::kSoftmax && objective ? "none" : value);
+    text += " " + name + "=" +
+            (train.loss == Loss::kSoftmax && objective   ? "none"
+             : train.loss == Loss::kTweedie && objective ? "tweedie"
+                                                         : value);
   }
+  if (train.loss == Loss::kTweedie) text += " tweedie_variance_power=1.5";
   for (std::size_t k = 0; k < train.categorical.size(); ++k) {
     if (train.categorical[k]) categories += (categories.empty() ? "" : ",") + std::to_string(k);
   }

@@ -170,7 +170,8 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
   auto parameters = XgboostParameters(p);
   parameters.insert(parameters.end(), {{"nthread", std::to_string(p.threads)}, {"verbosity", "0"}});
   for (const auto& [name, value] : parameters) {
-    if (IsRanking(train.loss) && (name == "objective" || name == "eval_metric")) continue;
+    if ((IsRanking(train.loss) || train.loss == Loss::kTweedie) && (name == "objective" || name == "eval_metric"))
+      continue;
     GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, name.c_str(), value.c_str())));
   }
   const bool softmax = train.loss == Loss::kSoftmax, ranking = IsRanking(train.loss);
@@ -180,6 +181,17 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
     for (const auto& [name, value] : {std::pair{"objective", LossName(train.loss)}, {"eval_metric", "ndcg"}})
       GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, name, value)));
     GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, "base_score", "0")));
+  }
+  if (train.loss == Loss::kTweedie) {
+    // Begins at the mean of all labels, in whatever unit they are.
+    char mean[32];
+    std::snprintf(mean, sizeof mean, "%.9g", totals[0] / totals[1]);
+    for (const auto& [name, value] : {std::pair{"objective", "reg:tweedie"},
+                                      {"tweedie_variance_power", "1.5"},
+                                      {"eval_metric", "tweedie-nloglik@1.5"},
+                                      {"base_score", static_cast<const char*>(mean)}})
+      GFR_TRY(api_->Check(api_->XGBoosterSetParam(booster.handle, name, value)));
+    static_assert(kTweediePower == 1.5);
   }
   if (train.negatives < 1) {
     char text[32];
@@ -222,6 +234,7 @@ Result<TrainedForest> XgboostTrainer::Train(const TrainMatrix& train, const Trai
       GFR_TRY(api_->Check(api_->XGBoosterEvalOneIter(booster.handle, round, &v.handle, names, 1, &text)));
       if (const char* at = std::strstr(text, "validation-logloss:")) loss = std::atof(at + 19);
       if (const char* at = std::strstr(text, "validation-ndcg:")) loss = 1 - std::atof(at + 16);
+      if (const char* at = std::strstr(text, "validation-tweedie-nloglik@1.5:")) loss = std::atof(at + 31);
     }
     progress(round, loss);
     if (best.IsOver(round, loss, p.early_stopping)) break;
