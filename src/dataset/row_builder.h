@@ -188,8 +188,8 @@ class RowBuilder {
   OpenRequests open_, unmade_;          // `unmade_`: imported ones of people that are left out.
   std::multimap<std::int64_t, Key> open_since_;
   RowValues* values_ = nullptr;
-  std::uint64_t first_offset_, folds_from_;   // Of the log; of the first record that is folded.
-  std::int64_t epoch_end_ms_;                 // Of the last read.
+  std::uint64_t first_offset_, folds_from_;  // Of the log; of the first record that is folded.
+  std::int64_t epoch_end_ms_ = INT64_MIN;
   std::uint64_t own_of_ = UINT64_MAX;         // Offset of the record whose items own_ has.
   std::unordered_map<Key, Touched> touched_;  // By TouchKey.
   std::size_t touched_swept_ = 1024;          // How many sessions the next sweep awaits.
