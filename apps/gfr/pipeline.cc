@@ -144,13 +144,16 @@ void AddRangeFlags(CLI::App& command, ReplayFlags& flags) {
 
 namespace {
 
-int RunDataset(const std::string& out, bool from_lake, const ReplayFlags& flags, const Common& common) {
+constexpr const char* kFullHelp = "Read every event again, and neither take nor keep rows of the last replay";
+
+int RunDataset(const std::string& out, bool from_lake, bool full, const ReplayFlags& flags, const Common& common) {
   const auto options = flags.Options();
   if (!options.ok()) return Fail(options.error());
   auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
   DatasetSettings settings = project.value()->dataset_settings();
   settings.from_lake = from_lake;
+  settings.incremental = settings.incremental && !full;
   const auto exported = ExportDataset(project.value()->workspace(), settings, options.value(), out);
   if (!exported.ok()) return Fail(exported.error());
   Json json{{"events", exported.value().events},
@@ -176,7 +179,7 @@ int RunDataset(const std::string& out, bool from_lake, const ReplayFlags& flags,
 void AddDataset(CLI::App& app, Command& run) {
   static Common common;
   static std::string out;
-  static bool from_lake = false;
+  static bool from_lake = false, full = false;
   static ReplayFlags flags;
   CLI::App* c = AddCommand(app, "dataset", "Replay the log to rows with labels; count them, or write them as Parquet",
                            "gfr dataset --out rows --memory 6GiB --workers 2 --project demo", common);
@@ -184,9 +187,10 @@ void AddDataset(CLI::App& app, Command& run) {
                 "A folder for NAME.parquet of each objective and a datasheet; rows are only counted when left out");
   c->add_flag("--from-lake", from_lake,
               "Read data/events instead of the log: closed segments, and what [log] keep deleted from the log");
+  c->add_flag("--full", full, kFullHelp);
   AddRangeFlags(*c, flags);
   AddMemoryFlags(*c, flags);
-  c->callback([&run] { run = [] { return RunDataset(out, from_lake, flags, common); }; });
+  c->callback([&run] { run = [] { return RunDataset(out, from_lake, full, flags, common); }; });
 }
 
 namespace {
@@ -201,14 +205,15 @@ Result<std::string> AskCaller(const std::string& line) {
   return answer;
 }
 
-Result<Trained> TrainByCaller(const Project& project, const DatasetOptions& options, const std::string& exchange) {
+Result<Trained> TrainByCaller(const Project& project, const TrainSettings& asked, const DatasetOptions& options,
+                              const std::string& exchange) {
   if (project.configuration().train.engine != Forest::Engine::kXgboost)
     return Error{ErrorCode::kInvalidArgument,
                  "--exchange has forests trained by XGBoost, but [train] engine is lightgbm"};
   GFR_ASSIGN(const auto engine, LoadForestTrainer(Forest::Engine::kXgboost));
   const CallerTrainer caller(PosixFileSystem(), exchange, AskCaller, *engine);
   std::vector<LeftOutObjective> left_out;
-  GFR_ASSIGN(const TrainSettings settings, PlanTraining(project.workspace(), project.train_settings(), &left_out));
+  GFR_ASSIGN(const TrainSettings settings, PlanTraining(project.workspace(), asked, &left_out));
   GFR_ASSIGN(const Dataset data, MakeDataset(project.workspace(), settings.dataset, options));
   GFR_ASSIGN(Trained trained, TrainVersionOn(project.workspace(), settings, data, caller));
   trained.left_out.insert(trained.left_out.begin(), left_out.begin(), left_out.end());
@@ -269,7 +274,7 @@ CLI::App* AddTrainWorker(CLI::App& train, Command& run) {
 
 void AddTrain(CLI::App& app, Command& run) {
   static Common common;
-  static bool recalibrate = false;
+  static bool recalibrate = false, full = false;
   static std::string model, exchange, run_id;
   static ReplayFlags flags;
   static WorkersConfig workers;
@@ -292,6 +297,7 @@ void AddTrain(CLI::App& app, Command& run) {
                 "Have forests trained by the program that started this one, through stdin, stdout and this folder "
                 "(docs/formats/exchange.md)")
       ->excludes(only);
+  c->add_flag("--full", full, kFullHelp);
   c->add_option("--run", run_id, "The run that the version is made by, for its lineage (triggers set it)");
   const CLI::App* worker = AddTrainWorker(*c, run);
   c->callback([&run, worker] {
@@ -311,9 +317,10 @@ void AddTrain(CLI::App& app, Command& run) {
       const DatasetOptions options{.workers = flags.workers, .memory_bytes = flags.memory_bytes};
       const Project& p = *project.value();
       TrainSettings settings = p.train_settings();
+      settings.dataset.incremental = settings.dataset.incremental && !full;
       if (!run_id.empty()) settings.lineage["run"] = run_id;
       const auto trained = recalibrate         ? RecalibrateVersion(p.workspace(), settings, model, options)
-                           : !exchange.empty() ? TrainByCaller(p, options, exchange)
+                           : !exchange.empty() ? TrainByCaller(p, settings, options, exchange)
                                                : TrainVersion(p.workspace(), settings, options, workers);
       if (!trained.ok() && !run_id.empty()) {
         if (const std::string why = WhyNothingToTrain(p, trained.error()); !why.empty()) {

@@ -6,10 +6,12 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "base/progress.h"
 #include "base/time.h"
 #include "dataset/event_times.h"
+#include "dataset/kept_rows.h"
 #include "dataset/left_out.h"
 #include "dataset/partitioned_replay.h"
 #include "dataset/start_at_base.h"
@@ -104,35 +106,145 @@ void WarnOfHuge(const Dataset& about) {
 }
 
 // One partition, without files.
-Status ReplayAll(EventSource& log, const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
-                 const LogSurvey& survey, OnlineStore& store, RowSink& sink, Dataset& about) {
-  RowBuilder builder(objectives, options, survey.people(), survey.parents(), store, sink);
-  if (!survey.AwaitAll(builder)) {
-    GFR_TRY(ForEachRecord(log, builder.awaited_types(), [&](const LogRecord& r) {
-      builder.Await(r);
-      return Status();
-    }));
+class WholeReplay {
+ public:
+  WholeReplay(EventSource& log, const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
+              const LogSurvey& survey, OnlineStore& store, RowSink& sink)
+      : log_(log),
+        survey_(survey),
+        store_(store),
+        sink_(sink),
+        kept_(options.kept),
+        builder_(objectives, options, survey.people(), survey.parents(), store, sink) {}
+
+  Status Run(Dataset& about) {
+    GFR_ASSIGN(const Positions begin, log_.Begin());
+    Positions resumed = begin;
+    if (kept_ != nullptr) {
+      kept_->BeginsAt(begin[0]);
+      builder_.UseValues(kept_, begin[0]);
+      if (takes()) resumed = {kept_->resume()};
+    }
+    if (!survey_.AwaitAll(builder_)) {
+      GFR_TRY(ForEachRecord(log_, builder_.awaited_types(), [&](const LogRecord& r) {
+        builder_.Await(r);
+        return Status();
+      }));
+    }
+    GFR_TRY(Index(begin, about));
+    GFR_TRY(Replay(begin, resumed, about));
+    builder_.Finish();
+    if (kept_ == nullptr) return {};
+    GFR_TRY(CheckKept());
+    kept_->Publish(about);
+    return {};
   }
-  Overview overview;
-  for (const bool replay : {false, true}) {
-    GFR_ASSIGN(const auto reader, log.OpenAll());
-    Progress progress(replay ? "replay" : "index", replay ? about.records : 0, "events");
-    LogRecord record;
-    for (std::uint64_t done = 0;;) {
+
+ private:
+  bool takes() const { return kept_ != nullptr && kept_->usable(); }
+
+  Status CheckKept() const {
+    if (kept_ == nullptr || !kept_->missed()) return {};
+    return Error{ErrorCode::kUnavailable, kept_->why_missed()};
+  }
+
+  // The log's records of these types up to `until`, in order.
+  Status ForEach(const Positions& from, const Positions& until, std::uint32_t types,
+                 const std::function<Status(const LogRecord&)>& each) {
+    GFR_ASSIGN(const auto reader, log_.Open(from, {.types = types, .until = until}));
+    for (LogRecord record;;) {
       GFR_ASSIGN(const bool more, reader->More(&record));
-      if (!more || (replay && done == about.records)) break;
-      if (replay) {
-        builder.Replay(record, about.last_arrival_ms);
-        GFR_TRY(sink.status);
-      } else {
-        overview.Add(record, about);
-        builder.Index(record);
-      }
-      progress.Update(++done);
+      if (!more) return {};
+      GFR_TRY(each(record));
     }
   }
-  builder.Finish();
+
+  Status Index(const Positions& begin, Dataset& about) {
+    Positions from = begin;
+    if (takes()) {
+      from = {kept_->end()};
+      about = kept_->about();
+      GFR_TRY(ForEach(begin, from, builder_.indexed_types(), [&](const LogRecord& r) {
+        builder_.Index(r);
+        return Status();
+      }));
+    }
+    GFR_ASSIGN(const auto reader, log_.Open(from));
+    Progress progress("index", 0, "events");
+    Overview overview;
+    LogRecord record;
+    for (std::uint64_t done = 0;; progress.Update(++done)) {
+      GFR_ASSIGN(const bool more, reader->More(&record));
+      if (!more) return {};
+      overview.Add(record, about);
+      if (kept_ != nullptr) kept_->AddRecord(record, reader->encoded());
+      builder_.Index(record);
+    }
+  }
+
+  Status Replay(const Positions& begin, const Positions& resumed, const Dataset& about) {
+    std::uint64_t done = 0;
+    if (takes()) {
+      GFR_TRY(ForEach(begin, resumed, builder_.replayed_types(), [&](const LogRecord& r) -> Status {
+        builder_.Replay(r, about.last_arrival_ms);
+        GFR_TRY(CheckKept());
+        return sink_.status;
+      }));
+      done = resumed[0] - begin[0];
+      builder_.CatchUp(resumed[0]);
+      if (builder_.epoch_end_ms() != kept_->resume_epoch_ms()) kept_->Miss(resumed[0], "the epoch of rows at offset");
+    }
+    GFR_ASSIGN(const auto reader, log_.Open(resumed));
+    Progress progress("replay", about.records, "events");
+    for (LogRecord record; done < about.records; progress.Update(++done)) {
+      GFR_ASSIGN(const bool more, reader->More(&record));
+      if (!more) return {};
+      if (kept_ != nullptr && kept_->WantsState(record, about.last_arrival_ms))
+        kept_->KeepState(store_, builder_.epoch_end_ms());
+      builder_.Replay(record, about.last_arrival_ms);
+      GFR_TRY(CheckKept());
+      GFR_TRY(sink_.status);
+    }
+    return {};
+  }
+
+  EventSource& log_;
+  const LogSurvey& survey_;
+  OnlineStore& store_;
+  RowSink& sink_;
+  KeptRows* const kept_;
+  RowBuilder builder_;
+};
+
+// Whether what an earlier replay read can be of use; if so, it is opened.
+Status BeginKept(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives, const LogSurvey& survey,
+                 DatasetOptions* options) {
+  if (options->kept == nullptr) return {};
+  std::string why;
+  if (options->from_ms != INT64_MIN || options->to_ms != INT64_MAX)
+    why = "the rows are of a time range";
+  else if (std::ranges::any_of(objectives, [](const ObjectiveConfig& o) { return o.sampled.on; }))
+    why = "the slates are sampled";
+  else if (survey.partitions() > 1)
+    why = "the log is replayed by partitions of users";
+  if (why.empty()) return options->kept->Begin(features, objectives);
+  LogInfo("dataset", "all events are replayed, and no rows are kept: " + why);
+  options->kept = nullptr;
   return {};
+}
+
+// The states of the log's begin, or those that were kept.
+Result<std::unique_ptr<OnlineStore>> FirstStates(EventSource& log, std::shared_ptr<const FeatureSet> features,
+                                                 KeptRows* kept) {
+  auto store = std::make_unique<OnlineStore>(features);
+  if (kept != nullptr && kept->usable()) {
+    const Status restored = kept->Restore(store.get());
+    if (restored.ok()) return store;
+    GFR_TRY(kept->StartOver(restored.error().ToString()));
+    store = std::make_unique<OnlineStore>(std::move(features));
+  }
+  GFR_TRY(StartAtBase(log, store.get()));
+  return store;
 }
 
 }  // namespace
@@ -151,10 +263,10 @@ Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<cons
     options.judged_from_ms = std::max(options.from_ms, span.first_ms + (span.last_ms - span.first_ms) / 2);
     options.judged_events = lines.size() - lines.Before(options.judged_from_ms);
   }
+  GFR_TRY(BeginKept(*features, objectives, survey, &options));
   if (survey.partitions() == 1) {
-    OnlineStore store(std::move(features));
-    GFR_TRY(StartAtBase(log, &store));
-    GFR_TRY(ReplayAll(log, objectives, options, survey, store, sink, about));
+    GFR_ASSIGN(const auto store, FirstStates(log, std::move(features), options.kept));
+    GFR_TRY(WholeReplay(log, objectives, options, survey, *store, sink).Run(about));
     WarnOfHuge(about);
     return about;
   }
@@ -168,9 +280,16 @@ Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<cons
 
 Result<Dataset> BuildDataset(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
                              const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options) {
-  DatasetSink sink(objectives.size(), features->columns());
-  GFR_ASSIGN(Dataset about, BuildRows(fs, log, std::move(features), objectives, options, sink));
-  Dataset data = sink.Take();
+  std::optional<DatasetSink> sink;
+  sink.emplace(objectives.size(), features->columns());
+  auto built = BuildRows(fs, log, features, objectives, options, *sink);
+  if (!built.ok() && options.kept != nullptr && options.kept->missed()) {
+    GFR_TRY(options.kept->StartOver(options.kept->why_missed()));
+    sink.emplace(objectives.size(), features->columns());
+    built = BuildRows(fs, log, std::move(features), objectives, options, *sink);
+  }
+  GFR_ASSIGN(Dataset about, std::move(built));
+  Dataset data = sink->Take();
   data.first_arrival_ms = about.first_arrival_ms;
   data.last_arrival_ms = about.last_arrival_ms;
   data.records = about.records;

@@ -127,6 +127,7 @@ inline constexpr const char* kDropReasons[] = {"immature",       "robot",     "l
                                                "not_in_request", "bad_slate", "not_on_sale"};
 
 class LeftOut;
+class KeptRows;
 inline constexpr double kJudgedBytes = 256u << 20;
 
 struct DatasetOptions {
@@ -146,11 +147,15 @@ struct DatasetOptions {
   std::int64_t judged_from_ms = INT64_MAX;
   std::uint64_t judged_events = 0;  // Of which that share is taken.
   std::string scratch_folder = {};  // For those files, made and removed. REQUIRED for partitions.
+  // What the last replay of the log read (kept_rows.h), to be taken and kept anew; null: everything is read. It is left
+  // alone, and the log says so, where rows are of a time range or of sampled slates, or made by partitions.
+  KeptRows* kept = nullptr;
 };
 
 Result<Dataset> BuildDataset(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
                              const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options);
-// The same rows, given to `sink` in log order and not kept; with it goes what of Dataset is not rows.
+// The same rows, given to `sink` in log order and not kept; with it goes what of Dataset is not rows. kUnavailable with
+// DatasetOptions::kept when KeptRows::missed(): nothing that `sink` has is of use, and the caller starts over.
 class RowSink;
 Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
                           const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, RowSink& sink);

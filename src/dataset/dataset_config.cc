@@ -15,6 +15,7 @@ Result<DatasetConfig> DatasetConfig::Read(Config& project, std::vector<Objective
   sample.max_user_rows = table.Number("max_user_rows", 0, 0, 1e12);
   dataset.leave_out.robots = table.Boolean("leave_out_robots", false);
   dataset.leave_out.users = table.Strings("leave_out_users", {});
+  dataset.incremental = table.Boolean("incremental", true);
   if (sample.negatives < 1 && std::ranges::any_of(*objectives, [](const ObjectiveConfig& o) {
         return o.softmax || o.mean() ||
                std::ranges::any_of(o.learn, [](const std::string& loss) { return loss != kLossNames[0]; });

@@ -21,6 +21,7 @@ struct SampleConfig {
 struct DatasetConfig {
   SampleConfig sample;
   LeaveOutConfig leave_out;
+  bool incremental = true;  // What a replay read is kept for the next one (kept_rows.h).
   // Reads [dataset], and sets ObjectiveConfig::sampled of the objectives whose rows come of sampled slates.
   // kInvalidArgument names the key.
   static Result<DatasetConfig> Read(Config& project, std::vector<ObjectiveConfig>* objectives);

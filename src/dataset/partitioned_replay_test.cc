@@ -293,7 +293,7 @@ TEST(PartitionedReplayTest, DevicesThatChangeHandsGiveEqualBytesByAnySplitAndThe
 }
 
 TEST(PartitionedReplayTest, SampledSlatesAreTheSameByAnySplit) {
-  auto config = Config::Parse(kConfig, "gfr.toml");
+  auto config = Config::Parse(kReplayConfig, "gfr.toml");
   const auto features = FeatureSet::Make(config.value()).value();
   const std::vector<ObjectiveConfig> objectives{
       {.name = "next_view", .label = EventType::kItemView, .sampled = {.on = true, .size = 6}},
@@ -471,7 +471,7 @@ std::map<std::pair<std::uint64_t, std::size_t>, std::vector<float>> RowsFrom(con
 }
 
 TEST(PartitionedReplayTest, ALogWhoseOldRecordsWereDeletedGivesTheSameRowsAndStatesFromItsBase) {
-  auto config = Config::Parse(kConfig, "gfr.toml");
+  auto config = Config::Parse(kReplayConfig, "gfr.toml");
   const auto features = FeatureSet::Make(config.value()).value();
   const std::vector<ObjectiveConfig> objectives{
       {.name = "pctr"}, {.name = "view", .population = EventType::kItemView, .label = EventType::kFeedClick}};
@@ -517,7 +517,7 @@ TEST(PartitionedReplayTest, ALogWhoseOldRecordsWereDeletedGivesTheSameRowsAndSta
 }
 
 TEST(PartitionedReplayTest, AnErasedUserIsForgottenInTheBaseToo) {
-  auto config = Config::Parse(kConfig, "gfr.toml");
+  auto config = Config::Parse(kReplayConfig, "gfr.toml");
   const auto features = FeatureSet::Make(config.value()).value();
   ReplayedLog made(RandomEvents(9), 10'000);
   LocalLog& source = made.source;
@@ -543,11 +543,11 @@ TEST(PartitionedReplayTest, AnErasedUserIsForgottenInTheBaseToo) {
 
 // What gfr.toml declares after the old records are gone starts empty at the base, in every replay alike.
 TEST(PartitionedReplayTest, ADefinitionThatTheBaseDoesNotKnowStartsEmptyThere) {
-  auto old_config = Config::Parse(kConfig, "gfr.toml");
+  auto old_config = Config::Parse(kReplayConfig, "gfr.toml");
   const auto old_features = FeatureSet::Make(old_config.value()).value();
   auto config = Config::Parse(std::string("[[feature]]\nname = \"new_clicks\"\ntype = \"count\"\nscope = \"item\"\n"
                                           "events = [\"feed.click\"]\n") +
-                                  kConfig,
+                                  kReplayConfig,
                               "gfr.toml");
   const auto features = FeatureSet::Make(config.value()).value();
   const std::vector<ObjectiveConfig> objectives{{.name = "pctr"}};
@@ -599,7 +599,7 @@ class CountedLog final : public EventSource {
 
 // Before the survey: 4, 3 and 6 times.
 TEST(PartitionedReplayTest, ReadsTheLogOnceForAliasesLabelsAndMeasure) {
-  auto config = Config::Parse(kConfig, "gfr.toml");
+  auto config = Config::Parse(kReplayConfig, "gfr.toml");
   const auto features = FeatureSet::Make(config.value()).value();
   std::vector<ObjectiveConfig> objectives{{.name = "pctr"}};
   ReplayedLog made(RandomEvents(4));

@@ -89,11 +89,18 @@ RowBuilder::RowBuilder(const std::vector<ObjectiveConfig>& objectives, const Dat
       labels_(objectives.size()),
       amounts_(objectives.size()),
       latest_impression_(sizeof(Impression)),
+      first_offset_(static_cast<std::uint64_t>(store.next_offset())),
+      folds_from_(first_offset_),
       judged_objective_(static_cast<std::size_t>(
           std::ranges::find_if(objectives, [](const ObjectiveConfig& o) { return o.sampled.on; }) -
           objectives.begin())) {
   if (judged_objective_ < objectives.size())
     sampler_.emplace(objectives[judged_objective_].sampled, store.shared(), store.features().schema);
+}
+
+void RowBuilder::UseValues(RowValues* values, std::uint64_t first_offset) {
+  values_ = values;
+  first_offset_ = first_offset;
 }
 
 void RowBuilder::Await(const LogRecord& r) {
@@ -135,6 +142,7 @@ void RowBuilder::Index(const LogRecord& r) {
       IndexAmount(o, r, item, user, of);
     }
   }
+  if (values_ != nullptr && request != 0 && NamesRequest(r.event.type)) values_->Names(r.offset, request);
   NoteRequest(r, request);
 }
 
@@ -154,7 +162,7 @@ void RowBuilder::NoteRequest(const LogRecord& r, Key request) {
   const bool is_request = r.event.type == EventType::kFeedRequest;
   if (is_request && r.event.served.exists()) {
     // One read before the base has no state any more.
-    if (!SlateProblem(r).empty() || r.event.served.as_of() + 1 < store_.next_offset()) {
+    if (!SlateProblem(r).empty() || r.event.served.as_of() + 1 < static_cast<std::int64_t>(first_offset_)) {
       bad_slates_.insert(request);
       return;
     }
@@ -196,6 +204,13 @@ std::uint32_t RowBuilder::indexed_types() const {
       if (TakesBack(o, type)) types |= 1u << static_cast<unsigned>(type);
     }
   }
+  return types;
+}
+
+std::uint32_t RowBuilder::replayed_types() const {
+  std::uint32_t types = indexed_types() | TypeBit(EventType::kFeedClick);
+  for (const ObjectiveConfig& o : objectives_) types |= TypeBit(o.row_event());
+  for (std::size_t t = 0; t < kEventTypes; ++t) types |= IsTouch(static_cast<EventType>(t)) ? 1u << t : 0;
   return types;
 }
 
@@ -262,24 +277,28 @@ Key RowBuilder::LabelKey(std::size_t o, const LogRecord& r, Key item) const {
 void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
   const Event& e = r.event;
   if (!indexed_) SortLabels();
+  own_of_ = UINT64_MAX;
   OpenWaitingBefore(r.offset);
   ForgetBefore(r.arrival_ms - kOpenRequestMs);
+  const bool folds = r.offset >= folds_from_;
   if (PersonOf(r) == 0) {
-    store_.Fold(r);
+    if (folds) store_.Fold(r);
     return;
   }
   const bool in_range = r.arrival_ms >= options_.from_ms && r.arrival_ms < options_.to_ms;
-  if (const DropReason* why = options_.left_out ? options_.left_out->Why(PersonOf(r)) : nullptr) {
+  const DropReason* const why = options_.left_out ? options_.left_out->Why(PersonOf(r)) : nullptr;
+  if (e.type == EventType::kFeedRequest && !e.served.exists()) OpenImported(r, why != nullptr ? &unmade_ : &open_);
+  if (values_ != nullptr) KeepUsed(r);
+  // The record's own epoch, which its fold brings anyway: asked for whether or not a row is made today.
+  for (std::size_t o = 0; o < objectives_.size(); ++o) {
+    if (in_range && e.type == objectives_[o].row_event() && ReadsOwn(o, r)) AdvanceTo(EpochEndAt(r.arrival_ms));
+  }
+  if (why != nullptr) {
     for (std::size_t o = 0; o < objectives_.size(); ++o) {
       if (in_range && e.type == objectives_[o].row_event()) sink_.Dropped(o, *why, e.items.size());
     }
-    store_.Fold(r);
+    if (folds) store_.Fold(r);
     return;
-  }
-  if (e.type == EventType::kFeedRequest && !e.served.exists()) {
-    const auto open = open_.find(RequestOf(e));
-    if (open == open_.end() || open->second.offset != r.offset)
-      Open(r, static_cast<std::int64_t>(r.offset) - 1, r.arrival_ms, EpochEndAt(r.arrival_ms));
   }
   if (e.type == EventType::kFeedImpression) Shown(r);
   if (e.type == EventType::kFeedImpression && options_.choices && in_range && seen_objective_ < objectives_.size() &&
@@ -297,8 +316,86 @@ void RowBuilder::Replay(const LogRecord& r, std::int64_t end_ms) {
     else
       sink_.Dropped(o, DropReason::kImmature, e.items.size());
   }
-  store_.Fold(r);
+  if (folds) store_.Fold(r);
   if (options_.slates && IsTouch(e.type)) Touch(r);
+}
+
+void RowBuilder::AdvanceTo(std::int64_t epoch_end_ms) {
+  store_.AdvanceTo(epoch_end_ms);
+  epoch_end_ms_ = std::max(epoch_end_ms_, epoch_end_ms);
+}
+
+bool RowBuilder::ReadsOwn(std::size_t o, const LogRecord& r) const {
+  const ObjectiveConfig& objective = objectives_[o];
+  if (objective.sampled.on || objective.population == EventType::kFeedImpression) return false;
+  const Key request = NamesRequest(objective.population) ? RequestOf(r.event) : 0;
+  return request == 0 || (!open_.contains(request) && !unmade_.contains(request));
+}
+
+void RowBuilder::ReadOwn(const LogRecord& r) {
+  if (own_of_ == r.offset) return;
+  own_of_ = r.offset;
+  own_.resize(r.event.items.size() * columns_);
+  AdvanceTo(EpochEndAt(r.arrival_ms));
+  const ReadInstant at{.offset = r.offset,
+                       .arrival_ms = r.arrival_ms,
+                       .as_of = static_cast<std::int64_t>(r.offset) - 1,
+                       .now_ms = r.arrival_ms,
+                       .epoch_end_ms = epoch_end_ms_,
+                       .items = static_cast<std::uint32_t>(r.event.items.size()),
+                       .is_request = false};
+  std::vector<bool> known;
+  if (values_ == nullptr || !values_->Take(at, 0, r.offset >= folds_from_, own_, {}, &known)) {
+    store_.Read({.now_ms = r.arrival_ms,
+                 .user = KeyOf(r.event.user_id),
+                 .session = KeyOf(r.event.session_id),
+                 .surface = KeyOf(r.event.surface),
+                 .context = r.event.context,
+                 .items = r.event.items,
+                 .supplied = false},
+                own_.data());
+  }
+  if (values_ != nullptr) values_->Keep(at, true, own_, {}, std::vector<bool>(at.items, true));
+}
+
+void RowBuilder::KeepUsed(const LogRecord& r) {
+  if (NamesRequest(r.event.type)) {
+    const Key request = RequestOf(r.event);
+    for (OpenRequests* requests : {&open_, &unmade_}) {
+      if (const auto at = request ? requests->find(request) : requests->end(); at != requests->end())
+        MarkUsed(r, at->second);
+    }
+  }
+  for (std::size_t o = 0; o < objectives_.size(); ++o) {
+    if (r.event.type == objectives_[o].row_event() && ReadsOwn(o, r)) ReadOwn(r);
+  }
+}
+
+void RowBuilder::MarkUsed(const LogRecord& r, OpenRequest& open) {
+  const auto mark = [&](std::size_t row) {
+    open.used[row] = true;
+    if (!open.known.empty() && !open.known[row]) values_->Miss(open.offset, "an item of the request at offset");
+  };
+  for (const EventItem& item : r.event.items) {
+    const Key key = KeyOf(item.item_id);
+    if (const auto row = std::ranges::find(open.items, key); row != open.items.end())
+      mark(static_cast<std::size_t>(row - open.items.begin()));
+    for (const Drawn& drawn : open.drawn) {
+      if (open.items[drawn.row] == key) std::ranges::for_each(drawn.pool, mark);
+    }
+  }
+}
+
+void RowBuilder::Give(OpenRequest& open, bool is_closed) const {
+  if (values_ == nullptr) return;
+  values_->Keep({.offset = open.offset,
+                 .arrival_ms = open.arrival_ms,
+                 .as_of = open.as_of,
+                 .now_ms = open.now_ms,
+                 .epoch_end_ms = open.epoch_end_ms,
+                 .items = static_cast<std::uint32_t>(open.items.size()),
+                 .is_request = true},
+                is_closed, open.features, open.popularity, open.used);
 }
 
 void RowBuilder::Touch(const LogRecord& r) {
@@ -311,7 +408,17 @@ void RowBuilder::Touch(const LogRecord& r) {
   touched_swept_ = std::max<std::size_t>(1024, 2 * touched_.size());
 }
 
-void RowBuilder::Finish() { OpenWaitingBefore(UINT64_MAX); }
+void RowBuilder::Finish() {
+  OpenWaitingBefore(UINT64_MAX);
+  for (const auto& [arrival_ms, key] : open_since_) {
+    for (OpenRequests* requests : {&open_, &unmade_}) {
+      if (const auto at = requests->find(key); at != requests->end() && at->second.arrival_ms == arrival_ms) {
+        Give(at->second, false);
+        requests->erase(at);
+      }
+    }
+  }
+}
 
 // Reads the requests that were served, or were first named, when the last record before `offset` was folded.
 void RowBuilder::OpenWaitingBefore(std::uint64_t offset) {
@@ -319,43 +426,76 @@ void RowBuilder::OpenWaitingBefore(std::uint64_t offset) {
          (waiting_.begin()->first < 0 || static_cast<std::uint64_t>(waiting_.begin()->first) < offset)) {
     const auto request = waiting_.extract(waiting_.begin());
     const Waiting& w = request.mapped();
-    Open(w.record, w.as_of, w.now_ms, w.epoch_end_ms);
+    Open(w.record, w.as_of, w.now_ms, w.epoch_end_ms, &open_);
   }
 }
 
-void RowBuilder::Open(const LogRecord& r, std::int64_t as_of, std::int64_t now_ms, std::int64_t epoch_end_ms) {
-  store_.AdvanceTo(epoch_end_ms);
+// A request that is read at its own record, unless it was where something named it before.
+void RowBuilder::OpenImported(const LogRecord& r, OpenRequests* into) {
+  const auto open = open_.find(RequestOf(r.event));
+  if (open == open_.end() || open->second.offset != r.offset)
+    Open(r, static_cast<std::int64_t>(r.offset) - 1, r.arrival_ms, EpochEndAt(r.arrival_ms), into);
+}
+
+void RowBuilder::Open(const LogRecord& r, std::int64_t as_of, std::int64_t now_ms, std::int64_t epoch_end_ms,
+                      OpenRequests* into) {
+  AdvanceTo(epoch_end_ms);
   // Its impressions and clicks come within kOpenRequestMs, if they are to find it.
   if (r.arrival_ms < options_.from_ms && options_.from_ms - r.arrival_ms > kOpenRequestMs) return;
   if (!r.event.served.exists() && r.arrival_ms >= options_.to_ms) return;
   OpenRequest open{.offset = r.offset, .arrival_ms = r.arrival_ms, .as_of = as_of, .now_ms = now_ms};
+  open.epoch_end_ms = epoch_end_ms_;
   for (const EventItem& item : r.event.items) open.items.push_back(KeyOf(item.item_id));
-  open.features.resize(open.items.size() * columns_);
+  const Key key = RequestOf(r.event);
+  if (into == &open_ || values_ != nullptr) ReadRequest(r, key, &open);
+  if (options_.slates && into == &open_) open.touched = TouchedBefore(r, open.items);
+  if (options_.choices || values_ != nullptr) open.drawn = DrawnPlaces<Drawn>(r.event);
+  if (const auto before = into->find(key); before != into->end()) Give(before->second, true);
+  (*into)[key] = std::move(open);
+  open_since_.emplace(r.arrival_ms, key);
+}
+
+void RowBuilder::ReadRequest(const LogRecord& r, Key key, OpenRequest* open) {
+  open->features.resize(open->items.size() * columns_);
+  open->popularity.resize(open->items.size());
+  open->used.resize(values_ != nullptr ? open->items.size() : 0);
+  const bool is_readable = open->as_of + 1 >= static_cast<std::int64_t>(folds_from_);
+  if (values_ != nullptr && values_->Take({.offset = open->offset,
+                                           .arrival_ms = open->arrival_ms,
+                                           .as_of = open->as_of,
+                                           .now_ms = open->now_ms,
+                                           .epoch_end_ms = open->epoch_end_ms,
+                                           .items = static_cast<std::uint32_t>(open->items.size()),
+                                           .is_request = true},
+                                          key, is_readable, open->features, open->popularity, &open->known)) {
+    open->used = open->known;
+    return;
+  }
   // Of a slate that the server made itself, the order is not the caller's.
   const bool supplied = !r.event.served.exists() || (!r.event.items.empty() && r.event.items[0].channel == "supplied");
-  store_.Read({.now_ms = now_ms,
+  store_.Read({.now_ms = open->now_ms,
                .user = KeyOf(r.event.user_id),
                .session = KeyOf(r.event.session_id),
                .surface = KeyOf(r.event.surface),
                .context = r.event.context,
                .items = r.event.items,
                .supplied = supplied},
-              open.features.data());
-  for (const Key item : open.items) {
-    const std::byte* row = store_.shared().FindItem(item);
-    open.popularity.push_back(row ? static_cast<float>(SharedState::Summary(row).touches) : 0.0f);
+              open->features.data());
+  for (std::size_t i = 0; i < open->items.size(); ++i) {
+    const std::byte* row = store_.shared().FindItem(open->items[i]);
+    open->popularity[i] = row ? static_cast<float>(SharedState::Summary(row).touches) : 0.0f;
   }
-  if (options_.slates) open.touched = TouchedBefore(r, open.items);
-  if (options_.choices) open.drawn = DrawnPlaces<Drawn>(r.event);
-  const Key key = RequestOf(r.event);
-  open_[key] = std::move(open);
-  open_since_.emplace(r.arrival_ms, key);
 }
 
 void RowBuilder::ForgetBefore(std::int64_t arrival_ms) {
   while (!open_since_.empty() && open_since_.begin()->first < arrival_ms) {
-    const auto at = open_.find(open_since_.begin()->second);
-    if (at != open_.end() && at->second.arrival_ms == open_since_.begin()->first) open_.erase(at);
+    const auto [since_ms, key] = *open_since_.begin();
+    for (OpenRequests* requests : {&open_, &unmade_}) {
+      const auto at = requests->find(key);
+      if (at == requests->end() || at->second.arrival_ms != since_ms) continue;
+      Give(at->second, true);
+      requests->erase(at);
+    }
     open_since_.erase(open_since_.begin());
   }
 }
@@ -471,16 +611,7 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms)
     if (objective.population == EventType::kFeedImpression)
       return sink_.Dropped(o, bad_slates_.contains(request) ? DropReason::kBadSlate : DropReason::kNoRequest,
                            r.event.items.size());
-    own_.resize(r.event.items.size() * columns_);
-    store_.AdvanceTo(EpochEndAt(r.arrival_ms));
-    store_.Read({.now_ms = r.arrival_ms,
-                 .user = KeyOf(r.event.user_id),
-                 .session = KeyOf(r.event.session_id),
-                 .surface = KeyOf(r.event.surface),
-                 .context = r.event.context,
-                 .items = r.event.items,
-                 .supplied = false},
-                own_.data());
+    ReadOwn(r);
   }
   const int shown = store_.features().position_column;
   const bool learns_place = shown >= 0 && objective.population == EventType::kFeedImpression;
@@ -544,6 +675,7 @@ void RowBuilder::ReadItems(const LogRecord& r, const std::vector<Key>& keys) {
   std::vector<EventItem> items(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) items[i].item_id = store_.shared().ItemId(keys[i]);
   own_.resize(keys.size() * columns_);
+  own_of_ = UINT64_MAX;
   store_.Read({.now_ms = r.arrival_ms,
                .user = KeyOf(r.event.user_id),
                .session = KeyOf(r.event.session_id),
@@ -555,7 +687,7 @@ void RowBuilder::ReadItems(const LogRecord& r, const std::vector<Key>& keys) {
 }
 
 void RowBuilder::AddSampledRows(const LogRecord& r, std::size_t o) {
-  store_.AdvanceTo(EpochEndAt(r.arrival_ms));
+  AdvanceTo(EpochEndAt(r.arrival_ms));
   sampler_->Update();
   const std::vector<Key> session = TouchedInSession(r);
   for (std::size_t line = 0; line < r.event.items.size(); ++line) {

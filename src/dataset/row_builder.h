@@ -21,6 +21,7 @@
 #include "dataset/dataset.h"
 #include "dataset/item_parents.h"
 #include "dataset/negative_sampler.h"
+#include "dataset/row_values.h"
 #include "event/alias_history.h"
 #include "event/event_rules.h"
 
@@ -42,6 +43,10 @@ class RowBuilder {
  public:
   RowBuilder(const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options, const AliasHistory& people,
              const ItemParents& parents, OnlineStore& store, RowSink& sink);
+  // Values come from `values` where it has them, and those that rows use are given to it. The store stands where it can
+  // fold on: records before it are replayed for their rows, and not folded. `first_offset`: of the log. Call it before
+  // Index. Records of types outside replayed_types() need not be given to Replay where they are not folded.
+  void UseValues(RowValues* values, std::uint64_t first_offset);
   void Await(const LogRecord& record);
   void Await(Key person, Key item) { latest_impression_.Get(PairKey(person, item)); }
   void Index(const LogRecord& record);
@@ -50,6 +55,12 @@ class RowBuilder {
   // Types of the records that Await and Index have a use for; others need not be given.
   std::uint32_t awaited_types() const;
   std::uint32_t indexed_types() const;
+  std::uint32_t replayed_types() const;
+  // The latest epoch that a read asked for so far. What is read also depends on the epochs that folding brings, which
+  // are the records' own: where two replays agree in this and in the records, they read the same.
+  std::int64_t epoch_end_ms() const { return epoch_end_ms_; }
+  // Requests that were read before the last record before `offset` are opened, though no record was given since.
+  void CatchUp(std::uint64_t offset) { OpenWaitingBefore(offset > 0 ? offset - 1 : 0); }
   void Finish();  // After the last record: requests that were served behind it.
 
  private:
@@ -71,8 +82,11 @@ class RowBuilder {
     Key early_click = 0;  // The item of a first click that stands before the impression.
     SlateRow slate;
     std::vector<std::size_t> shown_rows;  // Indexes into items.
-    std::vector<Drawn> drawn;             // With DatasetOptions::choices.
+    std::vector<Drawn> drawn;             // With DatasetOptions::choices, or RowValues.
+    std::int64_t epoch_end_ms = 0;        // Of the read.
+    std::vector<bool> used, known;        // By item, with RowValues; `known` is empty when all are.
   };
+  using OpenRequests = std::unordered_map<Key, OpenRequest>;  // By RequestOf.
   // Where a label event lies.
   struct LabelPlace {
     Key key;
@@ -131,7 +145,18 @@ class RowBuilder {
   Key LabelKey(std::size_t objective, const LogRecord& record, Key item) const;
   void Touch(const LogRecord& record);
   void OpenWaitingBefore(std::uint64_t offset);
-  void Open(const LogRecord& record, std::int64_t as_of, std::int64_t now_ms, std::int64_t epoch_end_ms);
+  // `into`: open_, or unmade_, whose requests are read only to be kept.
+  void Open(const LogRecord& record, std::int64_t as_of, std::int64_t now_ms, std::int64_t epoch_end_ms,
+            OpenRequests* into);
+  void OpenImported(const LogRecord& record, OpenRequests* into);
+  void ReadRequest(const LogRecord& record, Key key, OpenRequest* open);
+  // What rows of `record` could use is read and kept, also if it makes none today.
+  void KeepUsed(const LogRecord& record);
+  void MarkUsed(const LogRecord& record, OpenRequest& open);
+  void ReadOwn(const LogRecord& record);  // To own_, strictly before it.
+  bool ReadsOwn(std::size_t objective, const LogRecord& record) const;
+  void AdvanceTo(std::int64_t epoch_end_ms);
+  void Give(OpenRequest& open, bool is_closed) const;
   std::vector<std::uint64_t> TouchedBefore(const LogRecord& record, const std::vector<Key>& items) const;
   void GiveSlate(OpenRequest& open, Key clicked, std::uint64_t offset);
   void Shown(const LogRecord& record);
@@ -172,9 +197,13 @@ class RowBuilder {
   std::multimap<std::int64_t, Waiting> waiting_;  // By as_of.
   std::unordered_map<Key, Named> named_;          // By RequestOf, while Index runs.
   std::deque<std::pair<std::int64_t, Key>> named_since_;
-  std::unordered_set<Key> bad_slates_;         // By RequestOf: they are not read.
-  std::unordered_map<Key, OpenRequest> open_;  // By RequestOf.
+  std::unordered_set<Key> bad_slates_;  // By RequestOf: they are not read.
+  OpenRequests open_, unmade_;          // `unmade_`: imported ones of people that are left out.
   std::multimap<std::int64_t, Key> open_since_;
+  RowValues* values_ = nullptr;
+  std::uint64_t first_offset_, folds_from_;  // Of the log; of the first record that is folded.
+  std::int64_t epoch_end_ms_ = INT64_MIN;
+  std::uint64_t own_of_ = UINT64_MAX;         // Offset of the record whose items own_ has.
   std::unordered_map<Key, Touched> touched_;  // By TouchKey.
   std::size_t touched_swept_ = 1024;          // How many sessions the next sweep awaits.
   std::vector<float> own_, at_place_;         // Of AddRows.

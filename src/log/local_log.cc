@@ -15,10 +15,13 @@ constexpr std::int64_t kLookAgainMs = 20;
 // end after the next one was seen: its writer was done with it by then.
 class LocalReader final : public EventReader {
  public:
-  LocalReader(const LocalLog& log, std::shared_ptr<DurableEnd> durable, std::uint64_t from, ReadOptions options)
+  // `gives_all`: also records of other types than `options` has, undecoded.
+  LocalReader(const LocalLog& log, std::shared_ptr<DurableEnd> durable, std::uint64_t from, ReadOptions options,
+              bool gives_all = false)
       : log_(log.fs(), log.folder()),
         durable_(std::move(durable)),
         types_(options.types),
+        gives_all_(gives_all),
         until_(options.until ? (*options.until)[0] : UINT64_MAX),
         from_(from) {}
 
@@ -57,7 +60,7 @@ class LocalReader final : public EventReader {
       used_ += size;
       last_size_ = size;
       ++expected_;
-      if (record->offset >= from_ && types_ >> static_cast<unsigned>(record->event.type) & 1u)
+      if (record->offset >= from_ && (gives_all_ || types_ >> static_cast<unsigned>(record->event.type) & 1u))
         return ReadState::kRecord;
     }
   }
@@ -257,6 +260,7 @@ class LocalReader final : public EventReader {
   LocalLog log_;
   const std::shared_ptr<DurableEnd> durable_;
   const std::uint32_t types_;
+  const bool gives_all_;
   const std::uint64_t until_, from_;
   std::uint64_t durable_end_ = 0;  // As last seen.
   bool started_ = false;           // A segment was opened: `segment_` and `expected_` are set.
@@ -325,6 +329,11 @@ Result<std::uint64_t> LocalLog::SizeBytes() {
     bytes += size;
   }
   return bytes;
+}
+
+Result<std::unique_ptr<EventReader>> LocalLog::OpenUndecoded(std::uint64_t from, std::uint64_t until) {
+  return std::unique_ptr<EventReader>(std::make_unique<LocalReader>(
+      *this, durable_, from, ReadOptions{.types = 0, .until = Positions{until}}, /*gives_all=*/true));
 }
 
 Result<std::unique_ptr<EventReader>> LocalLog::Open(const Positions& from, ReadOptions options) {

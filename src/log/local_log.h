@@ -27,6 +27,9 @@ class LocalLog final : public EventSource {
   Result<std::uint64_t> SizeBytes() override;
   using EventSource::Open;
   Result<std::unique_ptr<EventReader>> Open(const Positions& from, ReadOptions options) override;
+  // Gives every record from `from` to `until`, of which EventReader::encoded alone says what the event is: for those
+  // who compare records and do not read them.
+  Result<std::unique_ptr<EventReader>> OpenUndecoded(std::uint64_t from, std::uint64_t until);
 
   static std::string BaseName(std::uint64_t first_offset);  // "00000000000000000042.base".
   FileSystem& fs() const { return fs_; }

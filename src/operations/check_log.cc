@@ -1,5 +1,6 @@
 #include "operations/check_log.h"
 
+#include "dataset/kept_rows.h"
 #include "dataset/start_at_base.h"
 #include "workspace/log_counts_paths.h"
 
@@ -9,6 +10,7 @@ Result<LogCheck> CheckProjectLog(const Workspace& workspace, bool repair) {
   if (repair) {
     GFR_TRY(workspace.fs().Remove(workspace.snapshot_path()));
     GFR_TRY(workspace.fs().RemoveTree(workspace.kept_snapshots_folder()));
+    GFR_TRY(workspace.fs().RemoveTree(KeptRowsFolder(workspace.log_folder())));
     GFR_TRY(workspace.fs().Remove(workspace.currency_path()));
     for (const std::string& file : LogCountsPaths(workspace)) GFR_TRY(workspace.fs().Remove(file));
   }

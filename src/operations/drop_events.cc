@@ -1,6 +1,7 @@
 #include "operations/drop_events.h"
 
 #include "base/time.h"
+#include "dataset/kept_rows.h"
 #include "log/cut_torn_tail.h"
 #include "log/seal.h"
 #include "store/kept_snapshots.h"
@@ -45,6 +46,8 @@ Result<DropReport> DropEvents(const Workspace& workspace, const DropCriteria& cr
     for (const std::string& file : LogCountsPaths(workspace)) {
       if (fs.Exists(file)) report.removed.push_back(file);
     }
+    if (const std::string rows = KeptRowsFolder(workspace.log_folder()); fs.Exists(rows))
+      report.removed.push_back(rows);
     GFR_ASSIGN(const auto kept, RemoveKeptSnapshots(fs, workspace.kept_snapshots_folder(), plan.changed_from, dry_run));
     report.removed.insert(report.removed.end(), kept.begin(), kept.end());
     GFR_TRY(

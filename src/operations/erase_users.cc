@@ -2,6 +2,7 @@
 
 #include <unordered_set>
 
+#include "dataset/kept_rows.h"
 #include "dataset/start_at_base.h"
 #include "dataset/trim_log.h"
 #include "log/cut_torn_tail.h"
@@ -59,8 +60,8 @@ Status EraseCopies(const Workspace& workspace, bool dry_run, EraseReport* report
     report->removed.push_back(path);
     if (!dry_run) GFR_TRY(fs.Remove(path));
   }
-  for (const std::string& folder :
-       {workspace.kept_snapshots_folder(), JoinPath(data, "log.old"), JoinPath(data, "log.new")}) {
+  for (const std::string& folder : {workspace.kept_snapshots_folder(), KeptRowsFolder(workspace.log_folder()),
+                                    JoinPath(data, "log.old"), JoinPath(data, "log.new")}) {
     if (!fs.Exists(folder)) continue;
     report->removed.push_back(folder);
     if (!dry_run) GFR_TRY(fs.RemoveTree(folder));

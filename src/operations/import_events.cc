@@ -4,6 +4,7 @@
 
 #include "base/progress.h"
 #include "base/sync.h"
+#include "dataset/kept_rows.h"
 #include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "log/log_currency.h"
@@ -51,6 +52,7 @@ Status ReplaceLog(const Workspace& workspace, ImportSort& sort, Imported* import
   }
   GFR_TRY(fs.Remove(workspace.snapshot_path()));
   GFR_TRY(fs.RemoveTree(workspace.kept_snapshots_folder()));
+  GFR_TRY(fs.RemoveTree(KeptRowsFolder(workspace.log_folder())));
   GFR_TRY(fs.Remove(workspace.currency_path()));
   for (const std::string& file : LogCountsPaths(workspace)) GFR_TRY(fs.Remove(file));
   GFR_TRY(fs.RemoveTree(workspace.lake_folder()));  // It is of the old log; the new one is sealed again.

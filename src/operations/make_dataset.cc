@@ -1,6 +1,7 @@
 #include "operations/make_dataset.h"
 
 #include "dataset/export_dataset.h"
+#include "dataset/kept_rows.h"
 #include "dataset/row_builder.h"
 #include "log/lake_log.h"
 #include "log/local_log.h"
@@ -16,6 +17,14 @@ std::unique_ptr<EventSource> SourceOf(const Workspace& workspace, const DatasetS
   return std::make_unique<LocalLog>(workspace.fs(), workspace.log_folder());
 }
 
+// Null: everything is read, and nothing kept.
+std::unique_ptr<KeptRows> KeptRowsOf(const Workspace& workspace, const DatasetSettings& settings,
+                                     const DatasetOptions& options) {
+  const bool all = options.from_ms == INT64_MIN && options.to_ms == INT64_MAX;
+  if (!settings.incremental || settings.from_lake || !all) return nullptr;
+  return std::make_unique<KeptRows>(workspace.fs(), workspace.log_folder(), KeptRowsFolder(workspace.log_folder()));
+}
+
 }  // namespace
 
 Result<Dataset> MakeDataset(const Workspace& workspace, const DatasetSettings& settings,
@@ -23,18 +32,31 @@ Result<Dataset> MakeDataset(const Workspace& workspace, const DatasetSettings& s
   DatasetOptions with = options;
   with.leave_out = settings.leave_out;
   with.scratch_folder = ScratchFolder(workspace);
+  const auto kept = KeptRowsOf(workspace, settings, options);
+  with.kept = kept.get();
   const auto log = SourceOf(workspace, settings);
   return BuildDataset(workspace.fs(), *log, settings.features, settings.objectives, with);
 }
 
 Result<ExportedDataset> ExportDataset(const Workspace& workspace, const DatasetSettings& settings,
                                       const DatasetOptions& options, const std::string& folder) {
-  GFR_ASSIGN(const auto sink, DatasetExport::Open(workspace.fs(), folder, *settings.features, settings.objectives));
+  const auto open = [&] {
+    return DatasetExport::Open(workspace.fs(), folder, *settings.features, settings.objectives);
+  };
+  GFR_ASSIGN(auto sink, open());
   DatasetOptions with = options;
   with.leave_out = settings.leave_out;
   with.scratch_folder = ScratchFolder(workspace);
+  const auto kept = KeptRowsOf(workspace, settings, options);
+  with.kept = kept.get();
   const auto log = SourceOf(workspace, settings);
-  GFR_ASSIGN(const Dataset about, BuildRows(workspace.fs(), *log, settings.features, settings.objectives, with, *sink));
+  auto built = BuildRows(workspace.fs(), *log, settings.features, settings.objectives, with, *sink);
+  if (!built.ok() && kept != nullptr && kept->missed()) {
+    GFR_TRY(kept->StartOver(kept->why_missed()));
+    GFR_ASSIGN(sink, open());
+    built = BuildRows(workspace.fs(), *log, settings.features, settings.objectives, with, *sink);
+  }
+  GFR_ASSIGN(const Dataset about, std::move(built));
   GFR_TRY(sink->Finish(about));
   ExportedDataset out{
       .events = about.records, .slates = sink->slates(), .columns = settings.features->columns(), .objectives = {}};

@@ -16,6 +16,9 @@ struct DatasetSettings {
   std::vector<ObjectiveConfig> objectives;
   LeaveOutConfig leave_out = {};  // Instead of what DatasetOptions says.
   bool from_lake = false;         // Of the lake's records instead of the log's (log/lake_log.h).
+  // Rows of all times take what the last replay read, and keep what this one does (dataset/kept_rows.h). The rows are
+  // the same.
+  bool incremental = false;
 };
 
 // What is said of a log without events.

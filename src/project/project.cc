@@ -31,7 +31,8 @@ Result<std::unique_ptr<Project>> Project::Open(Workspace workspace, const Config
 DatasetSettings Project::dataset_settings() const {
   return {.features = configuration_->features,
           .objectives = configuration_->objectives,
-          .leave_out = configuration_->dataset.leave_out};
+          .leave_out = configuration_->dataset.leave_out,
+          .incremental = configuration_->dataset.incremental};
 }
 
 TrainSettings Project::train_settings() const {

@@ -1,0 +1,303 @@
+#include "dataset/kept_rows.h"
+
+#include <algorithm>
+
+#include "base/byte_reader.h"
+#include "base/byte_writer.h"
+#include "base/time.h"
+#include "runtime/logger.h"
+#include "store/snapshot.h"
+
+namespace gfr {
+namespace {
+
+constexpr std::string_view kMagic = "GFRROWS1";
+// To be raised when rows are read elsewhere, or as something else, than by the release before, and their fingerprints
+// stay.
+constexpr int kReadRule = 1;
+constexpr std::size_t kMaxManifestBytes = 64u << 20;
+constexpr const char* kPartNew = "part.new";
+constexpr const char* kOpenNew = "open.new";
+constexpr const char* kStateNew = "state.new";
+
+// Of what decides which values rows have and which of them are kept.
+std::uint64_t FingerprintOf(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives) {
+  std::string text = std::to_string(kReadRule) + " " + std::to_string(features.fingerprint);
+  for (const ObjectiveConfig& o : objectives) text += " " + std::string(EventTypeName(o.population));
+  for (const ObjectiveConfig& o : objectives) text += " " + std::string(EventTypeName(o.label));
+  return Hash64(text.data(), text.size());
+}
+
+std::uint64_t Chain(std::uint64_t hash, std::uint64_t offset, std::int64_t arrival_ms, std::string_view encoded) {
+  const std::uint64_t seed = PairKey(PairKey(hash, offset), static_cast<std::uint64_t>(arrival_ms));
+  return Hash64(encoded.data(), encoded.size(), seed);
+}
+
+void PutAbout(const Dataset& about, ByteWriter& out) {
+  out.Number(about.records);
+  out.Number(about.first_arrival_ms);
+  out.Number(about.last_arrival_ms);
+  out.Byte(about.simulated ? 1 : 0);
+  out.Number(about.huge_numbers);
+  out.String(about.first_huge);
+  out.Varint(about.category_names.size());
+  for (const auto& [code, name] : about.category_names) {
+    out.Number(code);
+    out.String(name);
+  }
+}
+
+Dataset ReadAbout(ByteReader& in) {
+  Dataset about;
+  about.records = in.Number<std::uint64_t>();
+  about.first_arrival_ms = in.Number<std::int64_t>();
+  about.last_arrival_ms = in.Number<std::int64_t>();
+  about.simulated = in.Number<std::uint8_t>() != 0;
+  about.huge_numbers = in.Number<std::uint64_t>();
+  about.first_huge = in.String();
+  for (std::size_t left = in.Count(sizeof(float) + 1); left > 0 && !in.bad; --left) {
+    const auto code = in.Number<float>();
+    about.category_names.emplace(code, in.String());
+  }
+  return about;
+}
+
+}  // namespace
+
+KeptRowsSize MeasureKeptRows(FileSystem& fs, const std::string& folder) {
+  KeptRowsSize size;
+  const auto names = fs.List(folder);
+  for (const std::string& name : names.ok() ? names.value() : std::vector<std::string>()) {
+    const auto file = fs.OpenForRead(JoinPath(folder, name));
+    if (!file.ok()) continue;
+    const auto bytes = file.value()->size();
+    if (bytes.ok()) size.bytes += bytes.value();
+    ++size.files;
+  }
+  return size;
+}
+
+std::string KeptRows::WriteManifest(const Manifest& m) const {
+  std::string body;
+  ByteWriter out{&body};
+  for (const std::uint64_t number : {m.fingerprint, m.generation, m.first, m.end, m.hash, m.resume}) out.Number(number);
+  for (const std::int64_t number : {m.resume_epoch_ms, m.closed_before_ms}) out.Number(number);
+  const auto file = [&](const File& f) {
+    out.String(f.name);
+    out.Number(f.bytes);
+  };
+  out.Varint(m.parts.size());
+  std::ranges::for_each(m.parts, file);
+  file(m.open);
+  file(m.state);
+  PutAbout(m.about, out);
+  std::string bytes(kMagic);
+  ByteWriter head{&bytes};
+  head.Number(Crc32c(body.data(), body.size()));
+  return bytes + body;
+}
+
+Result<KeptRows::Manifest> KeptRows::ReadManifest() const {
+  const Error broken{ErrorCode::kCorrupt, "is not what was written", {Path("manifest"), 0}};
+  GFR_ASSIGN(const auto opened, fs_.OpenForRead(Path("manifest")));
+  GFR_ASSIGN(const std::uint64_t size, opened->size());
+  if (size > kMaxManifestBytes) return broken;
+  GFR_ASSIGN(const std::string bytes, fs_.ReadAll(Path("manifest")));
+  ByteReader in{bytes};
+  const bool magic = in.Take(kMagic.size()) == kMagic;
+  const auto crc = in.Number<std::uint32_t>();
+  if (!magic || crc != Crc32c(in.left.data(), in.left.size())) return broken;
+  Manifest m;
+  for (std::uint64_t* number : {&m.fingerprint, &m.generation, &m.first, &m.end, &m.hash, &m.resume})
+    *number = in.Number<std::uint64_t>();
+  for (std::int64_t* number : {&m.resume_epoch_ms, &m.closed_before_ms}) *number = in.Number<std::int64_t>();
+  const auto file = [&] {
+    File f;
+    f.name = in.String();
+    f.bytes = in.Number<std::uint64_t>();
+    return f;
+  };
+  for (std::size_t left = in.Count(9); left > 0 && !in.bad; --left) m.parts.push_back(file());
+  m.open = file();
+  m.state = file();
+  m.about = ReadAbout(in);
+  if (in.bad || !in.left.empty()) return broken;
+  return m;
+}
+
+Result<std::string> KeptRows::WhyNot() {
+  if (!fs_.Exists(Path("manifest"))) return std::string("no rows were kept of this log yet");
+  auto read = ReadManifest();
+  if (!read.ok()) return read.error().ToString();
+  const std::uint64_t fingerprint = old_.fingerprint;
+  old_ = std::move(read).value();
+  if (old_.fingerprint != fingerprint)
+    return std::string("the features or objectives are others than those of the kept rows");
+  GFR_ASSIGN(const Positions begin, log_.Begin());
+  if (begin[0] != old_.first) return std::string("the log begins elsewhere than when rows were kept");
+  values_ = std::make_unique<ValueReader>(columns_);
+  std::vector<File> files = old_.parts;
+  files.push_back(old_.open);
+  for (const File& file : files) {
+    if (const Status added = values_->Add(fs_, Path(file.name), file.bytes); !added.ok())
+      return added.error().ToString();
+  }
+  // The same records: nothing was erased, dropped or changed since.
+  std::uint64_t hash = 0, next = old_.first;
+  GFR_ASSIGN(const auto reader, log_.OpenUndecoded(old_.first, old_.end));
+  for (LogRecord record;;) {
+    GFR_ASSIGN(const bool more, reader->More(&record));
+    if (!more) break;
+    hash = Chain(hash, record.offset, record.arrival_ms, reader->encoded());
+    next = record.offset + 1;
+  }
+  if (next != old_.end || hash != old_.hash)
+    return std::string("the log's records are others than when rows were kept");
+  return std::string();
+}
+
+Status KeptRows::Begin(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives) {
+  if (started_over_) return {};
+  columns_ = features.columns();
+  const std::uint64_t fingerprint = FingerprintOf(features, objectives);
+  Status made = fs_.MakeFolders(folder_);
+  if (made.ok()) {
+    auto lock = fs_.Lock(Path("lock"));
+    if (lock.ok())
+      lock_ = std::move(lock).value();
+    else
+      made = lock.error();
+  }
+  if (!made.ok()) {
+    LogInfo("dataset", "all events are replayed, and no rows are kept: " + made.error().message);
+    return {};
+  }
+  old_.fingerprint = fingerprint;
+  GFR_ASSIGN(const std::string why, WhyNot());
+  usable_ = why.empty();
+  if (!usable_) LogInfo("dataset", "all events are replayed: " + why);
+  next_ = {.fingerprint = fingerprint, .generation = old_.generation + 1};
+  Fail(OpenFiles());
+  return {};
+}
+
+Status KeptRows::StartOver(const std::string& why) {
+  LogWarning("dataset", "all events are replayed: " + why);
+  usable_ = has_state_ = false;
+  started_over_ = true;
+  missed_.clear();
+  named_.clear();
+  values_.reset();
+  next_ = {.fingerprint = next_.fingerprint, .generation = next_.generation};
+  Fail(OpenFiles());
+  return {};
+}
+
+Status KeptRows::OpenFiles() {
+  keeps_ = true;
+  part_.reset();
+  open_.reset();
+  GFR_ASSIGN(part_, ValueWriter::Open(fs_, Path(kPartNew), columns_));
+  GFR_ASSIGN(open_, ValueWriter::Open(fs_, Path(kOpenNew), columns_));
+  return {};
+}
+
+void KeptRows::Fail(const Status& status) {
+  if (status.ok() || !keeps_) return;
+  keeps_ = false;
+  LogWarning("dataset", "no rows are kept for the next replay: " + status.error().ToString());
+}
+
+Status KeptRows::Restore(OnlineStore* store) {
+  std::string extra;
+  GFR_TRY(ReadSnapshot(fs_, Path(old_.state.name), store, &extra));
+  if (static_cast<std::uint64_t>(store->next_offset()) == old_.resume) return {};
+  return Error{ErrorCode::kCorrupt, "is of another offset", {Path(old_.state.name), 0}};
+}
+
+void KeptRows::BeginsAt(std::uint64_t first_offset) {
+  next_.first = first_offset;
+  next_.hash = usable_ ? old_.hash : 0;
+  next_.end = usable_ ? old_.end : first_offset;
+}
+
+void KeptRows::AddRecord(const LogRecord& record, std::string_view encoded) {
+  next_.hash = Chain(next_.hash, record.offset, record.arrival_ms, encoded);
+  next_.end = record.offset + 1;
+}
+
+bool KeptRows::WantsState(const LogRecord& next, std::int64_t end_ms) const {
+  return keeps_ && !has_state_ && next.arrival_ms >= end_ms - kOverlapMs;
+}
+
+void KeptRows::KeepState(OnlineStore& store, std::int64_t epoch_end_ms) {
+  has_state_ = true;
+  next_.resume = static_cast<std::uint64_t>(store.next_offset());
+  next_.resume_epoch_ms = epoch_end_ms;
+  store.Share();
+  Fail(Snapshot::Take(store).Write(fs_, Path(kStateNew)));
+  // Nobody reads it beside the replay, which goes on in place.
+  store.users().SetExclusive(true);
+  store.shared().SetExclusive(true);
+}
+
+bool KeptRows::Take(const ReadInstant& at, Key request, bool is_readable, std::span<float> features,
+                    std::span<float> popularity, std::vector<bool>* known) {
+  if (!usable_ || (is_readable && (at.offset >= old_.end || named_.contains(request)))) return false;
+  const auto found = values_->Find(at, features, popularity, known);
+  if (found.ok() && found.value()) return true;
+  if (is_readable) return false;
+  if (!found.ok() && missed_.empty()) missed_ = found.error().ToString();
+  // A request of which nothing was used has no entry: what wants an item of it misses.
+  if (!at.is_request) Miss(at.offset, "what was read for the event at offset");
+  known->assign(at.items, false);
+  return true;
+}
+
+void KeptRows::Names(std::uint64_t offset, Key request) {
+  if (usable_ && offset >= old_.end) named_.insert(request);
+}
+
+void KeptRows::Keep(const ReadInstant& at, bool is_closed, std::span<const float> features,
+                    std::span<const float> popularity, const std::vector<bool>& used) {
+  if (!keeps_) return;
+  // Closed by the last replay: it is in a part.
+  if (usable_ && at.offset < old_.end && (!at.is_request || at.arrival_ms < old_.closed_before_ms)) return;
+  Fail((is_closed ? part_ : open_)->Add(at, features, popularity, used));
+}
+
+void KeptRows::Miss(std::uint64_t offset, const char* what) {
+  if (missed_.empty()) missed_ = std::string(what) + " " + std::to_string(offset) + " was not kept";
+}
+
+void KeptRows::Publish(const Dataset& about) {
+  if (!keeps_ || !has_state_ || (usable_ && old_.end == next_.end)) return;
+  Fail(Store(about));
+}
+
+Status KeptRows::Store(const Dataset& about) {
+  GFR_TRY(part_->Close());
+  GFR_TRY(open_->Close());
+  const std::string of = "-" + std::to_string(next_.generation);
+  next_.parts = usable_ ? old_.parts : std::vector<File>();
+  next_.parts.push_back({"part" + of, part_->bytes()});
+  next_.open = {"open" + of, open_->bytes()};
+  next_.state = {"state" + of, 0};
+  next_.closed_before_ms = about.last_arrival_ms - kDayMs;
+  next_.about = about;
+  // A folder that was removed meanwhile, by an erasure, is not made again: what is renamed is not there.
+  GFR_TRY(fs_.Rename(Path(kPartNew), Path(next_.parts.back().name)));
+  GFR_TRY(fs_.Rename(Path(kOpenNew), Path(next_.open.name)));
+  GFR_TRY(fs_.Rename(Path(kStateNew), Path(next_.state.name)));
+  GFR_TRY(fs_.SyncDirectory(folder_));
+  GFR_TRY(PublishFile(fs_, Path("manifest"), WriteManifest(next_)));
+  GFR_ASSIGN(const auto names, fs_.List(folder_));
+  for (const std::string& name : names) {
+    const bool counts = name == "manifest" || name == "lock" || name == next_.open.name || name == next_.state.name ||
+                        std::ranges::find(next_.parts, name, &File::name) != next_.parts.end();
+    if (!counts) GFR_TRY(fs_.Remove(Path(name)));
+  }
+  return {};
+}
+
+}  // namespace gfr

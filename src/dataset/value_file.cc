@@ -1,0 +1,191 @@
+#include "dataset/value_file.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/byte_reader.h"
+#include "base/byte_writer.h"
+
+namespace gfr {
+namespace {
+
+constexpr std::uint32_t kChunkMagic = 0x56524647;  // "GFRV"
+constexpr std::size_t kChunkHeadBytes = 36, kChunkBytes = 1 << 20, kLoadedChunks = 8;
+constexpr std::size_t kMaxChunkBytes = 1u << 30;
+
+// What an entry begins with.
+struct EntryHead {
+  ReadInstant at;
+  std::uint32_t used;
+};
+
+EntryHead ReadEntryHead(ByteReader& in, bool is_request) {
+  EntryHead head{};
+  head.at.offset = in.Number<std::uint64_t>();
+  head.at.arrival_ms = in.Number<std::int64_t>();
+  head.at.as_of = in.Number<std::int64_t>();
+  head.at.now_ms = in.Number<std::int64_t>();
+  head.at.epoch_end_ms = in.Number<std::int64_t>();
+  head.at.items = in.Number<std::uint32_t>();
+  head.at.is_request = is_request;
+  head.used = in.Number<std::uint32_t>();
+  if (head.used > head.at.items) in.bad = true;
+  return head;
+}
+
+std::size_t BodyBytes(const EntryHead& head, std::size_t columns) {
+  return head.used * (sizeof(std::uint32_t) + (columns + (head.at.is_request ? 1 : 0)) * sizeof(float));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ValueWriter>> ValueWriter::Open(FileSystem& fs, const std::string& path, std::size_t columns) {
+  auto made = std::make_unique<ValueWriter>();
+  made->columns_ = columns;
+  GFR_ASSIGN(made->file_, fs.OpenForWrite(path, /*append=*/false));
+  return made;
+}
+
+Status ValueWriter::Add(const ReadInstant& at, std::span<const float> features, std::span<const float> popularity,
+                        const std::vector<bool>& used) {
+  const auto count = static_cast<std::uint32_t>(std::ranges::count(used, true));
+  if (count == 0) return {};
+  Chunk& chunk = chunks_[at.is_request ? 1 : 0];
+  ByteWriter out{&chunk.entries};
+  out.Number(at.offset);
+  out.Number(at.arrival_ms);
+  out.Number(at.as_of);
+  out.Number(at.now_ms);
+  out.Number(at.epoch_end_ms);
+  out.Number(at.items);
+  out.Number(count);
+  for (std::uint32_t i = 0; i < at.items; ++i) {
+    if (used[i]) out.Number(i);
+  }
+  for (std::uint32_t i = 0; at.is_request && i < at.items; ++i) {
+    if (used[i]) out.Number(popularity[i]);
+  }
+  for (std::uint32_t i = 0; i < at.items; ++i) {
+    if (used[i])
+      chunk.entries.append(reinterpret_cast<const char*>(features.data() + i * columns_), columns_ * sizeof(float));
+  }
+  chunk.first = std::min(chunk.first, at.offset);
+  chunk.last = std::max(chunk.last, at.offset);
+  return chunk.entries.size() < kChunkBytes ? Status() : Flush(at.is_request);
+}
+
+Status ValueWriter::Flush(bool is_request) {
+  Chunk& chunk = chunks_[is_request ? 1 : 0];
+  if (chunk.entries.empty()) return {};
+  std::string bytes;
+  ByteWriter head{&bytes};
+  head.Number(kChunkMagic);
+  head.Number(static_cast<std::uint32_t>(chunk.entries.size()));
+  head.Number(chunk.first);
+  head.Number(chunk.last);
+  head.Number(std::uint32_t{is_request});
+  head.Number(Crc32c(chunk.entries.data(), chunk.entries.size()));
+  head.Number(Crc32c(bytes.data(), bytes.size()));
+  bytes += chunk.entries;
+  chunk = {};
+  bytes_ += bytes.size();
+  return file_->Append(bytes);
+}
+
+Status ValueWriter::Close() {
+  GFR_TRY(Flush(false));
+  GFR_TRY(Flush(true));
+  GFR_TRY(file_->Sync());
+  file_.reset();
+  return {};
+}
+
+Status ValueReader::Add(FileSystem& fs, const std::string& path, std::uint64_t bytes) {
+  File file{path, nullptr};
+  GFR_ASSIGN(file.file, fs.OpenForRead(path));
+  GFR_ASSIGN(const std::uint64_t size, file.file->size());
+  const Error broken{ErrorCode::kCorrupt, "is not what was written", {path, 0}};
+  if (size != bytes) return broken;
+  for (std::uint64_t position = 0; position < size;) {
+    GFR_ASSIGN(const std::string head, file.file->Read(position, kChunkHeadBytes));
+    ByteReader in{head};
+    const auto magic = in.Number<std::uint32_t>();
+    Chunk chunk{.file = files_.size(), .position = position + kChunkHeadBytes};
+    chunk.bytes = in.Number<std::uint32_t>();
+    chunk.first = in.Number<std::uint64_t>();
+    chunk.last = in.Number<std::uint64_t>();
+    const auto kind = in.Number<std::uint32_t>();
+    chunk.crc = in.Number<std::uint32_t>();
+    const auto crc = in.Number<std::uint32_t>();
+    if (in.bad || magic != kChunkMagic || crc != Crc32c(head.data(), head.size() - sizeof crc) || kind > 1 ||
+        chunk.bytes > kMaxChunkBytes || chunk.position + chunk.bytes > size)
+      return broken;
+    kinds_[kind].chunks.push_back(chunk);
+    kinds_[kind].sorted = false;
+    position = chunk.position + chunk.bytes;
+  }
+  files_.push_back(std::move(file));
+  return {};
+}
+
+Result<const ValueReader::Loaded*> ValueReader::Load(Kind& kind, std::size_t index) const {
+  const auto there = std::ranges::find(kind.loaded, index, &std::pair<std::size_t, Loaded>::first);
+  if (there != kind.loaded.end()) {
+    kind.loaded.splice(kind.loaded.begin(), kind.loaded, there);
+    return &kind.loaded.front().second;
+  }
+  const Chunk& chunk = kind.chunks[index];
+  Loaded loaded;
+  GFR_ASSIGN(loaded.entries, files_[chunk.file].file->Read(chunk.position, chunk.bytes));
+  const Error broken{ErrorCode::kCorrupt, "is not what was written", {files_[chunk.file].path, 0}};
+  if (loaded.entries.size() != chunk.bytes || Crc32c(loaded.entries.data(), loaded.entries.size()) != chunk.crc)
+    return broken;
+  for (ByteReader in{loaded.entries}; !in.left.empty();) {
+    const std::size_t position = loaded.entries.size() - in.left.size();
+    const EntryHead head = ReadEntryHead(in, &kind == &kinds_[1]);
+    in.Take(BodyBytes(head, columns_));
+    if (in.bad) return broken;
+    loaded.at.emplace(head.at.offset, position);
+  }
+  if (kind.loaded.size() == kLoadedChunks) kind.loaded.pop_back();
+  kind.loaded.emplace_front(index, std::move(loaded));
+  return &kind.loaded.front().second;
+}
+
+Result<bool> ValueReader::Find(const ReadInstant& at, std::span<float> features, std::span<float> popularity,
+                               std::vector<bool>* known) {
+  Kind& kind = kinds_[at.is_request ? 1 : 0];
+  if (!kind.sorted) {
+    std::ranges::sort(kind.chunks, {}, &Chunk::first);
+    std::uint64_t last = 0;
+    for (Chunk& chunk : kind.chunks) chunk.last_so_far = last = std::max(last, chunk.last);
+    kind.loaded.clear();
+    kind.sorted = true;
+  }
+  auto chunk = std::ranges::upper_bound(kind.chunks, at.offset, {}, &Chunk::first);
+  while (chunk != kind.chunks.begin() && (--chunk)->last_so_far >= at.offset) {
+    if (chunk->last < at.offset) continue;
+    GFR_ASSIGN(const Loaded* loaded, Load(kind, static_cast<std::size_t>(chunk - kind.chunks.begin())));
+    const auto found = loaded->at.find(at.offset);
+    if (found == loaded->at.end()) continue;
+    ByteReader in{std::string_view(loaded->entries).substr(found->second)};
+    const EntryHead head = ReadEntryHead(in, at.is_request);
+    if (head.at != at) continue;
+    known->assign(at.items, false);
+    const std::string_view rows = in.Take(head.used * sizeof(std::uint32_t));
+    const std::string_view popular = in.Take(at.is_request ? head.used * sizeof(float) : 0);
+    for (std::uint32_t i = 0; i < head.used; ++i) {
+      std::uint32_t row = 0;
+      std::memcpy(&row, rows.data() + i * sizeof row, sizeof row);
+      if (row >= at.items) return Error{ErrorCode::kCorrupt, "is not what was written", {files_[chunk->file].path, 0}};
+      if (at.is_request) std::memcpy(&popularity[row], popular.data() + i * sizeof(float), sizeof(float));
+      std::memcpy(features.data() + row * columns_, in.left.data() + i * columns_ * sizeof(float),
+                  columns_ * sizeof(float));
+      (*known)[row] = true;
+    }
+    return true;
+  }
+  return false;
+}
+
+}  // namespace gfr
