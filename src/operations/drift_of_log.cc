@@ -69,21 +69,40 @@ std::vector<ComparedColumn> ColumnsOf(const FeatureSet& features) {
   return columns;
 }
 
-// The rows as they are, each with the model's prediction (NaN of rows that it has none of), and its ECE.
+// Each row's prediction by the model (NaN of rows that it has none of), and its ECE.
 struct Predicted {
   std::vector<float> probability;
-  Estimate ece;
+  Estimate ece;  // Of rows whose labels are complete.
 };
 
+// The rows whose labels of the horizon were complete when the log ended: those before the others.
+ReferenceRows MatureRows(const ObjectiveRows& rows, const ObjectiveConfig& objective, const Dataset& data) {
+  const std::int64_t newest_ms = data.last_arrival_ms - objective.horizon_ms();
+  const auto n =
+      static_cast<std::size_t>(std::ranges::upper_bound(rows.arrival_ms, newest_ms) - rows.arrival_ms.begin());
+  ReferenceRows mature = RowsForReference(rows, data.columns);
+  mature.features = mature.features.first(n * data.columns);
+  mature.label = mature.label.first(n);
+  mature.arrival_ms = mature.arrival_ms.first(n);
+  mature.request = mature.request.first(n);
+  return mature;
+}
+
+// `mature_ms`: rows that arrived before have complete labels.
 Result<Predicted> Predict(const Model& model, const std::string& objective, const ObjectiveRows& rows,
-                          std::int64_t from_ms, std::int64_t to_ms) {
+                          std::int64_t from_ms, std::int64_t to_ms, std::int64_t mature_ms) {
   const auto of = std::ranges::find(model.objectives, objective, &ObjectiveModel::name);
   if (of == model.objectives.end()) return Predicted{};
   const SelectedRows selected = SelectRows(rows, of->softmax, model, from_ms, to_ms);
   GFR_ASSIGN(const std::vector<float> probability, Probabilities(*of, selected));
   Predicted predicted{.probability = std::vector<float>(rows.size(), std::nanf(""))};
   for (std::size_t i = 0; i < selected.size(); ++i) predicted.probability[selected.indices[i]] = probability[i];
-  predicted.ece = MeasureBinary({probability, selected.labels, selected.users}, kReplicates, kSeed).ece;
+  std::size_t mature = 0;  // Rows stand in order of arrival.
+  while (mature < selected.size() && rows.arrival_ms[selected.indices[mature]] < mature_ms) ++mature;
+  predicted.ece = MeasureBinary({std::span(probability).first(mature), std::span(selected.labels).first(mature),
+                                 std::span(selected.users).first(mature)},
+                                kReplicates, kSeed)
+                      .ece;
   return predicted;
 }
 
@@ -93,7 +112,8 @@ Result<Dataset> Replay(const Workspace& workspace, const DriftSettings& settings
   const std::int64_t first_ms = question.range ? std::min(from_ms, question.range->first) : from_ms,
                      end_ms = question.range ? std::max(question.to_ms, question.range->second) : question.to_ms;
   GFR_ASSIGN(Dataset data,
-             MakeDataset(workspace, settings.dataset, {.from_ms = first_ms, .to_ms = end_ms, .slates = false}));
+             MakeDataset(workspace, settings.dataset,
+                         {.from_ms = first_ms, .to_ms = end_ms, .drop_immature = false, .slates = false}));
   if (data.records == 0) return LogIsEmpty();
   return data;
 }
@@ -135,14 +155,14 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
     const auto [first_ms, end_ms] = *question.range;
     const std::vector<ComparedColumn> columns = ColumnsOf(features);
     report.references.features =
-        MakeReference(objectives[judged].name, columns, RowsForReference(data.objectives[judged], data.columns),
+        MakeReference(objectives[judged].name, columns, MatureRows(data.objectives[judged], objectives[judged], data),
                       first_ms, end_ms, data.category_names);
     for (const ComparedColumn& column : columns) at.push_back(column.at);
     for (std::size_t o = 0; o < objectives.size(); ++o)
       report.references.priors.push_back(
-          MakePrior(objectives[o].name, RowsForReference(data.objectives[o], data.columns), first_ms, end_ms));
+          MakePrior(objectives[o].name, MatureRows(data.objectives[o], objectives[o], data), first_ms, end_ms));
   }
-  JudgeColumns(RowsForReference(data.objectives[judged], data.columns), at, data.category_names, &report);
+  JudgeColumns(MatureRows(data.objectives[judged], objectives[judged], data), at, data.category_names, &report);
   const auto& counted = report.references.features;
   if (report.rows == 0 || counted.rows == 0)
     return Error{ErrorCode::kInvalidArgument,
@@ -152,10 +172,20 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
                      "; the log has events until " + FormatTime(data.last_arrival_ms)};
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     const ObjectiveRows& rows = data.objectives[o];
-    GFR_ASSIGN(const Predicted predicted,
-               Predict(compared.model, objectives[o].name, rows, report.from_ms, report.to_ms));
-    JudgePrior(objectives[o].name, RowsForReference(rows, data.columns), predicted.probability, &report);
+    const ReferenceRows mature = MatureRows(rows, objectives[o], data);
+    GFR_ASSIGN(const Predicted predicted, Predict(compared.model, objectives[o].name, rows, report.from_ms,
+                                                  report.to_ms, data.last_arrival_ms - objectives[o].horizon_ms() + 1));
+    JudgePrior(objectives[o].name, mature, predicted.probability, &report);
     report.objectives.back().ece = predicted.ece;
+    if (predicted.probability.empty()) continue;
+    report.objectives.back().quality = JudgeQuality({.rows = RowsForReference(rows, data.columns),
+                                                     .whole = rows.whole,
+                                                     .score = predicted.probability,
+                                                     .early_ms = objectives[o].horizon_ms(),
+                                                     .whole_ms = objectives[o].window_ms,
+                                                     .known_until_ms = data.last_arrival_ms},
+                                                    &report.references.features, at, report.from_ms, report.to_ms,
+                                                    report.options.prior_period_ms, report.options.min_rows);
   }
   SortReport(&report);
   return report;
