@@ -38,8 +38,7 @@ Prepared Prepare(const QualityRows& from, const Reference* features, const std::
     made.early.push_back(rows.label[i]);
     made.whole.push_back(from.whole.empty() ? rows.label[i] : from.whole[i]);
     for (std::size_t c = 0; c < made.columns; ++c)
-      made.bins.push_back(
-          static_cast<std::uint8_t>(features->columns[c].bins.Of(rows.features[i * rows.columns + at[c]])));
+      made.bins.push_back(static_cast<std::uint8_t>(features->columns[c].bins.Of(rows.Value(i, at[c]))));
   }
   return made;
 }

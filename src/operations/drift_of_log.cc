@@ -42,6 +42,10 @@ Result<ComparedModel> LoadCompared(const Workspace& workspace, const DriftSettin
 Result<std::vector<std::size_t>> PlacesOf(const Reference& reference, const FeatureSet& features) {
   std::vector<std::size_t> places;
   for (const ReferenceColumn& column : reference.columns) {
+    if (column.is_prediction()) {
+      places.push_back(kPredictionPlace);
+      continue;
+    }
     std::size_t place = features.columns();
     for (std::size_t c = 0; c < features.columns(); ++c) {
       const FeatureSpec& spec = features.features[c].view->spec();
@@ -162,7 +166,15 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
       report.references.priors.push_back(
           MakePrior(objectives[o].name, MatureRows(data.objectives[o], objectives[o], data), first_ms, end_ms));
   }
-  JudgeColumns(MatureRows(data.objectives[judged], objectives[judged], data), at, data.category_names, &report);
+  std::vector<Predicted> predicted;
+  for (std::size_t o = 0; o < objectives.size(); ++o) {
+    GFR_ASSIGN(Predicted of_objective, Predict(compared.model, objectives[o].name, data.objectives[o], report.from_ms,
+                                               report.to_ms, data.last_arrival_ms - objectives[o].horizon_ms() + 1));
+    predicted.push_back(std::move(of_objective));
+  }
+  ReferenceRows judged_rows = MatureRows(data.objectives[judged], objectives[judged], data);
+  judged_rows.prediction = predicted[judged].probability;
+  JudgeColumns(judged_rows, at, data.category_names, &report);
   const auto& counted = report.references.features;
   if (report.rows == 0 || counted.rows == 0)
     return Error{ErrorCode::kInvalidArgument,
@@ -172,15 +184,15 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
                      "; the log has events until " + FormatTime(data.last_arrival_ms)};
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     const ObjectiveRows& rows = data.objectives[o];
-    const ReferenceRows mature = MatureRows(rows, objectives[o], data);
-    GFR_ASSIGN(const Predicted predicted, Predict(compared.model, objectives[o].name, rows, report.from_ms,
-                                                  report.to_ms, data.last_arrival_ms - objectives[o].horizon_ms() + 1));
-    JudgePrior(objectives[o].name, mature, predicted.probability, &report);
-    report.objectives.back().ece = predicted.ece;
-    if (predicted.probability.empty()) continue;
-    report.objectives.back().quality = JudgeQuality({.rows = RowsForReference(rows, data.columns),
+    const std::vector<float>& probability = predicted[o].probability;
+    JudgePrior(objectives[o].name, MatureRows(rows, objectives[o], data), probability, &report);
+    report.objectives.back().ece = predicted[o].ece;
+    if (probability.empty()) continue;
+    ReferenceRows all = RowsForReference(rows, data.columns);
+    all.prediction = probability;
+    report.objectives.back().quality = JudgeQuality({.rows = all,
                                                      .whole = rows.whole,
-                                                     .score = predicted.probability,
+                                                     .score = probability,
                                                      .early_ms = objectives[o].horizon_ms(),
                                                      .whole_ms = objectives[o].window_ms,
                                                      .known_until_ms = data.last_arrival_ms},

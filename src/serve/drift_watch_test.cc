@@ -159,12 +159,31 @@ TEST_F(DriftWatchTest, JudgesTheHoursThatAreOverAndTellsAWebhookOnce) {
   ASSERT_EQ(open.size(), 1u) << json.dump(1);
   EXPECT_EQ(open[0].name, "loyalty");
   EXPECT_EQ(open[0].model, "feed/1");
+  // Events are counted beside it.
+  std::map<std::string, double> series;
+  for (const auto& s : json["events"]["series"]) series[s["name"].get<std::string>()] = s["value"].get<double>();
+  EXPECT_GT(series.at("feed.request from test"), 0);
+  EXPECT_EQ(series.at("feed.request from test"), series.at("feed.impression from test"));
+  EXPECT_EQ(series.at("impression known"), 1);
   ASSERT_TRUE(watch_->Look(*state_).ok());
   const std::string told = peer.received();
   EXPECT_THAT(told, HasSubstr("gfr.drift.alert"));
   const std::string id = open[0].id + "/open";
   ASSERT_THAT(told, HasSubstr(id));
   EXPECT_EQ(told.find(id, told.find(id) + 1), std::string::npos) << "once";
+}
+
+TEST_F(DriftWatchTest, CountsEventsWithoutAModelToWatchAndGoesOnAfterARestart) {
+  Open(kSmallWindows, {});
+  Live();
+  const auto events = [&] { return watch_->Json()["events"]["series"].dump(); };
+  const std::string before = events();
+  EXPECT_THAT(before, HasSubstr("feed.request from test"));
+  EXPECT_THAT(watch_->Json()["state"].get<std::string>(), HasSubstr("was trained before"));
+  watch_ = std::make_unique<DriftWatch>(*state_);
+  const Status looked = watch_->Look(*state_);
+  ASSERT_TRUE(looked.ok()) << looked.error().ToString();
+  EXPECT_EQ(events(), before) << "no event is counted twice, and none is lost";
 }
 
 TEST_F(DriftWatchTest, WhatIsSilencedIsANoteAndNoAlert) {
