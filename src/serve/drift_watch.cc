@@ -104,6 +104,11 @@ Status DriftWatch::Watch(ServiceState& s, const Model& model) {
   open_.Set(static_cast<double>(told_.size()));
   rows_.Set(0);
   threshold_.Set(INFINITY);
+  ratio_.Set(NAN);
+  for (const char* metric : kQualityNames) {
+    quality_.With({metric}).Set(NAN);
+    coverage_.With({metric}).Set(NAN);
+  }
   return {};
 }
 
