@@ -5,14 +5,14 @@
 // object.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
-#include <span>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/cpu_time.h"
@@ -21,31 +21,20 @@
 namespace gfr {
 namespace {
 
-// A file's floats, mapped; none where it cannot be read.
-class Column {
- public:
-  explicit Column(const std::string& path) {
-    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    struct stat about = {};
-    if (file < 0 || fstat(file, &about) != 0) return;
-    size_ = static_cast<std::size_t>(about.st_size);
-    at_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
-    close(file);
+// A file's floats, into `values`; none where it cannot be read.
+void ReadColumn(const std::string& path, std::vector<float>* values) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat about = {};
+  std::size_t done = 0;
+  if (file >= 0 && fstat(file, &about) == 0) {
+    values->resize(static_cast<std::size_t>(about.st_size) / sizeof(float));
+    const std::size_t size = values->size() * sizeof(float);
+    for (ssize_t n = 1; n > 0 && done < size; done += static_cast<std::size_t>(std::max<ssize_t>(n, 0)))
+      n = read(file, reinterpret_cast<char*>(values->data()) + done, size - done);
   }
-  ~Column() {
-    if (at_ != MAP_FAILED) munmap(at_, size_);
-  }
-  Column(const Column&) = delete;
-  Column& operator=(const Column&) = delete;
-  std::span<const float> values() const {
-    return at_ == MAP_FAILED ? std::span<const float>()
-                             : std::span(static_cast<const float*>(at_), size_ / sizeof(float));
-  }
-
- private:
-  void* at_ = MAP_FAILED;
-  std::size_t size_ = 0;
-};
+  if (file >= 0) close(file);
+  if (done != values->size() * sizeof(float)) values->clear();
+}
 
 constexpr std::size_t kSample = 200'000;  // Of which the deciles are taken, as a training does (monitor/reference.cc).
 
@@ -53,17 +42,16 @@ int RunDistances(const std::string& folder, int columns) {
   std::string json;
   const std::int64_t begin_ms = MonotonicMs();
   const double begin_s = ProcessCpuSeconds();
+  std::vector<float> before, now, sample;
   for (int c = 0; c < columns; ++c) {
-    const Column reference(fmt::format("{}/reference-{}.f32", folder, c)),
-        current(fmt::format("{}/current-{}.f32", folder, c));
-    const std::span<const float> before = reference.values(), now = current.values();
+    ReadColumn(fmt::format("{}/reference-{}.f32", folder, c), &before);
+    ReadColumn(fmt::format("{}/current-{}.f32", folder, c), &now);
     if (before.empty() || now.empty()) {
       fmt::print(stderr, "column {} of {} cannot be read\n", c, folder);
       return 1;
     }
-    std::vector<float> sample;
-    for (std::size_t i = 0; i < std::min(kSample, before.size()); ++i)
-      sample.push_back(before[i * before.size() / std::min(kSample, before.size())]);
+    sample.resize(std::min(kSample, before.size()));
+    for (std::size_t i = 0; i < sample.size(); ++i) sample[i] = before[i * before.size() / sample.size()];
     const Bins bins = MakeBins(sample, false);
     BinCounts counted(bins.size()), counted_now(bins.size());
     counted.Add(bins, before.data(), before.size());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 #include <functional>
 #include <numeric>
 #include <utility>
@@ -124,52 +125,66 @@ void BinCounts::Add(const Bins& bins, const float* values, std::size_t count, st
 
 namespace {
 
-constexpr std::size_t kLanes = 16;
-
 // What of a block lies above each upper end; and how many values are there at all, and lie below the least.
 struct BlockCounts {
   std::array<std::int32_t, Bins::kDeciles> above = {};
   std::int32_t there = 0, below = 0;
 };
+struct Extremes {
+  std::array<float, 8> low, high;  // By lane.
+};
 
-// An edge at a time over a block, and a lane at a time for the extremes: so it compiles to vectors, of whatever width
-// the caller's target has.
-template <std::size_t kValues>
-[[gnu::always_inline]] inline void CountBlock(const Bins& bins, const float* block, std::array<float, kLanes>* low,
-                                              std::array<float, kLanes>* high, BlockCounts* out) {
-  std::int32_t there = 0, below = 0;
-  for (std::size_t i = 0; i < kValues; ++i) there += block[i] == block[i] ? 1 : 0;
-  for (std::size_t i = 0; i < kValues; ++i) below += block[i] < bins.least ? 1 : 0;
-  for (std::size_t e = 0; e < bins.uppers.size(); ++e) {
-    const float upper = bins.uppers[e];
-    std::int32_t above = 0;
-    for (std::size_t i = 0; i < kValues; ++i) above += upper < block[i] ? 1 : 0;
-    out->above[e] = above;
-  }
-  out->there = there;
-  out->below = below;
-  for (std::size_t i = 0; i < kValues; i += kLanes) {
-    for (std::size_t l = 0; l < kLanes; ++l) {
-      const float v = block[i + l];
-      (*low)[l] = v < (*low)[l] ? v : (*low)[l];  // NaN is neither.
-      (*high)[l] = v > (*high)[l] ? v : (*high)[l];
-    }
-  }
+// Eight lanes, of whatever vectors the caller's target has; comparisons give -1 a lane.
+using Floats = float __attribute__((vector_size(32)));
+using Integers = std::int32_t __attribute__((vector_size(32)));
+constexpr std::size_t kLanes = sizeof(Floats) / sizeof(float);
+
+[[gnu::always_inline]] inline std::int32_t SumOf(const Integers& lanes) {
+  std::int32_t sum = 0;
+  for (std::size_t l = 0; l < kLanes; ++l) sum += lanes[l];
+  return sum;
 }
 
-using CountBlockFunction = void (*)(const Bins&, const float*, std::array<float, kLanes>*, std::array<float, kLanes>*,
-                                    BlockCounts*);
+// An edge at a time over a block.
 template <std::size_t kValues>
-void CountBlockPortable(const Bins& bins, const float* block, std::array<float, kLanes>* low,
-                        std::array<float, kLanes>* high, BlockCounts* out) {
-  CountBlock<kValues>(bins, block, low, high, out);
+[[gnu::always_inline]] inline void CountBlock(const Bins& bins, const float* block, Extremes* extremes,
+                                              BlockCounts* out) {
+  Floats values[kValues / kLanes];
+  std::memcpy(values, block, sizeof values);
+  Integers there = {}, below = {};
+  for (const Floats& v : values) {
+    there -= v == v;
+    below -= v < bins.least;
+  }
+  out->there = SumOf(there);
+  out->below = SumOf(below);
+  for (std::size_t e = 0; e < bins.uppers.size(); ++e) {
+    const float upper = bins.uppers[e];
+    Integers above = {};
+    for (const Floats& v : values) above -= v > upper;
+    out->above[e] = SumOf(above);
+  }
+  Floats low, high;
+  std::memcpy(&low, extremes->low.data(), sizeof low);
+  std::memcpy(&high, extremes->high.data(), sizeof high);
+  for (const Floats& v : values) {
+    low = v < low ? v : low;  // NaN is neither.
+    high = v > high ? v : high;
+  }
+  std::memcpy(extremes->low.data(), &low, sizeof low);
+  std::memcpy(extremes->high.data(), &high, sizeof high);
+}
+
+using CountBlockFunction = void (*)(const Bins&, const float*, Extremes*, BlockCounts*);
+template <std::size_t kValues>
+void CountBlockPortable(const Bins& bins, const float* block, Extremes* extremes, BlockCounts* out) {
+  CountBlock<kValues>(bins, block, extremes, out);
 }
 #if defined(__x86_64__)
 template <std::size_t kValues>
-__attribute__((target("avx2"))) void CountBlockAvx2(const Bins& bins, const float* block,
-                                                    std::array<float, kLanes>* low, std::array<float, kLanes>* high,
+__attribute__((target("avx2"))) void CountBlockAvx2(const Bins& bins, const float* block, Extremes* extremes,
                                                     BlockCounts* out) {
-  CountBlock<kValues>(bins, block, low, high, out);
+  CountBlock<kValues>(bins, block, extremes, out);
 }
 #endif
 
@@ -187,13 +202,13 @@ CountBlockFunction BestCountBlock() {
 void BinCounts::AddBlocks(const Bins& bins, const float* values, std::size_t count) {
   constexpr std::size_t kLarge = 8 * kBlock;
   static const CountBlockFunction count_block = BestCountBlock<kBlock>(), count_large = BestCountBlock<kLarge>();
-  std::array<float, kLanes> low, high;
-  low.fill(least);
-  high.fill(most);
+  Extremes extremes;
+  extremes.low.fill(least);
+  extremes.high.fill(most);
   for (std::size_t first = 0; first < count;) {
     const std::size_t size = count - first < kLarge ? kBlock : kLarge;
     BlockCounts block;
-    (size == kLarge ? count_large : count_block)(bins, values + first, &low, &high, &block);
+    (size == kLarge ? count_large : count_block)(bins, values + first, &extremes, &block);
     first += size;
     counts[0] += static_cast<std::uint64_t>(block.below);
     std::int32_t left = block.there - block.below;  // At or above the bin's lower end.
@@ -204,8 +219,8 @@ void BinCounts::AddBlocks(const Bins& bins, const float* values, std::size_t cou
     counts[bins.above()] += static_cast<std::uint64_t>(left);
     counts[bins.missing()] += size - static_cast<std::size_t>(block.there);
   }
-  least = *std::ranges::min_element(low);
-  most = *std::ranges::max_element(high);
+  least = *std::ranges::min_element(extremes.low);
+  most = *std::ranges::max_element(extremes.high);
 }
 
 void BinCounts::Merge(const BinCounts& other) {
