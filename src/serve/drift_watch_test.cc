@@ -161,9 +161,12 @@ TEST_F(DriftWatchTest, JudgesTheHoursThatAreOverAndTellsAWebhookOnce) {
   EXPECT_EQ(open[0].model, "feed/1");
   // Events are counted beside it.
   std::map<std::string, double> series;
-  for (const auto& s : json["events"]["series"]) series[s["name"].get<std::string>()] = s["value"].get<double>();
+  for (const auto& s : json["events"]["series"]) {
+    if (s["value"].is_number()) series[s["name"].get<std::string>()] = s["value"].get<double>();
+  }
   EXPECT_GT(series.at("feed.request from test"), 0);
-  EXPECT_EQ(series.at("feed.request from test"), series.at("feed.impression from test"));
+  // A slate's impression comes a second later, which may be in the next hour.
+  EXPECT_NEAR(series.at("feed.request from test"), series.at("feed.impression from test"), 1);
   EXPECT_EQ(series.at("impression known"), 1);
   ASSERT_TRUE(watch_->Look(*state_).ok());
   const std::string told = peer.received();
