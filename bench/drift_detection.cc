@@ -2,6 +2,8 @@
 // rhythm of day and week (monitor/test_rows.h), 28 days of training, judged by the hour as a server judges them.
 //
 // usage: drift_detection [--tiny] [seeds] [requests an hour]
+//        drift_detection --dump FOLDER SEED REQUESTS: for drift_detection_peers.py: FOLDER/training.f32, quiet.f32 and
+//        fault-0.f32, ... have a row as floats: the hour, the features, the label; prints what was found as JSON.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "base/cpu_time.h"
+#include "base/file_system.h"
 #include "base/time.h"
 #include "monitor/detector.h"
 #include "monitor/drift_options.h"
@@ -130,10 +133,46 @@ bool MeasureQuietDays(int seeds, double requests) {
   return all <= static_cast<std::size_t>(seeds) && 10 * above_two <= static_cast<std::size_t>(seeds);
 }
 
+void DumpRows(const TestRows& made, const std::string& path) {
+  std::string bytes;
+  const auto add = [&](float x) { bytes.append(reinterpret_cast<const char*>(&x), sizeof x); };
+  for (std::size_t i = 0; i < made.label.size(); ++i) {
+    add(static_cast<float>((made.arrival_ms[i] - TestRows::kStartMs) / kHourMs));
+    for (std::size_t c = 0; c < TestRows::kColumns; ++c) add(made.features[i * TestRows::kColumns + c]);
+    add(made.label[i]);
+  }
+  if (!PublishFile(PosixFileSystem(), path, bytes).ok()) fmt::print(stderr, "{} cannot be written\n", path);
+}
+
+int Dump(const std::string& folder, std::uint64_t seed, double requests) {
+  const std::int64_t from_ms = AtDay(kTrainedDays + 1.5);
+  DumpRows(TestRows::Make(seed, 0, kTrainedDays, requests), folder + "/training.f32");
+  DumpRows(TestRows::Make(seed, kTrainedDays, kTrainedDays + 30, requests), folder + "/quiet.f32");
+  const double begin_s = ThreadCpuSeconds();
+  const std::size_t quiet = Alerts(seed, 30, requests, {}).size();
+  fmt::print("{{\"from_hour\":{},\"quiet_alerts\":{},\"quiet_cpu_s\":{},\"faults\":[",
+             (from_ms - TestRows::kStartMs) / kHourMs, quiet, ThreadCpuSeconds() - begin_s);
+  const std::vector<Fault> faults = Faults(from_ms);
+  for (std::size_t f = 0; f < faults.size(); ++f) {
+    DumpRows(TestRows::Make(seed, kTrainedDays, kTrainedDays + faults[f].days, requests, faults[f].plant),
+             fmt::format("{}/fault-{}.f32", folder, f));
+    const auto alerts = Alerts(seed, faults[f].days, requests, faults[f].plant);
+    const auto first = std::ranges::find_if(alerts, [&](const DriftAlert& a) { return a.found_ms > from_ms; });
+    fmt::print("{}\n{{\"name\":\"{}\",\"column\":\"{}\",\"found_h\":{}}}", f == 0 ? "" : ",", faults[f].name,
+               faults[f].column,
+               first == alerts.end() ? std::string("null")
+                                     : fmt::format("{}", static_cast<double>(first->found_ms - from_ms) / kHourMs));
+  }
+  fmt::print("]}}\n");
+  return 0;
+}
+
 }  // namespace
 }  // namespace gfr
 
 int main(int argc, char** argv) {
+  if (argc == 5 && std::string(argv[1]) == "--dump")
+    return gfr::Dump(argv[2], static_cast<std::uint64_t>(std::atoll(argv[3])), std::atof(argv[4]));
   const bool tiny = argc > 1 && std::string(argv[1]) == "--tiny";
   const int seeds = tiny ? 2 : argc > 1 ? std::atoi(argv[1]) : 20;
   const double requests = argc > 2 ? std::atof(argv[2]) : 150;

@@ -89,6 +89,17 @@ class Drift(unittest.TestCase):
         for objective in report["objectives"]:
             low, high = objective["observed_over_expected"]["interval"]
             self.assertTrue(low < 1.5 and high > 0.5, objective)
+        quality = next(o["quality"] for o in report["objectives"] if o["name"] == "pctr")
+        for metric in ("auc", "average_precision", "log_loss"):
+            grade = quality["grades"][metric]
+            self.assertGreaterEqual(grade["windows"], 4)
+            # Of so few windows nine in ten may be six in ten; never none.
+            self.assertGreaterEqual(grade["coverage"]["value"], 0.6, (metric, quality["windows"]))
+            graded = [w for w in quality["windows"] if w["graded"]]
+            self.assertTrue(all(w[metric]["expected"]["interval"][0] < w[metric]["expected"]["value"] for w in graded))
+        # The youngest clicks are not known yet, and nothing is said of their observed/expected.
+        self.assertEqual((quality["pending"]["says"], quality["pending"]["observed_over_expected"]), ("if still calibrated", "cannot know"))
+        self.assertIn("held what was measured", run("drift", "--project", self.projects["quiet"])[0])
 
     def test_two_ranges_are_compared(self):
         project = self.projects["fault"]

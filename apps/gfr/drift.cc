@@ -16,6 +16,29 @@ constexpr std::size_t kPrintedColumns = 25;
 
 std::string Figure(double x) { return std::isfinite(x) ? fmt::format("{:.4g}", x) : "-"; }
 
+std::string Range(const Estimate& e) {
+  return fmt::format("{} ({} to {})", Figure(e.value), Figure(e.interval.low), Figure(e.interval.high));
+}
+
+// How well estimates of earlier windows did, and what is expected of the rows whose labels are not complete.
+void PrintQuality(const ReportedObjective& o) {
+  const ReportedQuality& q = o.quality;
+  if (q.windows.empty()) return;
+  fmt::print("\n  quality of {} before labels, if still calibrated", o.name);
+  if (!q.corrected_by.empty()) fmt::print(" (corrected by {})", fmt::join(q.corrected_by, ", "));
+  fmt::print("\n");
+  for (std::size_t m = 0; m < kQualityMetrics; ++m) {
+    const auto graded = q.grades.graded(m);
+    fmt::print("    {:<18} {}; the intervals held what was measured in {} of {} windows\n", kQualityNames[m],
+               q.pending.rows == 0 ? "every label is known" : Range(q.pending.expected[m]),
+               std::lround(graded == 0 ? 0 : q.grades.Coverage(m).value * static_cast<double>(graded)), graded);
+  }
+  if (q.pending.rows == 0) return;
+  const Estimate& early = q.pending.early_observed_over_expected;
+  fmt::print("    {:<18} {}\n", "O/E",
+             std::isnan(early.value) ? "cannot know without early labels" : Range(early) + " by early labels");
+}
+
 void Print(const DriftReport& r) {
   const Reference& reference = r.references.features;
   fmt::print("{} rows of {}{}, {} to {}\nagainst {}: {} rows, {} to {}\n", r.rows, reference.objective,
@@ -35,6 +58,7 @@ void Print(const DriftReport& r) {
                Figure(o.reference_rate), Figure(o.all.mean_prediction),
                std::isnan(o.observed_over_expected.value) ? "-" : fmt::format("{:.3f}", o.observed_over_expected.value),
                Figure(o.observed_over_expected.interval.low), Figure(o.observed_over_expected.interval.high));
+  for (const ReportedObjective& o : r.objectives) PrintQuality(o);
   fmt::print("\n  {:<34}{:<22}{:>11}{:>9}{:>9}{:>9}{:>10}{:>10}{:>9}  {}\n", "column", "first seen", "labels/day",
              "score", "PSI", "missing", "before", "outside", "measure", "");
   for (std::size_t i = 0; i < std::min(kPrintedColumns, r.columns.size()); ++i) {

@@ -36,6 +36,9 @@ TriggerDecision DecideDrift(const TriggerConfig& trigger, TriggerFacts& facts) {
   auto open = facts.OpenAlerts();
   if (!open.ok()) return {false, open.error().message};
   std::erase_if(open.value(), [&](const DriftAlert& a) {
+    // A model trained on events that do not come or do not join would be worse.
+    const bool of_events = a.kind == AlertKind::kVolume || a.kind == AlertKind::kInstrumentation;
+    if (of_events && trigger.kind.empty() && trigger.waits_for_labels) return true;
     return (!trigger.kind.empty() && trigger.kind != AlertKindName(a.kind)) ||
            (!trigger.drifted.empty() && trigger.drifted != a.name &&
             std::ranges::count(a.grouped, trigger.drifted) == 0);

@@ -14,10 +14,15 @@ namespace gfr {
 
 // What has drifted. Names (AlertKindName) are part of the JSON and of trigger conditions: never renamed.
 enum class AlertKind : std::uint8_t {
-  kFeature,  // The distribution of a served column.
-  kPrior,    // The base rate of an objective, by cohorts of one age.
+  kFeature,          // The distribution of a served column.
+  kPrior,            // The base rate of an objective, by cohorts of one age.
+  kPrediction,       // The distribution of the model's probabilities.
+  kCalibration,      // Observed/expected of a slice, of rows whose labels are known.
+  kVolume,           // Events an hour of a type and source.
+  kInstrumentation,  // Shares of events that join, come late or twice, or have another shape.
 };
-inline constexpr const char* kAlertKindNames[] = {"feature", "prior"};
+inline constexpr const char* kAlertKindNames[] = {"feature",     "prior",  "prediction",
+                                                  "calibration", "volume", "instrumentation"};
 inline const char* AlertKindName(AlertKind kind) { return kAlertKindNames[static_cast<int>(kind)]; }
 
 struct DriftAlert {

@@ -127,15 +127,18 @@ void Detector::Update(const ReferenceWindow& window, DriftAlert* alert, std::siz
 }
 
 void Detector::OpenAlert(const ReferenceWindow& window, std::vector<std::size_t> crossed) {
+  // A probability moves since what it is made of does: what has another name comes before it.
   std::ranges::stable_sort(crossed, std::greater<>(), [&](std::size_t c) { return scores_[c]; });
+  std::ranges::stable_partition(crossed, [&](std::size_t c) { return !reference_.columns[c].is_prediction(); });
   const std::size_t first = crossed.front();
-  DriftAlert alert{.kind = kind_,
+  const AlertKind kind = reference_.columns[first].is_prediction() ? AlertKind::kPrediction : kind_;
+  DriftAlert alert{.kind = kind,
                    .name = ColumnIn(window, first).name,
                    .model = model_,
                    .since_ms = above_since_[first],
                    .found_ms = window.to_ms,
                    .threshold = quiet_.threshold()};
-  alert.id = fmt::format("{}/{}/{}", AlertKindName(kind_), alert.name, FormatTime(alert.since_ms));
+  alert.id = fmt::format("{}/{}/{}", AlertKindName(kind), alert.name, FormatTime(alert.since_ms));
   for (std::size_t i = 1; i < crossed.size(); ++i) alert.grouped.push_back(reference_.columns[crossed[i]].name);
   Update(window, &alert, first);
   open_.push_back({.alert = alerts_.size(), .columns = std::move(crossed), .above_ms = window.to_ms});

@@ -11,7 +11,7 @@
 namespace gfr {
 namespace {
 
-constexpr std::size_t kMapRows = 60, kMapWindows = 240, kPictures = 16;
+constexpr std::size_t kMapRows = 60, kMapWindows = 240, kPictures = 16, kQualityWindows = 60;
 
 std::string Figure(double x) { return std::isfinite(x) ? fmt::format("{:.4g}", x) : "-"; }
 std::string Percent(double x) { return std::isfinite(x) ? fmt::format("{:.2f} %", 100 * x) : "-"; }
@@ -110,6 +110,33 @@ std::string ObjectiveTable(const DriftReport& r) {
   return html + "</table>";
 }
 
+// Each window's expected quality with its interval, and what was measured once labels were known.
+std::string QualityTables(const DriftReport& r) {
+  std::string html;
+  for (const ReportedObjective& o : r.objectives) {
+    const ReportedQuality& q = o.quality;
+    if (q.windows.empty()) continue;
+    html += fmt::format("<h3>{}</h3><table><tr><th>from<th>rows", EscapeHtml(o.name));
+    for (const char* name : kQualityNames) html += fmt::format("<th>{} expected<th>measured", name);
+    html += "</tr>";
+    const std::size_t first = q.windows.size() - std::min(kQualityWindows, q.windows.size());
+    for (std::size_t w = first; w < q.windows.size(); ++w) {
+      const QualityWindow& window = q.windows[w];
+      html += fmt::format("<tr><td>{}</td><td>{}</td>", FormatTime(window.from_ms), window.rows);
+      for (std::size_t m = 0; m < kQualityMetrics; ++m)
+        html += fmt::format("{}<td>{}</td>", HtmlCell(window.expected[m]),
+                            window.graded ? Figure(window.measured[m]) : "not known yet");
+      html += "</tr>";
+    }
+    html += "</table><p>Intervals that held what was measured:";
+    for (std::size_t m = 0; m < kQualityMetrics; ++m)
+      html += fmt::format(" {} {} of {} windows;", kQualityNames[m], Percent(q.grades.Coverage(m).value),
+                          q.grades.graded(m));
+    html += "</p>";
+  }
+  return html.empty() ? html : "<h2>Quality before labels, if still calibrated</h2>" + html;
+}
+
 }  // namespace
 
 std::string DriftToHtml(const DriftReport& r) {
@@ -122,7 +149,7 @@ std::string DriftToHtml(const DriftReport& r) {
       reference.rows, FormatTime(reference.from_ms), FormatTime(reference.to_ms), FormatDuration(r.options.period_ms),
       r.options.min_rows, Figure(r.threshold));
   for (const std::string& note : r.notes) html += "<p><b>" + EscapeHtml(note) + "</b></p>";
-  html += "<h2>Alerts</h2>" + AlertTable(r) + "<h2>Labels</h2>" + ObjectiveTable(r);
+  html += "<h2>Alerts</h2>" + AlertTable(r) + "<h2>Labels</h2>" + ObjectiveTable(r) + QualityTables(r);
   html +=
       "<h2>Columns over time</h2><p>Score of each window: how many deviations its distribution is further from the "
       "reference than is usual at that hour and number of rows. Red is above the threshold.</p>" +

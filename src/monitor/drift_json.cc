@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/json_number.h"
@@ -28,6 +29,34 @@ Json EstimateJson(const Estimate& estimate) {
           {"interval", {JsonNumber(estimate.interval.low), JsonNumber(estimate.interval.high)}}};
 }
 
+Json QualityWindowJson(const QualityWindow& w) {
+  Json json{{"from", FormatTime(w.from_ms)}, {"to", FormatTime(w.to_ms)}, {"rows", w.rows}, {"graded", w.graded}};
+  for (std::size_t m = 0; m < kQualityMetrics; ++m) {
+    json[kQualityNames[m]] = {{"expected", EstimateJson(w.expected[m])}};
+    if (w.graded) json[kQualityNames[m]]["measured"] = JsonNumber(w.measured[m]);
+  }
+  if (!w.graded) {
+    json["says"] = "if still calibrated";
+    const Estimate& early = w.early_observed_over_expected;
+    json["observed_over_expected"] = std::isnan(early.value) ? Json("cannot know") : EstimateJson(early);
+  }
+  return json;
+}
+
+Json QualityJson(const ReportedQuality& q) {
+  Json json{{"corrected_by", q.corrected_by},
+            {"fitted_rows", q.fitted_rows},
+            {"grades", Json::object()},
+            {"pending", q.pending.rows == 0 ? Json() : QualityWindowJson(q.pending)},
+            {"windows", Json::array()}};
+  for (std::size_t m = 0; m < kQualityMetrics; ++m)
+    json["grades"][kQualityNames[m]] = {{"windows", q.grades.graded(m)},
+                                        {"coverage", EstimateJson(q.grades.Coverage(m))},
+                                        {"width", JsonNumber(q.grades.Width(m))}};
+  for (const QualityWindow& window : q.windows) json["windows"].push_back(QualityWindowJson(window));
+  return json;
+}
+
 Json ObjectiveJson(const ReportedObjective& objective) {
   Json json{{"name", objective.name},
             {"rows", objective.all.rows},
@@ -37,7 +66,8 @@ Json ObjectiveJson(const ReportedObjective& objective) {
             {"mean_prediction", JsonNumber(objective.all.mean_prediction)},
             {"observed_over_expected", EstimateJson(objective.observed_over_expected)},
             {"ece", EstimateJson(objective.ece)},
-            {"days", Json::array()}};
+            {"days", Json::array()},
+            {"quality", objective.quality.windows.empty() ? Json() : QualityJson(objective.quality)}};
   for (const ReportedObjective::Part& day : objective.days) json["days"].push_back(PartJson(day));
   return json;
 }

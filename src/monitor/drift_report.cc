@@ -6,6 +6,8 @@
 #include <cmath>
 #include <map>
 
+#include "monitor/alert_groups.h"
+#include "monitor/live_fold.h"
 #include "stats/descriptive.h"
 
 namespace gfr {
@@ -59,47 +61,84 @@ Estimate ObservedOverExpected(const std::vector<ReportedObjective::Part>& days) 
 
 }  // namespace
 
+namespace {
+
+// The model's own probabilities share the budget where they are compared.
+std::size_t TracksOf(const DriftReport& report) {
+  return 1 + report.references.priors.size() +
+         static_cast<std::size_t>(
+             std::ranges::count_if(report.references.features.columns, &ReferenceColumn::is_prediction));
+}
+
+struct JudgedPart {
+  std::vector<std::size_t> columns;  // Of the reference.
+  std::vector<std::vector<float>> scores;
+  std::vector<bool> moves;
+};
+
+// Judges these columns by themselves. `alone`: they are judged against the week before, of the rows in the range.
+JudgedPart JudgePart(std::vector<std::size_t> columns, const std::vector<ReferenceWindow>& windows, bool alone,
+                     DriftReport* report) {
+  JudgedPart judged{.columns = std::move(columns), .scores = {}, .moves = {}};
+  const DriftOptions& options = report->options;
+  const Reference part = PartOf(report->references.features, judged.columns);
+  const QuietModel quiet(part, JoinWindows(part.windows, options.period_ms, options.min_rows),
+                         options.AlertsADay(TracksOf(*report)), alone);
+  if (!alone) {
+    report->threshold = quiet.threshold();
+    report->reference_days = quiet.days();
+  }
+  Detector detector(part, quiet, report->against, AlertKind::kFeature, !alone);
+  judged.scores.resize(judged.columns.size());
+  for (const ReferenceWindow& window : PartOf(report->references.features, judged.columns, windows)) {
+    detector.Judge(window);
+    for (std::size_t c = 0; c < judged.scores.size(); ++c)
+      judged.scores[c].push_back(static_cast<float>(detector.scores()[c]));
+  }
+  for (std::size_t c = 0; c < judged.columns.size(); ++c) judged.moves.push_back(quiet.Moves(c));
+  report->alerts.insert(report->alerts.end(), detector.alerts().begin(), detector.alerts().end());
+  return judged;
+}
+
+}  // namespace
+
 void JudgeColumns(const ReferenceRows& rows, const std::vector<std::size_t>& at,
                   const std::map<float, std::string>& names, DriftReport* report) {
   const Reference& reference = report->references.features;
-  const DriftOptions& options = report->options;
-  const QuietModel quiet(reference, JoinWindows(reference.windows, options.period_ms, options.min_rows),
-                         options.AlertsADay(1 + report->references.priors.size()));
-  report->threshold = quiet.threshold();
-  report->reference_days = quiet.days();
-  if (std::isinf(quiet.threshold()))
-    report->notes.push_back(fmt::format("no alerts: the reference has windows of {} days, and {} are needed",
-                                        quiet.days(), QuietModel::kLeastDays));
   std::vector<BinCounts> all;
   report->windows = JoinWindows(CountWindows(reference, at, rows, report->from_ms, report->to_ms, &all),
-                                options.period_ms, options.min_rows);
-  Detector detector(reference, quiet, report->against, AlertKind::kFeature);
-  std::vector<std::vector<float>> scores(reference.columns.size());
-  for (ReferenceWindow& window : report->windows) {
-    detector.Judge(window);
-    for (std::size_t c = 0; c < scores.size(); ++c) scores[c].push_back(static_cast<float>(detector.scores()[c]));
-    window.counts = {};
-  }
+                                report->options.period_ms, report->options.min_rows);
   report->rows = all.empty() ? 0 : all[0].rows();
   const double days =
       std::max(1e-9, static_cast<double>(report->to_ms - report->from_ms) / static_cast<double>(kDayMs));
-  for (std::size_t c = 0; c < reference.columns.size(); ++c) {
-    ReportedColumn column{
-        .drift = DriftOf(reference, c, all[c], static_cast<double>(report->rows) / days), .at = c, .counts = all[c]};
-    for (const float score : scores[c]) {
-      // Of NaN no comparison holds.
-      if (!(score <= column.drift.score)) column.drift.score = std::isnan(score) ? column.drift.score : score;
+  std::vector<std::size_t> served, predicted;
+  for (std::size_t c = 0; c < reference.columns.size(); ++c)
+    (reference.columns[c].is_prediction() ? predicted : served).push_back(c);
+  for (const bool alone : {false, true}) {
+    if (alone && predicted.empty()) continue;
+    JudgedPart judged = JudgePart(alone ? predicted : served, report->windows, alone, report);
+    for (std::size_t i = 0; i < judged.columns.size(); ++i) {
+      const std::size_t c = judged.columns[i];
+      ReportedColumn column{
+          .drift = DriftOf(reference, c, all[c], static_cast<double>(report->rows) / days), .at = c, .counts = all[c]};
+      for (const float score : judged.scores[i]) {
+        // Of NaN no comparison holds.
+        if (!(score <= column.drift.score)) column.drift.score = std::isnan(score) ? column.drift.score : score;
+      }
+      column.drift.moves = judged.moves[i];
+      column.first_seen_ms = FirstSeen(report->windows, judged.scores[i], report->threshold);
+      column.scores = std::move(judged.scores[i]);
+      for (const float code : column.counts.unseen) {
+        const auto name = names.find(code);
+        column.unseen.push_back(name == names.end() ? fmt::format("{:.0f}", code) : name->second);
+      }
+      report->columns.push_back(std::move(column));
     }
-    column.drift.moves = quiet.Moves(c);
-    column.first_seen_ms = FirstSeen(report->windows, scores[c], report->threshold);
-    column.scores = std::move(scores[c]);
-    for (const float code : column.counts.unseen) {
-      const auto name = names.find(code);
-      column.unseen.push_back(name == names.end() ? fmt::format("{:.0f}", code) : name->second);
-    }
-    report->columns.push_back(std::move(column));
   }
-  report->alerts.insert(report->alerts.end(), detector.alerts().begin(), detector.alerts().end());
+  if (std::isinf(report->threshold))
+    report->notes.push_back(fmt::format("no alerts: the reference has windows of {} days, and {} are needed",
+                                        report->reference_days, QuietModel::kLeastDays));
+  for (ReferenceWindow& window : report->windows) window.counts = {};
 }
 
 void JudgePrior(const std::string& objective, const ReferenceRows& rows, std::span<const float> prediction,
@@ -130,7 +169,7 @@ void JudgePrior(const std::string& objective, const ReferenceRows& rows, std::sp
     judged.reference_rate = static_cast<double>(prior->positives) / static_cast<double>(prior->rows);
     const std::int64_t period_ms = report->options.prior_period_ms;
     const QuietModel quiet(*prior, JoinWindows(prior->windows, period_ms, report->options.min_rows),
-                           report->options.AlertsADay(1 + report->references.priors.size()));
+                           report->options.AlertsADay(TracksOf(*report)));
     Detector detector(*prior, quiet, report->against, AlertKind::kPrior);
     for (const ReferenceWindow& window :
          JoinWindows(CountWindows(*prior, {0}, LabelsOf(rows), report->from_ms, report->to_ms), period_ms,
@@ -142,7 +181,7 @@ void JudgePrior(const std::string& objective, const ReferenceRows& rows, std::sp
 }
 
 void SortReport(DriftReport* report) {
-  std::ranges::stable_sort(report->alerts, {}, &DriftAlert::found_ms);
+  report->alerts = GroupCauses(std::move(report->alerts));
   std::ranges::stable_sort(report->columns, [](const ReportedColumn& a, const ReportedColumn& b) {
     const bool seen_a = a.first_seen_ms > 0, seen_b = b.first_seen_ms > 0;
     if (seen_a != seen_b) return seen_a;

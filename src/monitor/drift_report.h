@@ -12,6 +12,7 @@
 
 #include "monitor/detector.h"
 #include "monitor/drift_options.h"
+#include "monitor/quality_windows.h"
 #include "stats/interval.h"
 
 namespace gfr {
@@ -37,6 +38,7 @@ struct ReportedObjective {
   double reference_rate = std::numeric_limits<double>::quiet_NaN();
   Estimate observed_over_expected, ece;  // Of the model; NaN: there is none.
   std::vector<Part> days;
+  ReportedQuality quality;  // Of the model; no windows: there is none, or too few rows.
 };
 
 struct DriftReport {

@@ -1,6 +1,7 @@
 #include "monitor/live_fold.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/byte_reader.h"
@@ -11,7 +12,7 @@ namespace gfr {
 namespace {
 
 constexpr std::string_view kLiveMagic = "GFRDRLIV";
-constexpr std::uint32_t kLiveFormat = 1;
+constexpr std::uint32_t kLiveFormat = 2;  // 1 has no slices.
 
 Key SlateKey(const Event& event) {
   const std::string& who = event.user_id.empty() ? event.session_id : event.user_id;
@@ -71,6 +72,37 @@ const std::vector<int>& LiveFold::PlacesIn(const ServedSlate& slate) {
   return places_;
 }
 
+void LiveFold::SetSlices(const LogRecord& record, Waiting* waiting) {
+  const Event& e = record.event;
+  const ServedScores* scores = e.served.Find(reference_.objective);
+  if (scores == nullptr) return;
+  const std::vector<float>& values = scores->at_shown.empty() ? scores->values : scores->at_shown;
+  for (const std::uint32_t item : e.served.kept) {
+    if (e.items[item].index < 0) continue;
+    waiting->score.push_back(item < values.size() ? values[item] : std::nanf(""));
+    waiting->item_channels.push_back(slices_.Id("channel", e.items[item].channel));
+  }
+  waiting->slices = {LiveSlices::kAll, slices_.Id("variant", e.variant), slices_.Id("surface", e.surface),
+                     slices_.Id("source", e.source)};
+  for (const Property& property : e.context) {
+    if (property.name == "city") waiting->slices.push_back(slices_.Id("city", property.text));
+  }
+}
+
+template <typename Add>
+void LiveFold::AddToSlices(const Waiting& waiting, std::size_t row, const Add& add) {
+  if (row >= waiting.score.size() || std::isnan(waiting.score[row])) return;
+  const std::int64_t hour = waiting.seen_ms[row] / kHourMs * kHourMs;
+  const std::uint64_t probability = SliceSums::Fixed(std::clamp(waiting.score[row], 0.0f, 1.0f));
+  add(&slices_.At(hour, LiveSlices::kAll), probability);
+  add(&slices_.At(hour, slices_.ScoreId(waiting.score[row])), probability);
+  const auto other = [&](std::uint16_t id) {
+    if (id != LiveSlices::kAll) add(&slices_.At(hour, id), probability);
+  };
+  for (const std::uint16_t id : waiting.slices) other(id);
+  other(waiting.item_channels[row]);
+}
+
 void LiveFold::TakeSlate(const LogRecord& record) {
   const ServedSlate& slate = record.event.served;
   if (slate.models.empty() || slate.models[0].name != model_ || slate.columns.empty()) return;
@@ -80,13 +112,17 @@ void LiveFold::TakeSlate(const LogRecord& record) {
   }
   const std::vector<int>& places = PlacesIn(slate);
   Waiting waiting{.offset = record.offset, .arrival_ms = record.arrival_ms};
+  SetSlices(record, &waiting);
   for (std::size_t row = 0; row < slate.kept.size(); ++row) {
     const EventItem& item = record.event.items[slate.kept[row]];
     if (item.index < 0) continue;  // Of a pool that was drawn from.
     waiting.items.push_back(KeyOf(item.item_id));
     for (std::size_t c = 0; c < places.size(); ++c) {
       const Bins& bins = reference_.columns[c].bins;
-      const auto bin = places[c] < 0 ? bins.missing() : bins.Of(slate.columns[places[c]].values[row]);
+      const bool is_score = reference_.columns[c].is_prediction() && waiting.items.size() <= waiting.score.size();
+      const auto bin = is_score        ? bins.Of(waiting.score[waiting.items.size() - 1])
+                       : places[c] < 0 ? bins.missing()
+                                       : bins.Of(slate.columns[places[c]].values[row]);
       waiting.bins.push_back(static_cast<std::uint8_t>(bin));
     }
   }
@@ -125,6 +161,10 @@ void LiveFold::TakeImpression(const LogRecord& record) {
     ReferenceWindow& window = WindowAt(&windows_, record.arrival_ms, bins_);
     ++window.rows;
     for (std::size_t c = 0; c < columns; ++c) ++window.counts[first_bin_[c] + waiting.bins[row * columns + c]];
+    AddToSlices(waiting, row, [](SliceSums* sums, std::uint64_t probability) {
+      ++sums->rows;
+      sums->predicted += probability;
+    });
   }
 }
 
@@ -151,6 +191,11 @@ void LiveFold::CountLabels(const Waiting& waiting) {
     ReferenceWindow& window = WindowAt(&labels_, waiting.seen_ms[row], 5);
     ++window.rows;
     ++window.counts[waiting.labelled[row]];
+    AddToSlices(waiting, row, [&](SliceSums* sums, std::uint64_t probability) {
+      ++sums->labelled;
+      sums->expected += probability;
+      sums->positives += waiting.labelled[row];
+    });
   }
 }
 
@@ -169,6 +214,7 @@ void LiveFold::Advance(std::int64_t now_ms) {
   ForgetBefore(now_ms - 2 * kWaitMs);
   while (!windows_.empty() && windows_.begin()->first < now_ms - kKeptMs) windows_.erase(windows_.begin());
   while (!labels_.empty() && labels_.begin()->first < now_ms - kKeptMs) labels_.erase(labels_.begin());
+  slices_.ForgetBefore(now_ms - kKeptMs);
 }
 
 void LiveFold::Fold(const LogRecord& record) {
@@ -200,6 +246,7 @@ std::string LiveFold::Encode() const {
   out.Varint(left_out_);
   AppendWindows(windows_, out);
   AppendWindows(labels_, out);
+  slices_.Encode(out);
   return bytes;
 }
 
@@ -209,7 +256,8 @@ Status LiveFold::Restore(std::string_view bytes) {
   };
   ByteReader in{bytes};
   if (in.Take(kLiveMagic.size()) != kLiveMagic) return damaged();
-  if (in.Number<std::uint32_t>() > kLiveFormat)
+  const auto format = in.Number<std::uint32_t>();
+  if (format > kLiveFormat)
     return Error{ErrorCode::kNeedsNewer, "the live windows of drift were written by a newer gfr; they begin anew"};
   const std::string_view model = in.String();
   const auto bins = in.Number<std::uint64_t>();
@@ -218,8 +266,11 @@ Status LiveFold::Restore(std::string_view bytes) {
     return Error{ErrorCode::kInvalidArgument, "the live windows of drift are of another model version"};
   std::map<std::int64_t, ReferenceWindow> windows, labels;
   const std::uint64_t counted_until = in.Varint(), from = in.Varint(), left_out = in.Varint();
-  if (!ReadWindows(in, bins_, &windows) || !ReadWindows(in, 5, &labels) || !in.left.empty() || from > counted_until)
-    return damaged();
+  LiveSlices slices;
+  if (!ReadWindows(in, bins_, &windows) || !ReadWindows(in, 5, &labels)) return damaged();
+  if (format > 1 && !LiveSlices::Decode(in, &slices)) return damaged();
+  if (!in.left.empty() || from > counted_until) return damaged();
+  slices_ = std::move(slices);
   windows_ = std::move(windows);
   labels_ = std::move(labels);
   counted_until_ = counted_until;

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "event/event.h"
+#include "monitor/live_slices.h"
 #include "monitor/reference.h"
 
 namespace gfr {
@@ -47,6 +48,8 @@ class LiveFold {
   // By the hour, in order of time: of the columns, and of labels (a reference's windows of kLabelColumn: MakePrior).
   std::vector<ReferenceWindow> windows() const;
   std::vector<ReferenceWindow> label_windows() const;
+  // Of the compared objective's probabilities, by slice; what is labelled is of hours that are settled (Advance).
+  const LiveSlices& slices() const { return slices_; }
   std::uint64_t left_out() const { return left_out_; }  // Slates, for lack of room.
 
   // Where to begin for a fold that starts anew.
@@ -63,7 +66,14 @@ class LiveFold {
     std::vector<std::uint8_t> bins;     // items x columns.
     std::vector<std::int64_t> seen_ms;  // One an item: arrival of its impression; 0: not yet.
     std::vector<std::uint8_t> labelled;
+    std::vector<float> score;  // One an item: of the compared objective, at the position shown; NaN: there is none.
+    std::vector<std::uint16_t> slices;         // Of the request.
+    std::vector<std::uint16_t> item_channels;  // One an item.
   };
+  void SetSlices(const LogRecord& record, Waiting* waiting);
+  // Of a row that has a score.
+  template <typename Add>
+  void AddToSlices(const Waiting& waiting, std::size_t row, const Add& add);
   void TakeSlate(const LogRecord& record);
   void TakeImpression(const LogRecord& record);
   void TakeLabel(const LogRecord& record);
@@ -83,6 +93,7 @@ class LiveFold {
   std::unordered_map<Key, Waiting> waiting_;  // By user and request.
   std::deque<Key> order_;                     // Oldest first.
   std::map<std::int64_t, ReferenceWindow> windows_, labels_;
+  LiveSlices slices_;
   std::uint64_t next_ = 0, counted_until_ = 0, left_out_ = 0;
 };
 

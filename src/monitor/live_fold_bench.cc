@@ -2,7 +2,9 @@
 // click, as the server's log has them.
 #include <benchmark/benchmark.h>
 
+#include "event/event_codec.h"
 #include "monitor/live_fold.h"
+#include "monitor/live_traffic.h"
 #include "monitor/test_rows.h"
 
 namespace gfr {
@@ -30,10 +32,20 @@ Reference WideReference() {
       INT64_MIN, INT64_MAX);
 }
 
-void FoldSlates(benchmark::State& state) {
-  const Reference reference = WideReference();
-  Rng rng(2);
+// A slate with its features and scores, its impression and a click.
+struct Records {
   LogRecord slate, seen, clicked;
+};
+Records MakeRecords() {
+  Rng rng(2);
+  Records made;
+  auto& [slate, seen, clicked] = made;
+  for (LogRecord* record : {&slate, &seen, &clicked}) {
+    record->event.source = "app";
+    record->event.user_id = "user-1";
+  }
+  slate.event.surface = "home";
+  slate.event.context = {{.name = "city", .text = "Berlin"}, {.name = "device", .text = "mobile"}};
   slate.event.type = EventType::kFeedRequest;
   seen.event.type = EventType::kFeedImpression;
   clicked.event.type = EventType::kFeedClick;
@@ -48,20 +60,59 @@ void FoldSlates(benchmark::State& state) {
     features.push_back(i % kColumns % 8 == 0 ? static_cast<float>(rng.Below(20)) : static_cast<float>(rng.Normal()));
   slate.event.served = {.positions = {{}}, .models = {{"feed/1"}}, .feature_fingerprint = 9};
   SetColumns(fingerprints, features, kShown, AllItems(kShown), &slate.event.served);
-  LiveFold fold(reference, "feed/1", {EventType::kFeedClick, 30 * kMinuteMs});
+  slate.event.served.scored = AllItems(kShown);
+  slate.event.served.scores = {{.objective = "pctr", .values = {}}};
+  for (std::size_t i = 0; i < kShown; ++i)
+    slate.event.served.scores[0].values.push_back(static_cast<float>(0.2 * rng.Uniform()));
+  return made;
+}
+
+// Calls `fold` with the records one after another, as a log has them.
+template <typename Fold>
+void FoldRecords(benchmark::State& state, const Fold& fold) {
+  Records made = MakeRecords();
   std::uint64_t n = 0;
   for (auto _ : state) {
-    for (LogRecord* record : {&slate, &seen, &clicked}) {
-      record->event.user_id = "u";
+    for (LogRecord* record : {&made.slate, &made.seen, &made.clicked}) {
       record->event.request_id = "r" + std::to_string(n / 3);
       record->offset = n++;
       record->arrival_ms = static_cast<std::int64_t>(n) * 1000;
-      fold.Fold(*record);
+      record->event.time_ms = record->arrival_ms;
+      fold(*record);
     }
   }
+}
+
+// A slate, its impression and a click; items are rows times features.
+void FoldSlates(benchmark::State& state) {
+  const Reference reference = WideReference();
+  LiveFold fold(reference, "feed/1", {EventType::kFeedClick, 30 * kMinuteMs});
+  FoldRecords(state, [&](const LogRecord& record) { fold.Fold(record); });
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * kShown * kColumns));
 }
 BENCHMARK(FoldSlates);
+
+// The same for what is counted of events; items are events.
+void FoldTraffic(benchmark::State& state) {
+  LiveTraffic traffic;
+  FoldRecords(state, [&](const LogRecord& record) { traffic.Fold(record); });
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * 3));
+}
+BENCHMARK(FoldTraffic);
+
+// Of reading the log again: the records as they are on disk.
+void DecodeRecords(benchmark::State& state) {
+  const Records made = MakeRecords();
+  std::vector<std::string> bytes;
+  for (const LogRecord* record : {&made.slate, &made.seen, &made.clicked})
+    EncodeEvent(record->event, &bytes.emplace_back());
+  Event event;
+  for (auto _ : state) {
+    for (const std::string& record : bytes) benchmark::DoNotOptimize(DecodeEventInto(record, &event).ok());
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * 3));
+}
+BENCHMARK(DecodeRecords);
 
 void CountColumn(benchmark::State& state) {
   Rng rng(3);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "monitor/live_judgement.h"
 #include "monitor/test_rows.h"
 
@@ -22,6 +24,10 @@ References ReferencesOfDays(std::uint64_t seed, int days, double requests) {
           {MakePrior("pctr", made.rows())}};
 }
 
+float ScoreOf(const TestRows& made, std::size_t row) {
+  return 0.1f / (1 + made.features[row * TestRows::kColumns + TestRows::kPrice] / 40);
+}
+
 // What a server logs of these rows: a slate, its impression a second later, and a click a minute later of each row with
 // a label. In order of arrival.
 std::vector<LogRecord> RecordsOf(const TestRows& made, const std::string& model) {
@@ -30,6 +36,7 @@ std::vector<LogRecord> RecordsOf(const TestRows& made, const std::string& model)
   for (std::size_t c = 0; c < TestRows::kColumns; ++c) fingerprints.push_back(c + 1);
   for (std::size_t first = 0; first < made.label.size(); first += 5) {
     Event event{.user_id = "u" + std::to_string(first % 7), .request_id = "r" + std::to_string(made.request[first])};
+    event.context = {{.name = "city", .text = first % 2 == 0 ? "Rome" : "Oslo"}};
     for (int i = 0; i < 5; ++i) event.items.push_back({.item_id = "i" + std::to_string(i), .index = i});
     const auto add = [&](EventType type, std::int64_t after_ms) {
       event.type = type;
@@ -40,6 +47,9 @@ std::vector<LogRecord> RecordsOf(const TestRows& made, const std::string& model)
                {made.features.begin() + static_cast<std::ptrdiff_t>(first * TestRows::kColumns),
                 made.features.begin() + static_cast<std::ptrdiff_t>((first + 5) * TestRows::kColumns)},
                5, AllItems(5), &slate);
+    slate.scored = AllItems(5);
+    slate.scores = {{.objective = "pctr", .values = {}}};
+    for (std::size_t i = 0; i < 5; ++i) slate.scores[0].values.push_back(ScoreOf(made, first + i));
     event.served = std::move(slate);
     add(EventType::kFeedRequest, -1000);
     event.served = {};
@@ -65,6 +75,48 @@ TEST(LiveFold, CountsWhatADatasetOfTheSameRowsCounts) {
   EXPECT_EQ(fold.windows(), CountWindows(references.features, TestRows::At(), made.rows(), 0, INT64_MAX));
   EXPECT_EQ(fold.label_windows(), CountWindows(references.priors[0], {0}, LabelsOf(made.rows()), 0, INT64_MAX));
   EXPECT_EQ(fold.left_out(), 0u);
+}
+
+TEST(LiveFold, CountsProbabilitiesAndLabelsBySlice) {
+  const References references = ReferencesOfDays(1, 10, 20);
+  const TestRows made = TestRows::Make(2, 10, 12, 20);
+  LiveFold fold(references.features, "feed/1", kClicks);
+  for (const LogRecord& record : RecordsOf(made, "feed/1")) fold.Fold(record);
+  fold.Advance(made.arrival_ms.back() + kDayMs);
+  std::map<std::string, SliceSums> by_name, expected;
+  for (const auto& [hour, sums] : fold.slices().hours()) {
+    for (std::size_t id = 0; id < sums.size(); ++id) {
+      const std::string& name = fold.slices().names()[id];
+      by_name[std::isnan(LiveSlices::ScoreOf(name)) ? name : "scores"].Add(sums[id]);
+    }
+  }
+  for (std::size_t i = 0; i < made.label.size(); ++i) {
+    const std::uint64_t p = SliceSums::Fixed(ScoreOf(made, i));
+    const SliceSums row{1, p, 1, p, made.label[i] > 0.5f ? 1u : 0u};
+    for (const char* name : {"all", "scores", i / 5 * 5 % 2 == 0 ? "city=Rome" : "city=Oslo"}) expected[name].Add(row);
+  }
+  EXPECT_EQ(by_name, expected);
+}
+
+TEST(LiveFold, TakesTheProbabilityForAColumn) {
+  const TestRows before = TestRows::Make(1, 0, 10, 20), made = TestRows::Make(2, 10, 12, 20);
+  const auto with_scores = [](const TestRows& rows, std::vector<float>* scores) {
+    for (std::size_t i = 0; i < rows.label.size(); ++i) scores->push_back(ScoreOf(rows, i));
+    ReferenceRows with = rows.rows();
+    with.prediction = *scores;
+    return with;
+  };
+  std::vector<float> scores_before, scores_after;
+  std::vector<ComparedColumn> columns = NumberedColumns();
+  columns.push_back({PredictionName("pctr"), kPredictionPlace, kPredictionFingerprint});
+  const Reference reference = MakeReference("pctr", columns, with_scores(before, &scores_before), INT64_MIN, INT64_MAX);
+  EXPECT_TRUE(reference.columns.back().grows) << "it is judged against the week before";
+  EXPECT_FALSE(reference.columns.back().of_request);
+  std::vector<std::size_t> at = TestRows::At();
+  at.push_back(kPredictionPlace);
+  LiveFold fold(reference, "feed/1", kClicks);
+  for (const LogRecord& record : RecordsOf(made, "feed/1")) fold.Fold(record);
+  EXPECT_EQ(fold.windows(), CountWindows(reference, at, with_scores(made, &scores_after), 0, INT64_MAX));
 }
 
 TEST(LiveFold, GoesOnFromItsBytesAsIfItHadNeverStopped) {
@@ -175,6 +227,35 @@ TEST(JudgeLive, TellsAModelsOtherChoicesOnceAndAlertsOnWhatMovesLater) {
       10, [](std::int64_t at, float* row, double*) { row[TestRows::kPrice] *= at < LiveDayMs(9) ? 2.0f : 6.0f; });
   ASSERT_EQ(moved.alerts.size(), 1u);
   EXPECT_EQ(moved.alerts[0].name, "price");
+}
+
+TEST(JudgeLive, NamesAPredictionThatMovesAlone) {
+  const auto with_scores = [](const TestRows& rows, double factor, std::vector<float>* scores) {
+    for (std::size_t i = 0; i < rows.label.size(); ++i)
+      scores->push_back(ScoreOf(rows, i) * static_cast<float>(rows.arrival_ms[i] < LiveDayMs(9) ? 1 : factor));
+    ReferenceRows with = rows.rows();
+    with.prediction = *scores;
+    return with;
+  };
+  std::vector<ComparedColumn> columns = NumberedColumns();
+  columns.push_back({PredictionName("pctr"), kPredictionPlace, kPredictionFingerprint});
+  std::vector<std::size_t> at = TestRows::At();
+  at.push_back(kPredictionPlace);
+  std::vector<float> scores_before;
+  const TestRows before = TestRows::Make(1, 0, 28, 60), made = TestRows::Make(1, 28, 38, 60);
+  const References references{
+      MakeReference("pctr", columns, with_scores(before, 1, &scores_before), INT64_MIN, INT64_MAX), {}};
+  for (const double factor : {1.0, 1.5}) {
+    std::vector<float> scores;
+    const LiveJudgement judged =
+        JudgeLive(references, CountWindows(references.features, at, with_scores(made, factor, &scores), 0, INT64_MAX),
+                  {}, "feed/1", {.min_rows = 200});
+    ASSERT_EQ(judged.alerts.size(), factor > 1 ? 1u : 0u);
+    if (factor == 1) continue;
+    EXPECT_EQ(judged.alerts[0].kind, AlertKind::kPrediction);
+    EXPECT_EQ(judged.alerts[0].name, "prediction of pctr");
+    EXPECT_LE(judged.alerts[0].found_ms, LiveDayMs(9) + 8 * kHourMs) << "nights have few rows";
+  }
 }
 
 TEST(JudgeLive, NamesABaseRateThatHalved) {

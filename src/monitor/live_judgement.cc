@@ -9,6 +9,7 @@
 
 #include "base/json_number.h"
 #include "base/time.h"
+#include "monitor/alert_groups.h"
 #include "monitor/drift_report.h"
 #include "monitor/live_fold.h"
 
@@ -16,7 +17,6 @@ namespace gfr {
 namespace {
 
 constexpr double kNoFigure = std::numeric_limits<double>::quiet_NaN();
-constexpr std::size_t kTracks = 3;  // Columns of the request, columns of items, base rates: they share the budget.
 
 std::vector<std::size_t> ColumnsWhere(const Reference& reference, bool of_request) {
   std::vector<std::size_t> columns;
@@ -45,7 +45,7 @@ Track JudgeTrack(const Reference& reference, const std::vector<ReferenceWindow>&
                  const DriftOptions& options, AlertKind kind, const std::string& model, bool by_the_week_before,
                  std::vector<DriftAlert>* alerts) {
   const QuietModel quiet(reference, JoinWindows(reference.windows, period_ms, options.min_rows),
-                         options.AlertsADay(kTracks), by_the_week_before);
+                         options.AlertsADay(kLiveTracks), by_the_week_before);
   Detector detector(reference, quiet, model, kind, /*goes_on=*/!by_the_week_before);
   for (const ReferenceWindow& window : JoinWindows(windows, period_ms, options.min_rows)) detector.Judge(window);
   alerts->insert(alerts->end(), detector.alerts().begin(), detector.alerts().end());
@@ -130,13 +130,73 @@ LiveJudgement JudgeLive(const References& references, const std::vector<Referenc
   if (judgement.last_ms < judgement.items_from_ms)
     judgement.notes.push_back("columns of items alert from " + FormatTime(judgement.items_from_ms) +
                               " on: they are judged against the week before");
-  std::ranges::stable_sort(judgement.alerts, {}, &DriftAlert::found_ms);
+  judgement.alerts = GroupCauses(std::move(judgement.alerts));
   std::ranges::stable_sort(judgement.columns, [](const ColumnDrift& a, const ColumnDrift& b) {
     const bool judged_a = !std::isnan(a.score), judged_b = !std::isnan(b.score);
     if (judged_a != judged_b) return judged_a;
     return judged_a ? a.score > b.score : a.distances.psi > b.distances.psi;
   });
   return judgement;
+}
+
+void AddCalibration(const LiveSlices& slices, const std::string& objective, const std::string& model,
+                    std::int64_t until_ms, std::int64_t labels_until_ms, const DriftOptions& options,
+                    LiveJudgement* judgement) {
+  judgement->calibration = JudgeCalibration(slices,
+                                            {.objective = objective,
+                                             .model = model,
+                                             .until_ms = until_ms,
+                                             .labels_until_ms = labels_until_ms,
+                                             .alerts_a_day = options.AlertsADay(kLiveTracks)},
+                                            options);
+  const std::vector<DriftAlert>& found = judgement->calibration.alerts;
+  judgement->alerts.insert(judgement->alerts.end(), found.begin(), found.end());
+  judgement->alerts = GroupCauses(std::move(judgement->alerts));
+}
+
+namespace {
+
+nlohmann::ordered_json EstimateToJson(const Estimate& e) {
+  return {{"value", JsonNumber(e.value)}, {"interval", {JsonNumber(e.interval.low), JsonNumber(e.interval.high)}}};
+}
+
+nlohmann::ordered_json SliceToJson(const SliceState& s) {
+  const auto mean = [](std::uint64_t sum, std::uint64_t rows) {
+    return JsonNumber(rows == 0 ? kNoFigure : static_cast<double>(sum) / SliceSums::kOne / static_cast<double>(rows));
+  };
+  return {{"name", s.name},
+          {"rows", s.last_day.rows},
+          {"mean_prediction", mean(s.last_day.predicted, s.last_day.rows)},
+          {"labelled", s.last_day.labelled},
+          {"positives", s.last_day.positives},
+          {"observed_over_expected", EstimateToJson(s.observed_over_expected)}};
+}
+
+nlohmann::ordered_json QualityToJson(const LiveQuality& q) {
+  nlohmann::ordered_json json{{"says", "if still calibrated"}, {"pending_rows", q.pending_rows}};
+  for (std::size_t m = 0; m < kQualityMetrics; ++m)
+    json[kQualityNames[m]] = {{"expected", EstimateToJson(q.pending[m])},
+                              {"graded", q.grades.graded(m)},
+                              {"coverage", EstimateToJson(q.grades.Coverage(m))}};
+  return json;
+}
+
+}  // namespace
+
+nlohmann::ordered_json TrafficToJson(const TrafficJudgement& t) {
+  nlohmann::ordered_json json{{"threshold", JsonNumber(t.threshold)},
+                              {"days", t.days},
+                              {"same_hour_of", t.by_hour_of_week ? "week" : "day"},
+                              {"alerts", nlohmann::ordered_json::array()},
+                              {"series", nlohmann::ordered_json::array()}};
+  for (const DriftAlert& alert : t.alerts) json["alerts"].push_back(AlertToJson(alert));
+  for (const SeriesState& s : t.series)
+    json["series"].push_back({{"name", s.name},
+                              {"measure", s.volume ? "events_an_hour" : "share"},
+                              {"value", JsonNumber(s.value)},
+                              {"usual", JsonNumber(s.usual)},
+                              {"score", JsonNumber(s.score)}});
+  return json;
 }
 
 nlohmann::ordered_json LiveToJson(const LiveJudgement& j) {
@@ -164,11 +224,15 @@ nlohmann::ordered_json LiveToJson(const LiveJudgement& j) {
             {"prior_threshold", JsonNumber(j.prior_threshold)},
             {"base_rate", JsonNumber(j.base_rate)},
             {"reference_base_rate", JsonNumber(j.reference_base_rate)},
+            {"ece", JsonNumber(j.calibration.ece)},
+            {"quality", QualityToJson(j.calibration.quality)},
+            {"slices", Json::array()},
             {"notes", j.notes},
             {"alerts", Json::array()},
             {"columns", Json::array()},
             {"shift_by_policy", Json::array()}};
   for (const DriftAlert& alert : j.alerts) json["alerts"].push_back(AlertToJson(alert));
+  for (const SliceState& slice : j.calibration.slices) json["slices"].push_back(SliceToJson(slice));
   for (const ColumnDrift& c : j.columns) json["columns"].push_back(column(c));
   for (const ColumnDrift& c : j.policy_shift) json["shift_by_policy"].push_back(column(c));
   return json;

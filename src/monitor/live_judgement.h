@@ -13,8 +13,14 @@
 
 #include "monitor/detector.h"
 #include "monitor/drift_options.h"
+#include "monitor/live_calibration.h"
+#include "monitor/traffic_judgement.h"
 
 namespace gfr {
+
+// Columns of the request, columns of items with the model's own probabilities, base rates, calibration, and events
+// (live_traffic.h): they share the budget.
+inline constexpr std::size_t kLiveTracks = 5;
 
 struct LiveJudgement {
   static constexpr std::int64_t kFirstWeekMs = 7 * kDayMs;
@@ -29,6 +35,7 @@ struct LiveJudgement {
   std::uint64_t rows = 0, windows = 0;
   std::int64_t first_ms = 0, last_ms = 0;         // Of the windows.
   double base_rate = 0, reference_base_rate = 0;  // Of the last day; NaN: not watched.
+  LiveCalibration calibration;
   std::vector<std::string> notes;
 };
 
@@ -36,7 +43,13 @@ struct LiveJudgement {
 LiveJudgement JudgeLive(const References& references, const std::vector<ReferenceWindow>& windows,
                         const std::vector<ReferenceWindow>& labels, const std::string& model,
                         const DriftOptions& options);
+// Adds what the slices say (live_calibration.h) to it, alerts of one cause as one. `labels_until_ms`: hours that ended
+// by then have all their labels.
+void AddCalibration(const LiveSlices& slices, const std::string& objective, const std::string& model,
+                    std::int64_t until_ms, std::int64_t labels_until_ms, const DriftOptions& options,
+                    LiveJudgement* judgement);
 
 nlohmann::ordered_json LiveToJson(const LiveJudgement& judgement);
+nlohmann::ordered_json TrafficToJson(const TrafficJudgement& judgement);
 
 }  // namespace gfr

@@ -27,6 +27,7 @@ Result<MonitorConfig> MonitorConfig::Read(Config& project) {
   options.min_rows = static_cast<std::uint64_t>(
       table.Integer("min_rows", static_cast<std::int64_t>(options.min_rows), 1, 1'000'000'000));
   options.false_alerts = table.Number("false_alerts", options.false_alerts, 0.001, 100);
+  options.calibration_margin = table.Number("calibration_margin", options.calibration_margin, 0, 1);
   for (Config& silence : table.Tables("silence")) {
     Silence read{.name = silence.String("name", "")};
     if (read.name.empty()) silence.Fail("name", "a silence needs the name that its alerts have");

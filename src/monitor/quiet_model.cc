@@ -216,6 +216,17 @@ std::vector<double> QuietModel::Scores(const ReferenceWindow& window, const Trai
   return scores;
 }
 
+double TailThreshold(const std::vector<double>& daily_maxima, double alerts_a_day) {
+  Rng rng(1);
+  std::vector<double> thresholds, drawn(daily_maxima.size());
+  for (int draw = 0; draw < kDraws; ++draw) {
+    for (double& m : drawn) m = daily_maxima[rng.Below(daily_maxima.size())];
+    thresholds.push_back(TailQuantile(drawn, std::min(0.5, alerts_a_day)));
+  }
+  std::ranges::sort(thresholds);
+  return thresholds[static_cast<std::size_t>(kOfDraws * kDraws)];
+}
+
 void QuietModel::SetThreshold(const std::vector<ReferenceWindow>& windows,
                               const std::vector<std::vector<double>>& statistics, double alerts_a_day) {
   std::vector<double> maxima;  // By day.
@@ -235,14 +246,7 @@ void QuietModel::SetThreshold(const std::vector<ReferenceWindow>& windows,
   std::erase_if(maxima, [](double m) { return !std::isfinite(m); });
   days_ = maxima.size();
   if (days_ < kLeastDays) return;
-  Rng rng(1);
-  std::vector<double> thresholds, drawn(maxima.size());
-  for (int draw = 0; draw < kDraws; ++draw) {
-    for (double& m : drawn) m = maxima[rng.Below(maxima.size())];
-    thresholds.push_back(TailQuantile(drawn, std::min(0.5, alerts_a_day)));
-  }
-  std::ranges::sort(thresholds);
-  threshold_ = thresholds[static_cast<std::size_t>(kOfDraws * kDraws)];
+  threshold_ = TailThreshold(maxima, alerts_a_day);
 }
 
 }  // namespace gfr

@@ -48,6 +48,9 @@ class TrailingWeek {
   int days_ = 0;
 };
 
+// What the highest score of a day exceeds at this rate, by the rule above. REQUIRES: at least two days.
+double TailThreshold(const std::vector<double>& daily_maxima, double alerts_a_day);
+
 class QuietModel {
  public:
   static constexpr std::size_t kLeastDays = 7;  // Of windows with scores; with fewer there is no threshold.

@@ -35,7 +35,7 @@ Bins BinsOf(const std::vector<float>& values, bool categorical) {
 
 std::vector<float> ColumnOf(const ReferenceRows& rows, const std::vector<std::size_t>& chosen, std::size_t column) {
   std::vector<float> values(chosen.size());
-  for (std::size_t i = 0; i < chosen.size(); ++i) values[i] = rows.features[chosen[i] * rows.columns + column];
+  for (std::size_t i = 0; i < chosen.size(); ++i) values[i] = rows.Value(chosen[i], column);
   return values;
 }
 
@@ -145,7 +145,9 @@ Reference MakeReference(const std::string& objective, const std::vector<Compared
   const std::vector<std::size_t> first_bin = reference.FirstBins();
   for (std::size_t c = 0; c < reference.columns.size(); ++c) {
     ReferenceColumn& column = reference.columns[c];
-    column.grows = Grows(reference, first_bin[c], column.bins);
+    // What a model shows depends on the model, so its probabilities are as those of items.
+    if (column.is_prediction()) column.of_request = false;
+    column.grows = column.is_prediction() || Grows(reference, first_bin[c], column.bins);
   }
   return reference;
 }

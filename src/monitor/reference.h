@@ -20,6 +20,11 @@
 
 namespace gfr {
 
+// The column of a model's own probabilities: this fingerprint, and no place in a row.
+inline constexpr std::uint64_t kPredictionFingerprint = 0x70726564696374ull;
+inline constexpr std::size_t kPredictionPlace = SIZE_MAX;
+inline std::string PredictionName(const std::string& objective) { return "prediction of " + objective; }
+
 struct ReferenceColumn {
   std::string name;
   std::uint64_t fingerprint = 0;  // Of the feature (feature/column_fingerprint.h); 0: of none, as a label's.
@@ -29,6 +34,7 @@ struct ReferenceColumn {
   // Its mean rose or fell on nearly every day of the reference, as a lifetime count does: such a column moves by
   // itself, and raises no alert.
   bool grows = false;
+  bool is_prediction() const { return fingerprint == kPredictionFingerprint; }
   Bins bins;
   BinCounts counts;
   std::vector<std::uint64_t> positives;  // Rows with a positive label, by bin.
@@ -67,7 +73,14 @@ struct ReferenceRows {
   std::span<const float> label;  // 0 or 1.
   std::span<const std::int64_t> arrival_ms;
   std::span<const Key> request;
+  std::span<const float> prediction = {};  // One a row; empty: there is none.
   std::size_t size() const { return label.size(); }
+  // `place`: of a column in a row, or kPredictionPlace.
+  float Value(std::size_t row, std::size_t place) const {
+    if (place == kPredictionPlace)
+      return prediction.empty() ? std::numeric_limits<float>::quiet_NaN() : prediction[row];
+    return features[row * columns + place];
+  }
 };
 // A column to compare, and where it lies in a row.
 struct ComparedColumn {

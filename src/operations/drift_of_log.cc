@@ -42,6 +42,10 @@ Result<ComparedModel> LoadCompared(const Workspace& workspace, const DriftSettin
 Result<std::vector<std::size_t>> PlacesOf(const Reference& reference, const FeatureSet& features) {
   std::vector<std::size_t> places;
   for (const ReferenceColumn& column : reference.columns) {
+    if (column.is_prediction()) {
+      places.push_back(kPredictionPlace);
+      continue;
+    }
     std::size_t place = features.columns();
     for (std::size_t c = 0; c < features.columns(); ++c) {
       const FeatureSpec& spec = features.features[c].view->spec();
@@ -69,21 +73,40 @@ std::vector<ComparedColumn> ColumnsOf(const FeatureSet& features) {
   return columns;
 }
 
-// The rows as they are, each with the model's prediction (NaN of rows that it has none of), and its ECE.
+// Each row's prediction by the model (NaN of rows that it has none of), and its ECE.
 struct Predicted {
   std::vector<float> probability;
-  Estimate ece;
+  Estimate ece;  // Of rows whose labels are complete.
 };
 
+// The rows whose labels of the horizon were complete when the log ended: those before the others.
+ReferenceRows MatureRows(const ObjectiveRows& rows, const ObjectiveConfig& objective, const Dataset& data) {
+  const std::int64_t newest_ms = data.last_arrival_ms - objective.horizon_ms();
+  const auto n =
+      static_cast<std::size_t>(std::ranges::upper_bound(rows.arrival_ms, newest_ms) - rows.arrival_ms.begin());
+  ReferenceRows mature = RowsForReference(rows, data.columns);
+  mature.features = mature.features.first(n * data.columns);
+  mature.label = mature.label.first(n);
+  mature.arrival_ms = mature.arrival_ms.first(n);
+  mature.request = mature.request.first(n);
+  return mature;
+}
+
+// `mature_ms`: rows that arrived before have complete labels.
 Result<Predicted> Predict(const Model& model, const std::string& objective, const ObjectiveRows& rows,
-                          std::int64_t from_ms, std::int64_t to_ms) {
+                          std::int64_t from_ms, std::int64_t to_ms, std::int64_t mature_ms) {
   const auto of = std::ranges::find(model.objectives, objective, &ObjectiveModel::name);
   if (of == model.objectives.end()) return Predicted{};
   const SelectedRows selected = SelectRows(rows, of->softmax, model, from_ms, to_ms);
   GFR_ASSIGN(const std::vector<float> probability, Probabilities(*of, selected));
   Predicted predicted{.probability = std::vector<float>(rows.size(), std::nanf(""))};
   for (std::size_t i = 0; i < selected.size(); ++i) predicted.probability[selected.indices[i]] = probability[i];
-  predicted.ece = MeasureBinary({probability, selected.labels, selected.users}, kReplicates, kSeed).ece;
+  std::size_t mature = 0;  // Rows stand in order of arrival.
+  while (mature < selected.size() && rows.arrival_ms[selected.indices[mature]] < mature_ms) ++mature;
+  predicted.ece = MeasureBinary({std::span(probability).first(mature), std::span(selected.labels).first(mature),
+                                 std::span(selected.users).first(mature)},
+                                kReplicates, kSeed)
+                      .ece;
   return predicted;
 }
 
@@ -93,7 +116,8 @@ Result<Dataset> Replay(const Workspace& workspace, const DriftSettings& settings
   const std::int64_t first_ms = question.range ? std::min(from_ms, question.range->first) : from_ms,
                      end_ms = question.range ? std::max(question.to_ms, question.range->second) : question.to_ms;
   GFR_ASSIGN(Dataset data,
-             MakeDataset(workspace, settings.dataset, {.from_ms = first_ms, .to_ms = end_ms, .slates = false}));
+             MakeDataset(workspace, settings.dataset,
+                         {.from_ms = first_ms, .to_ms = end_ms, .drop_immature = false, .slates = false}));
   if (data.records == 0) return LogIsEmpty();
   return data;
 }
@@ -135,14 +159,22 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
     const auto [first_ms, end_ms] = *question.range;
     const std::vector<ComparedColumn> columns = ColumnsOf(features);
     report.references.features =
-        MakeReference(objectives[judged].name, columns, RowsForReference(data.objectives[judged], data.columns),
+        MakeReference(objectives[judged].name, columns, MatureRows(data.objectives[judged], objectives[judged], data),
                       first_ms, end_ms, data.category_names);
     for (const ComparedColumn& column : columns) at.push_back(column.at);
     for (std::size_t o = 0; o < objectives.size(); ++o)
       report.references.priors.push_back(
-          MakePrior(objectives[o].name, RowsForReference(data.objectives[o], data.columns), first_ms, end_ms));
+          MakePrior(objectives[o].name, MatureRows(data.objectives[o], objectives[o], data), first_ms, end_ms));
   }
-  JudgeColumns(RowsForReference(data.objectives[judged], data.columns), at, data.category_names, &report);
+  std::vector<Predicted> predicted;
+  for (std::size_t o = 0; o < objectives.size(); ++o) {
+    GFR_ASSIGN(Predicted of_objective, Predict(compared.model, objectives[o].name, data.objectives[o], report.from_ms,
+                                               report.to_ms, data.last_arrival_ms - objectives[o].horizon_ms() + 1));
+    predicted.push_back(std::move(of_objective));
+  }
+  ReferenceRows judged_rows = MatureRows(data.objectives[judged], objectives[judged], data);
+  judged_rows.prediction = predicted[judged].probability;
+  JudgeColumns(judged_rows, at, data.category_names, &report);
   const auto& counted = report.references.features;
   if (report.rows == 0 || counted.rows == 0)
     return Error{ErrorCode::kInvalidArgument,
@@ -152,10 +184,20 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
                      "; the log has events until " + FormatTime(data.last_arrival_ms)};
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     const ObjectiveRows& rows = data.objectives[o];
-    GFR_ASSIGN(const Predicted predicted,
-               Predict(compared.model, objectives[o].name, rows, report.from_ms, report.to_ms));
-    JudgePrior(objectives[o].name, RowsForReference(rows, data.columns), predicted.probability, &report);
-    report.objectives.back().ece = predicted.ece;
+    const std::vector<float>& probability = predicted[o].probability;
+    JudgePrior(objectives[o].name, MatureRows(rows, objectives[o], data), probability, &report);
+    report.objectives.back().ece = predicted[o].ece;
+    if (probability.empty()) continue;
+    ReferenceRows all = RowsForReference(rows, data.columns);
+    all.prediction = probability;
+    report.objectives.back().quality = JudgeQuality({.rows = all,
+                                                     .whole = rows.whole,
+                                                     .score = probability,
+                                                     .early_ms = objectives[o].horizon_ms(),
+                                                     .whole_ms = objectives[o].window_ms,
+                                                     .known_until_ms = data.last_arrival_ms},
+                                                    &report.references.features, at, report.from_ms, report.to_ms,
+                                                    report.options.prior_period_ms, report.options.min_rows);
   }
   SortReport(&report);
   return report;

@@ -1,11 +1,13 @@
 #include "operations/train_version.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/hash.h"
 #include "bound/bind_columns.h"
 #include "dataset/dataset_fingerprint.h"
 #include "dataset/event_times.h"
+#include "evaluate/predict.h"
 #include "feature/definitions.h"
 #include "log/local_log.h"
 #include "monitor/reference.h"
@@ -33,8 +35,10 @@ Result<std::string> PublishReport(const Workspace& workspace, const std::string&
 }
 
 // What the rows looked like, for later comparisons: the columns of the impressions' objective, else of the first; and
-// each objective's labels. The place shown is left out, since it is a reference when ranking.
-References ReferencesOf(const Model& model, const std::vector<ObjectiveConfig>& objectives, const Dataset& data) {
+// each objective's labels; and the model's own probabilities. The place shown is left out, since it is a reference when
+// ranking.
+Result<References> ReferencesOf(const Model& model, const std::vector<ObjectiveConfig>& objectives,
+                                const Dataset& data) {
   const std::size_t o = ComparedObjective(objectives);
   const ObjectiveRows& rows = data.objectives[o];
   std::vector<ComparedColumn> columns;
@@ -45,9 +49,19 @@ References ReferencesOf(const Model& model, const std::vector<ObjectiveConfig>& 
                        .fingerprint = model.column_fingerprints.empty() ? 0 : model.column_fingerprints[c],
                        .categorical = model.categorical[c] != 0});
   }
+  ReferenceRows compared = RowsForReference(rows, data.columns);
+  std::vector<float> prediction(rows.size(), std::nanf(""));
+  const auto of = std::ranges::find(model.objectives, objectives[o].name, &ObjectiveModel::name);
+  if (of != model.objectives.end()) {
+    const SelectedRows selected = SelectRows(rows, of->softmax, model, INT64_MIN, INT64_MAX);
+    GFR_ASSIGN(const std::vector<float> probability, Probabilities(*of, selected));
+    for (std::size_t i = 0; i < selected.size(); ++i) prediction[selected.indices[i]] = probability[i];
+    compared.prediction = prediction;
+    columns.push_back(
+        {.name = PredictionName(objectives[o].name), .at = kPredictionPlace, .fingerprint = kPredictionFingerprint});
+  }
   References references;
-  references.features = MakeReference(objectives[o].name, columns, RowsForReference(rows, data.columns), INT64_MIN,
-                                      INT64_MAX, data.category_names);
+  references.features = MakeReference(objectives[o].name, columns, compared, INT64_MIN, INT64_MAX, data.category_names);
   for (std::size_t p = 0; p < objectives.size(); ++p)
     references.priors.push_back(MakePrior(objectives[p].name, RowsForReference(data.objectives[p], data.columns)));
   return references;
@@ -62,7 +76,8 @@ Result<Trained> Keep(const Workspace& workspace, const TrainSettings& settings, 
     for (auto& [name, content] : ModelToFiles(*trained.before_refit)) files[kBeforeRefitPrefix + name] = content;
   }
   files["metrics.json"] = ReportToJson(trained.report);
-  files[kReferenceFile] = EncodeReferences(ReferencesOf(trained.model, settings.dataset.objectives, data));
+  GFR_ASSIGN(const References references, ReferencesOf(trained.model, settings.dataset.objectives, data));
+  files[kReferenceFile] = EncodeReferences(references);
   Registry registry(settings.registry, workspace.clock());
   Trained out;
   Registry::Lineage lineage = trained.model.card;

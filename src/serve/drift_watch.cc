@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json_text.h"
+#include "monitor/alert_groups.h"
 #include "monitor/drift_report.h"
 #include "operations/drift_of_log.h"
 #include "runtime/logger.h"
@@ -19,6 +20,8 @@ namespace {
 constexpr std::int64_t kWebhookMs = 10 * kSecondMs;  // Of one call.
 
 std::string LiveFolder(const ServiceState& s) { return JoinPath(s.project.folder(), "data/monitor"); }
+
+std::string EventsPath(const ServiceState& s) { return JoinPath(LiveFolder(s), "events.live"); }
 
 // Of "name/version".
 std::string LivePath(const ServiceState& s, std::string model) {
@@ -48,7 +51,16 @@ DriftWatch::DriftWatch(ServiceState& s)
       rows_(*s.counters.telemetry().AddGauge("gfr_drift_rows", "Rows of the champion that were judged for drift.")),
       opened_(*s.counters.telemetry().AddCounter("gfr_drift_alerts_total", "Alerts of drift that were opened.")),
       scores_(s.counters.telemetry().AddGauge(
-          "gfr_drift_score", "Deviations of a column's last hour from what is usual.", {{"column", {}}})) {}
+          "gfr_drift_score", "Deviations of a column's last hour from what is usual.", {{"column", {}}})),
+      ratio_(*s.counters.telemetry().AddGauge("gfr_drift_observed_over_expected",
+                                              "Labels over those expected, of the last 7 days that have them.")),
+      quality_(s.counters.telemetry().AddGauge("gfr_quality_before_labels",
+                                               "Expected of rows without labels yet, if still calibrated.",
+                                               {{"metric", {kQualityNames[0], kQualityNames[1], kQualityNames[2]}}})),
+      coverage_(s.counters.telemetry().AddGauge("gfr_quality_coverage",
+                                                "Share of earlier intervals of it that held what was measured.",
+                                                {{"metric", {kQualityNames[0], kQualityNames[1], kQualityNames[2]}}})) {
+}
 
 Status DriftWatch::Watch(ServiceState& s, const Model& model) {
   const std::string &name = model.name, &version = model.version;
@@ -78,66 +90,127 @@ Status DriftWatch::Watch(ServiceState& s, const Model& model) {
   }
   const MutexLock lock(mutex_);
   watched_ = std::move(next);
-  told_.clear();
+  judged_ms_ = INT64_MIN;
+  // Alerts of events are of no model.
+  std::erase_if(told_, [](const std::string& id) {
+    return !id.starts_with(AlertKindName(AlertKind::kVolume)) &&
+           !id.starts_with(AlertKindName(AlertKind::kInstrumentation));
+  });
   model_ = watched_->model;
   why_ = watched_->why;
   latest_.reset();
+  std::erase_if(alerts_, [](const DriftAlert& alert) { return !alert.model.empty(); });
   // Until its first hour is judged: nothing of the model before.
-  open_.Set(0);
+  open_.Set(static_cast<double>(told_.size()));
   rows_.Set(0);
   threshold_.Set(INFINITY);
+  ratio_.Set(NAN);
+  for (const char* metric : kQualityNames) {
+    quality_.With({metric}).Set(NAN);
+    coverage_.With({metric}).Set(NAN);
+  }
   return {};
+}
+
+Status DriftWatch::WatchEvents(ServiceState& s) {
+  const auto kept = s.fs().ReadAll(EventsPath(s));
+  if (!kept.ok() && kept.error().code != ErrorCode::kNotFound) return kept.error();  // Tried again at the next look.
+  LiveTraffic traffic;
+  const Status restored = kept.ok() ? traffic.Restore(kept.value()) : Status(kept.error());
+  if (!restored.ok()) {
+    if (kept.ok()) LogWarning("drift", restored.error().message);
+    GFR_ASSIGN(const Positions end, s.log->source().End());
+    traffic.StartAt(end[0]);
+    GFR_TRY(s.fs().MakeFolders(LiveFolder(s)));
+    GFR_TRY(PublishFile(s.fs(), EventsPath(s), traffic.Encode()));  // From where a server that starts again reads.
+  }
+  traffic_ = std::move(traffic);
+  return {};
+}
+
+Result<bool> DriftWatch::Read(ServiceState& s, const std::stop_token& stop) {
+  LiveFold* fold = watched_ && watched_->fold ? &*watched_->fold : nullptr;
+  GFR_ASSIGN(const Positions begin, s.log->source().Begin());
+  const std::uint64_t next = fold == nullptr ? traffic_->next() : std::min(traffic_->next(), fold->next());
+  GFR_ASSIGN(const auto records, s.log->source().Open({std::max(begin[0], next)}, {}));
+  for (LogRecord record;;) {
+    GFR_ASSIGN(const bool more, records->More(&record));
+    if (!more) return true;
+    if (fold != nullptr && record.offset >= fold->next()) fold->Fold(record);
+    traffic_->Fold(record);
+    if (stop.stop_requested()) return false;
+  }
 }
 
 Status DriftWatch::Look(ServiceState& s, const std::stop_token& stop) {
   const MutexLock lock(looking_);
   CallWebhooks(s, stop);  // What was not taken at the last look.
+  if (!traffic_) GFR_TRY(WatchEvents(s));
   const std::shared_ptr<const BoundModel> champion = s.serving()->models->champion();
-  if (!champion) return {};
-  const Model& model = champion->model();
-  if (!watched_ || watched_->model != model.name + "/" + model.version) GFR_TRY(Watch(s, model));
-  if (!watched_->fold) return {};
+  if (champion) {
+    const Model& model = champion->model();
+    if (!watched_ || watched_->model != model.name + "/" + model.version) GFR_TRY(Watch(s, model));
+  }
   // An hour ends by the clock before its last records are read, so that each of them is in the log by then.
   const std::int64_t ended_ms = (s.clock.now_ms() - kSettledMs) / kHourMs * kHourMs;
-  LiveFold& fold = *watched_->fold;
-  GFR_ASSIGN(const Positions begin, s.log->source().Begin());
-  GFR_ASSIGN(const auto records,
-             s.log->source().Open({std::max(begin[0], fold.next())},
-                                  {.types = TypeBit(EventType::kFeedRequest) | TypeBit(EventType::kFeedImpression) |
-                                            TypeBit(EventType::kFeedClick)}));
-  for (LogRecord record;;) {
-    GFR_ASSIGN(const bool more, records->More(&record));
-    if (!more) break;
-    fold.Fold(record);
-    if (stop.stop_requested()) return {};
-  }
-  if (watched_->judged_ms >= ended_ms) return {};
-  fold.Advance(ended_ms);
+  GFR_ASSIGN(const bool read, Read(s, stop));
+  if (!read) return {};
+  const std::uint64_t refused = s.counters.rejected.value(), twice = s.counters.duplicates.value(),
+                      accepted = s.counters.accepted.value();
+  const std::uint64_t new_refused = refused - refused_, new_twice = twice - twice_;
+  traffic_->AddRefused(s.clock.now_ms(), new_refused, new_twice, new_refused + new_twice + accepted - accepted_);
+  refused_ = refused;
+  twice_ = twice;
+  accepted_ = accepted;
+  if (judged_ms_ >= ended_ms) return {};
   GFR_TRY(Judge(s, ended_ms));
   CallWebhooks(s, stop);
   return {};
 }
 
-Status DriftWatch::Judge(ServiceState& s, std::int64_t until_ms) {
+Result<LiveJudgement> DriftWatch::JudgeModel(const MonitorConfig& config, std::int64_t until_ms) {
   const auto over = [until_ms](std::vector<ReferenceWindow> windows, std::int64_t later_ms) {
     std::erase_if(windows, [&](const ReferenceWindow& w) { return w.to_ms + later_ms > until_ms; });
     return windows;
   };
-  const LiveFold& fold = *watched_->fold;
-  GFR_ASSIGN(const MonitorConfig config, ReadMonitorConfig(s.serving()->project->workspace()));
+  LiveFold& fold = *watched_->fold;
+  fold.Advance(until_ms);
   LiveJudgement judgement =
       JudgeLive(watched_->references, over(fold.windows(), 0), over(fold.label_windows(), 2 * LiveFold::kWaitMs),
                 watched_->model, config.options);
+  AddCalibration(fold.slices(), watched_->references.features.objective, watched_->model, until_ms,
+                 until_ms - 2 * LiveFold::kWaitMs, config.options, &judgement);
   if (fold.left_out() > 0)
     judgement.notes.push_back(std::to_string(fold.left_out()) +
                               " slates were left out: too many waited for impressions");
+  return judgement;
+}
+
+Status DriftWatch::Judge(ServiceState& s, std::int64_t until_ms) {
+  GFR_ASSIGN(const MonitorConfig config, ReadMonitorConfig(s.serving()->project->workspace()));
+  const bool has_model = watched_ && watched_->fold;
+  LiveJudgement judgement;
+  if (has_model) {
+    GFR_ASSIGN(judgement, JudgeModel(config, until_ms));
+  }
+  traffic_->Advance(until_ms);
+  TrafficJudgement events = JudgeTraffic(*traffic_, until_ms, config.options.AlertsADay(kLiveTracks));
+  judgement.alerts.insert(judgement.alerts.end(), events.alerts.begin(), events.alerts.end());
+  judgement.alerts = GroupCauses(std::move(judgement.alerts));
   config.LeaveOutSilenced(s.clock.now_ms(), &judgement.alerts, &judgement.notes);
   webhook_ = config.webhook;
-  Tell(judgement);
-  watched_->judged_ms = until_ms;
-  GFR_TRY(KeepLive(s, watched_->model, fold));
+  Tell(judgement, until_ms);
+  if (has_model) {
+    SetModelMetrics(judgement);
+    GFR_TRY(KeepLive(s, watched_->model, *watched_->fold));
+  }
+  GFR_TRY(s.fs().MakeFolders(LiveFolder(s)));
+  GFR_TRY(PublishFile(s.fs(), EventsPath(s), traffic_->Encode()));
+  judged_ms_ = until_ms;
   const MutexLock lock(mutex_);
-  latest_ = std::move(judgement);
+  alerts_ = judgement.alerts;
+  events_ = std::move(events);
+  if (has_model) latest_ = std::move(judgement);
   return {};
 }
 
@@ -164,7 +237,7 @@ void DriftWatch::CallWebhooks(ServiceState& s, const std::stop_token& stop) {
   }
 }
 
-void DriftWatch::Tell(const LiveJudgement& judgement) {
+void DriftWatch::Tell(const LiveJudgement& judgement, std::int64_t until_ms) {
   const auto tell = [&](const DriftAlert& alert) {
     if (!webhook_) return;
     nlohmann::ordered_json data = AlertToJson(alert);
@@ -177,7 +250,7 @@ void DriftWatch::Tell(const LiveJudgement& judgement) {
     const bool known = std::ranges::count(told_, alert.id) > 0;
     if (alert.open) open.push_back(alert.id);
     // A start judges the kept hours again: what opened long ago was told then.
-    const bool news = judgement.last_ms - alert.found_ms < kDayMs;
+    const bool news = (alert.model.empty() ? until_ms : judgement.last_ms) - alert.found_ms < kDayMs;
     if (alert.open && !known && news) {
       ++opened_;
       LogError("drift", "ALERT: " + alert.text, {{"alert", alert.id}, {"model", alert.model}, {"see", "/v1/drift"}});
@@ -189,8 +262,17 @@ void DriftWatch::Tell(const LiveJudgement& judgement) {
   }
   told_ = std::move(open);
   open_.Set(static_cast<double>(told_.size()));
+}
+
+void DriftWatch::SetModelMetrics(const LiveJudgement& judgement) {
   threshold_.Set(judgement.threshold);
   rows_.Set(static_cast<double>(judgement.rows));
+  const LiveCalibration& calibration = judgement.calibration;
+  if (!calibration.slices.empty()) ratio_.Set(calibration.slices[0].observed_over_expected.value);
+  for (std::size_t m = 0; m < kQualityMetrics; ++m) {
+    quality_.With({kQualityNames[m]}).Set(calibration.quality.pending[m].value);
+    coverage_.With({kQualityNames[m]}).Set(calibration.quality.grades.Coverage(m).value);
+  }
   for (const ColumnDrift& column : judgement.columns) {
     if (!std::isnan(column.score)) scores_.With({column.name}).Set(column.score);
   }
@@ -207,19 +289,20 @@ nlohmann::ordered_json DriftWatch::Json() const {
   using DriftJson = nlohmann::ordered_json;
   const MutexLock lock(mutex_);
   DriftJson json{{"model", model_.empty() ? DriftJson() : DriftJson(model_)}};
-  if (!latest_) {
+  if (latest_) {
+    json["state"] = "watching";
+    json.update(LiveToJson(*latest_));
+  } else {
     json["state"] = why_.empty() ? "waiting for the first hour to end" : why_;
-    return json;
   }
-  json["state"] = "watching";
-  json.update(LiveToJson(*latest_));
+  if (events_) json["events"] = TrafficToJson(*events_);
   return json;
 }
 
 std::vector<DriftAlert> DriftWatch::OpenAlerts() const {
   const MutexLock lock(mutex_);
   std::vector<DriftAlert> open;
-  if (latest_) std::ranges::copy_if(latest_->alerts, std::back_inserter(open), &DriftAlert::open);
+  std::ranges::copy_if(alerts_, std::back_inserter(open), &DriftAlert::open);
   return open;
 }
 

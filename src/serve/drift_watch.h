@@ -5,6 +5,7 @@
 // windows are judged (monitor/live_judgement.h), and the fold is kept in data/monitor/NAME-VERSION.live: a server that
 // starts again goes on from there, as if it had never stopped. A promotion begins anew, with the new version's
 // reference; the windows of the one before stay on disk, and a rollback goes on with them.
+// Events are counted and judged beside it, whatever model is served (monitor/live_traffic.h): data/monitor/events.live.
 // Thread safety: any thread; one look at a time.
 #pragma once
 
@@ -22,7 +23,9 @@
 #include "monitor/alert.h"
 #include "monitor/live_fold.h"
 #include "monitor/live_judgement.h"
+#include "monitor/live_traffic.h"
 #include "monitor/monitor_config.h"
+#include "monitor/traffic_judgement.h"
 #include "runtime/telemetry.h"
 #include "serve/http_message.h"
 
@@ -52,16 +55,23 @@ class DriftWatch {
     References references;
     std::optional<LiveFold> fold;  // None: the version keeps no reference; `why` says so.
     std::string why;
-    std::int64_t judged_ms = INT64_MIN;  // End of the last hour that was judged.
   };
   Status Watch(ServiceState& s, const Model& model);
+  Status WatchEvents(ServiceState& s);
+  // What is new in the log, by both; false: it was asked to stop.
+  Result<bool> Read(ServiceState& s, const std::stop_token& stop);
   Status Judge(ServiceState& s, std::int64_t until_ms);
-  void Tell(const LiveJudgement& judgement);
+  Result<LiveJudgement> JudgeModel(const MonitorConfig& config, std::int64_t until_ms);
+  void Tell(const LiveJudgement& judgement, std::int64_t until_ms);
+  void SetModelMetrics(const LiveJudgement& judgement);
   void CallWebhooks(ServiceState& s, const std::stop_token& stop);
 
   Mutex looking_;  // Of what follows; before mutex_.
   std::unique_ptr<Watched> watched_;
-  std::vector<std::string> told_;  // Ids of open alerts.
+  std::optional<LiveTraffic> traffic_;
+  std::int64_t judged_ms_ = INT64_MIN;                    // End of the last hour that was judged.
+  std::uint64_t refused_ = 0, twice_ = 0, accepted_ = 0;  // Of the counters, at the last look.
+  std::vector<std::string> told_;                         // Ids of open alerts.
   std::optional<AlertWebhook> webhook_;
   struct Untold {
     std::string id, data;
@@ -70,10 +80,14 @@ class DriftWatch {
   Gauge &open_, &threshold_, &rows_;
   Counter& opened_;
   Family<Gauge>& scores_;
+  Gauge& ratio_;
+  Family<Gauge>&quality_, &coverage_;
 
   mutable Mutex mutex_;
   std::string model_, why_ = "no model is served";
   std::optional<LiveJudgement> latest_;
+  std::optional<TrafficJudgement> events_;
+  std::vector<DriftAlert> alerts_;  // Of both.
 };
 
 // GET /v1/drift.

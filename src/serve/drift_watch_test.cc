@@ -159,12 +159,32 @@ TEST_F(DriftWatchTest, JudgesTheHoursThatAreOverAndTellsAWebhookOnce) {
   ASSERT_EQ(open.size(), 1u) << json.dump(1);
   EXPECT_EQ(open[0].name, "loyalty");
   EXPECT_EQ(open[0].model, "feed/1");
+  // Events are counted beside it.
+  std::map<std::string, double> series;
+  for (const auto& s : json["events"]["series"]) {
+    if (s["value"].is_number()) series[s["name"].get<std::string>()] = s["value"].get<double>();
+  }
+  EXPECT_GT(series.at("feed.request from test"), 0);
+  // A slate's impression comes a second later, which may be in the next hour.
+  EXPECT_NEAR(series.at("feed.request from test"), series.at("feed.impression from test"), 1);
+  EXPECT_EQ(series.at("impression known"), 1);
   ASSERT_TRUE(watch_->Look(*state_).ok());
   const std::string told = peer.received();
   EXPECT_THAT(told, HasSubstr("gfr.drift.alert"));
   const std::string id = open[0].id + "/open";
   ASSERT_THAT(told, HasSubstr(id));
   EXPECT_EQ(told.find(id, told.find(id) + 1), std::string::npos) << "once";
+}
+
+TEST_F(DriftWatchTest, CountsEventsWithoutAModelToWatchAndKeepsThemForTheNextStart) {
+  Open(kSmallWindows, {});
+  Live();
+  EXPECT_THAT(watch_->Json()["state"].get<std::string>(), HasSubstr("was trained before"));
+  EXPECT_THAT(watch_->Json()["events"]["series"].dump(), HasSubstr("feed.request from test"));
+  LiveTraffic kept;
+  ASSERT_TRUE(kept.Restore(PosixFileSystem().ReadAll(folder_ / "p/data/monitor/events.live").value()).ok());
+  EXPECT_EQ(kept.next(), state_->log->source().End().value()[0]);
+  EXPECT_GE(kept.hours().size(), 3u);
 }
 
 TEST_F(DriftWatchTest, WhatIsSilencedIsANoteAndNoAlert) {

@@ -133,13 +133,13 @@ TEST(BinCounts, MergedInAnyOrderEqualOnePass) {
 
 TEST(BinCounts, OfABlockAreThoseOfItsValuesOneByOne) {
   const auto reference = DrawNumbers(5, 3000, 0, 0.1);
-  auto current = DrawNumbers(6, 1000, 0.3, 0.3);
+  auto current = DrawNumbers(6, 3000, 0.3, 0.3);
   current[7] = -5;
   current[300] = 1e20f;
   current[301] = -1e20f;
   for (const auto& of : {reference, std::vector<float>(500, kNaN), std::vector<float>(500, 1.5f)}) {
     const Bins bins = MakeBins(of, false);
-    for (const std::size_t count : {0u, 1u, 127u, 128u, 129u, 1000u}) {
+    for (const std::size_t count : {0u, 1u, 127u, 128u, 129u, 1000u, 1024u, 1025u, 2999u}) {
       BinCounts one_by_one(bins.size()), at_once(bins.size());
       for (std::size_t i = 0; i < count; ++i) one_by_one.Add(bins, current[i]);
       at_once.Add(bins, current.data(), count);
@@ -161,6 +161,22 @@ TEST(Bins, AreDecilesWithTiesInOneBinAndBinsForWhatIsOutside) {
   EXPECT_EQ(bins.Of(51), bins.above());
   EXPECT_EQ(bins.Of(kNaN), bins.missing());
   EXPECT_EQ(MakeBins(std::vector<float>(3, kNaN), false).Of(1), 1u);  // Above: out of a range that there is not.
+}
+
+// Many values are sorted by their bits: signs and both zeros included.
+TEST(Bins, OfManyValuesAreThoseOfTheirOrder) {
+  Rng rng(3);
+  std::vector<float> values;
+  for (int i = 0; i < 10'000; ++i) values.push_back(static_cast<float>(std::exp(6 * rng.Normal())) * (i % 2 ? 1 : -1));
+  values.insert(values.end(), {0.0f, -0.0f, std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest(),
+                               std::numeric_limits<float>::denorm_min(), kNaN});
+  const Bins bins = MakeBins(values, false);
+  values.pop_back();
+  std::ranges::sort(values);
+  EXPECT_EQ(bins.least, values.front());
+  ASSERT_EQ(bins.uppers.size(), Bins::kDeciles);
+  for (std::size_t d = 1; d <= Bins::kDeciles; ++d)
+    EXPECT_EQ(bins.uppers[d - 1], values[(values.size() * d + Bins::kDeciles - 1) / Bins::kDeciles - 1]);
 }
 
 TEST(Bins, TellUnseenCategoriesFromRareOnes) {
