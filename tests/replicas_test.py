@@ -160,5 +160,30 @@ class Replicas(unittest.TestCase):
             self.assertGreaterEqual(log_events(project), 51)
 
 
+    def test_a_triggers_step_asks_for_more_servers_and_its_run_says_so(self):
+        with Folder() as folder:
+            project = make(folder)
+            trigger = '[[trigger]]\nname = "NAME"\non = "command"\ncooldown = "0s"\n[[trigger.step]]\ndo = "scale"\n'
+            text = (project / "gfr.toml").read_text() + trigger.replace("NAME", "more") + "min_replicas = 2\nfor = \"12h\"\n" + trigger.replace("NAME", "as_before")
+            (project / "gfr.toml").write_text(text)
+            with Server(project, "--replicas", "1:3") as server:
+                self.assertEqual(server.request("POST", "/v1/triggers/more", "{}")[0], 202)
+                self.eventually(lambda: len(self.ready(project)) == 2)
+                made = run_json("trigger", "history", "more", "--project", project)["runs"][0]
+                self.assertEqual(self.servers(project)["bounds_by"], made["id"])
+                self.eventually(lambda: run_json("trigger", "history", "more", "--project", project)["runs"][0]["state"] == "done")
+                self.assertEqual(run_json("trigger", "history", "more", "--project", project)["runs"][0]["steps"][0]["why"], "asked for at least 2 servers for 12h")
+                self.assertEqual(server.request("POST", "/v1/triggers/as_before", "{}")[0], 202)
+                self.eventually(lambda: len(self.servers(project)["replicas"]) == 1)
+                self.assertIsNone(self.servers(project)["bounds_by"])
+                self.assertEqual(server.stop(), 0)
+            # A server alone has no servers to count.
+            with Server(project) as server:
+                self.assertEqual(server.request("POST", "/v1/triggers/more", "{}")[0], 202)
+                failed = self.eventually(lambda: (r := run_json("trigger", "history", "more", "--project", project)["runs"][0])["state"] == "failed" and r)
+                self.assertIn("gfr serve --replicas", failed["why"])
+                self.assertEqual(server.stop(), 0)
+
+
 if __name__ == "__main__":
     unittest.main()
