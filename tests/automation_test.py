@@ -22,6 +22,7 @@ do = "promote"
 margin = 0.05
 max_miscalibration = 1
 max_slowdown = 1000
+without_evidence = "promote"
 [[trigger.step]]
 do = "run"
 when = "promote.promoted == 1"
@@ -38,6 +39,7 @@ do = "promote"
 margin = 0.05
 max_miscalibration = 1
 max_slowdown = 1000
+without_evidence = "promote"
 
 [[trigger]]
 name = "strict"

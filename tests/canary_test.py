@@ -1,7 +1,9 @@
 """Canaries end to end: a candidate that is right offline and wrong live is rolled back, an equal one is released, and a kill changes neither."""
 import datetime
+import http.client
 import json
 import random
+import threading
 import time
 import unittest
 
@@ -25,6 +27,35 @@ ramp = [0.25, 0.5]
 for = "FOR"
 window = "5s"
 lateness = "1s"
+min_units = 10
+[[trigger.step]]
+do = "promote"
+"""
+
+
+# Every step of the nightly loop, in seconds.
+WHOLE = """
+[[trigger]]
+name = "whole"
+on = "command"
+backoff = "1s"
+[[trigger.step]]
+do = "retrain"
+[[trigger.step]]
+do = "gate"
+margin = 0.05
+max_miscalibration = 1
+max_slowdown = 1000
+[[trigger.step]]
+do = "shadow"
+for = "3s"
+[[trigger.step]]
+do = "canary"
+ramp = [0.25, 0.5]
+for = "3s"
+window = "1s"
+lateness = "1s"
+min_units = 10
 [[trigger.step]]
 do = "promote"
 """
@@ -133,8 +164,9 @@ class Canary(unittest.TestCase):
                 made = self.over()
             self.assertEqual(made["state"], "stopped", made)
             gate, canary, promote = made["steps"][1:]
-            self.assertEqual((gate["outputs"]["verdict"], canary["state"], promote["state"]), ("promote", "done", "pending"))
-            self.assertRegex(made["why"], "^step canary: rolled back: guardrail: arm 'candidate' is worse by (units_with_a_click|clicks_per_impression)")
+            self.assertIn(gate["outputs"]["verdict"], ("promote", "canary only"))
+            self.assertEqual((canary["state"], promote["state"]), ("done", "pending"))
+            self.assertRegex(made["why"], "^step canary: rolled back: guardrail: arm 'candidate' is worse by (units_with_a_click|clicks_per_impression)|^step canary: rolled back: guardrail: observed over expected")
             self.assertEqual(canary["inputs"]["champion"], before)
             self.assertGreater(canary["outputs"]["units"], 20)
             self.assertEqual(self.champion(), before)
@@ -177,6 +209,69 @@ class Canary(unittest.TestCase):
         finally:
             if server.process.poll() is None:
                 server.kill()
+
+
+    def test_4_one_without_traffic_is_undecided_and_a_persons_challenger_stays(self):
+        before = self.champion()
+        run("models", "promote", before, "--alias", "challenger", "--project", self.project)
+        server, candidate = self.begin('7s"\nwithin = "15s')
+        try:
+            self.assertNotEqual(candidate, before)
+            aliases = {m["version"]: m["aliases"] for m in run_json("models", "list", "--project", self.project)["models"]}
+            self.assertIn("canary", aliases[candidate])
+            self.assertIn("challenger", aliases[before])
+            made = self.over()
+            self.assertEqual((made["state"], self.champion(), self.running(server)), ("stopped", before, []), made)
+            self.assertRegex(made["why"], "^step canary: undecided: after 15s there were 0 units an arm whose window was whole, and 10 are needed")
+            aliases = {m["version"]: m["aliases"] for m in run_json("models", "list", "--project", self.project)["models"]}
+            self.assertEqual((aliases[candidate], sorted(aliases[before])), ([], ["challenger", "champion"]))
+            self.assertEqual(server.stop(), 0)
+        finally:
+            if server.process.poll() is None:
+                server.kill()
+
+
+    def test_5_a_server_that_is_killed_at_each_step_boundary_releases_one_version_once(self):
+        before = self.champion()
+        versions = {m["version"] for m in run_json("models", "list", "--project", self.project)["models"]}
+        (self.project / "gfr.toml").write_text(self.toml + WHOLE)
+        server = [Server(self.project, "--clock", "log")]
+        known = [r["id"] for r in run_json("trigger", "history", "whole", "--project", self.project)["runs"]]
+        self.assertEqual(server[0].post("/v1/triggers/whole", {})[0], 202)
+        stopped = threading.Event()
+
+        def visit():  # Whoever is there is fed; who meets a server that was killed comes back later.
+            n = 0
+            while not stopped.wait(0.02):
+                try:
+                    server[0].post("/v1/feed", {"user_id": f"whole-{(n := n + 1)}", "request_id": f"whole-{n}", "size": 3})
+                except (OSError, http.client.HTTPException, ValueError):
+                    pass
+        visitor = threading.Thread(target=visit)
+        visitor.start()
+        try:
+            def state(step):
+                runs = [r for r in run_json("trigger", "history", "whole", "--project", self.project)["runs"] if r["id"] not in known]
+                return runs and next(s for s in runs[0]["steps"] if s["name"] == step)["state"]
+            for step in ("retrain", "gate", "shadow", "canary", "promote"):
+                for reached in (("running", "waiting", "done"), ("done",)):
+                    if step == "promote" and reached == ("done",):
+                        break
+                    wait_for(lambda: state(step) in reached, f"{step} is {reached}")
+                    server[0].kill()
+                    server[0] = Server(self.project, "--clock", "log")
+            made = wait_for(lambda: (r := run_json("trigger", "history", "whole", "--project", self.project)["runs"][0])["state"] not in ("queued", "running") and r, "the run ends")
+        finally:
+            stopped.set()
+            visitor.join()
+            if server[0].process.poll() is None:
+                server[0].kill()
+        self.assertEqual(made["state"], "done", made)
+        self.assertEqual([s["state"] for s in made["steps"]], ["done"] * 5)
+        after = run_json("models", "list", "--project", self.project)["models"]
+        self.assertEqual(len({m["version"] for m in after} - versions), 1, "one training")
+        self.assertNotEqual(self.champion(), before)
+        self.assertEqual([m["aliases"] for m in after if m["version"] == self.champion()], [["champion"]], "no alias is left behind")
 
 
 if __name__ == "__main__":

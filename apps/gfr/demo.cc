@@ -60,7 +60,11 @@ constexpr const char* kDemoTrigger = R"(
 [[trigger]]
 name = "demo"
 on = "command"
-do = ["retrain", "promote"]
+[[trigger.step]]
+do = "retrain"
+[[trigger.step]]
+do = "promote"
+without_evidence = "promote"  # A few days of a small shop say nothing of off-policy value.
 )";
 
 // Lets a trigger retrain on the log with what the demo's server wrote, and judge the new version; gives its record.

@@ -4,14 +4,14 @@
 #include "automation/gate.h"
 #include "base/json_text.h"
 #include "commands.h"
-#include "operations/judge_version.h"
+#include "operations/judge_off_policy.h"
 
 namespace gfr {
 namespace {
 
 struct JudgeFlags {
   Common common;
-  std::string version, against, rule = "auto";
+  std::string version, against, rule = "auto", without_evidence = "canary";
   GateRules rules;
 };
 
@@ -19,26 +19,29 @@ int RunJudge(JudgeFlags& flags) {
   const auto project = OpenProject(flags.common.project);
   if (!project.ok()) return Fail(project.error());
   const Project& p = *project.value();
-  const auto judged = JudgeVersion(p.workspace(), p.judge_settings(), flags.version, flags.against);
-  if (!judged.ok()) return Fail(judged.error());
+  const auto both = JudgeWithOffPolicy(p.workspace(), p.judge_settings(), flags.version, flags.against);
+  if (!both.ok()) return Fail(both.error());
+  const Judgement& judged = both.value().judgement;
   flags.rules.rule = flags.rule == "not_worse" ? GateRules::Rule::kNotWorse
                      : flags.rule == "better"  ? GateRules::Rule::kBetter
                                                : GateRules::Rule::kAuto;
-  const GateVerdict verdict = DecideGates(judged.value(), flags.rules);
+  flags.rules.needs_off_policy = flags.without_evidence == "canary";
+  const GateVerdict verdict = DecideGates(both.value(), flags.rules);
   Json json{{"decision", DecisionName(verdict.decision)},
             {"rule", verdict.rule},
             {"rule_why", verdict.rule_why},
             {"summary", verdict.Summary()},
             {"checks", Json::array()},
-            {"judgement", ParseJson<Json>(JudgementJson(judged.value()))}};
-  if (!judged.value().objectives.empty()) json["log_loss_difference"] = judged.value().objectives[0].paired.difference;
+            {"judgement", ParseJson<Json>(JudgementJson(judged))},
+            {"off_policy", ParseJson<Json>(OffPolicyJson(both.value().off_policy))}};
+  if (!judged.objectives.empty()) json["log_loss_difference"] = judged.objectives[0].paired.difference;
   for (const GateCheck& check : verdict.checks)
     json["checks"].push_back({{"check", check.name}, {"passed", check.passed}, {"why", check.why}});
   if (flags.common.json) {
     PrintJson(json);
     return 0;
   }
-  fmt::print("version {} against {}: {}, by the rule \"{}\" ({})\n", judged.value().candidate, judged.value().champion,
+  fmt::print("version {} against {}: {}, by the rule \"{}\" ({})\n", judged.candidate, judged.champion,
              DecisionName(verdict.decision), verdict.rule, verdict.rule_why);
   for (const GateCheck& check : verdict.checks)
     fmt::print("  {} {}: {}\n", check.passed ? "passed " : "refused", check.name, check.why);
@@ -65,6 +68,10 @@ void AddModelsJudge(CLI::App& models, Command& run) {
   c->add_option("--max-slowdown", flags.rules.max_slowdown, "Time to score, over the champion's")
       ->capture_default_str()
       ->check(CLI::Range(1.0, 1000.0));
+  c->add_option("--without-evidence", flags.without_evidence,
+                "What a version may be whose off-policy value is not known: tried as a canary, or promoted")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"canary", "promote"}));
   c->callback([&run] { run = [] { return RunJudge(flags); }; });
 }
 

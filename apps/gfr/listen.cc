@@ -36,6 +36,11 @@ sigset_t BlockSignals() {
   return stop;
 }
 
+void BlockDrainSignal(sigset_t* signals) {
+  sigaddset(signals, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, signals, nullptr);
+}
+
 void PrintListening(const std::string& scheme, const std::string& address, int port, bool json) {
   const bool v6 = address.find(':') != std::string::npos;
   const std::string url = scheme + "://" + (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);

@@ -15,6 +15,9 @@ Result<HttpServerOptions> ParseListen(const std::string& listen);
 // Blocks SIGINT, SIGTERM and SIGHUP, for sigwait, and ignores SIGPIPE. REQUIRES: before any thread is made.
 sigset_t BlockSignals();
 
+// SIGUSR1 too: a supervisor asks a server to drain (automation/replica_set.h). REQUIRES: as BlockSignals.
+void BlockDrainSignal(sigset_t* signals);
+
 // "listening on http://ADDRESS:PORT", or {"listening": URL} with `json`.
 void PrintListening(const std::string& scheme, const std::string& address, int port, bool json);
 

@@ -13,6 +13,7 @@
 #include "serve/http_server.h"
 #include "serve/reader_service.h"
 #include "serve/service.h"
+#include "serve_replicas.h"
 
 namespace gfr {
 namespace {
@@ -42,12 +43,57 @@ void ReadAnew(Service* service, ReaderService* reader, HttpServer& server) {
                {{"error", tls.error().ToString()}});
 }
 
+// Waits until the server is to end. Tokens are read again every second: a rotated one is good at once, without a
+// restart. Gives the signal; SIGUSR1 also where a new start alone takes what the owner took.
+int WaitForEnd(const sigset_t& stop, Service* service, ReaderService* reader, Access& access, HttpServer& server) {
+  const timespec second{.tv_sec = 1, .tv_nsec = 0};
+  for (;;) {
+    const int signal = sigtimedwait(&stop, nullptr, &second);
+    if (signal == SIGINT || signal == SIGTERM || signal == SIGUSR1) return signal;
+    if (signal == SIGHUP) ReadAnew(service, reader, server);
+    if (const Status status = access.Reload(); !status.ok())
+      std::fprintf(stderr, "gfr serve: %s; the tokens read before stay\n", status.error().message.c_str());
+    if (reader != nullptr && reader->outdated()) return SIGUSR1;
+  }
+}
+
+// Tokens that this server makes, or misses.
+Status PrepareTokens(Access& access, bool is_owner) {
+  if (!is_owner) {
+    if (access.Token("reader").empty())
+      std::fprintf(stderr,
+                   "gfr serve: no reader token: the owner takes no slates of this server until its "
+                   "data/tokens/reader is here too\n");
+    return {};
+  }
+  GFR_ASSIGN(const auto made, access.MakeMissing());
+  for (const std::string& path : made)
+    std::fprintf(stderr, "gfr serve: made the token of scope %s: %s\n", path.substr(path.rfind('/') + 1).c_str(),
+                 path.c_str());
+  return {};
+}
+
+// A server of a supervisor listens twice: with the others on their socket, and alone on loopback, where the supervisor
+// and, of the owner, the readers find it. Null: it is no such server.
+Result<std::unique_ptr<HttpServer>> ListenWithOthers(int listener, HttpServerOptions* own, HttpHandler& handler) {
+  if (listener < 0) return std::unique_ptr<HttpServer>();
+  HttpServerOptions shared = *own;
+  shared.listener = listener;
+  own->tls_certificate.clear();
+  own->tls_key.clear();
+  own->metrics = nullptr;
+  return HttpServer::Start(std::move(shared), handler);
+}
+
 int RunServe(const std::string& listen, const std::string& clock, const std::string& owner, bool open,
              const Common& common) {
-  const sigset_t stop = BlockSignals();
+  sigset_t stop = BlockSignals();
   ServeConfig config;
+  const int listener = TakeListener();
+  if (listener >= 0) BlockDrainSignal(&stop);
   const auto project = OpenProject(common.project, &config);
   if (!project.ok()) return Fail(project.error());
+  config.is_replica = listener >= 0;
   auto options = ParseListen(listen.empty() ? config.listen : listen);
   if (!options.ok()) return Fail(options.error());
   SetLimits(config, &options.value());
@@ -62,17 +108,7 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   if (!access.ok()) return Fail(access.error());
   if (const Status status = access.value()->CheckListen(options.value().address); !status.ok())
     return Fail(status.error());
-  if (owned_by.empty()) {
-    const auto made = access.value()->MakeMissing();
-    if (!made.ok()) return Fail(made.error());
-    for (const std::string& path : made.value())
-      std::fprintf(stderr, "gfr serve: made the token of scope %s: %s\n", path.substr(path.rfind('/') + 1).c_str(),
-                   path.c_str());
-  } else if (access.value()->Token("reader").empty()) {
-    std::fprintf(stderr,
-                 "gfr serve: no reader token: the owner takes no slates of this server until its "
-                 "data/tokens/reader is here too\n");
-  }
+  if (const Status status = PrepareTokens(*access.value(), owned_by.empty()); !status.ok()) return Fail(status.error());
   std::unique_ptr<Service> service;       // Of its own log,
   std::unique_ptr<ReaderService> reader;  // or beside the one that has it.
   if (owned_by.empty()) {
@@ -86,6 +122,9 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   }
   HttpHandler& handler = service ? static_cast<HttpHandler&>(*service) : *reader;
   options.value().metrics = service ? &service->http_metrics() : &reader->http_metrics();
+  const auto shared = ListenWithOthers(listener, &options.value(), handler);
+  if (!shared.ok()) return Fail(shared.error());
+  const bool speaks_tls = !options.value().tls_certificate.empty();
   const auto server = HttpServer::Start(options.value(), handler);
   if (!server.ok()) return Fail(server.error());
   if (const int fit = server.value()->max_connections(); fit < config.max_connections)
@@ -93,17 +132,12 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
                  "gfr serve: at most %d connections instead of [serve] max_connections = %d: the process may not "
                  "have more descriptors (ulimit -n)\n",
                  fit, config.max_connections);
-  PrintListening(config.tls_certificate.empty() ? "http" : "https", options.value().address, server.value()->port(),
-                 common.json);
-  // Tokens are read again every second: a rotated one is good at once, without a restart.
-  const timespec second{.tv_sec = 1, .tv_nsec = 0};
-  for (int signal = -1; signal != SIGINT && signal != SIGTERM;) {
-    signal = sigtimedwait(&stop, nullptr, &second);
-    if (signal == SIGHUP) ReadAnew(service.get(), reader.get(), *server.value());
-    if (const Status status = access.value()->Reload(); !status.ok())
-      std::fprintf(stderr, "gfr serve: %s; the tokens read before stay\n", status.error().message.c_str());
-  }
+  PrintListening(speaks_tls ? "https" : "http", options.value().address, server.value()->port(), common.json);
+  HttpServer& clients = shared.value() ? *shared.value() : *server.value();  // Who has them.
+  const int signal = WaitForEnd(stop, service.get(), reader.get(), *access.value(), clients);
   std::fprintf(stderr, "gfr serve: stopping\n");
+  if (signal == SIGUSR1) clients.Drain(static_cast<int>(config.drain_ms));
+  clients.Stop(static_cast<int>(config.drain_ms));
   server.value()->Stop(static_cast<int>(config.drain_ms));
   return 0;
 }
@@ -159,10 +193,12 @@ int RunExplain(const std::string& request_id, bool all, const Common& common) {
 void AddServe(CLI::App& app, Command& run) {
   static Common common;
   static std::string listen, clock, owner;
+  static std::string replicas;
   static bool open = false;
   CLI::App* c = AddCommand(app, "serve", "Serve feeds and take events over HTTP, until SIGTERM or SIGINT",
                            "gfr serve --project demo --listen 127.0.0.1:8080\n"
-                           "         gfr serve --project demo --listen 127.0.0.1:8081 --owner 127.0.0.1:8080",
+                           "         gfr serve --project demo --listen 127.0.0.1:8081 --owner 127.0.0.1:8080\n"
+                           "         gfr serve --project demo --listen 127.0.0.1:8080 --replicas 1:4",
                            common);
   c->add_option("--listen", listen, "ADDRESS:PORT, port 0 for a free one; default: [serve] listen");
   c->add_option("--clock", clock,
@@ -170,6 +206,9 @@ void AddServe(CLI::App& app, Command& run) {
   c->add_option("--owner", owner,
                 "HOST:PORT of the server that has the log: this one only reads its rows in a Redis; default: [serve] "
                 "owner");
+  c->add_option("--replicas", replicas,
+                "MIN:MAX: so many servers of this machine at one address, by their load and the rules of [scale]; one "
+                "of them has the log (docs/automation.md)");
   c->add_flag("--open", open,
               "Events, feeds and predictions need no token, also on addresses that others reach; admin calls always "
               "do");
@@ -187,6 +226,8 @@ void AddServe(CLI::App& app, Command& run) {
   c->add_option("--memory", memory, "Of all models of --models together")->capture_default_str()->needs(many);
   c->callback([&run] {
     run = [] {
+      if (!replicas.empty() && models.model.empty() && models.models.empty())
+        return RunReplicas({replicas, listen, clock, owner, open, common});
       if (models.model.empty() && models.models.empty()) return RunServe(listen, clock, owner, open, common);
       const auto bytes = ParseSize(memory);
       if (!bytes.ok()) return Fail(bytes.error());

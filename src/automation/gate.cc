@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 
 namespace gfr {
 namespace {
@@ -36,6 +37,15 @@ GateCheck CheckCalibration(const Judgement::Objective& o, double most) {
                   outside && nearer ? ", or nearer to 1 than the champion's, which it is" : "")};
 }
 
+// Nothing: it is no evidence.
+std::optional<GateCheck> CheckOffPolicy(const ComparedOffPolicy& off) {
+  if (!off.evidence()) return std::nullopt;
+  return GateCheck{"off-policy value", off.high >= 0,
+                   fmt::format("{:.4f} clicks a draw against the champion's {:.4f}, from {} draws: the difference is "
+                               "{:+.4f} (upper bound {:+.4f} at 95 %), which must not be shown to be below 0",
+                               off.candidate, off.champion, off.draws, off.difference, off.high)};
+}
+
 }  // namespace
 
 const char* DecisionName(GateVerdict::Decision decision) {
@@ -46,6 +56,8 @@ const char* DecisionName(GateVerdict::Decision decision) {
       return "refuse";
     case GateVerdict::Decision::kNoEvidence:
       return "no evidence";
+    case GateVerdict::Decision::kCanaryOnly:
+      return "canary only";
   }
   return "";
 }
@@ -53,12 +65,14 @@ const char* DecisionName(GateVerdict::Decision decision) {
 std::string GateVerdict::Summary() const {
   std::string text = fmt::format("{} by the rule \"{}\"", DecisionName(decision), rule);
   for (const GateCheck& check : checks) {
-    if (decision == Decision::kPromote || !check.passed) text += fmt::format("; {}: {}", check.name, check.why);
+    if (decision == Decision::kPromote || decision == Decision::kCanaryOnly || !check.passed)
+      text += fmt::format("; {}: {}", check.name, check.why);
   }
   return text;
 }
 
-GateVerdict DecideGates(const Judgement& judgement, const GateRules& rules) {
+GateVerdict DecideGates(const JudgedWithOffPolicy& judged, const GateRules& rules) {
+  const Judgement& judgement = judged.judgement;
   GateVerdict verdict;
   const bool better = rules.rule == GateRules::Rule::kBetter ||
                       (rules.rule == GateRules::Rule::kAuto && !judgement.equal_configuration);
@@ -99,10 +113,17 @@ GateVerdict DecideGates(const Judgement& judgement, const GateRules& rules) {
   verdict.checks.push_back({"speed", judgement.slowdown <= rules.max_slowdown,
                             fmt::format("scoring takes {:.2f} times the champion's time; valid is up to {:g}",
                                         judgement.slowdown, rules.max_slowdown)});
+  const std::optional<GateCheck> off_policy = CheckOffPolicy(judged.off_policy);
+  verdict.checks.push_back(off_policy ? *off_policy
+                                      : GateCheck{"off-policy value", true,
+                                                  "no evidence (" + judged.off_policy.refusal + "): canary only" +
+                                                      (rules.needs_off_policy ? "" : ", which the step does without")});
   verdict.decision = GateVerdict::Decision::kPromote;
   for (const GateCheck& check : verdict.checks) {
     if (!check.passed) verdict.decision = GateVerdict::Decision::kRefuse;
   }
+  if (!off_policy && rules.needs_off_policy && verdict.decision == GateVerdict::Decision::kPromote)
+    verdict.decision = GateVerdict::Decision::kCanaryOnly;
   return verdict;
 }
 

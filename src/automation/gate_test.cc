@@ -28,6 +28,11 @@ Judgement JudgementOf(const PairedLogLoss& paired, bool equal) {
           .slowdown = 1};
 }
 
+// With an off-policy value that shows nothing.
+GateVerdict DecideJudged(const Judgement& judgement, const GateRules& rules) {
+  return DecideGates({judgement, {.refusal = ""}}, rules);
+}
+
 PairedLogLoss GoodPair() {
   return {.rows = 100'000,
           .positives = 5'000,
@@ -41,24 +46,43 @@ PairedLogLoss GoodPair() {
 }
 
 TEST(Gate, AnEqualRetrainMustBeNotWorseAndAChangedOneBetter) {
-  const GateVerdict equal = DecideGates(JudgementOf(GoodPair(), true), {});
+  const GateVerdict equal = DecideJudged(JudgementOf(GoodPair(), true), {});
   EXPECT_EQ(equal.decision, Decision::kPromote) << equal.Summary();
   EXPECT_EQ(equal.rule, "not_worse");
-  const GateVerdict changed = DecideGates(JudgementOf(GoodPair(), false), {});
+  const GateVerdict changed = DecideJudged(JudgementOf(GoodPair(), false), {});
   EXPECT_EQ(changed.decision, Decision::kRefuse);
   EXPECT_EQ(changed.rule, "better");
   EXPECT_EQ(changed.rule_why, "another");
   EXPECT_THAT(changed.Summary(), HasSubstr("must be below 0"));
   PairedLogLoss better = GoodPair();
   better.difference = -0.001;
-  EXPECT_EQ(DecideGates(JudgementOf(better, false), {}).decision, Decision::kPromote);
+  EXPECT_EQ(DecideJudged(JudgementOf(better, false), {}).decision, Decision::kPromote);
+}
+
+TEST(Gate, OffPolicyValueThatIsShownToBeWorseRefusesAndNoEvidenceIsForACanary) {
+  JudgedWithOffPolicy judged{JudgementOf(GoodPair(), true), {}};
+  judged.off_policy = {
+      .draws = 5000, .candidate = 0.04, .champion = 0.05, .difference = -0.01, .low = -0.02, .high = 0.001};
+  EXPECT_EQ(DecideGates(judged, {}).decision, Decision::kPromote) << "it is not shown";
+  judged.off_policy.high = -0.001;
+  const GateVerdict worse = DecideGates(judged, {});
+  EXPECT_EQ(worse.decision, Decision::kRefuse);
+  EXPECT_THAT(worse.Summary(), HasSubstr("off-policy value: 0.0400 clicks a draw against the champion's 0.0500"));
+  judged.off_policy = {.draws = 12, .refusal = "the candidate: the effective sample is 2.0, below 100"};
+  const GateVerdict unknown = DecideGates(judged, {});
+  EXPECT_EQ(unknown.decision, Decision::kCanaryOnly);
+  EXPECT_THAT(unknown.Summary(), HasSubstr("canary only by the rule \"not_worse\""));
+  EXPECT_THAT(unknown.Summary(), HasSubstr("no evidence (the candidate: the effective sample is 2.0"));
+  EXPECT_EQ(DecideGates(judged, {.needs_off_policy = false}).decision, Decision::kPromote);
+  judged.judgement.slowdown = 2;
+  EXPECT_EQ(DecideGates(judged, {}).decision, Decision::kRefuse) << "another gate refuses it";
 }
 
 TEST(Gate, EachGateRefusesByItself) {
   const auto decide = [](auto change, GateRules rules = {}) {
     Judgement judgement = JudgementOf(GoodPair(), true);
     change(judgement);
-    return DecideGates(judgement, rules);
+    return DecideJudged(judgement, rules);
   };
   const GateVerdict worse = decide([](Judgement& j) { j.objectives[0].paired.difference = 0.001; });
   EXPECT_EQ(worse.decision, Decision::kRefuse);
@@ -84,11 +108,11 @@ TEST(Gate, EachGateRefusesByItself) {
 TEST(Gate, WithoutEvidenceThereIsNoVerdictOnTheModel) {
   PairedLogLoss few = GoodPair();
   few.rows = 10;
-  EXPECT_EQ(DecideGates(JudgementOf(few, true), {}).decision, Decision::kNoEvidence);
+  EXPECT_EQ(DecideJudged(JudgementOf(few, true), {}).decision, Decision::kNoEvidence);
   Judgement none = JudgementOf(GoodPair(), true);
   none.objectives.clear();
   none.why_none = "a column is gone";
-  const GateVerdict verdict = DecideGates(none, {});
+  const GateVerdict verdict = DecideJudged(none, {});
   EXPECT_EQ(verdict.decision, Decision::kNoEvidence);
   EXPECT_THAT(verdict.Summary(), HasSubstr("a column is gone"));
 }
@@ -144,7 +168,7 @@ Night JudgeNight(std::uint64_t seed, std::size_t rows, double error) {
     user[i] = rng.Below(rows / 20);
   }
   const PairedLogLoss paired = ComparePairedLogLoss(candidate, champion, label, user);
-  return {DecideGates(JudgementOf(paired, true), {}), paired.difference / paired.champion};
+  return {DecideJudged(JudgementOf(paired, true), {}), paired.difference / paired.champion};
 }
 
 void JudgeAHundredNights(std::size_t rows) {

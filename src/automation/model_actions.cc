@@ -44,6 +44,9 @@ const std::vector<std::string>& PublicVariables() {
   return names;
 }
 
+// As `gfr models judge` says it (automation/gate.h).
+constexpr const char* kCanaryOnlyVerdict = "canary only";
+
 std::string LastLine(std::string_view text) {
   while (text.ends_with('\n')) text.remove_suffix(1);
   const std::size_t at = text.rfind('\n');
@@ -70,9 +73,28 @@ StepValues MetricsOf(const Json& report) {
           {"rows", NumberIn(first, "rows")}};
 }
 
+// "at least 3 and at most 6 servers for 2h".
+std::string BoundsText(const StepConfig& step) {
+  if (!step.min_replicas && !step.max_replicas) return "as many servers as [scale] says";
+  std::string text;
+  if (step.min_replicas) text = fmt::format("at least {}", *step.min_replicas);
+  if (step.max_replicas) text += fmt::format("{}at most {}", text.empty() ? "" : " and ", *step.max_replicas);
+  text += " servers";
+  return step.for_ms > 0 ? text + " for " + FormatDuration(step.for_ms) : text;
+}
+
 Error NoCandidate(const StepContext& context) {
   return {ErrorCode::kInvalidArgument,
           fmt::format("step {} has no version: put `retrain` or `recalibrate` before it", context.record.name)};
+}
+
+// Whether a canary of this run has shown how the version does: not one that had nothing to be compared with.
+bool PassedCanary(const RunRecord& run, const std::string& version) {
+  return std::ranges::any_of(run.steps, [&](const StepRecord& step) {
+    const auto its = step.outputs.find("version");
+    return step.action == ActionName(StepAction::kCanary) && step.state == StepState::kDone &&
+           step.outputs.contains("share") && its != step.outputs.end() && its->second == StepValue(version);
+  });
 }
 
 }  // namespace
@@ -111,7 +133,9 @@ std::vector<std::string> ChildArguments(const StepConfig& step, const std::strin
                    "--max-miscalibration",
                    fmt::format("{}", step.max_miscalibration),
                    "--max-slowdown",
-                   fmt::format("{}", step.max_slowdown)};
+                   fmt::format("{}", step.max_slowdown),
+                   "--without-evidence",
+                   step.without_evidence};
       break;
     case StepAction::kShadow:
     case StepAction::kCanary:
@@ -119,6 +143,7 @@ std::vector<std::string> ChildArguments(const StepConfig& step, const std::strin
     case StepAction::kWebhook:
     case StepAction::kRun:
     case StepAction::kAlert:
+    case StepAction::kScale:
       return {};
   }
   arguments.insert(arguments.end(), {"--project", folder, "--json"});
@@ -126,6 +151,7 @@ std::vector<std::string> ChildArguments(const StepConfig& step, const std::strin
 }
 
 Result<StepOutcome> ModelActions::operator()(StepContext& context) const {
+  if (context.ends) return TakeBack(context);
   switch (context.config.action) {
     case StepAction::kRetrain:
     case StepAction::kRecalibrate:
@@ -146,6 +172,8 @@ Result<StepOutcome> ModelActions::operator()(StepContext& context) const {
       return Webhook(context);
     case StepAction::kRun:
       return Run(context);
+    case StepAction::kScale:
+      return Scale(context);
     case StepAction::kAlert:
       LogError("triggers", "ALERT: " + (context.config.message.empty() ? context.run.reason : context.config.message),
                {{"run", context.run.id}, {"trigger", context.run.trigger}});
@@ -165,6 +193,7 @@ std::string ModelActions::Describe(const RunRecord& run, const TriggerConfig& tr
     words = {fmt::format("canary with {} of the units,", fmt::join(step.ramp, ", then ")), FormatDuration(step.for_ms),
              "each"};
   if (step.action == StepAction::kRollback) words = {"the champion before"};
+  if (step.action == StepAction::kScale) words = {BoundsText(step)};
   if (step.action == StepAction::kAlert) words = {"ALERT in the log"};
   return fmt::format("{}", fmt::join(words, " "));
 }
@@ -241,7 +270,7 @@ Result<StepOutcome> ModelActions::Judge(StepContext& context, const std::string&
                                   {"difference", NumberIn(json, "log_loss_difference")},
                                   {"checks", DumpJson(json.value("checks", Json::array()))}},
                       .why = json.value("summary", "")};
-  outcome.stops = json["decision"] != "promote";
+  outcome.stops = json["decision"] != "promote" && json["decision"] != kCanaryOnlyVerdict;
   return outcome;
 }
 
@@ -273,10 +302,19 @@ Result<StepOutcome> ModelActions::Promote(StepContext& context) const {
   if (champion.ok()) context.record.inputs["champion"] = champion.value();
   StepOutcome outcome{.outputs = {{"verdict", std::string("promote")}}, .why = "there was no champion"};
   if (champion.ok() && context.Text("judged_against") == champion.value()) {
+    outcome.outputs["verdict"] = context.Text("verdict");
     outcome.why = "a gate of this run let it pass";
   } else if (champion.ok()) {
     GFR_ASSIGN(outcome, Judge(context, version));
     outcome.outputs.erase("version");
+  }
+  if (!outcome.stops && std::get<std::string>(outcome.outputs["verdict"]) == kCanaryOnlyVerdict &&
+      !PassedCanary(context.run, version)) {
+    outcome.stops = true;
+    outcome.why =
+        "without evidence of its off-policy value it needs a canary before it (or without_evidence = "
+        "\"promote\"); " +
+        outcome.why;
   }
   outcome.outputs["promoted"] = outcome.stops ? 0.0 : 1.0;
   if (outcome.stops) return outcome;
@@ -302,6 +340,9 @@ Result<StepOutcome> ModelActions::Shadow(StepContext& context) const {
     // Taken away by somebody while it waited: then it is not to be promoted either.
     if (context.record.state == StepState::kWaiting)
       return Error{ErrorCode::kInvalidArgument, "the shadow was changed while it ran"};
+    // A person's shadow is theirs again when the step ends: it is written down before it is taken away.
+    context.record.inputs.emplace("shadow_before", alias.ok() ? alias.value() : "");
+    GFR_TRY(context.save());
     GFR_TRY(registry.SetAlias(kModelName, "shadow", version));
     if (options_.changed) options_.changed();
   }
@@ -309,10 +350,49 @@ Result<StepOutcome> ModelActions::Shadow(StepContext& context) const {
     return StepOutcome{.wait_until_ms = until_ms,
                        .why = fmt::format("version {} is the shadow until {}", version, FormatTime(until_ms))};
   const Status loaded = options_.is_shadow(version);
-  GFR_TRY(registry.SetAlias(kModelName, "shadow", ""));
-  if (options_.changed) options_.changed();
+  GFR_TRY(EndShadow(context, version));
   if (!loaded.ok()) return Error{ErrorCode::kInvalidArgument, loaded.error().message};
   return StepOutcome{.outputs = {{"version", version}}, .why = "it was loaded and scored requests beside the champion"};
+}
+
+Status ModelActions::EndShadow(StepContext& context, const std::string& version) const {
+  Registry registry(options_.registry, *options_.clock);
+  const auto alias = registry.Alias(kModelName, "shadow");
+  if (!alias.ok() && alias.error().code != ErrorCode::kNotFound) return alias.error();
+  if (!alias.ok() || alias.value() != version) return {};  // Another's.
+  const auto before = context.record.inputs.find("shadow_before");
+  const std::string* text = before != context.record.inputs.end() ? std::get_if<std::string>(&before->second) : nullptr;
+  Status back = registry.SetAlias(kModelName, "shadow", text != nullptr ? *text : "");
+  // A version that was removed meanwhile is nobody's shadow.
+  if (!back.ok() && back.error().code == ErrorCode::kNotFound) back = registry.SetAlias(kModelName, "shadow", "");
+  GFR_TRY(back);
+  if (options_.changed) options_.changed();
+  return {};
+}
+
+Result<StepOutcome> ModelActions::TakeBack(StepContext& context) const {
+  // A canary is ended by its server, as soon as its run is over.
+  if (context.config.action == StepAction::kShadow && context.record.inputs.contains("shadow_before"))
+    GFR_TRY(EndShadow(context, context.Text("version")));
+  return StepOutcome{};
+}
+
+Result<StepOutcome> ModelActions::Scale(StepContext& context) const {
+  const StepConfig& step = context.config;
+  if (!options_.scale)
+    return Error{ErrorCode::kInvalidArgument,
+                 "no servers are counted here: `scale` needs `gfr serve --replicas`; tell another system by a `run` or "
+                 "`webhook` step"};
+  // As of the step's beginning, so that a step that a kill cut ends when it would have.
+  const ScaleBounds bounds{.min_replicas = step.min_replicas,
+                           .max_replicas = step.max_replicas,
+                           .until_ms = step.for_ms > 0 ? context.record.started_ms + step.for_ms : 0,
+                           .by = context.run.id};
+  GFR_TRY(options_.scale(bounds));
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  return StepOutcome{.outputs = {{"min_replicas", step.min_replicas ? double{1} * *step.min_replicas : kNone},
+                                 {"max_replicas", step.max_replicas ? double{1} * *step.max_replicas : kNone}},
+                     .why = "asked for " + BoundsText(step)};
 }
 
 Result<StepOutcome> ModelActions::RunCanary(StepContext& context) const {
@@ -346,6 +426,7 @@ Result<StepOutcome> ModelActions::RunCanary(StepContext& context) const {
   outcome.outputs["share"] = look.share;
   outcome.outputs["units"] = look.units;
   outcome.outputs["clicks"] = look.clicks;
+  outcome.outputs["observed_over_expected"] = look.observed_over_expected;
   if (look.state == CanaryLook::State::kRuns) outcome.wait_until_ms = look.next_ms;
   outcome.stops = look.state == CanaryLook::State::kEnded;
   return outcome;

@@ -7,10 +7,12 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
 #include "automation/pipeline.h"
+#include "automation/scale_bounds.h"
 #include "experiment/canary.h"
 #include "registry/registry.h"
 
@@ -25,6 +27,7 @@ struct CanaryLook {
   double share = 0;          // Of the units, that get the candidate.
   double units = 0;          // That got it.
   double clicks = 0;         // Relative change of clicks per impression; NaN: not known yet.
+  double observed_over_expected = std::numeric_limits<double>::quiet_NaN();  // Of the candidate's clicks; NaN likewise.
 };
 
 struct ModelActionOptions {
@@ -38,6 +41,8 @@ struct ModelActionOptions {
   // Begins the canary, or goes on with that of the same run; the ramp's steps take `step.for_ms` each. `begun`: the
   // step has begun it before. Empty: there is no server.
   std::function<Result<CanaryLook>(const Canary& canary, const StepConfig& step, bool begun)> canary = {};
+  // Asks for other bounds of the servers' number. Empty: nobody here has several servers.
+  std::function<Status(const ScaleBounds& bounds)> scale = {};
 };
 
 class ModelActions {
@@ -60,6 +65,11 @@ class ModelActions {
   Result<StepOutcome> RollBack(StepContext& context) const;
   Result<StepOutcome> Webhook(StepContext& context) const;
   Result<StepOutcome> Run(StepContext& context) const;
+  Result<StepOutcome> Scale(StepContext& context) const;
+  // Of a run that ends while the step is under way: what it took is given back.
+  Result<StepOutcome> TakeBack(StepContext& context) const;
+  // The alias shadow becomes what it was before the step, if it is the step's.
+  Status EndShadow(StepContext& context, const std::string& version) const;
   // The child's JSON. kInvalidArgument: it ended with 2; kUnavailable: with another code, by a signal, or not in time.
   Result<std::string> RunChild(StepContext& context, const std::vector<std::string>& arguments) const;
 

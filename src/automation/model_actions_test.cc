@@ -37,6 +37,11 @@ class ModelActionsTest : public testing::Test {
     run.id = "r";
     StepRecord before{.name = "before", .state = StepState::kDone};
     for (const auto& [name, value] : earlier) before.outputs[name] = value;
+    if (canary_done_)
+      run.steps.push_back({.name = "canary",
+                           .action = "canary",
+                           .state = StepState::kDone,
+                           .outputs = {{"version", std::string("2")}, {"share", 0.5}}});
     run.steps.insert(run.steps.begin(), before);
     StepRecord own = run.steps[1];
     own.begun = begun;
@@ -47,10 +52,15 @@ class ModelActionsTest : public testing::Test {
                         .config = trigger.steps[0],
                         .record = used,
                         .save = [] { return Status(); },
-                        .deadline_ms = MonotonicMs() + 60'000};
-    return ModelActions(
-        {.program = program_, .project_folder = "shop", .registry = store_, .clock = &clock_, .canary = canary_})(
-        context);
+                        .deadline_ms = MonotonicMs() + 60'000,
+                        .ends = ends_};
+    return ModelActions({.program = program_,
+                         .project_folder = "shop",
+                         .registry = store_,
+                         .clock = &clock_,
+                         .is_shadow = [](const std::string&) { return Status(); },
+                         .canary = canary_,
+                         .scale = scale_})(context);
   }
   std::string Champion() { return registry_.Champion(kModelName).value(); }
 
@@ -61,6 +71,8 @@ class ModelActionsTest : public testing::Test {
   const std::string program_ = folder_ / "program";
   std::string settings_;
   std::function<Result<CanaryLook>(const Canary&, const StepConfig&, bool)> canary_;
+  std::function<Status(const ScaleBounds&)> scale_;
+  bool ends_ = false, canary_done_ = false;
 };
 
 TEST_F(ModelActionsTest, ATrainingIsFoundByItsRunAfterAKillAndNotRepeated) {
@@ -133,6 +145,26 @@ TEST_F(ModelActionsTest, AGateOfTheSameRunAgainstTheSameChampionCountsAndNoOther
   EXPECT_EQ(Champion(), "2");
 }
 
+TEST_F(ModelActionsTest, WithoutOffPolicyEvidenceOnlyACanaryOfTheRunLeadsToAPromotion) {
+  Program("echo '{\"decision\":\"canary only\",\"rule\":\"not_worse\",\"summary\":\"s\",\"checks\":[]}'\n");
+  const auto gate = Do("gate", {{"version", "2"}});
+  ASSERT_TRUE(gate.ok()) << gate.error().message;
+  EXPECT_FALSE(gate.value().stops) << "the run goes on to its canary";
+  EXPECT_EQ(std::get<std::string>(gate.value().outputs.at("verdict")), "canary only");
+  for (const bool judged_before : {false, true}) {
+    std::map<std::string, std::string> earlier{{"version", "2"}};
+    if (judged_before) earlier.insert({{"judged_against", "1"}, {"verdict", "canary only"}});
+    const auto refused = Do("promote", earlier);
+    ASSERT_TRUE(refused.ok()) << refused.error().message;
+    EXPECT_TRUE(refused.value().stops);
+    EXPECT_THAT(refused.value().why, HasSubstr("needs a canary before it"));
+    EXPECT_EQ(Champion(), "1");
+  }
+  canary_done_ = true;
+  EXPECT_FALSE(Do("promote", {{"version", "2"}, {"judged_against", "1"}, {"verdict", "canary only"}}).value().stops);
+  EXPECT_EQ(Champion(), "2");
+}
+
 TEST_F(ModelActionsTest, ACanaryThatEndsStopsItsRunAndOneThatRunsIsLookedAtAgain) {
   EXPECT_THAT(Do("canary", {{"version", "2"}}).error().message, HasSubstr("needs a server"));
   CanaryLook look{.state = CanaryLook::State::kRuns, .why = "5 %", .next_ms = kAtMs + 60'000, .share = 0.05};
@@ -165,6 +197,73 @@ TEST_F(ModelActionsTest, ACanaryThatEndsStopsItsRunAndOneThatRunsIsLookedAtAgain
   };
   EXPECT_TRUE(Do("canary", {{"version", "2"}}).value().stops) << "no fault: the next night looks again";
   EXPECT_EQ(Do("canary", {{"version", "1"}}).value().why, "there is no other champion to compare it with");
+}
+
+TEST_F(ModelActionsTest, AShadowThatAPersonNamedIsTheirsAgainWhenTheStepEndsOrItsRunDoes) {
+  const auto shadow = [&] {
+    const auto alias = registry_.Alias(kModelName, "shadow");
+    return alias.ok() ? alias.value() : "";
+  };
+  settings_ = "for = \"1h\"\n";
+  for (const std::string before : {"1", ""}) {
+    for (const bool times_out : {false, true}) {
+      ASSERT_TRUE(registry_.SetAlias(kModelName, "shadow", before).ok());
+      StepRecord record;
+      ends_ = false;
+      const auto began = [&] {
+        record.started_ms = kAtMs;
+        return Do("shadow", {{"version", "2"}}, 1, &record);
+      };
+      ASSERT_GT(began().value().wait_until_ms, kAtMs);
+      EXPECT_EQ(shadow(), "2");
+      record.state = StepState::kWaiting;
+      ends_ = times_out;
+      if (!times_out) record.started_ms = kAtMs - kDayMs;
+      ASSERT_TRUE(Do("shadow", {{"version", "2"}}, 1, &record).ok());
+      EXPECT_EQ(shadow(), before) << times_out;
+    }
+  }
+  // One that another has named since is left.
+  StepRecord record;
+  ends_ = false;
+  record.started_ms = kAtMs;
+  ASSERT_TRUE(Do("shadow", {{"version", "2"}}, 1, &record).ok());
+  ASSERT_TRUE(registry_.SetAlias(kModelName, "shadow", "1").ok());
+  ends_ = true;
+  ASSERT_TRUE(Do("shadow", {{"version", "2"}}, 1, &record).ok());
+  EXPECT_EQ(shadow(), "1");
+}
+
+TEST_F(ModelActionsTest, ScaleAsksForBoundsUntilItsTimeIsOver) {
+  settings_ = "min_replicas = 3\nfor = \"2h\"\n";
+  EXPECT_EQ(Do("scale").error().code, ErrorCode::kInvalidArgument) << "one server is nobody's to count";
+  std::optional<ScaleBounds> asked;
+  scale_ = [&](const ScaleBounds& bounds) { return asked = bounds, Status(); };
+  StepRecord record;
+  record.started_ms = kAtMs;
+  const auto done = Do("scale", {}, 1, &record);
+  ASSERT_TRUE(done.ok()) << done.error().message;
+  EXPECT_EQ(done.value().why, "asked for at least 3 servers for 2h");
+  EXPECT_EQ(std::get<double>(done.value().outputs.at("min_replicas")), 3);
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->min_replicas, 3);
+  EXPECT_FALSE(asked->max_replicas);
+  EXPECT_EQ(asked->by, "r");
+
+  const std::string path = folder_ / "scale.json";
+  EXPECT_FALSE(ScaleBounds::Read(PosixFileSystem(), path).value());
+  ASSERT_TRUE(asked->Write(PosixFileSystem(), path).ok());
+  const ScaleBounds read = *ScaleBounds::Read(PosixFileSystem(), path).value();
+  EXPECT_EQ(read.until_ms, asked->until_ms);
+  ScalingRules rules;
+  rules.max_replicas = 2;
+  EXPECT_EQ(read.Of(rules, read.until_ms - 1).min_replicas, 3);
+  EXPECT_EQ(read.Of(rules, read.until_ms - 1).max_replicas, 3) << "what is asked for wins";
+  EXPECT_EQ(read.Of(rules, read.until_ms), rules) << "its time is over";
+  for (const char* wrong : {"", "[]", "{\"min_replicas\": 0}", "{\"max_replicas\": \"3\"}", "{\"until\": \"soon\"}"}) {
+    ASSERT_TRUE(PublishFile(PosixFileSystem(), path, wrong).ok());
+    EXPECT_FALSE(ScaleBounds::Read(PosixFileSystem(), path).ok()) << wrong;
+  }
 }
 
 TEST_F(ModelActionsTest, ARollBackThatAKillCutIsNotDoneTwice) {

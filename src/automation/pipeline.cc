@@ -73,6 +73,24 @@ void NoteFailure(const Error& error, const TriggerConfig& trigger, const StepCon
   if (!config.may_fail) EndRun(run, RunState::kFailed, fmt::format("step {}: {}", step->name, error.message), now_ms);
 }
 
+// Of a step that was begun and has not ended. What cannot be given back now is tried again at the next look: the run is
+// not over before.
+Status TakeBack(RunRecord* run, std::size_t at, const TriggerConfig& trigger, RunStore& store,
+                const StepActions& actions, const std::stop_token& stop) {
+  if (run->steps[at].begun == 0) return {};
+  constexpr std::int64_t kTakeBackMs = 60'000;
+  StepContext context{.run = *run,
+                      .trigger = trigger,
+                      .config = trigger.steps[at],
+                      .record = run->steps[at],
+                      .save = [&] { return store.Save(*run); },
+                      .deadline_ms = MonotonicMs() + kTakeBackMs,
+                      .stop = stop,
+                      .ends = true};
+  const auto done = actions(context);
+  return done.ok() ? Status() : Status(done.error());
+}
+
 // Begins the step or goes on with it. False: the run goes on later, or is over.
 Result<bool> AdvanceStep(RunRecord* run, std::size_t at, const TriggerConfig& trigger, RunStore& store,
                          const StepActions& actions, const Clock& clock, const std::stop_token& stop) {
@@ -115,6 +133,12 @@ Result<bool> AdvanceStep(RunRecord* run, std::size_t at, const TriggerConfig& tr
   if (!done.ok() && stop.stop_requested()) return false;  // It is begun anew at the next start.
   if (!done.ok()) {
     NoteFailure(done.error(), trigger, config, &step, run, end_ms);
+    if (step.state == StepState::kFailed) {
+      context.ends = true;
+      if (const auto back = actions(context); !back.ok())
+        LogWarning("triggers", "a step that failed could not give back what it took",
+                   {{"run", run->id}, {"step", step.name}, {"error", back.error().message}});
+    }
     GFR_TRY(store.Save(*run));
     return step.state == StepState::kFailed && config.may_fail;
   }
@@ -173,6 +197,7 @@ Status AdvanceRun(RunRecord* run, const TriggerConfig& trigger, RunStore& store,
   for (std::size_t at = 0; at < run->steps.size() && !stop.stop_requested(); ++at) {
     if (IsOver(run->steps[at])) continue;
     if (clock.now_ms() - run->started_ms >= trigger.timeout_ms) {
+      GFR_TRY(TakeBack(run, at, trigger, store, actions, stop));
       EndRun(run, RunState::kFailed,
              fmt::format("it took {} or longer: step {} had not ended", FormatDuration(trigger.timeout_ms),
                          run->steps[at].name),

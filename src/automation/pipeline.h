@@ -23,6 +23,8 @@ struct StepContext {
   std::function<Status()> save;
   std::int64_t deadline_ms = 0;  // Of MonotonicMs(): of the step, and never behind that of the run.
   std::stop_token stop = {};
+  // The run ends while the step is under way: it is only to give back what it took. Its outcome is not looked at.
+  bool ends = false;
   // The newest output of that name that is a text; empty: there is none.
   std::string Text(const std::string& output) const;
 };
@@ -42,7 +44,8 @@ inline constexpr int kMostBegun = 20;
 
 RunRecord NewRun(const TriggerConfig& trigger, const std::string& by, const std::string& reason, std::int64_t at_ms,
                  std::uint64_t project_fingerprint);
-// Gives an error only when the record cannot be written; then nothing was begun, or what was begun is begun anew.
+// Gives an error only when the record cannot be written (then nothing was begun, or what was begun is begun anew), or
+// when a step of a run whose time is over cannot give back what it took: the run is not over before.
 Status AdvanceRun(RunRecord* run, const TriggerConfig& trigger, RunStore& store, const StepActions& actions,
                   const Clock& clock, const std::stop_token& stop = {});
 // When it is worth to call AdvanceRun again; 0: at once.

@@ -65,9 +65,16 @@ struct FakeActions {
   std::int64_t shadow_until_ms = 0;
   const Clock* clock = nullptr;
   std::int64_t time_left_ms = 0;  // Of the last step.
+  std::vector<std::string> gave_back;
+  int cannot_give_back = 0;  // So many times.
 
   Result<StepOutcome> operator()(StepContext& context) {
     const std::string action = ActionName(context.config.action);
+    if (context.ends) {
+      if (cannot_give_back > 0 && cannot_give_back--) return Error{ErrorCode::kUnavailable, "the registry is away"};
+      gave_back.push_back(action);
+      return StepOutcome{};
+    }
     did.push_back(action);
     time_left_ms = context.deadline_ms - MonotonicMs();
     if (int& left = failures[action]; left > 0) {
@@ -305,6 +312,34 @@ TEST_F(PipelineTest, ATimeOutEndsARun) {
   clock_.Set(kStartMs + 100 * kDayMs);
   ASSERT_TRUE(runner->Look(triggers).ok());
   EXPECT_THAT(store.Load(RunStore::IdOf(kStartMs, "nightly")).value().why, HasSubstr("1d or longer: step shadow"));
+  EXPECT_THAT(actions_.gave_back, ElementsAre("shadow"));
+}
+
+TEST_F(PipelineTest, ARunWhoseTimeIsOverEndsOnceItsStepGaveBackWhatItTook) {
+  RunStore store(store_);
+  actions_.shadow_until_ms = kStartMs + 100 * kDayMs;
+  actions_.cannot_give_back = 2;
+  ASSERT_TRUE(store.Ask("nightly", {"command", "asked", kStartMs}).ok());
+  const auto runner = Runner();
+  ASSERT_TRUE(runner->Look(TriggersOf(kNightly)).ok());
+  clock_.Set(kStartMs + 100 * kDayMs);
+  for (int look = 0; look < 2; ++look) {
+    ASSERT_TRUE(runner->Look(TriggersOf(kNightly)).ok());
+    EXPECT_EQ(Last().state, RunState::kRunning);
+  }
+  ASSERT_TRUE(runner->Look(TriggersOf(kNightly)).ok());
+  EXPECT_EQ(Last().state, RunState::kFailed);
+  EXPECT_THAT(actions_.gave_back, ElementsAre("shadow"));
+}
+
+TEST_F(PipelineTest, AStepThatFailsForGoodGivesBackWhatItTook) {
+  RunStore store(store_);
+  actions_.failures["shadow"] = 1;
+  actions_.code = ErrorCode::kInvalidArgument;
+  ASSERT_TRUE(store.Ask("nightly", {"command", "asked", kStartMs}).ok());
+  ASSERT_TRUE(Runner()->Look(TriggersOf(kNightly)).ok());
+  EXPECT_EQ(Last().state, RunState::kFailed);
+  EXPECT_THAT(actions_.gave_back, ElementsAre("shadow"));
 }
 
 TEST_F(PipelineTest, ARunsTimeOutBoundsEachOfItsStepsAndItsWaits) {

@@ -61,7 +61,8 @@ ScalingDecision ScalingPolicy::Decide(const ScalingSample& s) {
   const auto bounded = [&](int replicas) { return std::clamp(replicas, rules_.min_replicas, rules_.max_replicas); };
   out = bounded(out);
   wanted_.push_back({s.now_ms, bounded(in)});
-  while (wanted_.front().at_ms < s.now_ms - rules_.in_cooldown_ms) wanted_.pop_front();
+  // The first one is as old as the cool-down, however samples fall into it.
+  while (wanted_.size() > 1 && wanted_[1].at_ms <= s.now_ms - rules_.in_cooldown_ms) wanted_.pop_front();
   above_ = out > there ? above_ + 1 : 0;
   if (there < rules_.min_replicas) return changed_ms_ = s.now_ms, ScalingDecision{rules_.min_replicas, "the least"};
   if (there > rules_.max_replicas) return changed_ms_ = s.now_ms, ScalingDecision{rules_.max_replicas, "the most"};

@@ -31,6 +31,7 @@ struct ScalingRules {
 
   // [scale] of gfr.toml. kInvalidArgument names the line.
   static Result<ScalingRules> Read(Config& project);
+  bool operator==(const ScalingRules&) const = default;
 };
 
 struct ScalingSample {
@@ -51,13 +52,16 @@ class ScalingPolicy {
  public:
   explicit ScalingPolicy(const ScalingRules& rules) : rules_(rules) {}
   ScalingDecision Decide(const ScalingSample& sample);
+  // From now on; what was measured before counts on.
+  void SetRules(const ScalingRules& rules) { rules_ = rules; }
+  const ScalingRules& rules() const { return rules_; }
 
  private:
   struct Wanted {
     std::int64_t at_ms;
     int replicas;
   };
-  const ScalingRules rules_;
+  ScalingRules rules_;
   std::deque<Wanted> wanted_;  // Of the last in_cooldown_ms.
   std::int64_t changed_ms_ = INT64_MIN / 2;
   int above_ = 0;  // Samples in a row that asked for more.

@@ -211,6 +211,19 @@ PolicyResults CompareOn(const char* name, const Load& load, int max_replicas) {
   return results;
 }
 
+TEST(ScalingPolicyTest, TakesServersAwayHoweverItsSamplesFallIntoTheCoolDown) {
+  for (const int period_ms : {300, 700, 1200, 1900, 2500}) {
+    ScalingRules rules = RulesOfTest();
+    rules.min_replicas = 1;
+    rules.in_cooldown_ms = 2000;
+    ScalingPolicy policy(rules);
+    std::int64_t at_ms = 0;
+    while (policy.Decide({.now_ms = at_ms, .ready = 3}).desired == 3 && at_ms < 60'000) at_ms += period_ms;
+    EXPECT_GE(at_ms, 1800) << period_ms;
+    EXPECT_LE(at_ms, 5000) << period_ms;
+  }
+}
+
 TEST(ScalingPolicyTest, OfADailyLoadWithAFailedReplicaNothingIsLateAndLittleIsPaidOverTheOracle) {
   const PolicyResults r = CompareOn("daily", DailyLoad, 40);
   EXPECT_LE(r.ours.late_share, 0.0001);

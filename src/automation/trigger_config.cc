@@ -23,7 +23,7 @@ constexpr NamedAction kActions[] = {{"retrain", StepAction::kRetrain},   {"recal
                                     {"promote", StepAction::kPromote},   {"shadow", StepAction::kShadow},
                                     {"canary", StepAction::kCanary},     {"rollback", StepAction::kRollback},
                                     {"webhook", StepAction::kWebhook},   {"run", StepAction::kRun},
-                                    {"alert", StepAction::kAlert}};
+                                    {"alert", StepAction::kAlert},       {"scale", StepAction::kScale}};
 struct NamedOn {
   const char* name;
   On on;
@@ -33,6 +33,7 @@ constexpr NamedOn kOns[] = {{"schedule", On::kSchedule}, {"new_data", On::kNewDa
                             {"webhook", On::kWebhook},   {"command", On::kCommand}};
 
 constexpr std::int64_t kCanaryForMs = 2 * kHourMs;  // Each share of its ramp.
+constexpr double kCanaryMiscalibration = 0.25;
 
 template <typename T>
 std::string Names(const T& all) {
@@ -56,6 +57,8 @@ void ReadAction(Config& table, const char* key, const std::string& text, StepCon
   step->name = text;
 }
 
+std::int64_t RampMs(const StepConfig& canary) { return canary.for_ms * std::ssize(canary.ramp); }
+
 void ReadCanary(Config& table, StepConfig* step) {
   step->ramp = table.Numbers("ramp", step->ramp);
   const bool rises = !step->ramp.empty() && step->ramp.size() <= 20 && std::ranges::is_sorted(step->ramp) &&
@@ -66,10 +69,30 @@ void ReadCanary(Config& table, StepConfig* step) {
   if (step->window_ms < kSecondMs || step->window_ms > kHourMs)
     table.Fail("window", "is between 1s and 1h: a canary is decided within hours");
   step->lateness_ms = table.DurationMs("lateness", step->lateness_ms);
+  step->min_units =
+      static_cast<double>(table.Integer("min_units", static_cast<std::int64_t>(step->min_units), 1, INT64_C(1) << 40));
+  step->within_ms = table.DurationMs("within", 0);
+  step->max_miscalibration = table.Number("max_miscalibration", kCanaryMiscalibration, 0.01, 100);
+  const std::int64_t ramp_ms = RampMs(*step);
+  if (step->within_ms < ramp_ms && table.Has("within"))
+    table.Fail("within",
+               fmt::format("is {}, and the ramp takes {}", FormatDuration(step->within_ms), FormatDuration(ramp_ms)));
   if (step->for_ms < step->window_ms + step->lateness_ms)
     table.Fail("for", fmt::format("is {}: no unit's window ({}, and {} for what comes late) would be whole by then",
                                   FormatDuration(step->for_ms), FormatDuration(step->window_ms),
                                   FormatDuration(step->lateness_ms)));
+}
+
+void ReadScale(Config& table, StepConfig* step) {
+  const auto count = [&](const char* key) -> std::optional<int> {
+    if (!table.Has(key)) return std::nullopt;
+    return static_cast<int>(table.Integer(key, 1, 1, 1000));
+  };
+  step->min_replicas = count("min_replicas");
+  step->max_replicas = count("max_replicas");
+  if (step->min_replicas && step->max_replicas && *step->max_replicas < *step->min_replicas)
+    table.Fail("max_replicas", "it is below min_replicas");
+  step->for_ms = table.DurationMs("for", 0);
 }
 
 // The keys that each action reads, and no other.
@@ -80,6 +103,10 @@ void ReadStepSettings(Config& table, StepConfig* step) {
       step->margin = table.Number("margin", step->margin, 0, 1);
       step->max_slowdown = table.Number("max_slowdown", step->max_slowdown, 1, 1000);
       step->max_miscalibration = table.Number("max_miscalibration", step->max_miscalibration, 0.001, 10);
+      step->without_evidence = table.String("without_evidence", step->without_evidence);
+      if (step->without_evidence != "canary" && step->without_evidence != "promote")
+        table.Fail("without_evidence",
+                   fmt::format("is {}; valid are canary and promote", Quoted(step->without_evidence)));
       step->rule = table.String("rule", step->rule);
       if (step->rule != "auto" && step->rule != "not_worse" && step->rule != "better")
         table.Fail("rule", fmt::format("{} is no rule; valid are auto, not_worse and better", Quoted(step->rule)));
@@ -104,6 +131,9 @@ void ReadStepSettings(Config& table, StepConfig* step) {
         table.Fail("secret_env", "names the variable with the secret that signs; leave it out for no signature");
       step->allow_private = table.Boolean("allow_private", false);
       step->message = table.String("message", "");
+      break;
+    case StepAction::kScale:
+      ReadScale(table, step);
       break;
     case StepAction::kAlert:
       step->message = table.String("message", "");
@@ -134,8 +164,11 @@ Status ReadSteps(Config& table, TriggerConfig* trigger) {
   for (const std::string& action : table.Strings("do", {})) {
     StepConfig step;
     ReadAction(table, "do", action, &step);
-    if (step.action == StepAction::kCanary) step.for_ms = kCanaryForMs;
-    if (step.action == StepAction::kRun || step.action == StepAction::kWebhook) {
+    if (step.action == StepAction::kCanary) {
+      step.for_ms = kCanaryForMs;
+      step.max_miscalibration = kCanaryMiscalibration;
+    }
+    if (step.action == StepAction::kRun || step.action == StepAction::kWebhook || step.action == StepAction::kScale) {
       table.Fail("do", fmt::format("'{}' has settings of its own: write it as a [[trigger.step]]", action));
       continue;
     }
@@ -266,16 +299,18 @@ Result<TriggerConfig> ReadTrigger(Config& table, const std::vector<std::string>&
   GFR_TRY(ReadSteps(table, &trigger));
   const bool of_the_model = std::ranges::any_of(trigger.steps, [](const StepConfig& s) {
     return s.action != StepAction::kRun && s.action != StepAction::kWebhook && s.action != StepAction::kAlert &&
-           s.action != StepAction::kEvaluate;
+           s.action != StepAction::kScale && s.action != StepAction::kEvaluate;
   });
   // What is trained before labels from after the onset are there would learn the world of before it.
   trigger.waits_for_labels = trigger.on == On::kDrift && std::ranges::any_of(trigger.steps, [](const StepConfig& s) {
                                return s.action == StepAction::kRetrain || s.action == StepAction::kRecalibrate;
                              });
   trigger.target = table.String("target", of_the_model ? "model" : trigger.name);
-  for (const StepConfig& step : trigger.steps) {
+  for (StepConfig& step : trigger.steps) {
+    if (step.action == StepAction::kCanary && step.within_ms == 0)
+      step.within_ms = std::max(RampMs(step), trigger.timeout_ms / 2);
     const std::int64_t takes_ms = step.action == StepAction::kShadow   ? step.for_ms
-                                  : step.action == StepAction::kCanary ? step.for_ms * std::ssize(step.ramp)
+                                  : step.action == StepAction::kCanary ? step.within_ms
                                                                        : 0;
     if (takes_ms >= trigger.timeout_ms)
       table.Fail("timeout", fmt::format("is {}, and step {} takes {}", FormatDuration(trigger.timeout_ms), step.name,
@@ -300,8 +335,13 @@ const std::vector<StepOutputName>& OutputsOf(StepAction action) {
       promoted{{"promoted", kNumber}, {"verdict", kCategory}, {"rule", kCategory}, {"difference", kNumber}},
       gated{{"version", kCategory}, {"verdict", kCategory}, {"rule", kCategory}, {"difference", kNumber}},
       shadowed{{"version", kCategory}},
-      canaried{{"version", kCategory}, {"share", kNumber}, {"units", kNumber}, {"clicks", kNumber}},
-      rolled_back{{"version", kCategory}}, called{{"status", kNumber}}, ran{{"code", kNumber}}, none;
+      canaried{{"version", kCategory},
+               {"share", kNumber},
+               {"units", kNumber},
+               {"clicks", kNumber},
+               {"observed_over_expected", kNumber}},
+      rolled_back{{"version", kCategory}}, called{{"status", kNumber}}, ran{{"code", kNumber}},
+      scaled{{"min_replicas", kNumber}, {"max_replicas", kNumber}}, none;
   switch (action) {
     case StepAction::kRetrain:
     case StepAction::kRecalibrate:
@@ -322,6 +362,8 @@ const std::vector<StepOutputName>& OutputsOf(StepAction action) {
       return called;
     case StepAction::kRun:
       return ran;
+    case StepAction::kScale:
+      return scaled;
     case StepAction::kAlert:
       return none;
   }

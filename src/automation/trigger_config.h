@@ -34,7 +34,8 @@ enum class StepAction {
   kRollback,
   kWebhook,
   kRun,
-  kAlert
+  kAlert,
+  kScale
 };
 const char* ActionName(StepAction action);
 
@@ -50,18 +51,25 @@ struct StepConfig {
   StepAction action = StepAction::kAlert;
   std::string when;       // A condition over earlier steps' outputs; empty: always.
   bool may_fail = false;  // The pipeline goes on when it has failed.
-  // Of gate and promote: how the candidate is judged (gate.h).
+  // Of gate and promote: how the candidate is judged (gate.h); of canary: how far observed over expected may be off.
   double margin = 0.002, max_slowdown = 1.5, max_miscalibration = 0.1;
-  std::string rule = "auto";  // auto | not_worse | better
+  std::string rule = "auto";                // auto | not_worse | better
+  std::string without_evidence = "canary";  // Of off-policy value: canary | promote
   // Of shadow: how long it stays; of canary: how long each share of the ramp.
   std::int64_t for_ms = kHourMs;
   std::vector<double> ramp{0.05, 0.25, 0.5};  // Of canary: shares of the units that get the candidate.
   std::int64_t window_ms = kHourMs;           // Of canary: a unit is judged by so long after its first feed.
   std::int64_t lateness_ms = 10 * kMinuteMs;  // Of canary: and its events are waited for so long.
-  std::vector<std::string> command;           // Of run: argv, never a shell's text.
-  std::string url, secret_env;                // Of webhook.
-  bool allow_private = false;                 // Of webhook: the URL may lead to this network.
-  std::string message;                        // Of alert and webhook.
+  // Of canary: it passes with so many units of each arm whose window is whole; the last share waits for them, until so
+  // long after its beginning.
+  double min_units = 150;
+  std::int64_t within_ms = 0;        // By default half of the trigger's timeout, and at least the ramp's time.
+  std::vector<std::string> command;  // Of run: argv, never a shell's text.
+  std::string url, secret_env;       // Of webhook.
+  bool allow_private = false;        // Of webhook: the URL may lead to this network.
+  std::string message;               // Of alert and webhook.
+  // Of scale: bounds in place of those of [scale], for `for_ms` (0: until another step); neither: [scale] counts again.
+  std::optional<int> min_replicas, max_replicas;
 };
 
 struct TriggerConfig {

@@ -93,6 +93,39 @@ message = "look"
   EXPECT_EQ(again.steps[0].message, "look");
 }
 
+TEST(TriggerConfig, ACanaryHasHalfOfItsTriggersTimeToFindUnits) {
+  const auto within_ms = [](const std::string& keys, const std::string& step) {
+    return ReadTriggers("[[trigger]]\nname = \"a\"\non = \"command\"\n" + keys + "[[trigger.step]]\ndo = \"canary\"\n" +
+                        step)
+        .value()[0]
+        .steps[0]
+        .within_ms;
+  };
+  EXPECT_EQ(within_ms("", ""), 12 * kHourMs);
+  EXPECT_EQ(within_ms("timeout = \"8h\"\n", ""), 6 * kHourMs) << "the ramp's time";
+  EXPECT_EQ(within_ms("", "within = \"7h\"\n"), 7 * kHourMs);
+  EXPECT_EQ(
+      ReadTriggers("[[trigger]]\nname = \"a\"\non = \"command\"\ndo = [\"canary\"]\n").value()[0].steps[0].within_ms,
+      12 * kHourMs);
+}
+
+TEST(TriggerConfig, ScaleHasATargetOfItsOwn) {
+  const TriggerConfig trigger = ReadTriggers(R"([[trigger]]
+name = "sale"
+on = "schedule"
+cron = "0 9 * * 5"
+[[trigger.step]]
+do = "scale"
+min_replicas = 4
+for = "12h"
+)")
+                                    .value()[0];
+  EXPECT_EQ(trigger.target, "sale") << "it waits for no training";
+  EXPECT_EQ(trigger.steps[0].min_replicas, 4);
+  EXPECT_FALSE(trigger.steps[0].max_replicas);
+  EXPECT_EQ(trigger.steps[0].for_ms, 12 * kHourMs);
+}
+
 TEST(TriggerConfig, WhatIsWrongIsRefusedByItsKey) {
   const std::string head = "[[trigger]]\nname = \"a\"\n";
   for (const auto& [text, says] :
@@ -114,6 +147,13 @@ TEST(TriggerConfig, WhatIsWrongIsRefusedByItsKey) {
         {head + "on = \"command\"\n[[trigger.step]]\ndo = \"canary\"\nwindow = \"2h\"", "between 1s and 1h"},
         {head + "on = \"command\"\n[[trigger.step]]\ndo = \"canary\"\nfor = \"1h\"", "would be whole"},
         {head + "on = \"command\"\ntimeout = \"6h\"\ndo = [\"canary\"]", "step canary takes 6h"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"canary\"\nwithin = \"1h\"", "the ramp takes 6h"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"canary\"\nwithin = \"2d\"", "step canary takes 2d"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"canary\"\nmin_units = 0", "min_units"},
+        {head + "on = \"command\"\ndo = [\"scale\"]", "[[trigger.step]]"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"scale\"\nmin_replicas = 3\nmax_replicas = 2",
+         "below min_replicas"},
+        {head + "on = \"command\"\n[[trigger.step]]\ndo = \"scale\"\nmin_replicas = 0", "min_replicas"},
         {head + "on = \"command\"\n[[trigger.step]]\ndo = \"webhook\"\nurl = \"https://a.b\"\nsecret_env = \"\"",
          "leave it out"},
         {head + "on = \"command\"\ndo = [\"alert\", \"alert\"]", "two steps"},

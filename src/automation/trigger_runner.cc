@@ -159,7 +159,7 @@ void TriggerRunner::Advance(const std::string& id, const TriggerConfig& trigger)
   }
   const Status advanced = AdvanceRun(&run, trigger, store_, actions_, clock_, stop_.get_token());
   if (!advanced.ok())
-    LogError("triggers", "a run's record cannot be written; it goes on later",
+    LogError("triggers", "a run cannot go on now, or its record cannot be written; it goes on later",
              {{"run", id}, {"error", advanced.error().ToString()}});
   if (run.over()) {
     if (const Status pruned = store_.Prune(); !pruned.ok())

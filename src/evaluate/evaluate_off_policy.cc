@@ -8,15 +8,20 @@
 
 namespace gfr {
 
-Result<OffPolicyReport> EvaluateOffPolicy(const Model& model, const Dataset& data, std::int64_t from_ms,
-                                          std::int64_t to_ms) {
+LoggedChoices ModelChoices::View() const {
+  LoggedChoices choices{.reward = reward, .logged = logged, .target = target, .user = user};
+  choices.model_of_shown = of_shown;
+  choices.model_of_target = of_target;
+  return choices;
+}
+
+Result<ModelChoices> ChoicesOf(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms) {
   if (model.objectives.empty())
     return Error{ErrorCode::kInvalidArgument, "model " + model.version + " has no objective to judge draws by"};
   const auto named = std::ranges::find(model.objectives, "pctr", &ObjectiveModel::name);
   const ObjectiveModel& objective = named == model.objectives.end() ? model.objectives[0] : *named;
   GFR_ASSIGN(const auto scorer, ScorerOf(objective.forest, data.columns));
-  std::vector<double> reward, logged, target, of_shown, of_target;
-  std::vector<std::uint64_t> user;
+  ModelChoices made;
   std::vector<float> rows, margins, scores;
   const auto row = [&](std::size_t i) { return rows.data() + i * data.columns; };
   for (const ChoiceRow& choice : data.choices) {
@@ -36,20 +41,25 @@ Result<OffPolicyReport> EvaluateOffPolicy(const Model& model, const Dataset& dat
         rows[i * data.columns + static_cast<std::size_t>(model.position_column)] = static_cast<float>(choice.position);
       scorer->Margins(rows.data(), pool, data.columns, margins.data());
     }
-    user.push_back(choice.user);
-    reward.push_back(choice.clicked);
-    logged.push_back(choice.propensity);
-    target.push_back(scores[shown] == scores[best] ? 1.0 / static_cast<double>(std::ranges::count(scores, scores[best]))
-                                                   : 0.0);
-    of_shown.push_back(objective.Probability(margins[shown], row(shown)));
-    of_target.push_back(objective.Probability(margins[best], row(best)));
+    made.user.push_back(choice.user);
+    made.reward.push_back(choice.clicked);
+    made.logged.push_back(choice.propensity);
+    made.target.push_back(
+        scores[shown] == scores[best] ? 1.0 / static_cast<double>(std::ranges::count(scores, scores[best])) : 0.0);
+    made.of_shown.push_back(objective.Probability(margins[shown], row(shown)));
+    made.of_target.push_back(objective.Probability(margins[best], row(best)));
   }
-  LoggedChoices choices{.reward = reward, .logged = logged, .target = target, .user = user};
-  if (!objective.softmax) {
-    choices.model_of_shown = of_shown;
-    choices.model_of_target = of_target;
+  if (objective.softmax) {
+    made.of_shown.clear();
+    made.of_target.clear();
   }
-  return EstimateOffPolicy(choices, {.replicates = kReplicates, .seed = kSeed});
+  return made;
+}
+
+Result<OffPolicyReport> EvaluateOffPolicy(const Model& model, const Dataset& data, std::int64_t from_ms,
+                                          std::int64_t to_ms) {
+  GFR_ASSIGN(const ModelChoices choices, ChoicesOf(model, data, from_ms, to_ms));
+  return EstimateOffPolicy(choices.View(), {.replicates = kReplicates, .seed = kSeed});
 }
 
 }  // namespace gfr

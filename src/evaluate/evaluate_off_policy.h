@@ -7,6 +7,9 @@
 // those of a softmax link are of a whole slate. Thread safety: a pure function.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "base/result.h"
 #include "dataset/dataset.h"
 #include "metric/off_policy.h"
@@ -18,5 +21,14 @@ namespace gfr {
 // kInvalidArgument: the model has no objective, or its forest cannot score the rows.
 Result<OffPolicyReport> EvaluateOffPolicy(const Model& model, const Dataset& data, std::int64_t from_ms,
                                           std::int64_t to_ms);
+
+// What it estimates from: one entry for each draw.
+struct ModelChoices {
+  std::vector<double> reward, logged, target, of_shown, of_target;  // The last two: empty with a softmax link.
+  std::vector<std::uint64_t> user;
+  LoggedChoices View() const;
+};
+// REQUIRES and errors as above.
+Result<ModelChoices> ChoicesOf(const Model& model, const Dataset& data, std::int64_t from_ms, std::int64_t to_ms);
 
 }  // namespace gfr

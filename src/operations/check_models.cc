@@ -7,7 +7,7 @@ namespace gfr {
 Result<std::vector<CheckedModel>> CheckModels(const Workspace& workspace, Registry& registry,
                                               const FeatureSet& features) {
   std::vector<CheckedModel> checked;
-  for (const char* role : {"champion", "challenger", "shadow"}) {
+  for (const char* role : {"champion", "challenger", "shadow", "canary"}) {
     auto version = registry.Alias(kModelName, role);
     if (!version.ok() && version.error().code == ErrorCode::kNotFound) continue;
     if (!version.ok()) return version.error();

@@ -1,5 +1,3 @@
-#include "operations/judge_version.h"
-
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -11,6 +9,7 @@
 #include "evaluate/evaluate_model.h"
 #include "evaluate/predict.h"
 #include "evaluate/selected_rows.h"
+#include "operations/judge_off_policy.h"
 #include "operations/load_model.h"
 
 namespace gfr {
@@ -100,10 +99,19 @@ std::string WhyConfigurationsDiffer(const Judged& candidate, const Judged& champ
 
 Result<Judgement> JudgeVersion(const Workspace& workspace, const JudgeSettings& settings, const std::string& version,
                                const std::string& against, const DatasetOptions& options) {
+  GFR_ASSIGN(JudgedWithOffPolicy judged, JudgeWithOffPolicy(workspace, settings, version, against, options));
+  return std::move(judged.judgement);
+}
+
+Result<JudgedWithOffPolicy> JudgeWithOffPolicy(const Workspace& workspace, const JudgeSettings& settings,
+                                               const std::string& version, const std::string& against,
+                                               const DatasetOptions& options) {
   const std::vector<ObjectiveConfig>& objectives = settings.dataset.objectives;
   const FeatureSet& features = *settings.dataset.features;
   Registry registry(settings.registry, workspace.clock());
-  Judgement out{.candidate = version, .champion = against};
+  JudgedWithOffPolicy judged{.judgement = {.candidate = version, .champion = against},
+                             .off_policy = {.refusal = "there is no row that neither version has learnt from"}};
+  Judgement& out = judged.judgement;
   if (out.champion.empty()) {
     GFR_ASSIGN(out.champion, registry.Champion(kModelName));
   }
@@ -115,7 +123,7 @@ Result<Judgement> JudgeVersion(const Workspace& workspace, const JudgeSettings& 
     // A champion whose columns are gone cannot be compared with; that is no fault of the candidate's.
     if (loaded.error().code != ErrorCode::kInvalidArgument) return loaded.error();
     out.why_none = loaded.error().message;
-    return out;
+    return judged;
   }
   const Judged& champion = loaded.value();
   out.before_refit = candidate.before_refit && champion.before_refit;
@@ -131,8 +139,10 @@ Result<Judgement> JudgeVersion(const Workspace& workspace, const JudgeSettings& 
   }
   if (range.from_ms == INT64_MAX) {
     out.why_none = "no version says which rows it has not learnt from";
-    return out;
+    return judged;
   }
+  const bool sampled = candidate.compared.card.contains("slates") || champion.compared.card.contains("slates");
+  range.choices = !sampled;
   GFR_ASSIGN(const Dataset data, MakeDataset(workspace, settings.dataset, range));
   for (std::size_t o = 0; o < objectives.size(); ++o) {
     const std::string& name = objectives[o].name;
@@ -155,8 +165,23 @@ Result<Judgement> JudgeVersion(const Workspace& workspace, const JudgeSettings& 
     if (out.objectives.size() > 1) continue;
     GFR_ASSIGN(out.slowdown, MeasureSlowdown(candidate, champion, name, data.objectives[o], from_ms, to_ms));
   }
+  if (sampled) {
+    judged.off_policy.refusal = "trained on sampled slates: what was shown is not known";
+  } else if (!out.objectives.empty()) {
+    GFR_ASSIGN(judged.off_policy,
+               CompareOffPolicy(candidate.compared, champion.compared, data, out.objectives[0].from_ms, INT64_MAX));
+  }
   if (out.objectives.empty()) out.why_none = "there is no mature row that neither version has learnt from";
-  return out;
+  return judged;
+}
+
+std::string OffPolicyJson(const ComparedOffPolicy& off) {
+  if (!off.evidence()) return DumpJson(nlohmann::ordered_json{{"draws", off.draws}, {"no_evidence", off.refusal}});
+  return DumpJson(nlohmann::ordered_json{{"draws", off.draws},
+                                         {"candidate", off.candidate},
+                                         {"champion", off.champion},
+                                         {"difference", off.difference},
+                                         {"bounds", {off.low, off.high}}});
 }
 
 std::string JudgementJson(const Judgement& j) {

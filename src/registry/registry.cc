@@ -13,7 +13,7 @@
 namespace gfr {
 namespace {
 
-constexpr const char* kAliases[] = {"champion", "challenger", "shadow"};
+constexpr const char* kAliases[] = {"champion", "challenger", "shadow", "canary"};
 
 bool IsVersion(const std::string& name) {
   return !name.empty() && name.size() < 10 && name.find_first_not_of("0123456789") == std::string::npos;
@@ -34,7 +34,7 @@ Mutex& AliasMutex(const ObjectStore* store) {
 
 Status CheckAlias(const std::string& alias) {
   if (std::ranges::find(kAliases, alias) != std::end(kAliases)) return {};
-  return Error{ErrorCode::kInvalidArgument, "'" + alias + "' is not an alias; valid are champion, challenger, shadow"};
+  return Error{ErrorCode::kInvalidArgument, "'" + alias + "' is not an alias; valid are champion, challenger, shadow and canary"};
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ struct Plan {
   std::string program;
   std::vector<char*> arguments, environment;
   int out = -1, err = -1;  // That become its streams; -1: inherited.
+  int listener = -1;       // That becomes its number 3; -1: none.
   pid_t parent = 0;
   int nice = 0;
   rlim_t max_memory_bytes = 0;
@@ -56,7 +57,16 @@ struct Plan {
   }
   if (plan.out >= 0) ::dup2(plan.out, STDOUT_FILENO);
   if (plan.err >= 0) ::dup2(plan.err, STDERR_FILENO);
-  ::syscall(SYS_close_range, 3u, ~0u, /*CLOSE_RANGE_CLOEXEC*/ 4u);  // Those that a library opened without the flag too.
+  unsigned first_closed = STDERR_FILENO + 1;
+  if (plan.listener >= 0) {
+    if (plan.listener == static_cast<int>(first_closed))
+      ::fcntl(plan.listener, F_SETFD, 0);  // It is there already, but would be closed with the program's start.
+    else
+      ::dup2(plan.listener, static_cast<int>(first_closed));
+    ++first_closed;
+  }
+  ::syscall(SYS_close_range, first_closed, ~0u,
+            /*CLOSE_RANGE_CLOEXEC*/ 4u);  // Those that a library opened without the flag too.
   ::execve(plan.program.c_str(), plan.arguments.data(), plan.environment.data());
   *failed = errno;
   ::_exit(127);
@@ -160,6 +170,7 @@ Result<std::unique_ptr<Subprocess>> Subprocess::Start(const SubprocessOptions& o
     return Error{ErrorCode::kUnavailable, "no descriptor for the output of '" + name + "'"};
   plan.out = out.write;
   plan.err = err.write;
+  plan.listener = options.listener;
   int failed = 0;
   const pid_t id = Fork(plan, &failed);
   if (id > 0 && failed != 0) ::waitpid(id, nullptr, 0);

@@ -1,8 +1,9 @@
 // Subprocess: a child process. Nothing of this process leaks into it, and it does not outlive this process.
 //
-// The child has its standard streams and no other descriptor, default signal handlers and an empty signal mask. When
-// this process ends, however it ends, the child is killed. What it writes is read up to a bound. Every wait has a
-// deadline and a stop token. Thread safety: none of one Subprocess; Start and Run from any thread.
+// The child has its standard streams and no other descriptor (but a listener that it is given), default signal handlers
+// and an empty signal mask. When this process ends, however it ends, the child is killed. What it writes is read up to
+// a bound. Every wait has a deadline and a stop token. Thread safety: none of one Subprocess; Start and Run from any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,9 @@ struct SubprocessOptions {
   std::size_t max_output_bytes = 1u << 20;  // Of each stream that is read. What is over it is dropped.
   std::int64_t grace_ms = 10'000;           // After SIGTERM, when its object goes; then it is killed.
   int nice = 0;                             // Added to this process's: 19 runs when nothing else wants to.
-  std::uint64_t max_memory_bytes = 0;       // Of its address space (RLIMIT_AS); 0: no other limit than this process's.
+  // A descriptor that the child has too, as its number 3: a socket that this process has bound; -1: none.
+  int listener = -1;
+  std::uint64_t max_memory_bytes = 0;  // Of its address space (RLIMIT_AS); 0: no other limit than this process's.
 };
 
 struct SubprocessEnd {

@@ -46,6 +46,25 @@ TEST(Subprocess, GivesOutputAndEnd) {
   EXPECT_TRUE(Sh("true").value().end.ok());
 }
 
+TEST(Subprocess, GivesTheChildOneMoreDescriptorAsItsNumberThree) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const int far = ::fcntl(ends[1], F_DUPFD_CLOEXEC, 50);
+  for (const int given : {far, ends[1]}) {
+    const auto done = RunSubprocess({.command = {"sh", "-c", "echo here >&3 && ls /proc/$$/fd | tr '\\n' ' '"},
+                                     .environment = {},
+                                     .out = kRead,
+                                     .listener = given},
+                                    Patience());
+    ASSERT_TRUE(done.ok() && done.value().end.ok());
+    EXPECT_EQ(done.value().out.find("4 "), std::string::npos) << done.value().out;
+    char got[6] = {};
+    ASSERT_EQ(::read(ends[0], got, 5), 5);
+    EXPECT_STREQ(got, "here\n");
+  }
+  for (const int fd : {far, ends[0], ends[1]}) ::close(fd);
+}
+
 TEST(Subprocess, OutputIsBoundedAndTheChildIsNotHeldUp) {
   const auto done = Sh("yes x | head -c 3000000; yes y | head -c 5 >&2", 100);
   ASSERT_TRUE(done.ok()) << done.error().message;

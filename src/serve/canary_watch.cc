@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/time.h"
 #include "operations/load_model.h"
 #include "runtime/logger.h"
 #include "serve/allocations.h"
@@ -15,8 +16,9 @@
 namespace gfr {
 namespace {
 
-constexpr const char* kAlias = "challenger";
-constexpr const char *kPassed = "passed", *kRolledBack = "rolled back", *kEnded = "ended";
+constexpr const char* kAlias = "canary";    // Its own: a challenger is whom a person named.
+constexpr double kCalibrationAlpha = 0.01;  // Of each side; the other guardrails share 0.05 between them.
+constexpr const char *kUndecided = "undecided", *kPassed = "passed", *kRolledBack = "rolled back", *kEnded = "ended";
 
 // Twice while a unit's window becomes whole.
 std::int64_t PauseMs(const StepConfig& step) {
@@ -30,8 +32,22 @@ CanaryLook LookOf(const Canary& canary) {
   return look;
 }
 
+// When something may be new: a window, the end of a share, or of the time that the last share waits for units.
+std::int64_t NextLookMs(const Canary& canary, const StepConfig& step, std::int64_t now_ms) {
+  const std::int64_t share_ms = canary.step_begun_ms + step.for_ms, bound_ms = canary.begun_ms + step.within_ms;
+  return std::min(now_ms + PauseMs(step), share_ms > now_ms ? share_ms : std::max(bound_ms, now_ms + kSecondMs));
+}
+
 double UnitsOf(const ExperimentResults& results, std::size_t arm) {
   return arm < results.exposed.size() ? results.exposed[arm] : 0;
+}
+
+// Units of both arms whose window is whole; 0: there is no such metric.
+double MatureUnits(const ExperimentResults& results, const std::vector<MetricConfig>& metrics) {
+  for (const MetricResult& r : results.metrics) {
+    if (metrics[r.metric].name == "units_with_a_click") return std::min(r.control.n, r.treatment.n);
+  }
+  return 0;
 }
 
 // In words: each guardrail's effect as far as it is known.
@@ -43,6 +59,11 @@ std::string Effects(const ExperimentResults& results, const std::vector<MetricCo
       text += fmt::format("; {} {:+.2f} %", metrics[r.metric].name, 100 * r.relative.value);
   }
   return text;
+}
+
+std::string CalibrationText(const CanaryCalibration::Arms& arms) {
+  if (!std::isfinite(arms.champion.ratio()) || !std::isfinite(arms.candidate.ratio())) return "";
+  return fmt::format("; observed over expected {:.2f} and {:.2f}", arms.champion.ratio(), arms.candidate.ratio());
 }
 
 double ClicksOf(const ExperimentResults& results, const std::vector<MetricConfig>& metrics) {
@@ -105,6 +126,14 @@ Result<ExperimentResults> CanaryWatch::Judge(const Canary& canary, const StepCon
     settings.experiments = {};
     settings.experiments.all = {canary.AsExperiment()};
     settings.metrics = CanaryMetrics(step.window_ms, step.lateness_ms);
+    calibration_ = CanaryCalibration::Of({.experiment = canary.name(),
+                                          .champion = Canary::kChampionArm,
+                                          .candidate = Canary::kCandidateArm,
+                                          .objective = now->project->objectives().front(),
+                                          .window_ms = step.window_ms,
+                                          .lateness_ms = step.lateness_ms,
+                                          .leave_out = settings.leave_out,
+                                          .alias = settings.alias});
     pass_ = std::make_unique<ExperimentPass>(std::move(settings));
     pass_run_ = canary.run;
   }
@@ -112,6 +141,12 @@ Result<ExperimentResults> CanaryWatch::Judge(const Canary& canary, const StepCon
   ExperimentReport report = pass_->Report(now->assigner->allocation().periods);
   if (report.results.size() != 1) return Error{ErrorCode::kInternal, "a canary has one result"};
   return std::move(report.results.front());
+}
+
+Result<CanaryCalibration::Arms> CanaryWatch::Calibrate() {
+  if (!calibration_) return CanaryCalibration::Arms();
+  GFR_TRY(calibration_->Advance(s_.log->source()));
+  return calibration_->Now();
 }
 
 Result<CanaryLook> CanaryWatch::Advance(Canary canary, const StepConfig& step) {
@@ -124,7 +159,9 @@ Result<CanaryLook> CanaryWatch::Advance(Canary canary, const StepConfig& step) {
   GFR_ASSIGN(const std::string champion, registry.Champion(kModelName));
   GFR_ASSIGN(const ExperimentResults results, Judge(canary, step));
   const std::vector<MetricConfig> metrics = pass_->metrics();  // The pass ends with the canary.
-  const std::string effects = Effects(results, metrics);
+  GFR_ASSIGN(const CanaryCalibration::Arms arms, Calibrate());
+  const double observed_over_expected = arms.candidate.ratio();
+  const std::string effects = Effects(results, metrics) + CalibrationText(arms);
   const auto ended = [&](const char* verdict, const std::string& reason) -> Result<CanaryLook> {
     GFR_TRY(End(canary, verdict, reason));
     Canary over = canary;
@@ -133,14 +170,28 @@ Result<CanaryLook> CanaryWatch::Advance(Canary canary, const StepConfig& step) {
     CanaryLook look = LookOf(over);
     look.units = UnitsOf(results, 1);
     look.clicks = ClicksOf(results, metrics);
+    look.observed_over_expected = observed_over_expected;
     return look;
   };
   if (champion != canary.champion)
     return ended(kEnded, "the champion was changed to " + champion + " while it ran; " + effects);
   if (const std::string why = WhyCanaryEnds(results, metrics); !why.empty())
     return ended(kRolledBack, why + "; " + effects);
+  if (const std::string why =
+          WhyMiscalibrated(arms.champion, arms.candidate, step.max_miscalibration, kCalibrationAlpha);
+      !why.empty())
+    return ended(kRolledBack, why + "; " + effects);
   if (now_ms >= canary.step_begun_ms + step.for_ms) {
-    if (canary.step + 1 == canary.ramp.size()) return ended(kPassed, "no guardrail was crossed; " + effects);
+    if (const double units = MatureUnits(results, metrics);
+        canary.step + 1 == canary.ramp.size() && units >= step.min_units)
+      return ended(kPassed, "no guardrail was crossed; " + effects);
+    else if (canary.step + 1 == canary.ramp.size() && now_ms >= canary.begun_ms + step.within_ms)
+      return ended(kUndecided, fmt::format("after {} there were {:.0f} units an arm whose window was whole, and {:.0f} "
+                                           "are needed (min_units): nothing is known of the candidate; {}",
+                                           FormatDuration(step.within_ms), units, step.min_units, effects));
+  }
+  const bool is_last = canary.step + 1 == canary.ramp.size();
+  if (!is_last && now_ms >= canary.step_begun_ms + step.for_ms) {
     ++canary.step;
     canary.step_begun_ms = now_ms;
     GFR_TRY(KeepCanary(project, canary));
@@ -151,10 +202,11 @@ Result<CanaryLook> CanaryWatch::Advance(Canary canary, const StepConfig& step) {
   const double share = canary.ramp[canary.step];
   return CanaryLook{.state = CanaryLook::State::kRuns,
                     .why = fmt::format("{:g} % of the units get version {}: {}", 100 * share, canary.version, effects),
-                    .next_ms = std::min(now_ms + PauseMs(step), canary.step_begun_ms + step.for_ms),
+                    .next_ms = NextLookMs(canary, step, now_ms),
                     .share = share,
                     .units = UnitsOf(results, 1),
-                    .clicks = ClicksOf(results, metrics)};
+                    .clicks = ClicksOf(results, metrics),
+                    .observed_over_expected = observed_over_expected};
 }
 
 // The document first: whatever comes between, no unit gets the candidate after the next start.
@@ -165,6 +217,7 @@ Status CanaryWatch::End(Canary canary, const std::string& verdict, const std::st
   canary.reason = reason;
   GFR_TRY(KeepCanary(project, canary));
   pass_.reset();
+  calibration_.reset();
   const Status taken = TakeAllocation(s_, {});
   Registry registry = project.registry();
   if (const auto alias = registry.Alias(kModelName, kAlias); alias.ok() && alias.value() == canary.version)

@@ -183,7 +183,7 @@ Task<bool> HttpConnection::ServeOne() {
     // Without a body the connection is still of use.
     if (parser.state() == RequestParser::State::kDone && refusal->status != 501 && !probe_only_ && !over_address_) {
       StopWaiting();
-      co_return co_await Write(*refusal, version, parser.keep_alive() && !server_.stopping, is_head);
+      co_return co_await Write(*refusal, version, parser.keep_alive() && !server_.closing(), is_head);
     }
     co_await Refuse(*refusal, version, is_head);
     co_return false;
@@ -204,7 +204,7 @@ Task<bool> HttpConnection::ServeOne() {
   const HttpResponse response = co_await Ask(std::move(parser.head()));
   if (closed_) co_return false;
   LetGo();
-  co_return co_await Write(response, version, parser.keep_alive() && !server_.stopping && !probe_only_, is_head);
+  co_return co_await Write(response, version, parser.keep_alive() && !server_.closing() && !probe_only_, is_head);
 }
 
 Task<bool> HttpConnection::ReadHeader(RequestParser& parser) {

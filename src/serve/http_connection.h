@@ -85,6 +85,8 @@ struct HttpServerState {
   std::set<HttpConnection*> all;
   std::map<std::string, int> by_address;
   bool stopping = false;
+  bool draining = false;  // Takes no connection; those that are there have one more answer.
+  bool closing() const { return stopping || draining; }
   int connections = 0;
   std::size_t small_bytes = 0, large_bytes = 0;  // Of bodies in flight.
 

@@ -1,6 +1,7 @@
 #include "serve/http_server.h"
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
@@ -63,10 +64,11 @@ struct HttpServer::State : HttpServerState {
   net::executor_work_guard<IoExecutor> work{io.get_executor()};
   Mutex mutex;
   CondVar changed;
-  bool stop_called = false, ended = false;
+  bool stop_called = false, drain_called = false, ended = false;
   Thread thread;
 
   Status Listen();
+  Status TakeListener();
   Result<std::shared_ptr<TlsIdentity>> LoadTls() const {
     return TlsIdentity::Load(PosixFileSystem(), options.tls_certificate, options.tls_key);
   }
@@ -78,9 +80,13 @@ struct HttpServer::State : HttpServerState {
   Task<void> Accept();
   Task<void> LookAtDeadlines();
   void Take(TcpSocket socket);
+  void WaitForEnd(int ms) {
+    MutexLock lock(mutex);
+    changed.WaitUntil(lock, MonotonicMs() + ms, [&] { return ended; });
+  }
   // Runs on the I/O thread: `ended` says whether every connection has ended by now.
   void NoteEnd() {
-    if (!stopping) return;
+    if (!closing()) return;
     const MutexLock lock(mutex);
     ended = all.empty();
     changed.NotifyAll();
@@ -89,7 +95,9 @@ struct HttpServer::State : HttpServerState {
 
 Status HttpServer::State::Listen() {
   GFR_ASSIGN(proxies, AddressSet::Parse(options.trusted_proxies));
+  max_connections = ConnectionsThatFit(options.max_connections);
   IoError ec;
+  if (options.listener >= 0) return TakeListener();
   const auto address = net::ip::make_address(options.address, ec);
   if (ec) return Error{ErrorCode::kInvalidArgument, "'" + options.address + "' is not an address"};
   const tcp::endpoint endpoint(address, static_cast<unsigned short>(options.port));
@@ -101,16 +109,30 @@ Status HttpServer::State::Listen() {
     return Error{ErrorCode::kUnavailable,
                  "cannot listen on " + options.address + ":" + std::to_string(options.port) + ": " + ec.message()};
   bound_port = acceptor.local_endpoint().port();
-  max_connections = ConnectionsThatFit(options.max_connections);
+  return {};
+}
+
+Status HttpServer::State::TakeListener() {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  const bool is_bound = ::getsockname(options.listener, reinterpret_cast<sockaddr*>(&bound), &size) == 0;
+  IoError ec;
+  if (is_bound) acceptor.assign(bound.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), options.listener, ec);
+  if (is_bound && !ec) acceptor.listen(net::socket_base::max_listen_connections, ec);
+  if (!is_bound || ec)
+    return Error{ErrorCode::kUnavailable,
+                 "descriptor " + std::to_string(options.listener) + " is no socket that can be listened on"};
+  bound_port = acceptor.local_endpoint().port();
   return {};
 }
 
 Task<void> HttpServer::State::Accept() {
-  while (!stopping) {
+  while (!closing()) {
     IoError ec;
     TcpSocket socket(io);
     co_await acceptor.async_accept(socket, net::redirect_error(kAwait, ec));
-    if (stopping) co_return;
+    // A connection that was taken just before a drain is one of its last.
+    if (stopping || (draining && ec)) co_return;
     if (!ec) {
       ++metrics.accepted;
       Take(std::move(socket));
@@ -118,7 +140,7 @@ Task<void> HttpServer::State::Accept() {
       ++metrics.accept_failures;
       // No descriptor is free, which is said whether or not a client waits: nobody is closed for none.
       co_await acceptor.async_wait(tcp::socket::wait_read, net::redirect_error(kAwait, ec));
-      if (stopping) co_return;
+      if (closing()) co_return;
       if (EvictOne()) continue;
       // Nobody to take one from: the listener stays readable, so that waiting is all there is.
       accept_timer.expires_after(std::chrono::milliseconds(50));
@@ -178,6 +200,22 @@ Status HttpServer::ReloadTls() {
   return {};
 }
 
+void HttpServer::Drain(int ms) {
+  State& s = *state_;
+  {
+    const MutexLock lock(s.mutex);
+    if (s.stop_called || std::exchange(s.drain_called, true)) return;
+  }
+  net::post(s.io, [&s] {
+    s.draining = true;
+    IoError ignored;
+    s.acceptor.close(ignored);
+    s.accept_timer.cancel();
+    s.NoteEnd();
+  });
+  s.WaitForEnd(ms);
+}
+
 void HttpServer::Stop(int drain_ms) {
   State& s = *state_;
   {
@@ -194,10 +232,7 @@ void HttpServer::Stop(int drain_ms) {
     }
     s.NoteEnd();
   });
-  {
-    MutexLock lock(s.mutex);
-    s.changed.WaitUntil(lock, MonotonicMs() + drain_ms, [&] { return s.ended; });
-  }
+  s.WaitForEnd(drain_ms);
   net::post(s.io, [&s] {
     for (HttpConnection* c : s.all) c->Close();
     s.NoteEnd();

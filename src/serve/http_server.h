@@ -30,6 +30,9 @@ class HttpServerMetrics;
 struct HttpServerOptions {
   std::string address = "127.0.0.1";
   int port = 0;  // 0: a free one.
+  // A bound socket to listen on instead, which other processes may have too: each connection is one process's. The
+  // server closes its descriptor. -1: none.
+  int listener = -1;
   std::size_t header_limit = 16u << 10, body_limit = 16u << 20;
   std::size_t body_budget = 128u << 20;      // Bytes of bodies in flight.
   int max_connections = 16384;               // Less when the process may not have so many descriptors.
@@ -50,6 +53,11 @@ class HttpServer {
   ~HttpServer();  // Stop(0).
   int port() const;
   int max_connections() const;  // As the descriptors allow.
+
+  // Takes no connection any more, and answers with Connection: close; returns when no connection is left, or after
+  // `ms`. A kept connection without a request stays until then: a client that sends one just now is answered. Only
+  // where other processes listen on the same socket do new clients not notice. Stop() comes after it.
+  void Drain(int ms);
 
   // Closes the listener and idle connections, lets requests that have begun end for `drain_ms`, then closes all.
   void Stop(int drain_ms);

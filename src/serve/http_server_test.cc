@@ -1,6 +1,7 @@
 #include "serve/http_server.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -374,6 +375,41 @@ TEST(HttpServer, WaitsForTheRestOfAHeaderNoLongerThanAMomentWhenItStops) {
   EXPECT_EQ(r.Get("/echo"), 200);  // What came before it was read before it.
   r.server->Stop(kPatienceMs);     // By then it is closed without a word.
   EXPECT_NE(half.Read().find("HTTP/1.1 408"), std::string::npos);
+}
+
+// Two servers of one socket, as processes have it: what one does not take, the other does.
+TEST(HttpServer, ADrainedServerAnswersEachKeptConnectionOnceMoreAndNewOnesAreTheOthers) {
+  const int bound = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in any{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
+  inet_pton(AF_INET, "127.0.0.1", &any.sin_addr);
+  ASSERT_EQ(::bind(bound, reinterpret_cast<sockaddr*>(&any), sizeof any), 0);
+  Running r({.listener = ::dup(bound)});
+  const RawClient kept(r.server->port()), idle(r.server->port());
+  kept.Send(Head("/echo", "Content-Length: 3\r\n") + "one");
+  EXPECT_EQ(kept.Read("one127.0.0.1").find("Connection: close"), std::string::npos);
+  ASSERT_TRUE(r.Await([](const auto& f) { return f.accepted.value() == 2; }));
+  Thread drain("drain", [&] { r.server->Drain(kPatienceMs); });
+  const Running other({.listener = ::dup(bound)});
+  const CallClient client(r.server->port());
+  // Until the first one has closed its descriptor, both take connections.
+  while (client.Send("POST", "/echo", "x").status == 200 && other.server->metrics().accepted.value() == 0)
+    ::usleep(1000);
+  kept.Send(Head("/echo", "Content-Length: 3\r\n") + "two");
+  const std::string last = kept.Read();
+  EXPECT_NE(last.find("Connection: close"), std::string::npos);
+  EXPECT_NE(last.find("two127.0.0.1"), std::string::npos);
+  idle.Send(Head("/echo", "Content-Length: 5\r\n") + "three");
+  EXPECT_NE(idle.Read().find("three127.0.0.1"), std::string::npos);
+  drain.Join();  // Nobody is left.
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(CallClient(r.server->port()).Send("POST", "/echo", "x").status, 200);
+  ::close(bound);
+}
+
+TEST(HttpServer, NeedsASocketToListenOn) {
+  TestHandler handler;
+  const int file = ::open("/dev/null", O_RDONLY);
+  EXPECT_EQ(HttpServer::Start({.listener = file}, handler).error().code, ErrorCode::kUnavailable);
+  ::close(file);
 }
 
 TEST(HttpServer, StopsInTimeBesideHandlersAndSlowBodiesThatDoNotEnd) {

@@ -13,7 +13,7 @@
 namespace gfr {
 namespace {
 
-constexpr const char* kRoles[] = {"champion", "challenger", "shadow"};
+constexpr const char* kRoles[] = {"champion", "challenger", "shadow", "canary"};
 constexpr std::int64_t kLeaseMs = 5 * kMinuteMs;
 
 bool MayPass(ErrorCode code) { return code != ErrorCode::kCorrupt && code != ErrorCode::kInvalidArgument; }

@@ -1,5 +1,7 @@
 #include "serve/owner_client.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "runtime/host_port.h"
 #include "serve/http_wire.h"
@@ -13,6 +15,30 @@ std::string UrlOf(const std::string& server, const std::string& path) {
   std::string url = server;
   for (const char c : path) url += c == '#' ? "%23" : std::string(1, c);
   return url;
+}
+
+// Headers that the server writes itself for each of its own connections.
+bool IsOfConnection(std::string_view name) {
+  static constexpr std::string_view kNames[] = {"connection", "content-length",    "content-type",
+                                                "date",       "keep-alive",        "server",
+                                                "trailer",    "transfer-encoding", "upgrade"};
+  return std::ranges::find(kNames, name) != std::end(kNames);
+}
+
+HttpResponse ResponseOf(HttpAnswer answer, bool every_header) {
+  HttpResponse response{
+      .status = answer.status, .content_type = std::move(answer.content_type), .body = std::move(answer.body)};
+  if (every_header) {
+    for (const auto& [name, value] : answer.headers) {
+      if (!IsOfConnection(name)) response.headers.emplace_back(name, value);
+    }
+    return response;
+  }
+  for (const char* name : {"Retry-After", "ETag", "x-Amzn-Invoked-Production-Variant"}) {
+    if (const std::string_view value = answer.Header(LowerCase(name)); !value.empty())
+      response.headers.emplace_back(name, std::string(value));
+  }
+  return response;
 }
 
 }  // namespace
@@ -42,6 +68,12 @@ Result<HttpAnswer> OwnerClient::SendOnce(const OwnerCall& call, const std::stop_
 
 Result<HttpResponse> OwnerClient::Send(const OwnerCall& call, const std::stop_token& stop) {
   const Error nobody{ErrorCode::kUnavailable, "the owner of the log at " + address_ + " does not answer"};
+  if (call.alone) {
+    auto answer = SendOnce(call, stop);
+    if (!answer.ok() && answer.error().code == ErrorCode::kUnavailable) return nobody;
+    GFR_TRY(answer);
+    return ResponseOf(std::move(answer).value(), call.every_header);
+  }
   const bool probes = away_;
   if (probes && (MonotonicMs() < away_until_ms_ || probing_.exchange(true))) return nobody;
   auto answer = SendOnce(call, stop);
@@ -51,14 +83,7 @@ Result<HttpResponse> OwnerClient::Send(const OwnerCall& call, const std::stop_to
   if (probes) probing_ = false;
   if (away) return nobody;
   GFR_TRY(answer);
-  HttpResponse response{.status = answer.value().status,
-                        .content_type = std::move(answer.value().content_type),
-                        .body = std::move(answer.value().body)};
-  for (const char* name : {"Retry-After", "ETag", "x-Amzn-Invoked-Production-Variant"}) {
-    if (const std::string_view value = answer.value().Header(LowerCase(name)); !value.empty())
-      response.headers.emplace_back(name, std::string(value));
-  }
-  return response;
+  return ResponseOf(std::move(answer).value(), call.every_header);
 }
 
 }  // namespace gfr

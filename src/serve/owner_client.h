@@ -25,6 +25,9 @@ struct OwnerCall {
   std::int64_t timeout_ms = 5000;                                 // From now to the end of the answer.
   std::vector<std::pair<std::string, std::string>> headers = {};  // Beside these.
   std::string traceparent = {};                                   // As it came; goes on with a span of its own.
+  // Finds out nothing for other calls: a slow answer keeps none of them from the owner.
+  bool alone = false;
+  bool every_header = false;  // The answer has all headers that the owner gave.
 };
 
 class OwnerClient {
@@ -33,7 +36,8 @@ class OwnerClient {
 
   // `owner`: HOST:PORT, or https://HOST:PORT. kInvalidArgument: it is none.
   static Result<std::unique_ptr<OwnerClient>> Make(const std::string& owner, std::unique_ptr<HttpCaller> caller);
-  // What the owner answered, with its Retry-After, its ETag and the variant that it names. kUnavailable: nobody
+  // What the owner answered, with its Retry-After, its ETag and the variant that it names, or all but those that
+  // belong to the connection. kUnavailable: nobody
   // answered in time, or a stop was requested.
   Result<HttpResponse> Send(const OwnerCall& call, const std::stop_token& stop = {});
   const std::string& address() const { return address_; }

@@ -16,6 +16,7 @@
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
 #include "serve/http_server_metrics.h"
+#include "serve/log_follower.h"
 #include "serve/model_pool.h"
 #include "serve/openapi.h"
 #include "serve/owner_client.h"
@@ -70,9 +71,10 @@ struct ReaderService::State {
         clock(std::move(time)),
         owner(std::move(to)),
         layout(p.features()),
-        rows(p.configuration().store.online.redis, layout),
         models(
             p.registry(), kModelName, [&p](const std::string& version) { return p.LoadModel(version); }, p.features()) {
+    if (!p.configuration().store.online.embedded)
+      redis = std::make_unique<RedisFeatures>(p.configuration().store.online.redis, layout);
   }
 
   const Project& project;
@@ -80,8 +82,12 @@ struct ReaderService::State {
   const Access& access;
   const std::unique_ptr<Clock> clock;
   const std::unique_ptr<OwnerClient> owner;
-  const OnlineStore layout;  // Holds nothing: how rows lie.
-  const RedisFeatures rows;
+  const OnlineStore layout;               // Holds nothing: how rows lie.
+  std::unique_ptr<RedisFeatures> redis;   // Where the rows are, or,
+  std::unique_ptr<LogFollower> follower;  // without a Redis, made here.
+  bool rows_up() const { return redis == nullptr || redis->up(); }
+  std::atomic<bool> outdated = false;
+  std::string tried_configuration;  // Of the owner's, that was taken or refused last. Of one job.
   OwnerLists lists{*owner, layout.features().schema};
   ModelPool models;
   // What feeds are answered with; changed by a reload, held by a request.
@@ -98,6 +104,7 @@ struct ReaderService::State {
   }
   Status Reload();
   Status ReloadAndLog();
+  Status FollowConfiguration(const JobRun& run);
   const std::string name = ProcessName();
   std::atomic<std::uint64_t> generated = 0;
   ReaderMetrics metrics;
@@ -110,6 +117,12 @@ struct ReaderService::State {
     background.Add(
         {"get-lists", kListsMs, kListsTimeoutMs, [this](const JobRun& run) { return lists.Fetch(OwnToken(), run); }});
     background.Add({"read-versions", kVersionsMs, kMinuteMs, [this](const JobRun&) { return ReadVersions(); }});
+    if (follower)
+      background.Add({"follow-log", LogFollower::kPeriodMs, kMinuteMs,
+                      [this](const JobRun& run) { return follower->Follow(run.stop); }});
+    if (config.is_replica)
+      background.Add({"follow-configuration", kSecondMs, kMinuteMs,
+                      [this](const JobRun& run) { return FollowConfiguration(run); }});
     if (auto* const watched = dynamic_cast<WatchedClock*>(clock.get()))
       background.Add(
           {"watch-clock", kSecondMs, kSecondMs, [watched](const JobRun&) { return (void)watched->Look(), Status(); }});
@@ -149,6 +162,35 @@ struct ReaderService::State {
                            /*retry_after_s=*/1);
   }
 
+  // The call with all its headers, as if the client had called the owner.
+  HttpResponse PassOn(const HttpRequest& request) {
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string content_type = "application/octet-stream";
+    for (const auto& [name, value] : request.headers) {
+      static constexpr std::string_view kOthers[] = {
+          "authorization", "connection",  "content-length", "expect",           "keep-alive", "te",
+          "trailer",       "traceparent", "upgrade",        "transfer-encoding"};
+      if (name == "content-type")
+        content_type = value;
+      else if (std::ranges::find(kOthers, name) == std::end(kOthers))
+        headers.emplace_back(name, value);
+    }
+    auto answer = owner->Send({.method = request.method,
+                               .path = request.query.empty() ? request.path : request.path + "?" + request.query,
+                               .body = request.body,
+                               .content_type = std::move(content_type),
+                               .authorization = std::string(request.Header("authorization")),
+                               .timeout_ms = config.handler_timeout_ms,
+                               .headers = std::move(headers),
+                               .traceparent = std::string(request.Header("traceparent")),
+                               .every_header = true},
+                              ending.get_token());
+    ++(answer.ok() ? metrics.forwarded : metrics.refused);
+    if (answer.ok()) return std::move(answer).value();
+    return ProblemResponse(503, "Service Unavailable", answer.error().message + "; send it again later",
+                           /*retry_after_s=*/1);
+  }
+
   HttpResponse FeedFor(const HttpRequest& http) {
     const std::int64_t began_us = MonotonicUs();
     FeedRequest request =
@@ -163,11 +205,12 @@ struct ReaderService::State {
       request.request_id = "r-" + name + "-" + std::to_string(request.now_ms) + "-" + std::to_string(++generated);
     const std::shared_ptr<const Answering> now = Now();
     const std::shared_ptr<const ServedModels> served = models.models();
+    const std::shared_ptr<const LogFollower::Rows> folded = follower ? follower->Now() : nullptr;
     AnsweredFeed made = AnswerFeed({.feeds = now->project->feeds(),
                                     .assigner = *now->assigner,
                                     .models = *served,
                                     .store = layout,
-                                    .rows = rows.features(),
+                                    .rows = folded ? folded->features() : redis->features(),
                                     .lists = listed.lists.get(),
                                     .configuration = now->project->configuration().fingerprint},
                                    http, request);
@@ -204,19 +247,19 @@ struct ReaderService::State {
   }
 
   HttpResponse Readyz() const {
-    return rows.up() ? ReadyResponse(models)
+    return rows_up() ? ReadyResponse(models)
                      : ProblemResponse(503, "Service Unavailable", "the Redis of [store] online does not answer");
   }
 
   HttpResponse StatusOf() const {
     const std::shared_ptr<const ServedModels> served = models.models();
     std::vector<std::string> not_ready;
-    if (!rows.up()) not_ready.emplace_back("the Redis of [store] online does not answer");
+    if (!rows_up()) not_ready.emplace_back("the Redis of [store] online does not answer");
     return StatusResponse({{"role", "reader"},
                            {"owner", owner->address()},
                            {"model", ModelsStatus(*served)},
                            {"queue", {{"blocking", lanes.queued(Lane::kBlocking)}}},
-                           {"rows", {{"up", rows.up()}, {"as_of", metrics.as_of.value()}}},
+                           {"rows", {{"up", rows_up()}, {"as_of", metrics.as_of.value()}}},
                            {"lists", ListsStatus()},
                            {"configuration", {{"fingerprint", HexText(Now()->project->configuration().fingerprint)}}},
                            {"jobs", JobsStatus(background)}},
@@ -238,7 +281,7 @@ struct ReaderService::State {
   }
 
   HttpResponse Metrics() {
-    metrics.rows_up.Set(rows.up());
+    metrics.rows_up.Set(rows_up());
     if (const auto listed = lists.Now().lists) {
       metrics.lists_epoch_end.Set(static_cast<double>(std::max<std::int64_t>(listed->epoch_end_ms(), 0)) / 1000);
       metrics.lists_bytes.Set(static_cast<double>(listed->memory_bytes()));
@@ -291,6 +334,23 @@ std::vector<Route> ReaderService::RoutesOf(State& s) {
   };
 }
 
+// Of a replica: whatever is not answered here goes on to the owner, which judges it; so does what would not be the same
+// at each server.
+std::vector<Route> ReaderService::WithPassedOn(State& s, std::vector<Route> routes) {
+  if (!s.config.is_replica) return routes;
+  std::erase_if(routes, [](const Route& route) {
+    return route.path.starts_with("/v1/models") || route.path == "/v1/reload" || route.path == "/openapi.json";
+  });
+  routes.push_back({.method = "*",
+                    .path = "/",
+                    .scope = AccessScope::kOpen,
+                    .lane = Lane::kBlocking,
+                    .call = Sync([&s](const auto& r) { return s.PassOn(r); }),
+                    .probe = true,
+                    .large_bodies = true});
+  return routes;
+}
+
 Status ReaderService::State::Reload() {
   const MutexLock lock(reload_mutex);
   const std::shared_ptr<const Answering> now = Now();
@@ -308,6 +368,24 @@ Status ReaderService::State::Reload() {
   models.Name(next->configuration().experiments.Versions());
   return {};
 }
+
+// A reader takes a new gfr.toml when the owner did, whoever asked for it; what the owner refused it does not read.
+Status ReaderService::State::FollowConfiguration(const JobRun& run) {
+  GFR_ASSIGN(const HttpResponse answer, owner->Send({.method = "GET", .path = "/v1/status", .alone = true}, run.stop));
+  const auto json = nlohmann::json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("configuration")) return {};
+  const std::string owners = json["configuration"].value("fingerprint", "");
+  if (owners.empty() || owners == tried_configuration) return {};
+  tried_configuration = owners;
+  if (owners == HexText(Now()->project->configuration().fingerprint)) return {};
+  const Status reloaded = ReloadAndLog();
+  // What it cannot take now, it takes at a new start; what the registry did not give, it asks for again.
+  if (!reloaded.ok() && reloaded.error().code == ErrorCode::kInvalidArgument) outdated = true;
+  if (!reloaded.ok() && reloaded.error().code == ErrorCode::kUnavailable) tried_configuration.clear();
+  return reloaded;
+}
+
+bool ReaderService::outdated() const { return state_->outdated; }
 
 Status ReaderService::State::ReadVersions() {
   const MutexLock lock(reload_mutex);
@@ -335,10 +413,11 @@ Status ReaderService::State::ReloadAndLog() {
 
 ReaderService::ReaderService(std::unique_ptr<State> state)
     : state_(std::move(state)),
-      router_(WithOpenApi(RoutesOf(*state_)), state_->lanes, state_->access, [this](const RouterAnswer& answer) {
-        state_->metrics.requests.With({answer.endpoint, std::to_string(answer.status)}).Observe(answer.seconds);
-        if (state_->config.access_log) WriteAccessLog(answer);
-      }) {
+      router_(WithPassedOn(*state_, WithOpenApi(RoutesOf(*state_))), state_->lanes, state_->access,
+              [this](const RouterAnswer& answer) {
+                state_->metrics.requests.With({answer.endpoint, std::to_string(answer.status)}).Observe(answer.seconds);
+                if (state_->config.access_log) WriteAccessLog(answer);
+              }) {
   DeclareRoutes(router_.routes(), &state_->metrics.requests);
 }
 ReaderService::~ReaderService() {
@@ -364,10 +443,6 @@ Result<std::unique_ptr<Clock>> ReadersClock(const std::string& clock) {
 Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& project, const ServeConfig& config,
                                                            const std::string& owner, const std::string& clock,
                                                            const Access& access, std::unique_ptr<HttpCaller> caller) {
-  if (project.configuration().store.online.embedded)
-    return Error{ErrorCode::kInvalidArgument,
-                 "a server with an owner reads the owner's rows in a Redis; valid is [store] online = \"redis://...\", "
-                 "the same at both"};
   if (caller == nullptr) {
     caller = MakeHttpCaller({.allow_private = true,
                              .connect_timeout_ms = kServedTimeoutMs,
@@ -377,6 +452,9 @@ Result<std::unique_ptr<ReaderService>> ReaderService::Open(const Project& projec
   GFR_ASSIGN(auto time, ReadersClock(clock));
   auto state = std::make_unique<State>(project, config, std::move(client), access, std::move(time));
   State& s = *state;
+  if (s.redis == nullptr) {
+    GFR_ASSIGN(s.follower, LogFollower::Open(project, *s.owner));
+  }
   GFR_ASSIGN(auto assigner, MakeFirstAssigner(project, s.clock->now_ms(), /*write=*/false));
   s.answering = std::make_shared<const State::Answering>(State::Answering{
       .project = std::shared_ptr<const Project>(std::shared_ptr<const Project>(), &project),  // The caller's.

@@ -12,6 +12,7 @@
 #include "base/sync.h"
 #include "base/test_folder.h"
 #include "base/time.h"
+#include "serve/log_follower.h"
 #include "serve/service.h"
 #include "serve/test_service.h"
 #include "store/test_redis.h"
@@ -322,7 +323,7 @@ TEST_F(ReaderServiceTest, WithoutTheRedisFeedsHaveNoValuesAndSaySo) {
   EXPECT_TRUE(HasMetric("gfr_rows_up 0"));
 }
 
-TEST_F(ReaderServiceTest, NeedsARedisAndAClockOfItsOwn) {
+TEST_F(ReaderServiceTest, NeedsAnOwnerAndAClockOfItsOwn) {
   EXPECT_EQ(ReaderService::Open(*project_, config_, "owner:1", "log", *access_).error().code,
             ErrorCode::kInvalidArgument);
   EXPECT_EQ(ReaderService::Open(*project_, config_, "owner", kClock, *access_).error().code,
@@ -330,8 +331,72 @@ TEST_F(ReaderServiceTest, NeedsARedisAndAClockOfItsOwn) {
   ASSERT_TRUE(Project::Init(folder_ / "embedded", "shop").ok());
   ServeConfig config;
   const auto embedded = Project::Open(folder_ / "embedded", ServeConfig::Reader(&config)).value();
-  EXPECT_EQ(ReaderService::Open(*embedded, config, "owner:1", kClock, *access_).error().code,
-            ErrorCode::kInvalidArgument);
+  door_.Close();
+  EXPECT_EQ(ReaderService::Open(*embedded, config, "owner:1", kClock, *access_, std::make_unique<OwnerHere>(door_))
+                .error()
+                .code,
+            ErrorCode::kUnavailable)
+      << "nobody says how far the log is";
+}
+
+// Without a Redis: the same folder, and another store.
+TEST_F(ReaderServiceTest, WithoutARedisItFoldsTheOwnersLogItself) {
+  reader_.reset();
+  door_.Close();
+  std::string toml = kToml;
+  toml.resize(toml.find("[store]"));
+  std::ofstream(folder_ / "p/gfr.toml") << toml;
+  project_ = Project::Open(folder_ / "p", ServeConfig::Reader(&config_)).value();
+  config_.verify_ms = 0;
+  config_.log_wait_ms = kHourMs;
+  config_.is_replica = true;
+  const auto open_owner = [&] { return Service::Open(*project_, config_, kClock, *access_).value(); };
+  door_.Open(open_owner());
+  ASSERT_EQ(Call(owner(), {.method = "POST",
+                           .path = "/v1/events",
+                           .headers = {{"host", "localhost"}, {"content-type", "application/json"}},
+                           .body = kEvent})
+                .status,
+            202);
+  reader_ =
+      ReaderService::Open(*project_, config_, "owner:1", kClock, *access_, std::make_unique<OwnerHere>(door_)).value();
+  const std::string ask = R"({"user_id":"u1","explain":true,"candidates":["i1","i2"]})";
+  // What was there when it began is in its first feed; what comes is in a feed soon.
+  Json feed = Feed(ask);
+  EXPECT_EQ(feed["items"][0]["features"]["user_clicks"], 1);
+  EXPECT_EQ(feed["degraded"], Json::parse(R"(["model"])"));
+  std::string second = kEvent;
+  second.replace(second.find("\"e\""), 3, "\"f\"");
+  EXPECT_EQ(Ask("POST", "/v1/events", second).status, 202);
+  while (Feed(ask)["items"][0]["features"]["user_clicks"] != 2) WaitUntil(MonotonicMs() + 1);
+  // A replica passes on what it does not answer itself, to be judged by the owner.
+  EXPECT_EQ(Ask("GET", "/v1/models").status, 200);
+  EXPECT_EQ(Ask("GET", "/v1/triggers", "", kAdmin).status, 200);
+  EXPECT_EQ(Ask("GET", "/v1/triggers", "", "wrong").status, 401);
+  EXPECT_EQ(Ask("GET", "/v1/nothing").status, 404);
+  // The owner away: the rows stay as they are.
+  door_.Close();
+  feed = Feed(ask);
+  EXPECT_EQ(feed["items"][0]["features"]["user_clicks"], 2);
+  EXPECT_EQ(feed["degraded"], Json::parse(R"(["model","log"])"));
+  EXPECT_EQ(Ask("GET", "/v1/models").status, 503);
+  EXPECT_EQ(Ask("GET", "/readyz").status, 200);
+}
+
+TEST(LogFollowerTest, ReadsHowFarAnOwnerIs) {
+  const auto end = LogFollower::ReadEnd(
+      R"({"process":"p-1","log":{"records":9,"folded":{"records":7,"epoch_end":"2026-01-01T12:00:00Z"}}})");
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->process, "p-1");
+  EXPECT_EQ(end->records, 7u);
+  EXPECT_EQ(end->epoch_end_ms, ParseTime("2026-01-01T12:00:00Z").value());
+  // The states are being written: records are known, epochs are not.
+  const auto busy = LogFollower::ReadEnd(R"({"process":"p-1","log":{"records":9,"folded":null}})");
+  ASSERT_TRUE(busy);
+  EXPECT_EQ(busy->records, 9u);
+  EXPECT_FALSE(busy->epoch_end_ms);
+  for (const char* wrong : {"", "[]", "{}", R"({"log":1})", R"({"log":{}})", R"({"log":{"records":-1}})"})
+    EXPECT_FALSE(LogFollower::ReadEnd(wrong)) << wrong;
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ std::optional<HttpResponse> CheckContentType(const Route& route, const HttpReque
 // nothing, and 15 MiB of '[' would become a gigabyte of lists.
 std::optional<HttpResponse> CheckBody(const Route& route, std::size_t bytes) {
   constexpr std::size_t kMost = 64u << 10;
-  if (bytes <= kMost || (route.scope != AccessScope::kAdmin && route.scope != AccessScope::kOpen)) return std::nullopt;
+  if (bytes <= kMost || route.large_bodies || (route.scope != AccessScope::kAdmin && route.scope != AccessScope::kOpen))
+    return std::nullopt;
   return ProblemResponse(413, "Content Too Large",
                          "too_large: the body is larger than " + std::to_string(kMost) + " bytes");
 }

@@ -35,6 +35,7 @@ struct Route {
   std::shared_ptr<const Operation> operation = {};  // What /openapi.json says of it.
   // The token that the call shows in its protocol's own way; empty: as a bearer token.
   std::function<std::string(const HttpRequest&)> token = {};
+  bool large_bodies = false;  // Whatever its scope: bodies as large as the server takes.
 };
 
 // What became of one request.

@@ -38,6 +38,9 @@ struct ServeConfig {
 
   // Not of gfr.toml: a simulated server has few threads. 0: as many as fit the machine (lanes.h).
   int compute_threads = 0, blocking_threads = 0;
+  // Nor this: one of several servers of one supervisor (replica_set.h), at one address. A reader among them passes on
+  // to the owner whatever it does not answer itself, and takes a new gfr.toml when the owner did.
+  bool is_replica = false;
   std::int64_t bound_log_ms = kHourMs;  // Nor this: the log is compacted and trimmed so often.
 
   // kInvalidArgument names the line.

@@ -81,6 +81,14 @@ Status TriggerWatch::Look() {
   return EndLostCanary();
 }
 
+// For the supervisor of this server's replicas, which reads it each second; none: this server is alone.
+std::function<Status(const ScaleBounds&)> TriggerWatch::ScaleOf(const Project& project) const {
+  if (!s_.config.is_replica) return {};
+  return [this, path = ScaleBoundsPath(project.folder())](const ScaleBounds& bounds) {
+    return bounds.Write(s_.fs(), path);
+  };
+}
+
 void TriggerWatch::MakeRunner(const Project& project) {
   const Clock& clock = project.workspace().clock();
   facts_ = std::make_unique<OwnerFacts>(
@@ -100,7 +108,8 @@ void TriggerWatch::MakeRunner(const Project& project) {
                          .changed = [this] { s_.serving()->models->LookNow(); },
                          .is_shadow = [this](const std::string& version) { return CheckShadow(s_, version); },
                          .canary = [this](const Canary& canary, const StepConfig& step,
-                                          bool begun) { return canary_.Look(canary, step, begun); }});
+                                          bool begun) { return canary_.Look(canary, step, begun); },
+                         .scale = ScaleOf(project)});
   runner_ = std::make_unique<TriggerRunner>(
       project.shared_objects(), clock, *facts_, [actions](StepContext& context) { return (*actions)(context); },
       /*threads=*/2);

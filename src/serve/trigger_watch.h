@@ -46,6 +46,7 @@ class TriggerWatch {
   bool HoldsLock(const Project& project);  // Takes it where it is free.
 
   void MakeRunner(const Project& project);
+  std::function<Status(const ScaleBounds&)> ScaleOf(const Project& project) const;
   Status EndLostCanary();
 
   ServiceState& s_;

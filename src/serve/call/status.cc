@@ -13,6 +13,15 @@ using StatusJson = nlohmann::ordered_json;
 
 StatusJson TimeOrNull(std::int64_t ms) { return ms > 0 ? StatusJson(FormatTime(ms)) : StatusJson(nullptr); }
 
+// How far the states are, for readers that fold the same log: all that arrived before the end of the epoch lies before
+// that record. Null: the states are being written, and the next call says it.
+StatusJson FoldedJson(ServiceState& s) {
+  if (!s.mutex.TryLock()) return nullptr;
+  const std::int64_t next = s.store->next_offset(), epoch_end_ms = s.store->epoch_end_ms();
+  s.mutex.Unlock();
+  return {{"records", next}, {"epoch_end", TimeOrNull(epoch_end_ms)}};
+}
+
 // Seconds; null while no event came.
 StatusJson FreshnessJson(ServiceMetrics& counters, const char* store) {
   StatusJson json = StatusJson::object();
@@ -73,11 +82,13 @@ HttpResponse GetStatus(ServiceState& s) {
   const std::uint64_t limit = serving->project->configuration().store.memory_bytes;
   StatusJson json{
       {"role", "owner"},
+      {"process", ProcessName()},
       {"model", ModelsStatus(*models)},
       {"log",
        {{"records", next},
         {"waiting", s.log->next_offset() - std::min(s.log->next_offset(), next)},
-        {"last_arrival", TimeOrNull(s.last_arrival_ms)}}},
+        {"last_arrival", TimeOrNull(s.last_arrival_ms)},
+        {"folded", FoldedJson(s)}}},
       {"queue",
        {{"compute", s.lanes.queued(Lane::kCompute)},
         {"ingest", s.lanes.queued(Lane::kIngest)},
