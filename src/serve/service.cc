@@ -13,6 +13,7 @@
 #include "serve/call/calls.h"
 #include "serve/drift_watch.h"
 #include "serve/experiment_watch.h"
+#include "serve/index_watch.h"
 #include "serve/log_counts_watch.h"
 #include "serve/openapi.h"
 #include "serve/protocol/credentials.h"
@@ -114,6 +115,7 @@ Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
                 state_->counters.Answered(answer.endpoint, answer.status, answer.seconds);
                 if (state_->config.access_log) WriteAccessLog(answer);
               }) {
+  IndexWatch::Start(*state_);
   state_->counters.Declare(router_.routes());
 }
 
