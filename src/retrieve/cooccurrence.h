@@ -38,7 +38,7 @@ struct SimilarItem {
   std::uint32_t together;  // How often they co-occurred, at least.
   double lift;             // Over what items as frequent as both would by chance.
   double score;            // Cosine of the two, shrunk by together / (together + kShrink): what they are ordered by.
-  static constexpr double kShrink = 3;
+  static constexpr double kShrink = 10;
 };
 
 // The most similar items of each item, all kinds together.
