@@ -9,7 +9,7 @@
 #include "index/read_embeddings.h"
 #include "index/read_interactions.h"
 #include "log/local_log.h"
-#include "table/open_parquet.h"
+#include "table/parquet_rows.h"
 
 namespace gfr {
 namespace {
