@@ -206,6 +206,7 @@ TEST(SampleRequests, TakesRequestsOfTheFeedAloneEachAsLikely) {
             .time_ms = kDistillNow,
             .user_id = "u" + std::to_string(n),
             .request_id = "r" + std::to_string(n)};
+    e.served.positions = {{.partition = 0, .offset = 0}};
     e.served.feed = n % 2 == 0 ? "home" : "search";
     ASSERT_TRUE(log.Append({e}).ok());
   }
