@@ -57,7 +57,7 @@ class WholeCatalogueTest : public testing::Test {
     ListMaker maker(store->shared(), store->features().schema, {feed.channels});
     maker.SetFirstStage(stage);
     maker.Update();
-    FeedRequest request{.request_id = "r", .user_id = "ann", .now_ms = kWholeNow + 2 * kMinuteMs};
+    FeedRequest request{.request_id = "r", .user_id = "ann", .now_ms = kWholeNow + 6 * kMinuteMs};
     request.exclude = exclude;
     return Rank(*store, reader->features(), model.get(), feed, request, maker.lists().get());
   }
@@ -81,11 +81,11 @@ class FirstStageTest : public WholeCatalogueTest {
     std::uint64_t offset = 1000;
     for (std::size_t k = 0; k < CatalogueSource::kMost; ++k)
       store->Fold({offset++,
-                   kWholeNow,
+                   kWholeNow + 3 * kMinuteMs,
                    {.type = EventType::kItemUpdate,
-                    .time_ms = kWholeNow,
+                    .time_ms = kWholeNow + 3 * kMinuteMs,
                     .items = {{.item_id = "cheap" + std::to_string(k), .price = 0}}}});
-    store->AdvanceTo(kWholeNow + 4 * kMinuteMs);
+    store->AdvanceTo(kWholeNow + 5 * kMinuteMs);
     store->Publish();
   }
   // Reads items 200 to 299, of which it takes the cheaper ones for the better: the ranker has the last word.
