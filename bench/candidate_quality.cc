@@ -1,8 +1,9 @@
 // How good the candidates of each source are, by the oracle of the simulated market: the mean share of the catalogue
 // that a user likes less than a source's 20 best items, for users with few and with many clicks.
 //
-// Usage: candidate_quality [--tiny] [--latent-factors N]. A random item is at 0.5. Figures are means over users, with
-// the standard error of the mean. The last lines are the goal: affinity above popularity from the first click on.
+// Usage: candidate_quality [--tiny] [--latent-factors N] [--users N] [--items N] [--days N] [--seed N]. A random item
+// is at 0.5. Figures are means over users, with the standard error of the mean. The last lines are the goal: affinity
+// above popularity from the first click on.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -29,18 +30,13 @@ Mean MeanOf(const std::vector<double>& values) {
   return {sum / n, std::sqrt(std::max(0.0, squares / n - sum / n * sum / n) / n)};
 }
 
-int Main(bool tiny, int latent_factors) {
-  const MarketConfig config{.users = tiny ? 300 : 5000,
-                            .items = tiny ? 200 : 5000,
-                            .days = tiny ? 10 : 28,
-                            .seed = 7,
-                            .latent_factors = latent_factors};
+int Main(bool tiny, const MarketConfig& config) {
   const std::vector<ChannelConfig> channels{{"exploit", 20, "affinity"},      {"exploit", 20, "similar"},
                                             {"popularity", 20, "popularity"}, {"popularity", 20, "trending"},
                                             {"explore", 20, "explore"},       {"recent", 20, "recent"}};
   const MarketShop shop(config, channels);
   std::printf("%d users, %d items, %d days, %d latent factors\n%-12s", config.users, config.items, config.days,
-              latent_factors, "clicks");
+              config.latent_factors, "clicks");
   for (const ChannelConfig& channel : channels) std::printf(" %22s", channel.source.c_str());
   std::printf("\n");
   bool met = true;
@@ -72,10 +68,16 @@ int Main(bool tiny, int latent_factors) {
 
 int main(int argc, char** argv) {
   bool tiny = false;
-  int latent_factors = 0;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--tiny") == 0) tiny = true;
-    if (std::strcmp(argv[i], "--latent-factors") == 0 && i + 1 < argc) latent_factors = std::atoi(argv[++i]);
+  for (int i = 1; i < argc; ++i) tiny = tiny || std::strcmp(argv[i], "--tiny") == 0;
+  gfr::MarketConfig config{.users = tiny ? 300 : 5000, .items = tiny ? 200 : 5000, .days = tiny ? 10 : 28, .seed = 7};
+  for (int i = 1; i + 1 < argc; ++i) {
+    const std::string name = argv[i];
+    const int number = std::atoi(argv[i + 1]);
+    if (name == "--latent-factors") config.latent_factors = number;
+    if (name == "--users") config.users = number;
+    if (name == "--items") config.items = number;
+    if (name == "--days") config.days = number;
+    if (name == "--seed") config.seed = static_cast<std::uint64_t>(number);
   }
-  return gfr::Main(tiny, latent_factors);
+  return gfr::Main(tiny, config);
 }

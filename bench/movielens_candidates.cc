@@ -3,7 +3,8 @@
 // Usage: movielens_candidates RATINGS ITEMS TRAIN: the files ml-100k.inter and ml-100k.item (tab-separated, a header;
 // user, item, rating, seconds; item, title, year, genres), and the share of the ratings, in order of time, that are
 // folded. Each is an item.view. Prints a line for each source and user with a rating on both sides: the source, the
-// user, and 20 items that the user has not rated before, best first.
+// user, and 20 items that the user has not rated before, best first. The sources `als N` are what the factors of ALS
+// say, by seed, of a user whose every rating is known; `embedding` makes the user of the last 16.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -19,7 +20,9 @@
 
 #include "base/rng.h"
 #include "base/time.h"
+#include "index/als.h"
 #include "retrieve/cooccurrence.h"
+#include "retrieve/embedding_index.h"
 #include "retrieve/list_maker.h"
 #include "state/online_store.h"
 
@@ -38,8 +41,12 @@ events = ["item.view"]
 half_life = "60d"
 capacity = 20
 )";
-const std::vector<ChannelConfig> kSources{
-    {"exploit", 20, "affinity"}, {"exploit", 20, "similar"}, {"popularity", 20, "popularity"}};
+const std::vector<ChannelConfig> kSources{{"exploit", 20, "affinity"},
+                                          {"exploit", 20, "similar"},
+                                          {"exploit", 20, "embedding"},
+                                          {"popularity", 20, "popularity"}};
+
+constexpr std::uint64_t kAlsSeeds = 5;
 
 struct Rating {
   std::string user, item;
@@ -92,6 +99,7 @@ class MovieShop {
           .items = {{.item_id = rating.item}}},
          rating.at_ms);
     seen_[rating.user].insert(KeyOf(rating.item));
+    pairs_.emplace(KeyOf(rating.user), KeyOf(rating.item));
     now_ms_ = rating.at_ms;
   }
   void Seal() {
@@ -103,6 +111,8 @@ class MovieShop {
     maker_ = std::make_unique<ListMaker>(store_->shared(), store_->features().schema,
                                          std::vector<std::vector<ChannelConfig>>{kSources});
     maker_->SetLogLists({.cooccurrence = counts_.MakeLists(), .trends = nullptr});
+    TrainEmbeddings();
+    maker_->SetEmbeddings(indexes_[0], "1");
     maker_->Update();
   }
   bool Knows(const std::string& user) const { return seen_.contains(user); }
@@ -121,6 +131,7 @@ class MovieShop {
                             .features = &store_->features(),
                             .user_row = lease.user_row,
                             .now_ms = now_ms_};
+    for (std::size_t n = 0; n < factors_.size(); ++n) PrintAls(n, user);
     for (const ChannelConfig& source : kSources) {
       std::printf("%s\t%s\t", source.source.c_str(), user.c_str());
       for (const Candidate& c : maker_->lists()->Find(query, {source}, seen_.at(user)))
@@ -130,6 +141,43 @@ class MovieShop {
   }
 
  private:
+  void PrintAls(std::size_t n, const std::string& user) const {
+    std::printf("als %zu\t%s\t", n + 1, user.c_str());
+    const auto d = indexes_[n]->dimensions();
+    const auto row = static_cast<std::size_t>(std::ranges::lower_bound(in_.users, KeyOf(user)) - in_.users.begin());
+    int printed = 0;
+    for (const EmbeddingIndex::Found& found :
+         indexes_[n]->Search(std::span(factors_[n].users).subspan(row * d, d), 20 + seen_.at(user).size())) {
+      if (printed == 20 || seen_.at(user).contains(found.item)) continue;
+      std::printf("%s ", std::string(store_->shared().ItemId(found.item)).c_str());
+      ++printed;
+    }
+    std::printf("\n");
+  }
+  void TrainEmbeddings() {
+    std::set<Key> items;
+    for (const auto& [user, item] : pairs_) items.insert(item);
+    in_ = {.items = {items.begin(), items.end()}, .users = {}, .begins = {0}, .entries = {}};
+    for (const auto& [user, item] : pairs_) {
+      if (in_.users.empty() || in_.users.back() != user) {
+        in_.users.push_back(user);
+        in_.begins.push_back(in_.entries.size());
+      }
+      const auto place = std::ranges::lower_bound(in_.items, item) - in_.items.begin();
+      in_.entries.push_back({static_cast<std::uint32_t>(place), 1});
+      in_.begins.back() = in_.entries.size();
+    }
+    for (std::uint64_t seed = 1; seed <= kAlsSeeds; ++seed) {
+      const AlsOptions als{.seed = seed};
+      factors_.push_back(TrainAls(in_, als));
+      indexes_.push_back(EmbeddingIndex::Make({.items = in_.items,
+                                               .dimensions = static_cast<std::size_t>(als.factors),
+                                               .vectors = factors_.back().items,
+                                               .inverse = factors_.back().inverse,
+                                               .confidence = static_cast<float>(als.alpha)})
+                             .value());
+    }
+  }
   void Fold(const Event& event, std::int64_t at_ms) {
     const LogRecord record{next_++, at_ms, event};
     store_->Fold(record);
@@ -140,6 +188,10 @@ class MovieShop {
   std::unique_ptr<ListMaker> maker_;
   CooccurrenceCounts counts_;
   std::map<std::string, std::unordered_set<Key>> seen_;
+  std::set<std::pair<Key, Key>> pairs_;  // User and item.
+  Interactions in_;
+  std::vector<AlsFactors> factors_;  // By seed.
+  std::vector<std::shared_ptr<const EmbeddingIndex>> indexes_;
   std::uint64_t next_ = 0;
   std::int64_t now_ms_ = 0;
 };

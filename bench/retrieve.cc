@@ -13,11 +13,13 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/rng.h"
 #include "base/time.h"
 #include "retrieve/cooccurrence.h"
+#include "retrieve/embedding_index.h"
 #include "retrieve/list_maker.h"
 #include "retrieve/trends.h"
 #include "state/online_store.h"
@@ -56,9 +58,10 @@ std::string Features() {
   return toml;
 }
 constexpr std::uint64_t kUsers = 1000;
-const std::vector<ChannelConfig> kChannels{{"exploit", 40, "affinity"},      {"exploit", 20, "similar"},
-                                           {"popularity", 10, "popularity"}, {"popularity", 10, "trending"},
-                                           {"explore", 20, "explore"},       {"recent", 20, "recent"}};
+const std::vector<ChannelConfig> kChannels{{"exploit", 40, "affinity"},    {"exploit", 20, "similar"},
+                                           {"exploit", 20, "embedding"},   {"popularity", 10, "popularity"},
+                                           {"popularity", 10, "trending"}, {"explore", 20, "explore"},
+                                           {"recent", 20, "recent"}};
 constexpr int kChangesAnEpoch = 20000;
 
 double CpuMs() {
@@ -68,7 +71,7 @@ double CpuMs() {
 }
 
 struct Figures {
-  double request_ms, first_ms, epoch_ms, memory_mib;
+  double request_ms, first_ms, epoch_ms, memory_mib, embedding_ms;
 };
 
 class Shop {
@@ -87,6 +90,7 @@ class Shop {
     Figures figures{};
     const auto reader = std::make_shared<const StoreReader>(*store_);
     ListMaker maker(store_->shared(), store_->features().schema, {kChannels}, reader);
+    maker.SetEmbeddings(RandomEmbeddings(), "1");
     double begin = CpuMs();
     maker.SetLogLists({.cooccurrence = counts_.MakeLists(), .trends = trends_->MakeLists()});
     maker.Update();
@@ -104,7 +108,7 @@ class Shop {
           static_cast<double>(maker.memory_bytes() + 2 * reader->features().prepared_bytes()) / (1 << 20);
     }
     figures.epoch_ms = *std::ranges::max_element(epochs);
-    std::vector<double> times;
+    std::vector<double> times, of_embedding;
     std::size_t found = 0;
     for (int n = 0; n < requests; ++n) {
       Rng draws(static_cast<std::uint64_t>(n));
@@ -129,15 +133,30 @@ class Shop {
       for (const Candidate& c : lists->Find(query, kChannels, {})) ids.emplace_back(store_->shared().ItemId(c.item));
       times.push_back(CpuMs() - begin);
       found += ids.size();
+      begin = CpuMs();
+      lists->Find(query, {kChannels[2]}, {});
+      of_embedding.push_back(CpuMs() - begin);
     }
     if (found < static_cast<std::size_t>(requests) * 60) std::printf("too few candidates: %zu\n", found);
     std::ranges::sort(times);
     figures.request_ms = times[times.size() / 2];
+    std::ranges::sort(of_embedding);
+    figures.embedding_ms = of_embedding[of_embedding.size() / 2];
     return figures;
   }
 
  private:
   static std::string Id(std::uint64_t k) { return "item" + std::to_string(k); }
+  // Of the first items, as many as an index has.
+  std::shared_ptr<const EmbeddingIndex> RandomEmbeddings() {
+    EmbeddingIndex::Parts parts{.items = {}, .dimensions = 64, .vectors = {}};
+    for (std::uint64_t k = 0; k < std::min<std::uint64_t>(items_, EmbeddingIndex::kMostItems); ++k)
+      parts.items.push_back(KeyOf(Id(k)));
+    std::ranges::sort(parts.items);
+    for (std::size_t k = 0; k < parts.items.size() * parts.dimensions; ++k)
+      parts.vectors.push_back(static_cast<float>(rng_.Normal()));
+    return EmbeddingIndex::Make(std::move(parts)).value();
+  }
   void Fold(const Event& event) {
     const LogRecord record{next_++, now_ms_, event};
     store_->Fold(record);
@@ -184,12 +203,12 @@ int Main(bool tiny) {
   const std::vector<std::uint64_t> sizes =
       tiny ? std::vector<std::uint64_t>{500, 2000} : std::vector<std::uint64_t>{10'000, 100'000, 1'000'000};
   std::vector<Figures> all;
-  std::printf("%10s %14s %14s %16s %18s\n", "items", "request p50 ms", "epoch's ms CPU", "first build's ms",
-              "MiB, two versions");
+  std::printf("%10s %14s %14s %14s %16s %18s\n", "items", "request p50 ms", "of embedding", "epoch's ms CPU",
+              "first build's ms", "MiB, two versions");
   for (const std::uint64_t items : sizes) {
     const Figures& f = all.emplace_back(Shop(items).Measure(tiny ? 50 : 2000));
-    std::printf("%10llu %14.3f %14.1f %16.1f %18.1f\n", static_cast<unsigned long long>(items), f.request_ms,
-                f.epoch_ms, f.first_ms, f.memory_mib);
+    std::printf("%10llu %14.3f %14.3f %14.1f %16.1f %18.1f\n", static_cast<unsigned long long>(items), f.request_ms,
+                f.embedding_ms, f.epoch_ms, f.first_ms, f.memory_mib);
   }
   const auto goal = [](const char* what, bool met) { std::printf("%s %s\n", met ? "met:   " : "MISSED:", what); };
   const Figures &small = all.front(), &large = all.back();

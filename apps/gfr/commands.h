@@ -48,6 +48,8 @@ void AddLog(CLI::App& app, Command& run);
 void AddModels(CLI::App& app, Command& run);
 void AddModelsJudge(CLI::App& models, Command& run);  // judge_model.cc
 void AddModelsFiles(CLI::App& models, Command& run);  // model_files.cc: export, checkout
+// index.cc
+void AddIndex(CLI::App& app, Command& run);
 // trigger.cc
 void AddTrigger(CLI::App& app, Command& run);
 Result<Json> RunTriggerToItsEnd(const Project& project, const std::string& name);  // Gives its record.

@@ -101,11 +101,12 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "gfr " GFR_VERSION);
   gfr::Command run;
   for (const auto add :
-       {gfr::AddInit,     gfr::AddCheck,   gfr::AddExperiment, gfr::AddSimulate, gfr::AddImport,     gfr::AddLog,
-        gfr::AddFeatures, gfr::AddDataset, gfr::AddTrain,      gfr::AddTrials,   gfr::AddEvaluate,   gfr::AddModels,
-        gfr::AddTrigger,  gfr::AddScale,   gfr::AddDoctor,     gfr::AddDrift,    gfr::AddErase,      gfr::AddBackup,
-        gfr::AddRestore,  gfr::AddServe,   gfr::AddContainer,  gfr::AddStatus,   gfr::AddSend,       gfr::AddToken,
-        gfr::AddExplain,  gfr::AddPredict, gfr::AddScore,      gfr::AddDemo,     gfr::AddCompletion, gfr::AddManual}) {
+       {gfr::AddInit,     gfr::AddCheck,   gfr::AddExperiment, gfr::AddSimulate,  gfr::AddImport,   gfr::AddLog,
+        gfr::AddFeatures, gfr::AddDataset, gfr::AddTrain,      gfr::AddTrials,    gfr::AddEvaluate, gfr::AddModels,
+        gfr::AddIndex,    gfr::AddTrigger, gfr::AddScale,      gfr::AddDoctor,    gfr::AddDrift,    gfr::AddErase,
+        gfr::AddBackup,   gfr::AddRestore, gfr::AddServe,      gfr::AddContainer, gfr::AddStatus,   gfr::AddSend,
+        gfr::AddToken,    gfr::AddExplain, gfr::AddPredict,    gfr::AddScore,     gfr::AddDemo,     gfr::AddCompletion,
+        gfr::AddManual}) {
     add(app, run);
   }
   std::vector<char*> arguments = gfr::Arrange(app, {argv, argv + argc});

@@ -12,15 +12,15 @@ namespace {
 
 constexpr const char* kOnnxFile = "model.onnx";
 
-nlohmann::json Column(const std::string& name) { return {{"name", name}, {"type", "float"}, {"required", true}}; }
+nlohmann::json SchemaColumn(const std::string& name) { return {{"name", name}, {"type", "float"}, {"required", true}}; }
 
 // JSON is YAML.
 std::string MlModel(const Model& model, std::int64_t created_ms) {
   auto inputs = nlohmann::json::array(), outputs = nlohmann::json::array();
-  for (const std::string& column : model.columns) inputs.push_back(Column(column));
+  for (const std::string& column : model.columns) inputs.push_back(SchemaColumn(column));
   for (const ObjectiveModel& objective : model.objectives) {
-    outputs.push_back(Column(objective.name));
-    outputs.push_back(Column(objective.name + "_margin"));
+    outputs.push_back(SchemaColumn(objective.name));
+    outputs.push_back(SchemaColumn(objective.name + "_margin"));
   }
   const nlohmann::json environment{{"virtualenv", "python_env.yaml"}};
   const nlohmann::json flavors{

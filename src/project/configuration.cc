@@ -97,6 +97,7 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   GFR_TRY(CheckKeep(c, project));
   GFR_ASSIGN(c.store, StoreConfig::Read(project));
   GFR_ASSIGN(c.registry, RegistryConfig::Read(project));
+  GFR_ASSIGN(c.index, IndexConfig::Read(project));
   c.fixed = FixedIn(project);
   c.fingerprint = FingerprintOf(project);
   GFR_TRY(project.Finish());

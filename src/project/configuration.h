@@ -18,6 +18,7 @@
 #include "event/event_rules.h"
 #include "experiment/experiments.h"
 #include "feed/feed_config.h"
+#include "index/index_config.h"
 #include "log/log_config.h"
 #include "registry/registry_config.h"
 #include "store/store_config.h"
@@ -41,6 +42,7 @@ struct Configuration {
   LogConfig log;
   StoreConfig store;
   RegistryConfig registry;
+  IndexConfig index;
   std::string feature_text;  // What the features depend on, as gfr.toml says it: of equal texts, equal states.
   // What only a start can change, each as "[table] key" with its text.
   std::map<std::string, std::string> fixed;

@@ -55,6 +55,30 @@ EvaluateSettings Project::evaluate_settings() const { return {.dataset = dataset
 
 JudgeSettings Project::judge_settings() const { return {.dataset = dataset_settings(), .registry = models_}; }
 
+IndexSettings Project::index_settings() const {
+  return {.index = configuration_->index,
+          .leave_out = configuration_->dataset.leave_out,
+          .alias = features()->schema.alias,
+          .registry = models_};
+}
+
+Result<DistillSettings> Project::distill_settings(const std::string& feed) const {
+  for (const FeedConfig& declared : feeds().all) {
+    if (!feed.empty() && declared.name != feed) continue;
+    DistillSettings settings{.features = features(),
+                             .feed = &declared,
+                             .registry = models_,
+                             .model_version = "",
+                             .requests = configuration_->index.first_stage_requests,
+                             .options = {.items = configuration_->index.first_stage_items}};
+    for (const ChannelConfig& channel : declared.channels) {
+      if (channel.source == "catalogue") settings.budget_ms = channel.budget_ms;
+    }
+    return settings;
+  }
+  return Error{ErrorCode::kNotFound, "no [[feed]] is named '" + feed + "'"};
+}
+
 Triggers Project::triggers() const {
   Triggers triggers{
       .all = *configuration_->triggers, .objectives = {}, .project_fingerprint = configuration_->fingerprint};

@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "model/model.h"
+#include "operations/distill_index.h"
 #include "operations/evaluate_version.h"
 #include "operations/experiment_results.h"
 #include "operations/judge_version.h"
 #include "operations/load_model.h"
+#include "operations/make_index.h"
 #include "operations/train_version.h"
 #include "project/configuration.h"
 #include "registry/registry.h"
@@ -40,6 +42,9 @@ class Project {
   EvaluateSettings evaluate_settings() const;
   ExperimentSettings experiment_settings() const;
   JudgeSettings judge_settings() const;
+  IndexSettings index_settings() const;
+  // Of a feed by its name; an empty one is the first. kNotFound: there is none of this name.
+  Result<DistillSettings> distill_settings(const std::string& feed) const;
   Triggers triggers() const;
   std::shared_ptr<ObjectStore> shared_objects() const { return models_; }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -43,6 +44,12 @@ struct RankInput {
 // The position that the request's page begins at.
 inline std::size_t PageBegin(const FeedRequest& request) { return request.page ? request.page->shown.size() : 0; }
 
+// What the source `catalogue` puts first, for every round of a request (whole_catalogue.h).
+struct CatalogueOrder {
+  double budget_ms = 0;
+  std::vector<std::string> items;  // By falling value.
+};
+
 struct Draft {
   Draft(const FeedRequest& request, Requester who)
       : rng(KeyOf(request.request_id)), lease(std::move(who.lease)), unit(std::move(who.unit)) {}
@@ -53,11 +60,12 @@ struct Draft {
   // Candidates, in the order they are read. The channel is followed by '/' and the source where that is not the
   // channel's first; the record has them apart.
   std::vector<EventItem> items;
-  std::vector<std::uint8_t> rankings;    // Of a pair with other channels, bits by item: 1 the first's, 2 the second's.
-  SlateOutcome outcome;                  // What is not to be shown, and how the slate was solved.
-  std::unordered_set<Key> dropped;       // Of it, what is no candidate any more.
-  std::vector<float> features;           // items x columns.
-  std::vector<std::uint8_t> ineligible;  // Candidates that are not to be shown; empty: none.
+  std::vector<CatalogueOrder> catalogue;  // By budget.
+  std::vector<std::uint8_t> rankings;     // Of a pair with other channels, bits by item: 1 the first's, 2 the second's.
+  SlateOutcome outcome;                   // What is not to be shown, and how the slate was solved.
+  std::unordered_set<Key> dropped;        // Of it, what is no candidate any more.
+  std::vector<float> features;            // items x columns.
+  std::vector<std::uint8_t> ineligible;   // Candidates that are not to be shown; empty: none.
   std::vector<std::vector<float>> scores;  // By objective of the configuration, by candidate.
   std::vector<float> value;
   std::vector<std::vector<float>> second_scores;  // The same of a pair's second ranking.

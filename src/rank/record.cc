@@ -20,6 +20,8 @@ ServedSlate MakeSlate(const RankInput& in, const std::vector<EventItem>& items, 
   slate.now_ms = in.request.now_ms;
   slate.epoch_end_ms = draft.lease.epoch_end_ms();
   if (!in.request.has_candidates && in.lists) slate.lists_epoch_end_ms = in.lists->epoch_end_ms();
+  if (!in.request.has_candidates && in.lists && !in.lists->embeddings_version().empty())
+    slate.indexes = {{"embedding", in.lists->embeddings_version()}};
   slate.feed = in.config.name;
   slate.unit = std::move(draft.unit.id);
   slate.unit_kind = draft.unit.kind;

@@ -55,8 +55,9 @@ class WholeCatalogueTest : public testing::Test {
   }
   Feed Ask(const std::vector<std::string>& exclude = {}) {
     ListMaker maker(store->shared(), store->features().schema, {feed.channels});
+    maker.SetFirstStage(stage);
     maker.Update();
-    FeedRequest request{.request_id = "r", .user_id = "ann", .now_ms = kWholeNow + 2 * kMinuteMs};
+    FeedRequest request{.request_id = "r", .user_id = "ann", .now_ms = kWholeNow + 6 * kMinuteMs};
     request.exclude = exclude;
     return Rank(*store, reader->features(), model.get(), feed, request, maker.lists().get());
   }
@@ -70,7 +71,66 @@ class WholeCatalogueTest : public testing::Test {
   std::unique_ptr<StoreReader> reader;
   std::shared_ptr<const BoundModel> model;
   FeedConfig feed;
+  std::shared_ptr<const FirstStage> stage;
 };
+
+// A catalogue that is not listed for the ranker: too many other items, all at the price 0.
+class FirstStageTest : public WholeCatalogueTest {
+ protected:
+  FirstStageTest() {
+    std::uint64_t offset = 1000;
+    for (std::size_t k = 0; k < CatalogueSource::kMost; ++k)
+      store->Fold({offset++,
+                   kWholeNow + 3 * kMinuteMs,
+                   {.type = EventType::kItemUpdate,
+                    .time_ms = kWholeNow + 3 * kMinuteMs,
+                    .items = {{.item_id = "cheap" + std::to_string(k), .price = 0}}}});
+    store->AdvanceTo(kWholeNow + 5 * kMinuteMs);
+    store->Publish();
+  }
+  // Reads items 200 to 299, of which it takes the cheaper ones for the better: the ranker has the last word.
+  void MakeStage(const std::string& of_model) {
+    std::vector<std::pair<Key, float>> worth;
+    for (int k = 200; k < 300; ++k) worth.emplace_back(KeyOf("i" + std::to_string(k)), 400.0f - static_cast<float>(k));
+    std::ranges::sort(worth);
+    EmbeddingIndex::Parts parts{.items = {}, .dimensions = 2, .vectors = {}};
+    for (const auto& [key, value] : worth) {
+      parts.items.push_back(key);
+      parts.vectors.insert(parts.vectors.end(), {value, 0});
+    }
+    stage = FirstStage::Make({.model = of_model,
+                              .feed = "home",
+                              .anchors = {{.item_id = "i5"}},
+                              .means = {3},
+                              .items = EmbeddingIndex::Make(std::move(parts)).value()})
+                .value();
+  }
+};
+
+TEST_F(FirstStageTest, WhatItBringsIsValuedByTheRanker) {
+  EXPECT_EQ(Ask().items[0].source, "recent") << "there is none yet";
+  MakeStage("feed/1");
+  const Feed answer = Ask({"i297"});
+  EXPECT_THAT(Ids(answer), testing::ElementsAre("i299", "i296", "i295", "i294", "i293")) << "i298 is not on sale";
+  EXPECT_EQ(answer.items[0].source, "catalogue");
+}
+
+TEST_F(FirstStageTest, OneOfAnotherModelOrFeedIsNotUsed) {
+  MakeStage("feed/2");
+  for (const FeedItem& item : Ask().items) EXPECT_EQ(item.source, "recent");
+  MakeStage("feed/1");
+  feed.name = "search";
+  for (const FeedItem& item : Ask().items) EXPECT_EQ(item.source, "recent");
+}
+
+TEST_F(FirstStageTest, OnlyAsManyItemsAreValuedAsTheBudgetHas) {
+  MakeStage("feed/1");
+  EXPECT_EQ(FirstStageRows(*model, 0, *stage), 0u);
+  EXPECT_GT(FirstStageRows(*model, 20, *stage), 100u);
+  EXPECT_LE(FirstStageRows(*model, 20, *stage), model->RowsWithin(20));
+  feed.channels[1].budget_ms = 0;
+  for (const FeedItem& item : Ask().items) EXPECT_EQ(item.source, "recent");
+}
 
 TEST_F(WholeCatalogueTest, TheSlateIsTheModelsOwnBestOfAllItemsOnSale) {
   const Feed answer = Ask({"i297"});

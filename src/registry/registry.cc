@@ -19,10 +19,6 @@ bool IsVersion(const std::string& name) {
   return !name.empty() && name.size() < 10 && name.find_first_not_of("0123456789") == std::string::npos;
 }
 
-Error NotAVersion(const std::string& version) {
-  return {ErrorCode::kInvalidArgument, "'" + version + "' is not a version; see `gfr models list`"};
-}
-
 // Held from reading an alias until its new list is written, by all registries of one store. A store that is gone leaves
 // its mutex to the next one at its address.
 Mutex& AliasMutex(const ObjectStore* store) {
@@ -38,6 +34,10 @@ Status CheckAlias(const std::string& alias) {
 }
 
 }  // namespace
+
+Error Registry::NotAVersion(const std::string& version) const {
+  return {ErrorCode::kInvalidArgument, "'" + version + "' is not a version; see `" + words_.commands + " list`"};
+}
 
 Result<std::string> Registry::Register(const std::string& name, const Files& files, const Lineage& lineage,
                                        const std::string& version) {
@@ -61,7 +61,7 @@ Result<std::string> Registry::Register(const std::string& name, const Files& fil
       if (claimed.error().code != ErrorCode::kAlreadyExists) return claimed.error();
     }
     if (!version.empty())
-      return Error{ErrorCode::kAlreadyExists, "version " + version + " of model '" + name +
+      return Error{ErrorCode::kAlreadyExists, "version " + version + " of " + words_.thing + " '" + name +
                                                   "' belongs to another writer; versions never change: take another"};
     mine = std::to_string(std::stoi(mine) + 1);
   }
@@ -80,8 +80,8 @@ Result<Registry::Entry> Registry::Describe(const std::string& name, const std::s
   const auto text = store_->Get(JoinPath(JoinPath(name, version), "manifest.json"));
   if (!text.ok()) {
     if (text.error().code != ErrorCode::kNotFound) return text.error();
-    return Error{ErrorCode::kNotFound,
-                 "there is no version '" + version + "' of model '" + name + "'; see `gfr models list`"};
+    return Error{ErrorCode::kNotFound, "there is no version '" + version + "' of " + words_.thing + " '" + name +
+                                           "'; see `" + words_.commands + " list`"};
   }
   const auto manifest = ParseJson<nlohmann::json>(text.value(), /*throws=*/false);
   Entry entry{name, version, false, 0};
@@ -139,10 +139,11 @@ Result<std::vector<std::string>> Registry::History(const std::string& name, cons
   const auto version = [](const nlohmann::json& v) { return v.is_string() && IsVersion(v.get<std::string>()); };
   if (!json.is_array() || !std::ranges::all_of(json, version))
     return Error{ErrorCode::kCorrupt, "'" + store_->Describe() + "/" + JoinPath(name, alias + ".json") +
-                                          "' is no list of versions; `gfr models promote VERSION` writes it anew"};
+                                          "' is no list of versions; `" + words_.commands +
+                                          " promote VERSION` writes it anew"};
   if (json.empty())
-    return Error{ErrorCode::kNotFound, "model '" + name + "' has no " + alias + " yet" +
-                                           (alias == "champion" ? "; `gfr train` makes one" : "")};
+    return Error{ErrorCode::kNotFound, words_.thing + " '" + name + "' has no " + alias + " yet" +
+                                           (alias == "champion" ? "; `" + words_.make + "` makes one" : "")};
   return json.get<std::vector<std::string>>();
 }
 
@@ -184,7 +185,8 @@ Result<std::string> Registry::Rollback(const std::string& name) {
   const MutexLock lock(AliasMutex(store_.get()));
   GFR_ASSIGN(auto champions, History(name, "champion"));
   if (champions.size() < 2)
-    return Error{ErrorCode::kNotFound, "model '" + name + "' had no champion before version " + champions.back()};
+    return Error{ErrorCode::kNotFound,
+                 words_.thing + " '" + name + "' had no champion before version " + champions.back()};
   champions.pop_back();
   if (const auto files = Load(name, champions.back()); !files.ok()) return files.error();
   GFR_TRY(WriteHistory(name, "champion", champions));

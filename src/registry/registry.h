@@ -33,7 +33,13 @@ class Registry {
     std::vector<std::string> aliases = {};
     Lineage lineage = {};
   };
-  Registry(std::shared_ptr<ObjectStore> store, const Clock& clock) : store_(std::move(store)), clock_(clock) {}
+  // How errors call what is kept, and the commands that they name.
+  struct Words {
+    std::string thing = "model", commands = "gfr models", make = "gfr train";
+  };
+  Registry(std::shared_ptr<ObjectStore> store, const Clock& clock) : Registry(std::move(store), clock, Words()) {}
+  Registry(std::shared_ptr<ObjectStore> store, const Clock& clock, Words words)
+      : store_(std::move(store)), clock_(clock), words_(std::move(words)) {}
   Registry(FileSystem& fs, const Clock& clock, std::string folder)
       : Registry(LocalObjectStore(fs, std::move(folder)), clock) {}
 
@@ -71,8 +77,10 @@ class Registry {
 
  private:
   Status WriteHistory(const std::string& name, const std::string& alias, const std::vector<std::string>& versions);
+  Error NotAVersion(const std::string& version) const;
   std::shared_ptr<ObjectStore> store_;
   const Clock& clock_;
+  const Words words_;
 };
 
 // A model card in Markdown: what the version is, how it was judged, and how old its newest label is at `now_ms`.

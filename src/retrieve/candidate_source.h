@@ -24,14 +24,18 @@
 namespace gfr {
 
 class CooccurrenceLists;
+class EmbeddingIndex;
 class TrendLists;
 struct ListsReader;
 struct ListsWriter;
 
-// What is counted from the log beside the epochs' states. Null: nobody counts it.
+// What is counted from the log beside the epochs' states, and what was trained on it. Null: nobody counts it, or there
+// is none.
 struct LogLists {
   std::shared_ptr<const CooccurrenceLists> cooccurrence;
   std::shared_ptr<const TrendLists> trends;
+  std::shared_ptr<const EmbeddingIndex> embeddings = nullptr;
+  std::string embeddings_version = {};  // In the registry.
 };
 
 struct Candidate {

@@ -1,8 +1,8 @@
 // The source `catalogue` of channel exploit: every item on sale, for the ranker to score where its budget allows
 // (rank/whole_catalogue.h). It finds nothing by itself.
 //
-// Items are listed while the catalogue has at most kMost of them. Once it had more, they are listed again when the
-// lists are next made from the whole catalogue (a start, a reload). Thread safety: all calls.
+// Items are listed while the catalogue has at most kMost of them on sale; of more, a bit an item is kept, and they are
+// listed again once enough have left. Thread safety: all calls.
 #pragma once
 
 #include "retrieve/candidate_source.h"

@@ -22,12 +22,6 @@ std::size_t KindOf(EventType type) {
   return static_cast<std::size_t>(Together::kViews);
 }
 
-// Whose events they are: the user's, else the session's, which is nobody's.
-Key OwnerOf(const Event& event) {
-  if (!event.user_id.empty()) return KeyOf(event.user_id);
-  return event.session_id.empty() ? 0 : PairKey(1, KeyOf(event.session_id));
-}
-
 }  // namespace
 
 std::span<const CooccurrenceLists::Near> CooccurrenceLists::Of(Key item) const {
@@ -69,13 +63,32 @@ void CooccurrenceCounts::Fold(const LogRecord& record) {
   next_offset_ = record.offset + 1;
   const Event& event = record.event;
   if ((kTypes >> static_cast<unsigned>(event.type) & 1u) == 0) return;
-  const Key owner = OwnerOf(event);
+  if (event.type == EventType::kUserAlias) return Join(record);
+  const Key owner = people_.Of(event);
   if (owner == 0) return;
   for (const EventItem& item : event.items) {
     // Anew for each: when items are forgotten, users' last ones change.
     User& user = UserOf(owner, record.arrival_ms);
     if (++user.today > kMostADay) return;
     Note(KindOf(event.type), KeyOf(item.item_id), user);
+  }
+}
+
+// What the device came to last is what the person came to last; the device's are the newer ones.
+void CooccurrenceCounts::Join(const LogRecord& alias) {
+  const AliasStep step = people_.Join(alias.event);
+  const auto device = user_of_.find(step.from);
+  if (step.from == 0 || step.to == 0 || device == user_of_.end()) return;
+  auto newer = users_[device->second].last;
+  for (auto& last : users_[device->second].last) last.fill(kNoItem);
+  User& user = UserOf(step.to, alias.arrival_ms);
+  for (std::size_t kind = 0; kind < kTogetherKinds; ++kind) {
+    auto free = std::ranges::find(newer[kind], kNoItem);
+    for (const std::uint32_t item : user.last[kind]) {
+      if (item == kNoItem || free == newer[kind].end()) break;
+      if (std::ranges::find(newer[kind], item) == newer[kind].end()) *free++ = item;
+    }
+    user.last[kind] = newer[kind];
   }
 }
 
@@ -222,7 +235,7 @@ std::shared_ptr<const CooccurrenceLists> CooccurrenceCounts::MakeLists() const {
 std::size_t CooccurrenceCounts::memory_bytes() const {
   constexpr std::size_t kMapEntry = 40;  // A node and its bucket.
   return items_.capacity() * sizeof(Item) + users_.capacity() * sizeof(User) +
-         (item_of_.size() + user_of_.size()) * kMapEntry;
+         (item_of_.size() + user_of_.size()) * kMapEntry + people_.memory_bytes();
 }
 
 std::string CooccurrenceCounts::Encode() const {
@@ -252,17 +265,19 @@ std::string CooccurrenceCounts::Encode() const {
       for (std::size_t i = 0; i < count; ++i) w.Varint(last[i]);
     }
   }
+  people_.Encode(&w);
   std::string bytes(kMagic, 8);
   ByteWriter{&bytes}.Number(Crc32c(body.data(), body.size()));
   return bytes + body;
 }
 
-Result<CooccurrenceCounts> CooccurrenceCounts::Decode(std::string_view bytes, Limits limits) {
+Result<CooccurrenceCounts> CooccurrenceCounts::Decode(std::string_view bytes, Limits limits,
+                                                      const CountedPeople::Rules& rules) {
   const Error corrupt{ErrorCode::kCorrupt, "the counts of co-occurrence are not what was written"};
   ByteReader r{bytes};
   if (bytes.size() < kHeadBytes || r.Take(8) != std::string_view(kMagic, 8)) return corrupt;
   if (const auto crc = r.Number<std::uint32_t>(); crc != Crc32c(r.left.data(), r.left.size())) return corrupt;
-  CooccurrenceCounts counts(limits);
+  CooccurrenceCounts counts(limits, rules);
   counts.next_offset_ = r.Varint();
   for (std::uint64_t& met : counts.met_) met = r.Varint();
   const std::size_t items = r.Count(8 + kTogetherKinds + kAllNeighbours);
@@ -301,7 +316,7 @@ Result<CooccurrenceCounts> CooccurrenceCounts::Decode(std::string_view bytes, Li
     }
     r.bad = r.bad || !counts.user_of_.emplace(user.key, static_cast<std::uint32_t>(u)).second;
   }
-  if (r.bad || !r.left.empty()) return corrupt;
+  if (r.bad || !counts.people_.Decode(&r) || !r.left.empty()) return corrupt;
   return counts;
 }
 

@@ -6,8 +6,8 @@
 // items are forgotten after kForgetMs without an event. Per item the neighbours met most are kept, by Misra and Gries
 // (1982): of a full row the least one loses a count, and its place when it has none left. Memory is bounded: with
 // Limits::items items, the half that were met least are forgotten; with Limits::users users, the one who came first.
-// Users are those that events name, aliases are not followed. The same records in the same order give the same bytes,
-// whether Encode and Decode came in between or not.
+// Users are people (counted_people.h): a device that becomes a user's brings its last items along. The same records in
+// the same order give the same bytes, whether Encode and Decode came in between or not.
 // Thread safety: CooccurrenceCounts none; CooccurrenceLists is immutable.
 #pragma once
 
@@ -24,6 +24,7 @@
 #include "base/hash.h"
 #include "base/result.h"
 #include "event/event.h"
+#include "retrieve/counted_people.h"
 
 namespace gfr {
 
@@ -37,7 +38,7 @@ struct SimilarItem {
   std::uint32_t together;  // How often they co-occurred, at least.
   double lift;             // Over what items as frequent as both would by chance.
   double score;            // Cosine of the two, shrunk by together / (together + kShrink): what they are ordered by.
-  static constexpr double kShrink = 3;
+  static constexpr double kShrink = 10;
 };
 
 // The most similar items of each item, all kinds together.
@@ -81,10 +82,12 @@ class CooccurrenceCounts {
   // Of records to fold: those of other types change nothing.
   static constexpr std::uint32_t kTypes =
       1u << static_cast<unsigned>(EventType::kFeedClick) | 1u << static_cast<unsigned>(EventType::kItemView) |
-      1u << static_cast<unsigned>(EventType::kCartAdd) | 1u << static_cast<unsigned>(EventType::kPurchase);
+      1u << static_cast<unsigned>(EventType::kCartAdd) | 1u << static_cast<unsigned>(EventType::kPurchase) |
+      1u << static_cast<unsigned>(EventType::kUserAlias);
 
   CooccurrenceCounts() : CooccurrenceCounts(Limits()) {}
-  explicit CooccurrenceCounts(Limits limits) : limits_(limits) {}
+  explicit CooccurrenceCounts(Limits limits, const CountedPeople::Rules& rules = {})
+      : limits_(limits), people_(rules) {}
 
   void Fold(const LogRecord& record);
   // What was read up to there holds nothing more to fold.
@@ -97,9 +100,11 @@ class CooccurrenceCounts {
   std::vector<SimilarItem> Similar(Key item, Together kind) const;
   std::shared_ptr<const CooccurrenceLists> MakeLists() const;
 
-  // docs/formats/cooccurrence.md. Decode: kCorrupt, other bytes; `limits` as those that the counts were made with.
+  // docs/formats/cooccurrence.md. Decode: kCorrupt, other bytes; `limits` and `rules` as those that the counts were
+  // made with.
   std::string Encode() const;
-  static Result<CooccurrenceCounts> Decode(std::string_view bytes, Limits limits);
+  static Result<CooccurrenceCounts> Decode(std::string_view bytes, Limits limits,
+                                           const CountedPeople::Rules& rules = {});
 
  private:
   struct Neighbour {
@@ -121,12 +126,14 @@ class CooccurrenceCounts {
   };
   User& UserOf(Key key, std::int64_t time_ms);
   std::uint32_t ItemOf(Key key);
+  void Join(const LogRecord& alias);
   void Note(std::size_t kind, Key item, User& user);
   void Meet(std::size_t kind, std::uint32_t item, std::uint32_t other);
   void ForgetItems();
   SimilarItem Judge(std::size_t kind, const Item& item, const Neighbour& neighbour) const;
 
   Limits limits_;
+  CountedPeople people_;
   std::uint64_t next_offset_ = 0;
   std::array<std::uint64_t, kTogetherKinds> met_ = {};  // Of all items.
   std::vector<Item> items_;

@@ -145,5 +145,55 @@ TEST(Cooccurrence, TheCountsThatARowKeepsAreNeverAboveTheTrueOnes) {
   for (const char* often : {"i0", "i1", "i2"}) EXPECT_GT(kept[KeyOf(often)], with_hub[often] * 3 / 10) << often;
 }
 
+LogRecord AliasRecord(std::uint64_t offset, const std::string& login, const std::string& device) {
+  return {offset, kNow, {.type = EventType::kUserAlias, .time_ms = kNow, .user_id = login, .kind = device}};
+}
+
+TEST(Cooccurrence, ADeviceBringsItsLastItemsAlongToTheUserThatItIs) {
+  Log log;
+  log.Add(EventType::kItemView, "device", {"bread"});
+  log.Add(EventType::kItemView, "ann", {"jam"});
+  log.counts.Fold(AliasRecord(log.next++, "ann", "device"));
+  log.Add(EventType::kItemView, "ann", {"butter"});
+  EXPECT_THAT(log.Names("butter", Together::kViews), testing::UnorderedElementsAre("bread", "jam"));
+  log.Add(EventType::kItemView, "device", {"milk"});
+  EXPECT_THAT(log.Names("milk", Together::kViews), testing::UnorderedElementsAre("bread", "jam", "butter"))
+      << "what the device does from now on is the user's too";
+}
+
+TEST(Cooccurrence, AnAliasThatJoinsNothingLeavesTheTwoApart) {
+  Log log;
+  log.counts = CooccurrenceCounts({}, {.alias = {.keeps = AliasRule::Keeps::kNone}});
+  log.Add(EventType::kItemView, "device", {"bread"});
+  log.counts.Fold(AliasRecord(log.next++, "ann", "device"));
+  log.Add(EventType::kItemView, "ann", {"butter"});
+  EXPECT_TRUE(log.Names("butter", Together::kViews).empty());
+}
+
+TEST(Cooccurrence, WhoIsLeftOutDoesNotCountNorDoTheirDevices) {
+  Log log;
+  log.counts = CooccurrenceCounts({}, {.left_out = {"staff"}});
+  log.counts.Fold(AliasRecord(log.next++, "staff", "device"));
+  for (const char* user : {"staff", "device"}) log.Add(EventType::kItemView, user, {"bread", "butter"});
+  EXPECT_EQ(log.counts.items(), 0u);
+  log.Add(EventType::kItemView, "ann", {"bread", "butter"});
+  EXPECT_THAT(log.Names("bread", Together::kViews), testing::ElementsAre("butter"));
+}
+
+TEST(Cooccurrence, JoinedDevicesComeBackFromTheBytesAndOtherRulesCountAnew) {
+  Log log;
+  log.Add(EventType::kItemView, "device", {"bread"});
+  log.counts.Fold(AliasRecord(log.next++, "ann", "device"));
+  const std::string bytes = log.counts.Encode();
+  auto again = CooccurrenceCounts::Decode(bytes, {});
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again.value().Encode(), bytes);
+  log.counts = std::move(again).value();
+  log.Add(EventType::kItemView, "device", {"jam"});
+  log.Add(EventType::kItemView, "ann", {"butter"});
+  EXPECT_THAT(log.Names("butter", Together::kViews), testing::UnorderedElementsAre("bread", "jam"));
+  EXPECT_FALSE(CooccurrenceCounts::Decode(bytes, {}, {.left_out = {"staff"}}).ok());
+}
+
 }  // namespace
 }  // namespace gfr

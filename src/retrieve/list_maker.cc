@@ -78,7 +78,24 @@ void ListMaker::SetLogLists(LogLists lists) {
   const MutexLock lock(update_mutex_);
   is_counted_anew_ =
       is_counted_anew_ || (!log_lists_.cooccurrence && lists.cooccurrence) || (!log_lists_.trends && lists.trends);
+  lists.embeddings = std::move(log_lists_.embeddings);
+  lists.embeddings_version = std::move(log_lists_.embeddings_version);
   log_lists_ = std::move(lists);
+}
+
+void ListMaker::SetFirstStage(std::shared_ptr<const FirstStage> stage) {
+  const MutexLock lock(update_mutex_);
+  if (stage == first_stage_) return;
+  first_stage_ = std::move(stage);
+  is_counted_anew_ = true;
+}
+
+void ListMaker::SetEmbeddings(std::shared_ptr<const EmbeddingIndex> index, const std::string& version) {
+  const MutexLock lock(update_mutex_);
+  if (index == log_lists_.embeddings) return;
+  log_lists_.embeddings = std::move(index);
+  log_lists_.embeddings_version = version;
+  is_counted_anew_ = true;
 }
 
 bool ListMaker::Uses(std::string_view source) const {
@@ -107,6 +124,8 @@ void ListMaker::Update() {
                                  .log_lists = log_lists_};
   auto made = std::make_shared<CandidateLists>();
   made->epoch_end_ms_ = pin.bound();
+  made->embeddings_version_ = log_lists_.embeddings_version;
+  made->first_stage_ = first_stage_;
   for (std::size_t s = 0; s < sources_.size(); ++s)
     made->by_source_.push_back(sources_[s] ? sources_[s]->Update(before ? before->by_source_[s] : nullptr, changes)
                                            : nullptr);

@@ -21,6 +21,8 @@
 
 namespace gfr {
 
+class FirstStage;
+
 // The lists of all sources of one epoch; immutable.
 class CandidateLists {
  public:
@@ -45,12 +47,18 @@ class CandidateLists {
   std::span<const EventItem> Whole(const ChannelConfig& channel) const;
   // Whether each of these channels has lists, be they empty. One that was declared after they were made has none.
   bool HaveAll(const std::vector<ChannelConfig>& channels) const;
+  // Of the embeddings that the source of this name searches; empty: there are none.
+  const std::string& embeddings_version() const { return embeddings_version_; }
+  // What stands in for the ranker where the catalogue is too large for it (first_stage.h). Null: there is none.
+  const FirstStage* first_stage() const { return first_stage_.get(); }
 
  private:
   friend class ListMaker;
   std::int64_t epoch_end_ms_ = Timeline::kNothing;
   std::vector<std::shared_ptr<const SourceLists>> by_source_;  // As AllSources; null: no feed has it.
   std::shared_ptr<const ListedItems> items_;
+  std::string embeddings_version_;
+  std::shared_ptr<const FirstStage> first_stage_;
 };
 
 class ListMaker {
@@ -67,6 +75,9 @@ class ListMaker {
   // What is counted from the log, for the lists of the next epoch; of what was not counted before, for those of this
   // one.
   void SetLogLists(LogLists lists);
+  // The embeddings of another version, or the same once more; they are searched from the next Update on.
+  void SetEmbeddings(std::shared_ptr<const EmbeddingIndex> index, const std::string& version);
+  void SetFirstStage(std::shared_ptr<const FirstStage> stage);
   // Whether a feed finds candidates by this source.
   bool Uses(std::string_view source) const;
   // Makes the lists of the newest epoch, if there are none of it. The first call reads the whole catalogue.
@@ -79,10 +90,11 @@ class ListMaker {
   const SharedState& shared_;
   const PropertySchema& schema_;
   const std::shared_ptr<const StoreReader> reader_;
-  mutable Mutex update_mutex_;                                   // Before mutex_; of the five below.
+  mutable Mutex update_mutex_;                                   // Before mutex_; of the six below.
   std::vector<std::unique_ptr<const CandidateSource>> sources_;  // As AllSources; null: no feed has it.
   std::size_t candidates_ = 0;
   LogLists log_lists_;
+  std::shared_ptr<const FirstStage> first_stage_;
   bool is_counted_anew_ = false;  // The lists of this epoch were made without counts that there are now.
   bool more_wanted_ = false;      // Since the last Update.
   mutable Mutex mutex_;

@@ -1,6 +1,7 @@
 #include "retrieve/similar.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "retrieve/cooccurrence.h"
@@ -26,7 +27,7 @@ class SimilarLists final : public SourceLists {
         if (set.Has(item) || std::ranges::find(query.recent, item) != query.recent.end()) continue;
         auto same = std::ranges::find(scored, item, &Scored::item);
         if (same == scored.end()) same = scored.insert(same, {item, 0});
-        same->score += near.score / static_cast<double>(1 + i);
+        same->score += near.score / std::sqrt(static_cast<double>(1 + i));
       }
     }
     std::ranges::sort(scored, [](const Scored& a, const Scored& b) {

@@ -1,5 +1,6 @@
 // The source `similar` of channel exploit: items that the same users came to as to the user's last ones
-// (cooccurrence.h), by the sum of their similarities, the newest item counting most. Without counts it finds none.
+// (cooccurrence.h), by the sum of their similarities, each divided by the square root of its item's place among the
+// last ones, from 1 for the newest. Without counts it finds none.
 //
 // Thread safety: all calls.
 #pragma once

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "retrieve/catalogue.h"
+#include "retrieve/embedding.h"
 #include "retrieve/exploit.h"
 #include "retrieve/explore.h"
 #include "retrieve/popularity.h"
@@ -22,13 +23,10 @@ std::unique_ptr<const CandidateSource> Make() {
 
 const std::vector<SourceEntry>& AllSources() {
   static const std::vector<SourceEntry> kSources{
-      {"affinity", "exploit", Make<ExploitSource>},
-      {"similar", "exploit", Make<SimilarSource>},
-      {"catalogue", "exploit", Make<CatalogueSource>},
-      {"explore", "explore", Make<ExploreSource>},
-      {"popularity", "popularity", Make<PopularitySource>},
-      {"trending", "popularity", Make<TrendingSource>},
-      {"recent", "recent", Make<RecentSource>},
+      {"affinity", "exploit", Make<ExploitSource>},     {"similar", "exploit", Make<SimilarSource>},
+      {"embedding", "exploit", Make<EmbeddingSource>},  {"catalogue", "exploit", Make<CatalogueSource>},
+      {"explore", "explore", Make<ExploreSource>},      {"popularity", "popularity", Make<PopularitySource>},
+      {"trending", "popularity", Make<TrendingSource>}, {"recent", "recent", Make<RecentSource>},
       {"warm_up", "recent", Make<WarmUpSource>},
   };
   return kSources;

@@ -23,7 +23,7 @@ double TrendCounts::Counted::rank() const {
   return Log2(count) + static_cast<double>(at_ms) / static_cast<double>(kHalfLifeMs);
 }
 
-TrendCounts::TrendCounts(const PropertySchema& schema) {
+TrendCounts::TrendCounts(const PropertySchema& schema, const CountedPeople::Rules& rules) : people_(rules) {
   for (std::size_t p = 0; p < schema.user_names.size(); ++p) {
     if (schema.user_categorical[p]) properties_.push_back(schema.user_names[p]);
   }
@@ -33,6 +33,11 @@ void TrendCounts::Fold(const LogRecord& record) {
   next_offset_ = record.offset + 1;
   const Event& event = record.event;
   if ((kTypes >> static_cast<unsigned>(event.type) & 1u) == 0) return;
+  if (event.type == EventType::kUserAlias) {
+    people_.Join(event);
+    return;
+  }
+  if (people_.IsLeftOut(event)) return;
   Count(kWholeShop, record);
   for (const Property& property : event.context) {
     if (!property.text.empty() && std::ranges::find(properties_, property.name) != properties_.end())
@@ -73,7 +78,7 @@ void TrendCounts::Count(Key key, const LogRecord& record) {
 }
 
 std::size_t TrendCounts::memory_bytes() const {
-  std::size_t bytes = 0;
+  std::size_t bytes = people_.memory_bytes();
   for (const auto& [key, segment] : segments_) bytes += 64 + segment.capacity() * sizeof(Counted);
   return bytes;
 }
@@ -106,6 +111,7 @@ std::string TrendCounts::Encode() const {
       w.Signed(counted.at_ms);
     }
   }
+  people_.Encode(&w);
   std::string bytes(kMagic, 8);
   ByteWriter{&bytes}.Number(Crc32c(body.data(), body.size()));
   return bytes + body;
@@ -136,7 +142,7 @@ Result<TrendCounts> TrendCounts::Decode(std::string_view bytes) const {
     }
     r.bad = r.bad || !counts.segments_.emplace(key, std::move(segment)).second;
   }
-  if (r.bad || !r.left.empty() || segments > kSegments) return corrupt;
+  if (r.bad || segments > kSegments || !counts.people_.Decode(&r) || !r.left.empty()) return corrupt;
   return counts;
 }
 

@@ -1,11 +1,11 @@
 // Trends: what is clicked, viewed and bought most of late, in the whole shop and in each segment of its users: each
 // value of each category property of [user] (a city, an acquisition channel) that events carry in their context.
 //
-// An event counts 1, and halves every kHalfLifeMs. Per segment kItems items are kept, and a new one takes the place and
-// the count of the least (space saving), of at most kSegments segments; further segments are not counted. All counts of
-// a segment decay alike, so their order is that of log2(count) + time / half-life, which no time changes. The same
-// records in the same order give the same bytes, whether Encode and Decode came in between or not. Thread safety:
-// TrendCounts none; TrendLists is immutable.
+// Events of people who are left out (counted_people.h) do not count. An event counts 1, and halves every kHalfLifeMs.
+// Per segment kItems items are kept, and a new one takes the place and the count of the least (space saving), of at
+// most kSegments segments; further segments are not counted. All counts of a segment decay alike, so their order is
+// that of log2(count) + time / half-life, which no time changes. The same records in the same order give the same
+// bytes, whether Encode and Decode came in between or not. Thread safety: TrendCounts none; TrendLists is immutable.
 #pragma once
 
 #include <algorithm>
@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "event/event.h"
 #include "feature/feature_set.h"
+#include "retrieve/counted_people.h"
 
 namespace gfr {
 
@@ -47,11 +48,11 @@ class TrendCounts {
  public:
   static constexpr std::size_t kItems = 64, kSegments = 4096;
   static constexpr std::int64_t kHalfLifeMs = 6ll * 3600 * 1000;
-  static constexpr std::uint32_t kTypes = 1u << static_cast<unsigned>(EventType::kFeedClick) |
-                                          1u << static_cast<unsigned>(EventType::kItemView) |
-                                          1u << static_cast<unsigned>(EventType::kPurchase);
+  static constexpr std::uint32_t kTypes =
+      1u << static_cast<unsigned>(EventType::kFeedClick) | 1u << static_cast<unsigned>(EventType::kItemView) |
+      1u << static_cast<unsigned>(EventType::kPurchase) | 1u << static_cast<unsigned>(EventType::kUserAlias);
 
-  explicit TrendCounts(const PropertySchema& schema);
+  explicit TrendCounts(const PropertySchema& schema, const CountedPeople::Rules& rules = {});
   void Fold(const LogRecord& record);
   void SkipTo(std::uint64_t offset) { next_offset_ = std::max(next_offset_, offset); }
   std::uint64_t next_offset() const { return next_offset_; }
@@ -73,6 +74,7 @@ class TrendCounts {
   void Count(Key segment, const LogRecord& record);
 
   std::vector<std::string> properties_;  // The category properties of [user].
+  CountedPeople people_;
   std::uint64_t next_offset_ = 0;
   std::map<Key, Segment> segments_;
 };

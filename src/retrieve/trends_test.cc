@@ -112,5 +112,14 @@ TEST(Trends, TheSourceTakesTurnsOfTheUsersSegmentsAndTheShop) {
               testing::ElementsAre("popularity fish", "popularity knife", "popularity pasta", "popularity pizza"));
 }
 
+TEST(Trends, WhoIsLeftOutDoesNotCount) {
+  TrendCounts counts(SchemaWith("city = \"category\"\n"), {.left_out = {"u"}});
+  counts.Fold(TrendClick(0, kTrendsNow, "rome", "clicked by staff"));
+  LogRecord other = TrendClick(1, kTrendsNow, "rome", "jam");
+  other.event.user_id = "ann";
+  counts.Fold(other);
+  EXPECT_THAT(counts.MakeLists()->Of(kWholeShop), testing::ElementsAre(KeyOf("jam")));
+}
+
 }  // namespace
 }  // namespace gfr

@@ -10,10 +10,18 @@
 #include "workspace/log_counts_paths.h"
 
 namespace gfr {
+namespace {
+
+CountedPeople::Rules PeopleRules(const ServiceState& s) {
+  return {.alias = s.project.features()->schema.alias, .left_out = s.project.configuration().dataset.leave_out.users};
+}
+
+}  // namespace
 
 LogCountsWatch::LogCountsWatch(ServiceState& s)
-    : similar_(CooccurrencePath(s.project.workspace()), CooccurrenceCounts(),
-               [](std::string_view bytes) { return CooccurrenceCounts::Decode(bytes, CooccurrenceCounts::Limits()); }),
+    : similar_(
+          CooccurrencePath(s.project.workspace()), CooccurrenceCounts({}, PeopleRules(s)),
+          [rules = PeopleRules(s)](std::string_view bytes) { return CooccurrenceCounts::Decode(bytes, {}, rules); }),
       items_(
           *s.counters.telemetry().AddGauge("gfr_similar_items", "Items whose co-occurrence with others is counted.")),
       bytes_(*s.counters.telemetry().AddGauge("gfr_similar_bytes", "What the counts of co-occurrence take in memory.")),
@@ -57,7 +65,7 @@ Status LogCountsWatch::LookAtSimilar(ServiceState& s, const JobRun& run) {
 Status LogCountsWatch::LookAtTrends(ServiceState& s, const JobRun& run) {
   const std::shared_ptr<const FeatureSet> features = s.serving()->store->shared_features();
   if (features != trends_of_) {  // Other properties may be declared.
-    const TrendCounts none(features->schema);
+    const TrendCounts none(features->schema, PeopleRules(s));
     trends_.emplace(TrendsPath(s.project.workspace()), none,
                     [none](std::string_view bytes) { return none.Decode(bytes); });
     trends_of_ = features;

@@ -14,6 +14,7 @@
 #include "serve/contracts_watch.h"
 #include "serve/drift_watch.h"
 #include "serve/experiment_watch.h"
+#include "serve/index_watch.h"
 #include "serve/log_counts_watch.h"
 #include "serve/openapi.h"
 #include "serve/protocol/credentials.h"
@@ -116,6 +117,7 @@ Service::Service(std::unique_ptr<ServiceState> state, const Access& access)
                 if (state_->config.access_log) WriteAccessLog(answer);
               }) {
   ContractsWatch::Start(*state_);
+  IndexWatch::Start(*state_);
   state_->counters.Declare(router_.routes());
 }
 
