@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* kFeatures[] = {
     "name = \"%s_c7\"\ntype = \"rate\"\nscope = \"item\"\nevents = [\"feed.click\"]\ndenominator = "
-    "[\"feed.impression\"]\nwindow = \"7d\"\ntiles = 7\n",
+    "[\"feed.impression\"]\nwindow = \"7d\"\ntiles = 8\n",
     "name = \"%s_u1\"\ntype = \"count\"\nscope = \"user\"\nevents = [\"feed.click\"]\nwindow = \"1d\"\ntiles = 8\n",
     "name = \"%s_tc\"\ntype = \"taste\"\nscope = \"user\"\nproperty = \"category\"\nhalf_life = \"7d\"\ncapacity = "
     "8\nevents = [\"feed.click\"]\ndenominator = [\"feed.impression\"]\n",
@@ -42,7 +42,9 @@ std::shared_ptr<const FeatureSet> Features() {
     }
   }
   auto config = Config::Parse(text, "second_night.toml");
-  return FeatureSet::Make(config.value()).value();
+  auto made = FeatureSet::Make(config.value());
+  if (!made.ok()) std::fprintf(stderr, "second_night: %s\n", made.error().ToString().c_str());
+  return std::move(made).value();
 }
 
 // Makes nothing of rows but a checksum.
