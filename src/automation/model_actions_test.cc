@@ -46,7 +46,10 @@ class ModelActionsTest : public testing::Test {
     StepRecord own = run.steps[1];
     own.begun = begun;
     StepRecord& used = record != nullptr ? *record : own;
-    if (record != nullptr && record->name.empty()) *record = own;
+    if (record != nullptr && record->name.empty()) {
+      own.started_ms = record->started_ms;
+      *record = own;
+    }
     StepContext context{.run = run,
                         .trigger = trigger,
                         .config = trigger.steps[0],
