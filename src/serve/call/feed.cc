@@ -90,7 +90,8 @@ namespace {
 
 // The slate of before, for who asks again within [[feed]] reload: its reply less what may not be shown any more. None:
 // there is none, or nothing of it is left.
-std::optional<HttpResponse> Reloaded(ServiceState& s, const Serving& serving, const FeedRequest& request, Key key) {
+std::optional<HttpResponse> SlateOfBefore(ServiceState& s, const Serving& serving, const FeedRequest& request,
+                                          Key key) {
   const std::optional<std::string> kept = s.recent_slates.Find(key, s.now_ms());
   if (!kept) return std::nullopt;
   auto json = ParseJson<nlohmann::ordered_json>(*kept);
@@ -142,7 +143,7 @@ void PostFeed(ServiceState& s, const HttpRequest& http, HttpReply reply) {
   // Who overrides an assignment wants a slate of it.
   if (reload_ms > 0 && http.Header("x-gfr-assign").empty() && http.Header("x-amzn-sagemaker-target-variant").empty()) {
     if (const Key key = ReloadKey(request, explain); key != 0) {
-      if (auto again = Reloaded(s, *serving, request, key)) return reply(*std::move(again));
+      if (auto again = SlateOfBefore(s, *serving, request, key)) return reply(*std::move(again));
       reply = Keeping(s, key, reload_ms, std::move(reply));
     }
   }
