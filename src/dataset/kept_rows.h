@@ -1,5 +1,4 @@
-// KeptRows: what the last replay of a log read, kept in a folder, so that the next one reads only what is new: the
-// nightly cost of training data is about that of a day.
+// KeptRows: what the last replay of a log read, kept in a folder, so that the next one reads only what is new.
 //
 // Kept are the values of all rows (value_file.h) and the states 25 h before the log's end (store/snapshot.h). The next
 // replay takes the values of old rows, folds the log from those states on, and reads what came since. Labels, aliases

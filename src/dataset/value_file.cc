@@ -1,5 +1,7 @@
 #include "dataset/value_file.h"
 
+#include <zstd.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -10,8 +12,9 @@ namespace gfr {
 namespace {
 
 constexpr std::uint32_t kChunkMagic = 0x56524647;  // "GFRV"
-constexpr std::size_t kChunkHeadBytes = 36, kChunkBytes = 1 << 20, kLoadedChunks = 8;
-constexpr std::size_t kMaxChunkBytes = 1u << 30;
+constexpr std::size_t kChunkHeadBytes = 40, kChunkBytes = 1 << 20, kLoadedChunks = 8;
+constexpr std::size_t kMaxChunkBytes = 1u << 30;  // Of its entries.
+constexpr int kZstdLevel = 1;
 
 // What an entry begins with.
 struct EntryHead {
@@ -77,16 +80,22 @@ Status ValueWriter::Add(const ReadInstant& at, std::span<const float> features, 
 Status ValueWriter::Flush(bool is_request) {
   Chunk& chunk = chunks_[is_request ? 1 : 0];
   if (chunk.entries.empty()) return {};
+  std::string stored(ZSTD_compressBound(chunk.entries.size()), 0);
+  const std::size_t size =
+      ZSTD_compress(stored.data(), stored.size(), chunk.entries.data(), chunk.entries.size(), kZstdLevel);
+  if (ZSTD_isError(size)) return Error{ErrorCode::kInternal, std::string("zstd: ") + ZSTD_getErrorName(size)};
+  stored.resize(size);
   std::string bytes;
   ByteWriter head{&bytes};
   head.Number(kChunkMagic);
+  head.Number(static_cast<std::uint32_t>(stored.size()));
   head.Number(static_cast<std::uint32_t>(chunk.entries.size()));
   head.Number(chunk.first);
   head.Number(chunk.last);
   head.Number(std::uint32_t{is_request});
-  head.Number(Crc32c(chunk.entries.data(), chunk.entries.size()));
+  head.Number(Crc32c(stored.data(), stored.size()));
   head.Number(Crc32c(bytes.data(), bytes.size()));
-  bytes += chunk.entries;
+  bytes += stored;
   chunk = {};
   bytes_ += bytes.size();
   return file_->Append(bytes);
@@ -112,13 +121,14 @@ Status ValueReader::Add(FileSystem& fs, const std::string& path, std::uint64_t b
     const auto magic = in.Number<std::uint32_t>();
     Chunk chunk{.file = files_.size(), .position = position + kChunkHeadBytes};
     chunk.bytes = in.Number<std::uint32_t>();
+    chunk.entries = in.Number<std::uint32_t>();
     chunk.first = in.Number<std::uint64_t>();
     chunk.last = in.Number<std::uint64_t>();
     const auto kind = in.Number<std::uint32_t>();
     chunk.crc = in.Number<std::uint32_t>();
     const auto crc = in.Number<std::uint32_t>();
     if (in.bad || magic != kChunkMagic || crc != Crc32c(head.data(), head.size() - sizeof crc) || kind > 1 ||
-        chunk.bytes > kMaxChunkBytes || chunk.position + chunk.bytes > size)
+        chunk.entries > kMaxChunkBytes || chunk.position + chunk.bytes > size)
       return broken;
     kinds_[kind].chunks.push_back(chunk);
     kinds_[kind].sorted = false;
@@ -136,9 +146,11 @@ Result<const ValueReader::Loaded*> ValueReader::Load(Kind& kind, std::size_t ind
   }
   const Chunk& chunk = kind.chunks[index];
   Loaded loaded;
-  GFR_ASSIGN(loaded.entries, files_[chunk.file].file->Read(chunk.position, chunk.bytes));
+  GFR_ASSIGN(const std::string stored, files_[chunk.file].file->Read(chunk.position, chunk.bytes));
   const Error broken{ErrorCode::kCorrupt, "is not what was written", {files_[chunk.file].path, 0}};
-  if (loaded.entries.size() != chunk.bytes || Crc32c(loaded.entries.data(), loaded.entries.size()) != chunk.crc)
+  if (stored.size() != chunk.bytes || Crc32c(stored.data(), stored.size()) != chunk.crc) return broken;
+  loaded.entries.resize(chunk.entries);
+  if (ZSTD_decompress(loaded.entries.data(), loaded.entries.size(), stored.data(), stored.size()) != chunk.entries)
     return broken;
   for (ByteReader in{loaded.entries}; !in.left.empty();) {
     const std::size_t position = loaded.entries.size() - in.left.size();

@@ -1,8 +1,8 @@
 // Value files: what the items of records were read as (row_values.h), in files that are written once and looked up by
 // record. docs/formats/kept-rows.md has the bytes.
 //
-// Entries lie in checked chunks of about 1 MiB, about in log order, so that a replay finds them by reading each chunk
-// once, within the memory of a few. Thread safety: none.
+// Entries lie in checked and compressed chunks of about 1 MiB, about in log order, so that a replay finds them by
+// reading each chunk once, within the memory of a few. Thread safety: none.
 #pragma once
 
 #include <list>
@@ -52,8 +52,8 @@ class ValueReader {
  private:
   struct Chunk {
     std::size_t file;
-    std::uint64_t position;  // Of its entries.
-    std::uint32_t bytes, crc;
+    std::uint64_t position;                  // Behind its head.
+    std::uint32_t bytes, entries, crc;       // As stored; of its entries.
     std::uint64_t first, last, last_so_far;  // Offsets; of all chunks up to this one.
   };
   struct Loaded {
