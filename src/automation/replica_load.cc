@@ -8,7 +8,7 @@
 namespace gfr {
 namespace {
 
-constexpr std::string_view kFeeds = "gfr_feeds_total", kBuckets = "gfr_request_duration_seconds_bucket{";
+constexpr std::string_view kFeedsServed = "gfr_feeds_total", kDurations = "gfr_request_duration_seconds_bucket{";
 
 double NumberOf(std::string_view text) {
   double value = 0;
@@ -35,8 +35,8 @@ ReplicaCounts ReplicaCounts::Read(std::string_view metrics) {
     if (space == std::string_view::npos || line.starts_with('#')) continue;
     const std::string_view series = line.substr(0, space);
     const double value = NumberOf(line.substr(space + 1));
-    if (series == kFeeds) counts.feeds = value;
-    if (!series.starts_with(kBuckets) || series.find("endpoint=\"/v1/feed\"") == std::string_view::npos) continue;
+    if (series == kFeedsServed) counts.feeds = value;
+    if (!series.starts_with(kDurations) || series.find("endpoint=\"/v1/feed\"") == std::string_view::npos) continue;
     if (const double bound = BoundOf(series); bound >= 0) counts.feeds_within[bound] += value;  // Over the statuses.
   }
   return counts;

@@ -108,10 +108,15 @@ Result<ServedCheck> VerifyServed(FileSystem& fs, EventSource& log, std::shared_p
   }
   GFR_ASSIGN(const auto reader, log.Open({from}));
   Progress progress("verify", total, "events");
-  const auto compare = [&](std::int64_t as_of) {
-    for (auto [at, end] = served.equal_range(as_of); at != end; ++at) Compare(*store, at->second, check);
+  auto as_of = static_cast<std::int64_t>(from) - 1;
+  const auto compare_before = [&](std::int64_t next_arrival_ms) {
+    for (auto [at, end] = served.equal_range(as_of); at != end; ++at) {
+      if (const std::string problem = EpochProblem(at->second.served, next_arrival_ms); problem.empty())
+        Compare(*store, at->second, check);
+      else if (check.bad_slates++ == 0)
+        check.first_bad = "request " + at->second.request_id + ": " + problem;
+    }
   };
-  compare(static_cast<std::int64_t>(from) - 1);
   for (LogRecord record;;) {
     GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more || record.offset >= total) break;  // What arrived meanwhile is another time's.
@@ -120,9 +125,11 @@ Result<ServedCheck> VerifyServed(FileSystem& fs, EventSource& log, std::shared_p
       return check;
     }
     progress.Update(record.offset + 1);
+    compare_before(record.arrival_ms);
     store->Fold(record);
-    compare(static_cast<std::int64_t>(record.offset));
+    as_of = static_cast<std::int64_t>(record.offset);
   }
+  compare_before(INT64_MAX);
   return check;
 }
 

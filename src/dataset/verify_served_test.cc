@@ -124,6 +124,16 @@ TEST_F(VerifyServedTest, SkipsAndReportsSlatesOfWhatCannotHaveBeenAndComparesThe
       << check.first_bad;
 }
 
+TEST_F(VerifyServedTest, SkipsASlateOfAnEpochWhoseRecordsItHadNotAllRead) {
+  std::vector<std::function<void(Event&)>> changes(10, [](Event&) {});
+  changes.push_back([](Event& e) { e.served.positions[0].offset = 2; });  // Minutes before its epoch's end.
+  Serve(20, -1, -1, std::move(changes));
+  const ServedCheck check = Check();
+  EXPECT_EQ(check.bad_slates, 1u) << check.first_bad;
+  EXPECT_NE(check.first_bad.find("before a record of that epoch"), std::string::npos) << check.first_bad;
+  EXPECT_EQ(check.different, 0u) << check.first_difference;
+}
+
 // Of a pruned record the values that were shown, and of all candidates the checksum of each column.
 TEST_F(VerifyServedTest, APrunedRecordShowsADifferenceOfWhatWasNotShownByItsChecksum) {
   Serve(50, 31, -1, {}, /*pruned=*/true);

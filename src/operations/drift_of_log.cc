@@ -162,12 +162,18 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
         MakeReference(objectives[judged].name, columns, MatureRows(data.objectives[judged], objectives[judged], data),
                       first_ms, end_ms, data.category_names);
     for (const ComparedColumn& column : columns) at.push_back(column.at);
-    for (std::size_t o = 0; o < objectives.size(); ++o)
+    for (std::size_t o = 0; o < objectives.size(); ++o) {
+      if (objectives[o].mean()) continue;  // An amount is no label.
       report.references.priors.push_back(
           MakePrior(objectives[o].name, MatureRows(data.objectives[o], objectives[o], data), first_ms, end_ms));
+    }
   }
   std::vector<Predicted> predicted;
   for (std::size_t o = 0; o < objectives.size(); ++o) {
+    if (objectives[o].mean()) {
+      predicted.emplace_back();
+      continue;
+    }
     GFR_ASSIGN(Predicted of_objective, Predict(compared.model, objectives[o].name, data.objectives[o], report.from_ms,
                                                report.to_ms, data.last_arrival_ms - objectives[o].horizon_ms() + 1));
     predicted.push_back(std::move(of_objective));
@@ -183,6 +189,7 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
                                         : "from " + FormatTime(report.from_ms) + " to " + FormatTime(report.to_ms)) +
                      "; the log has events until " + FormatTime(data.last_arrival_ms)};
   for (std::size_t o = 0; o < objectives.size(); ++o) {
+    if (objectives[o].mean()) continue;
     const ObjectiveRows& rows = data.objectives[o];
     const std::vector<float>& probability = predicted[o].probability;
     JudgePrior(objectives[o].name, MatureRows(rows, objectives[o], data), probability, &report);

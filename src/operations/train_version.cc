@@ -62,8 +62,10 @@ Result<References> ReferencesOf(const Model& model, const std::vector<ObjectiveC
   }
   References references;
   references.features = MakeReference(objectives[o].name, columns, compared, INT64_MIN, INT64_MAX, data.category_names);
-  for (std::size_t p = 0; p < objectives.size(); ++p)
+  for (std::size_t p = 0; p < objectives.size(); ++p) {
+    if (objectives[p].mean()) continue;  // An amount is no label.
     references.priors.push_back(MakePrior(objectives[p].name, RowsForReference(data.objectives[p], data.columns)));
+  }
   return references;
 }
 

@@ -19,4 +19,9 @@ inline std::string SlateProblem(const LogRecord& record) {
   return SlateProblem(record.event, record.offset, record.arrival_ms);
 }
 
+// What is wrong with a slate that was read after one record and before the next, which arrived at `next_arrival_ms`
+// (INT64_MAX: there is none); empty: nothing. An epoch that a row is read in has every record that arrived before its
+// end, so that the next record belongs to a later one. Only a replay knows.
+std::string EpochProblem(const ServedSlate& served, std::int64_t next_arrival_ms);
+
 }  // namespace gfr
