@@ -1,6 +1,7 @@
 #include "model/name_columns.h"
 
 #include <cstdint>
+#include <set>
 #include <string_view>
 
 namespace gfr {
@@ -52,6 +53,9 @@ void NameLightgbm(const std::vector<std::string>& names, std::string* forest) {
 }  // namespace
 
 std::string NameColumns(std::string forest, Forest::Engine engine, const std::vector<std::string>& names) {
+  std::set<std::string> different;
+  for (const std::string& name : names) different.insert(LightgbmName(name));
+  if (different.size() < names.size()) return forest;
   engine == Forest::Engine::kXgboost ? NameXgboost(names, &forest) : NameLightgbm(names, &forest);
   return forest;
 }

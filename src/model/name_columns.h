@@ -4,7 +4,8 @@
 // XGBoost's UBJSON gets `feature_names`. LightGBM's text, whose names cannot be empty, gets the names in the place of
 // Column_0, Column_1 and so on, with `_` for each byte that LightGBM itself would not write (blanks, quotes, brackets,
 // braces, colons, commas). Trees are never touched. A file that has names of its own, or is not as its engine writes
-// it, comes back as it was. Thread safety: pure.
+// it, comes back as it was; so does any where two columns would have one name, which the engines refuse. Thread safety:
+// pure.
 #pragma once
 
 #include <string>

@@ -29,6 +29,10 @@ TEST(NameColumns, LeavesAFileAloneThatIsNotAsXgboostWritesIt) {
   EXPECT_EQ(NameColumns("", Forest::Engine::kXgboost, {"a"}), "");
 }
 
+TEST(NameColumns, LeavesAFileAloneWhereTwoColumnsWouldHaveOneName) {
+  EXPECT_EQ(NameColumns(kUnnamed, Forest::Engine::kXgboost, {"a b", "a_b"}), kUnnamed);
+}
+
 TEST(NameColumns, PutsThemInThePlaceOfLightgbmsNumbers) {
   const std::string head = "tree\nversion=v4\nmax_feature_idx=1\nfeature_names=", tail = "\nfeature_infos=none [0:1]\n";
   EXPECT_EQ(NameColumns(head + "Column_0 Column_1" + tail, Forest::Engine::kLightgbm, {"item.price", "a: b"}),
