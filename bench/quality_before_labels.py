@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Quality before labels: how often its intervals hold what is measured, and its error beside NannyML's CBPE.
 
-1. Invented rows whose true probabilities are known: a model that is off in one slice (city), and from a day on most rows are of that slice (covariate
+1. Invented rows whose true probabilities are known: a model that is too low in one slice (city), and from a day on most rows are of that slice (covariate
    shift). Both estimators know the labels of the days before. Their error is against the expected value of each day's AUC and average precision, which
    needs no draw of labels: the mean over 400 draws from the true probabilities.
 2. Real rows, where labels are all there is: the day of trivago's log (clicks on shown items; windows of 15 minutes by country of the city, at least 300
@@ -68,8 +68,7 @@ def shifted(seed, days=30, shift=20, rows=2000):
     day = np.repeat(np.arange(days), rows)
     city = (rng.random(n) < np.where(day >= shift, 0.7, 0.1)).astype(int)
     x = -2 + 0.9 * rng.normal(size=n)
-    # In city 1 the model knows half of what it thinks it does, and is too low.
-    truth = 1 / (1 + np.exp(-np.where(city == 1, -1.3 + 0.35 * (x + 2), x)))
+    truth = 1 / (1 + np.exp(-(x + 1.2 * city)))  # In city 1 the model is too low: observed/expected is about 2.6.
     score = (1 / (1 + np.exp(-x))).astype(np.float32).astype(float)
     label = (rng.random(n) < truth).astype(int)
     return day, city, score, truth, label, shift

@@ -261,8 +261,8 @@ TEST_F(ModelPoolTest, TheRegistryIsReadEveryTwoSecondsAndTheLeaseRenewedEveryMin
       pool->Look();
       Wait(100);
     }
-    EXPECT_GE(store->gets, 27);
-    EXPECT_LE(store->gets, 33) << "three aliases, ten times";
+    EXPECT_GE(store->gets, 36);
+    EXPECT_LE(store->gets, 44) << "four aliases, ten times";
     EXPECT_EQ(Lease(), "");
     Wait(kMinuteMs);
     pool->Look();
