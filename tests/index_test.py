@@ -11,7 +11,7 @@ CLOCK = ("--clock", "fixed:2026-01-02T12:00:00Z")
 LATER = ("--clock", "fixed:2026-01-02T12:05:00Z")  # The epoch of the catalogue has ended.
 TOML = """
 [index]
-factors = 8
+factors = 4  # As many as there are kinds: others of a kind are then alike.
 [[feature]]
 name = "user_clicks"
 type = "count"
@@ -74,7 +74,7 @@ class Index(unittest.TestCase):
             with Server(project, *LATER) as server:
                 self.assertEqual(found(server)["items"], [], "there is no index yet")
                 made = run_json("index", "train", "--project", project)
-                self.assertEqual((made["version"], made["champion"], made["items"], made["users"], made["dimensions"]), ("1", True, 40, 81, 8))
+                self.assertEqual((made["version"], made["champion"], made["items"], made["users"], made["dimensions"]), ("1", True, 40, 81, 4))
                 wait_for_version(server, 1)
                 for _ in range(1200):  # Until the lists with it are made.
                     if (reply := found(server))["items"]:
