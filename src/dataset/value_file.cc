@@ -3,6 +3,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "base/byte_reader.h"
@@ -36,8 +37,27 @@ EntryHead ReadEntryHead(ByteReader& in, bool is_request) {
   return head;
 }
 
-std::size_t BodyBytes(const EntryHead& head, std::size_t columns) {
-  return head.used * (sizeof(std::uint32_t) + (columns + (head.at.is_request ? 1 : 0)) * sizeof(float));
+// What follows an entry's head. Columns that all its items have alike (most of a user's and a request's) lie there
+// once.
+struct EntryBody {
+  std::string_view rows, popularity;  // u32 and float of each item kept.
+  std::string_view alike;             // A bit a column.
+  std::string_view values;            // Column by column: one value, or one of each item kept.
+
+  bool IsAlike(std::size_t column) const { return static_cast<unsigned char>(alike[column / 8]) >> column % 8 & 1; }
+};
+
+EntryBody ReadEntryBody(const EntryHead& head, std::size_t columns, ByteReader& in) {
+  EntryBody body;
+  body.rows = in.Take(head.used * sizeof(std::uint32_t));
+  body.popularity = in.Take(head.at.is_request ? head.used * sizeof(float) : 0);
+  body.alike = in.Take((columns + 7) / 8);
+  if (in.bad) return body;
+  std::size_t alike = 0;
+  for (const char bits : body.alike) alike += static_cast<std::size_t>(std::popcount(static_cast<unsigned char>(bits)));
+  if (alike > columns) in.bad = true;
+  if (!in.bad) body.values = in.Take((alike + (columns - alike) * head.used) * sizeof(float));
+  return body;
 }
 
 }  // namespace
@@ -68,9 +88,17 @@ Status ValueWriter::Add(const ReadInstant& at, std::span<const float> features, 
   for (std::uint32_t i = 0; at.is_request && i < at.items; ++i) {
     if (used[i]) out.Number(popularity[i]);
   }
-  for (std::uint32_t i = 0; i < at.items; ++i) {
-    if (used[i])
-      chunk.entries.append(reinterpret_cast<const char*>(features.data() + i * columns_), columns_ * sizeof(float));
+  const auto first = static_cast<std::size_t>(std::ranges::find(used, true) - used.begin());
+  const std::size_t mask = chunk.entries.size();
+  chunk.entries.append((columns_ + 7) / 8, 0);
+  for (std::size_t c = 0; c < columns_; ++c) {
+    const auto bits = [&](std::size_t i) { return std::bit_cast<std::uint32_t>(features[i * columns_ + c]); };
+    bool alike = true;
+    for (std::size_t i = first + 1; i < at.items && alike; ++i) alike = !used[i] || bits(i) == bits(first);
+    if (alike) chunk.entries[mask + c / 8] |= static_cast<char>(1u << c % 8);
+    for (std::size_t i = first; i < (alike ? first + 1 : at.items); ++i) {
+      if (used[i]) out.Number(bits(i));
+    }
   }
   chunk.first = std::min(chunk.first, at.offset);
   chunk.last = std::max(chunk.last, at.offset);
@@ -155,7 +183,7 @@ Result<const ValueReader::Loaded*> ValueReader::Load(Kind& kind, std::size_t ind
   for (ByteReader in{loaded.entries}; !in.left.empty();) {
     const std::size_t position = loaded.entries.size() - in.left.size();
     const EntryHead head = ReadEntryHead(in, &kind == &kinds_[1]);
-    in.Take(BodyBytes(head, columns_));
+    (void)ReadEntryBody(head, columns_, in);
     if (in.bad) return broken;
     loaded.at.emplace(head.at.offset, position);
   }
@@ -184,16 +212,23 @@ Result<bool> ValueReader::Find(const ReadInstant& at, std::span<float> features,
     const EntryHead head = ReadEntryHead(in, at.is_request);
     if (head.at != at) continue;
     known->assign(at.items, false);
-    const std::string_view rows = in.Take(head.used * sizeof(std::uint32_t));
-    const std::string_view popular = in.Take(at.is_request ? head.used * sizeof(float) : 0);
-    for (std::uint32_t i = 0; i < head.used; ++i) {
-      std::uint32_t row = 0;
-      std::memcpy(&row, rows.data() + i * sizeof row, sizeof row);
-      if (row >= at.items) return Error{ErrorCode::kCorrupt, "is not what was written", {files_[chunk->file].path, 0}};
-      if (at.is_request) std::memcpy(&popularity[row], popular.data() + i * sizeof(float), sizeof(float));
-      std::memcpy(features.data() + row * columns_, in.left.data() + i * columns_ * sizeof(float),
-                  columns_ * sizeof(float));
-      (*known)[row] = true;
+    const EntryBody body = ReadEntryBody(head, columns_, in);
+    std::vector<std::uint32_t> rows(head.used);
+    std::memcpy(rows.data(), body.rows.data(), body.rows.size());
+    if (std::ranges::any_of(rows, [&](std::uint32_t row) { return row >= at.items; }))
+      return Error{ErrorCode::kCorrupt, "is not what was written", {files_[chunk->file].path, 0}};
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (at.is_request) std::memcpy(&popularity[rows[i]], body.popularity.data() + i * sizeof(float), sizeof(float));
+      (*known)[rows[i]] = true;
+    }
+    const char* value = body.values.data();
+    for (std::size_t c = 0; c < columns_; ++c) {
+      const std::size_t step = body.IsAlike(c) ? 0 : sizeof(float);
+      for (const std::uint32_t row : rows) {
+        std::memcpy(&features[row * columns_ + c], value, sizeof(float));
+        value += step;
+      }
+      if (step == 0) value += sizeof(float);
     }
     return true;
   }
