@@ -316,8 +316,20 @@ std::vector<std::string> Strings(const Value* list, std::size_t count) {
   return strings;
 }
 
+// How many trees a round has of each class by the attributes of a trained model, where the model itself does not say:
+// XGBoost 1.5 wrote it nowhere else. 1: they do not say either.
+std::int64_t ParallelTrees(const Value* attributes) {
+  if (!attributes || !attributes->Find("best_iteration") || !attributes->Find("best_ntree_limit")) return 1;
+  const Place place{attributes, "learner.attributes"};
+  const auto best = place.Integer("best_iteration", 0, INT32_MAX - 1);
+  const auto limit = place.Integer("best_ntree_limit", 1, INT32_MAX - 1);
+  if (!best.ok() || !limit.ok() || limit.value() % (best.value() + 1) != 0) return 1;
+  return limit.value() / (best.value() + 1);
+}
+
 // Where each round's trees end among `all` of them.
-Result<std::vector<std::size_t>> RoundEnds(const Place& model, const Place& trees, std::size_t all, int classes) {
+Result<std::vector<std::size_t>> RoundEnds(const Value* attributes, const Place& model, const Place& trees,
+                                           std::size_t all, int classes) {
   std::vector<std::size_t> ends;
   if (const Value* indptr = model.value->Find("iteration_indptr"); indptr && indptr->numbers.size() > 1) {
     for (std::size_t i = 1; i < indptr->numbers.size(); ++i) {
@@ -328,7 +340,7 @@ Result<std::vector<std::size_t>> RoundEnds(const Place& model, const Place& tree
     }
   } else if (all > 0) {
     GFR_ASSIGN(const Place gbtree, model.At("gbtree_model_param", Type::kObject));
-    std::int64_t parallel = 1;
+    std::int64_t parallel = ParallelTrees(attributes);
     if (gbtree.value->Find("num_parallel_tree")) {
       GFR_ASSIGN(parallel, gbtree.Integer("num_parallel_tree", 0, 1 << 20));
     }
@@ -415,7 +427,8 @@ Result<Forest> Import(const Value& document, const ImportOptions& options) {
   if (tree_info.value->numbers.size() != all || (weights && weights->size() != all))
     return Bad(tree_info.path, "tree_info, weight_drop and trees differ in length");
 
-  GFR_ASSIGN(const std::vector<std::size_t> ends, RoundEnds(model, trees, all, forest.classes));
+  GFR_ASSIGN(const std::vector<std::size_t> ends,
+             RoundEnds(learner.value->Find("attributes"), model, trees, all, forest.classes));
   GFR_TRY(ReadRounds(learner, ends.size(), options, forest));
   const std::size_t used = forest.rounds == 0 ? 0 : ends[static_cast<std::size_t>(forest.rounds) - 1];
   for (std::size_t t = 0; t < used; ++t) {
