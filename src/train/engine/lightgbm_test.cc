@@ -9,9 +9,9 @@
 #include "base/test_python.h"
 #include "model/model.h"
 #include "score/scorer.h"
-#include "score/tree_shap.h"
 #include "train/engine/lightgbm_api.h"
 #include "train/engine/lightgbm_trainer.h"
+#include "train/test_engine_contract.h"
 #include "train/test_rows.h"
 #include "train/test_softmax.h"
 
@@ -191,25 +191,7 @@ b = lgb.train(dict(objective="tweedie", tweedie_variance_power=1.5, max_depth=3,
                    max_bin=256, seed=7, deterministic=True, force_row_wise=True, verbosity=-1), lgb.Dataset(x, y), 20)
 np.savetxt("/dev/stdout", b.predict(x, raw_score=True), fmt="%.17g")
 )"));
-  const TrainMatrix m = rows.amounts();
-  std::vector<double> losses;
-  const auto trained = engine->Train(m, &m, {.depth = 3, .eta = 0.3, .max_rounds = 20, .early_stopping = 20},
-                                     [&](int, double loss) { losses.push_back(loss); });
-  ASSERT_TRUE(trained.ok()) << trained.error().message;
-  EXPECT_TRUE(std::ranges::is_sorted(losses, std::greater<>())) << "the loss of the training falls";
-  const Forest forest = ParseForest(trained.value().bytes).value();
-  EXPECT_EQ(forest.objective, "tweedie");
-  std::vector<float> mine(m.count);
-  Scorer::Make(forest).value()->Margins(rows.values.data(), m.count, LabelledRows::kColumns, mine.data());
-  double observed = 0, expected = 0;
-  for (std::size_t i = 0; i < m.count; ++i) {
-    double theirs = NAN;
-    ASSERT_TRUE(reference >> theirs);
-    ASSERT_NEAR(mine[i], theirs, 1e-4) << i;
-    observed += rows.labels[i];
-    expected += std::exp(static_cast<double>(mine[i]));
-  }
-  EXPECT_NEAR(observed / expected, 1, 0.2) << "what the loss leaves to calibration";
+  ExpectMeansOf(reference, *engine, rows, "tweedie");
 }
 
 TEST_F(LightgbmTest, ContributionsOfARowAreThoseOfALightgbmPrediction) {
@@ -226,16 +208,7 @@ b = lgb.Booster(model_file="m")
 x = np.fromfile("x.f32", np.float32).reshape(300, -1)
 np.savetxt("/dev/stdout", b.predict(x, pred_contrib=True), fmt="%.17g")
 )"));
-  const TreeShap shap = TreeShap::Make(forest).value();
-  std::vector<double> mine(kLightGbmColumns + 1);
-  for (std::size_t i = 0; i < 300; ++i) {
-    shap.Contributions(Rows(rows.values.data(), 300, kLightGbmColumns), i, mine);
-    for (std::size_t k = 0; k < mine.size(); ++k) {
-      double theirs = NAN;
-      ASSERT_TRUE(reference >> theirs);
-      ASSERT_NEAR(mine[k], theirs, 1e-9) << "row " << i << ", column " << k;
-    }
-  }
+  ExpectContributionsOf(reference, forest, rows, 300, 1e-9);
 }
 
 TEST_F(LightgbmTest, ImportanceEqualsLightgbmsFromPython) {
