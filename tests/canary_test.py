@@ -9,19 +9,21 @@ import unittest
 
 from gfr_process import Folder, Load, Server, run, run_json
 
-TRIGGERS = """
-[[trigger]]
-name = "release"
-on = "command"
-backoff = "1s"
-[[trigger.step]]
+# What every release begins with.
+RETRAIN_AND_GATE = """[[trigger.step]]
 do = "retrain"
 [[trigger.step]]
 do = "gate"
 margin = 0.05
 max_miscalibration = 1
 max_slowdown = 1000
-[[trigger.step]]
+"""
+TRIGGERS = """
+[[trigger]]
+name = "release"
+on = "command"
+backoff = "1s"
+""" + RETRAIN_AND_GATE + """[[trigger.step]]
 do = "canary"
 ramp = [0.25, 0.5]
 for = "FOR"
@@ -39,14 +41,7 @@ WHOLE = """
 name = "whole"
 on = "command"
 backoff = "1s"
-[[trigger.step]]
-do = "retrain"
-[[trigger.step]]
-do = "gate"
-margin = 0.05
-max_miscalibration = 1
-max_slowdown = 1000
-[[trigger.step]]
+""" + RETRAIN_AND_GATE + """[[trigger.step]]
 do = "shadow"
 for = "3s"
 [[trigger.step]]
