@@ -34,7 +34,7 @@ demo: build  ## The whole road on simulated events, or LOG=FILE FORMAT=trivago|n
 test: $(BUILD)/build.ninja  ## Build and run every test.
 	@tools/setup --test-peers
 	@cmake --build $(BUILD) -j $(JOBS)
-	@cd $(BUILD) && ctest --output-on-failure --timeout 900 -j $(JOBS)
+	@STRICT=$(STRICT) tools/run_tests $(BUILD) $(JOBS)
 
 test-all: test  ## Every test again with all it has (GFR_TEST_ALL=1, PySpark, clients for Node), and SEEDS seeds of the simulated world.
 	@! command -v java >/dev/null || tools/setup --spark
