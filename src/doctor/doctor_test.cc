@@ -5,9 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/key_sample.h"
 #include "base/rng.h"
 #include "base/time.h"
-#include "base/key_sample.h"
 #include "event/activity.h"
 
 namespace gfr {
@@ -144,6 +144,14 @@ TEST(Doctor, FindsAClientThatSendsNoImpressionsOrNoRequestIds) {
   EXPECT_EQ(Of(shop.Diagnosis(), "click.no_request").severity, Severity::kBad);
   shop = Broken(EventType::kFeedImpression, 2, [](LogRecord& r) { r.event.request_id.clear(); });
   EXPECT_EQ(Of(shop.Diagnosis(), "impression.no_request").severity, Severity::kBad);
+}
+
+TEST(Doctor, SaysOfALogWithoutClicksThatTheseAreMissingAndNothingOfPurchasesAfterThem) {
+  Shop shop;
+  std::erase_if(shop.log, [](const LogRecord& r) { return r.event.type == EventType::kFeedClick; });
+  const DoctorReport report = shop.Diagnosis();
+  EXPECT_EQ(Of(report, "click.none").severity, Severity::kBad);
+  EXPECT_TRUE(std::ranges::none_of(report.findings, [](const Finding& f) { return f.check == "purchase.no_click"; }));
 }
 
 TEST(Doctor, FindsPurchasesThatNameItemsOtherwise) {
