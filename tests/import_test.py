@@ -289,6 +289,12 @@ class MapsTest(unittest.TestCase):
                         run("init", folder / name, "--template", "shop")
                         self.assertGreaterEqual(run_json("import", kind, path, "--map", written, "--project", folder / name)["events"], events - 1, text)
 
+    def test_of_json_no_map_is_proposed(self):
+        with Folder() as folder:
+            (folder / "events.jsonl").write_text('{"x": 1}\n')
+            self.assertIn("holds JSON", run("import", "guess", folder / "events.jsonl", "--map", folder / "m.toml", expect=2)[1])
+            self.assertFalse((folder / "m.toml").exists())
+
     def test_a_dry_run_says_what_is_missing_and_what_the_doctor_would_say(self):
         with Folder() as folder:
             report, log, _ = imported(folder, {"t.csv": HEADER + ROW}, options=("--dry-run",))

@@ -19,7 +19,7 @@ std::string FormatOf(std::string name) {
     if (name.ends_with(packed)) name.resize(name.size() - packed.size());
   }
   if (name.ends_with(".parquet")) return "parquet";
-  if (name.ends_with(".ndjson") || name.ends_with(".jsonl")) return "ndjson";
+  if (name.ends_with(".ndjson") || name.ends_with(".jsonl") || name.ends_with(".json")) return "ndjson";
   if (name.ends_with(".csv") || name.ends_with(".tsv")) return "csv";
   return "";
 }
@@ -152,6 +152,11 @@ Status ReadInputs(const std::vector<ImportInput>& inputs, const ImportSettings& 
 }
 
 Result<std::string> GuessMapOf(const std::string& file) {
+  if (FormatOf(file) == "ndjson")
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("{} holds JSON, of which there are no maps: `gfr import ndjson` reads the events of POST "
+                             "/v1/events, one a line; other objects are to be made CSV or Parquet",
+                             file)};
   if (FormatOf(file) == "parquet") {
     GFR_ASSIGN(const auto columns, ParquetColumns(file));
     GFR_ASSIGN(const auto rows, OpenParquet(file, columns));
