@@ -18,6 +18,11 @@ std::string Text(const Estimate& e) {
 void PrintReport(const EvaluationReport& r) {
   fmt::print("\nModel {}{} on rows of {} to {} (95 % intervals, bootstrap over users)\n", r.model,
              r.simulated ? ", simulated events" : "", FormatTime(r.from_ms), FormatTime(r.to_ms));
+  if (r.sampled)
+    fmt::print(
+        "  slates are sampled: made of the log, not shown by a feed. Only their order means something, and it is "
+        "judged "
+        "against all items on sale\n");
   if (r.position_reference >= 0)
     fmt::print("  probabilities are judged at the place shown, order with all items at place {}\n",
                r.position_reference);
