@@ -86,7 +86,7 @@ class Costs:
         (self.process / "clear_refs").write_text("5")  # The peak begins anew.
         held, spent, began = self.mib("VmRSS"), self.cpu_ms(), time.monotonic()
         try:
-            status, _, reply = self.server.request(method.upper(), path, body, {**self.server.admin(), **({"Content-Type": kind} if kind else {})}, timeout=120)
+            status, _, reply = self.server.request(method.upper(), path, body, {**self.server.admin(), **({"Content-Type": kind} if kind else {})}, timeout=600)
         except OSError as lost:  # Refused before the body was read.
             status, reply = type(lost).__name__, b""
         cpu, seconds = self.cpu_ms() - spent, time.monotonic() - began
