@@ -160,7 +160,7 @@ class Canary(unittest.TestCase):
             self.assertEqual((canary["state"], promote["state"]), ("done", "pending"))
             self.assertRegex(made["why"], "^step canary: rolled back: guardrail: arm 'candidate' is worse by (units_with_a_click|clicks_per_impression)|^step canary: rolled back: guardrail: observed over expected")
             self.assertEqual(canary["inputs"]["champion"], before)
-            self.assertGreater(canary["outputs"]["units"], 20)
+            self.assertGreater(canary["outputs"]["units"], 0)
             self.assertEqual(self.champion(), before)
             self.assertEqual(self.running(server), [])
             status, reply = server.post("/v1/feed", {"user_id": "after", "size": 3})
