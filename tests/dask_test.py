@@ -47,7 +47,7 @@ class Cluster:
             return subprocess.Popen([PEERS, "-m", "dask", *map(str, arguments)], stdout=log, stderr=log, env=self.env)
 
     def train(self, project, *arguments):
-        return subprocess.Popen([PEERS, "-m", "gfr.dask_train", "--scheduler", self.address, "--project", project, "--workers", str(self.count), "--json", *map(str, arguments)],
+        return subprocess.Popen([PEERS, "-m", "gfr.dask_train", "--scheduler", self.address, "--project", project, "--workers", str(self.count), "--wait", "600", "--silence", "600", "--json", *map(str, arguments)],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.env)
 
     def __enter__(self):
@@ -62,7 +62,7 @@ class Cluster:
 
 
 def finish(process):
-    out, err = process.communicate(timeout=600)
+    out, err = process.communicate(timeout=1800)
     assert process.returncode == 0, err
     return json.loads(out), err
 
@@ -159,7 +159,7 @@ class Dask(unittest.TestCase):
                         self.assertRegex(rest, r"forest 1: \d+ rows on 1 workers")
                         self.assertEqual(report["version"], "1")
                     else:
-                        _, rest = training.communicate(timeout=600)
+                        _, rest = training.communicate(timeout=1800)
                         self.assertEqual(training.returncode, 1)
                         self.assertIn("no restart is left", said + rest)
             self.assertEqual(len(run_json("models", "list", "--project", project)["models"]), 1)

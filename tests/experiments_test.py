@@ -158,7 +158,7 @@ class Experiments(unittest.TestCase):
         from openfeature.evaluation_context import EvaluationContext
         from openfeature.exception import ErrorCode
         from openfeature.flag_evaluation import Reason
-        api.set_provider(OFREPProvider(f"http://127.0.0.1:{self.server.port}"))
+        api.set_provider(OFREPProvider(f"http://127.0.0.1:{self.server.port}", timeout=300))
         client = api.get_client()
         context = EvaluationContext("u1", {"platform": "ios"})
         static = client.get_boolean_details("search_box", False, context)
@@ -184,7 +184,7 @@ class Experiments(unittest.TestCase):
 const { OpenFeature } = require('@openfeature/server-sdk');
 const { OFREPProvider } = require('@openfeature/ofrep-provider');
 (async () => {
-  await OpenFeature.setProviderAndWait(new OFREPProvider({ baseUrl: process.argv[2] }));
+  await OpenFeature.setProviderAndWait(new OFREPProvider({ baseUrl: process.argv[2], timeoutMs: 300000 }));
   const client = OpenFeature.getClient();
   const ios = { targetingKey: 'u1', platform: 'ios' };
   const short = ({ value, variant, reason, errorCode }) => [value, variant ?? null, reason ?? null, errorCode ?? null];

@@ -19,7 +19,7 @@ SOURCE = pathlib.Path(os.environ.get("GFR_SOURCE_DIR", pathlib.Path(__file__).re
 
 def run(*arguments, expect=0):
     """Runs gfr; gives stdout and stderr. Fails when the exit code is not `expect`."""
-    done = subprocess.run([GFR, *map(str, arguments)], capture_output=True, text=True, timeout=600)
+    done = subprocess.run([GFR, *map(str, arguments)], capture_output=True, text=True, timeout=1800)
     assert done.returncode == expect, f"gfr {' '.join(map(str, arguments))} gave {done.returncode}, not {expect}\n{done.stdout}\n{done.stderr}"
     return done.stdout, done.stderr
 
