@@ -32,6 +32,7 @@ command = ["/bin/sh", "-c", "echo released $GFR_VERSION; env | cut -d= -f1 | sor
 name = "more_rows"
 on = "new_data"
 rows = 60
+nice = 0
 [[trigger.step]]
 do = "retrain"
 [[trigger.step]]
@@ -44,6 +45,7 @@ without_evidence = "promote"
 [[trigger]]
 name = "strict"
 on = "webhook"
+nice = 0
 [[trigger.step]]
 do = "retrain"
 [[trigger.step]]

@@ -24,6 +24,7 @@ TRIGGERS = """
 name = "release"
 on = "command"
 backoff = "1s"
+nice = 0
 """ + RETRAIN_AND_GATE + """[[trigger.step]]
 do = "canary"
 ramp = [0.25, 0.5]
@@ -42,6 +43,7 @@ WHOLE = """
 name = "whole"
 on = "command"
 backoff = "1s"
+nice = 0
 """ + RETRAIN_AND_GATE + """[[trigger.step]]
 do = "shadow"
 for = "3s"
