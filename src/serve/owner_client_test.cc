@@ -97,10 +97,13 @@ TEST(OwnerClient, AnAnswerThatIsTooLargeIsAnErrorOfThatCallAlone) {
 TEST(OwnerClient, AnOwnerThatHangsHoldsUpOneCallUntilItsDeadline) {
   TestHttpPeer peer("");  // Accepts, and is silent.
   const auto client = OwnerClient::Make(peer.url().substr(7), MakeHttpCaller({.allow_private = true})).value();
+  const std::int64_t again_ms = MonotonicMs() + OwnerClient::kAwayMs;
   EXPECT_EQ(client->Send({.method = "GET", .path = "/", .timeout_ms = 50}).error().code, ErrorCode::kUnavailable);
-  EXPECT_EQ(client->Send({.method = "GET", .path = "/", .timeout_ms = 3'600'000}).error().code,
-            ErrorCode::kUnavailable);
-  EXPECT_EQ(peer.connections(), 1);
+  EXPECT_EQ(client->Send({.method = "GET", .path = "/", .timeout_ms = 20'000}).error().code, ErrorCode::kUnavailable);
+  // A machine so busy that the second call came a second later has asked again.
+  if (MonotonicMs() < again_ms) {
+    EXPECT_LE(peer.connections(), 1);
+  }
 }
 
 TEST(OwnerClient, RefusesWhatIsNoAddress) {
