@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from gfr_process import GFR, Folder, Server, event, run, run_json
+from gfr_process import GFR, Folder, Server, event, eventually, is_alive, run, run_json
 
 # The tables are those of a nightly loop, with gates that a log this small can pass.
 TRIGGERS = """
@@ -32,6 +32,7 @@ command = ["/bin/sh", "-c", "echo released $GFR_VERSION; env | cut -d= -f1 | sor
 name = "more_rows"
 on = "new_data"
 rows = 60
+nice = 0
 [[trigger.step]]
 do = "retrain"
 [[trigger.step]]
@@ -44,21 +45,13 @@ without_evidence = "promote"
 [[trigger]]
 name = "strict"
 on = "webhook"
+nice = 0
 [[trigger.step]]
 do = "retrain"
 [[trigger.step]]
 do = "promote"
 rule = "better"
 """
-
-
-def wait_for(condition, what, seconds=300):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if (found := condition()):
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"it did not come: {what}")
 
 
 def champion(project):
@@ -79,13 +72,6 @@ def children(process):
         except (FileNotFoundError, ProcessLookupError):
             pass
     return found
-
-
-def is_alive(pid):
-    try:
-        return "\nState:\tZ" not in pathlib.Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 class Automation(unittest.TestCase):
@@ -110,7 +96,7 @@ class Automation(unittest.TestCase):
         def look():
             found[:] = runs_of(self.project, trigger)
             return len(found) == count and all(r["state"] not in ("queued", "running") for r in found)
-        wait_for(look, f"{count} runs of {trigger}")
+        eventually(look, f"{count} runs of {trigger}", seconds=900)
         return found[0]
 
     def test_1_a_dry_run_says_what_would_happen_and_does_nothing(self):
@@ -149,7 +135,7 @@ class Automation(unittest.TestCase):
             self.assertIn("which must be below 0", made["why"])
             self.assertEqual(made["steps"][1]["outputs"]["rule"], "better")
             self.assertEqual(champion(self.project), before, "an equal model is not better")
-            self.assertEqual(json.loads(server.get("/v1/triggers")[1])["unfinished"], [])
+            eventually(lambda: json.loads(server.get("/v1/triggers")[1])["unfinished"] == [], "the server knows that it is over")
 
     def test_4_new_rows_retrain_and_the_new_champion_is_served(self):
         with Server(self.project, "--clock", "fixed:2026-02-12T00:00:00Z") as server:
@@ -166,7 +152,7 @@ class Automation(unittest.TestCase):
             def served():
                 status, reply = server.post("/v1/feed", {"user_id": "u1", "candidates": ["i1", "i2"]})
                 return status == 200 and reply["model"]["version"] == version
-            wait_for(served, f"version {version} is served")
+            eventually(served, f"version {version} is served")
             listed = {t["trigger"]: t for t in run_json("trigger", "list", "--project", self.project)["triggers"]}
             self.assertIn("it cools down", listed["more_rows"]["why"])
 
@@ -175,10 +161,10 @@ class Automation(unittest.TestCase):
         server = Server(self.project, "--clock", "log")
         try:
             self.assertEqual(server.post("/v1/triggers/by_hand", {})[0], 202)
-            child = wait_for(lambda: children(server.process), "a child that trains")[0]
+            child = eventually(lambda: children(server.process), "a child that trains")[0]
             self.assertGreaterEqual(os.getpriority(os.PRIO_PROCESS, child), min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10))
             server.kill()
-            wait_for(lambda: not is_alive(child), "the child ends with its server")
+            eventually(lambda: not is_alive(child), "the child ends with its server")
             # Then at whatever step the run is, a few times.
             for moment in range(3):
                 server = Server(self.project, "--clock", "log")
@@ -201,7 +187,7 @@ class Automation(unittest.TestCase):
         before = len(runs_of(self.project, "by_hand"))
         with Server(self.project, "--clock", "log") as server:
             asked = subprocess.Popen([GFR, "trigger", "run", "by_hand", "--wait", "--json", "--project", str(self.project)], stdout=subprocess.PIPE, text=True)
-            child = wait_for(lambda: children(server.process), "a child that trains")[0]
+            child = eventually(lambda: children(server.process), "a child that trains")[0]
             self.assertEqual(server.stop(), 0)
             self.assertFalse(is_alive(child))
         self.assertEqual(runs_of(self.project, "by_hand")[0]["state"], "running")

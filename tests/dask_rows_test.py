@@ -27,7 +27,7 @@ class DaskRows(unittest.TestCase):
             run("dataset", "--project", project, "--out", folder / "one")
             with Cluster(folder, workers=2, GFR_EXTENSION=str(EXTENSION)) as cluster:
                 done = subprocess.run([PEERS, "-m", "gfr.dask_rows", "--scheduler", cluster.address, "--project", project, "--out", folder / "dask", "--workers", "2",
-                                       "--partitions", "5"], env=cluster.env, capture_output=True, text=True, timeout=900)
+                                       "--partitions", "5", "--wait", "600"], env=cluster.env, capture_output=True, text=True, timeout=1800)
             self.assertEqual(done.returncode, 0, done.stderr[-6000:])
             self.assertEqual(json.loads((folder / "dask/_gfr.json").read_text()), json.loads(done.stdout.splitlines()[-1]))
             same_rows(self, folder / "one", folder / "dask", ["pctr"])

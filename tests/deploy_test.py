@@ -18,7 +18,7 @@ CLOCK = ("--clock", "fixed:2026-01-01T12:00:00Z")
 
 
 def call(*arguments, **options):
-    done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=600, **options)
+    done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=1800, **options)
     assert done.returncode == 0, (arguments, done.stdout[-2000:], done.stderr[-2000:])
     return done.stdout
 

@@ -5,10 +5,9 @@ import http.server
 import json
 import os
 import threading
-import time
 import unittest
 
-from gfr_process import Folder, Server, event, run, run_json
+from gfr_process import Folder, Server, event, eventually, run, run_json
 
 FAULT = "2026-02-08T12:00"  # Of a log that begins on 2026-01-01; the model is trained on what came before February 5.
 
@@ -116,7 +115,7 @@ class Drift(unittest.TestCase):
 
     def test_a_server_counts_what_it_serves_and_goes_on_after_a_restart(self):
         project = self.projects["quiet"]
-        windows = []
+        windows, shown = [], []
         for hour in range(10, 13):  # A clock that stands still: each start is an hour later.
             server = Server(project, "--clock", f"fixed:2026-02-20T{hour}:30:00Z")
             try:
@@ -136,10 +135,10 @@ class Drift(unittest.TestCase):
                     seen = {**event(f"{request}/seen", "feed.impression"), "time": f"2026-02-20T{hour}:30:00Z"}
                     seen["data"] = {"user_id": f"u10000{user}", "request_id": request, "items": items[:-1]}
                     self.assertIn(server.post("/v1/events", [seen])[0], (200, 202))
-                rows = sum(1 for _ in items) - 1
+                    shown.append(len(items) - 1)
             finally:
                 self.assertEqual(server.stop(), 0)
-        self.assertEqual(windows, [(1, 4 * rows), (2, 8 * rows)])
+        self.assertEqual(windows, [(1, sum(shown[:4])), (2, sum(shown[:8]))])
 
     def test_what_a_server_finds_is_told_to_a_webhook_signed_and_is_a_triggers_occasion(self):
         project, told = self.projects["fault"], []
@@ -172,8 +171,8 @@ class Drift(unittest.TestCase):
                     alert = next(a for a in drift["alerts"] if a["open"])
                     self.assertEqual((alert["kind"], alert["since"]), ("feature", "2026-02-20T10:00:00Z"), alert)
                     self.assertIn("device", [alert["name"], *alert["grouped"]])
-                    self.wait_for(lambda: len(told) >= 2, "the webhook is called again")
-                    runs = self.wait_for(lambda: [r for r in run_json("trigger", "history", "tell", "--project", project)["runs"] if r["state"] == "done"], "the trigger ran")
+                    eventually(lambda: len(told) >= 2, "the webhook is called again")
+                    runs = eventually(lambda: [r for r in run_json("trigger", "history", "tell", "--project", project)["runs"] if r["state"] == "done"], "the trigger ran")
                     self.assertEqual((len(runs), runs[0]["by"], runs[0]["reason"]), (1, "trigger", alert["text"]))
                     listed = {t["trigger"]: t for t in run_json("trigger", "list", "--project", project)["triggers"]}
                     self.assertIn("only a running server", listed["learn"]["why"])
@@ -195,21 +194,9 @@ class Drift(unittest.TestCase):
         self.assertEqual((first["type"], first["id"]), ("gfr.drift.alert", again["id"]))
         self.assertEqual((first["data"]["name"], first["data"]["open"]), (alert["name"], True))
 
-    def wait_for(self, condition, what):
-        for _ in range(3000):
-            if (found := condition()):
-                return found
-            time.sleep(0.1)
-        self.fail(f"it did not come: {what}")
-
     def drift_when(self, server, holds):
         """What /v1/drift says once it does; a look is due every 20 s."""
-        for _ in range(1200):
-            drift = json.loads(server.get("/v1/drift")[1])
-            if holds(drift):
-                return drift
-            time.sleep(0.1)
-        self.fail(f"never so: {drift}")
+        return eventually(lambda: holds(drift := json.loads(server.get("/v1/drift")[1])) and drift, "/v1/drift says what it is to say")
 
 
 if __name__ == "__main__":

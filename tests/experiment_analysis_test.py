@@ -329,7 +329,7 @@ class Analyze(unittest.TestCase):
 
     def test_people_get_lines(self):
         (self.folder / "s.json").write_text(json.dumps({"metric": "proportion", "arms": [{"name": "c", "n": 20000, "sum": 1000}, {"name": "t", "n": 20000, "sum": 1400}]}))
-        done = subprocess.run([GFR, "experiment", "analyze", str(self.folder / "s.json")], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([GFR, "experiment", "analyze", str(self.folder / "s.json")], capture_output=True, text=True, timeout=600)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(done.stdout.startswith("ship: arm 't' is better than the control"), done.stdout)
 

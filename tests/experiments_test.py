@@ -1,11 +1,10 @@
 """Variants and experiments over HTTP: feeds, OFREP by OpenFeature's own provider, and buckets equal to GrowthBook's library."""
 import json
 import sys
-import time
 import types
 import unittest
 
-from gfr_process import Folder, Server, event, log_events, make_patient, run, run_json
+from gfr_process import Folder, Server, event, eventually, log_events, make_patient, run, run_json
 from gfr_python import SITE, has_peer, run_node
 
 CLOCK = ("--clock", "fixed:2026-01-01T12:00:00Z")
@@ -159,7 +158,7 @@ class Experiments(unittest.TestCase):
         from openfeature.evaluation_context import EvaluationContext
         from openfeature.exception import ErrorCode
         from openfeature.flag_evaluation import Reason
-        api.set_provider(OFREPProvider(f"http://127.0.0.1:{self.server.port}"))
+        api.set_provider(OFREPProvider(f"http://127.0.0.1:{self.server.port}", timeout=300))
         client = api.get_client()
         context = EvaluationContext("u1", {"platform": "ios"})
         static = client.get_boolean_details("search_box", False, context)
@@ -185,7 +184,7 @@ class Experiments(unittest.TestCase):
 const { OpenFeature } = require('@openfeature/server-sdk');
 const { OFREPProvider } = require('@openfeature/ofrep-provider');
 (async () => {
-  await OpenFeature.setProviderAndWait(new OFREPProvider({ baseUrl: process.argv[2] }));
+  await OpenFeature.setProviderAndWait(new OFREPProvider({ baseUrl: process.argv[2], timeoutMs: 300000 }));
   const client = OpenFeature.getClient();
   const ios = { targetingKey: 'u1', platform: 'ios' };
   const short = ({ value, variant, reason, errorCode }) => [value, variant ?? null, reason ?? null, errorCode ?? null];
@@ -426,10 +425,7 @@ lateness = "1h"
             metrics = lambda: server.get("/metrics")[1].decode()
             scored = lambda: sum(float(line.split()[-1]) for line in metrics().splitlines()
                                  if line.startswith(("gfr_shadow_duration_seconds_count", "gfr_shadows_dropped_total")))
-            for _ in range(200):
-                if scored() == 20:
-                    break
-                time.sleep(0.05)
+            eventually(lambda: scored() >= 20, "the shadow has scored each feed or dropped it")
             text = metrics()
             self.assertEqual(scored(), 20, text)
             self.assertIn('gfr_assigned_feed_duration_seconds_count{experiment="variant",variant="first"}', text)

@@ -47,18 +47,23 @@ const Order kOrders[] = {{"clock", &clock_ms, 0},           {"boot", &boot_ms, 0
                          {"fail_write", &fail_write, kOff}, {"fail_sync", &fail_sync, kOff},
                          {"slow_sync", &slow_sync_ms, 0},   {"threads", &threads_left, kOff}};
 
-// Raw calls: stdio would come back here.
+long TimeOf(const struct stat& s) { return s.st_mtim.tv_sec * 1'000'000'000L + s.st_mtim.tv_nsec; }
+
+// Raw calls: stdio would come back here. Whoever comes while another thread reads new orders waits for them: a call
+// that is made after they were given goes by them. Not without end: a child may have been forked by a thread beside it.
 void ReadOrders() {
   static const char* const path = std::getenv("FAULT_ORDERS");
   struct stat s;
-  if (path == nullptr || ::stat(path, &s) != 0) return;
-  const long ns = s.st_mtim.tv_sec * 1'000'000'000L + s.st_mtim.tv_nsec;
-  if (ns == seen_ns || pthread_mutex_trylock(&reading) != 0) return;
-  if (ns != seen_ns) {
+  if (path == nullptr || ::stat(path, &s) != 0 || TimeOf(s) == seen_ns) return;
+  for (int n = 0; pthread_mutex_trylock(&reading) != 0; ++n) {
+    if (n == 10'000) return;
+    ::usleep(1000);
+  }
+  const int fd = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0));
+  // The time of the file that is read: another may have taken its place.
+  if (fd >= 0 && ::fstat(fd, &s) == 0 && TimeOf(s) != seen_ns) {
     char text[1024] = {};
-    const int fd = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0));
     const long size = ::syscall(SYS_read, fd, text, sizeof text - 1);
-    ::syscall(SYS_close, fd);
     if (size >= 0) {
       for (const Order& order : kOrders) *order.value = order.none;
       char* rest = nullptr;
@@ -70,8 +75,9 @@ void ReadOrders() {
         }
       }
     }
-    seen_ns = ns;
+    seen_ns = TimeOf(s);
   }
+  if (fd >= 0) ::syscall(SYS_close, fd);
   pthread_mutex_unlock(&reading);
 }
 

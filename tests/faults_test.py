@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from gfr_process import GFR, Folder, Server, event, run, run_json
+from gfr_process import GFR, Folder, Server, event, eventually, run, run_json
 
 SHIM = os.environ.get("GFR_FAULT_SHIM", "")
 HOUR_MS, YEAR_MS = 3_600_000, 365 * 86_400_000
@@ -23,15 +23,6 @@ HOUR_MS, YEAR_MS = 3_600_000, 365 * 86_400_000
 def at(ms=0):
     """Now, or `ms` milliseconds later."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + ms / 1000))
-
-
-def eventually(what, condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
-    return found
 
 
 class FaultyServer(Server):
@@ -44,11 +35,12 @@ class FaultyServer(Server):
         super().__init__(project, *arguments, environment=environment, limits=limits)
 
     def order(self, text=""):
-        """Counts from the next call on: a file of the same time would not be read again."""
-        before = self.orders.stat().st_mtime_ns
-        self.orders.write_text(text)
-        while self.orders.stat().st_mtime_ns == before:
-            os.utime(self.orders)
+        """Counts from the next call on: a file of the same time would not be read again. It comes whole: half of it might be read, and it has that time."""
+        before, new = self.orders.stat().st_mtime_ns, self.orders.with_suffix(".new")
+        new.write_text(text)
+        while new.stat().st_mtime_ns == before:
+            os.utime(new)
+        os.replace(new, self.orders)
 
     def send(self, id, ms=0):
         """An event; gives the status, Retry-After and the reply."""
@@ -82,10 +74,10 @@ class Faults(unittest.TestCase):
         status, retry, reply = server.send("ahead", HOUR_MS)
         self.assertEqual((status, bool(retry)), (503, True), reply)
         self.assertEqual(server.send("now")[0], 202, "those of the time before go on")
-        eventually("the jump is counted", lambda: b"gfr_clock_jumps_total 1" in server.get("/metrics")[1])
+        eventually(lambda: b"gfr_clock_jumps_total 1" in server.get("/metrics")[1], "the jump is counted")
         minute = 61_000
         server.order(f"clock {HOUR_MS + minute}\nboot {minute}")
-        eventually("it is followed", lambda: server.send("ahead", HOUR_MS)[0] == 202)
+        eventually(lambda: server.send("ahead", HOUR_MS)[0] == 202, "it is followed")
         self.assertEqual(server.stop(), 0)
         self.assertEqual(sorted(self.ids()), ["ahead", "before", "now"])
 
@@ -107,12 +99,12 @@ class Faults(unittest.TestCase):
         self.assertEqual((status, bool(retry)), (503, True), reply)
         self.assertEqual(server.feed("feed of " + id), (200, ["log"]))
         ready = []  # One reply: the log is tried again meanwhile and is well until its next write fails.
-        eventually("/readyz says so", lambda: ready.append(server.request("GET", "/readyz")) or ready[-1][0] == 503)
+        eventually(lambda: ready.append(server.request("GET", "/readyz")) or ready[-1][0] == 503, "/readyz says so")
         self.assertIn("Retry-After", ready[-1][1])
         self.assertEqual(server.get("/livez")[0], 200)
 
     def takes_again(self, server, ids):
-        eventually("/readyz is well again", lambda: server.get("/readyz")[0] == 200)
+        eventually(lambda: server.get("/readyz")[0] == 200, "/readyz is well again")
         for id in ids:
             self.assertEqual(server.send(id)[2].get("accepted"), 1, f"{id} was refused before, so that it is new")
         self.assertEqual(server.feed("a feed afterwards"), (200, []))
@@ -133,7 +125,7 @@ class Faults(unittest.TestCase):
         server = self.start()
         self.assertEqual(server.send("before")[0], 202)
         server.order("free 4096")
-        eventually("/readyz says so", lambda: server.get("/readyz")[0] == 503)
+        eventually(lambda: server.get("/readyz")[0] == 503, "/readyz says so")
         self.refuses(server, "nearly full")
         server.order()
         self.takes_again(server, ["nearly full"])
@@ -141,12 +133,12 @@ class Faults(unittest.TestCase):
     def test_writes_and_syncs_that_fail_are_answered_and_gone_on_from(self):
         server = self.start()
         self.assertEqual(server.send("before")[0], 202)
-        for n, fault in enumerate(("fail_write 1", "fail_sync 1", "fail_write 1")):
+        for n, fault in enumerate(("fail_write 0", "fail_sync 0", "fail_write 0")):  # Each, until it is well: one alone might be that of another file.
             server.order(fault)
             status, retry, reply = server.send(f"failed {n}")
             self.assertEqual((status, bool(retry)), (503, True), reply)
             server.order()
-            eventually("the log goes on", lambda: server.get("/readyz")[0] == 200)
+            eventually(lambda: server.get("/readyz")[0] == 200, "the log goes on")
         self.takes_again(server, [f"failed {n}" for n in range(3)])
 
     def test_a_thread_that_cannot_be_had_ends_no_server(self):
@@ -172,14 +164,16 @@ class Faults(unittest.TestCase):
     def test_without_descriptors_it_waits_and_does_not_spin(self):
         server = self.start(limits=[(resource.RLIMIT_NOFILE, 128)])
         self.assertEqual(server.send("before")[0], 202)
-        idle = [socket.create_connection((server.host, server.port), timeout=5) for _ in range(150)]
-        time.sleep(0.5)
-        before = self.cpu_s(server)
-        time.sleep(1)
-        self.assertLess(self.cpu_s(server) - before, 0.5, "it spins")
+        idle = [socket.create_connection((server.host, server.port), timeout=300) for _ in range(150)]
+
+        def rests():
+            before, began = self.cpu_s(server), time.monotonic()
+            time.sleep(1)
+            return self.cpu_s(server) - before < 0.25 * (time.monotonic() - began)
+        eventually(rests, "it does not spin")
         for connection in idle:
             connection.close()
-        eventually("it answers again", lambda: server.get("/livez")[0] == 200)
+        eventually(lambda: server.get("/livez")[0] == 200, "it answers again")
         self.assertEqual(server.send("after")[0], 202)
         self.assertEqual(server.stop(), 0)
 
@@ -190,18 +184,14 @@ class Faults(unittest.TestCase):
 
     def test_a_stop_waits_for_slow_bodies_no_longer_than_it_says(self):
         config = self.project / "gfr.toml"
-        config.write_text(config.read_text().replace("[serve]\n", '[serve]\ndrain = "500ms"\n', 1))
+        config.write_text(config.read_text().replace("[serve]\n", '[serve]\ndrain = "500ms"\nbody_timeout = "1h"\nheader_timeout = "1h"\n', 1))
         server = self.start()
         self.assertEqual(server.send("before")[0], 202)
         head = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n["
-        slow = [socket.create_connection((server.host, server.port), timeout=5) for _ in range(20)]
+        slow = [socket.create_connection((server.host, server.port), timeout=300) for _ in range(20)]
         for n, connection in enumerate(slow):
             connection.sendall((b"", head[:30], head)[n % 3])
-        began = time.monotonic()
-        server.process.send_signal(signal.SIGTERM)
-        self.assertEqual(server.process.wait(60), 0)
-        self.assertLess(time.monotonic() - began, 20)
-        server.close_pipes()
+        self.assertEqual(server.stop(), 0, "and not for the hour that each may take")
         for connection in slow:
             connection.close()
         self.assertTrue((self.project / "data/store/snapshot").exists())
@@ -210,7 +200,7 @@ class Faults(unittest.TestCase):
         server = self.start()
         self.assertEqual(server.send("before")[0], 202)
         server.process.send_signal(signal.SIGHUP)
-        eventually("it reloads", lambda: b"gfr_reloads_total 1" in server.get("/metrics")[1])
+        eventually(lambda: b"gfr_reloads_total 1" in server.get("/metrics")[1], "it reloads")
         stop = threading.Event()
 
         def post():
@@ -245,7 +235,7 @@ class Faults(unittest.TestCase):
             for what, broken in (("cut", bytes_[:len(bytes_) // 2]), ("empty", b""), ("missing", None), ("flipped", flipped(len(bytes_) // 2)),
                                  ("flipped length", flipped(17)), ("flipped footer", flipped(len(bytes_) - 10))):
                 path.unlink() if broken is None else path.write_bytes(broken)
-                refused = subprocess.run([GFR, "log", "verify", "--project", str(self.project)], capture_output=True, text=True, timeout=60)
+                refused = subprocess.run([GFR, "log", "verify", "--project", str(self.project)], capture_output=True, text=True, timeout=600)
                 self.assertNotEqual(refused.returncode, 0, f"segment {index} {what}: {refused.stdout}")
                 with self.assertRaises(AssertionError, msg=f"segment {index} {what}"):
                     self.start()

@@ -3,12 +3,15 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 GFR = os.environ.get("GFR", str(pathlib.Path(__file__).resolve().parent.parent / "build/release/gfr"))
 SOURCE = pathlib.Path(os.environ.get("GFR_SOURCE_DIR", pathlib.Path(__file__).resolve().parent.parent))
@@ -16,7 +19,7 @@ SOURCE = pathlib.Path(os.environ.get("GFR_SOURCE_DIR", pathlib.Path(__file__).re
 
 def run(*arguments, expect=0):
     """Runs gfr; gives stdout and stderr. Fails when the exit code is not `expect`."""
-    done = subprocess.run([GFR, *map(str, arguments)], capture_output=True, text=True, timeout=600)
+    done = subprocess.run([GFR, *map(str, arguments)], capture_output=True, text=True, timeout=1800)
     assert done.returncode == expect, f"gfr {' '.join(map(str, arguments))} gave {done.returncode}, not {expect}\n{done.stdout}\n{done.stderr}"
     return done.stdout, done.stderr
 
@@ -37,8 +40,39 @@ class Folder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-# A busy machine's disk may take longer for a sync than a feed waits for its record.
-PATIENCE = 'serve.log_wait = "10m"\n'
+def eventually(look, says, seconds=300):
+    """Calls `look` until it gives something true, and gives that; fails with what it gave last. A busy machine may take long over anything: what is
+    asserted is what comes to be, and never how soon."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {says}; at last: {found!r}")
+        time.sleep(0.05)
+    return found
+
+
+def free_port():
+    """A port of 127.0.0.1 that nobody has, for who must say one before it is listened at, or again after a server was killed. It lies below those that
+    the system gives to connections and to port 0, so that no other program is given it by chance meanwhile."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port := random.SystemRandom().randrange(20_000, 32_000)))
+                return port
+            except OSError:
+                pass
+
+
+def is_alive(pid):
+    """Whether the process runs: one that has ended may be known for as long as nobody has waited for it."""
+    try:
+        return "\nState:\tZ" not in pathlib.Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+# A busy machine's disk may take longer for a sync than a feed waits for its record, and its processors longer than a request may take.
+PATIENCE = 'serve.log_wait = "10m"\nserve.handler_timeout = "10m"\n'
 
 
 class Server:
@@ -58,7 +92,7 @@ class Server:
                                         preexec_fn=(lambda: [resource.setrlimit(which, (most, most)) for which, most in limits]) if limits else None)
         line = self.process.stdout.readline()
         if not line.startswith(("listening on http://", "listening on https://")):
-            self.process.wait(10)
+            self.process.wait(300)
             raise AssertionError(f"no server: {line} {self.process.stderr.read()}")
         self.host, self.port = "127.0.0.1", int(line.strip().rsplit(":", 1)[1])
         self.project = pathlib.Path(project)
@@ -67,7 +101,7 @@ class Server:
         """The header of admin calls: the token that the server made."""
         return {"Authorization": f"Bearer {(self.project / 'data/tokens/admin').read_text().strip()}"}
 
-    def request(self, method, path, body=None, headers=None, timeout=60):
+    def request(self, method, path, body=None, headers=None, timeout=300):
         """Gives the status, the headers and the body's bytes. Admin calls show the token, unless `headers` do."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
         try:
@@ -95,7 +129,7 @@ class Server:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
+        code = self.process.wait(300)
         self.close_pipes()
         return code
 
@@ -140,9 +174,9 @@ class Load:
 
 
 def make_patient(config):
-    """Adds PATIENCE to [serve] of a gfr.toml that has one, or as the first line."""
+    """Adds PATIENCE to [serve] of a gfr.toml that has one, or as the first lines."""
     text = config.read_text()
-    with_table = text.replace("[serve]\n", '[serve]\nlog_wait = "10m"\n', 1)
+    with_table = text.replace("[serve]\n", "[serve]\n" + PATIENCE.replace("serve.", ""), 1)
     config.write_text(with_table if with_table != text else PATIENCE + text)
 
 

@@ -19,7 +19,7 @@ def run_node(script, *arguments):
     """What a CommonJS script with the packages of tests/npm prints, or a SkipTest."""
     if not shutil.which("node") or not NPM.is_dir():
         raise unittest.SkipTest("SKIPPED: no node, or no build/npm-peers (tools/setup --npm-peers, as `make test-all` does)")
-    done = subprocess.run(["node", "-", *map(str, arguments)], input=script, capture_output=True, text=True, timeout=120, env={**os.environ, "NODE_PATH": str(NPM)})
+    done = subprocess.run(["node", "-", *map(str, arguments)], input=script, capture_output=True, text=True, timeout=600, env={**os.environ, "NODE_PATH": str(NPM)})
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -2,10 +2,9 @@
 import json
 import random
 import struct
-import time
 import unittest
 
-from gfr_process import Folder, Load, Server, event, run, run_json
+from gfr_process import Folder, Load, Server, event, eventually, run, run_json
 
 CLOCK = ("--clock", "fixed:2026-01-02T12:00:00Z")
 LATER = ("--clock", "fixed:2026-01-02T12:05:00Z")  # The epoch of the catalogue has ended.
@@ -32,12 +31,7 @@ def metric(server, name):
 
 
 def wait_for_version(server, version):
-    for _ in range(1200):
-        if metric(server, "gfr_embedding_version") == version:
-            break
-        time.sleep(0.05)
-    else:
-        raise AssertionError(f"version {version} was not taken")
+    eventually(lambda: metric(server, "gfr_embedding_version") == version, f"version {version} is taken")
 
 
 def market():
@@ -76,10 +70,7 @@ class Index(unittest.TestCase):
                 made = run_json("index", "train", "--project", project)
                 self.assertEqual((made["version"], made["champion"], made["items"], made["users"], made["dimensions"]), ("1", True, 40, 81, 4))
                 wait_for_version(server, 1)
-                for _ in range(1200):  # Until the lists with it are made.
-                    if (reply := found(server))["items"]:
-                        break
-                    time.sleep(0.05)
+                reply = eventually(lambda: (feed := found(server))["items"] and feed, "the lists with it are made")
                 ids = [item["item_id"] for item in reply["items"]]
                 self.assertEqual({item["source"] for item in reply["items"]}, {"embedding"})
                 self.assertEqual(sum(int(i[1:]) % 4 == 2 for i in ids), 7, f"all others of the visitor's kind: {ids}")
@@ -97,12 +88,8 @@ class Index(unittest.TestCase):
                 with Load(lambda n: answered.append(len(found(server)["items"]))):
                     self.assertEqual(run_json("index", "import", folder / "v.csv", "--project", project)["version"], "2")
                     wait_for_version(server, 2)
-                    for _ in range(1200):
-                        first = found(server)["items"][0]["item_id"]
-                        if int(first[1:]) % 4 == 3:
-                            break
-                        time.sleep(0.05)
-                    self.assertEqual(int(first[1:]) % 4, 3, "the lists go by the new version")
+                    eventually(lambda: int(found(server)["items"][0]["item_id"][1:]) % 4 == 3, "the lists go by the new version")
+                    eventually(lambda: answered, "a feed is answered beside")
                 self.assertTrue(answered and min(answered) == 10, "every feed between had its items")
 
                 listed = run_json("index", "list", "--project", project)["indexes"]
@@ -151,16 +138,10 @@ class Index(unittest.TestCase):
             self.assertGreater(made["recall"], 0.9)
             self.assertEqual(run_json("index", "distill", "--hold", "--project", project)["recall"], made["recall"])
             with Server(project, "--clock", "log") as server:
-                for _ in range(1200):
-                    if metric(server, "gfr_first_stage_version") == 1:
-                        break
-                    time.sleep(0.05)
-                self.assertEqual(metric(server, "gfr_first_stage_items"), made["items"])
-                for _ in range(1200):  # Until the lists with it are made: a version is taken before they are.
-                    if "catalogue" in (sources := {item["source"] for item in found(server, "u100001")["items"]}):
-                        break
-                    time.sleep(0.05)
-                self.assertIn("catalogue", sources)
+                eventually(lambda: metric(server, "gfr_first_stage_version") == 1, "the version is taken")
+                eventually(lambda: metric(server, "gfr_first_stage_items") == made["items"], "with its items")
+                # A version is taken before the lists with it are made.
+                eventually(lambda: "catalogue" in {item["source"] for item in found(server, "u100001")["items"]}, "the lists with it are made")
 
 
 if __name__ == "__main__":

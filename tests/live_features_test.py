@@ -2,10 +2,9 @@
 import hashlib
 import json
 import signal
-import time
 import unittest
 
-from gfr_process import Folder, Server, run, run_json
+from gfr_process import Folder, Server, eventually, run, run_json
 
 CLOCK = ("--clock", "fixed:2026-03-01T00:00:00Z")
 ADDED = """[[feature]]
@@ -39,7 +38,7 @@ def scores(server, name):
 def stop(server):
     """Ends the server; gives what it said on stderr."""
     server.process.send_signal(signal.SIGTERM)
-    said = server.process.communicate(timeout=60)[1]
+    said = server.process.communicate(timeout=300)[1]
     assert server.process.returncode == 0, said
     return said
 
@@ -85,12 +84,7 @@ class LiveFeatures(unittest.TestCase):
         return status, json.loads(reply)
 
     def ended(self, server, at):
-        for _ in range(1200):
-            state = json.loads(server.get(at)[1])["state"]
-            if state in ("done", "failed"):
-                return state
-            time.sleep(0.05)
-        return state
+        return eventually(lambda: (state := json.loads(server.get(at)[1])["state"]) in ("done", "failed") and state, "the job ends")
 
     def test_the_champion_serves_equal_bits_when_features_are_added_and_is_missed_by_name_when_one_is_gone(self):
         with Server(self.project, *CLOCK) as server:

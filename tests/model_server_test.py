@@ -25,12 +25,12 @@ class ModelServer:
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
         line = self.process.stdout.readline()
         if not line.startswith("listening on http://"):
-            self.process.wait(10)
+            self.process.wait(300)
             raise AssertionError(f"no server: {line} {self.process.stderr.read()}")
         self.port = int(line.strip().rsplit(":", 1)[1])
 
     def ask(self, method, path, body=None, type="application/json", **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             connection.request(method, path, body if body is None or isinstance(body, (bytes, str)) else json.dumps(body), {"Content-Type": type, **headers})
             response = connection.getresponse()
@@ -48,7 +48,7 @@ class ModelServer:
 
     def __exit__(self, *_):
         self.process.terminate()
-        assert self.process.wait(60) == 0
+        assert self.process.wait(300) == 0
         self.process.stdout.close()
         self.process.stderr.close()
 
@@ -149,7 +149,7 @@ class Models(unittest.TestCase):
 
     def test_on_an_address_that_others_reach_it_needs_a_token_or_open(self):
         model = self.path / "binary.ubj"
-        refused = subprocess.run([GFR, "serve", "--model", model, "--listen", "0.0.0.0:0"], capture_output=True, text=True, timeout=60)
+        refused = subprocess.run([GFR, "serve", "--model", model, "--listen", "0.0.0.0:0"], capture_output=True, text=True, timeout=300)
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("--token-file", refused.stderr)
         token = self.path / "token"

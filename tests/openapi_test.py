@@ -46,7 +46,7 @@ class OpenApi(unittest.TestCase):
         if not has_peer("schemathesis"):
             self.skipTest("SKIPPED: schemathesis is not in build/peers-venv")
         command = [PEERS, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{self.server.port}/openapi.json", "--checks", CHECKS,
-                   "--phases", "examples,coverage,fuzzing", "--max-examples", "25", "--seed", "7", "--workers", "1", "--suppress-health-check", "all",
+                   "--phases", "examples,coverage,fuzzing", "--max-examples", "25", "--seed", "7", "--request-timeout", "300", "--workers", "1", "--suppress-health-check", "all",
                    "--warnings", "off", "--continue-on-failure", "-H", f"Authorization: {self.server.admin()['Authorization']}"]
         with tempfile.TemporaryDirectory() as elsewhere:  # It keeps a database of examples where it runs.
             done = subprocess.run(command, capture_output=True, text=True, cwd=elsewhere, env={**environment(), "NO_COLOR": "1"})

@@ -99,7 +99,7 @@ analytics.on('error', e => { console.error(e); process.exit(1); });
 analytics.identify({ userId: 'seg1', anonymousId: 'anon1', traits: { city: 'rome' } });
 analytics.track({ userId: 'seg1', event: 'Product List Viewed', properties: { list_id: 'home', products: [{ product_id: 'a', position: 1 }] } });
 analytics.track({ userId: 'seg1', event: 'Product Clicked', properties: { product_id: 'a', position: 1 } });
-analytics.closeAndFlush({ timeout: 20000 }).then(() => console.log('sent'));
+analytics.closeAndFlush({ timeout: 300000 }).then(() => console.log('sent'));
 """
         # Its messages are of now; the server's clock is not.
         with Folder() as folder:

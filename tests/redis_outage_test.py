@@ -7,11 +7,10 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import time
 import unittest
 
-from gfr_process import Folder, Load, Server, event, log_events, run, run_json
-from readers_test import LATER, NOW, TOML, eventually
+from gfr_process import Folder, Load, Server, event, eventually, log_events, run, run_json
+from readers_test import LATER, NOW, TOML
 
 OUTAGES = 10 if os.environ.get("GFR_TEST_ALL") else 1
 
@@ -28,11 +27,7 @@ class Redis:
         pathlib.Path(self.path).unlink(missing_ok=True)
         self.process = subprocess.Popen([shutil.which("redis-server"), "--port", "0", "--unixsocket", str(self.path), "--save", "", "--dir", str(self.folder)],
                                         stdout=subprocess.DEVNULL)
-        for _ in range(400):
-            if self.path.exists():
-                return
-            time.sleep(0.05)
-        raise AssertionError("redis-server did not start")
+        eventually(self.path.exists, "redis-server starts")
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -66,7 +61,7 @@ class RedisOutage(unittest.TestCase):
                     Server(project, "--clock", f"fixed:{LATER}", "--owner", f"127.0.0.1:{owner.port}") as reader:
                 servers = {"owner": owner, "reader": reader}
                 for server in servers.values():
-                    eventually(self, lambda: server.get("/readyz")[0] == 200)
+                    eventually(lambda: server.get("/readyz")[0] == 200, "it is ready")
                 clicks = lambda server, of: server.post("/v1/feed", {"user_id": of, "candidates": ["i1"], "explain": True})[1]["items"][0]["features"]["user_clicks"]
                 clients = {name: Client(name, server) for name, server in servers.items()}
                 with Load(*clients.values()):
@@ -74,10 +69,10 @@ class RedisOutage(unittest.TestCase):
                         marks = {name: len(client.answers) for name, client in clients.items()}
                         redis.kill()
                         for name in servers:
-                            eventually(self, lambda: any("store" in d for _, d, _ in clients[name].answers[marks[name]:]))
+                            eventually(lambda: any("store" in d for _, d, _ in clients[name].answers[marks[name]:]), f"feeds of the {name} say that it is away")
                         redis.start()
                         for name in servers:
-                            eventually(self, lambda: clients[name].answers[-1][0] == 200 and "store" not in clients[name].answers[-1][1], seconds=60)
+                            eventually(lambda: clients[name].answers[-1][0] == 200 and "store" not in clients[name].answers[-1][1], f"the {name} finds it again")
                 for name, client in clients.items():
                     answers = client.answers
                     self.assertEqual({status for status, _, _ in answers}, {200}, name)
@@ -88,7 +83,7 @@ class RedisOutage(unittest.TestCase):
                     self.assertGreaterEqual(float(counted[0].split()[1]), degraded)
                 for name in servers:  # Each sees all clicks that either took.
                     for of in servers:
-                        eventually(self, lambda: clicks(servers[name], f"of-{of}") == clients[of].clicks, seconds=60)
+                        eventually(lambda: clicks(servers[name], f"of-{of}") == clients[of].clicks, f"the {name} sees the clicks of the {of}")
                 clicked = sum(client.clicks for client in clients.values())
                 self.assertGreater(clicked, 0)
                 self.assertGreater(sum(len(client.answers) for client in clients.values()), 0)

@@ -1,4 +1,5 @@
 """Several servers of one address (`gfr serve --replicas`): more and fewer of them under load without a failed request, replaced when one is killed, gone with their supervisor."""
+import copy
 import datetime
 import http.client
 import json
@@ -7,7 +8,7 @@ import signal
 import time
 import unittest
 
-from gfr_process import Folder, Load, Server, event, log_events, run, run_json
+from gfr_process import Folder, Load, Server, event, eventually, is_alive, log_events, run, run_json
 
 TOML = """
 [scale]
@@ -53,7 +54,7 @@ class Client:
 
     def post(self, path, body, expect):
         if self.connection is None:
-            self.connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=60)
+            self.connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=300)
         self.connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
         response = self.connection.getresponse()
         reply = json.loads(response.read())
@@ -85,18 +86,15 @@ class Replicas(unittest.TestCase):
     def ready(self, project):
         return [s for s in self.servers(project)["replicas"] if s["state"] == "ready"]
 
-    def eventually(self, what, seconds=120):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if found := what():
-                return found
-            time.sleep(0.1)
-        self.fail("it did not come to be")
+    def alone(self, server, replica):
+        """Asks one of the servers, at its own address: at the common one, whoever takes a call answers it."""
+        one = copy.copy(server)
+        one.port = int(replica["address"].rsplit(":", 1)[1])
+        return one
 
-    def feed(self, server, request):
-        status, feed = server.post("/v1/feed", {"user_id": "u1", "request_id": request, "candidates": ["i1", "i2"]})
-        self.assertEqual(status, 200, feed)
-        return feed
+    def feed(self, server, request, **more):
+        status, feed = server.post("/v1/feed", {"user_id": "u1", "request_id": f"{request}-{time.monotonic()}", "candidates": ["i1", "i2"], **more})
+        return feed if status == 200 else {"degraded": [f"answered {status}"]}
 
     def test_one_to_three_to_one_under_load_without_a_failed_request(self):
         with Folder() as folder:
@@ -107,13 +105,13 @@ class Replicas(unittest.TestCase):
                 heavy = [Client(server, f"heavy{n}", keep=n % 2 == 0) for n in range(4)]
                 with Load(*light):
                     with Load(*heavy):
-                        self.eventually(lambda: len(self.ready(project)) == 3)
+                        eventually(lambda: len(self.ready(project)) == 3, "there are three servers")
                         addresses = [s["address"] for s in self.ready(project)]
                         seen = [c.feeds for c in heavy]
-                        self.eventually(lambda: all(c.feeds > before + 20 for c, before in zip(heavy, seen)))
-                    self.eventually(lambda: len(self.servers(project)["replicas"]) == 1)
+                        eventually(lambda: all(c.feeds > before + 20 for c, before in zip(heavy, seen)), "each client has feeds")
+                    eventually(lambda: len(self.servers(project)["replicas"]) == 1, "there is one server again")
                     seen = [c.feeds for c in light]
-                    self.eventually(lambda: all(c.feeds > before for c, before in zip(light, seen)))
+                    eventually(lambda: all(c.feeds > before for c, before in zip(light, seen)), "each client has feeds")
                 self.assertEqual(self.servers(project)["desired"], 1)
                 clients = light + heavy
                 self.assertEqual(len(set(addresses)), 3)
@@ -129,18 +127,22 @@ class Replicas(unittest.TestCase):
         with Folder() as folder:
             project = make(folder)
             with Server(project, "--replicas", "2") as server:
-                owner, reader = self.eventually(lambda: len(self.ready(project)) == 2 and self.ready(project))
+                def started(name, times):
+                    return eventually(lambda: [s for s in self.ready(project) if s["name"] == name and s["starts"] == times], f"{name} is ready")[0]
+
+                owner, reader = eventually(lambda: len(ready := self.ready(project)) == 2 and ready, "there are two servers")
                 os.kill(reader["process"], signal.SIGKILL)
-                again = self.eventually(lambda: [s for s in self.ready(project) if s["name"] == reader["name"] and s["starts"] == 2])[0]
+                again = started(reader["name"], 2)
                 self.assertNotEqual(again["process"], reader["process"])
+                eventually(lambda: self.feed(self.alone(server, again), "again")["degraded"] == ["model"], "the reader finds the owner")
                 for n in range(20):
                     self.assertEqual(self.feed(server, f"after-{n}")["degraded"], ["model"])
                 self.assertEqual(server.post("/v1/events", [event("kept", "feed.click", now(), "u1", ["i1"])])[0], 202)
                 os.kill(owner["process"], signal.SIGKILL)
-                new = self.eventually(lambda: [s for s in self.ready(project) if s["name"] == "owner" and s["starts"] == 2])[0]
+                new = started("owner", 2)
                 self.assertEqual(new["address"], owner["address"])
                 # The reader finds it there, and makes its rows anew.
-                self.eventually(lambda: all(self.feed(server, f"owner-{n}-{time.monotonic()}")["degraded"] == ["model"] for n in range(10)))
+                eventually(lambda: self.feed(self.alone(server, again), "owner")["degraded"] == ["model"], "the reader finds the new owner")
                 # Whoever takes an admin call, the owner answers it.
                 for _ in range(10):
                     self.assertEqual(server.request("POST", "/v1/reload", "")[0], 200)
@@ -152,11 +154,11 @@ class Replicas(unittest.TestCase):
                 text = (project / "gfr.toml").read_text()
                 (project / "gfr.toml").write_text(text + '[[feature]]\nname = "views"\ntype = "count"\nscope = "item"\nevents = ["item.view"]\n')
                 server.process.send_signal(signal.SIGHUP)
-                newer = self.eventually(lambda: [s for s in self.ready(project) if s["name"] == reader["name"] and s["starts"] == 3])[0]
-                for _ in range(5):
-                    self.assertIn("views", json.dumps(server.post("/v1/feed", {"user_id": "u1", "explain": True, "candidates": ["i1"]})[1]))
+                newer = started(reader["name"], 3)
+                for one in (newer, new):
+                    eventually(lambda: "views" in json.dumps(self.feed(self.alone(server, one), "views", explain=True)), f"{one['name']} has the new feature")
                 server.kill()
-                self.eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in (newer["process"], new["process"])))
+                eventually(lambda: not any(is_alive(pid) for pid in (newer["process"], new["process"])), "no server is left")
             self.assertGreaterEqual(log_events(project), 51)
 
 
@@ -168,19 +170,19 @@ class Replicas(unittest.TestCase):
             (project / "gfr.toml").write_text(text)
             with Server(project, "--replicas", "1:3") as server:
                 self.assertEqual(server.request("POST", "/v1/triggers/more", "{}")[0], 202)
-                self.eventually(lambda: len(self.ready(project)) == 2)
+                eventually(lambda: len(self.ready(project)) == 2, "there are two servers")
                 made = run_json("trigger", "history", "more", "--project", project)["runs"][0]
                 self.assertEqual(self.servers(project)["bounds_by"], made["id"])
-                self.eventually(lambda: run_json("trigger", "history", "more", "--project", project)["runs"][0]["state"] == "done")
+                eventually(lambda: run_json("trigger", "history", "more", "--project", project)["runs"][0]["state"] == "done", "the run ends")
                 self.assertEqual(run_json("trigger", "history", "more", "--project", project)["runs"][0]["steps"][0]["why"], "asked for at least 2 servers for 12h")
                 self.assertEqual(server.request("POST", "/v1/triggers/as_before", "{}")[0], 202)
-                self.eventually(lambda: len(self.servers(project)["replicas"]) == 1)
+                eventually(lambda: len(self.servers(project)["replicas"]) == 1, "there is one server")
                 self.assertIsNone(self.servers(project)["bounds_by"])
                 self.assertEqual(server.stop(), 0)
             # A server alone has no servers to count.
             with Server(project) as server:
                 self.assertEqual(server.request("POST", "/v1/triggers/more", "{}")[0], 202)
-                failed = self.eventually(lambda: (r := run_json("trigger", "history", "more", "--project", project)["runs"][0])["state"] == "failed" and r)
+                failed = eventually(lambda: (r := run_json("trigger", "history", "more", "--project", project)["runs"][0])["state"] == "failed" and r, "the run fails")
                 self.assertIn("gfr serve --replicas", failed["why"])
                 self.assertEqual(server.stop(), 0)
 

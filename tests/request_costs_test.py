@@ -86,7 +86,7 @@ class Costs:
         (self.process / "clear_refs").write_text("5")  # The peak begins anew.
         held, spent, began = self.mib("VmRSS"), self.cpu_ms(), time.monotonic()
         try:
-            status, _, reply = self.server.request(method.upper(), path, body, {**self.server.admin(), **({"Content-Type": kind} if kind else {})}, timeout=120)
+            status, _, reply = self.server.request(method.upper(), path, body, {**self.server.admin(), **({"Content-Type": kind} if kind else {})}, timeout=600)
         except OSError as lost:  # Refused before the body was read.
             status, reply = type(lost).__name__, b""
         cpu, seconds = self.cpu_ms() - spent, time.monotonic() - began
@@ -148,7 +148,7 @@ class RequestCosts(unittest.TestCase):
         for _ in range(8):  # The least: jobs run beside it, and other programs.
             spent, peak, status, size, _ = costs.of(method, concrete, kind, body)
             cpu, memory = min(cpu, spent), min(memory, peak)
-            if cpu <= most_ms:
+            if cpu <= most_ms and memory <= most_mib:
                 break
         if VERBOSE:
             print(f"{method} {path} {what}: {mib:.1f} MiB, {status}, {cpu:.0f} ms, {memory:.0f} MiB, reply {size}", flush=True)
@@ -165,12 +165,16 @@ class RequestCosts(unittest.TestCase):
 
     def many_events(self, server, costs, slow):
         """Deletions and events of one large body: each its microseconds, and feeds run between their slices."""
-        for what, count, make in (("deletions", 20_000, lambda i: event(f"d{i}", "user.delete", user=f"gone{i}")),
-                                  ("events", 50_000, lambda i: event(f"m{i}", user=f"many{i % 997}"))):
-            body = "\n".join(json.dumps(make(i)) for i in range(count)).encode()
-            spent = costs.cpu_ms()
-            self.assertEqual(server.request("POST", "/v1/events", body, {"Content-Type": NDJSON})[0], 202)
-            us = (costs.cpu_ms() - spent) * 1000 / count
+        for what, count, make in (("deletions", 20_000, lambda i, n: event(f"d{i}-{n}", "user.delete", user=f"gone{i}-{n}")),
+                                  ("events", 50_000, lambda i, n: event(f"m{i}-{n}", user=f"many{i % 997}"))):
+            us = 1e9
+            for n in range(8):  # The least, as above.
+                body = "\n".join(json.dumps(make(i, n)) for i in range(count)).encode()
+                spent = costs.cpu_ms()
+                self.assertEqual(server.request("POST", "/v1/events", body, {"Content-Type": NDJSON})[0], 202)
+                us = min(us, (costs.cpu_ms() - spent) * 1000 / count)
+                if us < EVENT_US * slow * 2:
+                    break
             print(f"{what}: {us:.1f} us each")
             self.assertLess(us, EVENT_US * slow * 2, what)
 

@@ -9,7 +9,7 @@ import subprocess
 import time
 import unittest
 
-from gfr_process import GFR, Folder, Server, event, run
+from gfr_process import GFR, Folder, Server, event, eventually, run
 
 MAKE_CERTIFICATE = os.environ["GFR_MAKE_CERTIFICATE"]
 
@@ -26,20 +26,12 @@ def make_project(folder):
     return folder / "p"
 
 
-def wait_for(condition):
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not come")
-
-
 def ask(port, authority, path, body=None, **context_options):
     """One call over verified TLS; gives the status, the parsed reply and the version of TLS."""
     context = ssl.create_default_context(cafile=authority)
     for name, value in context_options.items():
         setattr(context, name, value)
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=300)
     try:
         connection.request("POST" if body else "GET", path, json.dumps(body) if body else None, {"Content-Type": "application/json"})
         response = connection.getresponse()
@@ -99,23 +91,23 @@ class Tls(unittest.TestCase):
                     except ssl.SSLCertVerificationError:
                         return False
 
-                wait_for(is_new)
+                eventually(is_new, "the new certificate is shown")
                 with self.assertRaises(ssl.SSLCertVerificationError):
                     ask(server.port, folder / "before.pem", "/livez")
                 (folder / "server.key").write_text("no key")
                 server.process.send_signal(signal.SIGHUP)
-                wait_for(lambda: "not taken; those read before stay" in server.process.stderr.readline())
+                eventually(lambda: "not taken; those read before stay" in server.process.stderr.readline(), "it says so")
                 self.assertEqual(ask(server.port, folder / "server.pem", "/livez")[0], 200)
 
     def test_bad_files_are_refused_at_the_start(self):
         with Folder() as folder:
             project = make_project(folder)
             (folder / "server.pem").write_text("no certificate")
-            done = subprocess.run([GFR, "serve", "--project", project, "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=60)
+            done = subprocess.run([GFR, "serve", "--project", project, "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=300)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("server.pem is not a certificate in PEM", done.stderr)
             (folder / "server.pem").unlink()
-            done = subprocess.run([GFR, "serve", "--project", project, "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=60)
+            done = subprocess.run([GFR, "serve", "--project", project, "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=300)
             self.assertIn("server.pem", done.stderr)
             self.assertEqual(done.returncode, 1)
 

@@ -220,7 +220,8 @@ TEST(HttpServer, StreamsAReplyInChunks) {
 }
 
 TEST(HttpServer, ClosesSilentClientsAndAnswers408ToThoseWhoseHeaderOrBodyIsLate) {
-  const Running r({.header_timeout_ms = 50, .body_timeout_ms = 50, .idle_timeout_ms = 50, .body_min_rate = 1000});
+  // Long enough for a busy machine to send what each sends before it is late.
+  const Running r({.header_timeout_ms = 1500, .body_timeout_ms = 1500, .idle_timeout_ms = 1500, .body_min_rate = 1000});
   const RawClient silent(r.server->port()), header(r.server->port()), body(r.server->port()), slow(r.server->port());
   header.Send("POST /echo HTTP/1.1\r\nHost: x\r\nX: ");
   body.Send(Head("/echo", "Content-Length: 1000\r\n") + "[");

@@ -52,7 +52,10 @@ class LogCountsTest : public testing::Test {
     FixedClock clock(kSimilarNow - kHourMs);
     const auto log = EventLog::Open(PosixFileSystem(), clock, {.folder = folder_ / "p/data/log"});
     std::uint64_t duplicates = 0;
-    EXPECT_TRUE(log.value()->AppendImported(std::move(events), [](std::uint64_t) {}, &duplicates).ok());
+    EXPECT_TRUE(log.value()
+                    ->AppendImported(
+                        std::move(events), [](std::uint64_t) {}, &duplicates)
+                    .ok());
   }
   void Open() {
     service_.reset();
@@ -60,6 +63,7 @@ class LogCountsTest : public testing::Test {
     project_ = Project::Open(folder_ / "p", ServeConfig::Reader(&config)).value();
     config_ = config;
     config_.verify_ms = 0;
+    config_.log_wait_ms = kHourMs;  // A feed can be explained when it is answered, however long a sync takes.
     auto opened = Service::Open(*project_, config_, kClock, *access_);
     ASSERT_TRUE(opened.ok()) << opened.error().ToString();
     service_ = std::move(opened).value();
@@ -77,7 +81,7 @@ class LogCountsTest : public testing::Test {
   // Once the log was counted.
   Json Similar(const std::string& path) {
     Json json;
-    for (int n = 0; n < 3000; ++n) {
+    for (int n = 0; n < 30'000; ++n) {
       const HttpResponse response = Ask("GET", "/v1/similar/" + path);
       EXPECT_EQ(response.status, 200) << response.body;
       json = Json::parse(response.body);
@@ -112,7 +116,7 @@ TEST_F(LogCountsTest, AFeedFindsWhatIsSimilarToTheUsersLastItemsAndNamesTheSourc
   Open();
   Similar("tea");
   Json feed;
-  for (int n = 0; n < 3000; ++n) {  // Lists with the counts are made by a job.
+  for (int n = 0; n < 30'000; ++n) {  // Lists with the counts are made by a job.
     feed = Json::parse(Ask("POST", "/v1/feed", R"({"user_id":"new","size":30})").body);
     if (std::ranges::any_of(feed["items"], [](const Json& item) { return item.value("source", "") == "similar"; }))
       break;
@@ -132,7 +136,7 @@ TEST_F(LogCountsTest, CountsAreEqualAfterARestartAndWithoutTheirFile) {
   const std::string file = folder_ / "p/data/store/cooccurrence";
   Open();
   const Json before = Similar("tea");
-  for (int n = 0; n < 3000 && !PosixFileSystem().Exists(file); ++n) WaitUntil(MonotonicMs() + 10, {});
+  for (int n = 0; n < 30'000 && !PosixFileSystem().Exists(file); ++n) WaitUntil(MonotonicMs() + 10, {});
   const std::string bytes = PosixFileSystem().ReadAll(file).value();
   Open();
   EXPECT_EQ(Similar("tea"), before);
@@ -140,7 +144,8 @@ TEST_F(LogCountsTest, CountsAreEqualAfterARestartAndWithoutTheirFile) {
   std::ofstream(file, std::ios::trunc) << "torn";
   Open();
   EXPECT_EQ(Similar("tea"), before);
-  for (int n = 0; n < 3000 && PosixFileSystem().ReadAll(file).value() != bytes; ++n) WaitUntil(MonotonicMs() + 10, {});
+  for (int n = 0; n < 30'000 && PosixFileSystem().ReadAll(file).value() != bytes; ++n)
+    WaitUntil(MonotonicMs() + 10, {});
   EXPECT_EQ(PosixFileSystem().ReadAll(file).value(), bytes);
 }
 

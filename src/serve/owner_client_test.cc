@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/clock.h"
+#include "base/simulation.h"
 #include "runtime/test_http_peer.h"
 
 namespace gfr {
@@ -69,18 +70,20 @@ TEST(OwnerClient, CallsAnOwnerByTlsWhenItsAddressSaysSo) {
 }
 
 TEST(OwnerClient, AfterACallThatFoundNobodyTheNextFailAtOnceForASecond) {
-  Client c;
-  c.owner->answer = Error{ErrorCode::kUnavailable, "connection refused"};
-  for (int i = 0; i < 3; ++i) {
-    const auto answer = c.client->Send({.method = "GET", .path = "/"});
-    ASSERT_FALSE(answer.ok());
-    EXPECT_EQ(answer.error().message, "the owner of the log at localhost:8080 does not answer");
-  }
-  EXPECT_EQ(c.owner->sent.size(), 1u);
-  c.owner->answer = HttpAnswer{.status = 200};
-  WaitUntil(MonotonicMs() + OwnerClient::kAwayMs);
-  EXPECT_TRUE(c.client->Send({.method = "GET", .path = "/"}).ok());
-  EXPECT_TRUE(c.client->Send({.method = "GET", .path = "/"}).ok());
+  Simulation({.seed = 1}).Run([] {
+    Client c;
+    c.owner->answer = Error{ErrorCode::kUnavailable, "connection refused"};
+    for (int i = 0; i < 3; ++i) {
+      const auto answer = c.client->Send({.method = "GET", .path = "/"});
+      ASSERT_FALSE(answer.ok());
+      EXPECT_EQ(answer.error().message, "the owner of the log at localhost:8080 does not answer");
+    }
+    EXPECT_EQ(c.owner->sent.size(), 1u);
+    c.owner->answer = HttpAnswer{.status = 200};
+    WaitUntil(MonotonicMs() + OwnerClient::kAwayMs);
+    EXPECT_TRUE(c.client->Send({.method = "GET", .path = "/"}).ok());
+    EXPECT_TRUE(c.client->Send({.method = "GET", .path = "/"}).ok());
+  });
 }
 
 TEST(OwnerClient, AnAnswerThatIsTooLargeIsAnErrorOfThatCallAlone) {
@@ -94,10 +97,13 @@ TEST(OwnerClient, AnAnswerThatIsTooLargeIsAnErrorOfThatCallAlone) {
 TEST(OwnerClient, AnOwnerThatHangsHoldsUpOneCallUntilItsDeadline) {
   TestHttpPeer peer("");  // Accepts, and is silent.
   const auto client = OwnerClient::Make(peer.url().substr(7), MakeHttpCaller({.allow_private = true})).value();
+  const std::int64_t again_ms = MonotonicMs() + OwnerClient::kAwayMs;
   EXPECT_EQ(client->Send({.method = "GET", .path = "/", .timeout_ms = 50}).error().code, ErrorCode::kUnavailable);
-  EXPECT_EQ(client->Send({.method = "GET", .path = "/", .timeout_ms = 3'600'000}).error().code,
-            ErrorCode::kUnavailable);
-  EXPECT_EQ(peer.connections(), 1);
+  EXPECT_EQ(client->Send({.method = "GET", .path = "/", .timeout_ms = 20'000}).error().code, ErrorCode::kUnavailable);
+  // A machine so busy that the second call came a second later has asked again.
+  if (MonotonicMs() < again_ms) {
+    EXPECT_LE(peer.connections(), 1);
+  }
 }
 
 TEST(OwnerClient, RefusesWhatIsNoAddress) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -107,10 +108,15 @@ class ReaderServiceTest : public testing::Test {
          .body = body,
          .client = "127.0.0.1"});
   }
+  // A feed waits 20 ms for the Redis: where a busy machine takes longer it is asked for again, while a Redis is there.
   Json Feed(const std::string& body) {
-    const HttpResponse response = Ask("POST", "/v1/feed", body);
-    EXPECT_EQ(response.status, 200) << response.body;
-    return Json::parse(response.body);
+    for (;;) {
+      const HttpResponse response = Ask("POST", "/v1/feed", body);
+      EXPECT_EQ(response.status, 200) << response.body;
+      ++feeds_;
+      Json feed = Json::parse(response.body);
+      if (!has_redis_ || std::ranges::count(feed["degraded"], "store") == 0) return feed;
+    }
   }
   bool HasMetric(const std::string& line) {
     return Ask("GET", "/metrics").body.find("\n" + line + "\n") != std::string::npos;
@@ -139,6 +145,8 @@ class ReaderServiceTest : public testing::Test {
 
   const TestFolder folder_;
   TestRedis redis_;
+  bool has_redis_ = true;
+  std::uint64_t feeds_ = 0;  // Asked for so far.
   ServeConfig config_;
   std::unique_ptr<Project> project_;
   std::unique_ptr<Access> access_;
@@ -274,7 +282,7 @@ TEST_F(ReaderServiceTest, WithoutAnOwnerFeedsSayThatTheyAreNotLoggedAndEventsAre
   EXPECT_EQ(refused.status, 503);
   EXPECT_EQ(refused.headers.at(0).first, "Retry-After");
   EXPECT_EQ(Ask("GET", "/v1/explain/r", "", kAdmin).status, 503);
-  EXPECT_TRUE(HasMetric("gfr_unlogged_total 2"));
+  EXPECT_TRUE(HasMetric("gfr_unlogged_total " + std::to_string(feeds_)));
   EXPECT_TRUE(HasMetric("gfr_refused_total 3"));
 }
 
@@ -301,7 +309,7 @@ TEST_F(ReaderServiceTest, ListsThatItCannotHaveMakeFeedsTheOwnersAndAreKeptForWh
   const std::uint64_t forwarded = Forwarded();
   Json feed = Feed(R"({"user_id":"u1"})");
   EXPECT_EQ(feed["degraded"], Json::parse(R"(["model"])"));
-  EXPECT_EQ(Forwarded(), forwarded + 1);
+  EXPECT_GT(Forwarded(), forwarded);
   door_.Close();
   feed = Feed(R"({"user_id":"u1"})");
   EXPECT_EQ(feed["degraded"], Json::parse(R"(["channels","model","log"])"));
@@ -313,6 +321,7 @@ TEST_F(ReaderServiceTest, WithoutTheRedisFeedsHaveNoValuesAndSaySo) {
   EXPECT_EQ(Ask("POST", "/v1/events", kEvent).status, 202);
   while (Feed(ask)["items"][0]["features"]["user_clicks"] != 1) ::usleep(1000);
   redis_.Stop();
+  has_redis_ = false;
   Json feed;
   do {
     feed = Feed(ask);

@@ -11,6 +11,7 @@
 
 #include "base/executor.h"
 #include "base/test_folder.h"
+#include "base/time.h"
 #include "feature/served_columns.h"
 #include "log/local_log.h"
 #include "serve/service.h"
@@ -38,6 +39,7 @@ class ReloadTest : public testing::Test {
     service_.reset();
     project_ = Project::Open(folder_ / "p", ServeConfig::Reader(&config_)).value();
     config_.verify_ms = 0;
+    config_.log_wait_ms = kHourMs;  // A feed's record is in the log when it is answered, however long a sync takes.
     service_ = Service::Open(*project_, config_, kClock, *access_).value();
   }
   std::string Text() { return PosixFileSystem().ReadAll(folder_ / "p/gfr.toml").value(); }
