@@ -13,6 +13,19 @@ std::string Text(const Estimate& e) {
   return std::isnan(e.value) ? "-" : fmt::format("{:.4f} [{:.4f}, {:.4f}]", e.value, e.interval.low, e.interval.high);
 }
 
+void PrintPositionBias(const ObjectiveReport& o) {
+  if (o.position_bias.places.empty()) return;
+  const auto& swapped = o.swapped_bias.places;
+  fmt::print(
+      "  {}: place k is looked at (k + 1)^-x as often as the first, x = {}; by pairs put in order by a coin {}\n",
+      o.name, Text(o.position_bias.exponent),
+      swapped.empty() ? "unknown: there are too few" : Text(o.swapped_bias.exponent));
+  for (std::size_t k = 0; k < std::max(o.position_bias.places.size(), swapped.size()); ++k)
+    fmt::print("    {:>3}  {:<26}{}\n", k,
+               k < o.position_bias.places.size() ? Text(o.position_bias.places[k].examined) : "",
+               k < swapped.size() ? Text(swapped[k].examined) : "");
+}
+
 }  // namespace
 
 void PrintReport(const EvaluationReport& r) {
@@ -60,18 +73,7 @@ void PrintReport(const EvaluationReport& r) {
   };
   line("model", r.ranking);
   for (const auto& [name, metrics] : r.baselines) line(name, metrics);
-  for (const ObjectiveReport& o : r.objectives) {
-    if (o.position_bias.places.empty()) continue;
-    const auto& swapped = o.swapped_bias.places;
-    fmt::print(
-        "  {}: place k is looked at (k + 1)^-x as often as the first, x = {}; by pairs put in order by a coin {}\n",
-        o.name, Text(o.position_bias.exponent),
-        swapped.empty() ? "unknown: there are too few" : Text(o.swapped_bias.exponent));
-    for (std::size_t k = 0; k < std::max(o.position_bias.places.size(), swapped.size()); ++k)
-      fmt::print("    {:>3}  {:<26}{}\n", k,
-                 k < o.position_bias.places.size() ? Text(o.position_bias.places[k].examined) : "",
-                 k < swapped.size() ? Text(swapped[k].examined) : "");
-  }
+  for (const ObjectiveReport& o : r.objectives) PrintPositionBias(o);
   if (!r.against.empty()) {
     fmt::print("  against {} (this model less that one, paired): MRR {}\n", r.against, Text(r.mrr_difference));
     for (const ObjectiveReport& o : r.objectives) {
