@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "log/frame.h"
+#include "log/passed_records.h"
 
 namespace gfr {
 namespace {
@@ -13,7 +14,7 @@ constexpr std::int64_t kLookAgainMs = 20;
 
 // Reads the segments one after the other, in pieces. A segment is left for the next one only when it was read to its
 // end after the next one was seen: its writer was done with it by then.
-class LocalReader final : public EventReader {
+class LocalReader final : public EventReader, public PassedRecords {
  public:
   // `gives_all`: also records of other types than `options` has, undecoded.
   LocalReader(const LocalLog& log, std::shared_ptr<DurableEnd> durable, std::uint64_t from, ReadOptions options,
@@ -60,8 +61,9 @@ class LocalReader final : public EventReader {
       used_ += size;
       last_size_ = size;
       ++expected_;
-      if (record->offset >= from_ && (gives_all_ || types_ >> static_cast<unsigned>(record->event.type) & 1u))
-        return ReadState::kRecord;
+      if (record->offset < from_) continue;
+      if (gives_all_ || types_ >> static_cast<unsigned>(record->event.type) & 1u) return ReadState::kRecord;
+      if (passed_) passed_(record->offset, record->arrival_ms);
     }
   }
 
@@ -73,6 +75,8 @@ class LocalReader final : public EventReader {
     }
     return true;
   }
+
+  void OnPassed(PassedRecord passed) override { passed_ = std::move(passed); }
 
   int partition() const override { return 0; }
   std::string_view encoded() const override {
@@ -261,6 +265,7 @@ class LocalReader final : public EventReader {
   const std::shared_ptr<DurableEnd> durable_;
   const std::uint32_t types_;
   const bool gives_all_;
+  PassedRecord passed_;
   const std::uint64_t until_, from_;
   std::uint64_t durable_end_ = 0;  // As last seen.
   bool started_ = false;           // A segment was opened: `segment_` and `expected_` are set.
