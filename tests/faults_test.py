@@ -220,6 +220,13 @@ class Faults(unittest.TestCase):
         sender.join()
         self.assertGreater(run_json("log", "verify", "--project", self.project)["records"], 0)
 
+    def test_sigusr1_drains_a_server_which_ends_with_a_snapshot(self):
+        server = self.start()
+        self.assertEqual(server.send("before")[0], 202)
+        server.process.send_signal(signal.SIGUSR1)
+        self.assertEqual(server.process.wait(60), 0)
+        self.assertTrue((self.project / "data/store/snapshot").exists())
+
     def test_a_broken_segment_is_refused_and_named(self):
         """Closed segments that are cut, missing, empty or changed, each in turn."""
         for n in range(3):  # Each import closes a segment.

@@ -90,7 +90,7 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   sigset_t stop = BlockSignals();
   ServeConfig config;
   const int listener = TakeListener();
-  if (listener >= 0) BlockDrainSignal(&stop);
+  BlockDrainSignal(&stop);  // Of a server alone too: without a handler it would end it without a snapshot.
   const auto project = OpenProject(common.project, &config);
   if (!project.ok()) return Fail(project.error());
   config.is_replica = listener >= 0;

@@ -158,6 +158,13 @@ void BindPlan(nb::module_& m) {
              });
            })
       .def("set_end_ms", [](const Plan& p, std::int64_t end_ms) { p.plan->set_end_ms(end_ms); })
+      .def("set_epoch_starts",
+           [](const Plan& p, const nb::object& batch) {
+             WithBatch(batch, [&](const BatchView& view) {
+               p.plan->SetEpochStarts({view.Integers("log_offset"), view.rows()},
+                                      {view.Integers("arrival_ms"), view.rows()});
+             });
+           })
       .def("groups",
            [](const Plan& p, const nb::object& batch) {
              std::vector<std::int64_t> groups;

@@ -65,10 +65,10 @@ def written(path, schema, batches):
 
 
 def survey(path, types):
-    """Of a file of the lake: its records of these types, its last arrival, how many records."""
+    """Of a file of the lake: its records of these types, its last arrival, how many records, and where its epochs begin."""
     known = [b for b in batches_of(path, rows.RECORD, types) if b.num_rows]
-    times = pa.Table.from_batches(list(batches_of(path, ["arrival_ms"])))
-    return known, pc.max(times["arrival_ms"]).as_py(), times.num_rows
+    times = pa.Table.from_batches(list(batches_of(path, ["log_offset", "arrival_ms"])))
+    return known, pc.max(times["arrival_ms"]).as_py(), times.num_rows, rows.first_of_epochs(times)
 
 
 def fold_catalogue(settings, path, types, out):
@@ -172,7 +172,7 @@ def build(client, settings, events, out, scratch, partitions):
         return client.gather([client.submit(task, *one, pure=False, retries=2) for one in zip(*arguments)])
 
     surveys = each(survey, files, [plan.needed_types] * len(files))
-    settings.know([batch for known, _, _ in surveys for batch in known], max(last for _, last, _ in surveys))
+    settings.know([batch for known, *_ in surveys for batch in known], max(last for _, last, *_ in surveys), [starts for *_, starts in surveys])
     shared = client.scatter(settings, broadcast=True)
     n, p = len(files), range(partitions)
     catalogue = each(fold_catalogue, [shared] * n, files, [plan.catalogue_types] * n, [scratch / f"catalogue.{k}" for k in range(n)])
@@ -181,7 +181,7 @@ def build(client, settings, events, out, scratch, partitions):
     lines = each(fold_lines, [shared] * partitions, [catalogue_file] * partitions, [folders] * partitions, p, [scratch / f"lines.{k}" for k in p])
     merged = client.submit(merge_epochs, shared, [*catalogue, *lines], scratch / "merged.epochs", pure=False, retries=2).result()
     counts = each(build_rows, [shared] * partitions, [merged] * partitions, [folders] * partitions, p, [out] * partitions)
-    said = {"format": 1, "events": sum(count for _, _, count in surveys), "fingerprint": plan.fingerprint, "columns": plan.columns,
+    said = {"format": 1, "events": sum(count for _, _, count, _ in surveys), "fingerprint": plan.fingerprint, "columns": plan.columns,
             "rows": {name: sum(c.get(name, 0) for c in counts) for name in plan.objectives}}
     out.mkdir(exist_ok=True)
     writing = out / "_gfr.json.tmp"

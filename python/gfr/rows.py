@@ -21,10 +21,12 @@ import sys
 import tempfile
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 RECORD = ["log_offset", "arrival_ms", "record"]
 EPOCHS = pa.schema([("epoch_end_ms", pa.int64()), ("delta", pa.binary())])
 FOREVER = 2**63 - 1
+EPOCH_MS = 60_000
 
 
 def extension():
@@ -42,21 +44,34 @@ def extension():
     raise ImportError(f"the extension gfr._rows for Python {version} is not there; `make package` builds a wheel that has it, for the Python that built it")
 
 
+def first_of_epochs(times):
+    """Of a table of log_offset and arrival_ms: the first record of each epoch that has any, by offset."""
+    epoch = pc.divide(times["arrival_ms"], pa.scalar(EPOCH_MS))
+    firsts = times.append_column("epoch", epoch).group_by("epoch").aggregate([("log_offset", "min"), ("arrival_ms", "min")])
+    return pa.table({"log_offset": firsts["log_offset_min"], "arrival_ms": firsts["arrival_ms_min"]}).sort_by("log_offset")
+
+
 class Settings:
     """What all tasks share: plain data that can be pickled. `labels`: False gives rows of what is too young for a label too."""
 
     def __init__(self, toml, start_ms=-FOREVER - 1, end_ms=FOREVER, labels=True):
         self.toml, self.start_ms, self.stop_ms, self.labels = toml, start_ms, end_ms, labels
-        self.known, self.last_ms = [], -FOREVER - 1
+        self.known, self.last_ms, self.starts = [], -FOREVER - 1, b""
 
-    def know(self, batches, last_ms):
-        """Before any step: the records of `needed_types`, by log_offset, and the greatest arrival_ms of all records."""
+    def know(self, batches, last_ms, starts):
+        """Before any step: the records of `needed_types`, by log_offset; the greatest arrival_ms of all records; and the tables that
+        first_of_epochs() gives of all parts of the log."""
         for batch in batches:
             sink = pa.BufferOutputStream()
             with pa.ipc.new_stream(sink, batch.schema) as out:
                 out.write_batch(batch)
             self.known.append(sink.getvalue().to_pybytes())
         self.last_ms = last_ms
+        sink = pa.BufferOutputStream()
+        firsts = first_of_epochs(pa.concat_tables(starts)).combine_chunks()
+        with pa.ipc.new_stream(sink, firsts.schema) as out:
+            out.write_table(firsts)
+        self.starts = sink.getvalue().to_pybytes()
         return self
 
     def plan(self):
@@ -65,6 +80,8 @@ class Settings:
             for batch in pa.ipc.open_stream(known):
                 made.add(batch)
         made.set_end_ms(self.last_ms)
+        for batch in pa.ipc.open_stream(self.starts) if self.starts else ():
+            made.set_epoch_starts(batch)
         return made
 
     def row_schema(self):
@@ -84,7 +101,7 @@ class _Key:
 
     def __init__(self, settings):
         self.settings = settings
-        self.content = (settings.toml, settings.start_ms, settings.stop_ms, settings.labels, settings.last_ms, tuple(settings.known))
+        self.content = (settings.toml, settings.start_ms, settings.stop_ms, settings.labels, settings.last_ms, settings.starts, tuple(settings.known))
 
     def __hash__(self):
         return hash(self.content)

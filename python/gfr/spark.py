@@ -54,7 +54,10 @@ class Replay:
         schema = pa.schema([("log_offset", pa.int64()), ("arrival_ms", pa.int64()), ("record", pa.binary())])
         batches = [pa.record_batch([[r[k] for r in known[i:i + 65536]] for k in range(3)], schema=schema) for i in range(0, len(known), 65536)]
         last_ms, self.count = self.events.agg(F.max("arrival_ms"), F.count("*")).first()
-        self.settings.know(batches, last_ms)
+        # A row an epoch: a minute.
+        firsts = (self.events.groupBy(F.expr(f"arrival_ms div {rows.EPOCH_MS}").alias("epoch")).agg(F.min("log_offset"), F.min("arrival_ms")).collect())
+        starts = pa.table({"log_offset": pa.array([f[1] for f in firsts], pa.int64()), "arrival_ms": pa.array([f[2] for f in firsts], pa.int64())})
+        self.settings.know(batches, last_ms, [starts])
         return plan
 
     def merged(self, deltas):

@@ -28,13 +28,30 @@ int PortIn(const std::string& line) {
   return port;
 }
 
+class ChildProcess final : public ReplicaProcess {
+ public:
+  static Result<std::unique_ptr<ReplicaProcess>> Start(const SubprocessOptions& options) {
+    GFR_ASSIGN(auto started, Subprocess::Start(options));
+    return std::unique_ptr<ReplicaProcess>(std::make_unique<ChildProcess>(std::move(started)));
+  }
+  explicit ChildProcess(std::unique_ptr<Subprocess> of) : of_(std::move(of)) {}
+  long id() const override { return of_->id(); }
+  void Signal(int signal) override { of_->Signal(signal); }
+  std::optional<SubprocessEnd> Wait(std::int64_t deadline_ms) override { return of_->Wait(deadline_ms); }
+  Result<std::string> ReadLine(std::int64_t deadline_ms) override { return of_->ReadLine(deadline_ms); }
+
+ private:
+  const std::unique_ptr<Subprocess> of_;
+};
+
 }  // namespace
 
 ReplicaSet::ReplicaSet(ReplicaSetOptions options, const ScalingRules& rules)
     : options_(std::move(options)),
       rules_(rules),
       policy_(rules),
-      caller_(MakeHttpCaller({.allow_private = true, .connect_timeout_ms = kMeasureMs})),
+      caller_(options_.caller ? options_.caller
+                              : MakeHttpCaller({.allow_private = true, .connect_timeout_ms = kMeasureMs})),
       replicas_(1) {
   replicas_[0].name = "owner";
 }
@@ -71,7 +88,7 @@ void ReplicaSet::Start(Replica* replica) {
   child.listener = options_.listener;
   child.grace_ms = options_.drain_ms + kEndMs;
   replica->start_ms = MonotonicMs();
-  auto started = Subprocess::Start(child);
+  auto started = options_.start ? options_.start(child) : ChildProcess::Start(child);
   ++replica->started;
   if (!started.ok()) {
     LogWarning("replicas", "a server cannot be started",
@@ -240,7 +257,8 @@ void ReplicaSet::Stop() {
     replicas_[0].process->Signal(SIGTERM);
     (void)replicas_[0].process->Wait(INT64_MAX);  // A snapshot is worth its time.
   }
-  (void)options_.fs->Remove(JoinPath(options_.project_folder, "data/replicas.json"));
+  for (const char* name : {"data/replicas.json", "data/replicas.targets.json"})
+    (void)options_.fs->Remove(JoinPath(options_.project_folder, name));
 }
 
 void ReplicaSet::WriteState() {
@@ -258,11 +276,23 @@ void ReplicaSet::WriteState() {
          {"address", replica.port != 0 ? StateJson("127.0.0.1:" + std::to_string(replica.port)) : StateJson(nullptr)},
          {"starts", replica.started}});
   }
-  std::string text = DumpJson(json, 2) + "\n";
-  if (text == written_) return;
-  const std::string path = JoinPath(options_.project_folder, "data/replicas.json");
+  Publish("replicas.json", DumpJson(json, 2) + "\n", &written_);
+  // At the shared address one of them answers, so that counters of a scrape there are now one's and now another's.
+  StateJson targets = StateJson::array();
+  for (const Replica& replica : replicas_) {
+    if (replica.port != 0 && replica.process != nullptr)
+      targets.push_back({{"targets", StateJson::array({"127.0.0.1:" + std::to_string(replica.port)})},
+                         {"labels", {{"replica", replica.name}}}});
+  }
+  Publish("replicas.targets.json", DumpJson(targets, 2) + "\n", &targets_);
+}
+
+// A file of data/, where its text is another than was `written`.
+void ReplicaSet::Publish(const char* name, std::string text, std::string* written) {
+  if (text == *written) return;
+  const std::string path = JoinPath(JoinPath(options_.project_folder, "data"), name);
   if (const Status status = PublishFile(*options_.fs, path, text); status.ok())
-    written_ = std::move(text);
+    *written = std::move(text);
   else
     LogWarning("replicas", "what servers there are cannot be written", {{"error", status.error().ToString()}});
 }

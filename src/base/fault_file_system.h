@@ -3,9 +3,9 @@
 // Every Append, Sync, Truncate, Rename, Remove and SyncDirectory counts as one operation; `fail_count` of them fail
 // from operation `fail_at` (from 0) on, an Append after keeping only a part of its bytes. So does one that finds the
 // disk full. Crash() and PowerCut() take the power away: a file keeps what was synced, and of the rest what each of
-// them says; a name is what its folder synced. Kill() is the end of a process: nothing is lost but its locks. In a
-// simulated thread (simulation.h) each of these operations is a step at which another thread may run, or the process be
-// killed, and Sync takes up to 5 ms. Thread safety: all calls.
+// them says; a Truncate that no Sync followed may not have been; a name is what its folder synced. Kill() is the end of
+// a process: nothing is lost but its locks. In a simulated thread (simulation.h) each of these operations is a step at
+// which another thread may run, or the process be killed, and Sync takes up to 5 ms. Thread safety: all calls.
 #pragma once
 
 #include <atomic>
@@ -31,6 +31,7 @@ class FaultFileSystem final : public FileSystem {
   std::atomic<std::int64_t> fail_at = -1, fail_count = 1;
   std::atomic<std::size_t> capacity_bytes = SIZE_MAX;  // Of all files together.
   std::atomic<int> appends_after_failure = 0;          // To files of which an Append or Sync had failed.
+  std::atomic<std::int64_t> hangs_until_ms = 0;        // Of MonotonicMs(), in a simulated thread: no Sync ends before.
   bool syncs_lie = false;                              // Sync says that all is well and does nothing, as some disks do.
   std::function<void()> before_sync;  // Called by each Sync of a file, without a lock: a test may hold the disk up.
   std::int64_t operations() const {
@@ -143,8 +144,9 @@ class FaultFileSystem final : public FileSystem {
   struct File {
     std::string bytes;
     std::size_t synced = 0;
-    std::vector<std::size_t> ends;  // Of each Append behind `synced`.
-    bool failed = false;            // One of its writes or syncs.
+    std::vector<std::size_t> ends;           // Of each Append behind `synced`.
+    bool failed = false;                     // One of its writes or syncs.
+    std::shared_ptr<const File> before_cut;  // As it was before its first Truncate that no Sync followed; null: none.
   };
   // A name and its file (null: none any more); a rename has two, which come together.
   using NameChange = std::vector<std::pair<std::string, std::shared_ptr<File>>>;
@@ -187,6 +189,7 @@ class FaultFileSystem final : public FileSystem {
         return status;
       }
       if (fs.syncs_lie) return {};
+      file->before_cut.reset();
       file->synced = std::min(size_before, file->bytes.size());
       std::erase_if(file->ends, [&](std::size_t end) { return end <= file->synced; });
       return {};
@@ -195,6 +198,7 @@ class FaultFileSystem final : public FileSystem {
       Step("disk truncate");
       const std::lock_guard lock(fs.mutex_);
       GFR_TRY(fs.Count());
+      if (!file->before_cut && size < file->bytes.size()) file->before_cut = std::make_shared<const File>(*file);
       file->bytes.resize(size);
       file->synced = std::min(file->synced, file->bytes.size());
       std::erase_if(file->ends, [&](std::size_t end) { return end > size; });
@@ -232,7 +236,8 @@ class FaultFileSystem final : public FileSystem {
       const std::lock_guard lock(mutex_);
       took_ns = static_cast<std::int64_t>(rng_.Below(5'000'000));
     }
-    (void)hook->Park("disk sync", &took_ns, hook->monotonic_ns() + took_ns);
+    const std::int64_t end_ns = std::max(hook->monotonic_ns() + took_ns, hangs_until_ms.load() * 1'000'000);
+    (void)hook->Park("disk sync", &took_ns, end_ns);
   }
 
   static void Apply(const NameChange& change, Names* names) {
@@ -258,7 +263,9 @@ class FaultFileSystem final : public FileSystem {
     now_ = named_;
     for (auto& [path, file] : now_) {
       // Whoever has it open belongs to what is gone: a file of its own, so that nothing of theirs can come in.
-      auto after = std::make_shared<File>(*file);
+      const bool uncut = file->before_cut != nullptr && rng_.Chance(0.5);
+      auto after = std::make_shared<File>(uncut ? *file->before_cut : *file);
+      after->before_cut.reset();
       after->synced = std::min(after->synced, after->bytes.size());
       after->bytes.resize(after->synced + keep(*after));
       after->synced = after->bytes.size();

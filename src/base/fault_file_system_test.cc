@@ -40,6 +40,24 @@ TEST(FaultFileSystemTest, NamesAreKeptUpToOneOfTheirChangesAndARenameIsWhole) {
   EXPECT_EQ(seen, (std::set<std::string>{"old", "old and tmp", "new"}));
 }
 
+TEST(FaultFileSystemTest, AfterAPowerCutATruncateThatNoSyncFollowedMayNotHaveBeen) {
+  std::set<std::string> seen, synced;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    FaultFileSystem disk(seed);
+    ASSERT_TRUE(PublishFile(disk, "d/f", "abcd").ok());
+    const auto file = disk.OpenForWrite("d/f", true).value();
+    ASSERT_TRUE(file->Truncate(2).ok());
+    disk.PowerCut();
+    seen.insert(disk.ReadAll("d/f").value());
+    const auto again = disk.OpenForWrite("d/f", true).value();
+    ASSERT_TRUE(again->Truncate(1).ok() && again->Sync().ok());
+    disk.PowerCut();
+    synced.insert(disk.ReadAll("d/f").value());
+  }
+  EXPECT_EQ(seen, (std::set<std::string>{"ab", "abcd"}));
+  EXPECT_EQ(synced, std::set<std::string>{"a"});
+}
+
 TEST(FaultFileSystemTest, AKilledProcessLosesItsLocksAndNoBytes) {
   FaultFileSystem disk(1);
   auto held = disk.Lock("d/LOCK").value();

@@ -115,7 +115,9 @@ class WholeReplay {
         store_(store),
         sink_(sink),
         kept_(options.kept),
-        builder_(objectives, options, survey.people(), survey.parents(), store, sink) {}
+        builder_(objectives, options, survey.people(), survey.parents(), store, sink) {
+    builder_.JudgeSlatesBy(survey.epoch_starts());
+  }
 
   Status Run(Dataset& about) {
     GFR_ASSIGN(const Positions begin, log_.Begin());

@@ -7,6 +7,7 @@
 #include "base/progress.h"
 #include "base/time.h"
 #include "dataset/start_at_base.h"
+#include "log/passed_records.h"
 
 namespace gfr {
 namespace {
@@ -123,17 +124,25 @@ Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const Fe
   Measure measure(*features, objectives, options);
   Progress progress("survey the log", 0, "events");
   std::uint64_t done = 0;
-  GFR_TRY(ForEachRecord(log, measures ? kEveryType : labels | catalogue | TypeBit(EventType::kUserAlias),
-                        [&](const LogRecord& r) {
-                          if (r.event.type == EventType::kUserAlias) survey.people_.Join(r.event, r.offset);
-                          if (catalogue & TypeBit(r.event.type)) survey.parents_.Add(r.event);
-                          if (labels & TypeBit(r.event.type)) await(r);
-                          if (sampled != objectives.end() && sampled->label == r.event.type)
-                            survey.sampled_lines_.Add(r);
-                          if (measures) measure.Add(r);
-                          progress.Update(++done);
-                          return Status();
-                        }));
+  GFR_ASSIGN(const auto reader,
+             log.OpenAll(measures ? kEveryType : labels | catalogue | TypeBit(EventType::kUserAlias)));
+  // Only the log of a server has slates, and it has one partition.
+  const auto starts = std::make_shared<EpochStarts>();
+  if (auto* const passing = log.partitions() == 1 ? dynamic_cast<PassedRecords*>(reader.get()) : nullptr) {
+    passing->OnPassed(
+        [&starts = *starts](std::uint64_t offset, std::int64_t arrival_ms) { starts.Add(offset, arrival_ms); });
+    survey.starts_ = starts;
+  }
+  for (LogRecord r;; progress.Update(++done)) {
+    GFR_ASSIGN(const bool more, reader->More(&r));
+    if (!more) break;
+    starts->Add(r.offset, r.arrival_ms);
+    if (r.event.type == EventType::kUserAlias) survey.people_.Join(r.event, r.offset);
+    if (catalogue & TypeBit(r.event.type)) survey.parents_.Add(r.event);
+    if (labels & TypeBit(r.event.type)) await(r);
+    if (sampled != objectives.end() && sampled->label == r.event.type) survey.sampled_lines_.Add(r);
+    if (measures) measure.Add(r);
+  }
   if (options.partitions > 0) survey.partitions_ = options.partitions;
   if (!measures) return survey;
   const double needed = measure.Bytes();

@@ -10,6 +10,7 @@
 
 #include "dataset/event_times.h"
 #include "dataset/row_builder.h"
+#include "state/epoch_starts.h"
 
 namespace gfr {
 
@@ -24,6 +25,8 @@ class LogSurvey {
   // The number that `options` asks for; or 1 when the users' state fits into two thirds of its memory, else as many as
   // that takes.
   int partitions() const { return partitions_; }
+  // By which slates are judged; null: nobody can know.
+  const std::shared_ptr<const EpochStarts>& epoch_starts() const { return starts_; }
   // The lines of the label events of the first objective with sampled slates; none without one.
   const LinesOverTime& sampled_lines() const { return sampled_lines_; }
   // Tells `builder` of the label events. False: they were too many to keep, and are to be read again.
@@ -38,6 +41,7 @@ class LogSurvey {
   AliasHistory people_;
   ItemParents parents_;
   LinesOverTime sampled_lines_;
+  std::shared_ptr<const EpochStarts> starts_;
   int partitions_ = 1;
   std::vector<Awaited> awaited_;
   bool has_all_awaited_ = true;

@@ -10,6 +10,7 @@
 #include "dataset/row_builder.h"
 #include "dataset/start_at_base.h"
 #include "feature/served_columns.h"
+#include "state/epoch_starts.h"
 #include "state/slate_check.h"
 #include "table/parquet_writer.h"
 
@@ -183,14 +184,16 @@ Result<std::int64_t> AddServed(EventSource& log, const FeatureSet& features, Wri
                                std::uint64_t* other_definitions) {
   std::int64_t end_ms = INT64_MIN;
   std::vector<float> values;
+  EpochStarts starts;
   GFR_ASSIGN(const auto reader, log.OpenAll());
   for (LogRecord r;;) {
     GFR_ASSIGN(const bool more, reader->More(&r));
     if (!more) return end_ms;
     end_ms = r.arrival_ms;
+    starts.Add(r.offset, r.arrival_ms);
     const ServedSlate& s = r.event.served;
     if (r.event.type != EventType::kFeedRequest || !s.exists()) continue;
-    if (!SlateProblem(r).empty()) continue;
+    if (!SlateProblem(r).empty() || !starts.Problem(s).empty()) continue;
     const std::vector<int> columns = FindServedColumns(s, features);
     if (std::ranges::find(columns, -1) != columns.end()) {
       ++*other_definitions;

@@ -55,6 +55,13 @@ void ReplayPlan::Add(const LogRecord& record) {
   if (record.event.type == EventType::kItemUpdate && parents_.are_declared()) parents_.Add(record.event);
 }
 
+void ReplayPlan::SetEpochStarts(std::span<const std::int64_t> offsets, std::span<const std::int64_t> arrivals_ms) {
+  auto starts = std::make_shared<EpochStarts>();
+  for (std::size_t i = 0; i < std::min(offsets.size(), arrivals_ms.size()); ++i)
+    starts->Add(static_cast<std::uint64_t>(offsets[i]), arrivals_ms[i]);
+  epoch_starts_ = std::move(starts);
+}
+
 std::uint32_t ReplayPlan::catalogue_types() const {
   return BitOf(EventType::kItemUpdate) | BitOf(EventType::kItemDelete) |
          (features_->schema.price_from_impressions ? BitOf(EventType::kFeedImpression) : kNoTypes);
@@ -166,6 +173,7 @@ struct PartitionRows::State {
     }
     options.left_out = LeftOut::Of(activity, plan->people_, leave_out);
     builder.emplace(plan->objectives_, options, plan->people_, plan->parents_, store, sink);
+    builder->JudgeSlatesBy(plan->epoch_starts_);
     Piecewise labels(records), indexed(records);
     GFR_TRY(ForEach(builder->awaited_types(), labels,
                     [&](const LogRecord& r) -> Result<bool> { return builder->Await(r), true; }));

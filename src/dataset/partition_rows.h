@@ -12,6 +12,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,6 +37,9 @@ class ReplayPlan {
   void Add(const LogRecord& record);
   // Arrival of the last record of all.
   void set_end_ms(std::int64_t end_ms) { end_ms_ = end_ms; }
+  // Of each epoch that has records the first record, by offset: slates that had not read all of their epoch make no
+  // rows then, as in `gfr dataset`.
+  void SetEpochStarts(std::span<const std::int64_t> offsets, std::span<const std::int64_t> arrivals_ms);
 
   std::uint32_t catalogue_types() const;  // What CatalogueFold has a use for.
   // The partition key of a record; 0: no partition needs it, as it is about the catalogue alone.
@@ -50,6 +54,7 @@ class ReplayPlan {
   std::vector<ObjectiveConfig> objectives_;
   DatasetOptions options_;
   AliasHistory people_;
+  std::shared_ptr<const EpochStarts> epoch_starts_;
   ItemParents parents_;
   std::int64_t end_ms_ = INT64_MIN;
 };

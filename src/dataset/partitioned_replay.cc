@@ -124,6 +124,7 @@ class Replay {
         options_(options),
         partitions_(survey.partitions()),
         people_(survey.people()),
+        epoch_starts_(survey.epoch_starts()),
         parents_(survey.parents()),
         catalogue_(fs, JoinPath(folder_, "catalogue")),
         merged_(fs, JoinPath(folder_, "epochs")) {
@@ -223,6 +224,7 @@ class Replay {
     GFR_TRY(StartAtBase(log_, &store, /*open_epochs=*/false));
     SpillSink& sink = *rows_[static_cast<std::size_t>(p)];
     RowBuilder builder(objectives_, options_, people_, parents_, store, sink);
+    builder.JudgeSlatesBy(epoch_starts_);
     const Spill& records = *records_[static_cast<std::size_t>(p)];
     GFR_TRY(ForEachRecord(records, builder.awaited_types(), [&](const LogRecord& r) {
       builder.Await(r);
@@ -346,6 +348,7 @@ class Replay {
   const DatasetOptions options_;
   const int partitions_;
   const AliasHistory& people_;
+  const std::shared_ptr<const EpochStarts> epoch_starts_;
   const ItemParents& parents_;
   std::int64_t end_ms_ = 0;
   Spill catalogue_, merged_;

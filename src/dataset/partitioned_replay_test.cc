@@ -319,8 +319,14 @@ using RowsByPlace = std::map<std::tuple<std::int32_t, std::uint64_t, std::uint32
 RowsByPlace RowsInParts(const std::string& toml, const std::vector<LogRecord>& log, int parts,
                         const std::string& folder) {
   const auto plan = ReplayPlan::Make(toml, INT64_MIN, INT64_MAX).value();
-  for (const LogRecord& r : log) plan->Add(r);
+  std::vector<std::int64_t> offsets, arrivals_ms;
+  for (const LogRecord& r : log) {
+    plan->Add(r);
+    offsets.push_back(static_cast<std::int64_t>(r.offset));
+    arrivals_ms.push_back(r.arrival_ms);
+  }
   plan->set_end_ms(log.back().arrival_ms);
+  plan->SetEpochStarts(offsets, arrivals_ms);
   const auto in = [&](const Event& e, int p) {
     const Key group = plan->GroupOf(e);
     return group != 0 && group % static_cast<Key>(parts) == static_cast<Key>(p);
@@ -426,6 +432,58 @@ window = "2h"
       }
     }
   }
+}
+
+// Every other request as a server logged it; of those, every fifth says that it was read 30 records before, and yet in
+// the epoch of its arrival, which has some of them.
+std::vector<Event> EventsWithForgedSlates(std::uint64_t seed, std::set<std::string>* forged) {
+  std::vector<Event> events = RandomEvents(seed);
+  std::map<std::string, LogRecord> places;
+  ReplayedLog plain(events);
+  EXPECT_TRUE(ForEachRecord(plain.source, kEveryType, [&](const LogRecord& r) {
+                places[r.event.id] = r;
+                return Status();
+              }).ok());
+  int request = 0;
+  for (Event& e : events) {
+    if (e.type != EventType::kFeedRequest || places[e.id].offset < 100 || ++request % 2 == 0) continue;
+    const LogRecord& at = places[e.id];
+    const bool forges = request % 5 == 0;
+    if (forges) forged->insert(e.request_id);
+    e.served.positions = {{0, static_cast<std::int64_t>(at.offset) - (forges ? 31 : 1)}};
+    e.served.now_ms = at.arrival_ms;
+    e.served.epoch_end_ms = EpochEndAt(at.arrival_ms);
+    for (EventItem& item : e.items) item.channel = "supplied";
+  }
+  return events;
+}
+
+TEST(PartitionRowsTest, SlatesOfAnEpochThatTheyHadNotAllReadMakeNoRowsByAnySplit) {
+  const std::string toml = std::string(kReplayConfig) + "[[objective]]\nname = \"pctr\"\n";
+  std::set<std::string> forged;
+  ReplayedLog made(EventsWithForgedSlates(11, &forged));
+  ASSERT_GT(forged.size(), 20u);
+  Config config = Config::Parse(toml, "gfr.toml").value();
+  const auto features = FeatureSet::Make(config).value();
+  const auto objectives = ObjectiveConfig::ReadAll(config, *features).value();
+  const auto whole = BuildDataset(PosixFileSystem(), made.source, features, objectives, {.partitions = 1});
+  ASSERT_TRUE(whole.ok()) << whole.error().message;
+  std::vector<LogRecord> log;
+  std::set<std::uint64_t> of_forged;
+  ASSERT_TRUE(ForEachRecord(made.source, kEveryType, [&](const LogRecord& r) {
+                log.push_back(r);
+                if (forged.contains(r.event.request_id)) of_forged.insert(r.offset);
+                return Status();
+              }).ok());
+  EXPECT_GT(whole.value().objectives[0].size(), 3000u);
+  for (const std::uint64_t offset : whole.value().objectives[0].offset) EXPECT_FALSE(of_forged.contains(offset));
+  const auto split = BuildDataset(PosixFileSystem(), made.source, features, objectives,
+                                  {.workers = 2, .partitions = 7, .scratch_folder = made.folder / "scratch"});
+  ASSERT_TRUE(split.ok()) << split.error().ToString();
+  ExpectSame(whole.value(), split.value());
+  KeepRows one;
+  ASSERT_TRUE(BuildRows(PosixFileSystem(), made.source, features, objectives, {.partitions = 1}, one).ok());
+  EXPECT_EQ(RowsInParts(toml, log, 5, made.folder.path()).size(), one.rows.size());
 }
 
 TEST(PartitionRowsTest, RecordsOutOfOrderAreRefused) {

@@ -103,6 +103,11 @@ Result<ReplayedSlate> ReplaySlate(FileSystem& fs, EventSource& log, const std::s
     ++slate.records;
     progress.Update(record.offset + 1);
   }
+  // The next one, which is the request itself at the latest.
+  GFR_ASSIGN(const bool more, reader->More(&record));
+  if (const std::string problem = EpochProblem(served, more ? record.arrival_ms : INT64_MAX); !problem.empty())
+    return Error{ErrorCode::kInvalidArgument,
+                 "request '" + request.event.request_id.substr(0, 200) + "' cannot be replayed: " + problem};
   slate.features = ReadServed(*store, request.event);
   CompareColumns(request.event, *features, &slate);
   return slate;

@@ -162,7 +162,9 @@ void RowBuilder::NoteRequest(const LogRecord& r, Key request) {
   const bool is_request = r.event.type == EventType::kFeedRequest;
   if (is_request && r.event.served.exists()) {
     // One read before the base has no state any more.
-    if (!SlateProblem(r).empty() || r.event.served.as_of() + 1 < static_cast<std::int64_t>(first_offset_)) {
+    const bool is_sound =
+        SlateProblem(r).empty() && (epoch_starts_ == nullptr || epoch_starts_->Problem(r.event.served).empty());
+    if (!is_sound || r.event.served.as_of() + 1 < static_cast<std::int64_t>(first_offset_)) {
       bad_slates_.insert(request);
       return;
     }

@@ -24,6 +24,7 @@
 #include "dataset/row_values.h"
 #include "event/alias_history.h"
 #include "event/event_rules.h"
+#include "state/epoch_starts.h"
 
 namespace gfr {
 
@@ -47,6 +48,8 @@ class RowBuilder {
   // fold on: records before it are replayed for their rows, and not folded. `first_offset`: of the log. Call it before
   // Index. Records of types outside replayed_types() need not be given to Replay where they are not folded.
   void UseValues(RowValues* values, std::uint64_t first_offset);
+  // Slates that had not read all of their epoch make no rows then. Call it before Index.
+  void JudgeSlatesBy(std::shared_ptr<const EpochStarts> starts) { epoch_starts_ = std::move(starts); }
   void Await(const LogRecord& record);
   void Await(Key person, Key item) { latest_impression_.Get(PairKey(person, item)); }
   void Index(const LogRecord& record);
@@ -189,6 +192,7 @@ class RowBuilder {
   OnlineStore& store_;
   RowSink& sink_;
   const std::size_t columns_;
+  std::shared_ptr<const EpochStarts> epoch_starts_;
   const std::size_t seen_objective_;               // The first whose rows are impressions; objectives_.size(): none.
   std::vector<std::vector<LabelPlace>> labels_;    // Of each objective; sorted by key once Replay has begun.
   std::vector<std::vector<AmountPlace>> amounts_;  // Likewise, of those with the link mean.

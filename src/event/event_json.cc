@@ -263,6 +263,17 @@ void ReadLines(std::string_view body, const JsonLimits& limits, ParsedEvents* ou
   }
 }
 
+// Of a body that is larger than an event may be, what its ends say: reading it would take several times its size.
+std::optional<Rejection> RefuseUnread(std::string_view body, const JsonLimits& limits) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  if (body.size() <= limits.event_bytes) return std::nullopt;
+  const std::size_t first = body.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return std::nullopt;
+  if (body[first] != '[') return Rejection{.index = 0, .code = "too_large", .message = EventTooLarge(limits)};
+  if (body[body.find_last_not_of(kBlanks)] == ']') return std::nullopt;
+  return Rejection{.index = 0, .code = "bad_json", .message = "not valid JSON: the list has no end"};
+}
+
 enum class TextKind : std::uint8_t { kPlainAscii, kPlain, kEscaped };
 
 // Whether a text needs escapes in JSON: eight bytes at a time (Anderson, Bit Twiddling Hacks, hasless and haszero).
@@ -382,6 +393,10 @@ ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLim
     ReadLines(body, limits, &out);
     return out;
   }
+  if (auto refused = RefuseUnread(body, limits)) {
+    out.Reject(0, std::move(refused->code), std::move(refused->message));
+    return out;
+  }
   dom::parser parser(limits.body_bytes);
   dom::element json;
   if (const auto code = parser.parse(body.data(), body.size()).get(json)) {
@@ -390,10 +405,7 @@ ParsedEvents ParseEvents(std::string_view body, BodyFormat format, const JsonLim
   }
   dom::array list;
   if (json.get(list) != simdjson::SUCCESS) {
-    if (body.size() > limits.event_bytes)
-      out.Reject(0, "too_large", EventTooLarge(limits));
-    else
-      ReadOne(json, 0, limits, &out);
+    ReadOne(json, 0, limits, &out);
     return out;
   }
   std::size_t index = 0;

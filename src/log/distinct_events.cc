@@ -1,9 +1,11 @@
 #include "log/distinct_events.h"
 
+#include "log/passed_records.h"
+
 namespace gfr {
 namespace {
 
-class DistinctReader final : public EventReader {
+class DistinctReader final : public EventReader, public PassedRecords {
  public:
   DistinctReader(std::unique_ptr<EventReader> all, Positions from, std::uint32_t types, std::int64_t horizon_ms)
       : all_(std::move(all)), from_(std::move(from)), types_(types) {
@@ -17,10 +19,13 @@ class DistinctReader final : public EventReader {
       const auto p = static_cast<std::size_t>(all_->partition());
       // A record of any type is the first of its id, also one that is not wanted.
       if (!keys_[p].Insert(DuplicateKeys::Of(record->event), record->arrival_ms)) continue;
-      if (record->offset >= from_[p] && (types_ & TypeBit(record->event.type)) != 0) return state;
+      if (record->offset < from_[p]) continue;
+      if ((types_ & TypeBit(record->event.type)) != 0) return state;
+      if (passed_) passed_(record->offset, record->arrival_ms);
     }
   }
   bool WaitFor(std::int64_t deadline_ms) override { return all_->WaitFor(deadline_ms); }
+  void OnPassed(PassedRecord passed) override { passed_ = std::move(passed); }
   int partition() const override { return all_->partition(); }
   std::string_view encoded() const override { return all_->encoded(); }
 
@@ -28,6 +33,7 @@ class DistinctReader final : public EventReader {
   const std::unique_ptr<EventReader> all_;
   const Positions from_;
   const std::uint32_t types_;
+  PassedRecord passed_;
   std::vector<DuplicateKeys> keys_;  // By partition: its order is the only one that every read has.
 };
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "event/event_codec.h"
 #include "log/lake_files.h"
+#include "log/passed_records.h"
 #include "log/segment.h"
 #include "table/parquet_blobs.h"
 
@@ -33,7 +34,7 @@ Result<std::vector<FileAt>> FilesOf(FileSystem& fs, const std::string& folder) {
   return files;
 }
 
-class LakeReader final : public EventReader {
+class LakeReader final : public EventReader, public PassedRecords {
  public:
   LakeReader(std::vector<FileAt> files, std::uint64_t from, const ReadOptions& options)
       : files_(std::move(files)),
@@ -61,9 +62,12 @@ class LakeReader final : public EventReader {
       started_ = true;
       ++next_offset_;
       encoded_ = rows_->blob(row);
-      if (!(types_ >> static_cast<unsigned>(PeekEventType(encoded_)) & 1u)) continue;
       record->offset = offset;
       record->arrival_ms = rows_->number(1, row);
+      if (!(types_ >> static_cast<unsigned>(PeekEventType(encoded_)) & 1u)) {
+        if (passed_) passed_(offset, record->arrival_ms);
+        continue;
+      }
       const Status decoded = DecodeEventInto(encoded_, &record->event);
       if (!decoded.ok())
         return Error{decoded.error().code,
@@ -76,6 +80,7 @@ class LakeReader final : public EventReader {
     WaitUntil(deadline_ms);
     return false;
   }
+  void OnPassed(PassedRecord passed) override { passed_ = std::move(passed); }
   int partition() const override { return 0; }
   std::string_view encoded() const override { return encoded_; }
 
@@ -104,6 +109,7 @@ class LakeReader final : public EventReader {
   const std::uint32_t types_;
   const std::uint64_t until_;
   bool started_ = false;
+  PassedRecord passed_;
   std::string_view encoded_;
 };
 

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/clock.h"
 #include "log/frame.h"
+#include "log/passed_records.h"
+#include "runtime/logger.h"
 
 namespace gfr {
 namespace {
@@ -13,7 +16,7 @@ constexpr std::int64_t kLookAgainMs = 20;
 
 // Reads the segments one after the other, in pieces. A segment is left for the next one only when it was read to its
 // end after the next one was seen: its writer was done with it by then.
-class LocalReader final : public EventReader {
+class LocalReader final : public EventReader, public PassedRecords {
  public:
   // `gives_all`: also records of other types than `options` has, undecoded.
   LocalReader(const LocalLog& log, std::shared_ptr<DurableEnd> durable, std::uint64_t from, ReadOptions options,
@@ -60,8 +63,9 @@ class LocalReader final : public EventReader {
       used_ += size;
       last_size_ = size;
       ++expected_;
-      if (record->offset >= from_ && (gives_all_ || types_ >> static_cast<unsigned>(record->event.type) & 1u))
-        return ReadState::kRecord;
+      if (record->offset < from_) continue;
+      if (gives_all_ || types_ >> static_cast<unsigned>(record->event.type) & 1u) return ReadState::kRecord;
+      if (passed_) passed_(record->offset, record->arrival_ms);
     }
   }
 
@@ -73,6 +77,8 @@ class LocalReader final : public EventReader {
     }
     return true;
   }
+
+  void OnPassed(PassedRecord passed) override { passed_ = std::move(passed); }
 
   int partition() const override { return 0; }
   std::string_view encoded() const override {
@@ -181,9 +187,9 @@ class LocalReader final : public EventReader {
     if (head.first_offset != expected_ || head.count == 0) return Corrupt("is not what was written");
     GFR_ASSIGN(const std::string stored, file_->Read(position_ + kFrameHeadBytes, head.length));
     if (stored.size() < head.length) return NoFrame(bytes);
+    if (!ReadFrame(head, stored, &buffer_)) return TornOrCorrupt();
     position_ += kFrameHeadBytes + head.length;
-    if ((footed_ && position_ > footer_.position) || !ReadFrame(head, stored, &buffer_))
-      return Corrupt("is not what was written");
+    if (footed_ && position_ > footer_.position) return Corrupt("is not what was written");
     return true;
   }
 
@@ -208,14 +214,31 @@ class LocalReader final : public EventReader {
       if (next_known_) return true;  // Looked at once more: its writer was done with it by now.
       FrameHead head;
       const bool whole_head = seen.size() == kFrameHeadBytes;
-      if (whole_head && !ReadFrameHead(seen, nonce_, position_, &head) && !FooterBegins(seen))
-        return Corrupt("is not what was written");
+      if (whole_head && !ReadFrameHead(seen, nonce_, position_, &head) && !FooterBegins(seen)) return TornOrCorrupt();
       return false;
     }
     if (!seen.empty()) return Corrupt("is cut off");
     file_.reset();
     framed_ = false;
     return true;
+  }
+
+  // What stands at `position_` is no frame. At the end of the last segment it may be a batch that a power cut tore: it
+  // was never acknowledged, the next start cuts it (recover_segment.h), and until then the log ends before it. What was
+  // said to be durable is corrupt.
+  Result<bool> TornOrCorrupt() {
+    buffer_.clear();
+    GFR_ASSIGN(const auto segments, log_.Segments());
+    if (footed_ || durable_ || segments.empty() || segments.back() != segment_)
+      return Corrupt("is not what was written");
+    GFR_ASSIGN(const std::string bytes, log_.fs().ReadAll(JoinPath(log_.folder(), segment_)));
+    const FrameScan scan = ScanFrames(bytes);
+    if (scan.state != FramesState::kTorn || scan.good_bytes != position_) return Corrupt("is not what was written");
+    seen_bytes_ = bytes.size();
+    if (!std::exchange(told_torn_, true))
+      LogWarning("log", "the last batch was not written whole and was never acknowledged; the log is read up to it",
+                 {{"segment", segment_}, {"at_byte", position_}, {"offset", expected_}});
+    return false;
   }
 
   // A footer's third number is where the first frame begins: as a frame's lengths, these would be of no records.
@@ -261,6 +284,7 @@ class LocalReader final : public EventReader {
   const std::shared_ptr<DurableEnd> durable_;
   const std::uint32_t types_;
   const bool gives_all_;
+  PassedRecord passed_;
   const std::uint64_t until_, from_;
   std::uint64_t durable_end_ = 0;  // As last seen.
   bool started_ = false;           // A segment was opened: `segment_` and `expected_` are set.
@@ -268,9 +292,10 @@ class LocalReader final : public EventReader {
   bool next_known_ = false;
   std::uint64_t expected_ = 0;  // Offset of the next record.
   std::unique_ptr<RandomAccessFile> file_;
-  bool framed_ = false;           // It is of format 2: `buffer_` has the records of one frame.
-  std::uint32_t nonce_ = 0;       // If so.
-  bool footed_ = false;           // It is closed: `footer_` is set.
+  bool framed_ = false;      // It is of format 2: `buffer_` has the records of one frame.
+  std::uint32_t nonce_ = 0;  // If so.
+  bool footed_ = false;      // It is closed: `footer_` is set.
+  bool told_torn_ = false;
   std::uint64_t seen_bytes_ = 0;  // The size of the file when there was no whole frame.
   Footer footer_;
   std::uint64_t position_ = 0;  // Of `buffer_` in the file; of the next frame.

@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "event/event_codec.h"
+#include "log/passed_records.h"
 
 namespace gfr {
 
 // Of the partitions' next records gives the first by (arrival, partition).
-class MemoryLog::Reader final : public EventReader {
+class MemoryLog::Reader final : public EventReader, public PassedRecords {
  public:
   Reader(MemoryLog& log, Positions from, ReadOptions options)
       : log_(log), next_(std::move(from)), options_(std::move(options)) {}
@@ -28,7 +29,10 @@ class MemoryLog::Reader final : public EventReader {
       }
       if (!first) return end ? ReadState::kEnd : ReadState::kNotYet;
       const std::uint64_t offset = next_[static_cast<std::size_t>(partition_)]++;
-      if (!(options_.types & TypeBit(first->type))) continue;
+      if (!(options_.types & TypeBit(first->type))) {
+        if (passed_) passed_(offset, first->arrival_ms);
+        continue;
+      }
       GFR_ASSIGN(Event event, DecodeEvent(first->encoded));
       *record = {offset, first->arrival_ms, std::move(event)};
       encoded_ = first->encoded;
@@ -46,6 +50,7 @@ class MemoryLog::Reader final : public EventReader {
     });
   }
 
+  void OnPassed(PassedRecord passed) override { passed_ = std::move(passed); }
   int partition() const override { return partition_; }
   std::string_view encoded() const override { return encoded_; }
 
@@ -53,6 +58,7 @@ class MemoryLog::Reader final : public EventReader {
   MemoryLog& log_;
   Positions next_;
   const ReadOptions options_;
+  PassedRecord passed_;
   int partition_ = 0;
   std::string encoded_;
 };

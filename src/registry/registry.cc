@@ -1,6 +1,7 @@
 #include "registry/registry.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <unordered_map>
@@ -30,7 +31,35 @@ Mutex& AliasMutex(const ObjectStore* store) {
 
 Status CheckAlias(const std::string& alias) {
   if (std::ranges::find(kAliases, alias) != std::end(kAliases)) return {};
-  return Error{ErrorCode::kInvalidArgument, "'" + alias + "' is not an alias; valid are champion, challenger, shadow and canary"};
+  return Error{ErrorCode::kInvalidArgument,
+               "'" + alias + "' is not an alias; valid are champion, challenger, shadow and canary"};
+}
+
+// The version that has each alias now; those that nobody has are left out.
+std::map<std::string, std::string> CurrentAliases(Registry& registry, const std::string& name) {
+  std::map<std::string, std::string> current;
+  for (const char* alias : kAliases) {
+    if (auto version = registry.Alias(name, alias); version.ok()) current[alias] = std::move(version).value();
+  }
+  return current;
+}
+
+Registry::Entry EntryOf(const std::string& name, const std::string& version, const std::string& manifest_text,
+                        const std::map<std::string, std::string>& aliases) {
+  const auto manifest = ParseJson<nlohmann::json>(manifest_text, /*throws=*/false);
+  Registry::Entry entry{name, version, false, 0};
+  if (!manifest.is_object()) return entry;
+  entry.created_ms = manifest.value("created_ms", std::int64_t{0});
+  if (const auto lineage = manifest.find("lineage"); lineage != manifest.end() && lineage->is_object()) {
+    for (const auto& [key, value] : lineage->items())
+      entry.lineage[key] = value.is_string() ? value.get<std::string>() : DumpJson(value);
+  }
+  for (const char* alias : kAliases) {
+    if (const auto at = aliases.find(alias); at != aliases.end() && at->second == version)
+      entry.aliases.push_back(alias);
+  }
+  entry.champion = std::ranges::find(entry.aliases, "champion") != entry.aliases.end();
+  return entry;
 }
 
 }  // namespace
@@ -78,37 +107,24 @@ Result<std::string> Registry::Register(const std::string& name, const Files& fil
 Result<Registry::Entry> Registry::Describe(const std::string& name, const std::string& version) {
   if (!IsVersion(version)) return NotAVersion(version);
   const auto text = store_->Get(JoinPath(JoinPath(name, version), "manifest.json"));
-  if (!text.ok()) {
-    if (text.error().code != ErrorCode::kNotFound) return text.error();
-    return Error{ErrorCode::kNotFound, "there is no version '" + version + "' of " + words_.thing + " '" + name +
-                                           "'; see `" + words_.commands + " list`"};
-  }
-  const auto manifest = ParseJson<nlohmann::json>(text.value(), /*throws=*/false);
-  Entry entry{name, version, false, 0};
-  if (!manifest.is_object()) return entry;
-  entry.created_ms = manifest.value("created_ms", std::int64_t{0});
-  if (const auto lineage = manifest.find("lineage"); lineage != manifest.end() && lineage->is_object()) {
-    for (const auto& [key, value] : lineage->items())
-      entry.lineage[key] = value.is_string() ? value.get<std::string>() : DumpJson(value);
-  }
-  for (const char* alias : kAliases) {
-    const auto current = Alias(name, alias);
-    if (current.ok() && current.value() == version) entry.aliases.push_back(alias);
-  }
-  entry.champion = std::ranges::find(entry.aliases, "champion") != entry.aliases.end();
-  return entry;
+  if (text.ok()) return EntryOf(name, version, text.value(), CurrentAliases(*this, name));
+  if (text.error().code != ErrorCode::kNotFound) return text.error();
+  return Error{ErrorCode::kNotFound, "there is no version '" + version + "' of " + words_.thing + " '" + name +
+                                         "'; see `" + words_.commands + " list`"};
 }
 
+// An alias has the list of all that had it: it is read once, not for each version.
 Result<std::vector<Registry::Entry>> Registry::List(const std::string& name) {
   std::vector<Entry> entries;
   GFR_ASSIGN(const auto names, store_->List(name));
+  const auto aliases = CurrentAliases(*this, name);
   for (const std::string& version : names) {
     if (!IsVersion(version)) continue;
-    auto entry = Describe(name, version);
-    if (entry.ok())
-      entries.push_back(std::move(entry).value());
-    else if (entry.error().code != ErrorCode::kNotFound)
-      return entry.error();
+    const auto text = store_->Get(JoinPath(JoinPath(name, version), "manifest.json"));
+    if (text.ok())
+      entries.push_back(EntryOf(name, version, text.value(), aliases));
+    else if (text.error().code != ErrorCode::kNotFound)
+      return text.error();
   }
   std::ranges::sort(entries, {}, [](const Entry& e) { return std::stoi(e.version); });
   return entries;

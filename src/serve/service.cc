@@ -36,7 +36,7 @@ std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWat
   using enum AccessScope;
   const Lane feeds = s.feed_lane();
   return {
-      {"POST", "/v1/events", kEvents, Lane::kIngest, [&s](auto r, auto reply) { PostEvents(s, r, std::move(reply)); },
+      {"POST", "/v1/events", kEvents, Lane::kIngest, [&s](auto r, auto reply) { PostEvents(s, std::move(r), std::move(reply)); },
        EventContentTypes(), /*probe=*/false,
        // The log's lock is held by others for a moment only, but while a large batch is encoded.
        [&s](const auto& r) { return r.body.size() <= kShortEventsBytes && s.large_appends == 0; }},

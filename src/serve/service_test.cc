@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/test_folder.h"
+#include "event/event_json.h"
 #include "base/test_synced_disk.h"
 #include "base/time.h"
 #include "log/local_log.h"
@@ -40,12 +41,14 @@ class SlowDisk final : public SyncedDisk {
     changed_.NotifyAll();
   }
   std::atomic<bool> fails = false;
+  std::atomic<int> fail_after = -1;  // Syncs that are left before it fails for good; -1: it does not.
 
  private:
   Status BeforeSync() override {
     MutexLock lock(mutex_);
     changed_.Wait(lock, [this] { return open_; });
-    return fails ? Status(Error{ErrorCode::kUnavailable, "the disk has failed"}) : Status();
+    if (fail_after > 0) --fail_after;
+    return fails || fail_after == 0 ? Status(Error{ErrorCode::kUnavailable, "the disk has failed"}) : Status();
   }
   Mutex mutex_;
   CondVar changed_;
@@ -419,6 +422,55 @@ TEST_F(ServiceTest, WhileTheLogFailsEventsAreRefusedAndFeedsGoOnWithoutIt) {
   EXPECT_EQ(Post("/v1/events", EventText("a")).status, 202);
   EXPECT_EQ(Json::parse(Post("/v1/feed", ask).body)["degraded"], Json::parse(R"(["model"])"));
   EXPECT_EQ(Slates().size(), 1u);
+}
+
+// NDJSON of `count` events with ids from `prefix`, padded to more than one slice; line `bad` is no event.
+std::string LargeBodyText(const std::string& prefix, int count, int bad) {
+  std::string body;
+  for (int n = 0; n < count; ++n)
+    body += (n == bad ? "{}"
+                      : EventText(prefix + std::to_string(n), R"(,"context":{"a":")" + std::string(900, 'x') + "\"}")) +
+            "\n";
+  return body;
+}
+
+TEST_F(ServiceTest, ALargeBodyIsTakenInSlicesAndAnsweredAsOne) {
+  const std::string body = LargeBodyText("large", 3000, 2900);
+  ASSERT_GT(body.size(), 3u * JsonLimits().event_bytes);
+  const HttpResponse taken = Post("/v1/events", body, "application/x-ndjson");
+  EXPECT_EQ(taken.status, 202);
+  const Json json = Json::parse(taken.body);
+  EXPECT_EQ(json["accepted"], 2999);
+  EXPECT_EQ(json["rejected"][0]["index"], 2900);
+  EXPECT_EQ(Json::parse(Post("/v1/events", body, "application/x-ndjson").body)["duplicates"], 2999);
+  EXPECT_EQ(Metric("gfr_events_accepted_total"), 2999u);
+  // A list that is broken at its end is not taken, and neither is one event that is larger than an event may be.
+  std::string list = "[";
+  for (int n = 0; n < 3000; ++n)
+    list += EventText("list" + std::to_string(n), R"(,"context":{"a":")" + std::string(900, 'x') + "\"}") + ",";
+  EXPECT_EQ(Post("/v1/events", list + "}]").status, 400);
+  EXPECT_EQ(Post("/v1/events", EventText("one", R"(,"context":{"a":")" + std::string(2 << 20, 'x') + "\"}")).status,
+            413);
+  EXPECT_EQ(Metric("gfr_events_accepted_total"), 2999u);
+}
+
+TEST_F(ServiceTest, ALargeBodyWhoseEndCannotBeLoggedSaysHowManyEventsAreAndCanBeSentAgain) {
+  const std::string body = LargeBodyText("large", 3000, -1);
+  ASSERT_EQ(Post("/v1/events", EventText("makes the segment")).status, 202);
+  disk_.fail_after = 4;
+  const HttpResponse refused = Post("/v1/events", body, "application/x-ndjson");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.headers.at(0).first, "Retry-After");
+  const std::string detail = Json::parse(refused.body)["detail"];
+  EXPECT_NE(detail.find("events of this body are taken"), std::string::npos) << detail;
+  const int before = std::stoi(detail);
+  EXPECT_GT(before, 0);
+  EXPECT_LT(before, 3000);
+  disk_.fail_after = -1;
+  while (Get("/readyz").status != 200) ::usleep(1000);
+  const Json again = Json::parse(Post("/v1/events", body, "application/x-ndjson").body);
+  EXPECT_EQ(again["duplicates"], before);
+  EXPECT_EQ(again["accepted"], 3000 - before);
 }
 
 TEST_F(ServiceTest, AFeedWaitsForItsRecordNoLongerThanLogWait) {

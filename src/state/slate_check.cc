@@ -64,7 +64,7 @@ std::string SlateProblem(const Event& request, std::uint64_t offset, std::int64_
 }
 
 std::string EpochProblem(const ServedSlate& served, std::int64_t next_arrival_ms) {
-  if (served.epoch_end_ms <= next_arrival_ms) return {};
+  if (next_arrival_ms == INT64_MAX || served.epoch_end_ms < EpochOf(next_arrival_ms)) return {};
   return "it was read in an epoch that ends at " + FormatTime(served.epoch_end_ms) +
          ", before a record of that epoch, which arrived at " + FormatTime(next_arrival_ms);
 }

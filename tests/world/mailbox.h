@@ -1,5 +1,5 @@
 // Mailbox: the network between the world's clients and its server: requests wait here, and a killed server leaves its
-// clients without an answer. Thread safety: all calls.
+// clients without an answer, as does one that is down. Thread safety: all calls.
 #pragma once
 
 #include <deque>
@@ -43,6 +43,11 @@ class Mailbox {
     const MutexLock lock(mutex_);
     waiting_.push_back(std::move(exchange));
     sent_.NotifyOne();
+  }
+  // What waits is lost, as connections are that no server accepts: nobody answers it.
+  void Clear() {
+    const MutexLock lock(mutex_);
+    waiting_.clear();
   }
   // Null: a stop was requested.
   std::shared_ptr<Exchange> Take(const std::stop_token& stop) {

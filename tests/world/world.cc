@@ -43,8 +43,15 @@ class World {
   void NoteArm(const std::string& user, const std::string& reply);
   void Leave(const std::stop_token& stop);
   void Erase();
+  std::shared_ptr<Exchange> Begin(const std::string& path, const std::string& type, std::string body);
   std::optional<HttpResponse> Ask(const std::string& path, const std::string& type, std::string body);
   void TrainModels(std::uint64_t seed);
+  void Acknowledge(const std::vector<std::string>& ids);
+  void BeginLife(int server, int trainer, bool last);
+  std::int64_t LivesMs();
+  bool Endures(std::int64_t ms);
+  void End(bool last, std::stop_source* stop);
+  void CheckVersions();
   std::vector<Event> MakeEvents(int client, std::uint64_t* made, Rng* rng);
   void Broken(const std::string& what);
   void CheckLog();
@@ -61,7 +68,12 @@ class World {
   const WallClock clock_;
   Mutex mutex_;  // Of what follows.
   std::set<std::string> acknowledged_;
-  int promoted_ = 0;  // The newest version whose promotion was acknowledged.
+  CondVar struck_changed_;
+  bool struck_ = false;  // An acknowledgement took the power away from this life.
+  int strikes_in_ = -1;  // Acknowledgements until one does; -1: none does.
+  int server_ = -1, trainer_ = -1;
+  bool slow_ = false;  // Clients come once in some seconds, for minutes.
+  int promoted_ = 0;   // The newest version whose promotion was acknowledged.
   bool had_champion_ = false;
   std::map<std::string, std::string> arms_;  // Of each user.
   bool left_ = false;                        // The leaver's events are acknowledged.
@@ -89,32 +101,53 @@ std::vector<Event> World::MakeEvents(int client, std::uint64_t* made, Rng* rng) 
   return events;
 }
 
-std::optional<HttpResponse> World::Ask(const std::string& path, const std::string& type, std::string body) {
-  const auto exchange =
-      std::make_shared<Exchange>(HttpRequest{.method = "POST",
-                                             .path = path,
-                                             .headers = {{"host", "localhost"}, {"content-type", type}},
-                                             .body = std::move(body),
-                                             .client = "127.0.0.1"});
+std::shared_ptr<Exchange> World::Begin(const std::string& path, const std::string& type, std::string body) {
+  auto exchange = std::make_shared<Exchange>(HttpRequest{.method = "POST",
+                                                         .path = path,
+                                                         .headers = {{"host", "localhost"}, {"content-type", type}},
+                                                         .body = std::move(body),
+                                                         .client = "127.0.0.1"});
   mailbox_.Send(exchange);
-  return exchange->Await(MonotonicMs() + kPatienceMs);
+  return exchange;
 }
 
-// A batch that is not acknowledged is sent again until it is.
+std::optional<HttpResponse> World::Ask(const std::string& path, const std::string& type, std::string body) {
+  return Begin(path, type, std::move(body))->Await(MonotonicMs() + kPatienceMs);
+}
+
+// A batch that is not acknowledged is sent again until it is. Now and then a client that has no patience at all sends
+// it again at once: what is said of the second one, while the first is on its way to the disk, holds too.
 void World::SendEvents(const std::vector<Event>& events, const std::stop_token& stop) {
   std::string body;
   for (const Event& e : events) body += EventToJson(e) + "\n";
+  Rng rng(KeyOf(events[0].id) ^ options_.seed);
   while (!stop.stop_requested()) {
+    if (rng.Chance(0.3)) (void)Begin("/v1/events", "application/x-ndjson", body);
     const auto answer = Ask("/v1/events", "application/x-ndjson", body);
     if (answer && answer->status == 202 && answer->body.find("\"rejected\":[]") != std::string::npos) {
-      const MutexLock lock(mutex_);
-      for (const Event& e : events) acknowledged_.insert(e.id);
-      return;
+      std::vector<std::string> ids;
+      for (const Event& e : events) ids.push_back(e.id);
+      return Acknowledge(ids);
     }
     if (answer && answer->status != 503)
       Broken("events were answered " + std::to_string(answer->status) + answer->body);
     if (answer) WaitUntil(MonotonicMs() + 500, stop);
   }
+}
+
+// What was said holds, also when the power is cut at that very moment.
+void World::Acknowledge(const std::vector<std::string>& ids) {
+  const MutexLock lock(mutex_);
+  acknowledged_.insert(ids.begin(), ids.end());
+  if (strikes_in_ < 0 || --strikes_in_ > 0) return;
+  strikes_in_ = -1;
+  simulation_.Kill(trainer_);
+  simulation_.Kill(server_);
+  disk_.PowerCut();
+  ++report_.power_cuts;
+  simulation_.Note("power cut at an acknowledgement");
+  struck_ = true;
+  struck_changed_.NotifyAll();
 }
 
 void World::AskForAFeed(const std::string& request_id, Rng* rng) {
@@ -200,16 +233,16 @@ void World::Shop(int client, const std::stop_token& stop) {
   for (int feed = 0; !stop.stop_requested(); ++feed) {
     SendEvents(MakeEvents(client, &made, &rng), stop);
     if (rng.Chance(0.5)) AskForAFeed("f" + std::to_string(client) + "-" + std::to_string(feed), &rng);
-    WaitUntil(MonotonicMs() + static_cast<std::int64_t>(rng.Below(60)), stop);
+    WaitUntil(MonotonicMs() + static_cast<std::int64_t>(rng.Below(slow_ ? 10'000 : 60)), stop);
   }
 }
 
-// A process of its own: registers and promotes version after version.
+// A process of its own: registers and promotes version after version, at times without a pause.
 void World::TrainModels(std::uint64_t seed) {
   Rng rng(seed);
   Registry registry(disk_, clock_, Workspace(kProjectFolder, disk_, clock_).models_folder());
   for (;;) {
-    WaitUntil(MonotonicMs() + static_cast<std::int64_t>(rng.Below(2000)));
+    WaitUntil(MonotonicMs() + static_cast<std::int64_t>(rng.Below(slow_ ? 20'000 : rng.Chance(0.5) ? 2000 : 20)));
     const std::string content(100 + rng.Below(2000), static_cast<char>('a' + rng.Below(26)));
     const auto version = registry.Register(kModelName, {{"forest", content}, {"calibrator", content}});
     if (!version.ok() || !registry.Promote(kModelName, version.value()).ok()) continue;
@@ -224,6 +257,10 @@ void World::TrainModels(std::uint64_t seed) {
 void World::LiveOnce(bool last) {
   // Of the world, not of the process: whoever ends it gracefully asks here.
   const auto stop = std::make_shared<std::stop_source>();
+  slow_ = rng_.Chance(0.2);
+  // At times nobody starts it at once; whoever called meanwhile has reached nobody.
+  if (rng_.Chance(0.5)) WaitUntil(MonotonicMs() + static_cast<std::int64_t>(rng_.Below(500)));
+  mailbox_.Clear();
   const int server = simulation_.StartProcess("server", [this, stop] {
     ServerProcess process({.disk = disk_,
                            .mailbox = mailbox_,
@@ -232,13 +269,53 @@ void World::LiveOnce(bool last) {
     (void)process.Run(stop->get_token());
   });
   const int trainer = simulation_.StartProcess("trainer", [this, seed = rng_.Next()] { TrainModels(seed); });
-  // Now and then it lives for a moment only: killed while it starts.
-  const std::int64_t lives_ms = static_cast<std::int64_t>(rng_.Chance(0.2) ? rng_.Below(20) : rng_.Below(4000));
-  WaitUntil(MonotonicMs() + lives_ms);
-  if (!last && rng_.Chance(0.3)) {  // A write fails; the log cuts it away and goes on.
-    disk_.fail_at = disk_.operations() + static_cast<std::int64_t>(rng_.Below(20));
-    ++report_.failed_writes;
-    WaitUntil(MonotonicMs() + 1000);
+  BeginLife(server, trainer, last);
+  if (Endures(LivesMs())) {
+    if (!last && rng_.Chance(0.3)) {  // A write fails; the log cuts it away and goes on.
+      disk_.fail_at = disk_.operations() + static_cast<std::int64_t>(rng_.Below(20));
+      ++report_.failed_writes;
+      (void)Endures(1000);
+    }
+    End(last, stop.get());
+  }
+  disk_.hangs_until_ms = 0;
+  CheckVersions();
+  if (rng_.Chance(0.2)) simulation_.JumpWallMs(static_cast<std::int64_t>(rng_.Below(120'000)) - 60'000);
+}
+
+void World::BeginLife(int server, int trainer, bool last) {
+  const MutexLock lock(mutex_);
+  server_ = server;
+  trainer_ = trainer;
+  struck_ = false;
+  // Often at the first: it may be told of what the life before has written.
+  const int strikes_in = rng_.Chance(0.5) ? 1 : 1 + static_cast<int>(rng_.Below(10));
+  strikes_in_ = !last && rng_.Chance(0.35) ? strikes_in : -1;
+}
+
+// Now and then a server lives for a moment only, and is killed while it starts; or for minutes, while epochs are
+// sealed: then the disk hangs once.
+std::int64_t World::LivesMs() {
+  if (!slow_) return static_cast<std::int64_t>(rng_.Chance(0.2) ? rng_.Below(20) : rng_.Below(4000));
+  if (Endures(static_cast<std::int64_t>(rng_.Below(60'000))))
+    disk_.hangs_until_ms = MonotonicMs() + static_cast<std::int64_t>(rng_.Below(40'000));
+  return 60'000 + static_cast<std::int64_t>(rng_.Below(60'000));
+}
+
+// False: an acknowledgement took the power away meanwhile, or before.
+bool World::Endures(std::int64_t ms) {
+  MutexLock lock(mutex_);
+  return !struck_changed_.WaitUntil(lock, MonotonicMs() + ms, [&] { return struck_; });
+}
+
+void World::End(bool last, std::stop_source* stop) {
+  int server = -1, trainer = -1;
+  {
+    const MutexLock lock(mutex_);
+    if (struck_) return;
+    strikes_in_ = -1;
+    server = server_;
+    trainer = trainer_;
   }
   simulation_.Kill(trainer);
   const double how = rng_.Uniform();
@@ -257,7 +334,6 @@ void World::LiveOnce(bool last) {
     ++report_.power_cuts;
     simulation_.Note("power cut");
   }
-  if (rng_.Chance(0.2)) simulation_.JumpWallMs(static_cast<std::int64_t>(rng_.Below(120'000)) - 60'000);
 }
 
 void World::Live() {
@@ -324,6 +400,17 @@ void World::CheckServed() {
   report_.compared = check.value().requests;
   if (check.value().different > 0) Broken("served and replayed differ: " + check.value().first_difference);
   if (check.value().bad_slates > 0) Broken("a slate cannot have been: " + check.value().first_bad);
+}
+
+// What is listed is whole, whenever whoever made it was killed.
+void World::CheckVersions() {
+  Registry registry(disk_, clock_, Workspace(kProjectFolder, disk_, clock_).models_folder());
+  const auto versions = registry.List(kModelName);
+  if (!versions.ok()) return Broken("the registry cannot be listed: " + versions.error().message);
+  for (const Registry::Entry& version : versions.value()) {
+    if (const auto files = registry.Load(kModelName, version.version); !files.ok())
+      Broken("version " + version.version + " is listed and not whole: " + files.error().message);
+  }
 }
 
 void World::CheckChampion() {

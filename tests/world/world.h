@@ -3,9 +3,9 @@
 // Invariants: no acknowledged event and no slate of a feed that did not say `degraded: ["log"]` is lost, none is in the
 // log twice, arrival never goes back; what feeds were served, across all restarts from snapshots, is to the bit what a
 // replay of the whole log gives; a champion, once promoted, is always there and whole, and never older than the last
-// acknowledged promotion; who was assigned to an arm once is in it in every life of the server; a person who was
-// erased, by an erasure that was killed and run again until it had ended, is nowhere in the log, also when late events
-// of them come.
+// acknowledged promotion, and each version that is listed is whole; who was assigned to an arm once is in it in every
+// life of the server; a person who was erased, by an erasure that was killed and run again until it had ended, is
+// nowhere in the log, also when late events of them come.
 #pragma once
 
 #include <cstdint>

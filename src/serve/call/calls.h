@@ -19,7 +19,9 @@
 namespace gfr {
 
 std::vector<std::string> EventContentTypes();  // That POST /v1/events takes.
-void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply);
+// A body larger than an event may be is taken slice by slice (event/event_slices.h): the next one is read once the one
+// before it is folded. Where the log fails in between, the answer says how many events were taken.
+void PostEvents(ServiceState& s, HttpRequest request, HttpReply reply);
 // What became of a body's events; `rejected` holds no events.
 struct TakenEvents {
   std::uint64_t accepted = 0, duplicates = 0;

@@ -1,7 +1,9 @@
 // POST /v1/events.
 #include <algorithm>
+#include <memory>
 
 #include "event/event_json.h"
+#include "event/event_slices.h"
 #include "serve/call/calls.h"
 #include "serve/feed_json.h"
 #include "serve/http_wire.h"
@@ -48,24 +50,128 @@ std::optional<HttpResponse> RefusalWhileClockIsInDoubt(const ServiceState& s, co
                          /*retry_after_s=*/10);
 }
 
+// `taken` is called once the accepted ones are folded, `refused` where none can be taken now.
+void AppendEvents(ServiceState& s, ParsedEvents parsed, const HttpReply& refused,
+                  std::function<void(TakenEvents)> taken) {
+  if (auto wait = RefusalWhileClockIsInDoubt(s, parsed.events)) return refused(*std::move(wait));
+  s.LeaveOut(s.serving()->project->configuration().event_rules, &parsed);
+  std::vector<Event> events = std::move(parsed.events);
+  TakenEvents result{.accepted = 0, .duplicates = 0, .rejected = std::move(parsed)};
+  result.rejected.events.clear();
+  if (events.empty()) return taken(std::move(result));
+  s.Append(
+      std::move(events), ServiceState::ReplyLogFailed(refused),
+      [taken = std::move(taken), result = std::move(result)](const Appended& appended) mutable -> ServiceState::Folded {
+        for (std::size_t i = 0; i < appended.results.size(); ++i) {
+          const AppendResult one = appended.results[i];
+          result.accepted += one == AppendResult::kAccepted;
+          result.duplicates += one == AppendResult::kDuplicate;
+          const std::size_t index = result.rejected.indexes[i];
+          if (one == AppendResult::kFutureTime)
+            result.rejected.Reject(index, "future_time", "time is more than 5 minutes ahead of arrival");
+          if (one == AppendResult::kIdCollision)
+            result.rejected.Reject(index, "id_collision", "an id has the hash of another id");
+        }
+        return [taken = std::move(taken), result = std::move(result)] { taken(result); };
+      },
+      /*urgent=*/false);
+}
+
+// A body that is taken slice by slice, so that it never takes more memory than one. It holds itself while it waits.
+class LargeBody : public std::enable_shared_from_this<LargeBody> {
+ public:
+  LargeBody(ServiceState& s, HttpRequest request, BodyFormat format, HttpReply reply)
+      : s_(s),
+        serving_(s.serving()),
+        body_(std::move(request.body)),
+        limits_({.from_client = true, .rules = &serving_->project->configuration().event_rules}),
+        slices_(body_, format, limits_),
+        reply_(std::move(reply)) {}
+
+  void Begin() {
+    auto refused = slices_.Refusal();
+    if (!refused) return TakeNext();
+    Add({.rejected = *std::move(refused)});
+    End();
+  }
+
+ private:
+  // On a thread of the ingest lane. Memory that cannot be had refuses the rest.
+  void TakeNext() {
+    ParsedEvents slice;
+    try {
+      if (!slices_.Next(&slice)) return End();
+    } catch (const std::exception& e) {
+      return Refuse(ProblemResponse(503, "Service Unavailable", e.what(), /*retry_after_s=*/1));
+    }
+    ++slices_taken_;
+    AppendEvents(
+        s_, std::move(slice), [self = shared_from_this()](HttpResponse refused) { self->Refuse(std::move(refused)); },
+        [self = shared_from_this()](TakenEvents taken) {
+          self->Add(std::move(taken));
+          const Status posted = self->s_.lanes.Post(Lane::kIngest, [self] { self->TakeNext(); });
+          if (!posted.ok())
+            self->Refuse(ProblemResponse(503, "Service Unavailable", posted.error().message, /*retry_after_s=*/1));
+        });
+  }
+
+  void Add(TakenEvents taken) {
+    all_.accepted += taken.accepted;
+    all_.duplicates += taken.duplicates;
+    const std::size_t untold = taken.rejected.rejected_count - taken.rejected.rejected.size();
+    for (Rejection& r : taken.rejected.rejected) all_.rejected.Reject(r.index, std::move(r.code), std::move(r.message));
+    all_.rejected.rejected_count += untold;
+  }
+
+  void End() {
+    const ParsedEvents& rejected = all_.rejected;
+    if (slices_taken_ <= 1 && all_.accepted + all_.duplicates == 0 && rejected.rejected_count == 1 &&
+        rejected.rejected[0].code == "too_large")
+      return reply_(ProblemResponse(413, "Content Too Large", "too_large: " + rejected.rejected[0].message));
+    reply_(Counted(s_, all_, Answer));
+  }
+
+  // What was taken before stays taken: it is in the log.
+  void Refuse(HttpResponse refused) {
+    const std::uint64_t before = all_.accepted + all_.duplicates;
+    if (before == 0) return reply_(std::move(refused));
+    (void)Counted(s_, all_, [](const TakenEvents&) { return HttpResponse(); });
+    HttpResponse told =
+        ProblemResponse(refused.status, refused.status == 429 ? "Too Many Requests" : "Service Unavailable",
+                        std::to_string(before) +
+                            " events of this body are taken, and the rest of it cannot be now; sent again, those "
+                            "are duplicates");
+    for (auto& header : refused.headers) {
+      if (header.first == "Retry-After") told.headers.push_back(std::move(header));
+    }
+    reply_(std::move(told));
+  }
+
+  ServiceState& s_;
+  const std::shared_ptr<const Serving> serving_;  // Has the rules that the body is read by.
+  const std::string body_;
+  const JsonLimits limits_;
+  EventSlices slices_;
+  const HttpReply reply_;
+  TakenEvents all_;
+  int slices_taken_ = 0;
+};
+
 }  // namespace
 
 std::vector<std::string> EventContentTypes() {
   return {"application/json", kNdjsonType, "application/cloudevents+json", "application/cloudevents-batch+json"};
 }
 
-void PostEvents(ServiceState& s, const HttpRequest& request, HttpReply reply) {
+void PostEvents(ServiceState& s, HttpRequest request, HttpReply reply) {
   const std::string type = LowerCase(request.Header("content-type"));
   const BodyFormat format = type.starts_with(kNdjsonType) ? BodyFormat::kNdjson : BodyFormat::kJson;
   if (auto full = RefusalOfEvents(s)) return reply(*std::move(full));
   const std::shared_ptr<const Serving> serving = s.serving();
-  ParsedEvents parsed =
-      ParseEvents(request.body, format, {.from_client = true, .rules = &serving->project->configuration().event_rules});
-  if (parsed.rejected.size() == 1 && parsed.events.empty() && parsed.rejected[0].code == "too_large" &&
-      request.body.size() > JsonLimits().event_bytes) {
-    return reply(ProblemResponse(413, "Content Too Large", "too_large: " + parsed.rejected[0].message));
-  }
-  TakeEvents(s, std::move(parsed), std::move(reply), Answer);
+  const JsonLimits limits{.from_client = true, .rules = &serving->project->configuration().event_rules};
+  if (request.body.size() > limits.event_bytes)
+    return std::make_shared<LargeBody>(s, std::move(request), format, std::move(reply))->Begin();
+  TakeEvents(s, ParseEvents(request.body, format, limits), std::move(reply), Answer);
 }
 
 std::optional<HttpResponse> RefusalOfEvents(const ServiceState& s) {
@@ -76,29 +182,8 @@ std::optional<HttpResponse> RefusalOfEvents(const ServiceState& s) {
 }
 
 void TakeEvents(ServiceState& s, ParsedEvents parsed, HttpReply reply, AnswerEvents answer) {
-  if (auto wait = RefusalWhileClockIsInDoubt(s, parsed.events)) return reply(*std::move(wait));
-  s.LeaveOut(s.serving()->project->configuration().event_rules, &parsed);
-  std::vector<Event> events = std::move(parsed.events);
-  TakenEvents taken{.accepted = 0, .duplicates = 0, .rejected = std::move(parsed)};
-  taken.rejected.events.clear();
-  if (events.empty()) return reply(Counted(s, taken, answer));
-  s.Append(
-      std::move(events), ServiceState::ReplyLogFailed(reply),
-      [&s, reply, answer = std::move(answer),
-       taken = std::move(taken)](const Appended& appended) mutable -> ServiceState::Folded {
-        for (std::size_t i = 0; i < appended.results.size(); ++i) {
-          const AppendResult result = appended.results[i];
-          taken.accepted += result == AppendResult::kAccepted;
-          taken.duplicates += result == AppendResult::kDuplicate;
-          const std::size_t index = taken.rejected.indexes[i];
-          if (result == AppendResult::kFutureTime)
-            taken.rejected.Reject(index, "future_time", "time is more than 5 minutes ahead of arrival");
-          if (result == AppendResult::kIdCollision)
-            taken.rejected.Reject(index, "id_collision", "an id has the hash of another id");
-        }
-        return [&s, reply, answer, taken = std::move(taken)] { reply(Counted(s, taken, answer)); };
-      },
-      /*urgent=*/false);
+  AppendEvents(s, std::move(parsed), reply,
+               [&s, reply, answer = std::move(answer)](TakenEvents taken) { reply(Counted(s, taken, answer)); });
 }
 
 }  // namespace gfr
