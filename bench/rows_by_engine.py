@@ -12,11 +12,10 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import threading
 import time
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(SOURCE / "tests"))
+sys.path[:0] = [str(SOURCE / "tests"), str(SOURCE / "bench")]
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--gfr", required=True)
 parser.add_argument("--users", type=int, default=3000)
@@ -33,10 +32,10 @@ from dask_test import Cluster  # noqa: E402
 from gfr_process import GFR, Folder, run, run_json  # noqa: E402
 from gfr_python import PEERS, has_peer  # noqa: E402
 from rows_in_parts import same_rows  # noqa: E402
+from support.watch import Watch  # noqa: E402
 
 EXTENSION = pathlib.Path(os.environ["GFR_EXTENSION"])
 SPARK = SOURCE / "build/spark-venv/bin/python"
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Equal:
@@ -53,53 +52,14 @@ class Equal:
         self.assertTrue(a > b, f"{why}: {a} is not above {b}")
 
 
-def processes_of(roots):
-    """The processes `roots` and all that they started: id to (resident MiB, seconds of CPU with those of ended children)."""
-    parents, usage = {}, {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        parents[int(entry.name)] = int(fields[1])
-        usage[int(entry.name)] = (int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 2**20, sum(map(int, fields[11:15])) / TICK)
-    found = {pid for pid in roots if pid in parents}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return {pid: usage[pid] for pid in found}
-
-
-class Watch:
-    """Samples what processes use while they run."""
-
-    def __init__(self, roots):
-        self.roots, self.memory, self.stop, self.cpu = roots, 0, threading.Event(), {}
-        self.before = {pid: cpu for pid, (_, cpu) in processes_of(roots).items()}
-        self.thread = threading.Thread(target=self.sample)
-        self.thread.start()
-
-    def sample(self):
-        while not self.stop.wait(0.1):
-            now = processes_of(self.roots)
-            self.memory = max(self.memory, sum(rss for rss, _ in now.values()))
-            for pid, (_, cpu) in now.items():
-                self.cpu[pid] = max(cpu, self.cpu.get(pid, 0))
-
-    def end(self):
-        self.stop.set()
-        self.thread.join()
-        return self.memory, sum(cpu - self.before.get(pid, 0) for pid, cpu in self.cpu.items())
-
-
 def measured(name, source, counts, command, roots=(), **options):
     start = time.monotonic()
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options)
     watch = Watch([process.pid, *roots])
     _, err = process.communicate()
     seconds = time.monotonic() - start
-    memory, cpu = watch.end()
+    watch.end()
+    memory, cpu = watch.memory, watch.cpu_seconds
     if process.returncode != 0:
         sys.exit(f"{name}: {err[-4000:]}")
     rows = sum(o["rows"] for o in counts["objectives"].values())
