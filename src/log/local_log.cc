@@ -266,8 +266,8 @@ class LocalReader final : public EventReader {
   const std::uint32_t types_;
   const bool gives_all_;
   const std::uint64_t until_, from_;
-  std::uint64_t durable_end_ = 0;  // As last seen.
-  bool started_ = false;           // A segment was opened: `segment_` and `expected_` are set.
+  std::uint64_t durable_end_ = 0;      // As last seen.
+  bool started_ = false;               // A segment was opened: `segment_` and `expected_` are set.
   std::vector<std::string> segments_;  // As last listed.
   std::string segment_;
   bool next_known_ = false;
@@ -318,7 +318,7 @@ Result<Positions> LocalLog::End() {
   if (segments.empty()) return Positions{0};
   // The last one is read; one whose header is not whole yet holds nothing.
   std::uint64_t end = std::stoull(segments.back());
-  GFR_ASSIGN(const auto reader, Open({end}, {.types = kEveryType}));
+  GFR_ASSIGN(const auto reader, OpenUndecoded(end, UINT64_MAX));
   for (LogRecord record;; ++end) {
     GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) return Positions{end};
