@@ -3,8 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "base/size.h"
 #include "base/time.h"
 #include "commands.h"
+#include "dataset/kept_rows.h"
 #include "log/local_log.h"
 
 namespace gfr {
@@ -43,6 +48,20 @@ void Print(const DoctorReport& r) {
   }
 }
 
+// What the next training finds of the last one's replay, and what it takes; nothing where no rows were kept.
+Result<std::vector<Finding>> CheckKeptRows(const Workspace& workspace, LocalLog& log) {
+  const KeptRowsSize kept = MeasureKeptRows(workspace.fs(), KeptRowsFolder(workspace.log_folder()));
+  if (kept.bytes == 0) return std::vector<Finding>();
+  GFR_ASSIGN(const std::uint64_t log_bytes, log.SizeBytes());
+  const double times = static_cast<double>(kept.bytes) / static_cast<double>(std::max<std::uint64_t>(1, log_bytes));
+  Finding finding{.check = "dataset.kept_rows", .figure = times, .count = kept.bytes, .of = log_bytes};
+  finding.text = fmt::format(
+      "{} in data/log.rows ({:.1f} times the log) save the next training a part of its replay; `[dataset] incremental "
+      "= false` keeps none, and the folder may be removed",
+      FormatSize(kept.bytes), times);
+  return std::vector<Finding>{std::move(finding)};
+}
+
 }  // namespace
 
 void AddDoctor(CLI::App& app, Command& run) {
@@ -59,8 +78,11 @@ void AddDoctor(CLI::App& app, Command& run) {
       auto project = OpenProject(common.project);
       if (!project.ok()) return Fail(project.error());
       LocalLog log(PosixFileSystem(), project.value()->log_folder());
-      const auto report = Diagnose(log, {.memory_bytes = memory_mb << 20});
+      auto report = Diagnose(log, {.memory_bytes = memory_mb << 20});
       if (!report.ok()) return Fail(report.error());
+      auto kept = CheckKeptRows(project.value()->workspace(), log);
+      if (!kept.ok()) return Fail(kept.error());
+      std::ranges::move(kept.value(), std::back_inserter(report.value().findings));
       if (common.json)
         fmt::print("{}\n", DoctorToJson(report.value()));
       else

@@ -121,7 +121,8 @@ def build_rows(settings, epochs, folders, p, out):
             if name not in files:
                 path = pathlib.Path(out) / f"objective={name}" / f"part-{p:05}.parquet"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                files[name] = (f"{path}.{os.getpid()}.tmp", path)
+                # Of a worker that is killed it stays: readers of folders pass over names that begin with "_".
+                files[name] = (path.parent / f"_{path.name}.{os.getpid()}.tmp", path)
                 files[name] += (pq.ParquetWriter(files[name][0], schema, compression="zstd"),)
             mine = batch.filter(pc.equal(batch.column("objective"), name))
             files[name][2].write_batch(pa.record_batch(mine.columns[1:], schema=schema))
@@ -184,6 +185,8 @@ def build(client, settings, events, out, scratch, partitions):
     said = {"format": 1, "events": sum(count for _, _, count, _ in surveys), "fingerprint": plan.fingerprint, "columns": plan.columns,
             "rows": {name: sum(c.get(name, 0) for c in counts) for name in plan.objectives}}
     out.mkdir(exist_ok=True)
+    for left in out.glob("objective=*/_*.tmp"):
+        left.unlink(missing_ok=True)
     writing = out / "_gfr.json.tmp"
     writing.write_text(json.dumps(said, indent=1) + "\n")
     os.replace(writing, out / "_gfr.json")

@@ -14,7 +14,9 @@
 #include "dataset/kept_rows.h"
 #include "dataset/left_out.h"
 #include "dataset/partitioned_replay.h"
+#include "dataset/settling.h"
 #include "dataset/start_at_base.h"
+#include "log/log_until.h"
 #include "runtime/logger.h"
 
 namespace gfr {
@@ -109,13 +111,19 @@ void WarnOfHuge(const Dataset& about) {
 class WholeReplay {
  public:
   WholeReplay(EventSource& log, const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options,
-              const LogSurvey& survey, OnlineStore& store, RowSink& sink)
+              const LogSurvey& survey, std::int64_t last_ms, OnlineStore& store, RowSink& sink)
       : log_(log),
+        objectives_(objectives),
         survey_(survey),
         store_(store),
         sink_(sink),
         kept_(options.kept),
-        builder_(objectives, options, survey.people(), survey.parents(), store, sink) {
+        left_out_(options.left_out.get()),
+        settling_(kept_ == nullptr ? std::nullopt
+                                   : std::optional<Settling>(std::in_place, *kept_, store.features(), objectives,
+                                                             survey.people(), last_ms, sink)),
+        builder_(objectives, options, survey.people(), survey.parents(), store,
+                 settling_ ? static_cast<RowSink&>(*settling_) : sink) {
     builder_.JudgeSlatesBy(survey.epoch_starts());
   }
 
@@ -127,17 +135,28 @@ class WholeReplay {
       builder_.UseValues(kept_, begin[0]);
       if (takes()) resumed = {kept_->resume()};
     }
+    // What is settled is given as it is; the log is read again from a day before its end.
+    Positions warm = begin;
+    if (const KeptDigest* digest = kept_ != nullptr ? kept_->digest() : nullptr; digest != nullptr) {
+      warm = {digest->warm};
+      if (!builder_.Restore(digest->index_state, digest->replay_state))
+        kept_->Miss(digest->warm, "the state of rows at offset");
+      kept_->GiveSettled(store_.features(), objectives_, left_out_, sink_);
+      GFR_TRY(CheckKept());
+      GFR_TRY(sink_.status);
+    }
     if (!survey_.AwaitAll(builder_)) {
       GFR_TRY(ForEachRecord(log_, builder_.awaited_types(), [&](const LogRecord& r) {
         builder_.Await(r);
         return Status();
       }));
     }
-    GFR_TRY(Index(begin, about));
-    GFR_TRY(Replay(begin, resumed, about));
+    GFR_TRY(Index(warm, about));
+    GFR_TRY(Replay(begin, warm, resumed, about));
     builder_.Finish();
     if (kept_ == nullptr) return {};
     GFR_TRY(CheckKept());
+    settling_->End();
     kept_->Publish(about);
     return {};
   }
@@ -161,13 +180,19 @@ class WholeReplay {
     }
   }
 
-  Status Index(const Positions& begin, Dataset& about) {
-    Positions from = begin;
+  void IndexOne(const LogRecord& record) {
+    if (settling_) settling_->BeforeIndex(record, builder_);
+    builder_.Index(record);
+    if (settling_) settling_->AfterIndex(builder_);
+  }
+
+  Status Index(const Positions& warm, Dataset& about) {
+    Positions from = warm;
     if (takes()) {
       from = {kept_->end()};
       about = kept_->about();
-      GFR_TRY(ForEach(begin, from, builder_.indexed_types(), [&](const LogRecord& r) {
-        builder_.Index(r);
+      GFR_TRY(ForEach(warm, from, builder_.indexed_types(), [&](const LogRecord& r) {
+        IndexOne(r);
         return Status();
       }));
     }
@@ -177,18 +202,25 @@ class WholeReplay {
     LogRecord record;
     for (std::uint64_t done = 0;; progress.Update(++done)) {
       GFR_ASSIGN(const bool more, reader->More(&record));
-      if (!more) return {};
+      if (!more) break;
       overview.Add(record, about);
       if (kept_ != nullptr) kept_->AddRecord(record, reader->encoded());
-      builder_.Index(record);
+      IndexOne(record);
     }
+    if (settling_) settling_->EndIndex();
+    return {};
   }
 
-  Status Replay(const Positions& begin, const Positions& resumed, const Dataset& about) {
+  void ReplayOne(const LogRecord& record, const Dataset& about) {
+    if (settling_) settling_->BeforeReplay(record, builder_);
+    builder_.Replay(record, about.last_arrival_ms);
+  }
+
+  Status Replay(const Positions& begin, const Positions& warm, const Positions& resumed, const Dataset& about) {
     std::uint64_t done = 0;
     if (takes()) {
-      GFR_TRY(ForEach(begin, resumed, builder_.replayed_types(), [&](const LogRecord& r) -> Status {
-        builder_.Replay(r, about.last_arrival_ms);
+      GFR_TRY(ForEach(warm, resumed, builder_.replayed_types(), [&](const LogRecord& r) -> Status {
+        ReplayOne(r, about);
         GFR_TRY(CheckKept());
         return sink_.status;
       }));
@@ -203,7 +235,7 @@ class WholeReplay {
       if (!more) return {};
       if (kept_ != nullptr && kept_->WantsState(record, about.last_arrival_ms))
         kept_->KeepState(store_, builder_.epoch_end_ms());
-      builder_.Replay(record, about.last_arrival_ms);
+      ReplayOne(record, about);
       GFR_TRY(CheckKept());
       GFR_TRY(sink_.status);
     }
@@ -211,52 +243,87 @@ class WholeReplay {
   }
 
   EventSource& log_;
+  const std::vector<ObjectiveConfig>& objectives_;
   const LogSurvey& survey_;
   OnlineStore& store_;
   RowSink& sink_;
   KeptRows* const kept_;
+  const LeftOut* const left_out_;
+  std::optional<Settling> settling_;  // With kept_.
   RowBuilder builder_;
 };
 
-// Whether what an earlier replay read can be of use; if so, it is opened.
-Status BeginKept(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives, const LogSurvey& survey,
-                 DatasetOptions* options) {
-  if (options->kept == nullptr) return {};
-  std::string why;
-  if (options->from_ms != INT64_MIN || options->to_ms != INT64_MAX)
-    why = "the rows are of a time range";
-  else if (std::ranges::any_of(objectives, [](const ObjectiveConfig& o) { return o.sampled.on; }))
-    why = "the slates are sampled";
-  else if (survey.partitions() > 1)
-    why = "the log is replayed by partitions of users";
-  if (why.empty()) return options->kept->Begin(features, objectives);
+// No rows are taken or kept, as the log says.
+void LeaveKept(const std::string& why, DatasetOptions* options) {
   LogInfo("dataset", "all events are replayed, and no rows are kept: " + why);
   options->kept = nullptr;
-  return {};
+}
+
+// Whether what an earlier replay read can be of use; if so, it is opened.
+Status BeginKept(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives, DatasetOptions* options) {
+  if (options->kept == nullptr) return {};
+  if (options->from_ms != INT64_MIN || options->to_ms != INT64_MAX)
+    LeaveKept("the rows are of a time range", options);
+  else if (std::ranges::any_of(objectives, [](const ObjectiveConfig& o) { return o.sampled.on; }))
+    LeaveKept("the slates are sampled", options);
+  else if (options->partitions > 1)
+    LeaveKept("the log is replayed by partitions of users", options);
+  return options->kept == nullptr ? Status() : options->kept->Begin(features, objectives, *options);
+}
+
+// Surveys the log and finds who is left out, from what is kept as far as nothing new makes that doubtful.
+Result<LogSurvey> SurveyLog(EventSource& log, const std::shared_ptr<const FeatureSet>& features,
+                            const std::vector<ObjectiveConfig>& objectives, DatasetOptions* options) {
+  KeptRows* const kept = options->kept;
+  std::unordered_map<Key, Activity> activity;
+  const auto doubtful = [&](const std::string& why) {
+    if (!why.empty()) kept->Unsettle(why);
+    return !why.empty();
+  };
+  for (;;) {
+    const KeptDigest* const known = kept != nullptr ? kept->digest() : nullptr;
+    GFR_ASSIGN(LogSurvey survey, LogSurvey::Of(log, features, objectives, *options));
+    if (known != nullptr && doubtful(survey.unsettles())) continue;
+    activity = known != nullptr ? known->activity : std::unordered_map<Key, Activity>();
+    const auto from = known != nullptr ? std::optional(kept->end()) : std::nullopt;
+    GFR_ASSIGN(options->left_out, LeftOut::Find(log, survey.people(), options->leave_out, &activity, from));
+    if (known != nullptr) {
+      const LeftOut* const left_out = options->left_out.get();
+      const bool differs = std::ranges::any_of(known->left_out, [&](const auto& was) {
+        const DropReason* why = left_out != nullptr ? left_out->Why(was.first) : nullptr;
+        return why == nullptr || *why != was.second;
+      });
+      if (doubtful(differs ? "somebody is no longer left out, or for another reason" : "")) continue;
+    }
+    if (kept == nullptr) return survey;
+    KeptDigest& next = kept->next_digest();
+    next.activity = options->leave_out.robots ? std::move(activity) : std::unordered_map<Key, Activity>();
+    next.left_out.clear();
+    if (options->left_out != nullptr) next.left_out = options->left_out->people();
+    next.needed_bytes = survey.needed_bytes();
+    return survey;
+  }
 }
 
 // The states of the log's begin, or those that were kept.
 Result<std::unique_ptr<OnlineStore>> FirstStates(EventSource& log, std::shared_ptr<const FeatureSet> features,
                                                  KeptRows* kept) {
-  auto store = std::make_unique<OnlineStore>(features);
-  if (kept != nullptr && kept->usable()) {
-    const Status restored = kept->Restore(store.get());
-    if (restored.ok()) return store;
-    GFR_TRY(kept->StartOver(restored.error().ToString()));
-    store = std::make_unique<OnlineStore>(std::move(features));
+  auto store = std::make_unique<OnlineStore>(std::move(features));
+  if (kept == nullptr || !kept->usable()) {
+    GFR_TRY(StartAtBase(log, store.get()));
+    return store;
   }
-  GFR_TRY(StartAtBase(log, store.get()));
+  if (const Status restored = kept->Restore(store.get()); !restored.ok()) {
+    kept->Doubt(restored.error().ToString());
+    return Error{ErrorCode::kUnavailable, kept->why_missed()};
+  }
   return store;
 }
 
-}  // namespace
-
-Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
-                          const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& asked, RowSink& sink) {
+Result<Dataset> BuildRowsOf(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
+                            const std::vector<ObjectiveConfig>& objectives, DatasetOptions options, RowSink& sink) {
   Dataset about;
-  DatasetOptions options = asked;
-  GFR_ASSIGN(const LogSurvey survey, LogSurvey::Of(log, features, objectives, options));
-  GFR_ASSIGN(options.left_out, LeftOut::Find(log, survey.people(), options.leave_out));
+  GFR_ASSIGN(const LogSurvey survey, SurveyLog(log, features, objectives, &options));
   const auto sampled = std::ranges::find_if(objectives, [](const ObjectiveConfig& o) { return o.sampled.on; });
   if (sampled != objectives.end() && options.slates) {
     // Slates to rank are of the later half: what tests and folds judge.
@@ -265,10 +332,15 @@ Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<cons
     options.judged_from_ms = std::max(options.from_ms, span.first_ms + (span.last_ms - span.first_ms) / 2);
     options.judged_events = lines.size() - lines.Before(options.judged_from_ms);
   }
-  GFR_TRY(BeginKept(*features, objectives, survey, &options));
+  if (options.kept != nullptr && survey.partitions() > 1)
+    LeaveKept("the log is replayed by partitions of users", &options);
   if (survey.partitions() == 1) {
     GFR_ASSIGN(const auto store, FirstStates(log, std::move(features), options.kept));
-    GFR_TRY(WholeReplay(log, objectives, options, survey, *store, sink).Run(about));
+    EventTimes span;
+    if (options.kept != nullptr) {
+      GFR_ASSIGN(span, ReadLogSpan(log));
+    }
+    GFR_TRY(WholeReplay(log, objectives, options, survey, span.last_ms, *store, sink).Run(about));
     WarnOfHuge(about);
     return about;
   }
@@ -278,6 +350,19 @@ Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<cons
       [&](const LogRecord& record) { overview.Add(record, about); }, sink));
   WarnOfHuge(about);
   return about;
+}
+
+}  // namespace
+
+Result<Dataset> BuildRows(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,
+                          const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& asked, RowSink& sink) {
+  DatasetOptions options = asked;
+  GFR_TRY(BeginKept(*features, objectives, &options));
+  if (options.kept == nullptr) return BuildRowsOf(fs, log, std::move(features), objectives, options, sink);
+  // What is kept is of the same records in all readings.
+  GFR_ASSIGN(Positions end, log.End());
+  LogUntil until(log, std::move(end));
+  return BuildRowsOf(fs, until, std::move(features), objectives, options, sink);
 }
 
 Result<Dataset> BuildDataset(FileSystem& fs, EventSource& log, std::shared_ptr<const FeatureSet> features,

@@ -5,13 +5,14 @@
 #include "base/byte_reader.h"
 #include "base/byte_writer.h"
 #include "base/time.h"
+#include "dataset/left_out.h"
 #include "runtime/logger.h"
 #include "store/snapshot.h"
 
 namespace gfr {
 namespace {
 
-constexpr std::string_view kMagic = "GFRROWS1";
+constexpr std::string_view kMagic = "GFRROWS2";
 // To be raised when rows are read elsewhere, or as something else, than by the release before, and their fingerprints
 // stay.
 constexpr int kReadRule = 1;
@@ -19,6 +20,8 @@ constexpr std::size_t kMaxManifestBytes = 64u << 20;
 constexpr const char* kPartNew = "part.new";
 constexpr const char* kOpenNew = "open.new";
 constexpr const char* kStateNew = "state.new";
+constexpr const char* kSettledNew = "settled.new";
+constexpr const char* kDigestNew = "digest.new";
 
 // Of what decides which values rows have and which of them are kept.
 std::uint64_t FingerprintOf(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives) {
@@ -90,6 +93,9 @@ std::string KeptRows::WriteManifest(const Manifest& m) const {
   std::ranges::for_each(m.parts, file);
   file(m.open);
   file(m.state);
+  file(m.digest);
+  out.Varint(m.settled.size());
+  std::ranges::for_each(m.settled, file);
   PutAbout(m.about, out);
   std::string bytes(kMagic);
   ByteWriter head{&bytes};
@@ -120,6 +126,8 @@ Result<KeptRows::Manifest> KeptRows::ReadManifest() const {
   for (std::size_t left = in.Count(9); left > 0 && !in.bad; --left) m.parts.push_back(file());
   m.open = file();
   m.state = file();
+  m.digest = file();
+  for (std::size_t left = in.Count(9); left > 0 && !in.bad; --left) m.settled.push_back(file());
   m.about = ReadAbout(in);
   if (in.bad || !in.left.empty()) return broken;
   return m;
@@ -142,6 +150,17 @@ Result<std::string> KeptRows::WhyNot() {
     if (const Status added = values_->Add(fs_, Path(file.name), file.bytes); !added.ok())
       return added.error().ToString();
   }
+  for (const File& file : old_.settled) {
+    const auto opened = fs_.OpenForRead(Path(file.name));
+    if (!opened.ok()) return opened.error().ToString();
+    const auto size = opened.value()->size();
+    if (!size.ok() || size.value() != file.bytes) return Path(file.name) + " is not what was written";
+  }
+  const auto digest = fs_.ReadAll(Path(old_.digest.name));
+  if (!digest.ok()) return digest.error().ToString();
+  auto decoded = KeptDigest::Decode(digest.value());
+  if (!decoded.ok()) return decoded.error().ToString();
+  digest_ = std::move(decoded).value();
   // The same records: nothing was erased, dropped or changed since.
   std::uint64_t hash = 0, next = old_.first;
   GFR_ASSIGN(const auto reader, log_.OpenUndecoded(old_.first, old_.end));
@@ -156,7 +175,8 @@ Result<std::string> KeptRows::WhyNot() {
   return std::string();
 }
 
-Status KeptRows::Begin(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives) {
+Status KeptRows::Begin(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
+                       const DatasetOptions& options) {
   if (started_over_) return {};
   columns_ = features.columns();
   const std::uint64_t fingerprint = FingerprintOf(features, objectives);
@@ -177,18 +197,42 @@ Status KeptRows::Begin(const FeatureSet& features, const std::vector<ObjectiveCo
   usable_ = why.empty();
   if (!usable_) LogInfo("dataset", "all events are replayed: " + why);
   next_ = {.fingerprint = fingerprint, .generation = old_.generation + 1};
+  next_digest_.rules = SettledRules(objectives, options);
+  settled_ = usable_ && digest_.is_settled;
+  if (settled_ && digest_.rules != next_digest_.rules) Unsettle("the windows or what is made of the log are others");
   Fail(OpenFiles());
   return {};
 }
 
+void KeptRows::Unsettle(const std::string& why) {
+  if (settled_) LogInfo("dataset", "labels of all rows are made anew: " + why);
+  settled_ = false;
+}
+
+void KeptRows::GiveSettled(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
+                           const LeftOut* left_out, RowSink& sink) {
+  SettledGive give{.columns = columns_, .position_column = features.position_column};
+  for (const ObjectiveConfig& o : objectives) give.of_impressions.push_back(o.population == EventType::kFeedImpression);
+  give.find = [this](const ReadInstant& at, std::span<float> values, std::span<float> popularity,
+                     std::vector<bool>* known) { return values_->Find(at, values, popularity, known); };
+  // Also of whom the file has rows: who is left out since may have been so for several nights.
+  give.left_out = [&](Key person) { return left_out == nullptr ? nullptr : left_out->Why(person); };
+  for (const File& file : old_.settled) {
+    const Status given = gfr::GiveSettled(fs_, Path(file.name), file.bytes, give, sink);
+    if (given.ok() || !sink.status.ok()) continue;
+    return Doubt(given.error().ToString());
+  }
+}
+
 Status KeptRows::StartOver(const std::string& why) {
   LogWarning("dataset", "all events are replayed: " + why);
-  usable_ = has_state_ = false;
+  usable_ = has_state_ = settled_ = false;
   started_over_ = true;
   missed_.clear();
   named_.clear();
   values_.reset();
   next_ = {.fingerprint = next_.fingerprint, .generation = next_.generation};
+  next_digest_ = {.rules = next_digest_.rules};
   Fail(OpenFiles());
   return {};
 }
@@ -199,6 +243,7 @@ Status KeptRows::OpenFiles() {
   open_.reset();
   GFR_ASSIGN(part_, ValueWriter::Open(fs_, Path(kPartNew), columns_));
   GFR_ASSIGN(open_, ValueWriter::Open(fs_, Path(kOpenNew), columns_));
+  GFR_ASSIGN(settling_, SettledWriter::Open(fs_, Path(kSettledNew)));
   return {};
 }
 
@@ -219,11 +264,15 @@ void KeptRows::BeginsAt(std::uint64_t first_offset) {
   next_.first = first_offset;
   next_.hash = usable_ ? old_.hash : 0;
   next_.end = usable_ ? old_.end : first_offset;
+  if (!usable_) return;
+  next_digest_.users = digest_.users;
+  next_digest_.aliases = digest_.aliases;
 }
 
 void KeptRows::AddRecord(const LogRecord& record, std::string_view encoded) {
   next_.hash = Chain(next_.hash, record.offset, record.arrival_ms, encoded);
   next_.end = record.offset + 1;
+  next_digest_.Add(record, encoded);
 }
 
 bool KeptRows::WantsState(const LogRecord& next, std::int64_t end_ms) const {
@@ -278,23 +327,33 @@ void KeptRows::Publish(const Dataset& about) {
 Status KeptRows::Store(const Dataset& about) {
   GFR_TRY(part_->Close());
   GFR_TRY(open_->Close());
+  GFR_TRY(settling_->Close());
+  const std::string digest = next_digest_.Encode();
+  GFR_TRY(PublishFile(fs_, Path(kDigestNew), digest));
   const std::string of = "-" + std::to_string(next_.generation);
   next_.parts = usable_ ? old_.parts : std::vector<File>();
   next_.parts.push_back({"part" + of, part_->bytes()});
   next_.open = {"open" + of, open_->bytes()};
   next_.state = {"state" + of, 0};
+  next_.digest = {"digest" + of, digest.size()};
+  next_.settled = this->digest() != nullptr && next_digest_.is_settled ? old_.settled : std::vector<File>();
+  if (next_digest_.is_settled) next_.settled.push_back({"settled" + of, settling_->bytes()});
   next_.closed_before_ms = about.last_arrival_ms - kDayMs;
   next_.about = about;
   // A folder that was removed meanwhile, by an erasure, is not made again: what is renamed is not there.
   GFR_TRY(fs_.Rename(Path(kPartNew), Path(next_.parts.back().name)));
   GFR_TRY(fs_.Rename(Path(kOpenNew), Path(next_.open.name)));
   GFR_TRY(fs_.Rename(Path(kStateNew), Path(next_.state.name)));
+  GFR_TRY(fs_.Rename(Path(kDigestNew), Path(next_.digest.name)));
+  if (next_digest_.is_settled) GFR_TRY(fs_.Rename(Path(kSettledNew), Path(next_.settled.back().name)));
   GFR_TRY(fs_.SyncDirectory(folder_));
   GFR_TRY(PublishFile(fs_, Path("manifest"), WriteManifest(next_)));
   GFR_ASSIGN(const auto names, fs_.List(folder_));
   for (const std::string& name : names) {
     const bool counts = name == "manifest" || name == "lock" || name == next_.open.name || name == next_.state.name ||
-                        std::ranges::find(next_.parts, name, &File::name) != next_.parts.end();
+                        name == next_.digest.name ||
+                        std::ranges::find(next_.parts, name, &File::name) != next_.parts.end() ||
+                        std::ranges::find(next_.settled, name, &File::name) != next_.settled.end();
     if (!counts) GFR_TRY(fs_.Remove(Path(name)));
   }
   return {};

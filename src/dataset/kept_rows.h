@@ -1,8 +1,10 @@
 // KeptRows: what the last replay of a log read, kept in a folder, so that the next one reads only what is new.
 //
-// Kept are the values of all rows (value_file.h) and the states 25 h before the log's end (store/snapshot.h). The next
-// replay takes the values of old rows, folds the log from those states on, and reads what came since. Labels, aliases
-// and who is left out are made anew each time, of the whole log. So the rows equal those of a full replay bit for bit.
+// Kept are the values of all rows (value_file.h), the states 25 h before the log's end (store/snapshot.h), and what was
+// made of records that are old enough (settled_rows.h). The next replay gives the latter as they are, takes the values
+// of the rows behind, folds the log from those states on, and reads what came since. Where something new may change
+// what is settled (a login of an id that acted before, a label that comes late), labels, aliases and who is left out
+// are made anew, of the whole log, with the values that are kept. So the rows equal those of a full replay bit for bit.
 // What is kept is used only where it must be so: the log begins with the same records (a hash chained over all of
 // them), and the features, their order and the kinds of rows are the same. All else is a full replay, whose reason is
 // logged: another definition, a log that was erased from or trimmed, a broken file, a row that uses an item that no row
@@ -12,6 +14,8 @@
 //   part-*      values of closed requests and of events of their own; one file a replay
 //   open-*      values of requests that may still be clicked
 //   state-*     the states
+//   settled-*   what is settled; a file a replay
+//   digest-*    what is to be known of the records without reading them (kept_digest.h)
 //
 // A replay writes beside what is there and publishes the manifest last, so after a crash the old ones count. The folder
 // holds what users did: whoever erases users removes it (operations/erase_users.h), which also ends the keeping of a
@@ -25,7 +29,9 @@
 #include <vector>
 
 #include "dataset/dataset.h"
+#include "dataset/kept_digest.h"
 #include "dataset/row_values.h"
+#include "dataset/settled_rows.h"
 #include "dataset/value_file.h"
 #include "log/local_log.h"
 
@@ -51,7 +57,8 @@ class KeptRows final : public RowValues {
 
   // Reads what is kept, and the log's records that it is of, and opens the files to be written. Where it cannot be used
   // or nothing can be kept, that is no error. Errors: the log's.
-  Status Begin(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives);
+  Status Begin(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
+               const DatasetOptions& options = {});
   // After a replay that missed: all is read, and kept anew; the next Begin has nothing to do.
   Status StartOver(const std::string& why);
 
@@ -62,6 +69,18 @@ class KeptRows final : public RowValues {
   std::int64_t resume_epoch_ms() const { return old_.resume_epoch_ms; }
   const Dataset& about() const { return old_.about; }  // Of the records before end().
   Status Restore(OnlineStore* store);
+
+  // Of the records before end(); null: nothing is settled, or it is of no use (Unsettle).
+  const KeptDigest* digest() const { return usable_ && settled_ ? &digest_ : nullptr; }
+  // Something new may change what is settled: it is made anew, with the values that are kept.
+  void Unsettle(const std::string& why);
+  // Gives what is settled to `sink`. `features`: as Begin's. An error is a Miss.
+  void GiveSettled(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives, const LeftOut* left_out,
+                   RowSink& sink);
+  // Takes what will be settled for the next replay; null: nothing is kept.
+  SettledWriter* settling() { return keeps_ ? settling_.get() : nullptr; }
+  KeptDigest& next_digest() { return next_digest_; }
+  void Fail(const Status& status);  // Unless it is well, nothing is kept this time.
 
   // Of a replay, in this order.
   void BeginsAt(std::uint64_t first_offset);
@@ -78,6 +97,9 @@ class KeptRows final : public RowValues {
             const std::vector<bool>& used) override;
   void Miss(std::uint64_t offset, const char* what) override;
   bool missed() const override { return !missed_.empty(); }
+  void Doubt(const std::string& why) {  // What was made so far is to be thrown away.
+    if (missed_.empty()) missed_ = why;
+  }
   const std::string& why_missed() const { return missed_; }
 
  private:
@@ -92,14 +114,14 @@ class KeptRows final : public RowValues {
     std::int64_t resume_epoch_ms = 0;            // RowBuilder::epoch_end_ms there.
     std::int64_t closed_before_ms = 0;           // Requests that arrived before are in a part.
     std::vector<File> parts;
-    File open, state;
+    File open, state, digest;
+    std::vector<File> settled;
     Dataset about;  // Without rows.
   };
   Result<Manifest> ReadManifest() const;
   std::string WriteManifest(const Manifest& manifest) const;
   Result<std::string> WhyNot();  // Why the kept ones cannot be used; empty: they can.
   Status OpenFiles();
-  void Fail(const Status& status);  // Nothing is kept this time.
   Status Store(const Dataset& about);
   std::string Path(const std::string& name) const { return JoinPath(folder_, name); }
 
@@ -114,6 +136,9 @@ class KeptRows final : public RowValues {
   std::unique_ptr<ValueReader> values_;
   std::unordered_set<Key> named_;  // Requests that records from end() on name.
   std::unique_ptr<ValueWriter> part_, open_;
+  bool settled_ = false;
+  KeptDigest digest_, next_digest_;
+  std::unique_ptr<SettledWriter> settling_;
 };
 
 }  // namespace gfr

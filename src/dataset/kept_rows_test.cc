@@ -70,7 +70,7 @@ struct ArrivingEvent {
 
 // Nine days of what a log can have: served and imported requests, records that come late, in another order or never,
 // draws and swaps, logins, deletions, events of nobody. Its index is the offset.
-std::vector<ArrivingEvent> DaysOfEvents(std::uint64_t seed, int steps = 1600) {
+std::vector<ArrivingEvent> DaysOfEvents(std::uint64_t seed, int steps = 1600, bool has_logins = true) {
   Rng rng(seed);
   std::vector<ArrivingEvent> events;
   std::int64_t now_ms = 28'000'000 * kMinuteMs;
@@ -101,7 +101,7 @@ std::vector<ArrivingEvent> DaysOfEvents(std::uint64_t seed, int steps = 1600) {
       e.type = EventType::kItemUpdate;
       e.items = {{.item_id = id("i", 40), .price = static_cast<double>(rng.Below(10))}};
       e.items[0].properties = {{.name = "category", .text = id("c", 4)}};
-    } else if (dice == 1 && rng.Below(3) == 0) {
+    } else if (dice == 1 && rng.Below(3) == 0 && has_logins) {
       e.type = EventType::kUserAlias;
       e.user_id = id("u", 25);
       e.kind = id("u", 25);
@@ -226,6 +226,7 @@ class KeptRowsTest : public testing::Test {
     KeptRows kept(PosixFileSystem(), folder / "log", folder / "rows");
     const Dataset made = Build(&kept), whole = Build(nullptr);
     ExpectEqualDatasets(made, whole);
+    settled = kept.digest() != nullptr;
     rows = whole.objectives[0].size();
     slates = whole.slates.size();
     choices = whole.choices.size();
@@ -248,22 +249,25 @@ class KeptRowsTest : public testing::Test {
       {.name = "pcvr", .population = EventType::kFeedClick, .label = EventType::kPurchase, .window_ms = 30 * kHourMs},
       {.name = "view", .population = EventType::kItemView, .label = EventType::kFeedClick, .window_ms = 2 * kHourMs}};
   std::size_t rows = 0, slates = 0, choices = 0;
+  bool settled = false;  // Whether the last Night gave settled rows as they were.
 };
 
 TEST_F(KeptRowsTest, EveryNightEqualsAFullReplayBitForBit) {
-  int nights = 0, taken = 0;
-  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+  int nights = 0, taken = 0, settled_nights = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     SCOPED_TRACE(seed);
     for (const char* place : {"log", "rows"}) ASSERT_TRUE(PosixFileSystem().RemoveTree(folder / place).ok());
     options.leave_out = {.robots = seed % 2 == 0, .users = {"u3"}};
     options.choices = seed % 3 != 0;
-    const auto events = DaysOfEvents(seed);
+    const auto events = DaysOfEvents(seed, 1600, /*has_logins=*/seed <= 5);
+    for (ObjectiveConfig& o : objectives) o.window_ms = seed <= 5 ? o.window_ms : o.window_ms % (7 * kHourMs);
     Rng rng(seed);
     for (std::size_t from = 0; from < events.size();) {
       const std::size_t to = std::min(events.size(), from + 100 + rng.Below(events.size() / 5));
       Append(events, from, to);
       const bool was_taken = Night();
       taken += was_taken;
+      settled_nights += settled;
       nights += from > 0;
       from = to;
     }
@@ -272,6 +276,7 @@ TEST_F(KeptRowsTest, EveryNightEqualsAFullReplayBitForBit) {
     EXPECT_TRUE(!options.choices || choices > 100u);
   }
   EXPECT_GE(taken * 10, nights * 7) << taken << " of " << nights;
+  EXPECT_GE(settled_nights * 4, nights) << settled_nights << " of " << nights;
 }
 
 // Two thirds of a log, kept; then the rest, and whether the next night takes what is kept.
@@ -316,7 +321,11 @@ TEST_F(KeptRowsNextNightTest, ItsPartIsAddedAndTheOlderOnesStay) {
   EXPECT_FALSE(PosixFileSystem().Exists(open));
   EXPECT_FALSE(PosixFileSystem().Exists(state));
   EXPECT_EQ(std::ranges::count_if(Files(), [](const std::string& name) { return name.starts_with("part-"); }), 2);
-  EXPECT_EQ(MeasureKeptRows(PosixFileSystem(), folder / "rows").files, 6u) << "with the manifest and the lock";
+  std::vector<std::string> kinds;
+  for (const std::string& name : Files()) kinds.push_back(name.substr(0, name.find_first_of("-.")));
+  EXPECT_EQ(MeasureKeptRows(PosixFileSystem(), folder / "rows").files, kinds.size());
+  EXPECT_EQ(std::ranges::count(kinds, "manifest") + std::ranges::count(kinds, "lock"), 2);
+  EXPECT_EQ(std::ranges::count(kinds, "digest"), 1);
 }
 
 TEST_F(KeptRowsNextNightTest, OtherFeaturesAndOtherEventsOfAnObjectiveAreAFullReplay) {
@@ -373,7 +382,7 @@ TEST_F(KeptRowsNextNightTest, ALogWithAnotherRecordIsAFullReplay) {
 TEST_F(KeptRowsNextNightTest, ABrokenOrMissingFileIsAFullReplayWhichMendsIt) {
   AppendRest();
   Rng rng(3);
-  const std::string good[] = {"manifest", "part-", "open-", "state-"};
+  const std::string good[] = {"manifest", "part-", "open-", "state-", "digest-", "settled-"};
   for (const std::string& kind : good) {
     for (const bool removed : {false, true}) {
       const std::string path = kind == "manifest" ? folder / "rows/manifest" : FileOf(kind);
@@ -387,7 +396,9 @@ TEST_F(KeptRowsNextNightTest, ABrokenOrMissingFileIsAFullReplayWhichMendsIt) {
       }
       const bool taken = Night();  // Which is equal, whatever was broken.
       EXPECT_FALSE(removed && taken) << kind;
-      if (removed) EXPECT_TRUE(Night()) << kind;
+      if (removed) {
+        EXPECT_TRUE(Night()) << kind;
+      }
     }
   }
 }
@@ -416,6 +427,128 @@ TEST_F(KeptRowsNextNightTest, ATimeRangeLeavesWhatIsKeptAlone) {
   options.from_ms = events[cut / 2].arrival_ms;
   EXPECT_FALSE(Night());
   EXPECT_EQ(Files(), before);
+}
+
+// Nine days without logins, two thirds kept, of which the first days are settled; then what may change them.
+class SettledRowsTest : public KeptRowsTest {
+ protected:
+  SettledRowsTest() : events(DaysOfEvents(12, 1600, /*has_logins=*/false)), cut(events.size() * 2 / 3) {
+    objectives[0].window_ms = 4 * kHourMs;
+    objectives[1].window_ms = 3 * kHourMs;
+    Append(events, 0, cut);
+    EXPECT_FALSE(Night());
+  }
+  void AppendRest() { Append(events, cut, events.size()); }
+  // The rest of the log with one event more before it.
+  void AppendWith(Event event) {
+    event.id = "one more";
+    event.source = "t";
+    const std::int64_t at_ms = events[cut - 1].arrival_ms;
+    if (event.time_ms == 0) event.time_ms = at_ms;
+    Append({{std::move(event), at_ms}}, 0, 1);
+    AppendRest();
+  }
+  const std::vector<ArrivingEvent> events;
+  const std::size_t cut;
+};
+
+TEST_F(SettledRowsTest, TheNextNightReadsFromADayBeforeWhatIsNotSettledOn) {
+  AppendRest();
+  KeptRows kept(PosixFileSystem(), folder / "log", folder / "rows");
+  ASSERT_TRUE(kept.Begin(*features, objectives, options).ok());
+  ASSERT_NE(kept.digest(), nullptr);
+  EXPECT_GT(kept.digest()->end, cut / 2);
+  EXPECT_GT(kept.digest()->warm, cut / 3);
+  EXPECT_LT(events[kept.digest()->warm].arrival_ms, events[kept.digest()->end].arrival_ms - kDayMs);
+}
+
+TEST_F(SettledRowsTest, NightAfterNightMoreIsSettledByAFileANight) {
+  const std::size_t middle = (cut + events.size()) / 2;
+  Append(events, cut, middle);
+  EXPECT_TRUE(Night());
+  EXPECT_TRUE(settled);
+  Append(events, middle, events.size());
+  EXPECT_TRUE(Night());
+  EXPECT_TRUE(settled);
+  EXPECT_EQ(std::ranges::count_if(Files(), [](const std::string& name) { return name.starts_with("settled-"); }), 3);
+}
+
+TEST_F(SettledRowsTest, ALoginOfAnIdThatActedBeforeMakesAllLabelsAnew) {
+  AppendWith({.type = EventType::kUserAlias, .user_id = "a new login", .kind = "u1"});
+  EXPECT_TRUE(Night());
+  EXPECT_FALSE(settled);
+  EXPECT_TRUE(Night());
+  EXPECT_TRUE(settled) << "by the login, from now on";
+}
+
+TEST_F(SettledRowsTest, ALoginOfANewDeviceDoesNot) {
+  AppendWith({.type = EventType::kUserAlias, .user_id = "u1", .kind = "a new device"});
+  EXPECT_TRUE(Night());
+  EXPECT_TRUE(settled);
+}
+
+TEST_F(SettledRowsTest, ALabelThatComesLateMakesAllLabelsAnew) {
+  AppendWith({.type = EventType::kFeedClick,
+              .time_ms = events[cut - 1].arrival_ms - 2 * kDayMs,
+              .user_id = "u1",
+              .items = {{.item_id = "i1"}}});
+  EXPECT_TRUE(Night());
+  EXPECT_FALSE(settled);
+}
+
+TEST_F(SettledRowsTest, ALateEventThatIsNoLabelDoesNot) {
+  AppendWith({.type = EventType::kItemView,
+              .time_ms = events[cut - 1].arrival_ms - 2 * kDayMs,
+              .user_id = "u1",
+              .items = {{.item_id = "i1"}}});
+  EXPECT_TRUE(Night());
+  EXPECT_TRUE(settled);
+}
+
+TEST_F(SettledRowsTest, WhoIsLeftOutFromNowOnIsTakenOutOfWhatIsSettled) {
+  AppendRest();
+  options.leave_out.users = {"u1", "u2"};
+  EXPECT_TRUE(Night());
+  EXPECT_TRUE(settled);
+  const std::size_t half = 40;  // Of the days that were kept: a night more, by which both were left out before.
+  std::vector<ArrivingEvent> more(events.end() - half, events.end());
+  for (ArrivingEvent& m : more) {
+    m.event.id += " again";
+    m.event.request_id += m.event.request_id.empty() ? "" : " again";
+    m.event.served = {};
+    m.arrival_ms += kDayMs;
+    m.event.time_ms += kDayMs;
+  }
+  Append(more, 0, more.size());
+  EXPECT_TRUE(Night());
+  EXPECT_TRUE(settled);
+  options.leave_out.users = {"u2"};
+  EXPECT_TRUE(Night());
+  EXPECT_FALSE(settled) << "rows of u1 are not settled";
+}
+
+TEST_F(SettledRowsTest, OtherWindowsMakeAllLabelsAnew) {
+  AppendRest();
+  objectives[0].window_ms = kHourMs;
+  EXPECT_TRUE(Night());
+  EXPECT_FALSE(settled);
+}
+
+TEST_F(SettledRowsTest, DroppedLinesAreCountedAsAFullReplayDoes) {
+  AppendRest();
+  const auto sheet = [&](bool takes) {
+    LocalLog log(PosixFileSystem(), folder / "log");
+    KeptRows kept(PosixFileSystem(), folder / "log", folder / "rows");
+    DatasetOptions with = options;
+    with.kept = takes ? &kept : nullptr;
+    auto sink = DatasetExport::Open(PosixFileSystem(), folder / (takes ? "taken" : "full"), *features, objectives);
+    const auto about = BuildRows(PosixFileSystem(), log, features, objectives, with, *sink.value());
+    EXPECT_TRUE(about.ok() && sink.value()->Finish(about.value()).ok());
+    EXPECT_EQ(kept.digest() != nullptr, takes);
+    return PosixFileSystem().ReadAll(folder / (takes ? "taken/datasheet.json" : "full/datasheet.json")).value();
+  };
+  options.leave_out.users = {"u1"};
+  EXPECT_EQ(sheet(true), sheet(false));
 }
 
 }  // namespace

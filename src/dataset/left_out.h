@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "dataset/activity_history.h"
@@ -16,8 +17,11 @@ namespace gfr {
 class LeftOut {
  public:
   // Null when nobody is to be left out. `people`: after all aliases of the log.
+  // `activity`: of the records before `from`, and after it of all; null: the whole log is read.
   static Result<std::shared_ptr<const LeftOut>> Find(EventSource& log, const AliasHistory& people,
-                                                     const LeaveOutConfig& config);
+                                                     const LeaveOutConfig& config,
+                                                     std::unordered_map<Key, Activity>* activity = nullptr,
+                                                     std::optional<std::uint64_t> from = {});
   // The same without reading the log: `activity` is of all its records; it is not looked into without
   // LeaveOutConfig::robots.
   static std::shared_ptr<const LeftOut> Of(const ActivityHistory& activity, const AliasHistory& people,
@@ -27,6 +31,7 @@ class LeftOut {
     const auto at = people_.find(person);
     return at == people_.end() ? nullptr : &at->second;
   }
+  const std::unordered_map<Key, DropReason>& people() const { return people_; }
 
  private:
   void Add(const std::unordered_map<Key, Activity>& activity, const AliasHistory& people, const LeaveOutConfig& config);

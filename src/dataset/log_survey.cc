@@ -6,7 +6,9 @@
 
 #include "base/progress.h"
 #include "base/time.h"
+#include "dataset/kept_rows.h"
 #include "dataset/start_at_base.h"
+#include "event/event_codec.h"
 #include "log/passed_records.h"
 
 namespace gfr {
@@ -91,7 +93,24 @@ Result<bool> MayNotFit(EventSource& log, const FeatureSet& features, const Datas
          Budget(options);
 }
 
+// What in a new record may change what was settled before; empty: nothing.
+std::string WhyUnsettled(const LogRecord& r, const KeptDigest& known) {
+  const std::string at = " (offset " + std::to_string(r.offset) + ")";
+  if (r.event.type == EventType::kUserAlias)
+    return known.users.contains(KeyOf(r.event.kind)) ? "an id that acted before was joined to a login" + at : "";
+  // Of labels, and what takes them back.
+  return r.event.time_ms <= known.latest_ms ? "a label event came late" + at : "";
+}
+
 }  // namespace
+
+Status LogSurvey::Begin(const KeptDigest& digest) {
+  for (const auto& [offset, encoded] : digest.aliases) {
+    GFR_ASSIGN(const Event alias, DecodeEvent(encoded));
+    people_.Join(alias, offset);
+  }
+  return {};
+}
 
 Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const FeatureSet>& features,
                                 const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options) {
@@ -103,9 +122,25 @@ Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const Fe
     for (const auto& [item, parent] : parents) survey.parents_.Set(item, parent);
   }
   const std::uint32_t catalogue = survey.parents_.are_declared() ? TypeBit(EventType::kItemUpdate) : 0;
-  GFR_ASSIGN(const bool measures, MayNotFit(log, *features, options));
+  GFR_ASSIGN(const bool may_not_fit, MayNotFit(log, *features, options));
+  const KeptDigest* const known = options.kept != nullptr ? options.kept->digest() : nullptr;
+  const std::uint64_t known_end = known != nullptr ? options.kept->end() : 0;
   GFR_ASSIGN(const auto before, AliasesOfBase(log));
   for (const auto& [from, to] : before) survey.people_.Join(from, to);
+  GFR_ASSIGN(Positions from, log.Begin());
+  if (known != nullptr) {
+    GFR_TRY(survey.Begin(*known));
+    if (may_not_fit) {
+      // The states grow with the log, at most. A little more, as the estimate is one.
+      GFR_ASSIGN(const Positions end, log.End());
+      survey.needed_bytes_ = 1.05 * known->needed_bytes * static_cast<double>(end[0] - from[0]) /
+                             static_cast<double>(std::max<std::uint64_t>(1, known_end - from[0]));
+      if (known->needed_bytes == 0 || survey.needed_bytes_ > Budget(options))
+        survey.unsettles_ = "the log may be too large for the memory, and is measured";
+    }
+    from = {known->warm};
+  }
+  const bool measures = may_not_fit && known == nullptr;
   std::uint32_t labels = 0;
   for (const ObjectiveConfig& o : objectives) labels |= TypeBit(o.label);
   const auto sampled = std::ranges::find_if(objectives, [](const ObjectiveConfig& o) { return o.sampled.on; });
@@ -124,8 +159,9 @@ Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const Fe
   Measure measure(*features, objectives, options);
   Progress progress("survey the log", 0, "events");
   std::uint64_t done = 0;
-  GFR_ASSIGN(const auto reader,
-             log.OpenAll(measures ? kEveryType : labels | catalogue | TypeBit(EventType::kUserAlias)));
+  std::uint32_t types = measures ? kEveryType : labels | catalogue | TypeBit(EventType::kUserAlias);
+  if (known != nullptr) types |= TypeBit(EventType::kPurchaseCancel) | TypeBit(EventType::kPurchaseReturn);
+  GFR_ASSIGN(const auto reader, log.Open(from, {.types = types}));
   // Only the log of a server has slates, and it has one partition.
   const auto starts = std::make_shared<EpochStarts>();
   if (auto* const passing = log.partitions() == 1 ? dynamic_cast<PassedRecords*>(reader.get()) : nullptr) {
@@ -133,19 +169,22 @@ Result<LogSurvey> LogSurvey::Of(EventSource& log, const std::shared_ptr<const Fe
         [&starts = *starts](std::uint64_t offset, std::int64_t arrival_ms) { starts.Add(offset, arrival_ms); });
     survey.starts_ = starts;
   }
-  for (LogRecord r;; progress.Update(++done)) {
+  for (LogRecord r; survey.unsettles_.empty();) {
     GFR_ASSIGN(const bool more, reader->More(&r));
     if (!more) break;
     starts->Add(r.offset, r.arrival_ms);
-    if (r.event.type == EventType::kUserAlias) survey.people_.Join(r.event, r.offset);
+    const bool is_new = r.offset >= known_end;
+    if (known != nullptr && is_new) survey.unsettles_ = WhyUnsettled(r, *known);
+    if (r.event.type == EventType::kUserAlias && is_new) survey.people_.Join(r.event, r.offset);
     if (catalogue & TypeBit(r.event.type)) survey.parents_.Add(r.event);
     if (labels & TypeBit(r.event.type)) await(r);
     if (sampled != objectives.end() && sampled->label == r.event.type) survey.sampled_lines_.Add(r);
     if (measures) measure.Add(r);
+    progress.Update(++done);
   }
   if (options.partitions > 0) survey.partitions_ = options.partitions;
   if (!measures) return survey;
-  const double needed = measure.Bytes();
+  const double needed = survey.needed_bytes_ = measure.Bytes();
   if (needed > Budget(options))
     survey.partitions_ = std::clamp(static_cast<int>(needed * options.workers / Budget(options)) + 1, 2, 1024);
   return survey;

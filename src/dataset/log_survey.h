@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dataset/event_times.h"
+#include "dataset/kept_digest.h"
 #include "dataset/row_builder.h"
 #include "state/epoch_starts.h"
 
@@ -16,9 +17,12 @@ namespace gfr {
 
 class LogSurvey {
  public:
-  // Reads `log` once, and only the types that it has a use for.
+  // Reads `log` once, and only the types that it has a use for. With KeptRows::digest of `options` it reads from
+  // KeptDigest::warm on, and stops early where something new may change what is settled: unsettles() says what.
   static Result<LogSurvey> Of(EventSource& log, const std::shared_ptr<const FeatureSet>& features,
                               const std::vector<ObjectiveConfig>& objectives, const DatasetOptions& options);
+  const std::string& unsettles() const { return unsettles_; }
+  double needed_bytes() const { return needed_bytes_; }  // Of the states; 0: they fit in any case.
 
   const AliasHistory& people() const { return people_; }
   const ItemParents& parents() const { return parents_; }
@@ -33,6 +37,8 @@ class LogSurvey {
   bool AwaitAll(RowBuilder& builder) const;
 
  private:
+  Status Begin(const KeptDigest& digest);  // Who is whom by the records before.
+
   struct Awaited {
     Key person, item;
     std::uint64_t offset;
@@ -45,6 +51,8 @@ class LogSurvey {
   int partitions_ = 1;
   std::vector<Awaited> awaited_;
   bool has_all_awaited_ = true;
+  std::string unsettles_;
+  double needed_bytes_ = 0;
 };
 
 }  // namespace gfr

@@ -113,6 +113,7 @@ void RowBuilder::Await(const LogRecord& r) {
 }
 
 void RowBuilder::Index(const LogRecord& r) {
+  read_from_ = UINT64_MAX;
   const Key user = PersonOf(r), request = RequestOf(r.event);
   if (user == 0) return;  // Nobody's: the anonymised record of an erased user, or a change of the catalogue.
   if (r.event.type == EventType::kFeedImpression && request) {
@@ -172,6 +173,9 @@ void RowBuilder::NoteRequest(const LogRecord& r, Key request) {
     kept.event.served.columns.clear();  // They are read again.
     kept.event.served.scores.clear();
     const ServedSlate& served = r.event.served;
+    read_from_ = static_cast<std::uint64_t>(served.as_of() + 1);
+    if (const auto named = named_.find(request); named != named_.end())
+      read_from_ = std::min(read_from_, named->second.offset);
     waiting_.emplace(served.as_of(), Waiting{std::move(kept), served.as_of(), served.now_ms, served.epoch_end_ms});
     return;
   }
@@ -188,6 +192,7 @@ void RowBuilder::NoteRequest(const LogRecord& r, Key request) {
   Named& first = at->second;
   if (!is_request || first.is_known) return;
   first.is_known = true;
+  read_from_ = first.offset;
   const auto as_of = static_cast<std::int64_t>(first.offset) - 1;
   waiting_.emplace(as_of, Waiting{r, as_of, first.arrival_ms, EpochEndAt(first.arrival_ms)});
 }
@@ -346,6 +351,7 @@ void RowBuilder::ReadOwn(const LogRecord& r) {
                        .epoch_end_ms = epoch_end_ms_,
                        .items = static_cast<std::uint32_t>(r.event.items.size()),
                        .is_request = false};
+  own_at_ = at;
   std::vector<bool> known;
   if (values_ == nullptr || !values_->Take(at, 0, r.offset >= folds_from_, own_, {}, &known)) {
     store_.Read({.now_ms = r.arrival_ms,
@@ -388,16 +394,18 @@ void RowBuilder::MarkUsed(const LogRecord& r, OpenRequest& open) {
   }
 }
 
+ReadInstant RowBuilder::InstantOf(const OpenRequest& open) const {
+  return {.offset = open.offset,
+          .arrival_ms = open.arrival_ms,
+          .as_of = open.as_of,
+          .now_ms = open.now_ms,
+          .epoch_end_ms = open.epoch_end_ms,
+          .items = static_cast<std::uint32_t>(open.items.size()),
+          .is_request = true};
+}
+
 void RowBuilder::Give(OpenRequest& open, bool is_closed) const {
-  if (values_ == nullptr) return;
-  values_->Keep({.offset = open.offset,
-                 .arrival_ms = open.arrival_ms,
-                 .as_of = open.as_of,
-                 .now_ms = open.now_ms,
-                 .epoch_end_ms = open.epoch_end_ms,
-                 .items = static_cast<std::uint32_t>(open.items.size()),
-                 .is_request = true},
-                is_closed, open.features, open.popularity, open.used);
+  if (values_ != nullptr) values_->Keep(InstantOf(open), is_closed, open.features, open.popularity, open.used);
 }
 
 void RowBuilder::Touch(const LogRecord& r) {
@@ -462,14 +470,8 @@ void RowBuilder::ReadRequest(const LogRecord& r, Key key, OpenRequest* open) {
   open->popularity.resize(open->items.size());
   open->used.resize(values_ != nullptr ? open->items.size() : 0);
   const bool is_readable = open->as_of + 1 >= static_cast<std::int64_t>(folds_from_);
-  if (values_ != nullptr && values_->Take({.offset = open->offset,
-                                           .arrival_ms = open->arrival_ms,
-                                           .as_of = open->as_of,
-                                           .now_ms = open->now_ms,
-                                           .epoch_end_ms = open->epoch_end_ms,
-                                           .items = static_cast<std::uint32_t>(open->items.size()),
-                                           .is_request = true},
-                                          key, is_readable, open->features, open->popularity, &open->known)) {
+  if (values_ != nullptr &&
+      values_->Take(InstantOf(*open), key, is_readable, open->features, open->popularity, &open->known)) {
     open->used = open->known;
     return;
   }
@@ -564,6 +566,7 @@ void RowBuilder::AddChoices(const LogRecord& r, OpenRequest& open) {
       const float* values = open.features.data() + k * columns_;
       features.insert(features.end(), values, values + columns_);
     }
+    if (values_ != nullptr) values_of_ = {InstantOf(open), {drawn->pool.begin(), drawn->pool.end()}};
     sink_.Choice({.user = PersonOf(r),
                   .arrival_ms = r.arrival_ms,
                   .offset = r.offset,
@@ -602,6 +605,7 @@ void RowBuilder::GiveSlate(OpenRequest& open, Key clicked, std::uint64_t offset)
     const float* values = open.features.data() + row * columns_;
     features.insert(features.end(), values, values + columns_);
   }
+  if (values_ != nullptr) values_of_ = {InstantOf(open), {open.shown_rows.begin(), open.shown_rows.end()}};
   sink_.Slate(std::move(open.slate), features);
 }
 
@@ -617,16 +621,20 @@ void RowBuilder::AddRows(const LogRecord& r, std::size_t o, std::int64_t end_ms)
   }
   const int shown = store_.features().position_column;
   const bool learns_place = shown >= 0 && objective.population == EventType::kFeedImpression;
+  if (values_ != nullptr) values_of_.at = open == open_.end() ? own_at_ : InstantOf(open->second);
   for (std::size_t i = 0; i < r.event.items.size(); ++i) {
     const Key item = KeyOf(r.event.items[i].item_id);
     const float* values = own_.data() + i * columns_;
+    values_of_.items.assign(1, static_cast<std::uint32_t>(i));
     if (open != open_.end()) {
       const auto at = std::ranges::find(open->second.items, item);
       if (at == open->second.items.end()) {
         sink_.Dropped(o, DropReason::kNotInRequest, 1);
         continue;
       }
-      values = open->second.features.data() + static_cast<std::size_t>(at - open->second.items.begin()) * columns_;
+      const auto row = static_cast<std::size_t>(at - open->second.items.begin());
+      values = open->second.features.data() + row * columns_;
+      values_of_.items[0] = static_cast<std::uint32_t>(row);
     }
     const Key key = LabelKey(o, r, item);
     const std::uint64_t after = open != open_.end() && IsLabelledByRequest(o, r.event) ? open->second.offset : r.offset;

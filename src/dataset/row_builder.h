@@ -66,6 +66,19 @@ class RowBuilder {
   void CatchUp(std::uint64_t offset) { OpenWaitingBefore(offset > 0 ? offset - 1 : 0); }
   void Finish();  // After the last record: requests that were served behind it.
 
+  // Where the values that the sink is being given were read; with UseValues.
+  const ItemsRead& values_of() const { return values_of_; }
+  // What the records before an offset leave behind for those from there on, so that another RowBuilder can begin there:
+  // IndexState when Index was given all before it, ReplayState when Replay was and CatchUp of the offset. The other one
+  // makes the same rows of records that come a day (kOpenRequestMs) or more behind the offset, and of no others, where
+  // no record from the offset on is of a request that was read before it (read_from). REQUIRES: slates are not sampled.
+  std::string IndexState() const;
+  std::string ReplayState(std::int64_t arrival_ms) const;  // `arrival_ms`: of the record at the offset.
+  // False: these are no such states.
+  bool Restore(std::string_view index_state, std::string_view replay_state);
+  // Behind which record the request of the record that Index was given last is read; UINT64_MAX: it is no request.
+  std::uint64_t read_from() const { return read_from_; }
+
  private:
   // A place filled by chance: which item of the request, out of which.
   struct Drawn {
@@ -156,6 +169,7 @@ class RowBuilder {
   // What rows of `record` could use is read and kept, also if it makes none today.
   void KeepUsed(const LogRecord& record);
   void MarkUsed(const LogRecord& record, OpenRequest& open);
+  ReadInstant InstantOf(const OpenRequest& open) const;
   void ReadOwn(const LogRecord& record);  // To own_, strictly before it.
   bool ReadsOwn(std::size_t objective, const LogRecord& record) const;
   void AdvanceTo(std::int64_t epoch_end_ms);
@@ -207,7 +221,10 @@ class RowBuilder {
   RowValues* values_ = nullptr;
   std::uint64_t first_offset_, folds_from_;  // Of the log; of the first record that is folded.
   std::int64_t epoch_end_ms_ = INT64_MIN;
-  std::uint64_t own_of_ = UINT64_MAX;         // Offset of the record whose items own_ has.
+  std::uint64_t own_of_ = UINT64_MAX;  // Offset of the record whose items own_ has.
+  ReadInstant own_at_ = {};            // Where they were read.
+  ItemsRead values_of_ = {};
+  std::uint64_t read_from_ = UINT64_MAX;
   std::unordered_map<Key, Touched> touched_;  // By TouchKey.
   std::size_t touched_swept_ = 1024;          // How many sessions the next sweep awaits.
   std::vector<float> own_, at_place_;         // Of AddRows.

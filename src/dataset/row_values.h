@@ -25,6 +25,12 @@ struct ReadInstant {
   bool operator==(const ReadInstant&) const = default;
 };
 
+// Where the features of a row, or of a slate's items, were read: which items of which record.
+struct ItemsRead {
+  ReadInstant at;
+  std::vector<std::uint32_t> items;
+};
+
 class RowValues {
  public:
   virtual ~RowValues() = default;

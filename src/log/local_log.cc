@@ -102,7 +102,11 @@ class LocalReader final : public EventReader, public PassedRecords {
 
   // Opens the segment behind the one that was read, at first the one that has `from_`. False: there is none yet.
   Result<bool> OpenSegment() {
-    GFR_ASSIGN(const auto segments, log_.Segments());
+    // Listed anew only behind the last one that was seen: a folder of many segments is not listed once a segment.
+    if (!started_ || segments_.empty() || segments_.back() <= segment_) {
+      GFR_ASSIGN(segments_, log_.Segments());
+    }
+    const std::vector<std::string>& segments = segments_;
     auto next = started_ ? std::ranges::upper_bound(segments, segment_)
                          : std::ranges::upper_bound(segments, SegmentName(from_));
     if (!started_ && next != segments.begin()) --next;
@@ -286,8 +290,9 @@ class LocalReader final : public EventReader, public PassedRecords {
   const bool gives_all_;
   PassedRecord passed_;
   const std::uint64_t until_, from_;
-  std::uint64_t durable_end_ = 0;  // As last seen.
-  bool started_ = false;           // A segment was opened: `segment_` and `expected_` are set.
+  std::uint64_t durable_end_ = 0;      // As last seen.
+  bool started_ = false;               // A segment was opened: `segment_` and `expected_` are set.
+  std::vector<std::string> segments_;  // As last listed.
   std::string segment_;
   bool next_known_ = false;
   std::uint64_t expected_ = 0;  // Offset of the next record.
@@ -338,7 +343,7 @@ Result<Positions> LocalLog::End() {
   if (segments.empty()) return Positions{0};
   // The last one is read; one whose header is not whole yet holds nothing.
   std::uint64_t end = std::stoull(segments.back());
-  GFR_ASSIGN(const auto reader, Open({end}, {.types = kEveryType}));
+  GFR_ASSIGN(const auto reader, OpenUndecoded(end, UINT64_MAX));
   for (LogRecord record;; ++end) {
     GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) return Positions{end};

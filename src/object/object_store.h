@@ -14,6 +14,8 @@
 
 namespace gfr {
 
+class AwsCredentials;
+
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -35,11 +37,17 @@ struct S3Options {
   std::string endpoint;  // "http://127.0.0.1:5000" of another S3 server; empty: Amazon's.
   std::string region = "us-east-1";
   std::string access_key, secret_key, session_token;
+  std::shared_ptr<AwsCredentials> credentials = nullptr;  // Asked before each call instead of the keys above.
+  // A call that got no whole answer, or 408, 429 or 5xx, is tried so often in all: after about first_wait_ms, and twice
+  // as long each time.
+  int tries = 6;
+  std::int64_t first_wait_ms = 100;
 };
 
-// "s3://bucket/prefix", with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION and
+// "s3://bucket/prefix", with the credentials of the standard chain (aws_credentials.h), and AWS_ENDPOINT_URL_S3 or
 // AWS_ENDPOINT_URL of the environment. kInvalidArgument names what is missing.
 Result<S3Options> S3OptionsOf(const std::string& url);
+// Of a PutIfAbsent that was tried again, an object that is there and has the very content is taken to be its own.
 Result<std::shared_ptr<ObjectStore>> S3ObjectStore(S3Options options);
 
 // kInvalidArgument unless `name` is one that every store can hold.

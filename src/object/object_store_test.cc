@@ -6,6 +6,7 @@
 
 #include "base/test_folder.h"
 #include "object/test_s3.h"
+#include "runtime/test_http_peer.h"
 
 namespace gfr {
 namespace {
@@ -88,10 +89,31 @@ TEST(S3ObjectStore, SaysWhatIsWrongWithItsAddressOrServer) {
   EXPECT_EQ(S3OptionsOf("s3://").error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(S3OptionsOf("s4://b/p").error().code, ErrorCode::kInvalidArgument);
   const auto store =
-      S3ObjectStore({.bucket = "b", .endpoint = "http://127.0.0.1:1", .access_key = "k", .secret_key = "s"}).value();
+      S3ObjectStore({.bucket = "b", .endpoint = "http://127.0.0.1:1", .access_key = "k", .secret_key = "s", .tries = 1})
+          .value();
   const auto got = store->Get("x");
   EXPECT_EQ(got.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(got.error().message, testing::HasSubstr("127.0.0.1:1"));
+}
+
+TEST(S3ObjectStore, TriesAgainWhatMayPassAndNothingElse) {
+  for (const auto& [status, tries] : {std::pair("503 Slow Down", 3), {"500 Internal Error", 3}, {"403 Forbidden", 1}}) {
+    TestHttpPeer peer("HTTP/1.1 " + std::string(status) + "\r\nContent-Length: 4\r\n\r\nbusy");
+    const auto store = S3ObjectStore({.bucket = "b",
+                                      .endpoint = peer.url(),
+                                      .access_key = "k",
+                                      .secret_key = "s",
+                                      .tries = 3,
+                                      .first_wait_ms = 1})
+                           .value();
+    const auto got = store->Get("x");
+    EXPECT_EQ(got.error().code, ErrorCode::kUnavailable);
+    EXPECT_THAT(got.error().message, testing::HasSubstr(std::string(status).substr(0, 3)));
+    int asked = 0;
+    const std::string received = peer.received();
+    for (std::size_t at = 0; (at = received.find("GET /b/x", at)) != std::string::npos; ++at) ++asked;
+    EXPECT_EQ(asked, tries) << status;
+  }
 }
 
 }  // namespace

@@ -1,11 +1,14 @@
 // S3 over runtime's HTTP, which signs (AWS Signature Version 4) and can ask for If-None-Match: *, on which the commit
 // rests.
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 
 #include "base/clock.h"
+#include "base/hash.h"
+#include "base/rng.h"
+#include "object/aws_credentials.h"
 #include "object/object_store.h"
+#include "object/percent_encode.h"
 #include "runtime/http_client.h"
 
 namespace gfr {
@@ -13,6 +16,9 @@ namespace {
 
 constexpr std::int64_t kTimeoutMs = 15 * 60 * 1000;  // Of a model over a slow line; what stalls ends before.
 constexpr std::size_t kMostBytes = std::size_t{4} << 30;
+
+// What another try may mend: S3 asks for fewer calls by 503 (SlowDown), and its own failures are 500.
+bool MayPass(int status) { return status == 408 || status == 429 || status >= 500; }
 
 // The text of each <tag>...</tag>, which S3 never nests in itself.
 std::vector<std::string> Elements(const std::string& xml, const std::string& tag) {
@@ -23,19 +29,6 @@ std::vector<std::string> Elements(const std::string& xml, const std::string& tag
     const std::size_t end = xml.find(close, at);
     if (end == std::string::npos) break;
     out.push_back(xml.substr(at, end - at));
-  }
-  return out;
-}
-
-std::string Encode(const std::string& text) {  // Of a query's value (RFC 3986).
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if (std::isalnum(u) || c == '-' || c == '_' || c == '.' || c == '~')
-      out += c;
-    else
-      out += {'%', kHex[u >> 4], kHex[u & 15]};
   }
   return out;
 }
@@ -59,8 +52,8 @@ class S3 final : public ObjectStore {
     if (!prefix.empty()) prefix += "/";
     std::vector<std::string> names;
     for (std::string token;;) {  // Sorted by key, as the signature wants the query.
-      const std::string query = (token.empty() ? "" : "continuation-token=" + Encode(token) + "&") +
-                                "delimiter=%2F&list-type=2&prefix=" + Encode(prefix);
+      const std::string query = (token.empty() ? "" : "continuation-token=" + PercentEncode(token) + "&") +
+                                "delimiter=%2F&list-type=2&prefix=" + PercentEncode(prefix);
       GFR_ASSIGN(const HttpAnswer reply, SendTo("GET", base_ + "/?" + query, "", false));
       if (reply.status != 200) return Refused("list", folder, reply);
       for (const char* tag : {"Key", "Prefix"}) {
@@ -92,10 +85,16 @@ class S3 final : public ObjectStore {
 
  private:
   Status Write(const std::string& name, std::string_view content, bool if_absent) {
-    GFR_ASSIGN(const HttpAnswer reply, Send("PUT", name, content, if_absent));
+    bool repeated = false;
+    GFR_ASSIGN(const HttpAnswer reply, Send("PUT", name, content, if_absent, &repeated));
     // 412: it is there; 409: another writer is at it just now.
-    if (if_absent && (reply.status == 412 || reply.status == 409))
+    if (if_absent && (reply.status == 412 || reply.status == 409)) {
+      // A try whose answer was lost may have written it.
+      if (const auto there = repeated ? Get(name) : Result<std::string>(std::string()); repeated && there.ok()) {
+        if (there.value() == content) return {};
+      }
       return Error{ErrorCode::kAlreadyExists, "'" + Describe() + "/" + name + "' is there already"};
+    }
     if (reply.status != 200) return Refused("write", name, reply);
     return {};
   }
@@ -105,24 +104,47 @@ class S3 final : public ObjectStore {
                                          std::to_string(reply.status) + ": " + reply.body.substr(0, 300)};
   }
 
-  Result<HttpAnswer> Send(const char* method, const std::string& name, std::string_view body, bool if_absent) const {
+  // `repeated`: whether the call was tried more than once.
+  Result<HttpAnswer> Send(const char* method, const std::string& name, std::string_view body, bool if_absent,
+                          bool* repeated = nullptr) const {
     GFR_TRY(CheckObjectName(name));
-    return SendTo(method, base_ + "/" + (o_.prefix.empty() ? "" : o_.prefix + "/") + name, body, if_absent);
+    return SendTo(method, base_ + "/" + (o_.prefix.empty() ? "" : o_.prefix + "/") + name, body, if_absent, repeated);
   }
 
-  Result<HttpAnswer> SendTo(const char* method, const std::string& url, std::string_view body, bool if_absent) const {
+  Result<HttpAnswer> SendTo(const char* method, const std::string& url, std::string_view body, bool if_absent,
+                            bool* repeated = nullptr) const {
+    // Waits differ from call to call: writers that were turned away together do not come back together.
+    Rng rng(Hash64(url.data(), url.size(), static_cast<std::uint64_t>(MonotonicUs())));
+    for (int attempt = 1;; ++attempt) {
+      auto answer = SendOnce(method, url, body, if_absent);
+      const bool passing =
+          answer.ok() ? MayPass(answer.value().status) : answer.error().code == ErrorCode::kUnavailable;
+      if (!passing || attempt >= o_.tries) {
+        if (!answer.ok())
+          return Error{answer.error().code, "cannot reach " + Describe() + ": " + answer.error().message};
+        return answer;
+      }
+      if (repeated != nullptr) *repeated = true;
+      const double wait_ms = static_cast<double>(o_.first_wait_ms << (attempt - 1)) * (0.5 + rng.Uniform());
+      WaitUntil(MonotonicMs() + static_cast<std::int64_t>(wait_ms));
+    }
+  }
+
+  Result<HttpAnswer> SendOnce(const char* method, const std::string& url, std::string_view body, bool if_absent) const {
+    AwsKeys keys{o_.access_key, o_.secret_key, o_.session_token};
+    if (o_.credentials != nullptr) {
+      GFR_ASSIGN(keys, o_.credentials->Keys());
+    }
     HttpCall call{.method = method,
                   .url = url,
                   .headers = {"Content-Type: application/octet-stream"},
                   .body = body,
                   .deadline_ms = MonotonicMs() + kTimeoutMs,
                   .max_reply_bytes = kMostBytes,
-                  .aws = AwsSignature{o_.region, "s3", o_.access_key, o_.secret_key}};
+                  .aws = AwsSignature{o_.region, "s3", keys.access_key, keys.secret_key}};
     if (if_absent) call.headers.push_back("If-None-Match: *");
-    if (!o_.session_token.empty()) call.headers.push_back("X-Amz-Security-Token: " + o_.session_token);
-    auto answer = http_->Send(call);
-    if (!answer.ok()) return Error{answer.error().code, "cannot reach " + Describe() + ": " + answer.error().message};
-    return answer;
+    if (!keys.session_token.empty()) call.headers.push_back("X-Amz-Security-Token: " + keys.session_token);
+    return http_->Send(call);
   }
 
   const S3Options o_;
@@ -131,9 +153,9 @@ class S3 final : public ObjectStore {
   const std::unique_ptr<HttpCaller> http_ = MakeHttpCaller({.allow_private = true});
 };
 
-std::string Environment(const char* name, std::string otherwise = "") {
+std::string Environment(const char* name) {
   const char* value = std::getenv(name);
-  return value && *value ? value : otherwise;
+  return value != nullptr ? value : "";
 }
 
 }  // namespace
@@ -147,15 +169,14 @@ Result<S3Options> S3OptionsOf(const std::string& url) {
   while (o.prefix.ends_with('/')) o.prefix.pop_back();
   if (o.bucket.empty() || !CheckObjectName(o.bucket).ok() || (!o.prefix.empty() && !CheckObjectName(o.prefix).ok()))
     return Error{ErrorCode::kInvalidArgument, "'" + url + "' is not s3://BUCKET or s3://BUCKET/PREFIX"};
-  o.endpoint = Environment("AWS_ENDPOINT_URL");
+  o.endpoint = Environment("AWS_ENDPOINT_URL_S3");
+  if (o.endpoint.empty()) o.endpoint = Environment("AWS_ENDPOINT_URL");
   while (o.endpoint.ends_with('/')) o.endpoint.pop_back();
-  o.region = Environment("AWS_REGION", Environment("AWS_DEFAULT_REGION", o.region));
-  o.access_key = Environment("AWS_ACCESS_KEY_ID");
-  o.secret_key = Environment("AWS_SECRET_ACCESS_KEY");
-  o.session_token = Environment("AWS_SESSION_TOKEN");
-  if (o.access_key.empty() || o.secret_key.empty())
-    return Error{ErrorCode::kInvalidArgument,
-                 "'" + url + "' needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"};
+  static const WallClock clock;
+  o.credentials = std::make_shared<AwsCredentials>(Environment, clock);
+  if (const std::string region = o.credentials->Region(); !region.empty()) o.region = region;
+  if (const auto keys = o.credentials->Keys(); !keys.ok())
+    return Error{keys.error().code, "'" + url + "' cannot be used: " + keys.error().message};
   return o;
 }
 

@@ -18,6 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kConfiguration = "gfr.toml";
 constexpr const char* kObjects = "objects";
 constexpr const char* kBackups = "backups";
 constexpr std::int64_t kLeaseMs = kHourMs, kRenewLeaseMs = 10 * kMinuteMs;
@@ -248,11 +249,17 @@ Result<BackupReport> RestoreProject(ObjectStore& source, const std::string& give
   BackupReport report{.id = given_id};
   GFR_ASSIGN(const BackupManifest manifest, ReadManifest(source, &report.id));
   GFR_ASSIGN(const auto there, fs.List(folder));
-  if (!there.empty())
-    return Error{ErrorCode::kAlreadyExists, "'" + folder + "' is not empty: a backup is restored into a new folder"};
+  const bool has_configuration = there == std::vector<std::string>{kConfiguration};
+  if (!there.empty() && !has_configuration)
+    return Error{ErrorCode::kAlreadyExists, "'" + folder +
+                                                "' is not empty: a backup is restored into a new folder, or into one "
+                                                "that has gfr.toml alone"};
   GFR_TRY(fs.MakeFolders(folder));
+  const std::string own = JoinPath(folder, kConfiguration), aside = own + ".restoring";
+  if (has_configuration) GFR_TRY(fs.Rename(own, aside));
   std::vector<BackupEntry> files = manifest.files;
-  std::ranges::stable_partition(files, [](const BackupEntry& e) { return e.name != "gfr.toml"; });
+  if (has_configuration) std::erase_if(files, [](const BackupEntry& e) { return e.name == kConfiguration; });
+  std::ranges::stable_partition(files, [](const BackupEntry& e) { return e.name != kConfiguration; });
   for (const BackupEntry& entry : files) {
     GFR_ASSIGN(const std::string content, ContentOf(source, report.id, entry));
     const std::string path = JoinPath(folder, entry.name);
@@ -260,6 +267,10 @@ Result<BackupReport> RestoreProject(ObjectStore& source, const std::string& give
     GFR_TRY(PublishFile(fs, path, content));
     ++report.files;
     report.bytes += content.size();
+  }
+  if (has_configuration) {
+    GFR_TRY(fs.Rename(aside, own));
+    GFR_TRY(fs.SyncDirectory(folder));
   }
   return report;
 }

@@ -38,8 +38,9 @@ Result<BackupReport> BackupProject(const Workspace& workspace, const BackupSetti
 
 Result<std::vector<std::string>> ListBackups(ObjectStore& source);  // Ids, oldest first.
 
-// Makes the project's folder anew from a backup (an empty id: the newest); gfr.toml comes last. Only names of the
-// manifest are written, and only inside the folder. kAlreadyExists: the folder is not empty; kCorrupt: a name or a
+// Makes the project's folder anew from a backup (an empty id: the newest); gfr.toml comes last. A gfr.toml that stands
+// alone in the folder is kept instead of the backup's, under another name until all else is there. Only names of the
+// manifest are written, and only inside the folder. kAlreadyExists: the folder has other files; kCorrupt: a name or a
 // content is not what a backup has; nothing of the folder is to be used then.
 Result<BackupReport> RestoreProject(ObjectStore& source, const std::string& id, FileSystem& fs,
                                     const std::string& folder);
