@@ -110,6 +110,34 @@ Result<Predicted> Predict(const Model& model, const std::string& objective, cons
   return predicted;
 }
 
+// The indexes of the objectives whose labels are 0 or 1: an amount is no label.
+std::vector<std::size_t> LabelledObjectives(const std::vector<ObjectiveConfig>& objectives) {
+  std::vector<std::size_t> labelled;
+  for (std::size_t o = 0; o < objectives.size(); ++o) {
+    if (!objectives[o].mean()) labelled.push_back(o);
+  }
+  return labelled;
+}
+
+// Adds the base rates of an objective, and its quality where there are predictions.
+void AddObjective(const ObjectiveConfig& objective, const Dataset& data, std::size_t o, const Predicted& predicted,
+                  const std::vector<std::size_t>& at, DriftReport* report) {
+  const ObjectiveRows& rows = data.objectives[o];
+  JudgePrior(objective.name, MatureRows(rows, objective, data), predicted.probability, report);
+  report->objectives.back().ece = predicted.ece;
+  if (predicted.probability.empty()) return;
+  ReferenceRows all = RowsForReference(rows, data.columns);
+  all.prediction = predicted.probability;
+  report->objectives.back().quality = JudgeQuality({.rows = all,
+                                                    .whole = rows.whole,
+                                                    .score = predicted.probability,
+                                                    .early_ms = objective.horizon_ms(),
+                                                    .whole_ms = objective.window_ms,
+                                                    .known_until_ms = data.last_arrival_ms},
+                                                   &report->references.features, at, report->from_ms, report->to_ms,
+                                                   report->options.prior_period_ms, report->options.min_rows);
+}
+
 // Both ranges are of one replay.
 Result<Dataset> Replay(const Workspace& workspace, const DriftSettings& settings, const DriftQuestion& question,
                        std::int64_t from_ms) {
@@ -132,6 +160,7 @@ Result<MonitorConfig> ReadMonitorConfig(const Workspace& workspace) {
 Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& settings,
                                const DriftQuestion& question) {
   const std::vector<ObjectiveConfig>& objectives = settings.dataset.objectives;
+  const std::vector<std::size_t> labelled = LabelledObjectives(objectives);
   const FeatureSet& features = *settings.dataset.features;
   ComparedModel compared;
   DriftReport report{.project = workspace.folder(), .from_ms = question.from_ms, .options = settings.options};
@@ -162,21 +191,14 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
         MakeReference(objectives[judged].name, columns, MatureRows(data.objectives[judged], objectives[judged], data),
                       first_ms, end_ms, data.category_names);
     for (const ComparedColumn& column : columns) at.push_back(column.at);
-    for (std::size_t o = 0; o < objectives.size(); ++o) {
-      if (objectives[o].mean()) continue;  // An amount is no label.
+    for (const std::size_t o : labelled)
       report.references.priors.push_back(
           MakePrior(objectives[o].name, MatureRows(data.objectives[o], objectives[o], data), first_ms, end_ms));
-    }
   }
-  std::vector<Predicted> predicted;
-  for (std::size_t o = 0; o < objectives.size(); ++o) {
-    if (objectives[o].mean()) {
-      predicted.emplace_back();
-      continue;
-    }
-    GFR_ASSIGN(Predicted of_objective, Predict(compared.model, objectives[o].name, data.objectives[o], report.from_ms,
-                                               report.to_ms, data.last_arrival_ms - objectives[o].horizon_ms() + 1));
-    predicted.push_back(std::move(of_objective));
+  std::vector<Predicted> predicted(objectives.size());
+  for (const std::size_t o : labelled) {
+    GFR_ASSIGN(predicted[o], Predict(compared.model, objectives[o].name, data.objectives[o], report.from_ms,
+                                     report.to_ms, data.last_arrival_ms - objectives[o].horizon_ms() + 1));
   }
   ReferenceRows judged_rows = MatureRows(data.objectives[judged], objectives[judged], data);
   judged_rows.prediction = predicted[judged].probability;
@@ -188,24 +210,7 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
                      (counted.rows == 0 ? "in the range to compare with"
                                         : "from " + FormatTime(report.from_ms) + " to " + FormatTime(report.to_ms)) +
                      "; the log has events until " + FormatTime(data.last_arrival_ms)};
-  for (std::size_t o = 0; o < objectives.size(); ++o) {
-    if (objectives[o].mean()) continue;
-    const ObjectiveRows& rows = data.objectives[o];
-    const std::vector<float>& probability = predicted[o].probability;
-    JudgePrior(objectives[o].name, MatureRows(rows, objectives[o], data), probability, &report);
-    report.objectives.back().ece = predicted[o].ece;
-    if (probability.empty()) continue;
-    ReferenceRows all = RowsForReference(rows, data.columns);
-    all.prediction = probability;
-    report.objectives.back().quality = JudgeQuality({.rows = all,
-                                                     .whole = rows.whole,
-                                                     .score = probability,
-                                                     .early_ms = objectives[o].horizon_ms(),
-                                                     .whole_ms = objectives[o].window_ms,
-                                                     .known_until_ms = data.last_arrival_ms},
-                                                    &report.references.features, at, report.from_ms, report.to_ms,
-                                                    report.options.prior_period_ms, report.options.min_rows);
-  }
+  for (const std::size_t o : labelled) AddObjective(objectives[o], data, o, predicted[o], at, &report);
   SortReport(&report);
   return report;
 }
