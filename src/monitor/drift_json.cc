@@ -35,6 +35,10 @@ Json QualityWindowJson(const QualityWindow& w) {
     json[kQualityNames[m]] = {{"expected", EstimateJson(w.expected[m])}};
     if (w.graded) json[kQualityNames[m]]["measured"] = JsonNumber(w.measured[m]);
   }
+  if (!std::isnan(w.expected_value.value)) {
+    json["ranking_value"] = {{"expected", EstimateJson(w.expected_value)}};
+    if (w.graded) json["ranking_value"]["measured"] = JsonNumber(w.measured_value);
+  }
   if (!w.graded) {
     json["says"] = "if still calibrated";
     const Estimate& early = w.early_observed_over_expected;
@@ -53,6 +57,11 @@ Json QualityJson(const ReportedQuality& q) {
     json["grades"][kQualityNames[m]] = {{"windows", q.grades.graded(m)},
                                         {"coverage", EstimateJson(q.grades.Coverage(m))},
                                         {"width", JsonNumber(q.grades.Width(m))}};
+  if (q.value_grades.graded() > 0) {
+    json["grades"]["ranking_value"] = {{"windows", q.value_grades.graded()},
+                                       {"coverage", EstimateJson(q.value_grades.Coverage())},
+                                       {"width", JsonNumber(q.value_grades.Width())}};
+  }
   for (const QualityWindow& window : q.windows) json["windows"].push_back(QualityWindowJson(window));
   return json;
 }
