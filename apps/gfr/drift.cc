@@ -98,7 +98,8 @@ int RunDrift(const DriftFlags& flags, const Common& common) {
   auto report = DriftOfLog(workspace,
                            {.dataset = project.value()->dataset_settings(),
                             .registry = project.value()->evaluate_settings().registry,
-                            .options = config.value().options},
+                            .options = config.value().options,
+                            .feed = &project.value()->feeds().all[0]},
                            question.value());
   if (!report.ok()) return Fail(report.error());
   config.value().LeaveOutSilenced(workspace.clock().now_ms(), &report.value().alerts, &report.value().notes);

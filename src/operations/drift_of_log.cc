@@ -7,6 +7,7 @@
 #include "bound/bind_columns.h"
 #include "evaluate/predict.h"
 #include "metric/binary_metrics.h"
+#include "operations/label_worth.h"
 #include "operations/load_model.h"
 #include "operations/rows_for_reference.h"
 
@@ -119,23 +120,38 @@ std::vector<std::size_t> LabelledObjectives(const std::vector<ObjectiveConfig>& 
   return labelled;
 }
 
+// What labels of the objective are worth, where the feed's formula says so; why not is noted.
+Result<std::vector<float>> WorthOf(const DriftSettings& settings, const Model& model, const std::string& objective,
+                                   const ObjectiveRows& rows, DriftReport* report) {
+  if (settings.feed == nullptr) return std::vector<float>();
+  GFR_ASSIGN(LabelWorth worth, WorthOfLabels(*settings.feed, *settings.dataset.features, model, objective, rows,
+                                             report->from_ms, report->to_ms));
+  if (worth.of_row.empty())
+    report->notes.push_back("ranking value before labels of '" + objective + "' is not known: " + worth.why);
+  return std::move(worth.of_row);
+}
+
 // Adds the base rates of an objective, and its quality where there are predictions.
-void AddObjective(const ObjectiveConfig& objective, const Dataset& data, std::size_t o, const Predicted& predicted,
-                  const std::vector<std::size_t>& at, DriftReport* report) {
+Status AddObjective(const DriftSettings& settings, const Model& model, const Dataset& data, std::size_t o,
+                    const Predicted& predicted, const std::vector<std::size_t>& at, DriftReport* report) {
+  const ObjectiveConfig& objective = settings.dataset.objectives[o];
   const ObjectiveRows& rows = data.objectives[o];
   JudgePrior(objective.name, MatureRows(rows, objective, data), predicted.probability, report);
   report->objectives.back().ece = predicted.ece;
-  if (predicted.probability.empty()) return;
+  if (predicted.probability.empty()) return {};
+  GFR_ASSIGN(const std::vector<float> worth, WorthOf(settings, model, objective.name, rows, report));
   ReferenceRows all = RowsForReference(rows, data.columns);
   all.prediction = predicted.probability;
   report->objectives.back().quality = JudgeQuality({.rows = all,
                                                     .whole = rows.whole,
                                                     .score = predicted.probability,
+                                                    .worth = worth,
                                                     .early_ms = objective.horizon_ms(),
                                                     .whole_ms = objective.window_ms,
                                                     .known_until_ms = data.last_arrival_ms},
                                                    &report->references.features, at, report->from_ms, report->to_ms,
                                                    report->options.prior_period_ms, report->options.min_rows);
+  return {};
 }
 
 // Both ranges are of one replay.
@@ -210,7 +226,8 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
                      (counted.rows == 0 ? "in the range to compare with"
                                         : "from " + FormatTime(report.from_ms) + " to " + FormatTime(report.to_ms)) +
                      "; the log has events until " + FormatTime(data.last_arrival_ms)};
-  for (const std::size_t o : labelled) AddObjective(objectives[o], data, o, predicted[o], at, &report);
+  for (const std::size_t o : labelled)
+    GFR_TRY(AddObjective(settings, compared.model, data, o, predicted[o], at, &report));
   SortReport(&report);
   return report;
 }
