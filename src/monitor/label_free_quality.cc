@@ -114,7 +114,7 @@ void MetricGrade::Add(const Estimate& given, double width, double measured) {
 Estimate MetricGrade::Coverage() const { return Share(static_cast<double>(inside_), static_cast<double>(graded_)); }
 
 double MetricGrade::Width() const {
-  return std::max(1.0, std::sqrt((kPrior + squares_) / (kPrior + static_cast<double>(graded_))));
+  return std::max(kNarrowest, std::sqrt((kPrior + squares_) / (kPrior + static_cast<double>(graded_))));
 }
 
 }  // namespace gfr

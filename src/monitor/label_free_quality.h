@@ -6,7 +6,7 @@
 //
 // The value is the mean, and the interval 1.96 deviations, over draws of the labels: each draw moves all probabilities
 // by one normal step of `shift` in log-odds (how far windows differ from what is believed beyond chance, by
-// slice_correction.h), then draws each row's label. The interval is as much wider as earlier ones were too narrow
+// slice_correction.h), then draws each row's label. The interval is as wide as the errors of earlier ones ask for
 // (MetricGrade::Width). Thread safety: pure functions; the grades are plain values.
 #pragma once
 
@@ -61,14 +61,17 @@ struct ValueSums {
 // How estimates of one metric did whose labels are known now.
 class MetricGrade {
  public:
-  static constexpr double kPrior = 10;  // Windows that are taken to have been as wide as they should.
+  static constexpr double kPrior = 10;       // Windows that are taken to have been as wide as they should.
+  static constexpr double kNarrowest = 0.5;  // Width at least.
 
   // `given`: with the interval that was given, `width` times that of the estimate itself. What does not exist is left
   // out.
   void Add(const Estimate& given, double width, double measured);
   std::uint64_t graded() const { return graded_; }
   Estimate Coverage() const;  // Share of intervals that held what was measured.
-  // Factor of an interval's half width, at least 1: the root mean square of the earlier ones' errors in deviations.
+  // Factor of an interval's half width: the root mean square of the earlier ones' errors in deviations. Above 1 where
+  // windows differ by more than was believed; below it where labels are less free than draws of them: of each request
+  // that is logged only with its click, exactly one row has one.
   double Width() const;
 
  private:

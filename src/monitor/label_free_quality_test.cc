@@ -93,14 +93,14 @@ TEST(EstimateQuality, HoldsWhatIsMeasuredAsOftenAsItSays) {
   }
 }
 
-TEST(QualityGrades, WidenWhatWasTooNarrow) {
+TEST(QualityGrades, WidenWhatWasTooNarrowAndNarrowWhatWasTooWide) {
   QualityGrades grades;
   const Estimate narrow{0.5, {0.5 - 0.00196, 0.5 + 0.00196}};  // A deviation of 0.001.
   for (int i = 0; i < 90; ++i) grades.Add({narrow, narrow, narrow}, {1, 1, 1}, {0.503, 0.5, std::nan("")});
   EXPECT_EQ(grades.Coverage(0).value, 0);
   EXPECT_NEAR(grades.Width(0), std::sqrt((10 + 90 * 9) / 100.0), 1e-9);
   EXPECT_EQ(grades.Coverage(1).value, 1);
-  EXPECT_EQ(grades.Width(1), 1);
+  EXPECT_EQ(grades.Width(1), MetricGrade::kNarrowest);
   EXPECT_EQ(grades.graded(2), 0u) << "what does not exist has no grade";
 }
 

@@ -126,9 +126,10 @@ class Windows {
   // What is known at `time_ms`.
   void Learn(std::int64_t time_ms) {
     Grade(time_ms);
-    if (time_ms / kDayMs == fitted_day_) return;
+    const std::size_t known = rows_.Before(std::min(time_ms, from_.known_until_ms) - from_.whole_ms + 1);
+    if (time_ms / kDayMs == fitted_day_ && 2 * known < 3 * known_ + 2) return;
     fitted_day_ = time_ms / kDayMs;
-    known_ = rows_.Before(std::min(time_ms, from_.known_until_ms) - from_.whole_ms + 1);
+    known_ = known;
     fitted_ = FitOn(rows_, known_, period_ms_);
     result.fitted_rows = fitted_.rows();
   }

@@ -2,10 +2,10 @@
 // known (label_free_quality.h), and how that was graded.
 //
 // A window is estimated by what was known when it began: its probabilities are corrected slice by slice
-// (slice_correction.h) by the rows whose labels were complete by then, fitted anew each day on at most
-// kFittedQualityRows of them, and its intervals are as wide as the windows graded by then ask for. Without such rows
-// the probabilities are taken as they are. Nothing of a window's labels moves its own estimate. Thread safety: a pure
-// function.
+// (slice_correction.h) by the rows whose labels were complete by then, fitted anew each day, and as soon as half as
+// many again are known, on at most kFittedQualityRows of them; and its intervals are as wide as the windows graded by
+// then ask for. Without such rows the probabilities are taken as they are. Nothing of a window's labels moves its own
+// estimate. Thread safety: a pure function.
 #pragma once
 
 #include <cstdint>
