@@ -164,8 +164,10 @@ std::string DriftToHtml(const DriftReport& r) {
       "reference than is usual at that hour and number of rows. Red is above the threshold.</p>" +
       HeatMap(r);
   html +=
-      "<h2>Columns</h2><p>By price: at most so many labels a day are expected wrongly because of the column alone. PSI "
-      "0.1 and 0.25 are often called small and large.</p><table><tr><th>column<th>first seen<th>labels a "
+      "<h2>Columns</h2><p>By price: at most so many labels a day are expected wrongly because of the column alone. ";
+  if (!std::isnan(r.label_worth)) html += fmt::format("A label is worth {} in ranking value. ", Figure(r.label_worth));
+  html +=
+      "PSI 0.1 and 0.25 are often called small and large.</p><table><tr><th>column<th>first seen<th>labels a "
       "day<th>score<th>PSI<th>KS<th>Wasserstein<th>missing<th>before<th>unseen or out of range<th></tr>";
   for (const ReportedColumn& c : r.columns) {
     const Distances& d = c.drift.distances;

@@ -158,6 +158,7 @@ std::string DriftToJson(const DriftReport& r) {
             {"min_rows", r.options.min_rows},
             {"false_alerts", r.options.false_alerts},
             {"threshold", JsonNumber(r.threshold)},
+            {"label_worth", JsonNumber(r.label_worth)},
             {"notes", r.notes},
             {"alerts", Json::array()},
             {"objectives", Json::array()},
@@ -166,8 +167,10 @@ std::string DriftToJson(const DriftReport& r) {
   if (r.simulated) json["simulated"] = true;
   for (const DriftAlert& alert : r.alerts) json["alerts"].push_back(AlertToJson(alert));
   for (const ReportedObjective& objective : r.objectives) json["objectives"].push_back(ObjectiveJson(objective));
-  for (const ReportedColumn& column : r.columns)
+  for (const ReportedColumn& column : r.columns) {
     json["columns"].push_back(ColumnToJson(column, reference.columns[column.at]));
+    json["columns"].back()["value_a_day"] = JsonNumber(column.drift.labels_a_day * r.label_worth);
+  }
   for (std::size_t w = 0; w < r.windows.size(); ++w) {
     Json scores = Json::object();
     for (const ReportedColumn& column : r.columns) scores[column.drift.name] = JsonNumber(column.scores[w]);

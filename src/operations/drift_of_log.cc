@@ -131,6 +131,17 @@ Result<std::vector<float>> WorthOf(const DriftSettings& settings, const Model& m
   return std::move(worth.of_row);
 }
 
+// Of the labels that are expected.
+double MeanWorth(const std::vector<float>& worth, const std::vector<float>& probability) {
+  double value = 0, labels = 0;
+  for (std::size_t i = 0; i < worth.size(); ++i) {
+    if (std::isnan(worth[i]) || std::isnan(probability[i])) continue;
+    value += static_cast<double>(worth[i]) * static_cast<double>(probability[i]);
+    labels += static_cast<double>(probability[i]);
+  }
+  return labels > 0 ? value / labels : std::nan("");
+}
+
 // Adds the base rates of an objective, and its quality where there are predictions.
 Status AddObjective(const DriftSettings& settings, const Model& model, const Dataset& data, std::size_t o,
                     const Predicted& predicted, const std::vector<std::size_t>& at, DriftReport* report) {
@@ -140,6 +151,8 @@ Status AddObjective(const DriftSettings& settings, const Model& model, const Dat
   report->objectives.back().ece = predicted.ece;
   if (predicted.probability.empty()) return {};
   GFR_ASSIGN(const std::vector<float> worth, WorthOf(settings, model, objective.name, rows, report));
+  if (objective.name == report->references.features.objective)
+    report->label_worth = MeanWorth(worth, predicted.probability);
   ReferenceRows all = RowsForReference(rows, data.columns);
   all.prediction = predicted.probability;
   report->objectives.back().quality = JudgeQuality({.rows = all,
