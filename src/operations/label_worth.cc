@@ -34,8 +34,12 @@ Result<LabelWorth> WorthOfLabels(const FeedConfig& feed, const FeatureSet& featu
                                  std::int64_t to_ms) {
   const ValueFormula& formula = feed.value;
   LabelWorth worth;
+  if (std::ranges::none_of(formula.objectives(), [&](std::uint32_t o) { return feed.objectives[o] == objective; })) {
+    worth.why = "the value formula does not read '" + objective + "'";
+    return worth;
+  }
   std::vector<std::vector<double>> columns;
-  std::size_t own = formula.objectives().size();
+  std::size_t own = 0;
   for (const std::uint32_t o : formula.objectives()) {
     const std::string& name = feed.objectives[o];
     if (name == objective) {
@@ -50,10 +54,6 @@ Result<LabelWorth> WorthOfLabels(const FeedConfig& feed, const FeatureSet& featu
     }
     GFR_ASSIGN(std::vector<double> probability, ProbabilityOf(*of, model, rows, from_ms, to_ms));
     columns.push_back(std::move(probability));
-  }
-  if (own == formula.objectives().size()) {
-    worth.why = "the value formula does not read '" + objective + "'";
-    return worth;
   }
   for (const std::uint32_t p : formula.properties()) {
     const std::string& name = features.schema.item_names[p];
