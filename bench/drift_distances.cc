@@ -5,12 +5,14 @@
 // object.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,20 +23,32 @@
 namespace gfr {
 namespace {
 
-// A file's floats, into `values`; none where it cannot be read.
-void ReadColumn(const std::string& path, std::vector<float>* values) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat about = {};
-  std::size_t done = 0;
-  if (file >= 0 && fstat(file, &about) == 0) {
-    values->resize(static_cast<std::size_t>(about.st_size) / sizeof(float));
-    const std::size_t size = values->size() * sizeof(float);
-    for (ssize_t n = 1; n > 0 && done < size; done += static_cast<std::size_t>(std::max<ssize_t>(n, 0)))
-      n = read(file, reinterpret_cast<char*>(values->data()) + done, size - done);
+// A file's floats, mapped: what the page cache has is not copied. None where it cannot be read.
+class Column {
+ public:
+  explicit Column(const std::string& path) {
+    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat about = {};
+    if (file >= 0 && fstat(file, &about) == 0 && about.st_size > 0) {
+      bytes_ = static_cast<std::size_t>(about.st_size);
+      at_ = mmap(nullptr, bytes_, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+    }
+    if (file >= 0) close(file);
   }
-  if (file >= 0) close(file);
-  if (done != values->size() * sizeof(float)) values->clear();
-}
+  ~Column() {
+    if (at_ != MAP_FAILED) munmap(at_, bytes_);
+  }
+  Column(const Column&) = delete;
+  Column& operator=(const Column&) = delete;
+  std::span<const float> values() const {
+    return at_ == MAP_FAILED ? std::span<const float>()
+                             : std::span(static_cast<const float*>(at_), bytes_ / sizeof(float));
+  }
+
+ private:
+  void* at_ = MAP_FAILED;
+  std::size_t bytes_ = 0;
+};
 
 constexpr std::size_t kSample = 200'000;  // Of which the deciles are taken, as a training does (monitor/reference.cc).
 
@@ -42,10 +56,11 @@ int RunDistances(const std::string& folder, int columns) {
   std::string json;
   const std::int64_t begin_ms = MonotonicMs();
   const double begin_s = ProcessCpuSeconds();
-  std::vector<float> before, now, sample;
+  std::vector<float> sample;
   for (int c = 0; c < columns; ++c) {
-    ReadColumn(fmt::format("{}/reference-{}.f32", folder, c), &before);
-    ReadColumn(fmt::format("{}/current-{}.f32", folder, c), &now);
+    const Column reference(fmt::format("{}/reference-{}.f32", folder, c));
+    const Column current(fmt::format("{}/current-{}.f32", folder, c));
+    const std::span<const float> before = reference.values(), now = current.values();
     if (before.empty() || now.empty()) {
       fmt::print(stderr, "column {} of {} cannot be read\n", c, folder);
       return 1;

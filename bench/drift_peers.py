@@ -10,6 +10,7 @@ a system; memory is what it had at its most beyond what it had with the data rea
 """
 import argparse
 import json
+import os
 import pathlib
 import resource
 import subprocess
@@ -32,6 +33,7 @@ WHEELS = ["nannyml==0.13.1", "evidently==0.7.23", "river==0.26.1", "pandas==2.3.
 if not args.tiny:
     import peers
 
+    os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"  # NannyML would report each use.
     peers.run_in("bench-venv-drift", WHEELS, without_dependencies=False)
 import numpy as np  # noqa: E402
 

@@ -2,7 +2,7 @@
 // was measured.
 //
 // usage: quality_windows FILE COLUMNS LABEL_MS PERIOD_MS MIN_ROWS: reads doubles, a row being arrival_ms (rising),
-// score, label and COLUMNS category codes; prints one JSON object with a window a line.
+// score, label, the ranking value of a label, and COLUMNS category codes; prints one JSON object with a window a line.
 #include "monitor/quality_windows.h"
 
 #include <fmt/format.h>
@@ -29,14 +29,15 @@ int RunQuality(char** argv) {
   const auto columns = static_cast<std::size_t>(std::atoi(argv[2]));
   std::vector<double> values(bytes.value().size() / sizeof(double));
   std::memcpy(values.data(), bytes.value().data(), values.size() * sizeof(double));
-  std::vector<float> features, label, score;
+  std::vector<float> features, label, score, worth;
   std::vector<std::int64_t> arrival_ms;
   std::vector<Key> request;
-  for (std::size_t at = 0; at + 3 + columns <= values.size(); at += 3 + columns) {
+  for (std::size_t at = 0; at + 4 + columns <= values.size(); at += 4 + columns) {
     arrival_ms.push_back(static_cast<std::int64_t>(values[at]));
     score.push_back(static_cast<float>(values[at + 1]));
     label.push_back(static_cast<float>(values[at + 2]));
-    for (std::size_t c = 0; c < columns; ++c) features.push_back(static_cast<float>(values[at + 3 + c]));
+    worth.push_back(static_cast<float>(values[at + 3]));
+    for (std::size_t c = 0; c < columns; ++c) features.push_back(static_cast<float>(values[at + 4 + c]));
     request.push_back(arrival_ms.size());
   }
   std::vector<ComparedColumn> compared;
@@ -52,6 +53,7 @@ int RunQuality(char** argv) {
   const double begin_s = ThreadCpuSeconds();
   const ReportedQuality judged = JudgeQuality({.rows = rows,
                                                .score = score,
+                                               .worth = worth,
                                                .early_ms = label_ms,
                                                .whole_ms = label_ms,
                                                .known_until_ms = arrival_ms.empty() ? 0 : arrival_ms.back() + label_ms},
@@ -66,6 +68,9 @@ int RunQuality(char** argv) {
       fmt::print(",\"{}\":[{},{},{},{}]", kQualityNames[m], Number(window.expected[m].value),
                  Number(window.expected[m].interval.low), Number(window.expected[m].interval.high),
                  Number(window.measured[m]));
+    fmt::print(",\"ranking_value\":[{},{},{},{}]", Number(window.expected_value.value),
+               Number(window.expected_value.interval.low), Number(window.expected_value.interval.high),
+               Number(window.measured_value));
     fmt::print("}}");
   }
   fmt::print("]}}\n");

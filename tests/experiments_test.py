@@ -372,6 +372,8 @@ lateness = "1h"
             self.assertEqual(status, 200, live)
             for result in live["experiments"]:
                 self.assertEqual(run_json("experiment", "report", result["experiment"], "--project", self.project)["experiments"], [result])
+            days = sorted((self.project / "data/experiments").glob("*.json"))
+            self.assertEqual(json.loads(days[-1].read_text()), live, "each day's last report is kept")
             looks.append(live["experiments"])
 
         def versions(server):

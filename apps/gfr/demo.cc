@@ -158,7 +158,8 @@ Result<DriftReport> ReportDrift(const std::string& folder, std::int64_t end_ms, 
              DriftOfLog(workspace,
                         {.dataset = project->dataset_settings(),
                          .registry = project->evaluate_settings().registry,
-                         .options = config.options},
+                         .options = config.options,
+                         .feed = &project->feeds().all[0]},
                         {.from_ms = week_ms, .range = std::pair(week_ms - kDriftReferenceMs, week_ms)}));
   *html_path = JoinPath(workspace.reports_folder(), "drift.html");
   GFR_TRY(PublishFile(workspace.fs(), *html_path, DriftToHtml(report)));

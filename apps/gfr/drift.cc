@@ -33,6 +33,10 @@ void PrintQuality(const ReportedObjective& o) {
                q.pending.rows == 0 ? "every label is known" : Range(q.pending.expected[m]),
                std::lround(graded == 0 ? 0 : q.grades.Coverage(m).value * static_cast<double>(graded)), graded);
   }
+  if (const std::uint64_t graded = q.value_grades.graded(); graded > 0)
+    fmt::print("    {:<18} {} an impression; the intervals held what was measured in {} of {} windows\n",
+               "ranking value", q.pending.rows == 0 ? "every label is known" : Range(q.pending.expected_value),
+               std::lround(q.value_grades.Coverage().value * static_cast<double>(graded)), graded);
   if (q.pending.rows == 0) return;
   const Estimate& early = q.pending.early_observed_over_expected;
   fmt::print("    {:<18} {}\n", "O/E",
@@ -70,6 +74,9 @@ void Print(const DriftReport& r) {
                c.drift.metric, c.drift.moves ? "moves by itself " : "",
                c.unseen.empty() ? "" : fmt::format("unseen: {}", fmt::join(c.unseen, ", ")));
   }
+  if (!std::isnan(r.label_worth))
+    fmt::print("  a label is worth {} in ranking value: labels/day times it is what a drift may cost\n",
+               Figure(r.label_worth));
   if (r.columns.size() > kPrintedColumns)
     fmt::print("  (the first {} of {}; --json has all)\n", kPrintedColumns, r.columns.size());
 }
@@ -98,7 +105,8 @@ int RunDrift(const DriftFlags& flags, const Common& common) {
   auto report = DriftOfLog(workspace,
                            {.dataset = project.value()->dataset_settings(),
                             .registry = project.value()->evaluate_settings().registry,
-                            .options = config.value().options},
+                            .options = config.value().options,
+                            .feed = &project.value()->feeds().all[0]},
                            question.value());
   if (!report.ok()) return Fail(report.error());
   config.value().LeaveOutSilenced(workspace.clock().now_ms(), &report.value().alerts, &report.value().notes);

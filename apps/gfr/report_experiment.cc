@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/file_system.h"
+#include "base/json_text.h"
 #include "log/local_log.h"
 #include "operations/experiment_plan.h"
 #include "operations/experiment_results.h"
@@ -35,6 +36,14 @@ std::string PercentText(const Json& value) {
   return value.is_number() ? fmt::format("{:+.2f} %", 100 * value.get<double>()) : "-";
 }
 
+void PrintMetric(const Json& m) {
+  const Json& bounds = m["interval_relative"];
+  fmt::print("  {} ({}) of {}: {}{}, {} + {} mature units\n", m["metric"].get<std::string>(),
+             m["role"].get<std::string>(), m["arm"].get<std::string>(), PercentText(m["relative"]),
+             bounds.is_array() ? fmt::format(" [{}, {}]", PercentText(bounds[0]), PercentText(bounds[1])) : "",
+             m["units"][0].get<double>(), m["units"][1].get<double>());
+}
+
 }  // namespace
 
 void PrintExperimentReport(const Json& report) {
@@ -47,12 +56,9 @@ void PrintExperimentReport(const Json& report) {
     for (const Json& arm : e["arms"])
       fmt::print("  arm {}: {} units exposed\n", arm["name"].get<std::string>(), arm["exposed"].get<double>());
     fmt::print("  sample ratio: p = {:.3g}\n", e["srm"]["p"].get<double>());
-    for (const Json& m : e["metrics"]) {
-      const Json& bounds = m["interval_relative"];
-      fmt::print("  {} ({}) of {}: {}{}, {} + {} mature units\n", m["metric"].get<std::string>(),
-                 m["role"].get<std::string>(), m["arm"].get<std::string>(), PercentText(m["relative"]),
-                 bounds.is_array() ? fmt::format(" [{}, {}]", PercentText(bounds[0]), PercentText(bounds[1])) : "",
-                 m["units"][0].get<double>(), m["units"][1].get<double>());
+    for (const Json& m : e["metrics"]) PrintMetric(m);
+    if (e.contains("pooled")) {
+      for (const Json& m : e["pooled"]) PrintMetric(m);
     }
     if (e.contains("bandit")) {
       const Json& bandit = e["bandit"];

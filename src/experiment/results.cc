@@ -10,6 +10,7 @@
 
 #include "base/json_number.h"
 #include "experiment/cluster_results.h"
+#include "experiment/pooled_variants.h"
 #include "stats/early_conversions.h"
 #include "stats/multiple_testing.h"
 #include "stats/quantile_estimate.h"
@@ -243,6 +244,19 @@ void DecideExperiment(const std::vector<MetricConfig>& metrics, ExperimentResult
   results->reason = "no metric of the decision set is shown to differ from the control";
 }
 
+void AnalyzePooled(const ExperimentDesign& design, const std::vector<MetricConfig>& metrics,
+                   const std::vector<MetricSample>& samples, ExperimentResults* results) {
+  if (design.arms.size() < 3 || design.bandit) return;
+  ExperimentResults pooled{.design = PoolVariants(design)};
+  for (std::size_t m = 0; m < samples.size(); ++m)
+    AnalyzeMetric(pooled.design, metrics[m], m, PoolVariants(samples[m]), &pooled);
+  std::vector<double> p;
+  for (const MetricResult& r : pooled.metrics) p.push_back(r.p);
+  const std::vector<double> adjusted = AdjustByBenjaminiHochberg(p);
+  for (std::size_t i = 0; i < adjusted.size(); ++i) pooled.metrics[i].adjusted_p = adjusted[i];
+  results->pooled = std::move(pooled.metrics);
+}
+
 // Units by arm, those that met another arm, and what is to be warned of.
 struct ExposedCounts {
   std::vector<std::vector<double>> exposed;  // By period.
@@ -289,10 +303,17 @@ ExperimentResults AnalyzeOtherDesign(const ExperimentDesign& design, const std::
   results.other_arm = std::move(counts.other_arm);
   results.warnings = std::move(counts.warnings);
   if (design.bandit) {
-    const auto reward = std::ranges::find(metrics, design.bandit->reward, &MetricConfig::name);
-    assert(reward != metrics.end());  // Configuration::Read.
-    results.bandit = AnalyzeBandit(design, units, static_cast<std::size_t>(reward - metrics.begin()));
+    results.bandit = AnalyzeBandit(design, metrics, units);
     results.reason = "a bandit allocates new units by what earlier ones brought; it ends when a person ends it";
+    for (const BanditResult::Guardrail& g : results.bandit->guardrails) {
+      if (!g.worse) continue;
+      results.verdict = Verdict::kRollBack;
+      results.reason = fmt::format(
+          "guardrail: arm '{}' is worse by {}: its mean lies within [{:.4g}, {:.4g}], the control's within [{:.4g}, "
+          "{:.4g}]",
+          g.arm, metrics[g.metric].name, g.treatment.low, g.treatment.high, g.control.low, g.control.high);
+      break;
+    }
   } else {
     ClusterResults of = AnalyzeClusters(design, metrics, units, arm_of);
     results.metrics = std::move(of.metrics);
@@ -342,6 +363,33 @@ const char* NameOfRole(Role role) {
   return role == Role::kDecision ? "decision" : role == Role::kGuardrail ? "guardrail" : "exploration";
 }
 
+Json MetricJson(const MetricResult& r, const std::vector<MetricConfig>& metrics) {
+  const MetricConfig& metric = metrics[r.metric];
+  Json one{{"metric", metric.name},
+           {"role", NameOfRole(metric.role)},
+           {"arm", r.arm},
+           {"units", {r.control.n, r.treatment.n}},
+           {"nonzero_units", {r.nonzero_control, r.nonzero_treatment}},
+           {"control", JsonNumber(r.control.value)},
+           {"treatment", JsonNumber(r.treatment.value)},
+           {"absolute", JsonNumber(r.absolute.value)},
+           {"se_absolute", JsonNumber(r.absolute.se)},
+           {"interval_absolute", BoundsJson(r.tested_absolute.interval)},
+           {"relative", JsonNumber(r.relative.value)},
+           {"se_relative", JsonNumber(r.relative.se)},
+           {"interval_relative", BoundsJson(r.tested_relative.interval)},
+           {"p", JsonNumber(r.p)},
+           {"adjusted_p", JsonNumber(r.adjusted_p)},
+           {"early", r.early},
+           {"theta", r.theta},
+           {"variance_removed", r.variance_removed},
+           {"cap", JsonNumber(r.cap.value)},
+           {"how", metric.Explain() + CapText(metric, r.cap)}};
+  if (metric.role == Role::kGuardrail) one["lower_bound"] = JsonNumber(r.lower_bound), one["margin"] = metric.margin;
+  if (!r.test.empty()) one["test"] = r.test;
+  return one;
+}
+
 }  // namespace
 
 MetricSample::MetricSample(std::size_t arms, std::size_t periods)
@@ -389,6 +437,7 @@ ExperimentResults AnalyzeSamples(const ExperimentDesign& design, const std::vect
   results.other_arm.assign(design.arms.size(), 0);
   results.sample_ratio_p = SampleRatioP(design, exposed);
   for (std::size_t m = 0; m < samples.size(); ++m) AnalyzeMetric(design, metrics[m], m, samples[m], &results);
+  AnalyzePooled(design, metrics, samples, &results);
   for (const Role role : {Role::kDecision, Role::kGuardrail, Role::kExploration}) AdjustRole(metrics, role, &results);
   DecideExperiment(metrics, &results);
   return results;
@@ -407,6 +456,7 @@ ExperimentResults AnalyzeExperiment(const ExperimentDesign& design, const std::v
     samples.push_back(SampleOf(design, units, m, arm_of, surface));
   ExperimentResults results = AnalyzeSamples(design, metrics, samples, counts.exposed, units.start_ms, now_ms);
   for (MetricResult& r : results.metrics) r.cap = units.caps[r.metric];
+  for (MetricResult& r : results.pooled) r.cap = units.caps[r.metric];
   results.other_arm = std::move(counts.other_arm);
   results.warnings = std::move(counts.warnings);
   return results;
@@ -435,33 +485,12 @@ Json ResultsJson(const ExperimentResults& results, const std::vector<MetricConfi
                             {"met_another_arm", results.other_arm[a]}});
   if (results.design.periods.size() > 1 && !results.bandit) json["periods"] = PeriodsJson(results);
   json["metrics"] = Json::array();
-  for (const MetricResult& r : results.metrics) {
-    const MetricConfig& metric = metrics[r.metric];
-    Json one{{"metric", metric.name},
-             {"role", NameOfRole(metric.role)},
-             {"arm", r.arm},
-             {"units", {r.control.n, r.treatment.n}},
-             {"nonzero_units", {r.nonzero_control, r.nonzero_treatment}},
-             {"control", JsonNumber(r.control.value)},
-             {"treatment", JsonNumber(r.treatment.value)},
-             {"absolute", JsonNumber(r.absolute.value)},
-             {"se_absolute", JsonNumber(r.absolute.se)},
-             {"interval_absolute", BoundsJson(r.tested_absolute.interval)},
-             {"relative", JsonNumber(r.relative.value)},
-             {"se_relative", JsonNumber(r.relative.se)},
-             {"interval_relative", BoundsJson(r.tested_relative.interval)},
-             {"p", JsonNumber(r.p)},
-             {"adjusted_p", JsonNumber(r.adjusted_p)},
-             {"early", r.early},
-             {"theta", r.theta},
-             {"variance_removed", r.variance_removed},
-             {"cap", JsonNumber(r.cap.value)},
-             {"how", metric.Explain() + CapText(metric, r.cap)}};
-    if (metric.role == Role::kGuardrail) one["lower_bound"] = JsonNumber(r.lower_bound), one["margin"] = metric.margin;
-    if (!r.test.empty()) one["test"] = r.test;
-    json["metrics"].push_back(std::move(one));
+  for (const MetricResult& r : results.metrics) json["metrics"].push_back(MetricJson(r, metrics));
+  if (!results.pooled.empty()) {
+    json["pooled"] = Json::array();
+    for (const MetricResult& r : results.pooled) json["pooled"].push_back(MetricJson(r, metrics));
   }
-  if (results.bandit) json["bandit"] = BanditJson(*results.bandit, results.design);
+  if (results.bandit) json["bandit"] = BanditJson(*results.bandit, results.design, metrics);
   if (!results.clusters.empty()) json["clusters"] = results.clusters;
   json["how"] = {
       "intervals: asymptotic confidence sequence (Waudby-Smith et al. 2021) tuned to planned_units; they hold at every "

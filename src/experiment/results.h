@@ -71,6 +71,8 @@ struct ExperimentResults {
   double sample_ratio_p = 1;
   std::vector<std::vector<double>> exposed_in;  // Units by period of the design and arm.
   std::vector<MetricResult> metrics;            // None of a bandit.
+  // With several variants: all of them against the control (pooled_variants.h), adjusted by Benjamini and Hochberg.
+  std::vector<MetricResult> pooled;
   std::optional<BanditResult> bandit;
   std::vector<double> clusters;  // By arm; empty: units were allocated.
   std::vector<std::string> warnings;

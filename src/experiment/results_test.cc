@@ -179,6 +179,65 @@ TEST(Results, UnitsThatCameWhileAnArmHadNoShareAreInNoEffect) {
   EXPECT_NE(got.warnings[0].find("had no share"), std::string::npos);
 }
 
+// Allocations that change, and a guardrail by unit whose rate in the second arm is `rate` (0.2 in the control).
+ExperimentUnits UnitsOfABandit(std::uint64_t seed, double rate) {
+  ExperimentUnits units{.experiment = "banner", .arms = {"blue", "red"}, .start_ms = 1, .caps = {{}, {}}, .units = {}};
+  Rng rng(seed);
+  for (int n = 0; n < 4000; ++n) {
+    ExposedUnit unit{.person = static_cast<Key>(n + 1)};
+    unit.version = n < 2000 ? 1 : 2;
+    unit.arm = rng.Chance(unit.version == 1 ? 0.5 : 0.3);
+    unit.arrival_ms = unit.exposure_ms = n;
+    unit.metrics.resize(2);
+    for (UnitMetric& metric : unit.metrics) metric.mature = true;
+    unit.metrics[0].value = rng.Chance(0.3);
+    unit.metrics[1].value = rng.Chance(unit.arm ? rate : 0.2);
+    units.units.push_back(unit);
+  }
+  return units;
+}
+
+TEST(Results, ABanditRollsBackByAGuardrailThatIsShownToBeWorse) {
+  ExperimentDesign design{.name = "banner", .arms = {"blue", "red"}, .weights = {1, 1}, .planned_n = 5000};
+  design.periods = {{0, {0.5, 0.5}}, {2000, {0.7, 0.3}}};
+  design.bandit = BanditConfig{.reward = "conversion", .reward_cap = 1};
+  std::vector<MetricConfig> metrics{TestMetric("conversion", Role::kDecision), TestMetric("crash", Role::kGuardrail)};
+  metrics[1].measure = MetricConfig::Measure::kAny;
+  metrics[1].lower_is_better = true;
+  const auto got = AnalyzeExperiment(design, metrics, UnitsOfABandit(1, 0.4), 20 * kDayMs);
+  EXPECT_EQ(got.verdict, Verdict::kRollBack) << got.reason;
+  EXPECT_NE(got.reason.find("arm 'red' is worse by crash"), std::string::npos) << got.reason;
+  EXPECT_TRUE(ResultsJson(got, metrics)["bandit"]["guardrails"][0]["worse"].get<bool>());
+  // Fewer crashes are no reason, nor are equal ones.
+  EXPECT_EQ(AnalyzeExperiment(design, metrics, UnitsOfABandit(1, 0.05), 20 * kDayMs).verdict, Verdict::kKeepRunning);
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const auto equal = AnalyzeExperiment(design, metrics, UnitsOfABandit(seed, 0.2), 20 * kDayMs);
+    EXPECT_EQ(equal.verdict, Verdict::kKeepRunning) << equal.reason;
+  }
+  // Where more is better, and the arm with more is the control.
+  metrics[1].lower_is_better = false;
+  design.arms = {"red", "blue"};
+  for (DesignPeriod& period : design.periods) std::swap(period.weights[0], period.weights[1]);
+  const auto less = AnalyzeExperiment(design, metrics, UnitsOfABandit(1, 0.4), 20 * kDayMs);
+  EXPECT_EQ(less.verdict, Verdict::kRollBack);
+  EXPECT_NE(less.reason.find("arm 'blue' is worse by crash"), std::string::npos) << less.reason;
+}
+
+TEST(Results, ABanditSaysWhichGuardrailsItCannotWatch) {
+  ExperimentDesign design{.name = "banner", .arms = {"blue", "red"}, .weights = {1, 1}, .planned_n = 5000};
+  design.periods = {{0, {0.5, 0.5}}, {2000, {0.7, 0.3}}};
+  design.bandit = BanditConfig{.reward = "conversion", .reward_cap = 1};
+  std::vector<MetricConfig> metrics{TestMetric("conversion", Role::kDecision), TestMetric("crashes", Role::kGuardrail)};
+  metrics[1].measure = MetricConfig::Measure::kCount;
+  metrics[1].lower_is_better = true;
+  ExperimentUnits units = UnitsOfABandit(1, 0.4);
+  const auto without = AnalyzeExperiment(design, metrics, units, 20 * kDayMs);
+  EXPECT_EQ(without.verdict, Verdict::kKeepRunning);
+  EXPECT_NE(without.bandit->guardrails.at(0).why.find("winsorise"), std::string::npos);
+  units.caps[1].value = 1;
+  EXPECT_EQ(AnalyzeExperiment(design, metrics, units, 20 * kDayMs).verdict, Verdict::kRollBack);
+}
+
 TEST(Results, ABanditHasTheMeansOfItsArmsUnderTheVersionsOfTheirUnits) {
   ExperimentDesign design{.name = "banner", .arms = {"blue", "red"}, .weights = {1, 1}, .planned_n = 5000};
   design.periods = {{0, {0.5, 0.5}}, {1000, {0.9, 0.1}}};

@@ -118,6 +118,9 @@ std::string QualityTables(const DriftReport& r) {
     if (q.windows.empty()) continue;
     html += fmt::format("<h3>{}</h3><table><tr><th>from<th>rows", EscapeHtml(o.name));
     for (const char* name : kQualityNames) html += fmt::format("<th>{} expected<th>measured", name);
+    const bool valued = std::ranges::any_of(
+        q.windows, [](const QualityWindow& window) { return !std::isnan(window.expected_value.value); });
+    if (valued) html += "<th>ranking value an impression, expected<th>measured";
     html += "</tr>";
     const std::size_t first = q.windows.size() - std::min(kQualityWindows, q.windows.size());
     for (std::size_t w = first; w < q.windows.size(); ++w) {
@@ -126,12 +129,18 @@ std::string QualityTables(const DriftReport& r) {
       for (std::size_t m = 0; m < kQualityMetrics; ++m)
         html += fmt::format("{}<td>{}</td>", HtmlCell(window.expected[m]),
                             window.graded ? Figure(window.measured[m]) : "not known yet");
+      if (valued)
+        html += fmt::format("{}<td>{}</td>", HtmlCell(window.expected_value),
+                            window.graded ? Figure(window.measured_value) : "not known yet");
       html += "</tr>";
     }
     html += "</table><p>Intervals that held what was measured:";
     for (std::size_t m = 0; m < kQualityMetrics; ++m)
       html += fmt::format(" {} {} of {} windows;", kQualityNames[m], Percent(q.grades.Coverage(m).value),
                           q.grades.graded(m));
+    if (valued)
+      html += fmt::format(" ranking value {} of {} windows;", Percent(q.value_grades.Coverage().value),
+                          q.value_grades.graded());
     html += "</p>";
   }
   return html.empty() ? html : "<h2>Quality before labels, if still calibrated</h2>" + html;
@@ -155,8 +164,10 @@ std::string DriftToHtml(const DriftReport& r) {
       "reference than is usual at that hour and number of rows. Red is above the threshold.</p>" +
       HeatMap(r);
   html +=
-      "<h2>Columns</h2><p>By price: at most so many labels a day are expected wrongly because of the column alone. PSI "
-      "0.1 and 0.25 are often called small and large.</p><table><tr><th>column<th>first seen<th>labels a "
+      "<h2>Columns</h2><p>By price: at most so many labels a day are expected wrongly because of the column alone. ";
+  if (!std::isnan(r.label_worth)) html += fmt::format("A label is worth {} in ranking value. ", Figure(r.label_worth));
+  html +=
+      "PSI 0.1 and 0.25 are often called small and large.</p><table><tr><th>column<th>first seen<th>labels a "
       "day<th>score<th>PSI<th>KS<th>Wasserstein<th>missing<th>before<th>unseen or out of range<th></tr>";
   for (const ReportedColumn& c : r.columns) {
     const Distances& d = c.drift.distances;

@@ -35,6 +35,10 @@ Json QualityWindowJson(const QualityWindow& w) {
     json[kQualityNames[m]] = {{"expected", EstimateJson(w.expected[m])}};
     if (w.graded) json[kQualityNames[m]]["measured"] = JsonNumber(w.measured[m]);
   }
+  if (!std::isnan(w.expected_value.value)) {
+    json["ranking_value"] = {{"expected", EstimateJson(w.expected_value)}};
+    if (w.graded) json["ranking_value"]["measured"] = JsonNumber(w.measured_value);
+  }
   if (!w.graded) {
     json["says"] = "if still calibrated";
     const Estimate& early = w.early_observed_over_expected;
@@ -53,6 +57,11 @@ Json QualityJson(const ReportedQuality& q) {
     json["grades"][kQualityNames[m]] = {{"windows", q.grades.graded(m)},
                                         {"coverage", EstimateJson(q.grades.Coverage(m))},
                                         {"width", JsonNumber(q.grades.Width(m))}};
+  if (q.value_grades.graded() > 0) {
+    json["grades"]["ranking_value"] = {{"windows", q.value_grades.graded()},
+                                       {"coverage", EstimateJson(q.value_grades.Coverage())},
+                                       {"width", JsonNumber(q.value_grades.Width())}};
+  }
   for (const QualityWindow& window : q.windows) json["windows"].push_back(QualityWindowJson(window));
   return json;
 }
@@ -149,6 +158,7 @@ std::string DriftToJson(const DriftReport& r) {
             {"min_rows", r.options.min_rows},
             {"false_alerts", r.options.false_alerts},
             {"threshold", JsonNumber(r.threshold)},
+            {"label_worth", JsonNumber(r.label_worth)},
             {"notes", r.notes},
             {"alerts", Json::array()},
             {"objectives", Json::array()},
@@ -157,8 +167,10 @@ std::string DriftToJson(const DriftReport& r) {
   if (r.simulated) json["simulated"] = true;
   for (const DriftAlert& alert : r.alerts) json["alerts"].push_back(AlertToJson(alert));
   for (const ReportedObjective& objective : r.objectives) json["objectives"].push_back(ObjectiveJson(objective));
-  for (const ReportedColumn& column : r.columns)
+  for (const ReportedColumn& column : r.columns) {
     json["columns"].push_back(ColumnToJson(column, reference.columns[column.at]));
+    json["columns"].back()["value_a_day"] = JsonNumber(column.drift.labels_a_day * r.label_worth);
+  }
   for (std::size_t w = 0; w < r.windows.size(); ++w) {
     Json scores = Json::object();
     for (const ReportedColumn& column : r.columns) scores[column.drift.name] = JsonNumber(column.scores[w]);

@@ -50,6 +50,9 @@ struct DriftReport {
   References references;
   std::size_t reference_days = 0;  // With windows.
   double threshold = 0;
+  // Ranking value of a label of the columns' objective: the mean over those expected. NaN: there is no model, or the
+  // value formula does not say. Times the labels a day of a column: what its drift may cost.
+  double label_worth = std::numeric_limits<double>::quiet_NaN();
   std::vector<ReferenceWindow> windows;  // Joined; without counts.
   std::vector<ReportedColumn> columns;   // By price, those that alert first.
   std::vector<ReportedObjective> objectives;

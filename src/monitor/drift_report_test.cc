@@ -55,6 +55,16 @@ TEST(DriftReport, IsAJsonDocumentWithEveryFigure) {
   EXPECT_EQ(json["windows"][0]["scores"].size(), TestRows::kColumns);
   EXPECT_EQ(json["objectives"][0]["name"], "pctr");
   EXPECT_TRUE(json["objectives"][0]["mean_prediction"].is_null());  // No model was given.
+  EXPECT_TRUE(json["columns"][0]["value_a_day"].is_null());
+}
+
+TEST(DriftReport, PricesADriftInRankingValueWhereALabelsWorthIsKnown) {
+  DriftReport report = NewChannel();
+  report.label_worth = 2.5;
+  const auto column = nlohmann::json::parse(DriftToJson(report))["columns"][0];
+  EXPECT_GT(column["labels_a_day"].get<double>(), 0);
+  EXPECT_NEAR(column["value_a_day"].get<double>(), 2.5 * column["labels_a_day"].get<double>(), 1e-9);
+  EXPECT_NE(DriftToHtml(report).find("A label is worth 2.5 in ranking value"), std::string::npos);
 }
 
 TEST(DriftReport, IsAPageWithAHeatMapAndDistributions) {

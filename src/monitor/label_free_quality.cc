@@ -95,25 +95,26 @@ QualityEstimates EstimateQuality(std::span<const ScoredCell> cells, const Qualit
   return estimates;
 }
 
-void QualityGrades::Add(const QualityEstimates& given, const QualityValues& width, const QualityValues& measured) {
-  for (std::size_t m = 0; m < kQualityMetrics; ++m) {
-    const Estimate& e = given[m];
-    const double deviation = (e.interval.high - e.value) / kNormal95 / width[m];
-    if (std::isnan(measured[m]) || !(deviation > 0)) continue;
-    ++graded_[m];
-    inside_[m] += measured[m] >= e.interval.low && measured[m] <= e.interval.high;
-    const double off = (measured[m] - e.value) / deviation;
-    squares_[m] += off * off;
-  }
+Estimate ValueSums::Expected(double shift, double width) const {
+  if (rows == 0) return {};
+  const double mean = expected / rows,
+               half = kNormal95 * std::sqrt(variance + shift * shift * slope * slope) / rows * width;
+  return {mean, {mean - half, mean + half}};
 }
 
-Estimate QualityGrades::Coverage(std::size_t metric) const {
-  return Share(static_cast<double>(inside_[metric]), static_cast<double>(graded_[metric]));
+void MetricGrade::Add(const Estimate& given, double width, double measured) {
+  const double deviation = (given.interval.high - given.value) / kNormal95 / width;
+  if (std::isnan(measured) || !(deviation > 0)) return;
+  ++graded_;
+  inside_ += measured >= given.interval.low && measured <= given.interval.high;
+  const double off = (measured - given.value) / deviation;
+  squares_ += off * off;
 }
 
-double QualityGrades::Width(std::size_t metric) const {
-  const auto n = static_cast<double>(graded_[metric]);
-  return std::max(1.0, std::sqrt((kPrior + squares_[metric]) / (kPrior + n)));
+Estimate MetricGrade::Coverage() const { return Share(static_cast<double>(inside_), static_cast<double>(graded_)); }
+
+double MetricGrade::Width() const {
+  return std::max(kNarrowest, std::sqrt((kPrior + squares_) / (kPrior + static_cast<double>(graded_))));
 }
 
 }  // namespace gfr

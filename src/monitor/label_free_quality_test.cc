@@ -93,15 +93,48 @@ TEST(EstimateQuality, HoldsWhatIsMeasuredAsOftenAsItSays) {
   }
 }
 
-TEST(QualityGrades, WidenWhatWasTooNarrow) {
+TEST(QualityGrades, WidenWhatWasTooNarrowAndNarrowWhatWasTooWide) {
   QualityGrades grades;
   const Estimate narrow{0.5, {0.5 - 0.00196, 0.5 + 0.00196}};  // A deviation of 0.001.
   for (int i = 0; i < 90; ++i) grades.Add({narrow, narrow, narrow}, {1, 1, 1}, {0.503, 0.5, std::nan("")});
   EXPECT_EQ(grades.Coverage(0).value, 0);
   EXPECT_NEAR(grades.Width(0), std::sqrt((10 + 90 * 9) / 100.0), 1e-9);
   EXPECT_EQ(grades.Coverage(1).value, 1);
-  EXPECT_EQ(grades.Width(1), 1);
+  EXPECT_EQ(grades.Width(1), MetricGrade::kNarrowest);
   EXPECT_EQ(grades.graded(2), 0u) << "what does not exist has no grade";
+}
+
+// Against draws of all labels: each worth another amount, and all log-odds moved by one step.
+TEST(ValueSums, HaveTheMeanAndTheDeviationOfDraws) {
+  Rng rng(7);
+  std::vector<double> p, worth;
+  ValueSums sums;
+  for (int i = 0; i < 400; ++i) {
+    p.push_back(0.02 + 0.3 * rng.Uniform());
+    worth.push_back(std::exp(rng.Normal()));
+    sums.Add(worth.back(), p.back(), i % 10 == 0);
+  }
+  sums.Add(std::nan(""), 0.9, true);
+  EXPECT_EQ(sums.rows, 400);
+  double measured = 0, mean = 0, squares = 0;
+  for (std::size_t i = 0; i < p.size(); i += 10) measured += worth[i] / 400;
+  EXPECT_NEAR(sums.Measured(), measured, 1e-12);
+  constexpr int kDraws = 4000;
+  constexpr double kShift = 0.2;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    const double step = kShift * rng.Normal();
+    double value = 0;
+    for (std::size_t i = 0; i < p.size(); ++i)
+      value += rng.Chance(CellCounter::OfLogOdds(CellCounter::LogOdds(p[i]) + step)) ? worth[i] / 400 : 0;
+    mean += value / kDraws;
+    squares += value * value / kDraws;
+  }
+  const double sd = std::sqrt(squares - mean * mean);
+  const Estimate estimate = sums.Expected(kShift, 1);
+  EXPECT_NEAR(estimate.value, mean, 0.15 * sd);
+  EXPECT_NEAR(estimate.interval.high - estimate.value, 1.96 * sd, 0.15 * sd);
+  EXPECT_NEAR(sums.Expected(kShift, 2).interval.high - mean, 2 * (estimate.interval.high - mean), 0.2 * sd);
+  EXPECT_TRUE(std::isnan(ValueSums().Expected(kShift, 1).value));
 }
 
 TEST(EstimateQuality, OfOneClassIsOnlyItsLogLoss) {
@@ -145,6 +178,41 @@ TEST(SliceCorrection, MovesASliceThatIsOffAndNothingElse) {
   EXPECT_NEAR(CellCounter::LogOdds(fitted.Apply(0.1f, in)) - CellCounter::LogOdds(0.1), 0.8, 0.12);
   EXPECT_NEAR(CellCounter::LogOdds(fitted.Apply(0.1f, out)) - CellCounter::LogOdds(0.1), 0, 0.08);
   EXPECT_LT(fitted.shift(), 0.08);
+}
+
+// In slice 1 the model says too much: what happens goes half as far with the score as it says (Cox's slope is 0.5).
+TEST(SliceCorrection, ChangesTheSlopeOfASliceAndWithItTheAreaUnderTheCurve) {
+  Rng rng(11);
+  Sliced before, now;
+  for (Sliced* drawn : {&before, &now}) {
+    for (int i = 0; i < 40'000; ++i) {
+      const bool in_slice = rng.Chance(drawn == &before ? 0.2 : 0.8);
+      const double log_odds = -2 + 1.2 * rng.Normal(), truth = in_slice ? -2 + 0.4 * (log_odds + 2) : log_odds;
+      drawn->score.push_back(static_cast<float>(CellCounter::OfLogOdds(log_odds)));
+      drawn->truth.push_back(static_cast<float>(CellCounter::OfLogOdds(truth)));
+      drawn->label.push_back(rng.Chance(drawn->truth.back()) ? 1 : 0);
+      drawn->bins.push_back(in_slice);
+      drawn->bins.push_back(static_cast<std::uint8_t>(rng.Below(5)));
+      drawn->window.push_back(i / 500);
+    }
+  }
+  const SliceCorrection fitted = SliceCorrection::Fit({before.score, before.bins, 2}, before.label, before.window);
+  const std::uint8_t in[] = {1, 3}, out[] = {0, 3};
+  const auto moved = [&](double log_odds, const std::uint8_t* bins) {
+    return CellCounter::LogOdds(fitted.Apply(static_cast<float>(CellCounter::OfLogOdds(log_odds)), bins));
+  };
+  EXPECT_NEAR(moved(-0.5, in), -1.4, 0.15);
+  EXPECT_NEAR(moved(-3.5, in), -2.6, 0.15);
+  EXPECT_NEAR(moved(-0.5, out), -0.5, 0.1);
+  CellCounter corrected, taken, truth;
+  for (std::size_t i = 0; i < now.score.size(); ++i) {
+    corrected.Add(now.score[i], fitted.Apply(now.score[i], &now.bins[2 * i]));
+    taken.Add(now.score[i], now.score[i]);
+    truth.Add(now.score[i], now.truth[i]);
+  }
+  const double expected = EstimateQuality(truth.cells(), {})[0].value;
+  EXPECT_NEAR(EstimateQuality(corrected.cells(), {})[0].value, expected, 0.01);
+  EXPECT_GT(EstimateQuality(taken.cells(), {})[0].value, expected + 0.06);
 }
 
 TEST(SliceCorrection, LeavesWhatIsRightAsItIs) {

@@ -106,7 +106,7 @@ void LiveFold::AddToSlices(const Waiting& waiting, std::size_t row, const Add& a
 void LiveFold::TakeSlate(const LogRecord& record) {
   const ServedSlate& slate = record.event.served;
   if (slate.models.empty() || slate.models[0].name != model_ || slate.columns.empty()) return;
-  if (waiting_.size() >= kMostWaiting) {
+  if (fresh_.size() >= kMostWaiting) {
     left_out_ += record.offset >= counted_until_;  // Those before are read again after a restart.
     return;
   }
@@ -129,7 +129,9 @@ void LiveFold::TakeSlate(const LogRecord& record) {
   waiting.seen_ms.resize(waiting.items.size());
   waiting.labelled.resize(waiting.items.size());
   const Key key = SlateKey(record.event);
-  if (waiting_.emplace(key, std::move(waiting)).second) order_.push_back(key);
+  if (!waiting_.emplace(key, std::move(waiting)).second) return;
+  order_.push_back(key);
+  fresh_.push_back(key);
 }
 
 ReferenceWindow& LiveFold::WindowAt(std::map<std::int64_t, ReferenceWindow>* windows, std::int64_t arrival_ms,
@@ -149,7 +151,7 @@ void LiveFold::TakeImpression(const LogRecord& record) {
   if (at == waiting_.end()) return;
   Waiting& waiting = at->second;
   // Later ones would be settled before the window of their labels is over.
-  if (record.arrival_ms >= waiting.arrival_ms + kWaitMs) return;
+  if (waiting.settled || record.arrival_ms >= waiting.arrival_ms + kWaitMs) return;
   const std::size_t columns = reference_.columns.size();
   for (const EventItem& shown : record.event.items) {
     const auto item = std::ranges::find(waiting.items, KeyOf(shown.item_id));
@@ -199,6 +201,19 @@ void LiveFold::CountLabels(const Waiting& waiting) {
   }
 }
 
+// What waits for labels alone is small.
+void LiveFold::SettleBefore(std::int64_t arrival_ms) {
+  while (!fresh_.empty()) {
+    Waiting& oldest = waiting_.at(fresh_.front());
+    if (oldest.arrival_ms >= arrival_ms) return;
+    oldest.settled = true;
+    oldest.bins = {};
+    const bool no_room = order_.size() - fresh_.size() >= kMostLabelled;
+    if (no_room) oldest.items.clear();
+    fresh_.pop_front();
+  }
+}
+
 void LiveFold::ForgetBefore(std::int64_t arrival_ms) {
   while (!order_.empty()) {
     const auto oldest = waiting_.find(order_.front());
@@ -210,8 +225,8 @@ void LiveFold::ForgetBefore(std::int64_t arrival_ms) {
 }
 
 void LiveFold::Advance(std::int64_t now_ms) {
-  // Impressions come for kWaitMs, and labels of the last of them for as long again.
-  ForgetBefore(now_ms - 2 * kWaitMs);
+  SettleBefore(now_ms - 2 * kWaitMs);
+  ForgetBefore(now_ms - settle_ms());
   while (!windows_.empty() && windows_.begin()->first < now_ms - kKeptMs) windows_.erase(windows_.begin());
   while (!labels_.empty() && labels_.begin()->first < now_ms - kKeptMs) labels_.erase(labels_.begin());
   slices_.ForgetBefore(now_ms - kKeptMs);
@@ -221,7 +236,8 @@ void LiveFold::Fold(const LogRecord& record) {
   next_ = record.offset + 1;
   switch (record.event.type) {
     case EventType::kFeedRequest:
-      ForgetBefore(record.arrival_ms - 2 * kWaitMs);
+      SettleBefore(record.arrival_ms - 2 * kWaitMs);
+      ForgetBefore(record.arrival_ms - settle_ms());
       TakeSlate(record);
       break;
     case EventType::kFeedImpression:
@@ -278,6 +294,7 @@ Status LiveFold::Restore(std::string_view bytes) {
   left_out_ = left_out;
   waiting_.clear();
   order_.clear();
+  fresh_.clear();
   return {};
 }
 

@@ -3,14 +3,18 @@
 // A row is an item of a slate that the version answered and whose impression arrived: its features are those that were
 // served (the slate's record), its window that of the impression's arrival. A slate's rows are kept as bins, a byte a
 // column, until its impressions have come or kWaitMs is over; of more than kMostWaiting slates the newer ones are left
-// out. With a label event and its window, each row also counts with its label, when it is as old as the window.
+// out. With a label event and its window, each row also counts with its label, when it is as old as the window. Where
+// that is long, slates wait on without their bins; of more than kMostLabelled of them the newer ones' rows have no
+// label, whatever it is.
 //
 // A fold goes on where another stopped: its bytes hold the windows, the offset before which every impression is
 // counted, and the offset from which the log is read again for the slates that wait. So a server that starts again has
-// the windows that it would have had. Memory: a waiting slate takes about as many bytes as its shown items times the
-// columns. Thread safety: none.
+// the windows that it would have had; with long windows of labels it reads as much of the log again. Memory: a waiting
+// slate takes about as many bytes as its shown items times the columns, and one that waits for labels alone 25 bytes a
+// shown item. Thread safety: none.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -29,11 +33,14 @@ class LiveFold {
  public:
   static constexpr std::int64_t kWaitMs = kHourMs;  // From a slate to its impressions, by arrival.
   static constexpr std::size_t kMostWaiting = 20'000;
-  static constexpr std::int64_t kKeptMs = 60 * kDayMs;  // Of windows.
+  static constexpr std::int64_t kMostLabelMs = kDayMs;
+  static constexpr std::size_t kMostLabelled = 100'000;  // Slates that wait for labels alone.
+  static constexpr std::int64_t kKeptMs = 60 * kDayMs;   // Of windows.
 
   struct Label {
     EventType event = EventType::kFeedClick;
-    std::int64_t window_ms = 0;  // Labels count for so long after the impression, at most kWaitMs; 0: none are counted.
+    // Labels count for so long after the impression, at most kMostLabelMs; 0: none are counted.
+    std::int64_t window_ms = 0;
   };
 
   // `model`: "name/version", as records name it. REQUIRES: the reference outlives it.
@@ -43,6 +50,9 @@ class LiveFold {
   void Fold(const LogRecord& record);
   // No row of the hours that ended by `now_ms` comes any more: what waits for labels is counted as far as it can be.
   void Advance(std::int64_t now_ms);
+  // How long after an hour's end all its labels are counted: impressions come for kWaitMs, and labels of the last of
+  // them for their window.
+  std::int64_t settle_ms() const { return kWaitMs + std::max(kWaitMs, label_.window_ms); }
 
   std::uint64_t next() const { return next_; }  // The first offset that has not been taken.
   // By the hour, in order of time: of the columns, and of labels (a reference's windows of kLabelColumn: MakePrior).
@@ -69,6 +79,7 @@ class LiveFold {
     std::vector<float> score;  // One an item: of the compared objective, at the position shown; NaN: there is none.
     std::vector<std::uint16_t> slices;         // Of the request.
     std::vector<std::uint16_t> item_channels;  // One an item.
+    bool settled = false;                      // No impression comes any more: `bins` are gone.
   };
   void SetSlices(const LogRecord& record, Waiting* waiting);
   // Of a row that has a score.
@@ -78,6 +89,7 @@ class LiveFold {
   void TakeImpression(const LogRecord& record);
   void TakeLabel(const LogRecord& record);
   void CountLabels(const Waiting& waiting);
+  void SettleBefore(std::int64_t arrival_ms);
   void ForgetBefore(std::int64_t arrival_ms);
   ReferenceWindow& WindowAt(std::map<std::int64_t, ReferenceWindow>* windows, std::int64_t arrival_ms,
                             std::size_t bins);
@@ -91,7 +103,7 @@ class LiveFold {
   std::uint64_t row_fingerprint_ = 0;         // That places_ is of.
   std::vector<int> places_;                   // One a column: its index in the slate's columns; -1: it is not there.
   std::unordered_map<Key, Waiting> waiting_;  // By user and request.
-  std::deque<Key> order_;                     // Oldest first.
+  std::deque<Key> order_, fresh_;             // Oldest first: all, and those that are not settled.
   std::map<std::int64_t, ReferenceWindow> windows_, labels_;
   LiveSlices slices_;
   std::uint64_t next_ = 0, counted_until_ = 0, left_out_ = 0;

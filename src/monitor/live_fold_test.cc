@@ -169,6 +169,69 @@ TEST(LiveFold, AnImpressionAnHourAfterItsSlateIsNotCounted) {
   }
 }
 
+TEST(LiveFold, ALabelCountsForAsLongAsItsWindowAlsoWhereThatIsLong) {
+  const References references = ReferencesOfDays(1, 8, 5);
+  const std::vector<LogRecord> records = RecordsOf(TestRows::Make(2, 8, 9, 1), "feed/1");
+  const LogRecord slate = records.at(0), impression = records.at(1);
+  constexpr LiveFold::Label kBought{EventType::kPurchase, 6 * kHourMs};
+  for (const std::int64_t late_ms : {5 * kHourMs, 7 * kHourMs}) {
+    LogRecord purchase = impression, other = slate;
+    purchase.event.type = EventType::kPurchase;
+    purchase.event.items.resize(1);
+    purchase.arrival_ms = impression.arrival_ms + late_ms;
+    other.event.request_id = "another";  // Time goes on: what is settled loses its bins.
+    other.arrival_ms = impression.arrival_ms + 4 * kHourMs;
+    LiveFold fold(references.features, "feed/1", kBought);
+    for (const LogRecord* record : {&slate, &impression, static_cast<const LogRecord*>(&other)}) fold.Fold(*record);
+    EXPECT_TRUE(fold.label_windows().empty()) << "they may still come";
+    fold.Fold(purchase);
+    fold.Advance(impression.arrival_ms + fold.settle_ms() + kHourMs);
+    ASSERT_EQ(fold.label_windows().size(), 1u);
+    const ReferenceWindow labels = fold.label_windows()[0];
+    EXPECT_EQ(labels.rows, 5u);
+    EXPECT_EQ(labels.counts[1], late_ms < 6 * kHourMs ? 1u : 0u);
+    EXPECT_EQ(fold.windows().size(), 1u);
+  }
+}
+
+TEST(LiveFold, GoesOnFromItsBytesAlsoWhereLabelsComeLate) {
+  const References references = ReferencesOfDays(1, 8, 10);
+  const std::vector<LogRecord> records = RecordsOf(TestRows::Make(2, 8, 9, 4), "feed/1");
+  constexpr LiveFold::Label kLate{EventType::kFeedClick, 8 * kHourMs};
+  LiveFold whole(references.features, "feed/1", kLate);
+  for (const LogRecord& record : records) whole.Fold(record);
+  for (std::size_t stop = 1; stop < records.size(); stop += 41) {
+    LiveFold before(references.features, "feed/1", kLate), after(references.features, "feed/1", kLate);
+    for (std::size_t i = 0; i < stop; ++i) before.Fold(records[i]);
+    ASSERT_TRUE(after.Restore(before.Encode()).ok());
+    for (std::size_t i = after.next(); i < records.size(); ++i) after.Fold(records[i]);
+    ASSERT_EQ(after.Encode(), whole.Encode()) << stop;
+  }
+}
+
+TEST(LiveFold, OfTooManySlatesThatWaitForLabelsTheNewerOnesHaveNone) {
+  const References references = ReferencesOfDays(1, 8, 5);
+  const std::vector<LogRecord> records = RecordsOf(TestRows::Make(2, 8, 9, 1), "feed/1");
+  LogRecord slate = records.at(0), impression = records.at(1);
+  LiveFold fold(references.features, "feed/1", {EventType::kFeedClick, kDayMs});
+  const std::int64_t began_ms = slate.arrival_ms;
+  // A slate each 700 ms: 10,286 are fresh, and 123,429 come within a day.
+  constexpr std::uint64_t kSlates = LiveFold::kMostLabelled + 20'000;
+  for (std::uint64_t i = 0; i < kSlates; ++i) {
+    for (LogRecord* record : {&slate, &impression}) {
+      record->event.request_id = "r" + std::to_string(i);
+      record->arrival_ms = began_ms + static_cast<std::int64_t>(i) * 700;
+      record->offset = 2 * i;
+      fold.Fold(*record);
+    }
+  }
+  fold.Advance(slate.arrival_ms + 3 * kDayMs);
+  EXPECT_EQ(fold.left_out(), 0u);
+  std::uint64_t labelled = 0;
+  for (const auto& [hour, sums] : fold.slices().hours()) labelled += sums[LiveSlices::kAll].labelled;
+  EXPECT_EQ(labelled, 5 * LiveFold::kMostLabelled);
+}
+
 TEST(LiveFold, LeavesOutOtherModelsAndItemsThatWereNotSeen) {
   const References references = ReferencesOfDays(1, 8, 5);
   std::vector<LogRecord> records = RecordsOf(TestRows::Make(2, 8, 9, 5), "feed/2");

@@ -16,7 +16,7 @@ constexpr QualityValues kNotMeasured = {std::numeric_limits<double>::quiet_NaN()
 // The rows that have a score, with the bins of their columns.
 struct Prepared {
   std::vector<std::int64_t> arrival_ms;
-  std::vector<float> score, early, whole;
+  std::vector<float> score, early, whole, worth;
   std::vector<std::uint8_t> bins;  // Row-major.
   std::size_t columns = 0;
   std::size_t size() const { return score.size(); }
@@ -37,6 +37,7 @@ Prepared Prepare(const QualityRows& from, const Reference* features, const std::
     made.score.push_back(from.score[i]);
     made.early.push_back(rows.label[i]);
     made.whole.push_back(from.whole.empty() ? rows.label[i] : from.whole[i]);
+    made.worth.push_back(from.worth.empty() ? std::numeric_limits<float>::quiet_NaN() : from.worth[i]);
     for (std::size_t c = 0; c < made.columns; ++c)
       made.bins.push_back(static_cast<std::uint8_t>(features->columns[c].bins.Of(rows.Value(i, at[c]))));
   }
@@ -82,10 +83,12 @@ class Windows {
                          .rows = end - first,
                          .measured = kNotMeasured};
     CellCounter cells;
+    ValueSums value;
     double early = 0, expected = 0;
     for (std::size_t i = first; i < end; ++i) {
       const double p = fitted_.Apply(rows_.score[i], rows_.bins_of(i));
       cells.Add(rows_.score[i], p, rows_.whole[i] > 0.5f);
+      value.Add(rows_.worth[i], p, rows_.whole[i] > 0.5f);
       if (rows_.arrival_ms[i] + from_.early_ms > from_.known_until_ms) continue;
       early += rows_.early[i] > 0.5f;
       expected += p;
@@ -94,10 +97,13 @@ class Windows {
     const std::vector<ScoredCell> counted = cells.cells();
     window.expected =
         EstimateQuality(counted, {.shift = fitted_.shift(), .seed = static_cast<std::uint64_t>(first) + 1}, width);
+    const double value_width = result.value_grades.Width();
+    window.expected_value = value.Expected(fitted_.shift(), value_width);
     if (window.to_ms - 1 + from_.whole_ms <= from_.known_until_ms) {
       window.graded = true;
       window.measured = MeasureQuality(counted);
-      waiting_.push_back({result.windows.size(), width});
+      window.measured_value = value.Measured();
+      waiting_.push_back({result.windows.size(), width, value_width});
     } else if (from_.early_ms < from_.whole_ms && expected > 0) {
       const double all = expected * EarlyShare(rows_, known_), ratio = early / all,
                    half = 1.96 * std::sqrt(std::max(early, 1.0) / (all * all) +
@@ -115,13 +121,15 @@ class Windows {
   struct Waiting {
     std::size_t window;
     QualityValues width;
+    double value_width;
   };
   // What is known at `time_ms`.
   void Learn(std::int64_t time_ms) {
     Grade(time_ms);
-    if (time_ms / kDayMs == fitted_day_) return;
+    const std::size_t known = rows_.Before(std::min(time_ms, from_.known_until_ms) - from_.whole_ms + 1);
+    if (time_ms / kDayMs == fitted_day_ && 2 * known < 3 * known_ + 2) return;
     fitted_day_ = time_ms / kDayMs;
-    known_ = rows_.Before(std::min(time_ms, from_.known_until_ms) - from_.whole_ms + 1);
+    known_ = known;
     fitted_ = FitOn(rows_, known_, period_ms_);
     result.fitted_rows = fitted_.rows();
   }
@@ -130,6 +138,7 @@ class Windows {
       const QualityWindow& window = result.windows[w.window];
       if (time_ms < INT64_MAX && window.to_ms - 1 + from_.whole_ms > time_ms) return false;
       result.grades.Add(window.expected, w.width, window.measured);
+      result.value_grades.Add(window.expected_value, w.value_width, window.measured_value);
       return true;
     });
   }

@@ -2,13 +2,14 @@
 // known (label_free_quality.h), and how that was graded.
 //
 // A window is estimated by what was known when it began: its probabilities are corrected slice by slice
-// (slice_correction.h) by the rows whose labels were complete by then, fitted anew each day on at most
-// kFittedQualityRows of them, and its intervals are as wide as the windows graded by then ask for. Without such rows
-// the probabilities are taken as they are. Nothing of a window's labels moves its own estimate. Thread safety: a pure
-// function.
+// (slice_correction.h) by the rows whose labels were complete by then, fitted anew each day, and as soon as half as
+// many again are known, on at most kFittedQualityRows of them; and its intervals are as wide as the windows graded by
+// then ask for. Without such rows the probabilities are taken as they are. Nothing of a window's labels moves its own
+// estimate. Thread safety: a pure function.
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct QualityRows {
   ReferenceRows rows;                       // In order of arrival; `label` is of the early window where there is one.
   std::span<const float> whole;             // Labels within the whole window; empty: as rows.label.
   std::span<const float> score;             // The model's probability; NaN: it has none of the row.
+  std::span<const float> worth;             // Ranking value of a label of each row; NaN: unknown. Empty: of all.
   std::int64_t early_ms = 0, whole_ms = 0;  // Ages at which labels are complete; equal: there is no early window.
   std::int64_t known_until_ms = 0;          // Labels that arrived until then are known.
 };
@@ -32,6 +34,9 @@ struct QualityWindow {
   QualityEstimates expected;
   bool graded = false;
   QualityValues measured = {};  // If graded.
+  // Ranking value an impression: of `worth`; NaN: there is none.
+  Estimate expected_value;
+  double measured_value = std::numeric_limits<double>::quiet_NaN();  // If graded.
   // Of rows whose labels are complete for the early window alone: those labels, over what is expected times the share
   // of labels that come so early. NaN: cannot know, since there are no early labels.
   Estimate early_observed_over_expected;
@@ -41,6 +46,7 @@ struct ReportedQuality {
   std::vector<QualityWindow> windows;
   QualityWindow pending;  // All rows whose labels are not complete, as one; no rows: there are none.
   QualityGrades grades;
+  MetricGrade value_grades;
   std::vector<std::string> corrected_by;  // Columns, by the last fit.
   std::uint64_t fitted_rows = 0;          // Of the last fit.
 };

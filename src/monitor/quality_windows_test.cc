@@ -11,10 +11,11 @@ namespace {
 // Days of the invented shop with the probability that made each label as the model's score.
 struct ScoredRows {
   TestRows made;
-  std::vector<float> score;
+  std::vector<float> score, worth;  // A label is worth the row's price.
   QualityRows rows(std::int64_t label_ms) const {
     return {.rows = made.rows(),
             .score = score,
+            .worth = worth,
             .early_ms = label_ms,
             .whole_ms = label_ms,
             .known_until_ms = made.arrival_ms.back()};
@@ -40,6 +41,7 @@ ScoredRows ScoredDays(std::uint64_t seed, int days, const std::function<double(s
     sorted.arrival_ms.push_back(scored.made.arrival_ms[i]);
     sorted.request.push_back(scored.made.request[i]);
     scored.score.push_back(static_cast<float>(score(row)));
+    scored.worth.push_back(row[TestRows::kPrice]);
   }
   scored.made = std::move(sorted);
   return scored;
@@ -59,6 +61,9 @@ TEST(JudgeQuality, HoldsWhatIsMeasuredOfACalibratedModel) {
     EXPECT_GT(judged.grades.graded(m), 100u);
     EXPECT_GT(judged.grades.Coverage(m).value, 0.9) << kQualityNames[m];
   }
+  EXPECT_EQ(judged.value_grades.graded(), judged.grades.graded(2));
+  EXPECT_GT(judged.value_grades.Coverage().value, 0.9);
+  EXPECT_LT(judged.value_grades.Width(), 1.3);
 }
 
 TEST(JudgeQuality, GradesOnlyWindowsWhoseLabelsAreComplete) {
@@ -67,6 +72,8 @@ TEST(JudgeQuality, GradesOnlyWindowsWhoseLabelsAreComplete) {
   ASSERT_GT(judged.pending.rows, 0u);
   EXPECT_FALSE(judged.pending.graded);
   EXPECT_GT(judged.pending.expected[0].value, 0.5);
+  EXPECT_GT(judged.pending.expected_value.value, 0);
+  EXPECT_TRUE(std::isnan(judged.pending.measured_value));
   EXPECT_TRUE(std::isnan(judged.pending.early_observed_over_expected.value)) << "cannot know";
   for (const QualityWindow& window : judged.windows)
     EXPECT_EQ(window.graded, window.to_ms - 1 + 2 * kDayMs <= scored.made.arrival_ms.back())

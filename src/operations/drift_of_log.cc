@@ -7,6 +7,7 @@
 #include "bound/bind_columns.h"
 #include "evaluate/predict.h"
 #include "metric/binary_metrics.h"
+#include "operations/label_worth.h"
 #include "operations/load_model.h"
 #include "operations/rows_for_reference.h"
 
@@ -110,6 +111,62 @@ Result<Predicted> Predict(const Model& model, const std::string& objective, cons
   return predicted;
 }
 
+// The indexes of the objectives whose labels are 0 or 1: an amount is no label.
+std::vector<std::size_t> LabelledObjectives(const std::vector<ObjectiveConfig>& objectives) {
+  std::vector<std::size_t> labelled;
+  for (std::size_t o = 0; o < objectives.size(); ++o) {
+    if (!objectives[o].mean()) labelled.push_back(o);
+  }
+  return labelled;
+}
+
+// What labels of the objective are worth, where the feed's formula says so; why not is noted.
+Result<std::vector<float>> WorthOf(const DriftSettings& settings, const Model& model, const std::string& objective,
+                                   const ObjectiveRows& rows, DriftReport* report) {
+  if (settings.feed == nullptr) return std::vector<float>();
+  GFR_ASSIGN(LabelWorth worth, WorthOfLabels(*settings.feed, *settings.dataset.features, model, objective, rows,
+                                             report->from_ms, report->to_ms));
+  if (worth.of_row.empty())
+    report->notes.push_back("ranking value before labels of '" + objective + "' is not known: " + worth.why);
+  return std::move(worth.of_row);
+}
+
+// Of the labels that are expected.
+double MeanWorth(const std::vector<float>& worth, const std::vector<float>& probability) {
+  double value = 0, labels = 0;
+  for (std::size_t i = 0; i < worth.size(); ++i) {
+    if (std::isnan(worth[i]) || std::isnan(probability[i])) continue;
+    value += static_cast<double>(worth[i]) * static_cast<double>(probability[i]);
+    labels += static_cast<double>(probability[i]);
+  }
+  return labels > 0 ? value / labels : std::nan("");
+}
+
+// Adds the base rates of an objective, and its quality where there are predictions.
+Status AddObjective(const DriftSettings& settings, const Model& model, const Dataset& data, std::size_t o,
+                    const Predicted& predicted, const std::vector<std::size_t>& at, DriftReport* report) {
+  const ObjectiveConfig& objective = settings.dataset.objectives[o];
+  const ObjectiveRows& rows = data.objectives[o];
+  JudgePrior(objective.name, MatureRows(rows, objective, data), predicted.probability, report);
+  report->objectives.back().ece = predicted.ece;
+  if (predicted.probability.empty()) return {};
+  GFR_ASSIGN(const std::vector<float> worth, WorthOf(settings, model, objective.name, rows, report));
+  if (objective.name == report->references.features.objective)
+    report->label_worth = MeanWorth(worth, predicted.probability);
+  ReferenceRows all = RowsForReference(rows, data.columns);
+  all.prediction = predicted.probability;
+  report->objectives.back().quality = JudgeQuality({.rows = all,
+                                                    .whole = rows.whole,
+                                                    .score = predicted.probability,
+                                                    .worth = worth,
+                                                    .early_ms = objective.horizon_ms(),
+                                                    .whole_ms = objective.window_ms,
+                                                    .known_until_ms = data.last_arrival_ms},
+                                                   &report->references.features, at, report->from_ms, report->to_ms,
+                                                   report->options.prior_period_ms, report->options.min_rows);
+  return {};
+}
+
 // Both ranges are of one replay.
 Result<Dataset> Replay(const Workspace& workspace, const DriftSettings& settings, const DriftQuestion& question,
                        std::int64_t from_ms) {
@@ -132,6 +189,7 @@ Result<MonitorConfig> ReadMonitorConfig(const Workspace& workspace) {
 Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& settings,
                                const DriftQuestion& question) {
   const std::vector<ObjectiveConfig>& objectives = settings.dataset.objectives;
+  const std::vector<std::size_t> labelled = LabelledObjectives(objectives);
   const FeatureSet& features = *settings.dataset.features;
   ComparedModel compared;
   DriftReport report{.project = workspace.folder(), .from_ms = question.from_ms, .options = settings.options};
@@ -162,21 +220,14 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
         MakeReference(objectives[judged].name, columns, MatureRows(data.objectives[judged], objectives[judged], data),
                       first_ms, end_ms, data.category_names);
     for (const ComparedColumn& column : columns) at.push_back(column.at);
-    for (std::size_t o = 0; o < objectives.size(); ++o) {
-      if (objectives[o].mean()) continue;  // An amount is no label.
+    for (const std::size_t o : labelled)
       report.references.priors.push_back(
           MakePrior(objectives[o].name, MatureRows(data.objectives[o], objectives[o], data), first_ms, end_ms));
-    }
   }
-  std::vector<Predicted> predicted;
-  for (std::size_t o = 0; o < objectives.size(); ++o) {
-    if (objectives[o].mean()) {
-      predicted.emplace_back();
-      continue;
-    }
-    GFR_ASSIGN(Predicted of_objective, Predict(compared.model, objectives[o].name, data.objectives[o], report.from_ms,
-                                               report.to_ms, data.last_arrival_ms - objectives[o].horizon_ms() + 1));
-    predicted.push_back(std::move(of_objective));
+  std::vector<Predicted> predicted(objectives.size());
+  for (const std::size_t o : labelled) {
+    GFR_ASSIGN(predicted[o], Predict(compared.model, objectives[o].name, data.objectives[o], report.from_ms,
+                                     report.to_ms, data.last_arrival_ms - objectives[o].horizon_ms() + 1));
   }
   ReferenceRows judged_rows = MatureRows(data.objectives[judged], objectives[judged], data);
   judged_rows.prediction = predicted[judged].probability;
@@ -188,24 +239,8 @@ Result<DriftReport> DriftOfLog(const Workspace& workspace, const DriftSettings& 
                      (counted.rows == 0 ? "in the range to compare with"
                                         : "from " + FormatTime(report.from_ms) + " to " + FormatTime(report.to_ms)) +
                      "; the log has events until " + FormatTime(data.last_arrival_ms)};
-  for (std::size_t o = 0; o < objectives.size(); ++o) {
-    if (objectives[o].mean()) continue;
-    const ObjectiveRows& rows = data.objectives[o];
-    const std::vector<float>& probability = predicted[o].probability;
-    JudgePrior(objectives[o].name, MatureRows(rows, objectives[o], data), probability, &report);
-    report.objectives.back().ece = predicted[o].ece;
-    if (probability.empty()) continue;
-    ReferenceRows all = RowsForReference(rows, data.columns);
-    all.prediction = probability;
-    report.objectives.back().quality = JudgeQuality({.rows = all,
-                                                     .whole = rows.whole,
-                                                     .score = probability,
-                                                     .early_ms = objectives[o].horizon_ms(),
-                                                     .whole_ms = objectives[o].window_ms,
-                                                     .known_until_ms = data.last_arrival_ms},
-                                                    &report.references.features, at, report.from_ms, report.to_ms,
-                                                    report.options.prior_period_ms, report.options.min_rows);
-  }
+  for (const std::size_t o : labelled)
+    GFR_TRY(AddObjective(settings, compared.model, data, o, predicted[o], at, &report));
   SortReport(&report);
   return report;
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "feed/feed_config.h"
 #include "monitor/drift_report.h"
 #include "monitor/monitor_config.h"
 #include "object/object_store.h"
@@ -20,6 +21,8 @@ struct DriftSettings {
   DatasetSettings dataset;
   std::shared_ptr<ObjectStore> registry;
   DriftOptions options;
+  // Whose value formula says what a label is worth; null: ranking value before labels is left out.
+  const FeedConfig* feed = nullptr;
 };
 
 struct DriftQuestion {

@@ -37,7 +37,7 @@ Status KeepLive(ServiceState& s, const std::string& model, const LiveFold& fold)
 // Which labels of the compared objective come soon enough to be watched.
 LiveFold::Label LabelOf(const Project& project, const std::string& objective) {
   for (const ObjectiveConfig& o : project.objectives()) {
-    if (o.name == objective && o.window_ms <= LiveFold::kWaitMs) return {o.label, o.window_ms};
+    if (o.name == objective && o.window_ms <= LiveFold::kMostLabelMs) return {o.label, o.window_ms};
   }
   return {};
 }
@@ -175,11 +175,10 @@ Result<LiveJudgement> DriftWatch::JudgeModel(const MonitorConfig& config, std::i
   };
   LiveFold& fold = *watched_->fold;
   fold.Advance(until_ms);
-  LiveJudgement judgement =
-      JudgeLive(watched_->references, over(fold.windows(), 0), over(fold.label_windows(), 2 * LiveFold::kWaitMs),
-                watched_->model, config.options);
+  LiveJudgement judgement = JudgeLive(watched_->references, over(fold.windows(), 0),
+                                      over(fold.label_windows(), fold.settle_ms()), watched_->model, config.options);
   AddCalibration(fold.slices(), watched_->references.features.objective, watched_->model, until_ms,
-                 until_ms - 2 * LiveFold::kWaitMs, config.options, &judgement);
+                 until_ms - fold.settle_ms(), config.options, &judgement);
   if (fold.left_out() > 0)
     judgement.notes.push_back(std::to_string(fold.left_out()) +
                               " slates were left out: too many waited for impressions");

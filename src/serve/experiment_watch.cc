@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "base/json_text.h"
+#include "base/time.h"
 #include "runtime/logger.h"
 #include "serve/allocations.h"
 #include "serve/service_state.h"
@@ -49,6 +51,14 @@ Status AllocateBandit(ServiceState& s, const ExperimentResults& result) {
                {"version", next->periods[e->name].size()},
                {"probabilities", nlohmann::json(next->periods[e->name].back().shares).dump()}});
   });
+}
+
+// Over the day's look before.
+Status KeepOfDay(ServiceState& s, const Json& report) {
+  const std::string folder = JoinPath(s.project.folder(), "data/experiments");
+  GFR_TRY(s.fs().MakeFolders(folder));
+  return PublishFile(s.fs(), JoinPath(folder, FormatTime(s.clock.now_ms()).substr(0, 10) + ".json"),
+                     DumpJson(report, 2) + "\n");
 }
 
 Status RollBack(ServiceState& s, const Project& project, const ExperimentResults& result) {
@@ -99,6 +109,9 @@ Result<Json> ExperimentWatch::Look(ServiceState& s) {
     GFR_ASSIGN(conclusions, ConclusionsOf(*now->project));
   }
   Json json = pass_->Json(report, conclusions);
+  // What was found is right without it; the next look tries again.
+  if (const Status kept = KeepOfDay(s, json); !kept.ok())
+    LogWarning("experiments", "the day's report was not kept", {{"error", kept.error().message}});
   const MutexLock write(mutex_);
   latest_ = std::make_shared<const Json>(json);
   return json;

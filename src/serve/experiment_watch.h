@@ -4,10 +4,10 @@
 // guardrail or its decision set rolls back is concluded: its units get the default at once, the conclusion is kept
 // where later starts, and readers at their next reload, find it (serve/allocations.h), and an ALERT is logged. A bandit
 // whose `every` is over gets the next version of its allocation, which new units are given from then on.
-// Production variants, and experiments that a person restarted, are judged too, and only alerted about. Nothing is kept
-// on disk but conclusions: a start reads the log again, and its results equal those of a server that never stopped, as
-// long as the log was not trimmed.
-// Thread safety: any thread; one look at a time.
+// Production variants, and experiments that a person restarted, are judged too, and only alerted about. What is kept on
+// disk are conclusions, and each UTC day's last report as data/experiments/DAY.json, which outlives the log's
+// retention. A start reads the log again, and its results equal those of a server that never stopped, as long as the
+// log was not trimmed. Thread safety: any thread; one look at a time.
 #pragma once
 
 #include <cstdint>

@@ -65,15 +65,20 @@ struct BinCounts {
   std::uint64_t rows() const;
   // REQUIRES, of both: `counts` has as many bins as `bins`.
   void Add(const Bins& bins, float value);
+  // How numbers next to each other are counted, all with the same result; one that the processor has not, by the next
+  // best.
+  enum class Kernel : std::uint8_t { kBest, kPortable, kAvx2, kAvx512 };
   // `values` lie `stride` floats apart.
-  void Add(const Bins& bins, const float* values, std::size_t count, std::size_t stride = 1);
+  void Add(const Bins& bins, const float* values, std::size_t count, std::size_t stride = 1,
+           Kernel kernel = Kernel::kBest);
   void Merge(const BinCounts& other);
   bool operator==(const BinCounts&) const = default;
 
  private:
   static constexpr std::size_t kBlock = 128;  // Values.
   void NoteUnseen(float code);
-  void AddBlocks(const Bins& bins, const float* values, std::size_t count);  // REQUIRES: whole blocks, of a number.
+  // REQUIRES: whole blocks, of a number.
+  void AddBlocks(const Bins& bins, const float* values, std::size_t count, Kernel kernel);
 };
 
 }  // namespace gfr

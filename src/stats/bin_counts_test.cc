@@ -144,6 +144,12 @@ TEST(BinCounts, OfABlockAreThoseOfItsValuesOneByOne) {
       for (std::size_t i = 0; i < count; ++i) one_by_one.Add(bins, current[i]);
       at_once.Add(bins, current.data(), count);
       EXPECT_EQ(at_once, one_by_one) << count;
+      using enum BinCounts::Kernel;
+      for (const auto kernel : {kPortable, kAvx2, kAvx512}) {
+        BinCounts by(bins.size());
+        by.Add(bins, current.data(), count, 1, kernel);
+        EXPECT_EQ(by, one_by_one) << count << " by kernel " << static_cast<int>(kernel);
+      }
     }
   }
 }
@@ -163,7 +169,7 @@ TEST(Bins, AreDecilesWithTiesInOneBinAndBinsForWhatIsOutside) {
   EXPECT_EQ(MakeBins(std::vector<float>(3, kNaN), false).Of(1), 1u);  // Above: out of a range that there is not.
 }
 
-// Many values are sorted by their bits: signs and both zeros included.
+// Ranks are found by the values' bits: signs and both zeros included.
 TEST(Bins, OfManyValuesAreThoseOfTheirOrder) {
   Rng rng(3);
   std::vector<float> values;
@@ -175,8 +181,14 @@ TEST(Bins, OfManyValuesAreThoseOfTheirOrder) {
   std::ranges::sort(values);
   EXPECT_EQ(bins.least, values.front());
   ASSERT_EQ(bins.uppers.size(), Bins::kDeciles);
-  for (std::size_t d = 1; d <= Bins::kDeciles; ++d)
-    EXPECT_EQ(bins.uppers[d - 1], values[(values.size() * d + Bins::kDeciles - 1) / Bins::kDeciles - 1]);
+  std::size_t first = 0;
+  for (std::size_t d = 1; d <= Bins::kDeciles; ++d) {
+    const float upper = values[(values.size() * d + Bins::kDeciles - 1) / Bins::kDeciles - 1];
+    const auto end = static_cast<std::size_t>(std::ranges::upper_bound(values, upper) - values.begin());
+    EXPECT_EQ(bins.uppers[d - 1], upper);
+    EXPECT_EQ(bins.middles[d - 1], values[first + (end - first - 1) / 2]);
+    first = end;
+  }
 }
 
 TEST(Bins, TellUnseenCategoriesFromRareOnes) {

@@ -52,6 +52,22 @@ double PermutationP(std::span<const Cluster> clusters, std::uint64_t seed) {
   return static_cast<double>(extreme + 1) / static_cast<double>(all + 1);
 }
 
+// The ratio of sums with the jackknife's variance (Quenouille and Tukey): of equal sizes it is that of the mean.
+ArmEstimate JackknifeRatio(std::span<const Cluster> clusters, bool treatment) {
+  Sums sums, counts;
+  for (const Cluster& c : clusters) {
+    if (c.treatment == treatment) sums.Add(c.sum), counts.Add(c.count);
+  }
+  ArmEstimate ratio{.n = sums.n, .value = sums.sum / counts.sum};
+  Sums without;
+  for (const Cluster& c : clusters) {
+    if (c.treatment == treatment) without.Add((sums.sum - c.sum) / (counts.sum - c.count) - ratio.value);
+  }
+  // (n - 1) / n of the sum of squares around their mean, for n clusters; an estimate's variance is of one of them.
+  ratio.variance = (sums.n - 1) * (sums.n - 1) * without.variance();
+  return ratio;
+}
+
 }  // namespace
 
 ClusterResult TestClusters(std::span<const Cluster> clusters, double alpha, std::uint64_t seed) {
@@ -59,9 +75,13 @@ ClusterResult TestClusters(std::span<const Cluster> clusters, double alpha, std:
   for (const Cluster& c : clusters) arms[static_cast<int>(c.treatment)].Add(c.sum, c.count);
   ClusterResult result;
   if (!(arms[0].x.sum > 0 && arms[1].x.sum > 0)) return result;
-  result.difference = AbsoluteDifference(EstimateRatio(arms[0]), EstimateRatio(arms[1]));
   result.permutation = clusters.size() < kFewClusters;
-  if (!result.permutation) result.difference.df = std::numeric_limits<double>::infinity();
+  if (result.permutation) {
+    result.difference = AbsoluteDifference(JackknifeRatio(clusters, false), JackknifeRatio(clusters, true));
+  } else {
+    result.difference = AbsoluteDifference(EstimateRatio(arms[0]), EstimateRatio(arms[1]));
+    result.difference.df = std::numeric_limits<double>::infinity();
+  }
   result.tested = TestAtFixedHorizon(result.difference, alpha);
   if (result.permutation) result.tested.p = PermutationP(clusters, seed);
   return result;

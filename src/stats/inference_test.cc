@@ -303,6 +303,27 @@ print(repr(float(i.low)), repr(float(i.high)))
   EXPECT_TRUE(std::isnan(TestClusters(std::vector<Cluster>{{true, 1, 1}}, 0.05, 1).tested.p));
 }
 
+TEST(Clusters, FewOfUnequalSizesHaveTheJackknifesError) {
+  const std::vector<Cluster> clusters{{false, 12, 10}, {false, 70, 50}, {false, 31, 30}, {false, 5, 8},
+                                      {true, 25, 12},  {true, 60, 45},  {true, 90, 50},  {true, 9, 9}};
+  const ClusterResult got = TestClusters(clusters, 0.05, 1);
+  const TestFolder folder;
+  ExpectEqual(RunPython(folder, R"(
+import numpy as np
+from scipy import stats
+def arm(sums, counts):
+    s, c = np.array(sums, float), np.array(counts, float)
+    n, without = len(s), (s.sum() - s) / (c.sum() - c)
+    return s.sum() / c.sum(), (n - 1) / n * ((without - without.mean()) ** 2).sum(), n
+a, va, na = arm([12, 70, 31, 5], [10, 50, 30, 8])
+b, vb, nb = arm([25, 60, 90, 9], [12, 45, 50, 9])
+df = (va + vb) ** 2 / (va ** 2 / (na - 1) + vb ** 2 / (nb - 1))
+half = stats.t.ppf(.975, df) * np.sqrt(va + vb)
+print(repr(float(b - a - half)), repr(float(b - a + half)))
+)"),
+              {got.tested.interval.low, got.tested.interval.high});
+}
+
 TEST(Clusters, DecideFalselyAtTheLevelWhereUnitsOfAClusterGoTogether) {
   Rng rng(31);
   for (const int clusters : {20, 80}) {

@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""What monitoring and experiments cost beside a served request: processor time.
+
+The server's feeds are those of serve.py, whose processor time a feed is measured here without its peer (all of the process: events, log, jobs). What watching
+a feed costs is measured alone by monitor_bench and experiment_bench: of monitoring the fold of a slate of 20 shown rows with its impression and a click, the
+count of these events, and reading the three records from the log; of experiments the assignment to four of them and the fold of a slate and a click. The
+fold's columns are scaled to those of the feed. Asked: monitoring under 2 % and 20 ns a row and feature, experiments under 1 %.
+
+--tiny is what CTest runs, and measures a small market with small forests: its feeds are cheap, so that the shares are above those of real ones.
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--gfr", required=True)
+parser.add_argument("--monitor-bench", required=True, help="build/release/monitor_bench")
+parser.add_argument("--experiment-bench", required=True, help="build/release/experiment_bench")
+parser.add_argument("--tiny", action="store_true")
+args = parser.parse_args()
+COLUMNS, SHOWN = 40, 20  # Of monitor_bench.
+
+
+def nanoseconds(program):
+    """The median of five repeats, by benchmark."""
+    out = subprocess.run([program, "--benchmark_format=json", "--benchmark_repetitions=5", "--benchmark_min_time=0.05"], check=True, capture_output=True, text=True)
+    return {b["run_name"]: b["cpu_time"] * {"ns": 1, "us": 1e3, "ms": 1e6}[b["time_unit"]] for b in json.loads(out.stdout)["benchmarks"] if b.get("aggregate_name") == "median"}
+
+
+serve = [sys.executable, pathlib.Path(__file__).parent / "serve.py", "--gfr", args.gfr, "--no-peer", *(["--tiny"] if args.tiny else [])]
+served = json.loads(subprocess.run(serve, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+feed_ns = 1e6 * served["gfr"]["cpu_ms_a_feed"]
+columns = served["features"]
+monitor, experiment = nanoseconds(args.monitor_bench), nanoseconds(args.experiment_bench)
+fold = monitor["FoldSlates"] * columns / COLUMNS
+watching = fold + monitor["FoldTraffic"] + monitor["DecodeRecords"]
+experiments = experiment["AssignUnit"] + experiment["FoldRequest"]
+print(f"a feed of {served['candidates']} candidates with {columns} features: {feed_ns / 1000:.0f} us of processor time")
+print(f"monitoring: {watching / 1000:.1f} us a feed, {100 * watching / feed_ns:.2f} % of it; {monitor['FoldSlates'] / (COLUMNS * SHOWN):.1f} ns a shown row and feature"
+      f" (a column counted by itself: {monitor['CountColumn'] / 1e6:.2f} ns a number)")
+print(f"experiments: {experiments / 1000:.2f} us a feed, {100 * experiments / feed_ns:.2f} % of it; in the request {experiment['AssignUnit'] / 1000:.2f} us")
