@@ -12,6 +12,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 try:
     import highspy
@@ -53,8 +54,8 @@ def rows_of(d):
     return n, size, rows
 
 
-def optimum(d, seconds):
-    """An upper bound on the best slate's worth, which is the optimum where HiGHS ends in time; None: there is none that keeps everything."""
+def optimum(d, seconds, rel_gap):
+    """An upper bound on the best slate's worth, at most `rel_gap` above the optimum where HiGHS ends in time; None: there is none that keeps everything."""
     n, size, rows = rows_of(d)
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = n * size, len(rows)
@@ -75,7 +76,8 @@ def optimum(d, seconds):
     solver = highspy.Highs()
     solver.silent()
     solver.setOptionValue("time_limit", seconds)
-    solver.setOptionValue("mip_rel_gap", 1e-5)
+    solver.setOptionValue("threads", 1)
+    solver.setOptionValue("mip_rel_gap", rel_gap)
     solver.passModel(lp)
     solver.run()
     if solver.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
@@ -83,26 +85,29 @@ def optimum(d, seconds):
     return solver.getInfo().mip_dual_bound
 
 
-def compare(instances, count, items, positions, seconds):
+def compare(instances, count, items, positions, seconds, rel_gap):
     lines = subprocess.run([instances, str(count), str(items), str(positions), "1"], check=True, capture_output=True, text=True).stdout.splitlines()
-    gaps, own, times, impossible, missed, wrong = [], [], [], 0, 0, 0
+    gaps, own, times, impossible, missed, wrong, peer = [], [], [], 0, 0, 0, 0.0
     for line in lines:
         d = json.loads(line)
         times.append(d["us"])
-        best = optimum(d, seconds)
+        begin = time.process_time()
+        best = optimum(d, seconds, rel_gap)
+        peer += time.process_time() - begin
         if best is None:
             impossible += 1
             wrong += not d["relaxed"]
         elif d["relaxed"]:
             missed += 1
         else:
+            best = min(best, d["bound"])  # Ours is the lower one where HiGHS does not end in time.
             gaps.append((best - d["worth"]) / best)
             own.append((d["bound"] - d["worth"]) / d["bound"])
     gaps, times = np.array(gaps), np.sort(times)
     within = float(np.mean(np.append(gaps <= 0.01, np.zeros(missed))))
     print(f"{count} slates of {items} -> {positions}: {within:.2%} within 1 % of the optimum (mean gap {gaps.mean():.4%}, greatest {gaps.max():.2%}); "
           f"{missed} gave something up that HiGHS keeps, {impossible} cannot keep everything, {wrong} of them unsaid; "
-          f"own dual gap {np.mean(own):.3%} on average; processor time median {times[len(times) // 2]:.0f} us, mean {times.mean():.0f} us")
+          f"own dual gap {np.mean(own):.3%} on average; processor time median {times[len(times) // 2]:.0f} us, mean {times.mean():.0f} us; HiGHS {peer / count * 1e6:.0f} us")
     return wrong == 0
 
 
@@ -112,9 +117,9 @@ def main():
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--tenth", action="store_true")
     args = parser.parse_args()
-    sound = compare(args.instances, 40 if args.tiny else 1000 if args.tenth else 10000, 60, 10, 20)
+    sound = compare(args.instances, 40 if args.tiny else 1000 if args.tenth else 10000, 60, 10, 20, 1e-5)
     if not args.tiny:
-        sound &= compare(args.instances, 20 if args.tenth else 200, 1000, 20, 60)
+        sound &= compare(args.instances, 20 if args.tenth else 200, 1000, 20, 60, 2e-3)
     sys.exit(0 if sound else 1)
 
 

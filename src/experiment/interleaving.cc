@@ -183,6 +183,21 @@ std::vector<double> Interleaving::MeanCredits() const {
   return means;
 }
 
+double Interleaving::Slates() const {
+  std::vector<double> below;  // By state of the level below.
+  for (std::size_t d = levels_.size(); d-- > 0;) {
+    std::vector<double> slates;
+    for (const State& s : levels_[d]) {
+      double count = 0;
+      if (s.chance > 0) count += d + 1 < levels_.size() ? below[s.if_first] : 1;
+      if (s.chance < 1) count += d + 1 < levels_.size() ? below[s.if_second] : 1;
+      slates.push_back(count);
+    }
+    below = std::move(slates);
+  }
+  return below.empty() ? 1 : below.front();
+}
+
 std::vector<InterleavedSlate> Interleaving::All() const {
   struct Partial {
     InterleavedSlate slate;

@@ -61,7 +61,9 @@ class Interleaving {
   // Of every position, over all slates: zero but for rounding.
   std::vector<double> MeanCredits() const;
 
-  // All slates, with their probabilities and credits. For tests: there may be 2^size.
+  // How many slates there are.
+  double Slates() const;
+  // All slates, with their probabilities and credits: there may be 2^size.
   std::vector<InterleavedSlate> All() const;
 
  private:

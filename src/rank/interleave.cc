@@ -7,6 +7,7 @@
 #include "rank/eligibility.h"
 #include "rank/policy.h"
 #include "rank/scores.h"
+#include "rank/solve_policy.h"
 #include "rank/values.h"
 
 namespace gfr {
@@ -73,7 +74,61 @@ void RankSecond(const RankInput& in, Draft* draft) {
       ModelValues(second.model->model(), second.config, draft->second_scores, FormulaProperties(second, *draft), n);
 }
 
+namespace {
+
+// So many merged slates are looked at, at most: a request's time.
+constexpr double kMostSlates = 512;
+
+void RecordCoin(const RankInput& in, std::size_t position, std::uint32_t shown, std::uint32_t other, double probability,
+                Draft* draft) {
+  ServedDraw draw{.position = static_cast<std::int32_t>(PageBegin(in.request) + position),
+                  .pool = {shown, other},
+                  .probability = {static_cast<float>(probability), static_cast<float>(1 - probability)}};
+  draft->propensity[shown] = draw.probability[0];
+  if (other < shown) {
+    std::swap(draw.pool[0], draw.pool[1]);
+    std::swap(draw.probability[0], draw.probability[1]);
+  }
+  draft->draws.push_back(std::move(draw));
+}
+
+void TakeMerged(const RankInput& in, const Interleaving& merged, Draft* draft) {
+  const InterleavedSlate slate = merged.Draw(draft->rng);
+  draft->slate.assign(slate.items.begin(), slate.items.end());
+  draft->credit.assign(slate.credit.begin(), slate.credit.end());
+  for (const InterleavingChoice& c : slate.choices) RecordCoin(in, c.position, c.shown, c.other, c.probability, draft);
+}
+
+// Merges two slates that each keep the policy. Where some merged slate would not, the pair gets no credit: a fair coin
+// shows one of the two as it is, which is a draw at the first position where they differ.
+void InterleaveSolved(const RankInput& in, Draft* draft) {
+  const PolicyPair pair = SolvePair(in, draft);
+  const std::size_t size = std::min(in.size, EligibleCount(*draft));
+  const Interleaving merged(pair.first, pair.second, size, pair.fixed, {in.settings.pair->examination});
+  const auto keep = [&](const InterleavedSlate& slate) { return pair.keeps(slate.items); };
+  if (!pair.keeps || (merged.Slates() <= kMostSlates && std::ranges::all_of(merged.All(), keep))) {
+    TakeMerged(in, merged, draft);
+    return;
+  }
+  const bool takes_first = draft->rng.Chance(0.5);
+  const std::vector<std::uint32_t>&shown = takes_first ? pair.first : pair.second,
+        &other = takes_first ? pair.second : pair.first;
+  draft->slate.assign(shown.begin(), shown.end());
+  draft->credit.assign(shown.size(), 0);
+  for (std::size_t p = 0; p < std::min(shown.size(), other.size()); ++p) {
+    if (shown[p] == other[p]) continue;
+    RecordCoin(in, p, shown[p], other[p], 0.5, draft);
+    break;
+  }
+}
+
+}  // namespace
+
 void InterleaveSlate(const RankInput& in, Draft* draft) {
+  if (in.policy && in.policy->solves) {
+    InterleaveSolved(in, draft);
+    return;
+  }
   draft->propensity.assign(draft->items.size(), 1.0f);
   const std::size_t size = std::min(in.size, EligibleCount(*draft));
   const std::vector<std::uint32_t> fixed = DrawExplored(in, size, draft);
@@ -84,23 +139,7 @@ void InterleaveSlate(const RankInput& in, Draft* draft) {
   // Two rankings by one order are sorted once.
   const bool equal = draft->rankings.empty() && draft->second_value == draft->value;
   const std::vector<std::uint32_t> second = equal ? first : RankingOf(draft->second_value, *draft, 2, most);
-  const Interleaving merged(first, second, size, fixed, {in.settings.pair->examination});
-  InterleavedSlate slate = merged.Draw(draft->rng);
-  draft->slate.assign(slate.items.begin(), slate.items.end());
-  draft->credit.assign(slate.credit.begin(), slate.credit.end());
-  for (const InterleavingChoice& c : slate.choices) {
-    const auto shown = static_cast<float>(c.probability), other = static_cast<float>(1 - c.probability);
-    draft->propensity[c.shown] = shown;
-    ServedDraw draw{.position = static_cast<std::int32_t>(PageBegin(in.request) + c.position),
-                    .pool = {c.shown, c.other},
-                    .probability = {}};
-    draw.probability = {shown, other};
-    if (c.other < c.shown) {
-      std::swap(draw.pool[0], draw.pool[1]);
-      std::swap(draw.probability[0], draw.probability[1]);
-    }
-    draft->draws.push_back(std::move(draw));
-  }
+  TakeMerged(in, Interleaving(first, second, size, fixed, {in.settings.pair->examination}), draft);
 }
 
 }  // namespace gfr

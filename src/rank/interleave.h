@@ -5,6 +5,10 @@
 // channels differ, each ranks those of its own. What is explored is drawn first, of all explore candidates, and stands
 // in neither ranking. Nothing is swapped. Every coin is a draw of the record, from the two items that could stand there
 // given those above: the slate's probability is the product over its draws.
+//
+// Where the feed's policy solves (solve_policy.h), each ranking is the slate that the policy makes of its own values:
+// boosts, pins, caps, floors, contracts and diversity hold for both. What is pinned or drawn stands in both. Where a
+// merged slate could break more than those two do, the pair gets no credit, and a fair coin shows one of them as it is.
 #pragma once
 
 #include "rank/draft.h"

@@ -193,5 +193,73 @@ TEST_F(InterleaveTest, EachMixOfSourcesRanksItsOwnCandidatesAndWhatIsExploredHas
   EXPECT_GT(credited, 300);
 }
 
+// Of the pair's request: how many of the first six are of a brand, which three quarters of the items are.
+TEST_F(InterleaveTest, BothRankingsKeepTheFeedsPolicyAndSoDoesTheMergedSlate) {
+  auto config = Config::Parse(
+      "[item]\nreleased = \"number\"\nbrand = \"category\"\n[[feature]]\nname = \"price\"\ntype = "
+      "\"property\"\nproperty "
+      "= \"price\"\n",
+      "gfr.toml");
+  OnlineStore branded(FeatureSet::Make(config.value()).value());
+  const auto& schema = branded.features().schema;
+  const auto property = [&](const char* name) {
+    return static_cast<std::uint32_t>(std::ranges::find(schema.item_names, name) - schema.item_names.begin());
+  };
+  branded.Share();
+  StoreReader rows(branded);
+  const auto model = EvenModel(branded.features(), "1");
+  const ValueNames names{.objectives = {{"pctr", EventType::kFeedImpression, EventType::kFeedClick}},
+                         .properties = schema.item_names};
+  first.value = ValueFormula::Parse("pctr * price", names).value();
+  second.value = ValueFormula::Parse("pctr * released", names).value();
+  FeedPolicy policy;
+  policy.solves = true;
+  policy.caps.push_back({.name = "brand", .of = "brand", .property = property("brand"), .at_most = 1, .window = 3});
+  policy.pins.push_back({.name = "first", .item = "i0", .where = {}, .position = 2});
+  first.policy = second.policy = std::make_shared<FeedPolicy>(policy);
+  std::map<std::string, std::string> brands;
+  int credited = 0, plain = 0;
+  std::set<std::vector<std::string>> slates;
+  for (int n = 0; n < 600; ++n) {
+    FeedRequest request{
+        .request_id = "r" + std::to_string(n), .user_id = "ann", .has_candidates = true, .now_ms = kPairNow};
+    // Every third request's rankings have brands of their own, which no merged slate can bring too near to another.
+    const bool apart = n % 3 == 0;
+    for (int k = 0; k < 20; ++k) {
+      EventItem item{.item_id = "i" + std::to_string(k), .price = 1.0 + k};
+      brands[item.item_id] = apart ? item.item_id : "b" + std::to_string(k % 4 == 3 ? k : k % 5);
+      item.properties = {{.name = "released", .number = static_cast<double>((k * 37) % 60 + 1)},
+                         {.name = "brand", .text = brands[item.item_id]}};
+      request.candidates.push_back(item);
+    }
+    const RankPair pair{.experiment = "pair", .feed = second, .model = model.get(), .role = ModelRole::kVariant};
+    const RankSettings settings{
+        .feed = first, .model = model.get(), .experiments = {{"pair", "interleaved", false}}, .pair = &pair};
+    const Feed answer = Rank(branded, rows.features(), settings, request, FindRequester(rows.features(), request), {});
+    ASSERT_EQ(answer.items.size(), 6u);
+    EXPECT_EQ(answer.items[2].item_id, "i0");
+    const ServedSlate& served = answer.event.served;
+    EXPECT_EQ(served.interleaving.credit[2], 0) << "what is pinned speaks for nobody";
+    for (std::size_t p = 0; p < 6; ++p) {
+      for (std::size_t q = p + 1; q < std::min<std::size_t>(6, p + 3); ++q)
+        EXPECT_NE(brands[answer.items[p].item_id], brands[answer.items[q].item_id]) << n << " " << p << " " << q;
+    }
+    const bool has_credit = std::ranges::any_of(served.interleaving.credit, [](float c) { return c != 0; });
+    credited += has_credit;
+    if (apart) {
+      EXPECT_TRUE(has_credit) << "every merged slate keeps the cap";
+    } else if (!has_credit) {
+      ++plain;
+      slates.insert(Ids(answer));
+      ASSERT_EQ(served.draws.size(), 1u) << "one coin chose between two slates";
+      EXPECT_EQ(served.draws[0].probability, (std::vector<float>{0.5f, 0.5f}));
+    }
+    EXPECT_EQ(SlateProblem(answer.event, 1'000'000, kPairNow), "");
+  }
+  EXPECT_GE(credited, 200);
+  EXPECT_GT(plain, 0);
+  EXPECT_EQ(slates.size(), 2u) << "each arm's own";
+}
+
 }  // namespace
 }  // namespace gfr

@@ -3,6 +3,7 @@
 #include <zstd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "base/file_system.h"
 #include "base/time.h"
@@ -59,7 +60,8 @@ class Shop {
     for (const LogRecord& r : events_) {
       if (r.event.type == EventType::kFeedRequest && ++seen > requests - count) {
         store_->Publish();
-        lists.Update();
+        // As a server does, once an epoch.
+        if (const std::int64_t epoch = EpochEndAt(r.arrival_ms); std::exchange(listed_, epoch) != epoch) lists.Update();
         FeedRequest request{.request_id = r.event.request_id,
                             .user_id = r.event.user_id,
                             .session_id = r.event.session_id,
@@ -77,6 +79,7 @@ class Shop {
 
  private:
   FeedConfig feed_;
+  std::int64_t listed_ = 0;
   std::unique_ptr<OnlineStore> store_;
   std::vector<LogRecord> events_;
   std::vector<std::string> items_;

@@ -6,7 +6,9 @@
 #include <span>
 #include <utility>
 
+#include "rank/slate_beam.h"
 #include "rank/slate_prices.h"
+#include "rank/slate_reassign.h"
 #include "rank/slate_state.h"
 
 namespace gfr {
@@ -14,170 +16,13 @@ namespace {
 
 constexpr std::size_t kStates = 240, kWideStates = 960;  // Width x positions: long slates are searched more narrowly.
 constexpr std::size_t kWidest = 24, kWideWidest = 64;
-constexpr std::size_t kBranch = 6, kWideBranch = 12;  // Items tried at a position of one state.
+constexpr std::size_t kBranch = 6, kWideBranch = 12;  // Items tried behind a beginning.
 constexpr std::size_t kMostExchanges = 64;
 constexpr int kMostJudged = 240;
+constexpr int kMostTried = 4000, kMoreTried = 20000;  // Items at positions, where the gap is above kGoodGap, kWideGap.
 constexpr int kPriceSteps = 14;
 constexpr double kGoodGap = 0.003;  // Above it the prices are moved on, and the search is repeated.
-
-// A slate of the first positions.
-struct Node {
-  std::vector<std::uint32_t> path;
-  Broken broken;
-  double loss = 0;                  // By the prices, or of value (BeamSearch).
-  std::uint64_t set = 0;            // Of its items, whatever their order.
-  std::vector<std::uint32_t> have;  // By floor.
-};
-
-struct Child {
-  Broken broken;
-  double loss;
-  std::uint32_t parent, item;
-  std::uint64_t set;
-  bool operator<(const Child& b) const {
-    if (broken != b.broken) return broken < b.broken;
-    if (loss != b.loss) return loss < b.loss;
-    return parent != b.parent ? parent < b.parent : item < b.item;
-  }
-};
-
-std::uint64_t Mixed(std::uint64_t x) {
-  x = (x + 0x9e3779b97f4a7c15u) * 0xbf58476d1ce4e5b9u;
-  return (x ^ (x >> 29)) * 0x94d049bb133111ebu;
-}
-
-// What it costs to put an item at a position, and in which order items are tried there.
-struct Choices {
-  std::vector<std::vector<std::uint32_t>> order;  // By free position, or one for all.
-  std::vector<std::vector<double>> loss;          // Likewise, by item of the problem; empty: none.
-  const std::vector<std::uint32_t>& At(std::size_t t) const { return order[order.size() == 1 ? 0 : t]; }
-  double Loss(std::size_t t, std::uint32_t item) const { return loss.empty() ? 0 : loss[t][item]; }
-};
-
-// By value alone.
-Choices ChoicesByValue(const std::vector<std::uint32_t>& order) { return {.order = {order}, .loss = {}}; }
-
-// By what the prices say is lost.
-Choices ChoicesByPrices(const SlateState& state, const SlatePrices& prices) {
-  const std::vector<std::uint32_t>& items = prices.items();
-  Choices choices;
-  const std::size_t most = std::min(items.size(), state.size() + 16);
-  std::vector<std::uint32_t> columns(items.size());
-  for (std::size_t t = 0; t < state.FreePositions().size(); ++t) {
-    const std::span<const double> losses = prices.Losses(t);
-    for (std::uint32_t j = 0; j < items.size(); ++j) columns[j] = j;
-    const auto less = [&](std::uint32_t a, std::uint32_t b) {
-      return losses[a] != losses[b] ? losses[a] < losses[b] : a < b;
-    };
-    const auto end = columns.begin() + static_cast<std::ptrdiff_t>(most);
-    std::ranges::nth_element(columns, most < columns.size() ? end : columns.end(), less);
-    std::sort(columns.begin(), end, less);
-    std::vector<std::uint32_t>& order = choices.order.emplace_back();
-    for (const std::uint32_t j : columns) order.push_back(items[j]);
-    std::vector<double>& loss = choices.loss.emplace_back(state.problem().value.size());
-    for (std::size_t j = 0; j < items.size(); ++j) loss[items[j]] = losses[j];
-  }
-  return choices;
-}
-
-// Searches over positions for the slate that breaks and loses least.
-class BeamSearch {
- public:
-  BeamSearch(const SlateState& state, const Choices& choices, std::size_t width, std::size_t branch)
-      : state_(state),
-        problem_(state.problem()),
-        choices_(choices),
-        width_(width),
-        branch_(branch),
-        stamp_(problem_.value.size(), 0) {}
-
-  std::vector<std::uint32_t> Run() {
-    std::vector<Node> beam{Node{.path = {}, .broken = state_.BrokenByFixed(), .have = state_.FixedOfFloors()}}, next;
-    for (std::size_t p = 0, t = 0; p < state_.size(); ++p) {
-      if (state_.IsFixed(p)) {
-        for (Node& node : beam) node.path.push_back(problem_.fixed[p]);
-        continue;
-      }
-      children_.clear();
-      for (std::uint32_t n = 0; n < beam.size(); ++n) Expand(beam[n], n, p, t);
-      std::sort(children_.begin(), children_.end());
-      next.clear();
-      for (const Child& child : children_) {
-        if (next.size() == width_) break;
-        const auto same = [&](const Node& n) { return n.set == child.set && n.path.back() == child.item; };
-        if (std::ranges::none_of(next, same)) next.push_back(Grown(beam[child.parent], child, p));
-      }
-      std::swap(beam, next);
-      ++t;
-    }
-    return beam.front().path;
-  }
-
- private:
-  Node Grown(const Node& parent, const Child& child, std::size_t p) const {
-    Node node{.path = parent.path, .broken = child.broken, .loss = child.loss, .set = child.set, .have = parent.have};
-    node.path.push_back(child.item);
-    for (std::size_t f = 0; f < node.have.size(); ++f) node.have[f] += Counts(f, p, child.item);
-    return node;
-  }
-  bool Counts(std::size_t floor, std::size_t p, std::uint32_t item) const {
-    return p < problem_.floors[floor].first && problem_.floors[floor].counts[item] != 0;
-  }
-
-  void Expand(const Node& node, std::uint32_t parent, std::size_t p, std::size_t t) {
-    ++now_;
-    for (const std::uint32_t i : node.path) stamp_[i] = now_;
-    const std::size_t begin = children_.size();
-    std::vector<std::size_t> wanted;  // Floors that want one here.
-    for (std::size_t f = 0; f < node.have.size(); ++f) {
-      if (node.have[f] < problem_.floors[f].at_least && p < problem_.floors[f].first) wanted.push_back(f);
-    }
-    std::size_t tried = 0;
-    Child least{Broken::Most(), 0, parent, PlacementProblem::kFree, 0};
-    for (const std::uint32_t i : choices_.At(t)) {
-      if (stamp_[i] == now_ || state_.IsFixedItem(i)) continue;
-      const auto is_wanted = [&](std::size_t f) { return problem_.floors[f].counts[i] != 0; };
-      const bool of_floor = !wanted.empty() && std::ranges::any_of(wanted, is_wanted);
-      if (tried >= branch_ && !of_floor) {
-        if (wanted.empty()) break;
-        continue;
-      }
-      const Child child = ChildOf(node, parent, p, t, i);
-      if (child.broken > node.broken) {
-        if (child < least) least = child;
-        continue;
-      }
-      children_.push_back(child);
-      ++tried;
-      if (of_floor) std::erase_if(wanted, is_wanted);
-    }
-    if (children_.size() - begin < branch_ && least.item != PlacementProblem::kFree) children_.push_back(least);
-  }
-
-  Child ChildOf(const Node& node, std::uint32_t parent, std::size_t p, std::size_t t, std::uint32_t item) {
-    Broken broken = node.broken;
-    broken += state_.BrokenBy(node.path, p, item);
-    if (!node.have.empty()) {
-      have_ = node.have;
-      for (std::size_t f = 0; f < have_.size(); ++f) have_[f] += Counts(f, p, item);
-      broken -= state_.ShortOfFloors(node.have, p);
-      broken += state_.ShortOfFloors(have_, p + 1);
-    }
-    // Without prices the first of the order is best, and what comes behind it loses by its value.
-    const double loss = choices_.loss.empty() ? node.loss - problem_.examination[p] * problem_.value[item]
-                                              : node.loss + choices_.Loss(t, item);
-    return {broken, loss, parent, item, node.set + Mixed(item)};
-  }
-
-  const SlateState& state_;
-  const PlacementProblem& problem_;
-  const Choices& choices_;
-  const std::size_t width_, branch_;
-  std::vector<std::uint32_t> stamp_;
-  std::uint32_t now_ = 0;
-  std::vector<Child> children_;
-  std::vector<std::uint32_t> have_;
-};
+constexpr double kWideGap = 0.008;  // Above it, after that, the search is a wide one.
 
 // Exchanges of two positions, and of a position with an item that is not shown, each of which breaks less or is worth
 // more, until none does.
@@ -270,6 +115,33 @@ class Exchanges {
   Broken broken_;
 };
 
+// Where a cap in a window has few groups, a slate needs some of each: the best of the others, as many as may stand in
+// it.
+void KeepOfGroups(const PlacementProblem& problem, const SlateCap& cap, std::span<const std::uint32_t> others,
+                  std::vector<std::uint32_t>* kept) {
+  const std::size_t size = problem.examination.size();
+  if (others.empty() || cap.window >= size) return;
+  const std::size_t most = cap.at_most * ((size + cap.window - 1) / cap.window);
+  const auto better = [&](std::uint32_t a, std::uint32_t b) {
+    return problem.value[a] != problem.value[b] ? problem.value[a] > problem.value[b] : a < b;
+  };
+  std::vector<std::uint32_t> groups;
+  std::vector<std::vector<std::uint32_t>> best;  // By groups, as many as may stand in the slate, best first.
+  for (const std::uint32_t i : others) {
+    const auto at = static_cast<std::size_t>(std::ranges::find(groups, cap.group[i]) - groups.begin());
+    if (at == groups.size()) {
+      if (at == size) return;  // Many groups: each has one among the best of all, or need not be shown.
+      groups.push_back(cap.group[i]);
+      best.emplace_back();
+    }
+    std::vector<std::uint32_t>& of = best[at];
+    if (of.size() == most && !better(i, of.back())) continue;
+    if (of.size() == most) of.pop_back();
+    of.insert(std::ranges::upper_bound(of, i, better), i);
+  }
+  for (const std::vector<std::uint32_t>& of : best) kept->insert(kept->end(), of.begin(), of.end());
+}
+
 // The items worth a look, best first: the best by value, the best of each kind that a floor wants, and those that are
 // fixed; all with `all`.
 std::vector<std::uint32_t> Candidates(const PlacementProblem& problem, bool all) {
@@ -291,6 +163,7 @@ std::vector<std::uint32_t> Candidates(const PlacementProblem& problem, bool all)
     std::ranges::partial_sort(kind, kind.begin() + static_cast<std::ptrdiff_t>(some), better);
     kept.insert(kept.end(), kind.begin(), kind.begin() + static_cast<std::ptrdiff_t>(some));
   }
+  for (const SlateCap& cap : problem.caps) KeepOfGroups(problem, cap, {order.data() + most, n - most}, &kept);
   for (const std::uint32_t i : problem.fixed) {
     if (i != PlacementProblem::kFree) kept.push_back(i);
   }
@@ -314,19 +187,47 @@ std::vector<std::uint32_t> ByValue(const SlateState& state, const std::vector<st
   return items;
 }
 
+// How wide a search looks.
+struct Width {
+  std::size_t states, widest, branch;
+  std::size_t Of(const SlateState& state) const { return std::clamp<std::size_t>(states / state.size(), 1, widest); }
+};
+constexpr Width kNarrow{kStates, kWidest, kBranch}, kWide{kWideStates, kWideWidest, kWideBranch};
+
 // The better of the slate that is known and the one that the search finds, after exchanges.
-void Search(const SlateState& state, const std::vector<std::uint32_t>& order, const Choices& choices, bool wide,
-            SlateSolution* best) {
-  const std::size_t states = wide ? kWideStates : kStates, widest = wide ? kWideWidest : kWidest;
-  const std::size_t width = std::clamp<std::size_t>(states / state.size(), 1, widest);
-  std::vector<std::uint32_t> items = BeamSearch(state, choices, width, wide ? kWideBranch : kBranch).Run();
+void Improve(const SlateState& state, const std::vector<std::uint32_t>& order, std::vector<std::uint32_t> items,
+             SlateSolution* best) {
   Exchanges(state, order, &items).Run();
   SlateSolution found = state.Judge(std::move(items));
   const Broken broken = state.BrokenOf(found.items), known = state.BrokenOf(best->items);
   if (broken < known || (broken == known && found.value > best->value)) *best = std::move(found);
 }
 
-// The problem of these items alone, by their index in `order`; and what the best of the others is worth.
+void SearchByValue(const SlateState& state, const std::vector<std::uint32_t>& order, const Width& width,
+                   SlateSolution* best) {
+  const SlateChoices choices = SlateChoices::ByValue(state, order);
+  Improve(state, order, SlateBeam(state, choices).Run(width.Of(state), width.branch).items, best);
+}
+
+// Only for slates that are better than the known one, where that `is_kept`. Whether there is none.
+bool SearchByPrices(const SlateState& state, const std::vector<std::uint32_t>& order, const SlatePrices& prices,
+                    bool is_kept, const Width& width, SlateSolution* best) {
+  const double most = is_kept ? prices.bound() - best->value : std::numeric_limits<double>::infinity();
+  const SlateChoices choices = SlateChoices::ByPrices(state, prices, most);
+  SlateBeam::Found found = SlateBeam(state, choices).Run(width.Of(state), width.branch, most);
+  if (!found.items.empty()) Improve(state, order, std::move(found.items), best);
+  return found.saw_all && is_kept && prices.RestLoss() > most;
+}
+
+void Reassign(const SlateState& state, const std::vector<std::uint32_t>& order, int most_tried, SlateSolution* best) {
+  std::vector<std::uint32_t> items = best->items;
+  const double bound = best->bound;
+  if (ReassignPositions(state, order, most_tried, &items)) *best = state.Judge(std::move(items));
+  best->bound = bound;
+}
+
+// The problem of these items alone, by their index in `order`, and with groups numbered from 1 on; and what the best of
+// the others is worth.
 struct Part {
   PlacementProblem problem;
   double rest = -std::numeric_limits<double>::infinity();
@@ -344,9 +245,19 @@ Part PartOf(const PlacementProblem& whole, const std::vector<std::uint32_t>& ord
   for (std::size_t i = 0; i < index.size(); ++i) {
     if (index[i] == PlacementProblem::kFree) part.rest = std::max(part.rest, whole.value[i]);
   }
+  std::vector<std::uint32_t> groups;
   for (const SlateCap& cap : whole.caps) {
     SlateCap& made = problem.caps.emplace_back(SlateCap{{}, cap.at_most, cap.window, cap.before, cap.level});
-    for (const std::uint32_t i : order) made.group.push_back(cap.group[i]);
+    groups.assign(1, 0);
+    for (const std::uint32_t i : order) groups.push_back(cap.group[i]);
+    std::ranges::sort(groups);
+    groups.erase(std::ranges::unique(groups).begin(), groups.end());
+    const auto number = [&](std::uint32_t group) {
+      const auto at = std::ranges::lower_bound(groups, group);
+      return at == groups.end() || *at != group ? 0 : static_cast<std::uint32_t>(at - groups.begin());
+    };
+    for (const std::uint32_t i : order) made.group.push_back(number(cap.group[i]));
+    for (std::uint32_t& group : made.before) group = number(group);
   }
   for (const SlateFloor& floor : whole.floors) {
     SlateFloor& made = problem.floors.emplace_back(SlateFloor{{}, floor.at_least, floor.first, floor.level});
@@ -366,23 +277,34 @@ SlateSolution SolvePart(const Part& part, bool all) {
   best.bound = best.value;
   const Broken least = state.BrokenByFixed();
   if (state.BrokenOf(best.items) <= least) return best;
-  best = state.Judge(BeamSearch(state, ChoicesByValue(order), 1, 1).Run());
+  best = state.Judge(SlateBeam(state, SlateChoices::ByValue(state, order)).Run(1, 1).items);
+  const auto is_kept = [&] { return state.BrokenOf(best.items) <= least; };
   SlatePrices prices(state, best, /*keeps_all=*/true, part.rest);
-  prices.Run(kPriceSteps, best.value);
-  Search(state, order, ChoicesByPrices(state, prices), /*wide=*/false, &best);
-  if (prices.bound() - best.value > kGoodGap * std::fabs(best.value)) {
-    prices.Run(2 * kPriceSteps, best.value);  // Steps are better sized by a better slate.
-    Search(state, order, ChoicesByPrices(state, prices), /*wide=*/false, &best);
+  bool is_best = false;
+  for (const int steps : {kPriceSteps, 2 * kPriceSteps}) {  // Steps are better sized by a better slate.
+    prices.Run(steps, best.value, is_kept());
+    is_best = SearchByPrices(state, order, prices, is_kept(), kNarrow, &best);
+    if (is_best || prices.bound() - best.value <= kGoodGap * std::fabs(best.value)) break;
   }
-  best.bound = std::max(best.value, prices.bound());
-  if (state.BrokenOf(best.items) <= least || !all) return best;
+  const auto is_above = [&](double gap) {
+    return !is_best && (!is_kept() || prices.bound() - best.value > gap * std::fabs(best.value));
+  };
+  if (is_above(kGoodGap)) {
+    Reassign(state, order, kMostTried, &best);
+    prices.Run(kPriceSteps, best.value, is_kept());
+    const bool is_hard = is_above(kWideGap);
+    is_best = SearchByPrices(state, order, prices, is_kept(), is_hard ? kWide : kNarrow, &best);
+    if (is_hard) Reassign(state, order, kMoreTried, &best);
+  }
+  best.bound = is_best ? best.value : std::max(best.value, prices.bound());
+  if (is_kept() || !all) return best;
   // Something cannot be kept, or is found by a wider look alone.
-  Search(state, order, ChoicesByValue(order), /*wide=*/true, &best);
+  SearchByValue(state, order, kWide, &best);
   SlatePrices relaxed(state, best, /*keeps_all=*/false, part.rest);
-  relaxed.Run(kPriceSteps, best.value);
-  Search(state, order, ChoicesByPrices(state, relaxed), /*wide=*/true, &best);
+  relaxed.Run(kPriceSteps, best.value, false);
+  SearchByPrices(state, order, relaxed, false, kWide, &best);
   SlatePrices last(state, best, /*keeps_all=*/false, part.rest);
-  last.Run(kPriceSteps, best.value);
+  last.Run(kPriceSteps, best.value, false);
   best.bound = std::max(best.value, last.bound());
   return best;
 }

@@ -7,13 +7,13 @@
 //   fixed    pins and drawn items stand where they are, whatever they break
 //
 // A beam search over positions (a dynamic programme that keeps the most promising states of each length) whose states
-// are judged by an optimistic completion, then exchanges until none helps. Where the best items by value keep all
-// constraints, that order is the optimum and nothing is searched. The bound is that of the Lagrangian in which each
-// item's single use, the caps and the floors are priced, after a fixed number of subgradient steps: whatever the
-// prices, no slate that keeps the constraints is worth more.
-// Every position is filled while there are items. Constraints that cannot all be kept are broken where that counts
-// least (`level`), and named. Deterministic: equal problems have equal solutions, ties go to the item named first.
-// Thread safety: a pure function.
+// are judged by an optimistic completion and given up where a known slate is better, then exchanges until none helps.
+// Where the bound leaves more than a little, two or three positions at a time are filled anew, and the search is wider.
+// Where the best items by value keep all constraints, that order is the optimum and nothing is searched. The bound is
+// that of the Lagrangian in which each item's single use, the caps and the floors are priced, after a fixed number of
+// subgradient steps: whatever the prices, no slate that keeps the constraints is worth more. Every position is filled
+// while there are items. Constraints that cannot all be kept are broken where that counts least (`level`), and named.
+// Deterministic: equal problems have equal solutions, ties go to the item named first. Thread safety: a pure function.
 #pragma once
 
 #include <cstddef>

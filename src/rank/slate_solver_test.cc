@@ -127,8 +127,8 @@ TEST(SlateSolver, OnSmallProblemsItIsNearlyAlwaysTheBestOfAllSlates) {
     }
     EXPECT_EQ(std::ranges::any_of(s.cap_excess, [](std::uint32_t n) { return n > 0; }), BreaksACap(problem, s.items));
   }
-  EXPECT_LE(broken_more, kProblems / 50);
-  EXPECT_LE(worse, kProblems / 50);
+  EXPECT_LE(broken_more, kProblems / 200);
+  EXPECT_LE(worse, kProblems / 100);
 }
 
 TEST(SlateSolver, WhatCannotBeKeptIsGivenUpByLevelAndNamed) {

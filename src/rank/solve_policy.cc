@@ -24,15 +24,65 @@ std::uint32_t GroupOf(Key category) {
 
 class PolicySolver {
  public:
-  PolicySolver(const RankInput& in, Draft* draft)
-      : in_(in), policy_(*in.policy), draft_(*draft), columns_(in, *draft, draft->items, draft->lease.items) {}
+  // `values`: of the draft, by candidate. `ranking`: the candidates of this one of a pair's alone (Draft::rankings),
+  // and what it has fixed; 0: all.
+  PolicySolver(const RankInput& in, Draft* draft, std::vector<float>* values, std::uint8_t ranking = 0)
+      : in_(in),
+        policy_(*in.policy),
+        draft_(*draft),
+        values_(*values),
+        ranking_(ranking),
+        columns_(in, *draft, draft->items, draft->lease.items) {}
 
   void Run() {
-    Boost();
-    for (std::uint32_t i = 0; i < draft_.items.size(); ++i) {
-      if (IsEligible(draft_, i)) items_.push_back(i);
-    }
     draft_.propensity.assign(draft_.items.size(), 1.0f);
+    Boost();
+    Prepare({});
+    Pin();
+    PriceContracts();
+    Diversify();
+    if (!in_.request.has_candidates && !draft_.is_swapped && explore_rate_ > 0) Draw();
+    Take(SolveSlate(problem_));
+    if (draft_.is_swapped) AllowSwaps();
+  }
+
+  // The first of a pair: what is pinned and drawn is so for both.
+  std::vector<std::uint32_t> RunFirst() {
+    draft_.propensity.assign(draft_.items.size(), 1.0f);
+    Boost();
+    Prepare({});
+    Pin();
+    PriceContracts();
+    Diversify();
+    if (!in_.request.has_candidates && explore_rate_ >= 1) Draw();
+    return Candidates(SolveSlate(problem_).items);
+  }
+  // The second, with the candidates that the first fixed; says nothing in the outcome that the first has said.
+  std::vector<std::uint32_t> RunSecond(const std::vector<std::uint32_t>& fixed) {
+    is_second_ = true;
+    Boost();
+    Prepare(fixed);
+    PriceContracts();
+    Diversify();
+    return Candidates(SolveSlate(problem_).items);
+  }
+  // The problem's constraints alone, of all candidates.
+  PlacementProblem Constraints() {
+    is_second_ = true;
+    Prepare({});
+    return std::move(problem_);
+  }
+  // By position of the problem the candidate that is fixed, or kFree.
+  std::vector<std::uint32_t> Fixed() const { return Candidates(problem_.fixed); }
+  const std::vector<std::uint32_t>& items() const { return items_; }
+
+ private:
+  void Prepare(const std::vector<std::uint32_t>& fixed) {
+    for (std::uint32_t i = 0; i < draft_.items.size(); ++i) {
+      if (!IsEligible(draft_, i)) continue;
+      const bool is_own = ranking_ == 0 || draft_.rankings.empty() || (draft_.rankings[i] & ranking_) != 0;
+      if (is_own || std::ranges::find(fixed, i) != fixed.end()) items_.push_back(i);
+    }
     FillValues();
     FillCaps();
     for (const FeedFloor& floor : policy_.floors) {
@@ -44,25 +94,28 @@ class PolicySolver {
       for (const std::uint32_t i : items_) made.counts.push_back(holds[i] != 0);
     }
     problem_.fixed.assign(problem_.examination.size(), PlacementProblem::kFree);
-    Pin();
-    PriceContracts();
-    Diversify();
-    if (!in_.request.has_candidates && !draft_.is_swapped && explore_rate_ > 0) Draw();
-    Take(SolveSlate(problem_));
-    if (draft_.is_swapped) AllowSwaps();
+    for (std::size_t p = 0; p < std::min(fixed.size(), problem_.fixed.size()); ++p) {
+      const auto at = std::ranges::lower_bound(items_, fixed[p]);
+      if (fixed[p] != PlacementProblem::kFree) problem_.fixed[p] = static_cast<std::uint32_t>(at - items_.begin());
+    }
   }
 
- private:
+  std::vector<std::uint32_t> Candidates(const std::vector<std::uint32_t>& slate) const {
+    std::vector<std::uint32_t> candidates;
+    for (const std::uint32_t k : slate) candidates.push_back(k == PlacementProblem::kFree ? k : items_[k]);
+    return candidates;
+  }
+
   void Boost() {
     for (const FeedBoost& boost : policy_.boosts) {
       const std::span<const double> holds = columns_.Evaluate(boost.where);
       PolicyPart part{.name = "boost " + boost.name, .items = {}, .times = boost.times, .plus = boost.plus};
       for (std::uint32_t i = 0; i < draft_.items.size(); ++i) {
         if (holds[i] == 0) continue;
-        draft_.value[i] = static_cast<float>(draft_.value[i] * boost.times + boost.plus);
+        values_[i] = static_cast<float>(values_[i] * boost.times + boost.plus);
         part.items.push_back(i);
       }
-      if (!part.items.empty()) draft_.outcome.parts.push_back(std::move(part));
+      if (!part.items.empty() && !is_second_) draft_.outcome.parts.push_back(std::move(part));
     }
   }
 
@@ -73,10 +126,10 @@ class PolicySolver {
       problem_.examination.push_back(std::pow(1.0 + static_cast<double>(begin + p), -policy_.examination));
     double least = 0;
     for (const std::uint32_t i : items_) {
-      if (std::isfinite(draft_.value[i])) least = std::min(least, static_cast<double>(draft_.value[i]));
+      if (std::isfinite(values_[i])) least = std::min(least, static_cast<double>(values_[i]));
     }
     for (const std::uint32_t i : items_)
-      problem_.value.push_back(std::isfinite(draft_.value[i]) ? static_cast<double>(draft_.value[i]) : least);
+      problem_.value.push_back(std::isfinite(values_[i]) ? static_cast<double>(values_[i]) : least);
   }
 
   void FillCaps() {
@@ -139,7 +192,7 @@ class PolicySolver {
       const double price = of == nullptr ? 0 : of->price;
       if (contract.kind == FeedContract::Kind::kExplored) {
         explore_rate_ *= 1 - std::clamp(price, 0.0, 1.0);
-        if (price > 0) draft_.duals.push_back({contract.name, price});
+        if (price > 0 && !is_second_) draft_.duals.push_back({contract.name, price});
         continue;
       }
       const bool owes = contract.kind == FeedContract::Kind::kEachItem;
@@ -151,7 +204,7 @@ class PolicySolver {
         part.items.push_back(items_[k]);
         problem_.value[k] += owes ? PriceOf(of, draft_.items[items_[k]]) : -price;
       }
-      if (part.items.empty()) continue;
+      if (part.items.empty() || is_second_) continue;
       if (!owes && price > 0) draft_.duals.push_back({contract.name, price});
       if (owes) owed_.push_back({&contract, of, part.items});
       draft_.outcome.parts.push_back(std::move(part));
@@ -281,6 +334,9 @@ class PolicySolver {
   const RankInput& in_;
   const FeedPolicy& policy_;
   Draft& draft_;
+  std::vector<float>& values_;
+  const std::uint8_t ranking_;
+  bool is_second_ = false;
   double explore_rate_ = policy_.explore_rate;  // After what contracts leave of it.
   std::vector<Owed> owed_;
   ConditionColumns columns_;
@@ -290,6 +346,27 @@ class PolicySolver {
 
 }  // namespace
 
-void SolvePolicy(const RankInput& in, Draft* draft) { PolicySolver(in, draft).Run(); }
+void SolvePolicy(const RankInput& in, Draft* draft) { PolicySolver(in, draft, &draft->value).Run(); }
+
+PolicyPair SolvePair(const RankInput& in, Draft* draft) {
+  PolicyPair pair;
+  PolicySolver first(in, draft, &draft->value, 1), second(in, draft, &draft->second_value, 2);
+  pair.first = first.RunFirst();
+  pair.fixed = first.Fixed();
+  pair.second = second.RunSecond(pair.fixed);
+  PolicySolver all(in, draft, &draft->value);
+  const auto problem = std::make_shared<const PlacementProblem>(all.Constraints());
+  if (problem->caps.empty() && problem->floors.empty()) return pair;
+  std::vector<std::uint32_t> index(draft->items.size());
+  for (std::uint32_t k = 0; k < all.items().size(); ++k) index[all.items()[k]] = k;
+  const auto broken = [problem, index = std::move(index)](const std::vector<std::uint32_t>& slate) {
+    std::vector<std::uint32_t> items;
+    for (const std::uint32_t i : slate) items.push_back(index[i]);
+    return SlateState(*problem).BrokenOf(items);
+  };
+  const Broken most = std::max(broken(pair.first), broken(pair.second));
+  pair.keeps = [broken, most](const std::vector<std::uint32_t>& slate) { return broken(slate) <= most; };
+  return pair;
+}
 
 }  // namespace gfr

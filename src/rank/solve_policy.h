@@ -10,6 +10,10 @@
 // request.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <vector>
+
 #include "rank/draft.h"
 
 namespace gfr {
@@ -17,5 +21,18 @@ namespace gfr {
 // Fills slate, draws, propensity, what the outcome says of the solution, and the values by the boosts. REQUIRES:
 // ComputeValues; in.policy->solves.
 void SolvePolicy(const RankInput& in, Draft* draft);
+
+// The two rankings of a pair (interleave.h), each solved by the policy with its own values and candidates.
+struct PolicyPair {
+  std::vector<std::uint32_t> fixed;          // By position the candidate that is pinned or drawn there, or UINT32_MAX.
+  std::vector<std::uint32_t> first, second;  // The whole slates of the two, what is fixed among them.
+  // Whether a slate keeps as much as one of these two at least; empty: there is nothing to keep.
+  std::function<bool(const std::vector<std::uint32_t>&)> keeps;
+};
+
+// Fills draws and propensities of what is explored, what the outcome says of pins, boosts and contracts, and both
+// values by the boosts. Positions explore only where the policy always does (explore_rate 1): what would stand there
+// otherwise is not known before the slates are merged. REQUIRES: RankSecond; in.policy->solves.
+PolicyPair SolvePair(const RankInput& in, Draft* draft);
 
 }  // namespace gfr
