@@ -110,7 +110,7 @@ class CooccurrenceCounts {
   struct Neighbour {
     std::uint32_t item = 0, count = 0;  // 0: an empty place.
   };
-  static constexpr std::size_t kAllNeighbours = kNeighbours[0] + kNeighbours[1] + kNeighbours[2];
+  static constexpr std::size_t kAllNeighbours = kNeighbours[0] + kNeighbours[1] + kNeighbours[2];  // At most 32.
   static constexpr std::array<std::size_t, kTogetherKinds> kFirst{0, kNeighbours[0], kNeighbours[0] + kNeighbours[1]};
   struct Item {
     Key key = 0;
@@ -130,6 +130,12 @@ class CooccurrenceCounts {
   void Note(std::size_t kind, Key item, User& user);
   void Meet(std::size_t kind, std::uint32_t item, std::uint32_t other);
   void ForgetItems();
+  // What lists are made of an item as a neighbour.
+  struct Met {
+    std::uint32_t place;  // By rising key.
+    std::array<std::uint32_t, kTogetherKinds> met;
+  };
+  void NearOf(std::uint32_t at, std::span<const Met> met, std::vector<CooccurrenceLists::Near>* near) const;
   SimilarItem Judge(std::size_t kind, const Item& item, const Neighbour& neighbour) const;
 
   Limits limits_;
