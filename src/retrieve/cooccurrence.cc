@@ -152,8 +152,15 @@ void CooccurrenceCounts::Meet(std::size_t kind, std::uint32_t item, std::uint32_
     }
     if (one.count < least->count) least = &one;
   }
-  if (least->count > 0 && --least->count > 0) return;
-  *least = {other, 1};
+  if (least->count == 0) {  // An empty place.
+    *least = {other, 1};
+    return;
+  }
+  if (--least->count > 0) return;
+  // The new one stands behind the others, so that of equal ones the oldest goes next. In the place of the one that went
+  // it would be the next to go itself: a full row would hardly ever take anything new.
+  std::move(least + 1, all.data() + all.size(), least);
+  all.back() = {other, 1};
 }
 
 std::uint32_t CooccurrenceCounts::ItemOf(Key key) {

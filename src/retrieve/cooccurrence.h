@@ -4,8 +4,9 @@
 // Two items co-occur when a user comes to one while the other is among the user's kLast last ones of that kind. What
 // comes again is not counted again while it is among them; a user counts at most kMostADay times a day, and their last
 // items are forgotten after kForgetMs without an event. Per item the neighbours met most are kept, by Misra and Gries
-// (1982): of a full row the least one loses a count, and its place when it has none left. Memory is bounded: with
-// Limits::items items, the half that were met least are forgotten; with Limits::users users, the one who came first.
+// (1982): of a full row the least one loses a count (of equal ones the oldest), and its place when it has none left.
+// Memory is bounded: with Limits::items items, the half that were met least are forgotten; with Limits::users users,
+// the one who came first.
 // Users are people (counted_people.h): a device that becomes a user's brings its last items along. The same records in
 // the same order give the same bytes, whether Encode and Decode came in between or not.
 // Thread safety: CooccurrenceCounts none; CooccurrenceLists is immutable.
