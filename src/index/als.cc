@@ -6,7 +6,7 @@
 #include "base/counter_rng.h"
 #include "feature/feature_view.h"
 #include "index/symmetric_inverse.h"
-#include "retrieve/embedding_index.h"
+#include "retrieve/int8_dot.h"
 
 namespace gfr {
 namespace {

@@ -103,44 +103,54 @@ std::shared_ptr<CategoryLists> CategoryLists::Merge(std::vector<Added> added, Go
     entries.clear();
     bool cut = false;
     Entry last{};
+    std::span<const Entry> kept;
     if (old < lists_.size() && lists_[old] == list) {
       if (!std::ranges::binary_search(made_anew, list)) {
         cut = cut_[old];
-        last = At(old).back();
-        for (const Entry& entry : At(old)) {
-          if (!gone(entry.id)) entries.push_back(entry);
-        }
+        kept = At(old);
+        if (!kept.empty()) last = kept.back();
       }
       ++old;
     }
-    const std::size_t kept = entries.size();
+    if (std::ranges::any_of(kept, [&](const Entry& entry) { return gone(entry.id); })) {
+      for (const Entry& entry : kept) {
+        if (!gone(entry.id)) entries.push_back(entry);
+      }
+      kept = entries;
+    }
+    if (next == added.end() || next->list != list) {  // Most lists.
+      merged->Append(list, kept, cut);
+      continue;
+    }
+    if (entries.empty()) entries.assign(kept.begin(), kept.end());
+    const std::size_t before = entries.size();
     for (; next != added.end() && next->list == list; ++next) {
-      if (entries.size() < kept + kMost && (!cut || !(last < next->entry)))
+      if (entries.size() < before + kMost && (!cut || !(last < next->entry)))
         entries.push_back(next->entry);
       else
         cut = true;
     }
-    std::inplace_merge(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(kept), entries.end());
-    merged->Append(list, &entries, cut);
+    std::inplace_merge(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(before), entries.end());
+    if (entries.size() > kMost) {
+      entries.resize(kMost);
+      cut = true;
+    }
+    merged->Append(list, entries, cut);
   }
   merged->Finish();
   return merged;
 }
 
-void CategoryLists::Append(Key list, std::vector<Entry>* entries, bool cut) {
-  if (entries->size() > kMost) {
-    entries->resize(kMost);
-    cut = true;
-  }
-  if (entries->empty() && !cut) return;
-  if (entries_.size() + entries->size() > kMaxEntries) {
-    left_out_ += entries->size();
+void CategoryLists::Append(Key list, std::span<const Entry> entries, bool cut) {
+  if (entries.empty() && !cut) return;
+  if (entries_.size() + entries.size() > kMaxEntries) {
+    left_out_ += entries.size();
     return;
   }
   lists_.push_back(list);
   begins_.push_back(static_cast<std::uint32_t>(entries_.size()));
   cut_.push_back(cut);
-  entries_.insert(entries_.end(), entries->begin(), entries->end());
+  entries_.insert(entries_.end(), entries.begin(), entries.end());
 }
 
 // Makes the index once all lists are in.
@@ -156,7 +166,7 @@ void CategoryLists::Finish() {
   buckets_.back() = static_cast<std::uint32_t>(lists_.size());
   begins_.shrink_to_fit();
   lists_.shrink_to_fit();
-  entries_.shrink_to_fit();
+  if (entries_.capacity() - entries_.size() > entries_.size() / 16) entries_.shrink_to_fit();
 }
 
 std::span<const CategoryLists::Entry> CategoryLists::Find(Key list) const {

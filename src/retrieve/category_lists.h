@@ -60,7 +60,8 @@ class CategoryLists {
   };
   template <typename Gone>
   std::shared_ptr<CategoryLists> Merge(std::vector<Added> added, Gone&& gone, std::span<const Key> made_anew) const;
-  void Append(Key list, std::vector<Entry>* entries, bool cut);
+  // REQUIRES: at most kMost.
+  void Append(Key list, std::span<const Entry> entries, bool cut);
   void Finish();
   std::span<const Entry> At(std::size_t list) const {
     return std::span(entries_).subspan(begins_[list], begins_[list + 1] - begins_[list]);

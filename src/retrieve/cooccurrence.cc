@@ -1,6 +1,7 @@
 #include "retrieve/cooccurrence.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 #include <tuple>
@@ -9,6 +10,7 @@
 #include "base/byte_reader.h"
 #include "base/byte_writer.h"
 #include "base/time.h"
+#include "retrieve/key_search.h"
 
 namespace gfr {
 namespace {
@@ -22,11 +24,40 @@ std::size_t KindOf(EventType type) {
   return static_cast<std::size_t>(Together::kViews);
 }
 
+// SimilarItem::score of two items that were met so often, and so often together. Each counts as met at least as often
+// as together.
+double ScoreOf(std::uint32_t count, std::uint32_t of_a, std::uint32_t of_b) {
+  const double together = count, a = std::max(of_a, count), b = std::max(of_b, count);
+  return together / std::sqrt(a * b) * (together / (together + SimilarItem::kShrink));
+}
+
+// Leaves the best kMost, best first. Each one's rank is counted: of so few, and in no order at all, that takes a third
+// of what sorting them takes, whose every comparison a processor would guess wrong half the time.
+void KeepBest(std::vector<CooccurrenceLists::Near>* near) {
+  constexpr std::size_t kAll = 32;  // As many as CooccurrenceCounts keeps of an item.
+  std::array<std::uint64_t, kAll>
+      order;  // Greater is better: scores are above 0, so that their bits are in their order.
+  std::array<std::uint32_t, kAll> rank{};
+  const std::size_t size = near->size();
+  for (std::size_t i = 0; i < size; ++i)
+    order[i] = std::uint64_t{std::bit_cast<std::uint32_t>((*near)[i].score)} << 32 | (0xffffffffu - (*near)[i].place);
+  for (std::size_t i = 0; i < size; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const std::uint32_t is_better = order[i] > order[j];
+      rank[i] += 1 - is_better;
+      rank[j] += is_better;
+    }
+  }
+  std::array<CooccurrenceLists::Near, kAll> ranked;
+  for (std::size_t i = 0; i < size; ++i) ranked[rank[i]] = (*near)[i];
+  near->assign(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(std::min(size, CooccurrenceLists::kMost)));
+}
+
 }  // namespace
 
 std::span<const CooccurrenceLists::Near> CooccurrenceLists::Of(Key item) const {
-  const auto at = std::ranges::lower_bound(keys_, item);
-  return at == keys_.end() || *at != item ? std::span<const Near>() : At(static_cast<std::size_t>(at - keys_.begin()));
+  const std::size_t at = PlaceAmongHashes(keys_, item);
+  return at == keys_.size() || keys_[at] != item ? std::span<const Near>() : At(at);
 }
 
 CooccurrenceCounts::User& CooccurrenceCounts::UserOf(Key key, std::int64_t time_ms) {
@@ -121,8 +152,15 @@ void CooccurrenceCounts::Meet(std::size_t kind, std::uint32_t item, std::uint32_
     }
     if (one.count < least->count) least = &one;
   }
-  if (least->count > 0 && --least->count > 0) return;
-  *least = {other, 1};
+  if (least->count == 0) {  // An empty place.
+    *least = {other, 1};
+    return;
+  }
+  if (--least->count > 0) return;
+  // The new one stands behind the others, so that of equal ones the oldest goes next. In the place of the one that went
+  // it would be the next to go itself: a full row would hardly ever take anything new.
+  std::move(least + 1, all.data() + all.size(), least);
+  all.back() = {other, 1};
 }
 
 std::uint32_t CooccurrenceCounts::ItemOf(Key key) {
@@ -171,12 +209,11 @@ void CooccurrenceCounts::ForgetItems() {
 SimilarItem CooccurrenceCounts::Judge(std::size_t kind, const Item& item, const Neighbour& neighbour) const {
   const Item& other = items_[neighbour.item];
   const double together = neighbour.count;
-  // Each has been met at least as often as together.
   const double a = std::max(item.met[kind], neighbour.count), b = std::max(other.met[kind], neighbour.count);
   return {.item = other.key,
           .together = neighbour.count,
           .lift = together * static_cast<double>(met_[kind]) / (a * b),
-          .score = together / std::sqrt(a * b) * (together / (together + SimilarItem::kShrink))};
+          .score = ScoreOf(neighbour.count, item.met[kind], other.met[kind])};
 }
 
 std::vector<SimilarItem> CooccurrenceCounts::Similar(Key key, Together of) const {
@@ -195,41 +232,60 @@ std::vector<SimilarItem> CooccurrenceCounts::Similar(Key key, Together of) const
   return similar;
 }
 
+// One pass over the counts: what is read of a neighbour lies in one run of 16 bytes an item, which caches hold, since
+// the neighbours of all items together are a random walk over them.
 std::shared_ptr<const CooccurrenceLists> CooccurrenceCounts::MakeLists() const {
-  std::vector<std::uint32_t> order(items_.size()), place(items_.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::ranges::sort(order, {}, [&](std::uint32_t i) { return items_[i].key; });
+  std::vector<std::pair<Key, std::uint32_t>> order;
+  order.reserve(items_.size());
+  for (std::uint32_t i = 0; i < items_.size(); ++i) order.emplace_back(items_[i].key, i);
+  std::sort(order.begin(), order.end());
+  std::vector<Met> met(items_.size());
   std::vector<Key> keys;
   keys.reserve(order.size());
-  for (const std::uint32_t i : order) {
-    place[i] = static_cast<std::uint32_t>(keys.size());
-    keys.push_back(items_[i].key);
+  for (const auto& [key, i] : order) {
+    met[i] = {static_cast<std::uint32_t>(keys.size()), items_[i].met};
+    keys.push_back(key);
   }
   std::vector<std::uint32_t> ends;
+  ends.reserve(order.size());
   std::vector<CooccurrenceLists::Near> near, own;
-  for (const std::uint32_t i : order) {
-    own.clear();
-    for (std::size_t kind = 0; kind < kTogetherKinds; ++kind) {
-      for (std::size_t n = 0; n < kNeighbours[kind]; ++n) {
-        const Neighbour& neighbour = items_[i].neighbours[kFirst[kind] + n];
-        if (neighbour.count == 0) continue;
-        const auto score =
-            static_cast<float>(CooccurrenceLists::kWeights[kind] * Judge(kind, items_[i], neighbour).score);
-        const auto same = std::ranges::find(own, place[neighbour.item], &CooccurrenceLists::Near::place);
-        if (same != own.end())
-          same->score += score;
-        else
-          own.push_back({place[neighbour.item], score});
-      }
+  near.reserve(order.size() * CooccurrenceLists::kMost);
+  constexpr std::size_t kAhead = 8;  // Items that are asked of memory before they are read.
+  for (std::size_t at = 0; at < order.size(); ++at) {
+    if (at + kAhead < order.size()) {
+      const auto* next = reinterpret_cast<const std::byte*>(&items_[order[at + kAhead].second]);
+      for (std::size_t byte = 0; byte < sizeof(Item); byte += 64) __builtin_prefetch(next + byte);
     }
-    std::ranges::sort(
-        own, [](const auto& a, const auto& b) { return a.score != b.score ? a.score > b.score : a.place < b.place; });
-    near.insert(near.end(), own.begin(),
-                own.begin() + static_cast<std::ptrdiff_t>(std::min(own.size(), CooccurrenceLists::kMost)));
+    NearOf(order[at].second, met, &own);
+    near.insert(near.end(), own.begin(), own.end());
     ends.push_back(static_cast<std::uint32_t>(near.size()));
   }
-  near.shrink_to_fit();
+  if (near.capacity() - near.size() > near.size() / 16) near.shrink_to_fit();
   return std::make_shared<CooccurrenceLists>(std::move(keys), std::move(ends), std::move(near));
+}
+
+// The neighbours of an item, all kinds together: the best ones, best first.
+void CooccurrenceCounts::NearOf(std::uint32_t at, std::span<const Met> met,
+                                std::vector<CooccurrenceLists::Near>* near) const {
+  const Item& item = items_[at];
+  near->clear();
+  for (std::size_t kind = 0; kind < kTogetherKinds; ++kind) {
+    const std::size_t before = near->size();  // Of one kind no neighbour is named twice.
+    for (std::size_t n = 0; n < kNeighbours[kind]; ++n) {
+      const Neighbour& neighbour = item.neighbours[kFirst[kind] + n];
+      if (neighbour.count == 0) continue;
+      const Met& other = met[neighbour.item];
+      const auto score = static_cast<float>(CooccurrenceLists::kWeights[kind] *
+                                            ScoreOf(neighbour.count, item.met[kind], other.met[kind]));
+      const auto end = near->begin() + static_cast<std::ptrdiff_t>(before);
+      const auto same = std::find_if(near->begin(), end, [&](const auto& one) { return one.place == other.place; });
+      if (same != end)
+        same->score += score;
+      else
+        near->push_back({other.place, score});
+    }
+  }
+  KeepBest(near);
 }
 
 std::size_t CooccurrenceCounts::memory_bytes() const {

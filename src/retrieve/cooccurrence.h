@@ -4,8 +4,9 @@
 // Two items co-occur when a user comes to one while the other is among the user's kLast last ones of that kind. What
 // comes again is not counted again while it is among them; a user counts at most kMostADay times a day, and their last
 // items are forgotten after kForgetMs without an event. Per item the neighbours met most are kept, by Misra and Gries
-// (1982): of a full row the least one loses a count, and its place when it has none left. Memory is bounded: with
-// Limits::items items, the half that were met least are forgotten; with Limits::users users, the one who came first.
+// (1982): of a full row the least one loses a count (of equal ones the oldest), and its place when it has none left.
+// Memory is bounded: with Limits::items items, the half that were met least are forgotten; with Limits::users users,
+// the one who came first.
 // Users are people (counted_people.h): a device that becomes a user's brings its last items along. The same records in
 // the same order give the same bytes, whether Encode and Decode came in between or not.
 // Thread safety: CooccurrenceCounts none; CooccurrenceLists is immutable.
@@ -110,7 +111,7 @@ class CooccurrenceCounts {
   struct Neighbour {
     std::uint32_t item = 0, count = 0;  // 0: an empty place.
   };
-  static constexpr std::size_t kAllNeighbours = kNeighbours[0] + kNeighbours[1] + kNeighbours[2];
+  static constexpr std::size_t kAllNeighbours = kNeighbours[0] + kNeighbours[1] + kNeighbours[2];  // At most 32.
   static constexpr std::array<std::size_t, kTogetherKinds> kFirst{0, kNeighbours[0], kNeighbours[0] + kNeighbours[1]};
   struct Item {
     Key key = 0;
@@ -130,6 +131,12 @@ class CooccurrenceCounts {
   void Note(std::size_t kind, Key item, User& user);
   void Meet(std::size_t kind, std::uint32_t item, std::uint32_t other);
   void ForgetItems();
+  // What lists are made of an item as a neighbour.
+  struct Met {
+    std::uint32_t place;  // By rising key.
+    std::array<std::uint32_t, kTogetherKinds> met;
+  };
+  void NearOf(std::uint32_t at, std::span<const Met> met, std::vector<CooccurrenceLists::Near>* near) const;
   SimilarItem Judge(std::size_t kind, const Item& item, const Neighbour& neighbour) const;
 
   Limits limits_;

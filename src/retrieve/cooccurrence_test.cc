@@ -145,6 +145,19 @@ TEST(Cooccurrence, TheCountsThatARowKeepsAreNeverAboveTheTrueOnes) {
   for (const char* often : {"i0", "i1", "i2"}) EXPECT_GT(kept[KeyOf(often)], with_hub[often] * 3 / 10) << often;
 }
 
+TEST(Cooccurrence, AFullRowGivesUpItsOldestNeighbourNotTheOneThatCameLast) {
+  Log log;
+  const auto meet = [&](std::size_t other) {
+    log.Add(EventType::kItemView, "u" + std::to_string(log.next), {"hub", "i" + std::to_string(other)});
+  };
+  const std::size_t places = CooccurrenceCounts::kNeighbours[0];
+  for (std::size_t other = 0; other < places + 3; ++other) meet(other);
+  std::vector<Key> kept, newest;
+  for (const SimilarItem& one : log.counts.Similar(KeyOf("hub"), Together::kViews)) kept.push_back(one.item);
+  for (std::size_t other = 3; other < places + 3; ++other) newest.push_back(KeyOf("i" + std::to_string(other)));
+  EXPECT_THAT(kept, testing::UnorderedElementsAreArray(newest));
+}
+
 LogRecord AliasRecord(std::uint64_t offset, const std::string& login, const std::string& device) {
   return {offset, kNow, {.type = EventType::kUserAlias, .time_ms = kNow, .user_id = login, .kind = device}};
 }

@@ -5,6 +5,7 @@
 
 #include "retrieve/embedding_index.h"
 #include "retrieve/lists_codec.h"
+#include "retrieve/on_sale.h"
 
 namespace gfr {
 namespace {
@@ -14,24 +15,19 @@ class EmbeddingLists final : public SourceLists {
   explicit EmbeddingLists(std::shared_ptr<const EmbeddingIndex> index) : index_(std::move(index)) {}
 
   std::vector<Key> Find(const SourceQuery& query, const CandidateSet& set, std::size_t quota) const override {
-    std::vector<Key> found, keys;
-    if (index_ == nullptr || quota == 0) return found;
+    if (index_ == nullptr || quota == 0) return {};
     const std::vector<float> user = index_->UserVector(query.recent);
-    if (user.empty()) return found;
+    if (user.empty()) return {};
+    std::vector<Key> keys;
     // What is taken, off sale or among the last items is left out; where that leaves too few, more are asked for.
     for (std::size_t most = 2 * quota + query.recent.size();; most *= 8) {
       const std::vector<EmbeddingIndex::Found> near = index_->Search(user, most);
-      found.clear();
       keys.clear();
       for (const auto& one : near) {
         if (!set.Has(one.item) && std::ranges::find(query.recent, one.item) == query.recent.end())
           keys.push_back(one.item);
       }
-      std::vector<const std::byte*> rows(keys.size());
-      query.items.Find(keys, rows);
-      for (std::size_t i = 0; i < keys.size() && found.size() < quota; ++i) {
-        if (rows[i] != nullptr && query.shared.IsOnSale(rows[i])) found.push_back(keys[i]);
-      }
+      std::vector<Key> found = FirstOnSale(query, keys, quota);
       if (found.size() == quota || near.size() < most) return found;
     }
   }

@@ -8,6 +8,7 @@
 
 #include "base/byte_reader.h"
 #include "base/byte_writer.h"
+#include "retrieve/key_search.h"
 
 namespace gfr {
 namespace {
@@ -42,16 +43,6 @@ Status CheckParts(const EmbeddingIndex::Parts& parts) {
   return {};
 }
 
-float Quantized(std::span<const float> vector, std::int8_t* bytes) {
-  float greatest = 0;
-  for (const float v : vector) greatest = std::max(greatest, std::fabs(v));
-  if (!(greatest > 0) || !std::isfinite(greatest)) return 0;
-  const float scale = greatest / 127;
-  for (std::size_t k = 0; k < vector.size(); ++k)
-    bytes[k] = static_cast<std::int8_t>(std::clamp(std::nearbyint(vector[k] / scale), -127.0f, 127.0f));
-  return scale;
-}
-
 // Solves a * x = b of the size of `b`, row-major, by elimination with partial pivoting; false: `a` is singular.
 bool Solve(std::vector<double> a, std::vector<double>* b) {
   const std::size_t n = b->size();
@@ -78,19 +69,6 @@ bool Solve(std::vector<double> a, std::vector<double>* b) {
 
 }  // namespace
 
-float DotProduct(const float* a, const float* b, std::size_t size) {
-  std::array<float, 16> sums = {};
-  std::size_t k = 0;
-  for (; k + 16 <= size; k += 16) {
-    for (std::size_t l = 0; l < 16; ++l) sums[l] += a[k + l] * b[k + l];
-  }
-  for (std::size_t l = 0; k < size; ++k, ++l) sums[l] += a[k] * b[k];
-  for (std::size_t half = 8; half > 0; half /= 2) {
-    for (std::size_t l = 0; l < half; ++l) sums[l] += sums[l + half];
-  }
-  return sums[0];
-}
-
 EmbeddingIndex::EmbeddingIndex(Parts parts, Int8Dots dots)
     : parts_(std::move(parts)),
       dots_(dots),
@@ -99,7 +77,25 @@ EmbeddingIndex::EmbeddingIndex(Parts parts, Int8Dots dots)
       scales_(parts_.items.size()) {
   const auto at = reinterpret_cast<std::uintptr_t>(storage_.data());
   bytes_ = storage_.data() + (kInt8Step - at % kInt8Step) % kInt8Step;
-  for (std::size_t i = 0; i < scales_.size(); ++i) scales_[i] = Quantized(Vector(i), bytes_ + i * stride_);
+  for (std::size_t i = 0; i < scales_.size(); ++i) scales_[i] = QuantizeInt8(Vector(i), bytes_ + i * stride_);
+  if (scales_.size() >= InvertedFile::kLeastVectors) Group();
+}
+
+// Lays the quantised vectors out as the inverted file orders them.
+void EmbeddingIndex::Group() {
+  groups_ = InvertedFile({.values = parts_.vectors,
+                          .dimensions = parts_.dimensions,
+                          .bytes = bytes_,
+                          .scales = scales_,
+                          .stride = stride_,
+                          .dots = dots_});
+  const std::vector<std::int8_t> bytes(bytes_, bytes_ + scales_.size() * stride_);
+  const std::vector<float> scales = scales_;
+  for (std::size_t row = 0; row < scales.size(); ++row) {
+    const std::size_t place = groups_.order()[row];
+    std::memcpy(bytes_ + row * stride_, bytes.data() + place * stride_, stride_);
+    scales_[row] = scales[place];
+  }
 }
 
 Result<std::shared_ptr<const EmbeddingIndex>> EmbeddingIndex::Make(Parts parts, Int8Dots dots) {
@@ -173,9 +169,8 @@ std::vector<float> EmbeddingIndex::UserVector(std::span<const Key> recent) const
   std::vector<std::size_t> places;
   std::vector<float> user(parts_.dimensions);
   for (std::size_t i = 0; i < recent.size(); ++i) {
-    const auto at = std::ranges::lower_bound(parts_.items, recent[i]);
-    if (at == parts_.items.end() || *at != recent[i]) continue;
-    const auto place = static_cast<std::size_t>(at - parts_.items.begin());
+    const std::size_t place = PlaceAmongHashes(parts_.items, recent[i]);
+    if (place == parts_.items.size() || parts_.items[place] != recent[i]) continue;
     if (std::ranges::find(places, place) != places.end()) continue;
     places.push_back(place);
     for (std::size_t k = 0; k < user.size(); ++k) user[k] += Vector(place)[k] / static_cast<float>(places.size());
@@ -189,41 +184,71 @@ std::vector<float> EmbeddingIndex::UserVector(std::span<const Key> recent) const
   return user;
 }
 
-std::vector<EmbeddingIndex::Found> EmbeddingIndex::Search(std::span<const float> user, std::size_t most) const {
-  const std::size_t items = parts_.items.size(),
-                    shortlist = std::min(items, 2 * std::min(most, items) + kShortlistMore);
-  if (shortlist == 0 || most == 0) return {};
-  std::vector<std::int8_t> query(stride_);
-  Quantized(user, query.data());
+// At most twice the shortlist is kept; whenever it is full, its better half stays.
+class EmbeddingIndex::Shortlist {
+ public:
   struct Near {
     float score;
     std::uint32_t place;
     bool operator<(const Near& b) const { return score != b.score ? score > b.score : place < b.place; }
   };
-  // At most twice the shortlist is kept; whenever it is full, its better half stays.
-  std::vector<Near> near;
-  near.reserve(2 * shortlist);
-  float least = -HUGE_VALF;
+  explicit Shortlist(std::size_t most) : most_(most) { near_.reserve(2 * most); }
+  float least() const { return least_; }  // What is not above it does not come in.
+  void Add(float score, std::uint32_t place) {
+    near_.push_back({score, place});
+    if (near_.size() < 2 * most_) return;
+    Cut();
+    least_ = near_.back().score;
+  }
+  const std::vector<Near>& Finish() {
+    if (near_.size() > most_) Cut();
+    return near_;
+  }
+
+ private:
+  void Cut() {
+    std::nth_element(near_.begin(), near_.begin() + static_cast<std::ptrdiff_t>(most_) - 1, near_.end());
+    near_.resize(most_);
+  }
+  const std::size_t most_;
+  std::vector<Near> near_;
+  float least_ = -HUGE_VALF;
+};
+
+void EmbeddingIndex::Read(const std::int8_t* query, InvertedFile::Run run, Shortlist* shortlist) const {
   std::array<std::int32_t, kBlock> dots;
-  for (std::size_t begin = 0; begin < items; begin += kBlock) {
-    const std::size_t count = std::min(kBlock, items - begin);
-    dots_(query.data(), bytes_ + begin * stride_, count, stride_, dots.data());
+  for (std::size_t begin = run.begin; begin < run.end; begin += kBlock) {
+    const std::size_t count = std::min<std::size_t>(kBlock, run.end - begin);
+    dots_(query, bytes_ + begin * stride_, count, stride_, dots.data());
     for (std::size_t i = 0; i < count; ++i) {
       const float score = static_cast<float>(dots[i]) * scales_[begin + i];
-      if (!(score > least)) continue;
-      near.push_back({score, static_cast<std::uint32_t>(begin + i)});
-      if (near.size() < 2 * shortlist) continue;
-      std::nth_element(near.begin(), near.begin() + static_cast<std::ptrdiff_t>(shortlist) - 1, near.end());
-      near.resize(shortlist);
-      least = near.back().score;
+      if (!(score > shortlist->least())) continue;
+      const auto row = static_cast<std::uint32_t>(begin + i);
+      shortlist->Add(score, groups_.empty() ? row : groups_.order()[row]);
     }
   }
-  if (near.size() > shortlist) {
-    std::nth_element(near.begin(), near.begin() + static_cast<std::ptrdiff_t>(shortlist) - 1, near.end());
-    near.resize(shortlist);
-  }
+}
+
+std::vector<EmbeddingIndex::Found> EmbeddingIndex::Search(std::span<const float> user, std::size_t most) const {
+  const std::size_t rows = std::max(kLeastRead, kReadAFound * std::min(most, parts_.items.size()));
+  if (groups_.empty() || rows >= parts_.items.size() / 2) return SearchAll(user, most);
+  return SearchRuns(user, most, groups_.Probe(user, rows));
+}
+
+std::vector<EmbeddingIndex::Found> EmbeddingIndex::SearchAll(std::span<const float> user, std::size_t most) const {
+  return SearchRuns(user, most, std::vector<InvertedFile::Run>{{0, static_cast<std::uint32_t>(parts_.items.size())}});
+}
+
+std::vector<EmbeddingIndex::Found> EmbeddingIndex::SearchRuns(std::span<const float> user, std::size_t most,
+                                                              std::span<const InvertedFile::Run> runs) const {
+  const std::size_t items = parts_.items.size();
+  if (items == 0 || most == 0) return {};
+  std::vector<std::int8_t> query(stride_);
+  QuantizeInt8(user, query.data());
+  Shortlist shortlist(std::min(items, 2 * std::min(most, items) + kShortlistMore));
+  for (const InvertedFile::Run& run : runs) Read(query.data(), run, &shortlist);
   std::vector<Found> found;
-  for (const Near& one : near)
+  for (const auto& one : shortlist.Finish())
     found.push_back({parts_.items[one.place], DotProduct(user.data(), Vector(one.place).data(), user.size())});
   std::sort(found.begin(), found.end());
   found.resize(std::min(found.size(), most));
@@ -241,7 +266,7 @@ std::vector<EmbeddingIndex::Found> EmbeddingIndex::SearchExactly(std::span<const
 
 std::size_t EmbeddingIndex::memory_bytes() const {
   return parts_.items.capacity() * sizeof(Key) + (parts_.vectors.capacity() + parts_.inverse.capacity()) * 4 +
-         storage_.capacity() + scales_.capacity() * 4;
+         storage_.capacity() + scales_.capacity() * 4 + groups_.memory_bytes();
 }
 
 }  // namespace gfr

@@ -4,8 +4,9 @@
 // that it is as fresh as those. Of factors by implicit ALS (index/als.h) it is the user's exact row of the next half
 // iteration, with the items' factors as they are (Hu, Koren and Volinsky 2008, equation 4); of vectors brought along,
 // the mean of the items', the newest counting most.
-// The search is exhaustive: 8-bit dot products of all items (int8_dot.h) choose a shortlist twice as long as what is
-// asked for, which the vectors themselves put in order. Equal bits on every processor.
+// 8-bit dot products (int8_dot.h) choose a shortlist twice as long as what is asked for, which the vectors themselves
+// put in order. From InvertedFile::kLeastVectors items on a search for few items reads some thousand vectors alone
+// (inverted_file.h); a smaller index, and SearchAll, reads all. Equal bits on every processor.
 // docs/formats/embedding.md has the bytes. Thread safety: immutable; all calls.
 #pragma once
 
@@ -19,6 +20,7 @@
 #include "base/hash.h"
 #include "base/result.h"
 #include "retrieve/int8_dot.h"
+#include "retrieve/inverted_file.h"
 
 namespace gfr {
 
@@ -53,8 +55,13 @@ class EmbeddingIndex {
 
   // The vector of a user who interacted with these items, newest first (0: none). Empty: none of them is here.
   std::vector<float> UserVector(std::span<const Key> recent) const;
-  // At most `most` items by falling dot product. REQUIRES: user.size() == dimensions().
+  // What a search of a grouped index reads: so many vectors at least, and so many for each item asked for.
+  static constexpr std::size_t kLeastRead = 8192, kReadAFound = 64;
+
+  // At most `most` items by falling dot product: nearly the greatest of all. REQUIRES: user.size() == dimensions().
   std::vector<Found> Search(std::span<const float> user, std::size_t most) const;
+  // Those of all items, whose cost grows with the index.
+  std::vector<Found> SearchAll(std::span<const float> user, std::size_t most) const;
   // The same by the vectors alone, without a shortlist: slow.
   std::vector<Found> SearchExactly(std::span<const float> user, std::size_t most) const;
 
@@ -70,17 +77,20 @@ class EmbeddingIndex {
  private:
   EmbeddingIndex(Parts parts, Int8Dots dots);
   EmbeddingIndex(const EmbeddingIndex&) = delete;
+  class Shortlist;
+  void Group();
+  void Read(const std::int8_t* query, InvertedFile::Run run, Shortlist* shortlist) const;
+  std::vector<Found> SearchRuns(std::span<const float> user, std::size_t most,
+                                std::span<const InvertedFile::Run> runs) const;
   std::vector<float> FoldIn(std::span<const std::size_t> places) const;
 
   const Parts parts_;
   const Int8Dots dots_;
   const std::size_t stride_;          // Of a quantised vector, padded.
   std::vector<std::int8_t> storage_;  // With room to begin at a cache line.
-  std::int8_t* bytes_ = nullptr;      // items x stride_.
-  std::vector<float> scales_;         // Of each item: its vector is about scale * bytes.
+  std::int8_t* bytes_ = nullptr;      // items x stride_, row by row.
+  std::vector<float> scales_;         // Of each row: its vector is about scale * bytes.
+  InvertedFile groups_;               // Of a large index: rows are in its order. Empty: in the items'.
 };
-
-// Sums in 16 lanes, so that compilers may use vectors of any width, and all give equal bits.
-float DotProduct(const float* a, const float* b, std::size_t size);
 
 }  // namespace gfr

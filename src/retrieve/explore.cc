@@ -127,22 +127,35 @@ std::array<Class, kClasses> DecodeClasses(ListsReader* in) {
 
 using Shown = std::pair<Key, std::uint32_t>;  // An item and its impressions.
 
-// `old` without the items of `changed` (rising keys), and with `added` (likewise).
+// The first place from `from` on whose key is not below `key`, by steps that double: what is near is found in few.
+std::size_t LowerBoundFrom(const std::vector<Key>& keys, std::size_t from, Key key) {
+  std::size_t step = 1;
+  while (from + step < keys.size() && keys[from + step] < key) step *= 2;
+  const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(from + step / 2);
+  const auto end = keys.begin() + static_cast<std::ptrdiff_t>(std::min(keys.size(), from + step + 1));
+  return static_cast<std::size_t>(std::lower_bound(begin, end, key) - keys.begin());
+}
+
+// `old` without the items of `changed` (rising keys), and with `added` (likewise, all of them changed). Few items
+// change, so that runs between two of them are copied whole.
 Class Merge(const Class& old, const std::vector<Shown>& changed, const std::vector<Shown>& added) {
+  if (changed.empty()) return old;
   Class merged;
   merged.keys.reserve(old.keys.size() + added.size());
   merged.impressions.reserve(old.keys.size() + added.size());
-  auto gone = changed.begin();
+  std::size_t from = 0;
+  const auto copy_to = [&](std::size_t end) {
+    merged.keys.insert(merged.keys.end(), old.keys.data() + from, old.keys.data() + end);
+    merged.impressions.insert(merged.impressions.end(), old.impressions.data() + from, old.impressions.data() + end);
+    from = end;
+  };
   auto next = added.begin();
-  for (std::size_t i = 0; i < old.keys.size(); ++i) {
-    const Key key = old.keys[i];
-    for (; next != added.end() && next->first < key; ++next) merged.Add(next->first, next->second);
-    while (gone != changed.end() && gone->first < key) ++gone;
-    if (gone == changed.end() || gone->first != key) merged.Add(key, old.impressions[i]);
+  for (const Shown& item : changed) {
+    copy_to(LowerBoundFrom(old.keys, from, item.first));
+    if (from < old.keys.size() && old.keys[from] == item.first) ++from;
+    for (; next != added.end() && next->first == item.first; ++next) merged.Add(next->first, next->second);
   }
-  for (; next != added.end(); ++next) merged.Add(next->first, next->second);
-  merged.keys.shrink_to_fit();
-  merged.impressions.shrink_to_fit();
+  copy_to(old.keys.size());
   return merged;
 }
 

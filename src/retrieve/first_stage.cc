@@ -77,7 +77,7 @@ std::vector<EmbeddingIndex::Found> FirstStage::Search(std::span<const float> val
     const float away = Told(parts_.is_log, values[k]) - parts_.means[k];
     user.push_back(std::isfinite(away) ? away : 0);  // An anchor without a value says nothing.
   }
-  return parts_.items->Search(user, most);
+  return parts_.items->SearchAll(user, most);
 }
 
 }  // namespace gfr

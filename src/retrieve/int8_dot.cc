@@ -1,5 +1,9 @@
 #include "retrieve/int8_dot.h"
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+
 namespace gfr {
 
 void Int8DotsPortable(const std::int8_t* query, const std::int8_t* rows, std::size_t count, std::size_t stride,
@@ -9,6 +13,29 @@ void Int8DotsPortable(const std::int8_t* query, const std::int8_t* rows, std::si
     for (std::size_t k = 0; k < stride; ++k) sum += std::int32_t{query[k]} * rows[k];
     dots[i] = sum;
   }
+}
+
+float QuantizeInt8(std::span<const float> vector, std::int8_t* bytes) {
+  float greatest = 0;
+  for (const float v : vector) greatest = std::max(greatest, std::fabs(v));
+  if (!(greatest > 0) || !std::isfinite(greatest)) return 0;
+  const float scale = greatest / 127;
+  for (std::size_t k = 0; k < vector.size(); ++k)
+    bytes[k] = static_cast<std::int8_t>(std::clamp(std::nearbyint(vector[k] / scale), -127.0f, 127.0f));
+  return scale;
+}
+
+float DotProduct(const float* a, const float* b, std::size_t size) {
+  std::array<float, 16> sums = {};
+  std::size_t k = 0;
+  for (; k + 16 <= size; k += 16) {
+    for (std::size_t l = 0; l < 16; ++l) sums[l] += a[k + l] * b[k + l];
+  }
+  for (std::size_t l = 0; k < size; ++k, ++l) sums[l] += a[k] * b[k];
+  for (std::size_t half = 8; half > 0; half /= 2) {
+    for (std::size_t l = 0; l < half; ++l) sums[l] += sums[l + half];
+  }
+  return sums[0];
 }
 
 bool IsSupported(Int8Kernel kernel) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace gfr {
 
@@ -25,6 +26,13 @@ bool IsSupported(Int8Kernel kernel);  // By this processor.
 // REQUIRES: IsSupported(kernel).
 Int8Dots Int8DotsOf(Int8Kernel kernel);
 Int8Dots BestInt8Dots();
+
+// Writes a vector as 8-bit integers and gives the scale that they are to be taken times; 0 for a vector of zeros, or of
+// numbers that are not finite. REQUIRES: room for as many bytes as numbers.
+float QuantizeInt8(std::span<const float> vector, std::int8_t* bytes);
+
+// Of two vectors of floats. Sums in 16 lanes, so that compilers may use vectors of any width, and all give equal bits.
+float DotProduct(const float* a, const float* b, std::size_t size);
 
 // Of int8_dot_*.cc.
 void Int8DotsPortable(const std::int8_t*, const std::int8_t*, std::size_t, std::size_t, std::int32_t*);

@@ -29,6 +29,7 @@ class TableItemRows final : public ItemRows {
     shared_.ItemRows(ids, pin_, rows);
   }
   void Find(std::span<const Key> items, std::span<const std::byte*> rows) const override {
+    shared_.PrefetchItems(items);  // All at once, instead of waiting for one after the other.
     for (std::size_t i = 0; i < items.size(); ++i) rows[i] = items[i] != 0 ? shared_.FindItem(items[i], pin_) : nullptr;
   }
   Key KeyAt(std::uint32_t id) const override { return shared_.item_key(id); }

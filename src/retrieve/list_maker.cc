@@ -48,6 +48,10 @@ std::vector<Candidate> CandidateLists::Find(const SourceQuery& query, const std:
     for (const Key item : by_source_[source]->Find(query, set, static_cast<std::size_t>(channel.quota)))
       set.Add(item, channel.name, AllSources()[source].name);
   }
+  // The request reads their ids and rows next.
+  std::vector<Key> keys;
+  for (const Candidate& candidate : set.candidates()) keys.push_back(candidate.item);
+  query.shared.PrefetchItems(keys);
   return std::move(set.candidates());
 }
 

@@ -6,6 +6,7 @@
 
 #include "retrieve/cooccurrence.h"
 #include "retrieve/lists_codec.h"
+#include "retrieve/on_sale.h"
 
 namespace gfr {
 namespace {
@@ -33,14 +34,9 @@ class SimilarLists final : public SourceLists {
     std::ranges::sort(scored, [](const Scored& a, const Scored& b) {
       return a.score != b.score ? a.score > b.score : a.item < b.item;
     });
-    std::vector<Key> keys, found;
+    std::vector<Key> keys;
     for (const Scored& one : scored) keys.push_back(one.item);
-    std::vector<const std::byte*> rows(keys.size());
-    query.items.Find(keys, rows);
-    for (std::size_t i = 0; i < keys.size() && found.size() < quota; ++i) {
-      if (rows[i] != nullptr && query.shared.IsOnSale(rows[i])) found.push_back(keys[i]);
-    }
-    return found;
+    return FirstOnSale(query, keys, quota);
   }
 
   std::size_t memory_bytes() const override { return lists_ ? lists_->memory_bytes() : 0; }
@@ -55,9 +51,11 @@ class SimilarLists final : public SourceLists {
       if (times[i] > 0) places.push_back(i);
     }
     const auto end = places.begin() + static_cast<std::ptrdiff_t>(std::min(most, places.size()));
-    std::partial_sort(places.begin(), end, places.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return times[a] != times[b] ? times[a] > times[b] : a < b;
-    });
+    if (end != places.end()) {
+      std::nth_element(places.begin(), end, places.end(), [&](std::uint32_t a, std::uint32_t b) {
+        return times[a] != times[b] ? times[a] > times[b] : a < b;
+      });
+    }
     for (auto place = places.begin(); place != end; ++place) items->push_back(lists_->keys()[*place]);
   }
   void AppendAll(const SharedState& shared, std::vector<Key>* items) const override {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "retrieve/lists_codec.h"
+#include "retrieve/on_sale.h"
 #include "retrieve/trends.h"
 
 namespace gfr {
@@ -30,13 +31,7 @@ class TrendingLists final : public SourceLists {
           keys.push_back(segment[place]);
       }
     }
-    std::vector<const std::byte*> rows(keys.size());
-    query.items.Find(keys, rows);
-    std::vector<Key> found;
-    for (std::size_t i = 0; i < keys.size() && found.size() < quota; ++i) {
-      if (rows[i] != nullptr && query.shared.IsOnSale(rows[i])) found.push_back(keys[i]);
-    }
-    return found;
+    return FirstOnSale(query, keys, quota);
   }
 
   std::size_t memory_bytes() const override { return lists_ ? lists_->memory_bytes() : 0; }
