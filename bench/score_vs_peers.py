@@ -5,8 +5,9 @@ the median of the repeats and their spread, and the ratio to the best peer.
 XGBoost, LightGBM, lleaves, tl2cgen and ONNX Runtime are timed in C++ through their C interfaces (score_one.cc), a process a system; tl2cgen and
 lleaves get their rows in their own form beforehand, which is not timed. daal4py and lignum have Python interfaces alone and are timed by their call
 from Python, on rows in the form that suits them, lignum both interpreted and compiled. YDF reads no model of others: its trees are set, one by one,
-to those of XGBoost's forest, and it is timed by its own benchmark. CatBoost runs no trees of others: its applier is timed on forests that it trains
-itself on the same rows (symmetric, and grown by depth as XGBoost's are), and is shown beside the others but is no peer of the ratios.
+to those of XGBoost's forest, and it is timed by its own benchmark, by wall time; all others are timed by processor time where one thread works.
+CatBoost runs no trees of others: its applier is timed on a forest that it trains itself on the same rows (symmetric trees: a walk is one lookup), and
+is shown beside the others but is no peer of the ratios.
 XGBoost's and LightGBM's models are a block each: lleaves reads the latter only, YDF's trees and tl2cgen's code are made of the former. Rows are random
 normal, --missing of the values missing, 256 bins.
 
@@ -208,10 +209,15 @@ import sys, numpy as np, catboost
 depth, features, trees, folder, out = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5]
 X = np.fromfile(folder + "/rows.bin", "f4").reshape(-1, features)
 y = (np.nan_to_num(X[:, -6:]).sum(1) + np.random.default_rng(3).normal(size=len(X)) > 0).astype(int)
-m = catboost.CatBoostClassifier(iterations=trees, depth=depth, learning_rate=.05, grow_policy="POLICY", border_count=254, min_data_in_leaf=1, verbose=0,
+m = catboost.CatBoostClassifier(iterations=trees, depth=depth, learning_rate=.05, border_count=254, verbose=0,
                                 thread_count=2, allow_writing_files=False)
 m.fit(X, y)
 m.save_model(out)
+"""
+LIGNUM = """
+import sys, tempfile, lignum
+with tempfile.TemporaryDirectory() as temporary:
+    lignum.load(sys.argv[2].removesuffix(".lignum.so")).compile(work_dir=temporary, library=sys.argv[2])
 """
 TIME_FROM_PYTHON = """
 import json, os, sys, time, numpy as np
@@ -222,7 +228,7 @@ if system == "lignum":
     import lignum
     model, X = lignum.load(path), X.astype("f8")
     if way == "compiled":
-        model.compile(work_dir=folder + "/lignum")
+        model = lignum.load(path, compiled=path + ".lignum.so")
     predict = lambda rows: model.predict(rows, raw_score=True, n_jobs=1)
 elif system == "daal4py":
     import daal4py
@@ -246,9 +252,9 @@ for batch in batches:
     margins = [] if system == "catboost" else np.log(first / (1 - first)).tolist() if system == "daal4py" else first.tolist()
     calls, times = 1, []
     def run(calls):
-        begin = time.perf_counter_ns()
+        begin = time.process_time_ns()
         for c in range(calls): predict(X[starts[c % 64] : starts[c % 64] + batch])
-        return time.perf_counter_ns() - begin
+        return time.process_time_ns() - begin
     while run(calls) < 20e6: calls *= 2
     times = [run(calls) / calls / batch for _ in range(repeats)]
     print(json.dumps({"batch": batch, "ns_per_row": times, "margins": margins}), flush=True)
@@ -302,13 +308,14 @@ def forms(shape, maker):
     if args.tiny:
         return
     if wanted("lignum"):
-        yield from (("lignum", MODELS[maker], way) for way in ("interpreted", "compiled"))
+        yield "lignum", MODELS[maker], "interpreted"
+        if made(shape, MODELS[maker] + ".lignum.so", LIGNUM):
+            yield "lignum", MODELS[maker], "compiled"
     if wanted("daal4py") and not shape.categorical:
         yield from (("daal4py", MODELS[maker], way) for way in ("f4", "f8"))
     if maker == "xgboost" and wanted("catboost"):
-        for policy in ("SymmetricTree", "Depthwise"):
-            if made(shape, policy + ".cbm", CATBOOST.replace("POLICY", policy)):
-                yield "catboost", policy + ".cbm", policy
+        if made(shape, "catboost.cbm", CATBOOST):
+            yield "catboost", "catboost.cbm", ""
     if maker == "xgboost" and wanted("tl2cgen") and made(shape, "tl2cgen.so", TL2CGEN):
         yield "tl2cgen", "tl2cgen.so", ""
     if maker == "lightgbm" and wanted("lleaves"):
@@ -409,7 +416,7 @@ def show(shape, maker, threads, cells):
             row += f"{statistics.median(v):9.3f} ({min(v):.3f} - {max(v):.3f}) {x:6.2f}x".rjust(34)
         print(row)
     for system in [s for s in OTHER_TREES[maker] if (s, BATCHES[0]) in cells]:
-        print(f"{'':14}{system} runs trees of its own: {cells[system, BATCHES[-1]]['ways']} at batch {BATCHES[-1]}")
+        print(f"{'':14}{system} runs trees of its own, of this shape and these rows")
     print(f"{'best peer':14}" + "".join(f"{best_peer(cells, maker, b)[1]:>34}" for b in BATCHES), flush=True)
 
 
