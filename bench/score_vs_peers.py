@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""gfr's scorers beside XGBoost, LightGBM, lleaves, tl2cgen, ONNX Runtime and YDF, on the same trained forests: ns a row and tree, the median
-of the repeats and their spread, and the ratio to the best peer.
+"""gfr's scorers beside XGBoost, LightGBM, lleaves, tl2cgen, ONNX Runtime, YDF, daal4py and lignum, on the same trained forests: ns a row and tree,
+the median of the repeats and their spread, and the ratio to the best peer.
 
-Everything but YDF is timed in C++ through its C interface (score_one.cc), a process a system; tl2cgen and lleaves get their rows in
-their own form beforehand, which is not timed. YDF reads no model of others: its trees are set, one by one, to those of XGBoost's forest, and it is timed by its own benchmark.
+XGBoost, LightGBM, lleaves, tl2cgen and ONNX Runtime are timed in C++ through their C interfaces (score_one.cc), a process a system; tl2cgen and
+lleaves get their rows in their own form beforehand, which is not timed. daal4py and lignum have Python interfaces alone and are timed by their call
+from Python, on rows in the form that suits them, lignum both interpreted and compiled. YDF reads no model of others: its trees are set, one by one,
+to those of XGBoost's forest, and it is timed by its own benchmark, by wall time; all others are timed by processor time where one thread works.
+CatBoost runs no trees of others: its applier is timed on a forest that it trains itself on the same rows (symmetric trees: a walk is one lookup), and
+is shown beside the others but is no peer of the ratios.
 XGBoost's and LightGBM's models are a block each: lleaves reads the latter only, YDF's trees and tl2cgen's code are made of the former. Rows are random
 normal, --missing of the values missing, 256 bins.
 
@@ -13,7 +17,7 @@ must be those of the maker: bit for bit gfr's, to 1e-3 the others'.
 
 Depth 6 and 8 on one thread (`make bench`); --wide goes from depth 6, 500 trees to every other depth, number of trees, number of features, share of
 missing values and of categories, one at a time, with one thread and two; --full is the whole grid; --tiny is what CTest runs (XGBoost, LightGBM
-and gfr alone, to see that nothing rots). A table of one line a shape, maker and number of threads comes last.
+and gfr alone, to see that nothing rots); --peers names the systems that are timed beside gfr. A table of one line a shape, maker and number of threads comes last.
 Models, compiled peers and times are kept in build/bench-score, a folder a shape: --prepare makes the models and times nothing, so that a quiet machine
 need only time, and a --full run goes on where the last one on this machine ended (but for --again). The 100 and 500 trees are the first of the 2,000.
 """
@@ -42,12 +46,14 @@ parser.add_argument("--table", action="store_true", help="with --full: time noth
 parser.add_argument("--again", metavar="SYSTEM", help="with --full: time again the systems whose name starts so, as gfr; '' is all")
 parser.add_argument("--quick", action="store_true", help="three repeats once around instead of five twice around")
 parser.add_argument("--compile-seconds", type=int, default=600, help="what a peer's compiler may take for a forest; then the peer is left out")
+parser.add_argument("--peers", help="only these beside gfr and the maker, as daal4py,lignum")
 parser.add_argument("--only", help="DEPTHxTREESxFEATURESxMISSINGxCATEGORICAL, as 6x500x40x0.3x0; parts may be lists, as 6,8x500x40x0.3x0")
 args = parser.parse_args()
 WHEELS = """xgboost-cpu==3.2.0 lightgbm==4.7.0 onnxruntime==1.32.0 onnxmltools==1.16.0 skl2onnx==1.20.0 onnx==1.23.2 tl2cgen==1.0.0
 treelite==4.8.1 ydf==0.16.1 lleaves==1.3.0 llvmlite==0.44.0 numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1 joblib==1.6.0 narwhals==2.29.0
 threadpoolctl==3.8.0 absl-py==2.5.1 cloudpickle==3.1.3 flatbuffers==25.12.19 ml_dtypes==0.6.0 packaging==26.3 protobuf==7.36.2
-typing_extensions==4.16.0""".split()
+typing_extensions==4.16.0 scikit-learn-intelex==2026.2.0 daal==2026.2.0 tbb==2023.2.0 tcmlib==1.6.0 pylignum==0.3.0 catboost==1.2.10
+pandas==3.1.1 python-dateutil==2.9.0.post0 six==1.17.0 graphviz==0.21""".split()
 if not args.tiny:
     import peers
 
@@ -59,7 +65,9 @@ BATCHES = [1, 32] if args.tiny else [1, 32, 256, 1000]
 REPEATS, ROUNDS = (2, 1) if args.tiny else (3, 1) if args.quick else (5, 2)  # Twice around, so that a noisy minute does not fall on one system.
 GFR = ["gfr-auto", "gfr-avx512", "gfr-avx2", "gfr-portable", "gfr-compact"]
 MODELS = {"xgboost": "xgboost.ubj", "lightgbm": "lightgbm.txt"}
-PEERS = {"xgboost": ["xgboost", "tl2cgen", "onnxruntime", "ydf"], "lightgbm": ["lightgbm", "lleaves", "onnxruntime"]}
+PEERS = {"xgboost": ["xgboost", "tl2cgen", "onnxruntime", "ydf", "daal4py", "lignum"], "lightgbm": ["lightgbm", "lleaves", "onnxruntime", "daal4py", "lignum"]}
+OTHER_TREES = {"xgboost": ["catboost"], "lightgbm": []}  # Of the same shape and rows, but not the same: shown, and no peer.
+FROM_PYTHON = ["daal4py", "lignum", "catboost"]
 HAVE_OWN_THREADS = ["xgboost", "lightgbm", "onnxruntime", "ydf"]
 MACHINE = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "") + f", {os.cpu_count()} processors"
 Shape = collections.namedtuple("Shape", "depth trees features missing categorical")
@@ -195,6 +203,62 @@ for engine in m.list_compatible_engines()[:2]:  # The fastest come first.
         times = [r.duration_per_example * 1e9 if own == 1 else 1e3 * float(re.search(r"Multi-thread inference time per example: ([0-9.]+) us", str(r))[1]) for r in got]
         print(json.dumps({"way": engine, "batch": batch, "ns_per_row": times, "margins": []}), flush=True)
 """
+# Timed by their call from Python: a way each, its rows of the form that suits it. A compiled forest is made before, which is not timed.
+CATBOOST = """
+import sys, numpy as np, catboost
+depth, features, trees, folder, out = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5]
+X = np.fromfile(folder + "/rows.bin", "f4").reshape(-1, features)
+y = (np.nan_to_num(X[:, -6:]).sum(1) + np.random.default_rng(3).normal(size=len(X)) > 0).astype(int)
+m = catboost.CatBoostClassifier(iterations=trees, depth=depth, learning_rate=.05, border_count=254, verbose=0,
+                                thread_count=2, allow_writing_files=False)
+m.fit(X, y)
+m.save_model(out)
+"""
+LIGNUM = """
+import sys, tempfile, lignum
+with tempfile.TemporaryDirectory() as temporary:
+    lignum.load(sys.argv[2].removesuffix(".lignum.so")).compile(work_dir=temporary, library=sys.argv[2])
+"""
+TIME_FROM_PYTHON = """
+import json, os, sys, time, numpy as np
+system, folder, file, way, features, repeats, batches = *sys.argv[1:5], *map(int, sys.argv[5:7]), list(map(int, sys.argv[7:]))
+X = np.fromfile(folder + "/rows.bin", "f4").reshape(-1, features)
+path = folder + "/" + file
+if system == "lignum":
+    import lignum
+    model, X = lignum.load(path), X.astype("f8")
+    if way == "compiled":
+        model = lignum.load(path, compiled=path + ".lignum.so")
+    predict = lambda rows: model.predict(rows, raw_score=True, n_jobs=1)
+elif system == "daal4py":
+    import daal4py
+    daal4py.daalinit(1)
+    if file.endswith(".ubj"):
+        import xgboost
+        maker = xgboost.Booster(model_file=path)
+    else:
+        import lightgbm
+        maker = lightgbm.Booster(model_file=path)
+    model = daal4py.mb.convert_model(maker)
+    X = X.astype(way)
+    predict = lambda rows: model.predict_proba(rows)[:, 1]
+else:
+    import catboost
+    model = catboost.CatBoostClassifier().load_model(path)
+    predict = lambda rows: model.predict(rows, prediction_type="RawFormulaVal", thread_count=1)
+for batch in batches:
+    starts = [c * batch % (len(X) - batch + 1) for c in range(64)]
+    first = predict(X[:batch])[:5].astype("f8")
+    margins = [] if system == "catboost" else np.log(first / (1 - first)).tolist() if system == "daal4py" else first.tolist()
+    calls, times = 1, []
+    def run(calls):
+        begin = time.process_time_ns()
+        for c in range(calls): predict(X[starts[c % 64] : starts[c % 64] + batch])
+        return time.process_time_ns() - begin
+    while run(calls) < 20e6: calls *= 2
+    times = [run(calls) / calls / batch for _ in range(repeats)]
+    print(json.dumps({"batch": batch, "ns_per_row": times, "margins": margins}), flush=True)
+"""
 
 
 def train(shapes):
@@ -221,7 +285,9 @@ def made(shape, name, script):
     if not (folder / name).exists() and not (said.exists() and int(said.read_text().split()[0]) >= args.compile_seconds) and not args.table:
         began = time.time()
         try:
-            run = python(script, folder, folder / name, shape.features, seconds=args.compile_seconds)
+            # CatBoost trains, the others read the maker's file.
+            arguments = (shape.depth, shape.features, shape.trees, folder, folder / name) if name.endswith(".cbm") else (folder, folder / name, shape.features)
+            run = python(script, *arguments, seconds=args.compile_seconds)
             error = run.stderr.strip()[-200:] if run.returncode else ""
         except subprocess.TimeoutExpired:
             error = f"not made in {args.compile_seconds} s"
@@ -235,20 +301,32 @@ def made(shape, name, script):
 
 def forms(shape, maker):
     """What is timed on this maker's forest: (system, the file it reads, what sets it apart from the system's other ways)."""
+    def wanted(system):
+        return not args.peers or system in args.peers.split(",")
+
     yield from ((system, MODELS[maker], "") for system in GFR + [maker])
     if args.tiny:
         return
-    if maker == "xgboost" and made(shape, "tl2cgen.so", TL2CGEN):
+    if wanted("lignum"):
+        yield "lignum", MODELS[maker], "interpreted"
+        if made(shape, MODELS[maker] + ".lignum.so", LIGNUM):
+            yield "lignum", MODELS[maker], "compiled"
+    if wanted("daal4py") and not shape.categorical:
+        yield from (("daal4py", MODELS[maker], way) for way in ("f4", "f8"))
+    if maker == "xgboost" and wanted("catboost"):
+        if made(shape, "catboost.cbm", CATBOOST):
+            yield "catboost", "catboost.cbm", ""
+    if maker == "xgboost" and wanted("tl2cgen") and made(shape, "tl2cgen.so", TL2CGEN):
         yield "tl2cgen", "tl2cgen.so", ""
-    if maker == "lightgbm":
+    if maker == "lightgbm" and wanted("lleaves"):
         if made(shape, "lleaves.so", LLEAVES.replace("INLINE", "True")):
             yield "lleaves", "lleaves.so", ""
         elif made(shape, "lleaves-outlined.so", LLEAVES.replace("INLINE", "False")):
             yield "lleaves", "lleaves-outlined.so", "not inlined"
     if not shape.categorical:  # Their converters take no category sets.
-        if made(shape, maker + ".onnx", ONNX):
+        if wanted("onnxruntime") and made(shape, maker + ".onnx", ONNX):
             yield "onnxruntime", maker + ".onnx", ""
-        if maker == "xgboost" and made(shape, "xgboost.ydf", YDF):
+        if maker == "xgboost" and wanted("ydf") and made(shape, "xgboost.ydf", YDF):
             yield "ydf", "xgboost.ydf", ""
 
 
@@ -257,6 +335,8 @@ def measure(shape, maker, system, file, way, own, ours):
     folder = folder_of(shape)
     if system == "ydf":
         run = python(TIME_YDF, folder, file, shape.features, own, ours, REPEATS, *BATCHES, threads=own)
+    elif system in FROM_PYTHON:
+        run = python(TIME_FROM_PYTHON, system, folder, file, way, shape.features, REPEATS, *BATCHES, threads=own)
     else:
         site = pathlib.Path(__import__("sysconfig").get_paths()["purelib"])
         library = {"xgboost": "xgboost/lib/libxgboost.so", "lightgbm": "lightgbm/lib/lib_lightgbm.so", "onnxruntime": "onnxruntime/capi/libonnxruntime.so.*"}.get(system)
@@ -294,7 +374,8 @@ def compare(shape, maker, threads, old):
         for system, file, way in forms(shape, maker):
             if system in again or not any(line["system"] == system for line in found):
                 for own, ours in {(1, 1)} if threads == 1 else {(1, threads), (threads, 1)} if system in HAVE_OWN_THREADS else {(1, threads)}:
-                    if (system, ours) != ("ydf", 2):  # Its benchmark has only threads of its own.
+                    # YDF's benchmark has only threads of its own; what is called from Python is timed on one.
+                    if (system, ours) != ("ydf", 2) and (system not in FROM_PYTHON or own * ours == 1):
                         lines += measure(shape, maker, system, file, way, own, ours)
     for line in lines + [line for line in found if not any(line["system"] == new["system"] for new in lines)]:
         one = merged.setdefault((line["system"], line["batch"], line["way"]), {**line, "ns_per_row": []})
@@ -327,13 +408,15 @@ def show(shape, maker, threads, cells):
     """One table: a line a system, a column a batch."""
     print(f"\n{maker}: {title(shape)}, {threads} thread{'s' * (threads > 1)}: ns a row and tree (lowest - highest), x of the best peer")
     print(f"{'':14}" + "".join(f"{'batch ' + str(b):>34}" for b in BATCHES))
-    for system in [s for s in GFR + PEERS[maker] if (s, BATCHES[0]) in cells]:
+    for system in [s for s in GFR + PEERS[maker] + OTHER_TREES[maker] if (s, BATCHES[0]) in cells]:
         row = f"{system:14}"
         for b in BATCHES:
             v = [ns / shape.trees for ns in cells[system, b]["ns_per_row"]]
             x = best_peer(cells, maker, b)[0] / median(cells, system, b)
             row += f"{statistics.median(v):9.3f} ({min(v):.3f} - {max(v):.3f}) {x:6.2f}x".rjust(34)
         print(row)
+    for system in [s for s in OTHER_TREES[maker] if (s, BATCHES[0]) in cells]:
+        print(f"{'':14}{system} runs trees of its own, of this shape and these rows")
     print(f"{'best peer':14}" + "".join(f"{best_peer(cells, maker, b)[1]:>34}" for b in BATCHES), flush=True)
 
 

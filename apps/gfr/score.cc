@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "base/clock.h"
 #include "base/column_source.h"
@@ -39,6 +40,8 @@ void AppendNumber(double value, std::string& out) {
 Result<std::unique_ptr<ColumnSource>> OpenTable(const std::string& path, const std::vector<std::string>& names,
                                                 const std::vector<std::string>& header = {}) {
   if (path.ends_with(".parquet")) return OpenParquetColumns(path);
+  if (std::filesystem::is_directory(path))
+    return Error{ErrorCode::kInvalidArgument, "'" + path + "' is a folder; valid is a CSV or Parquet file"};
   GFR_ASSIGN(auto rows, OpenCsv(path, {.encoding = {}, .header = header, .wanted = names}));
   return ColumnsOfRows(std::move(rows), path);
 }

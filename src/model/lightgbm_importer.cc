@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_text.h"
+#include "model/category_fault.h"
 #include "model/forest.h"
 
 namespace gfr {
@@ -188,10 +189,15 @@ Result<std::vector<ColumnInfo>> ReadInfos(const Block& header, int columns) {
   return infos;
 }
 
-// A list of categories in JSON, as pandas_categorical has it. Numbers are doubles here.
-Result<std::vector<CategoryCodes>> ReadLists(const Field& field) {
+struct CategoryList {
+  CategoryCodes codes;
+  bool exact = true;  // See IsExactCategory.
+};
+
+// Lists of categories in JSON, as pandas_categorical has them. Numbers are doubles here.
+Result<std::vector<CategoryList>> ReadLists(const Field& field) {
   const auto json = ParseJson<nlohmann::json>(field.text, /*throws=*/false);
-  std::vector<CategoryCodes> lists;
+  std::vector<CategoryList> lists;
   if (json.is_null()) return lists;
   if (!json.is_array()) return Bad(field.line, "pandas_categorical is not a list of lists");
   for (const auto& list : json) {
@@ -207,7 +213,10 @@ Result<std::vector<CategoryCodes>> ReadLists(const Field& field) {
       else
         return Bad(field.line, "pandas_categorical has a category that is no text, number or boolean");
     }
-    lists.push_back(std::move(codes));
+    const auto is_exact = [](const auto& c) {
+      return !c.is_number_integer() || IsExactCategory(c.template get<double>());
+    };
+    lists.push_back({std::move(codes), std::ranges::all_of(list, is_exact)});
   }
   return lists;
 }
@@ -216,7 +225,7 @@ Result<std::vector<CategoryCodes>> ReadLists(const Field& field) {
 // columns these are follows from feature_infos. A column that no split could use is "none" there; which
 // list is its own does not matter.
 Status ReadCategoryCodes(const Block& header, const Field& field, Forest& forest) {
-  GFR_ASSIGN(const std::vector<CategoryCodes> lists, ReadLists(field));
+  GFR_ASSIGN(const std::vector<CategoryList> lists, ReadLists(field));
   if (lists.empty()) return {};
   GFR_ASSIGN(const std::vector<ColumnInfo> infos, ReadInfos(header, forest.columns));
   const auto categorical = static_cast<std::size_t>(std::ranges::count(infos, true, &ColumnInfo::categorical));
@@ -238,9 +247,10 @@ Status ReadCategoryCodes(const Block& header, const Field& field, Forest& forest
     ++before;
     std::size_t fits = 0;
     for (std::size_t k = first; k <= last; ++k) {
-      if (infos[c].greatest_code >= lists[k].size()) continue;
+      if (infos[c].greatest_code >= lists[k].codes.size()) continue;
       ++fits;
-      forest.category_codes[c] = lists[k];
+      forest.category_codes[c] = lists[k].codes;
+      if (!lists[k].exact) forest.category_fault = CategoriesNotExact(c);
     }
     if (fits != 1) {
       forest.category_fault =

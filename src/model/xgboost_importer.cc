@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "model/category_fault.h"
 #include "model/document.h"
 #include "model/forest.h"
 
@@ -284,6 +285,7 @@ Status ReadCategoryCodes(const Place& model, const Version& version, Forest& for
     const Value* offsets = columns[c].Find("offsets");
     if (!offsets) {
       for (const double number : bytes) codes.Add(number);
+      if (!std::ranges::all_of(bytes, IsExactCategory)) forest.category_fault = CategoriesNotExact(c);
       continue;
     }
     std::string all;
@@ -308,12 +310,18 @@ Status ReadCategoryCodes(const Place& model, const Version& version, Forest& for
   return {};
 }
 
-std::vector<std::string> Strings(const Value* list, std::size_t count) {
-  std::vector<std::string> strings;
-  if (list && list->items.size() == count) {
-    for (const Value& item : list->items) strings.push_back(item.text);
+// Member `name`, a list of one text a column; empty: there is no such member, or it is empty.
+Result<std::vector<std::string>> TextsOfColumns(const Place& place, const char* name, std::size_t columns) {
+  std::vector<std::string> texts;
+  const Value* list = place.value->Find(name);
+  if (!list || (list->items.empty() && list->numbers.empty())) return texts;
+  if (list->items.size() != columns)
+    return Bad(place.path + "." + name, "not a list of " + std::to_string(columns) + " texts, one a column");
+  for (const Value& item : list->items) {
+    if (item.type != Type::kString) return Bad(place.path + "." + name, "has an element that is no text");
+    texts.push_back(item.text);
   }
-  return strings;
+  return texts;
 }
 
 // How many trees a round has of each class by the attributes of a trained model, where the model itself does not say:
@@ -399,8 +407,8 @@ Result<Forest> Import(const Value& document, const ImportOptions& options) {
   forest.columns = static_cast<int>(columns);
   forest.classes = static_cast<int>(std::max({classes, targets, std::int64_t{1}}));
   GFR_TRY(ReadBaseScore(parameters, objective.start, forest));
-  forest.column_names = Strings(learner.value->Find("feature_names"), static_cast<std::size_t>(columns));
-  forest.column_types = Strings(learner.value->Find("feature_types"), static_cast<std::size_t>(columns));
+  GFR_ASSIGN(forest.column_names, TextsOfColumns(learner, "feature_names", static_cast<std::size_t>(columns)));
+  GFR_ASSIGN(forest.column_types, TextsOfColumns(learner, "feature_types", static_cast<std::size_t>(columns)));
 
   GFR_ASSIGN(Place booster, learner.At("gradient_booster", Type::kObject));
   GFR_ASSIGN(const Place booster_name, booster.At("name", Type::kString));

@@ -10,6 +10,7 @@
 
 #include "base/number_text.h"
 #include "base/text.h"
+#include "base/truth_text.h"
 
 namespace gfr {
 namespace {
@@ -30,7 +31,10 @@ bool ReadNumber(const std::string& cell, T* out) {
                           : static_cast<T>(std::strtod(text.c_str(), nullptr));
     return true;
   }
-  return code == std::errc{} && stop == end;
+  if (code == std::errc{} && stop == end) return true;
+  const auto truth = TruthOf(std::string_view(cell).substr(begin, last + 1 - begin));
+  if (truth) *out = *truth ? T{1} : T{0};
+  return truth.has_value();
 }
 
 // Names as they are compared: exactly, without blanks around them, as LightGBM stores them.
@@ -59,15 +63,21 @@ Result<std::optional<std::size_t>> FindColumn(const std::vector<std::string>& co
   return std::optional<std::size_t>();
 }
 
-// Whether the names are numbers, and not 0, 1, 2 and so on, as a frame without names writes them.
-bool LooksLikeARow(const std::vector<std::string>& columns) {
-  bool places = true;
+// Whether the names are a row of values: all are numbers, and not 0, 1, 2 and so on, as a frame without names writes
+// them; or, `mixed`, some are no names that anybody gives, as 0.5 and -1, or half of them are numbers.
+bool LooksLikeARow(const std::vector<std::string>& columns, bool mixed) {
+  bool places = true, unlikely = false;
+  std::size_t numbers = 0;
   for (std::size_t k = 0; k < columns.size(); ++k) {
     double number = 0;
-    if (!ReadNumber(columns[k], &number)) return false;
-    places = places && Trimmed(columns[k]) == std::to_string(k);
+    const std::string_view name = Trimmed(columns[k]);
+    const bool is_number = ReadNumber(columns[k], &number);
+    numbers += is_number;
+    places = places && name == std::to_string(k);
+    unlikely = unlikely || (is_number && std::isfinite(number) && name.find_first_of(".-") != std::string_view::npos);
   }
-  return !places;
+  if (numbers == columns.size()) return !places;
+  return mixed && (unlikely || 2 * numbers > columns.size());
 }
 
 std::string Listed(const std::vector<std::string>& names) {
@@ -79,10 +89,20 @@ std::string Listed(const std::vector<std::string>& names) {
   return text;
 }
 
+std::vector<std::string> Sorted(std::vector<std::string> names) {
+  std::ranges::sort(names);
+  return names;
+}
+
 // One a column of the forest: its column in the table.
 Result<std::vector<std::size_t>> MatchColumns(const std::vector<std::string>& columns, const Forest& forest,
                                               const std::string& path, bool by_order) {
   const auto wanted = static_cast<std::size_t>(forest.columns);
+  const std::vector<std::string> sorted = Sorted(forest.column_names);
+  if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end() && !by_order)
+    return Error{ErrorCode::kInvalidArgument,
+                 "the model names two of its columns '" + *twice + "' (--by-order takes columns in their order)",
+                 {path, 1}};
   std::vector<std::size_t> places;
   std::vector<std::string> missing;
   for (const std::string& name : forest.column_names) {
@@ -98,9 +118,11 @@ Result<std::vector<std::size_t>> MatchColumns(const std::vector<std::string>& co
                  "there is no column " + Listed(missing) + ", which the model reads; the table has " + Listed(columns) +
                      " (--by-order takes columns in their order)",
                  {path, 1}};
-  if (LooksLikeARow(columns))
+  // On request a header may have any names, but for numbers alone.
+  if (LooksLikeARow(columns, !by_order && columns.size() == wanted))
     return Error{ErrorCode::kInvalidArgument,
-                 "the first line is numbers where the columns' names are wanted (--no-header reads it as a row)",
+                 "the first line is numbers where the columns' names are wanted (--no-header reads it as a row" +
+                     std::string(LooksLikeARow(columns, false) ? ")" : ", --by-order as names)"),
                  {path, 1}};
   if (columns.size() != wanted)
     return Error{ErrorCode::kInvalidArgument,

@@ -108,6 +108,29 @@ TEST(FeatureRows, AnEmptyLineIsPassedOverAndABadCellNamed) {
   EXPECT_TRUE(std::isnan(ReadRows(forest, "a,b\n1,NA\n").value()[1]));
 }
 
+TEST(FeatureRows, TruthValuesAsFramesWriteThemAreOneAndZero) {
+  const Forest forest = Named({"a", "b"});
+  EXPECT_EQ(ReadRows(forest, "a,b\nTrue,False\ntrue,FALSE\n").value(), (Values{1, 0, 1, 0}));
+  EXPECT_NE(WhyNot(forest, "a,b\nTrue,Truth\n").find("column 'b' is 'Truth'"), std::string::npos);
+}
+
+TEST(FeatureRows, OfAFileWithoutAHeaderAreRefusedAlsoWhereSomeOfItsCellsAreWords) {
+  const Forest forest = Named({"a", "b", "c"});
+  for (const char* first : {"1.5,red,x", "-1,red,x", "7,red,8", "7,,red"}) {
+    EXPECT_NE(WhyNot(forest, std::string(first) + "\n1,2,3\n").find("the first line is numbers"), std::string::npos)
+        << first;
+  }
+  // Names that hold numbers, and on request any.
+  EXPECT_EQ(ReadRows(forest, "year,2025,total\n1,2,3\n").value(), (Values{1, 2, 3}));
+  EXPECT_EQ(ReadRows(forest, "0.5,0.9,mean\n1,2,3\n", {.by_order = true}).value(), (Values{1, 2, 3}));
+}
+
+TEST(FeatureRows, OfAModelThatGivesTwoColumnsOneNameAreReadByOrderAlone) {
+  const Forest forest = Named({"a", "b", "b"});
+  EXPECT_NE(WhyNot(forest, "a,b,c\n1,2,3\n").find("the model names two of its columns 'b'"), std::string::npos);
+  EXPECT_EQ(ReadRows(forest, "a,b,c\n1,2,3\n", {.by_order = true}).value(), (Values{1, 2, 3}));
+}
+
 // A model and a table of testdata/categories; its predictions are those that make.py printed.
 std::string ReadCategories(const std::string& file) {
   return PosixFileSystem().ReadAll(std::string(GFR_SOURCE_DIR) + "/src/score/testdata/categories/" + file).value();
@@ -146,6 +169,16 @@ TEST(FeatureRows, OfAModelThatDoesNotTellItsCodesAreReadAsCodesOnly) {
   const std::string table = "colour,const,size,none,flag,rate,my x\n1,0,1,1,0,2,0.5\n";
   EXPECT_NE(WhyNot(forest, table).find("the file lists the categories of 1 columns"), std::string::npos);
   EXPECT_EQ(ReadRows(forest, table, {.codes = true}).value(), (Values{1, 0, 1, 1, 0, 2, 0.5}));
+}
+
+TEST(FeatureRows, OfAModelWhoseCategoriesAreTooLargeToBeToldApartAreReadAsCodesOnly) {
+  std::string text = ReadCategories("lightgbm_categories.txt");
+  const std::size_t list = text.find("pandas_categorical:");
+  const std::size_t ten = text.find("10", list);
+  ASSERT_NE(ten, std::string::npos);
+  text.replace(ten, 2, "9007199254740993");
+  const Forest forest = ParseForest(text).value();
+  EXPECT_NE(forest.category_fault.find("whole numbers of 2^53 and more"), std::string::npos) << forest.category_fault;
 }
 
 }  // namespace

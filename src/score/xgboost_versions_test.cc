@@ -90,6 +90,21 @@ TEST(XgboostVersions, CategoriesBeyondAsciiAreCutBefore3_4AndSaid) {
   EXPECT_EQ(with("3,4,0").category_codes.at(0).size(), 2);
 }
 
+TEST(XgboostVersions, NamesThatAreNotOneAColumnAreRefused) {
+  std::string text = FileOf("dart_of_3.4.json");
+  const std::size_t at = text.find("\"feature_names\":[");
+  ASSERT_NE(at, std::string::npos);
+  const std::size_t end = text.find(']', at);
+  for (const char* names : {"\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\"", "1,2"}) {
+    std::string other = text;
+    other.replace(at + 17, end - at - 17, names);
+    const auto refused = ParseXgboost(other);
+    ASSERT_FALSE(refused.ok()) << names;
+    EXPECT_NE(refused.error().message.find("learner.feature_names: not a list of "), std::string::npos)
+        << refused.error().message;
+  }
+}
+
 TEST(XgboostVersions, OfTwoMembersOfOneNameTheLastCountsAndAPairOfEscapesIsOneCharacter) {
   std::string text = FileOf("dart_of_3.4.json");
   const std::size_t at = text.find("\"base_score\"");

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "base/decimal.h"
+#include "base/truth_text.h"
 
 namespace gfr {
 namespace {
@@ -375,7 +376,10 @@ bool ReadCell(std::string_view cell, T* out) {
                           : static_cast<T>(std::strtod(text.c_str(), nullptr));
     return true;
   }
-  return code == std::errc{} && end == cell_end;
+  if (code == std::errc{} && end == cell_end) return true;
+  const auto truth = TruthOf(cell);
+  if (truth) *out = *truth ? T{1} : T{0};
+  return truth.has_value();
 }
 
 // Whether a line is the model's column names.
