@@ -47,7 +47,7 @@ class Moto:
 class Proxy:
     """Gives each call to the server at `host`, and spoils the share `errors` of the answers: before the call (it is not done) or after it (it is)."""
 
-    def __init__(self, host, errors, seed):
+    def __init__(self, host, errors, seed, kinds=FAULTS):
         chance, lock, self.spoilt, self.calls = random.Random(seed), threading.Lock(), {}, 0
         proxy = self
 
@@ -59,7 +59,7 @@ class Proxy:
                     proxy.calls += 1
                     if chance.random() >= errors:
                         return None, False
-                    kind = FAULTS[sum(proxy.spoilt.values()) % len(FAULTS)]
+                    kind = kinds[sum(proxy.spoilt.values()) % len(kinds)]
                     proxy.spoilt[kind] = proxy.spoilt.get(kind, 0) + 1
                     return kind, chance.random() < 0.5
 
