@@ -41,13 +41,15 @@ class Moto:
         self.process.wait()
 
     def get(self, path):
-        return urllib.request.urlopen(f"{self.endpoint}/bucket/{path}", timeout=60).read()
+        # It looks at whether a call is signed, not by whom.
+        signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"}
+        return urllib.request.urlopen(urllib.request.Request(f"{self.endpoint}/bucket/{path}", headers=signed), timeout=60).read()
 
 
 class Proxy:
     """Gives each call to the server at `host`, and spoils the share `errors` of the answers: before the call (it is not done) or after it (it is)."""
 
-    def __init__(self, host, errors, seed):
+    def __init__(self, host, errors, seed, kinds=FAULTS):
         chance, lock, self.spoilt, self.calls = random.Random(seed), threading.Lock(), {}, 0
         proxy = self
 
@@ -59,7 +61,7 @@ class Proxy:
                     proxy.calls += 1
                     if chance.random() >= errors:
                         return None, False
-                    kind = FAULTS[sum(proxy.spoilt.values()) % len(FAULTS)]
+                    kind = kinds[sum(proxy.spoilt.values()) % len(kinds)]
                     proxy.spoilt[kind] = proxy.spoilt.get(kind, 0) + 1
                     return kind, chance.random() < 0.5
 
@@ -104,6 +106,7 @@ class Proxy:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.handle_error = lambda *_: None  # Clients leave where an answer was spoilt.
         self.endpoint = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
 
