@@ -2,6 +2,9 @@
 // record and of what the user does then, which the server does from its log beside.
 #include <benchmark/benchmark.h>
 
+#include <cstdio>
+#include <cstdlib>
+
 #include "base/config.h"
 #include "base/time.h"
 #include "experiment/assignment.h"
@@ -28,11 +31,16 @@ Experiments ReadFour() {
   const Experiments::Names names{
       .context = {}, .feeds = {"home"}, .read_overlay = [](Config& table) -> Result<FeedOverlay> {
         FeedOverlay overlay;
-        overlay.size = static_cast<int>(table.Integer("size", 20, 1, 1000));
+        if (table.Has("size")) overlay.size = static_cast<int>(table.Integer("size", 20, 1, 1000));
         GFR_TRY(table.Finish());
         return overlay;
       }};
-  return Experiments::Read(config, names).value();
+  auto read = Experiments::Read(config, names);
+  if (!read.ok()) {
+    std::fputs((read.error().ToString() + "\n").c_str(), stderr);
+    std::exit(1);
+  }
+  return std::move(read).value();
 }
 
 void AssignUnit(benchmark::State& state) {

@@ -113,17 +113,26 @@ void LiveFold::TakeSlate(const LogRecord& record) {
   const std::vector<int>& places = PlacesIn(slate);
   Waiting waiting{.offset = record.offset, .arrival_ms = record.arrival_ms};
   SetSlices(record, &waiting);
+  std::vector<std::size_t> shown;  // Rows of the record; others are of a pool that was drawn from.
   for (std::size_t row = 0; row < slate.kept.size(); ++row) {
     const EventItem& item = record.event.items[slate.kept[row]];
-    if (item.index < 0) continue;  // Of a pool that was drawn from.
+    if (item.index < 0) continue;
+    shown.push_back(row);
     waiting.items.push_back(KeyOf(item.item_id));
-    for (std::size_t c = 0; c < places.size(); ++c) {
-      const Bins& bins = reference_.columns[c].bins;
-      const bool is_score = reference_.columns[c].is_prediction() && waiting.items.size() <= waiting.score.size();
-      const auto bin = is_score        ? bins.Of(waiting.score[waiting.items.size() - 1])
-                       : places[c] < 0 ? bins.missing()
-                                       : bins.Of(slate.columns[places[c]].values[row]);
-      waiting.bins.push_back(static_cast<std::uint8_t>(bin));
+  }
+  // A column at a time: its bins are at hand.
+  waiting.bins.resize(shown.size() * places.size());
+  for (std::size_t c = 0; c < places.size(); ++c) {
+    const Bins& bins = reference_.columns[c].bins;
+    const bool is_score = reference_.columns[c].is_prediction();
+    const auto missing = static_cast<std::uint8_t>(bins.missing());
+    const float* values = places[c] < 0 ? nullptr : slate.columns[places[c]].values.data();
+    std::uint8_t* out = waiting.bins.data() + c;
+    for (std::size_t i = 0; i < shown.size(); ++i, out += places.size()) {
+      if (is_score && i < waiting.score.size())
+        *out = static_cast<std::uint8_t>(bins.Of(waiting.score[i]));
+      else
+        *out = values == nullptr ? missing : static_cast<std::uint8_t>(bins.Of(values[shown[i]]));
     }
   }
   waiting.seen_ms.resize(waiting.items.size());

@@ -34,8 +34,15 @@ std::uint16_t LiveSlices::Id(std::string_view dimension, std::string_view value)
 }
 
 std::uint16_t LiveSlices::ScoreId(double probability) {
+  // Names are made once: writing a number costs as much as all else of a row.
+  static const std::vector<std::string> kNames = [] {
+    std::vector<std::string> names;
+    for (double at = -kScoreMost; at <= kScoreMost; at += kScoreStep)
+      names.push_back(fmt::format("{}{:g}", kScorePrefix, at));
+    return names;
+  }();
   const double at = std::clamp(CellCounter::LogOdds(probability), -kScoreMost, kScoreMost);
-  return Intern(fmt::format("{}{:g}", kScorePrefix, std::floor(at / kScoreStep) * kScoreStep));
+  return Intern(kNames[static_cast<std::size_t>(std::floor(at / kScoreStep) + kScoreMost / kScoreStep)]);
 }
 
 double LiveSlices::ScoreOf(std::string_view name) {
