@@ -118,6 +118,7 @@ TEST(Interleaving, DrawsEachSlateWithTheProbabilityThatItSays) {
   const Interleaving merged(first, second, 4);
   std::map<Ranking, double> said, drawn;
   for (const InterleavedSlate& slate : merged.All()) said[slate.items] = slate.probability;
+  EXPECT_EQ(merged.Slates(), static_cast<double>(merged.All().size()));
   Rng rng(4);
   constexpr int kDraws = 100'000;
   for (int n = 0; n < kDraws; ++n) {
@@ -155,6 +156,7 @@ TEST(Interleaving, GivesNoCreditWhereTheRankingsAgree) {
   const Interleaving merged(same, same, 4);
   EXPECT_FALSE(merged.has_credit());
   EXPECT_EQ(merged.All().size(), 1u);
+  EXPECT_EQ(merged.Slates(), 1);
   EXPECT_EQ(merged.All()[0].items, same);
   // A common prefix, and a common end.
   const Ranking other{4, 2, 3, 1};

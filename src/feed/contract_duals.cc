@@ -11,10 +11,12 @@ using ContractKind = FeedContract::Kind;
 
 // Sizes of a step, in mean sizes of the values shown: of a usual minute that is off by all that is wanted. They are
 // what finds the price within an hour or so, and moves it little once it is found.
-constexpr double kShareGain = 0.4, kItemGain = 0.03, kExploredGain = 0.02;
+constexpr double kShareGain = 0.4, kExploredGain = 0.02;
+// Of a view that an item is short of: dual descent's step length, over as many views as are wanted, to their root.
+// A larger one pays for the chance of single views.
+constexpr double kItemGain = 0.5;
 constexpr double kMostMove = 0.25, kMostPrice = 50;
 constexpr std::int64_t kLastStepMs = 253'402'300'800'000;  // The end of the year 9999.
-constexpr double kAimBelow = 0.01;                         // Shares aim so much below what they may have.
 
 double Decay(double half_or_mean_ms) {
   return std::exp(-static_cast<double>(ContractDuals::kStepMs) / half_or_mean_ms);
@@ -107,7 +109,7 @@ void ContractDuals::Step(std::int64_t end_ms) {
       const Arm& arm = arms_[name];
       const double usual_views = std::max(arm.usual_views, 1.0);
       const double over = of.day_views > 0 ? of.day_inside / of.day_views / target.share - 1 : 0;
-      const double aim = target.share * (1 - std::clamp(over + kAimBelow, kAimBelow, 0.5));
+      const double aim = target.share * (1 - std::clamp(over, 0.0, 0.5));
       const double too_many = (std::exchange(of.step_inside, 0) - aim * arm.step_views) / usual_views;
       if (target.kind == ContractKind::kExplored) {
         of.price = std::clamp(of.price + kExploredGain * too_many / target.share, 0.0, 1.0);
@@ -147,7 +149,7 @@ void ContractDuals::StepItems(std::size_t c, std::int64_t end_ms) {
       const auto now = static_cast<double>(end_ms);
       const double steps = std::max({safe - now, (deadline - now) / 4, static_cast<double>(kStepMs)}) / kStepMs;
       const double part = std::min(1.0, left * (arm.requests / traffic) / (arm.usual_views * steps));
-      const double short_of = (part * arm.step_views - got) / (part * arm.usual_views);
+      const double short_of = (part * arm.step_views - got) / std::sqrt(std::max(1.0, target.views));
       const double move = std::clamp(kItemGain * short_of, -kMostMove, kMostMove);
       item.price = std::clamp(item.price + arm.value * move, 0.0, kMostPrice * arm.value);
     }

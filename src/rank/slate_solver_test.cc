@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <set>
@@ -161,6 +162,57 @@ TEST(SlateSolver, WindowsReachBackOverTheBorderOfThePage) {
   EXPECT_FALSE(s.relaxed());
   problem.caps[0].before = {7, 0};
   EXPECT_EQ(SolveSlate(problem).items, (std::vector<std::uint32_t>{2, 0, 3, 4})) << "it stood one higher";
+}
+
+// Of a feed's pages, one problem each: GFR_TEST_ALL asks for 100,000 of them.
+TEST(SlateSolver, PagesAreFullRepeatNothingAndKeepTheirWindowsOverTheBorders) {
+  Rng rng(17);
+  const int pages = std::getenv("GFR_TEST_ALL") ? 100'000 : 1500;
+  int kept_all = 0;
+  for (int done = 0; done < pages;) {
+    const std::size_t n = 15 + rng.Below(30), size = 3 + rng.Below(6);
+    const PlacementProblem whole = RandomProblem(rng, n, size);
+    std::vector<std::uint32_t> left(n);  // Items that no page has shown.
+    for (std::uint32_t i = 0; i < n; ++i) left[i] = i;
+    std::vector<std::vector<std::uint32_t>> groups;  // By cap, of all that was shown.
+    for (const SlateCap& cap : whole.caps) groups.push_back(cap.before);
+    for (bool is_first = true; !left.empty() && done < pages; ++done, is_first = false) {
+      PlacementProblem page{.value = {}, .examination = whole.examination};
+      for (const std::uint32_t i : left) page.value.push_back(whole.value[i]);
+      for (std::size_t c = 0; c < whole.caps.size(); ++c) {
+        const SlateCap& cap = whole.caps[c];
+        page.caps.push_back({{}, cap.at_most, cap.window, groups[c], cap.level});
+        for (const std::uint32_t i : left) page.caps[c].group.push_back(cap.group[i]);
+      }
+      for (const SlateFloor& floor : whole.floors) {
+        page.floors.push_back({{}, floor.at_least, floor.first, floor.level});
+        for (const std::uint32_t i : left) page.floors.back().counts.push_back(floor.counts[i]);
+      }
+      if (is_first) page.fixed = whole.fixed;
+      const SlateSolution s = SolveSlate(page);
+      ASSERT_EQ(s.items.size(), std::min(size, left.size())) << "a page is full while there are items";
+      ASSERT_EQ(std::set<std::uint32_t>(s.items.begin(), s.items.end()).size(), s.items.size());
+      // Over all pages, each window that ends on this one.
+      for (std::size_t c = 0; c < whole.caps.size(); ++c) {
+        std::uint32_t full = 0;
+        for (const std::uint32_t k : s.items) {
+          const std::uint32_t group = page.caps[c].group[k];
+          const std::size_t above = std::min(groups[c].size(), whole.caps[c].window - 1);
+          const auto same = std::count(groups[c].end() - static_cast<std::ptrdiff_t>(above), groups[c].end(), group);
+          full += group != 0 && static_cast<std::uint64_t>(same) >= whole.caps[c].at_most;
+          groups[c].push_back(group);
+        }
+        ASSERT_EQ(s.cap_excess[c], full) << "what is broken is named, and nothing else";
+      }
+      kept_all += !s.relaxed();
+      std::vector<std::uint32_t> rest;
+      for (std::uint32_t k = 0; k < left.size(); ++k) {
+        if (std::ranges::find(s.items, k) == s.items.end()) rest.push_back(left[k]);
+      }
+      left = rest;
+    }
+  }
+  EXPECT_GT(kept_all, pages / 10);
 }
 
 TEST(SlateSolver, EqualProblemsHaveEqualSolutions) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <span>
 #include <thread>
 
 #include "score/random_forest_of_trees.h"
@@ -63,6 +64,39 @@ class ScorerContract : public testing::TestWithParam<ScorerKind> {
         << "doubles, seed " << seed << ", " << count << " rows";
   }
 };
+
+TEST_P(ScorerContract, ARowsMarginsAreTheSameAloneAndAmongAThousandInAnyOrder) {
+  for (const Forest::Engine engine : {Forest::Engine::kXgboost, Forest::Engine::kLightgbm}) {
+    Rng rng(9);
+    const ForestShape shape{.engine = engine,
+                            .columns = 12,
+                            .trees = 60,
+                            .depth = 6,
+                            .classes = 1,
+                            .cuts = 50,
+                            .leaf_early = 0.2,
+                            .categorical = 0.3,
+                            .categories = 40};
+    const Forest forest = RandomForest(shape, rng);
+    const auto scorer = Scorer::Make(forest, GetParam());
+    ASSERT_TRUE(scorer.ok()) << scorer.error().message;
+    const std::vector<float> rows = RandomRows<float>(shape, 1000, 0.2, true, rng);
+    const std::vector<double> together = Margins(*scorer.value(), forest, rows);
+    const auto row = [&](std::size_t i) { return std::span(rows).subspan(i * 12, 12); };
+    std::vector<std::size_t> order(1000);
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    for (std::size_t i = order.size() - 1; i > 0; --i) std::swap(order[i], order[rng.Below(i + 1)]);
+    std::vector<float> shuffled;
+    std::vector<double> alone, in_order;
+    for (const std::size_t i : order) {
+      shuffled.insert(shuffled.end(), row(i).begin(), row(i).end());
+      in_order.push_back(together[i]);
+      alone.push_back(Margins(*scorer.value(), forest, std::vector<float>(row(i).begin(), row(i).end()))[0]);
+    }
+    EXPECT_TRUE(SameBits(in_order, alone));
+    EXPECT_TRUE(SameBits(in_order, Margins(*scorer.value(), forest, shuffled)));
+  }
+}
 
 TEST_P(ScorerContract, AThousandRandomForestsOfBothEnginesGiveTheReferencesMargins) {
   constexpr std::size_t kCounts[] = {1, 2, 3, 7, 16, 31, 64, 65, 127, 128, 129, 200, 256, 300, 513, 700};

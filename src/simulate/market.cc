@@ -212,14 +212,18 @@ Visit Market::VisitOf(int index) {
 // random order.
 std::vector<int> Market::OlderFeed(const User& user, std::int64_t) {
   std::vector<int> pool = on_sale_, chosen;
+  std::vector<std::uint8_t> is_chosen(items_.size());
   const auto take = [&](std::size_t count, auto&& score) {
     std::vector<std::pair<double, int>> scored;
     for (const int i : pool) scored.push_back({score(items_[i]), i});
     count = std::min(count, scored.size());
     std::partial_sort(scored.begin(), scored.begin() + static_cast<std::ptrdiff_t>(count), scored.end(),
                       std::greater<>());
-    for (std::size_t k = 0; k < count; ++k) chosen.push_back(scored[k].second);
-    std::erase_if(pool, [&](int i) { return std::ranges::find(chosen, i) != chosen.end(); });
+    for (std::size_t k = 0; k < count; ++k) {
+      chosen.push_back(scored[k].second);
+      is_chosen[static_cast<std::size_t>(scored[k].second)] = 1;
+    }
+    std::erase_if(pool, [&](int i) { return is_chosen[static_cast<std::size_t>(i)] != 0; });
   };
   const auto third = static_cast<std::size_t>(config_.candidates) / 3;
   take(third, [&](const Item& item) { return item.popularity * (0.5 + rng_.Uniform()) + 1e-3 * rng_.Uniform(); });
