@@ -117,6 +117,14 @@ class Index(unittest.TestCase):
             pyarrow.parquet.write_table(pyarrow.table({"item_id": ["a", "b"], "v": [[1.0, 2.0], [3.0, 4.0]]}), folder / "v.parquet")
             self.assertEqual(run_json("index", "import", folder / "v.parquet", "--normalize", "--project", project)["dimensions"], 2)
             (folder / "bad.csv").write_text("item_id,x\na,1\nb,inf\n")
+            for _ in range(8):
+                run("index", "import", folder / "v.parquet", "--project", project)
+            gone = [{"name": "embedding", "version": v} for v in "12345"]
+            self.assertEqual(run_json("index", "gc", "--keep", "2", "--dry-run", "--project", project)["removed"], gone)
+            self.assertEqual(run_json("index", "gc", "--keep", "2", "--name", "first_stage", "--project", project)["removed"], [])
+            run("index", "gc", "--keep", "2", "--project", project)
+            left = [i["version"] for i in run_json("index", "list", "--project", project)["indexes"]]
+            self.assertEqual(sorted(left, key=int), ["6", "7", "8", "9", "10"], "the last five champions")
             self.assertIn("row 3: 'inf' is not a finite number", run("index", "import", folder / "bad.csv", "--project", project, expect=2)[1])
 
     def test_a_first_stage_is_distilled_for_the_champion_and_taken_by_the_server(self):

@@ -14,7 +14,8 @@ struct IndexFlags {
   Common common;
   std::string version, feed, model, name = kEmbeddingName;
   IndexFile file;
-  bool hold = false;
+  bool hold = false, dry_run = false;
+  int keep = 5;
 };
 
 Json IndexEntryJson(const Registry::Entry& e) {
@@ -39,6 +40,26 @@ int ListIndexes(const Project& project, const Common& common) {
     }
   }
   if (common.json) PrintJson({{"indexes", list}});
+  return 0;
+}
+
+// Of the embeddings and of the first stages, or of the one that --name says.
+int CollectIndexes(const Project& project, const IndexFlags& flags) {
+  Registry registry = IndexRegistry(project.shared_objects(), project.workspace().clock());
+  Json list = Json::array();
+  for (const char* name : {kEmbeddingName, kFirstStageName}) {
+    if (!flags.name.empty() && flags.name != name) continue;
+    const auto removed = registry.CollectGarbage(name, flags.keep, flags.dry_run);
+    if (!removed.ok()) return Fail(removed.error());
+    for (const std::string& version : removed.value()) {
+      list.push_back({{"name", name}, {"version", version}});
+      if (!flags.common.json) fmt::print("{} {}/{}\n", flags.dry_run ? "would remove" : "removed", name, version);
+    }
+  }
+  if (flags.common.json)
+    PrintJson({{"removed", list}, {"dry_run", flags.dry_run}});
+  else
+    fmt::print("{} versions\n", list.size());
   return 0;
 }
 
@@ -117,6 +138,20 @@ void AddName(CLI::App& command, IndexFlags& flags) {
       ->check(CLI::IsMember({kEmbeddingName, kFirstStageName}));
 }
 
+void AddIndexGc(CLI::App& index, Command& run) {
+  static IndexFlags flags;  // Of its own: here no name means all.
+  flags.name.clear();
+  CLI::App* gc = AddIndexCommand(
+      index, run, flags, "gc", "Remove old versions; the newest and the last five champions stay",
+      "gfr index gc --keep 5 --project demo", [](const Project& p) { return CollectIndexes(p, flags); });
+  gc->add_option("--name", flags.name, "embedding or first_stage; without it, both")
+      ->check(CLI::IsMember({kEmbeddingName, kFirstStageName}));
+  gc->add_option("--keep", flags.keep, "The newest versions of each, which stay whether used or not")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
+  gc->add_flag("--dry-run", flags.dry_run, "Only name what would go");
+}
+
 }  // namespace
 
 void AddIndex(CLI::App& app, Command& run) {
@@ -165,6 +200,7 @@ void AddIndex(CLI::App& app, Command& run) {
                         return to.ok() ? ListIndexes(p, flags.common) : Fail(to.error());
                       });
   AddName(*rollback, flags);
+  AddIndexGc(index, run);
 }
 
 }  // namespace gfr
