@@ -165,6 +165,28 @@ TEST(FitCalibrator, IsNonDecreasingAndAtItsOptimumOnAnyProblem) {
   EXPECT_GT(fitted, 600);
 }
 
+// The log loss of Platt's calibrators of five folds of users, each on its own fold, summed up; nothing: one has none.
+std::optional<double> CrossFitLossOfPlatt(const std::vector<float>& margins, const std::vector<float>& labels,
+                                          const std::vector<Key>& users) {
+  double sum = 0;
+  for (std::uint64_t fold = 0; fold < 5; ++fold) {
+    std::vector<float> others, their_labels;
+    for (std::size_t i = 0; i < margins.size(); ++i) {
+      if (users[i] % 5 == fold) continue;
+      others.push_back(margins[i]);
+      their_labels.push_back(labels[i]);
+    }
+    const auto platt = TryCalibratorOf(Calibrator::Kind::kPlatt, others, their_labels);
+    if (!platt) return std::nullopt;
+    for (std::size_t i = 0; i < margins.size(); ++i) {
+      if (users[i] % 5 != fold) continue;
+      const double z = platt->a * margins[i] + platt->b;
+      sum += std::log1p(std::exp(-std::fabs(z))) + std::fmax(z, 0.0) - labels[i] * z;
+    }
+  }
+  return sum;
+}
+
 // Over- and under-confident, separable, few positives, one class, falling: scipy goes to the minimum of Platt's own
 // objective (Platt 1999, smoothed targets) among slopes that are not negative. 1,000 problems with GFR_TEST_ALL.
 TEST(FitCalibrator, ReachesScipysOptimumOfPlattsObjectiveOnRandomProblems) {
@@ -222,13 +244,22 @@ for p in range(1 + int(rows[-1, 0])):
     }
     EXPECT_LE(loss, minimum * (1 + 1e-6) + 1e-9) << p;
     std::vector<Key> users;
-    for (std::size_t i = 0; i < labels[p].size(); ++i) users.push_back(i % 50);
+    for (std::size_t i = 0; i < labels[p].size(); ++i) users.push_back(rng.Below(50));
     double uncalibrated = 0;
     for (std::size_t i = 0; i < labels[p].size(); ++i)
       uncalibrated += soft(margins[p][i]) - labels[p][i] * margins[p][i];
-    EXPECT_LE(CrossFitLogLoss(margins[p], labels[p], users),
-              uncalibrated / static_cast<double>(labels[p].size()) * (1 + 1e-9) + 1e-12)
-        << p;
+    const double chosen = CrossFitLogLoss(margins[p], labels[p], users) * static_cast<double>(labels[p].size());
+    // There probabilities are kept 1e-9 away from 0 and 1.
+    EXPECT_LE(chosen, uncalibrated * (1 + 1e-6) + 1e-6) << p;
+    if (const auto by_platt = CrossFitLossOfPlatt(margins[p], labels[p], users)) {
+      EXPECT_LE(chosen, *by_platt * (1 + 1e-6) + 1e-6) << p;
+    }
+    const Calibrator fitted = FitCalibrator(margins[p], labels[p], users);
+    double before = 0;
+    for (double m = -60; m <= 60; m += 0.5) {
+      ASSERT_GE(fitted.Apply(m), before - 1e-12) << p << " " << CalibratorName(fitted.kind) << " at " << m;
+      before = fitted.Apply(m);
+    }
   }
 }
 
