@@ -395,8 +395,13 @@ TEST(HttpServer, ADrainedServerAnswersEachKeptConnectionOnceMoreAndNewOnesAreThe
   // Until the first one has closed its descriptor, both take connections.
   while (client.Send("POST", "/echo", "x").status == 200 && other.server->metrics().accepted.value() == 0)
     ::usleep(1000);
-  kept.Send(Head("/echo", "Content-Length: 3\r\n") + "two");
-  const std::string last = kept.Read();
+  // The other may take a connection before the first one drains, which then answers as always.
+  std::string last;
+  for (int i = 0; i < 10000 && last.find("Connection: close") == std::string::npos; ++i) {
+    kept.Send(Head("/echo", "Content-Length: 3\r\n") + "two");
+    last = kept.Read("two127.0.0.1");
+    ::usleep(1000);
+  }
   EXPECT_NE(last.find("Connection: close"), std::string::npos);
   EXPECT_NE(last.find("two127.0.0.1"), std::string::npos);
   idle.Send(Head("/echo", "Content-Length: 5\r\n") + "three");
