@@ -57,6 +57,30 @@ def wait_for(happened, process, seconds=600):
 STEPS = {"survey": None, "catalogue": "rows-*/catalogue.*", "route": "rows-*/routed.*", "lines": "rows-*/lines.*", "rows": "dask/objective=*/*"}
 
 
+# Leaves the shared value on one worker, as Dask's memory manager does, ends that one by its process id, and asks for a task of it.
+SHARED = """
+import os, signal, sys, time
+import distributed
+from gfr import dask_rows
+
+
+def main():
+    with distributed.Client(sys.argv[1], timeout=600) as client:
+        client.wait_for_workers(2, timeout=600)
+        pids = client.run(os.getpid)
+        shared = dask_rows.share(client, "7")
+        distributed.wait(shared)
+        while len(holders := client.who_has(shared)[shared.key]) != 1:
+            time.sleep(0.05)
+        os.kill(pids[holders[0]], signal.SIGKILL)
+        print(client.submit(dask_rows.same, shared, pure=False).result(timeout=600))
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
 class DaskRows(unittest.TestCase):
     def setUp(self):
         if missing := why_not():
@@ -71,6 +95,11 @@ class DaskRows(unittest.TestCase):
             self.assertEqual(process.returncode, 0, err[-6000:])
             self.assertEqual(json.loads((folder / "dask/_gfr.json").read_text()), json.loads(out.splitlines()[-1]))
             same_rows(self, folder / "one", folder / "dask", ["pctr"])
+
+    def test_what_all_tasks_share_outlives_the_worker_that_alone_has_it(self):
+        with Folder() as folder, Cluster(folder, workers=2, GFR_EXTENSION=str(EXTENSION)) as cluster:
+            done = subprocess.run([PEERS, "-c", SHARED, cluster.address], env=cluster.env, capture_output=True, text=True, timeout=1800)
+            self.assertEqual(done.stdout.strip(), "7", done.stderr[-3000:])
 
     def assert_whole_or_said(self, folder, process, one):
         """After a kill: the very rows, or a clear error (given) and nothing that looks whole."""

@@ -160,6 +160,16 @@ def merge_epochs(settings, paths, out):
     return str(out)
 
 
+def same(value):
+    return value
+
+
+def share(client, value):
+    """A future of the value for many tasks. Not scattered: Dask's memory manager leaves one copy of what is scattered, and with
+    the worker that has it the value would be lost, and all tasks of it cancelled. A task's result is made again."""
+    return client.submit(same, value, pure=False, retries=2)
+
+
 def build(client, settings, events, out, scratch, partitions):
     """Rows of a lake in the folder `out`; gives what _gfr.json says. `scratch`: a folder that all workers see."""
     scratch, out = pathlib.Path(scratch), pathlib.Path(out)
@@ -174,7 +184,7 @@ def build(client, settings, events, out, scratch, partitions):
 
     surveys = each(survey, files, [plan.needed_types] * len(files))
     settings.know([batch for known, *_ in surveys for batch in known], max(last for _, last, *_ in surveys), [starts for *_, starts in surveys])
-    shared = client.scatter(settings, broadcast=True)
+    shared = share(client, settings)
     n, p = len(files), range(partitions)
     catalogue = each(fold_catalogue, [shared] * n, files, [plan.catalogue_types] * n, [scratch / f"catalogue.{k}" for k in range(n)])
     catalogue_file = client.submit(merge_epochs, shared, catalogue, scratch / "catalogue.epochs", pure=False, retries=2).result()

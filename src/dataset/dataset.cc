@@ -332,8 +332,10 @@ Result<Dataset> BuildRowsOf(FileSystem& fs, EventSource& log, std::shared_ptr<co
     options.judged_from_ms = std::max(options.from_ms, span.first_ms + (span.last_ms - span.first_ms) / 2);
     options.judged_events = lines.size() - lines.Before(options.judged_from_ms);
   }
-  if (options.kept != nullptr && survey.partitions() > 1)
+  if (options.kept != nullptr && survey.partitions() > 1) {
+    options.kept->Leave();
     LeaveKept("the log is replayed by partitions of users", &options);
+  }
   if (survey.partitions() == 1) {
     GFR_ASSIGN(const auto store, FirstStates(log, std::move(features), options.kept));
     EventTimes span;

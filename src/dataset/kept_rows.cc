@@ -12,7 +12,7 @@
 namespace gfr {
 namespace {
 
-constexpr std::string_view kMagic = "GFRROWS2";
+constexpr std::string_view kMagic = "GFRROWS3", kMagicOfAny = "GFRROWS";
 // To be raised when rows are read elsewhere, or as something else, than by the release before, and their fingerprints
 // stay.
 constexpr int kReadRule = 1;
@@ -110,9 +110,11 @@ Result<KeptRows::Manifest> KeptRows::ReadManifest() const {
   if (size > kMaxManifestBytes) return broken;
   GFR_ASSIGN(const std::string bytes, fs_.ReadAll(Path("manifest")));
   ByteReader in{bytes};
-  const bool magic = in.Take(kMagic.size()) == kMagic;
+  const std::string_view magic = in.Take(kMagic.size());
+  if (magic != kMagic && magic.starts_with(kMagicOfAny))
+    return Error{ErrorCode::kCorrupt, "is of another release", {Path("manifest"), 0}};
   const auto crc = in.Number<std::uint32_t>();
-  if (!magic || crc != Crc32c(in.left.data(), in.left.size())) return broken;
+  if (magic != kMagic || crc != Crc32c(in.left.data(), in.left.size())) return broken;
   Manifest m;
   for (std::uint64_t* number : {&m.fingerprint, &m.generation, &m.first, &m.end, &m.hash, &m.resume})
     *number = in.Number<std::uint64_t>();
@@ -235,6 +237,18 @@ Status KeptRows::StartOver(const std::string& why) {
   next_digest_ = {.rules = next_digest_.rules};
   Fail(OpenFiles());
   return {};
+}
+
+void KeptRows::Leave() {
+  usable_ = keeps_ = settled_ = false;
+  part_.reset();
+  open_.reset();
+  settling_.reset();
+  if (lock_ == nullptr) return;  // Another process keeps.
+  for (const char* name : {kPartNew, kOpenNew, kSettledNew}) (void)fs_.Remove(Path(name));
+  const bool is_empty = !fs_.Exists(Path("manifest"));
+  lock_.reset();
+  if (is_empty) (void)fs_.RemoveTree(folder_);
 }
 
 Status KeptRows::OpenFiles() {

@@ -59,6 +59,8 @@ class KeptRows final : public RowValues {
   // or nothing can be kept, that is no error. Errors: the log's.
   Status Begin(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
                const DatasetOptions& options = {});
+  // After Begin: this replay is none whose rows can be kept. What was there stays; what Begin made is removed.
+  void Leave();
   // After a replay that missed: all is read, and kept anew; the next Begin has nothing to do.
   Status StartOver(const std::string& why);
 

@@ -422,6 +422,21 @@ TEST_F(KeptRowsNextNightTest, OneReplayAtATimeKeeps) {
   EXPECT_FALSE(Night()) << "and the other one reads everything";
 }
 
+TEST_F(KeptRowsNextNightTest, ALogThatNeedsPartitionsMakesNoFolderAndLeavesWhatIsKept) {
+  AppendRest();
+  const auto before = Files();
+  options.memory_bytes = 20'000;
+  options.scratch_folder = folder / "scratch";
+  const auto build = [&](const std::string& rows_folder) {
+    KeptRows kept(PosixFileSystem(), folder / "log", folder / rows_folder);
+    (void)Build(&kept);
+  };
+  build("other");
+  EXPECT_FALSE(PosixFileSystem().Exists(folder / "other"));
+  build("rows");
+  EXPECT_EQ(Files(), before);
+}
+
 TEST_F(KeptRowsNextNightTest, ATimeRangeLeavesWhatIsKeptAlone) {
   const auto before = Files();
   options.from_ms = events[cut / 2].arrival_ms;

@@ -1,9 +1,12 @@
 #include "dataset/settled_rows.h"
 
-#include <zstd.h>
+#include <optional>
+#include <utility>
 
 #include "base/byte_reader.h"
 #include "base/byte_writer.h"
+#include "dataset/field_coding.h"
+#include "dataset/stored_block.h"
 
 namespace gfr {
 namespace {
@@ -23,20 +26,105 @@ void ReadAll(ByteReader& in, T&... numbers) {
   ((numbers = in.Number<T>()), ...);
 }
 
+// The fields of each kind of entry in their order, for a FieldWriter or a FieldReader.
+template <typename Coder>
+void CodePlace(Coder& coder, RowPlace& last, const RowPlace& now) {
+  coder.Begin();
+  coder.Number(last.offset, now.offset);
+  coder.Number(last.line, now.line);
+  coder.Name(last.user, now.user);
+  coder.Number(last.arrival_ms, now.arrival_ms);
+  coder.Name(last.session, now.session);
+  coder.Name(last.item, now.item);
+  coder.Name(last.request, now.request);
+  coder.Number(last.as_of, now.as_of);
+  coder.Number(last.now_ms, now.now_ms);
+  coder.Number(last.position, now.position);
+  coder.Real(last.led_on, now.led_on);
+  coder.Real(last.whole, now.whole);
+  coder.Real(last.amount, now.amount);
+  coder.End();
+}
+
+template <typename Coder>
+void CodeInstant(Coder& coder, ReadInstant& last, const ReadInstant& now) {
+  coder.Begin();
+  coder.Number(last.offset, now.offset);
+  coder.Number(last.arrival_ms, now.arrival_ms);
+  coder.Number(last.as_of, now.as_of);
+  coder.Number(last.now_ms, now.now_ms);
+  coder.Number(last.epoch_end_ms, now.epoch_end_ms);
+  coder.Number(last.items, now.items);
+  coder.Number(last.is_request, now.is_request);
+  coder.End();
+}
+
+template <typename Coder>
+void CodeSlate(Coder& coder, SlateRow& last, const SlateRow& now) {
+  coder.Begin();
+  coder.Name(last.user, now.user);
+  coder.Name(last.session, now.session);
+  coder.Number(last.arrival_ms, now.arrival_ms);
+  coder.Number(last.offset, now.offset);
+  coder.Number(last.click_offset, now.click_offset);
+  coder.Number(last.items, now.items);
+  coder.Number(last.clicked, now.clicked);
+  coder.Number(last.untouched, now.untouched);
+  coder.End();
+}
+
+template <typename Coder>
+void CodeChoice(Coder& coder, ChoiceRow& last, const ChoiceRow& now) {
+  coder.Begin();
+  coder.Name(last.user, now.user);
+  coder.Number(last.arrival_ms, now.arrival_ms);
+  coder.Number(last.offset, now.offset);
+  coder.Number(last.line, now.line);
+  coder.Number(last.pool, now.pool);
+  coder.Number(last.shown, now.shown);
+  coder.Number(last.position, now.position);
+  coder.Real(last.propensity, now.propensity);
+  coder.Number(last.clicked, now.clicked);
+  coder.Number(last.swapped, now.swapped);
+  coder.Number(last.clicked_below, now.clicked_below);
+  coder.End();
+}
+
+// What the entries of a chunk are written against.
+struct LastEntries {
+  std::uint64_t record = 0;
+  Key person = 0;
+  RowPlace place{};
+  ReadInstant at{};
+  SlateRow slate{};
+  ChoiceRow choice{};
+
+  template <typename Coder>
+  void CodeRecord(Coder& coder, std::uint64_t offset, Key its_person) {
+    coder.Begin();
+    coder.Number(record, offset);
+    coder.Name(person, its_person);
+    coder.End();
+  }
+};
+
 // Gives the entries of one chunk after the other.
 class Giver {
  public:
   Giver(const SettledGive& give, RowSink& sink) : give_(give), sink_(sink) {}
 
   Status Give(std::string_view entries) {
-    for (ByteReader in{entries}; !in.left.empty() && sink_.status.ok();) {
+    ByteReader in{entries};
+    fields_.emplace(&in);
+    last_ = {};
+    has_values_ = false;
+    while (!in.left.empty() && sink_.status.ok()) {
       switch (Entry{in.Number<std::uint8_t>()}) {
-        case Entry::kRecord: {
+        case Entry::kRecord:
           FlushDropped();
-          (void)in.Number<std::uint64_t>();
-          why_ = give_.left_out(in.Number<Key>());
+          last_.CodeRecord(*fields_, 0, 0);
+          why_ = give_.left_out(last_.person);
           break;
-        }
         case Entry::kRow:
           GFR_TRY(Row(in));
           break;
@@ -66,26 +154,23 @@ class Giver {
 
   // The items' features, one behind the other, in `features_`.
   Status Values(ByteReader& in) {
-    if (in.Number<std::uint8_t>() != 0) {
-      at_ = {};
-      ReadAll(in, at_.offset, at_.arrival_ms, at_.as_of, at_.now_ms, at_.epoch_end_ms, at_.items);
-      at_.is_request = in.Number<std::uint8_t>() != 0;
-      has_values_ = false;
-    }
+    CodeInstant(*fields_, last_.at, last_.at);
+    if (fields_->differ()) has_values_ = false;
+    const ReadInstant& at = last_.at;
     items_.resize(in.Count(1));
     for (std::uint32_t& item : items_) item = static_cast<std::uint32_t>(in.Varint());
-    if (in.bad || at_.items > 1u << 20) return Broken();
+    if (in.bad || at.items > 1u << 20) return Broken();
     if (why_ != nullptr) return {};
     if (!has_values_) {
-      read_.resize(at_.items * give_.columns);
-      popularity_.resize(at_.items);
-      GFR_ASSIGN(const bool found, give_.find(at_, read_, popularity_, &known_));
+      read_.resize(at.items * give_.columns);
+      popularity_.resize(at.items);
+      GFR_ASSIGN(const bool found, give_.find(at, read_, popularity_, &known_));
       if (!found) return Broken();
       has_values_ = true;
     }
     features_.clear();
     for (const std::uint32_t item : items_) {
-      if (item >= at_.items || !known_[item]) return Broken();
+      if (item >= at.items || !known_[item]) return Broken();
       const float* values = read_.data() + item * give_.columns;
       features_.insert(features_.end(), values, values + give_.columns);
     }
@@ -95,9 +180,8 @@ class Giver {
   Status Row(ByteReader& in) {
     const std::size_t objective = in.Number<std::uint8_t>();
     const bool label = in.Number<std::uint8_t>() != 0;
-    RowPlace place{};
-    ReadAll(in, place.offset, place.line, place.user, place.arrival_ms, place.session, place.item, place.request,
-            place.as_of, place.now_ms, place.position, place.led_on, place.whole, place.amount);
+    CodePlace(*fields_, last_.place, last_.place);
+    const RowPlace& place = last_.place;
     GFR_TRY(Values(in));
     if (objective >= give_.of_impressions.size() || items_.size() != 1) return Broken();
     if (why_ != nullptr) {
@@ -111,10 +195,8 @@ class Giver {
   }
 
   Status Slate(ByteReader& in) {
-    SlateRow slate{};
-    ReadAll(in, slate.user, slate.session, slate.arrival_ms, slate.offset, slate.click_offset, slate.items,
-            slate.clicked);
-    slate.untouched = in.Number<std::uint8_t>() != 0;
+    CodeSlate(*fields_, last_.slate, last_.slate);
+    SlateRow slate = last_.slate;
     slate.popularity = in.Floats();
     slate.most_recent = in.Floats();
     GFR_TRY(Values(in));
@@ -123,14 +205,9 @@ class Giver {
   }
 
   Status Choice(ByteReader& in) {
-    ChoiceRow choice{};
-    ReadAll(in, choice.user, choice.arrival_ms, choice.offset, choice.line, choice.pool, choice.shown, choice.position,
-            choice.propensity);
-    choice.clicked = in.Number<std::uint8_t>() != 0;
-    choice.swapped = in.Number<std::uint8_t>() != 0;
-    choice.clicked_below = in.Number<std::uint8_t>() != 0;
+    CodeChoice(*fields_, last_.choice, last_.choice);
     GFR_TRY(Values(in));
-    if (why_ == nullptr) sink_.Choice(choice, features_);
+    if (why_ == nullptr) sink_.Choice(last_.choice, features_);
     return {};
   }
 
@@ -150,14 +227,26 @@ class Giver {
   RowSink& sink_;
   const DropReason* why_ = nullptr;  // Of the record.
   std::unordered_map<std::size_t, std::uint64_t> dropped_;
-  ReadInstant at_ = {};
-  bool has_values_ = false;
+  LastEntries last_;
+  std::optional<FieldReader> fields_;  // Of the chunk.
+  bool has_values_ = false;            // Of last_.at.
   std::vector<std::uint32_t> items_;
   std::vector<float> read_, popularity_, features_;
   std::vector<bool> known_;
 };
 
 }  // namespace
+
+struct SettledWriter::Chunk {
+  std::string entries;
+  FieldWriter fields{&entries};
+  LastEntries last;
+
+  void Begin(Entry kind) { entries.push_back(static_cast<char>(kind)); }
+};
+
+SettledWriter::SettledWriter() : chunk_(std::make_unique<Chunk>()) {}
+SettledWriter::~SettledWriter() = default;
 
 Result<std::unique_ptr<SettledWriter>> SettledWriter::Open(FileSystem& fs, const std::string& path) {
   auto made = std::make_unique<SettledWriter>();
@@ -166,85 +255,74 @@ Result<std::unique_ptr<SettledWriter>> SettledWriter::Open(FileSystem& fs, const
 }
 
 Status SettledWriter::At(std::uint64_t offset, Key person) {
-  if (entries_.size() >= kSettledChunkBytes) GFR_TRY(Flush());
-  at_.clear();
-  ByteWriter out{&at_};
-  out.Byte(static_cast<std::uint8_t>(Entry::kRecord));
-  PutAll(out, offset, person);
+  if (chunk_->entries.size() >= kSettledChunkBytes) GFR_TRY(Flush());
+  has_begun_ = false;
+  offset_ = offset;
+  person_ = person;
   return {};
 }
 
+void SettledWriter::BeginRecord() {
+  if (std::exchange(has_begun_, true)) return;
+  chunk_->Begin(Entry::kRecord);
+  chunk_->last.CodeRecord(chunk_->fields, offset_, person_);
+}
+
 void SettledWriter::Put(const ItemsRead& values) {
-  ByteWriter out{&entries_};
-  const bool is_other = !has_last_ || last_ != values.at;
-  out.Byte(is_other ? 1 : 0);
-  if (is_other) {
-    const ReadInstant& at = values.at;
-    PutAll(out, at.offset, at.arrival_ms, at.as_of, at.now_ms, at.epoch_end_ms, at.items);
-    out.Byte(at.is_request ? 1 : 0);
-    last_ = at;
-    has_last_ = true;
-  }
+  CodeInstant(chunk_->fields, chunk_->last.at, values.at);
+  ByteWriter out{&chunk_->entries};
   out.Varint(values.items.size());
   for (const std::uint32_t item : values.items) out.Varint(item);
 }
 
-void SettledWriter::Row(std::size_t objective, const RowPlace& p, bool label, const ItemsRead& values) {
-  entries_ += std::exchange(at_, {});
-  ByteWriter out{&entries_};
-  for (const auto byte : {static_cast<std::uint8_t>(Entry::kRow), static_cast<std::uint8_t>(objective),
-                          static_cast<std::uint8_t>(label ? 1 : 0)})
-    out.Byte(byte);
-  PutAll(out, p.offset, p.line, p.user, p.arrival_ms, p.session, p.item, p.request, p.as_of, p.now_ms, p.position,
-         p.led_on, p.whole, p.amount);
+void SettledWriter::Row(std::size_t objective, const RowPlace& place, bool label, const ItemsRead& values) {
+  BeginRecord();
+  chunk_->Begin(Entry::kRow);
+  ByteWriter out{&chunk_->entries};
+  out.Byte(static_cast<std::uint8_t>(objective));
+  out.Byte(label ? 1 : 0);
+  CodePlace(chunk_->fields, chunk_->last.place, place);
   Put(values);
 }
 
-void SettledWriter::Slate(const SlateRow& s, const ItemsRead& values) {
-  entries_ += std::exchange(at_, {});
-  ByteWriter out{&entries_};
-  out.Byte(static_cast<std::uint8_t>(Entry::kSlate));
-  PutAll(out, s.user, s.session, s.arrival_ms, s.offset, s.click_offset, s.items, s.clicked);
-  out.Byte(s.untouched ? 1 : 0);
-  out.Floats(s.popularity);
-  out.Floats(s.most_recent);
+void SettledWriter::Slate(const SlateRow& slate, const ItemsRead& values) {
+  BeginRecord();
+  chunk_->Begin(Entry::kSlate);
+  CodeSlate(chunk_->fields, chunk_->last.slate, slate);
+  ByteWriter out{&chunk_->entries};
+  out.Floats(slate.popularity);
+  out.Floats(slate.most_recent);
   Put(values);
 }
 
-void SettledWriter::Choice(const ChoiceRow& c, const ItemsRead& values) {
-  entries_ += std::exchange(at_, {});
-  ByteWriter out{&entries_};
-  out.Byte(static_cast<std::uint8_t>(Entry::kChoice));
-  PutAll(out, c.user, c.arrival_ms, c.offset, c.line, c.pool, c.shown, c.position, c.propensity);
-  for (const bool flag : {c.clicked, c.swapped, c.clicked_below}) out.Byte(flag ? 1 : 0);
+void SettledWriter::Choice(const ChoiceRow& choice, const ItemsRead& values) {
+  BeginRecord();
+  chunk_->Begin(Entry::kChoice);
+  CodeChoice(chunk_->fields, chunk_->last.choice, choice);
   Put(values);
 }
 
 void SettledWriter::Dropped(std::size_t objective, DropReason reason, std::uint64_t lines) {
-  entries_ += std::exchange(at_, {});
-  ByteWriter out{&entries_};
-  for (const auto byte : {static_cast<std::uint8_t>(Entry::kDropped), static_cast<std::uint8_t>(objective),
-                          static_cast<std::uint8_t>(reason)})
-    out.Byte(byte);
+  BeginRecord();
+  chunk_->Begin(Entry::kDropped);
+  ByteWriter out{&chunk_->entries};
+  out.Byte(static_cast<std::uint8_t>(objective));
+  out.Byte(static_cast<std::uint8_t>(reason));
   out.Number(lines);
 }
 
 Status SettledWriter::Flush() {
-  if (entries_.empty()) return {};
-  std::string stored(ZSTD_compressBound(entries_.size()), 0);
-  const std::size_t size =
-      ZSTD_compress(stored.data(), stored.size(), entries_.data(), entries_.size(), kSettledZstdLevel);
-  if (ZSTD_isError(size)) return Error{ErrorCode::kInternal, std::string("zstd: ") + ZSTD_getErrorName(size)};
-  stored.resize(size);
+  const std::string& entries = chunk_->entries;
+  if (entries.empty()) return {};
+  GFR_ASSIGN(const std::string stored, StoreBlock(entries, kSettledZstdLevel));
   std::string bytes;
   ByteWriter head{&bytes};
-  PutAll(head, kSettledMagic, static_cast<std::uint32_t>(stored.size()), static_cast<std::uint32_t>(entries_.size()),
+  PutAll(head, kSettledMagic, static_cast<std::uint32_t>(stored.size()), static_cast<std::uint32_t>(entries.size()),
          Crc32c(stored.data(), stored.size()));
   head.Number(Crc32c(bytes.data(), bytes.size()));
   bytes += stored;
   bytes_ += bytes.size();
-  entries_.clear();
-  has_last_ = false;
+  chunk_ = std::make_unique<Chunk>();
   return file_->Append(bytes);
 }
 
@@ -273,8 +351,7 @@ Status GiveSettled(FileSystem& fs, const std::string& path, std::uint64_t bytes,
       return broken;
     GFR_ASSIGN(const std::string stored, file->Read(position + kSettledHeadBytes, stored_bytes));
     if (stored.size() != stored_bytes || Crc32c(stored.data(), stored.size()) != crc) return broken;
-    entries.resize(entry_bytes);
-    if (ZSTD_decompress(entries.data(), entries.size(), stored.data(), stored.size()) != entry_bytes) return broken;
+    if (!ReadStoredBlock(stored, entry_bytes, &entries)) return broken;
     GFR_TRY(giver.Give(entries));
     position += kSettledHeadBytes + stored_bytes;
   }

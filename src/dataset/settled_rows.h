@@ -18,6 +18,8 @@ namespace gfr {
 
 class SettledWriter {
  public:
+  SettledWriter();  // Use Open.
+  ~SettledWriter();
   // Replaces what is at `path`.
   static Result<std::unique_ptr<SettledWriter>> Open(FileSystem& fs, const std::string& path);
   // What follows comes of the record at `offset`, whose person that is. Errors: the file's.
@@ -31,13 +33,16 @@ class SettledWriter {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
+  struct Chunk;
+  void BeginRecord();
   void Put(const ItemsRead& values);
   Status Flush();
 
   std::unique_ptr<WritableFile> file_;
-  std::string entries_, at_;  // `at_`: of a record that has given nothing yet.
-  ReadInstant last_ = {};
-  bool has_last_ = false;
+  std::unique_ptr<Chunk> chunk_;
+  std::uint64_t offset_ = 0;  // Of the record, which is written once it has given something.
+  Key person_ = 0;
+  bool has_begun_ = false;
   std::uint64_t bytes_ = 0;
 };
 

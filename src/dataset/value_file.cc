@@ -1,20 +1,20 @@
 #include "dataset/value_file.h"
 
-#include <zstd.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
 
 #include "base/byte_reader.h"
 #include "base/byte_writer.h"
+#include "dataset/stored_block.h"
 
 namespace gfr {
 namespace {
 
 constexpr std::uint32_t kChunkMagic = 0x56524647;  // "GFRV"
 constexpr std::size_t kChunkHeadBytes = 40, kChunkBytes = 1 << 20, kLoadedChunks = 8;
-constexpr std::size_t kMaxChunkBytes = 1u << 30;  // Of its entries.
+constexpr std::size_t kMaxChunkBytes = 1u << 30;  // Before it was stored.
+constexpr std::size_t kEntryHeadBytes = 48, kValueBytes = sizeof(float);
 constexpr int kZstdLevel = 1;
 
 // What an entry begins with.
@@ -58,6 +58,111 @@ EntryBody ReadEntryBody(const EntryHead& head, std::size_t columns, ByteReader& 
   if (alike > columns) in.bad = true;
   if (!in.bad) body.values = in.Take((alike + (columns - alike) * head.used) * sizeof(float));
   return body;
+}
+
+// Numbers of `width` bytes each: all their first bytes, then all the second ones, and so on.
+void PutPlanes(std::string_view numbers, std::size_t width, std::string* out) {
+  const std::size_t count = numbers.size() / width, begin = out->size();
+  out->resize(begin + numbers.size());
+  for (std::size_t b = 0; b < width; ++b) {
+    char* plane = out->data() + begin + b * count;
+    for (std::size_t i = 0; i < count; ++i) plane[i] = numbers[i * width + b];
+  }
+}
+
+std::string TakePlanes(ByteReader& in, std::size_t count, std::size_t width) {
+  const std::string_view planes = in.Take(count * width);
+  std::string numbers(planes.size(), 0);
+  if (planes.empty()) return numbers;
+  for (std::size_t b = 0; b < width; ++b) {
+    for (std::size_t i = 0; i < count; ++i) numbers[i * width + b] = planes[b * count + i];
+  }
+  return numbers;
+}
+
+// A chunk's entries piece by piece and feature by feature: what is alike lies together, for zstd to find.
+std::string ToColumns(std::string_view entries, std::size_t columns, bool is_request) {
+  std::string heads, rows, popularity, alike, out;
+  std::vector<std::string> values(columns);
+  std::uint64_t count = 0;
+  for (ByteReader in{entries}; !in.left.empty(); ++count) {
+    heads += in.left.substr(0, kEntryHeadBytes);
+    const EntryHead head = ReadEntryHead(in, is_request);
+    const EntryBody body = ReadEntryBody(head, columns, in);
+    rows += body.rows;
+    popularity += body.popularity;
+    alike += body.alike;
+    const char* value = body.values.data();
+    for (std::size_t c = 0; c < columns; ++c) {
+      const std::size_t bytes = (body.IsAlike(c) ? 1 : head.used) * kValueBytes;
+      values[c].append(value, bytes);
+      value += bytes;
+    }
+  }
+  ByteWriter{&out}.Varint(count);
+  PutPlanes(heads, kEntryHeadBytes, &out);
+  PutPlanes(rows, sizeof(std::uint32_t), &out);
+  PutPlanes(popularity, kValueBytes, &out);
+  PutPlanes(alike, std::max<std::size_t>(1, (columns + 7) / 8), &out);
+  for (std::size_t c = 0; c < columns; ++c) {
+    const auto same = std::find(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(c), values[c]);
+    const auto place = static_cast<std::size_t>(same - values.begin());
+    ByteWriter{&out}.Varint(place < c ? place + 1 : 0);
+    if (place == c) PutPlanes(values[c], kValueBytes, &out);
+  }
+  return out;
+}
+
+// The entries of which ToColumns made `bytes`. False: it did not.
+bool FromColumns(std::string_view bytes, std::size_t columns, bool is_request, std::string* entries) {
+  ByteReader in{bytes};
+  const std::size_t count = in.Count(kEntryHeadBytes), mask_bytes = (columns + 7) / 8;
+  const std::string heads = TakePlanes(in, count, kEntryHeadBytes);
+  std::vector<EntryHead> head(count);
+  std::size_t all = 0;
+  ByteReader each{heads};
+  for (EntryHead& h : head) {
+    h = ReadEntryHead(each, is_request);
+    all += h.used;
+  }
+  if (in.bad || each.bad) return false;
+  const std::string rows = TakePlanes(in, all, sizeof(std::uint32_t));
+  const std::string popularity = TakePlanes(in, is_request ? all : 0, kValueBytes);
+  const std::string alike = TakePlanes(in, mask_bytes > 0 ? count : 0, std::max<std::size_t>(1, mask_bytes));
+  if (in.bad) return false;
+  const auto is_alike = [&](std::size_t i, std::size_t c) {
+    return static_cast<unsigned char>(alike[i * mask_bytes + c / 8]) >> c % 8 & 1;
+  };
+  std::vector<std::string> values(columns);
+  std::size_t size = heads.size() + rows.size() + popularity.size() + alike.size();
+  for (std::size_t c = 0; c < columns; ++c) {
+    std::size_t numbers = 0;
+    for (std::size_t i = 0; i < count; ++i) numbers += is_alike(i, c) ? 1 : head[i].used;
+    const std::uint64_t same = in.Varint();
+    if (same > c) return false;
+    values[c] = same > 0 ? values[same - 1] : TakePlanes(in, numbers, kValueBytes);
+    if (in.bad || values[c].size() != numbers * kValueBytes) return false;
+    size += values[c].size();
+  }
+  entries->resize(size);
+  char* to = entries->data();
+  const auto put = [&to](const char*& from, std::size_t piece) {
+    std::memcpy(to, from, piece);
+    to += piece;
+    from += piece;
+  };
+  const char *next_head = heads.data(), *next_row = rows.data(), *next_popularity = popularity.data(),
+             *next_alike = alike.data();
+  std::vector<const char*> next(columns);
+  for (std::size_t c = 0; c < columns; ++c) next[c] = values[c].data();
+  for (std::size_t i = 0; i < count; ++i) {
+    put(next_head, kEntryHeadBytes);
+    put(next_row, head[i].used * sizeof(std::uint32_t));
+    if (is_request) put(next_popularity, head[i].used * kValueBytes);
+    put(next_alike, mask_bytes);
+    for (std::size_t c = 0; c < columns; ++c) put(next[c], (is_alike(i, c) ? 1 : head[i].used) * kValueBytes);
+  }
+  return in.left.empty();
 }
 
 }  // namespace
@@ -108,16 +213,13 @@ Status ValueWriter::Add(const ReadInstant& at, std::span<const float> features, 
 Status ValueWriter::Flush(bool is_request) {
   Chunk& chunk = chunks_[is_request ? 1 : 0];
   if (chunk.entries.empty()) return {};
-  std::string stored(ZSTD_compressBound(chunk.entries.size()), 0);
-  const std::size_t size =
-      ZSTD_compress(stored.data(), stored.size(), chunk.entries.data(), chunk.entries.size(), kZstdLevel);
-  if (ZSTD_isError(size)) return Error{ErrorCode::kInternal, std::string("zstd: ") + ZSTD_getErrorName(size)};
-  stored.resize(size);
+  const std::string block = ToColumns(chunk.entries, columns_, is_request);
+  GFR_ASSIGN(const std::string stored, StoreBlock(block, kZstdLevel));
   std::string bytes;
   ByteWriter head{&bytes};
   head.Number(kChunkMagic);
   head.Number(static_cast<std::uint32_t>(stored.size()));
-  head.Number(static_cast<std::uint32_t>(chunk.entries.size()));
+  head.Number(static_cast<std::uint32_t>(block.size()));
   head.Number(chunk.first);
   head.Number(chunk.last);
   head.Number(std::uint32_t{is_request});
@@ -149,14 +251,14 @@ Status ValueReader::Add(FileSystem& fs, const std::string& path, std::uint64_t b
     const auto magic = in.Number<std::uint32_t>();
     Chunk chunk{.file = files_.size(), .position = position + kChunkHeadBytes};
     chunk.bytes = in.Number<std::uint32_t>();
-    chunk.entries = in.Number<std::uint32_t>();
+    chunk.block = in.Number<std::uint32_t>();
     chunk.first = in.Number<std::uint64_t>();
     chunk.last = in.Number<std::uint64_t>();
     const auto kind = in.Number<std::uint32_t>();
     chunk.crc = in.Number<std::uint32_t>();
     const auto crc = in.Number<std::uint32_t>();
     if (in.bad || magic != kChunkMagic || crc != Crc32c(head.data(), head.size() - sizeof crc) || kind > 1 ||
-        chunk.entries > kMaxChunkBytes || chunk.position + chunk.bytes > size)
+        chunk.block > kMaxChunkBytes || chunk.position + chunk.bytes > size)
       return broken;
     kinds_[kind].chunks.push_back(chunk);
     kinds_[kind].sorted = false;
@@ -177,8 +279,9 @@ Result<const ValueReader::Loaded*> ValueReader::Load(Kind& kind, std::size_t ind
   GFR_ASSIGN(const std::string stored, files_[chunk.file].file->Read(chunk.position, chunk.bytes));
   const Error broken{ErrorCode::kCorrupt, "is not what was written", {files_[chunk.file].path, 0}};
   if (stored.size() != chunk.bytes || Crc32c(stored.data(), stored.size()) != chunk.crc) return broken;
-  loaded.entries.resize(chunk.entries);
-  if (ZSTD_decompress(loaded.entries.data(), loaded.entries.size(), stored.data(), stored.size()) != chunk.entries)
+  std::string block;
+  if (!ReadStoredBlock(stored, chunk.block, &block) ||
+      !FromColumns(block, columns_, &kind == &kinds_[1], &loaded.entries))
     return broken;
   for (ByteReader in{loaded.entries}; !in.left.empty();) {
     const std::size_t position = loaded.entries.size() - in.left.size();

@@ -53,7 +53,7 @@ class ValueReader {
   struct Chunk {
     std::size_t file;
     std::uint64_t position;                  // Behind its head.
-    std::uint32_t bytes, entries, crc;       // As stored; of its entries.
+    std::uint32_t bytes, block, crc;         // As stored; before, by columns.
     std::uint64_t first, last, last_so_far;  // Offsets; of all chunks up to this one.
   };
   struct Loaded {
