@@ -24,6 +24,14 @@ name = "exploit"
 name = "embedding"
 quota = 10
 """
+TRIGGER = """
+[[trigger]]
+name = "index"
+on = "webhook"
+cooldown = "0s"
+[[trigger.step]]
+do = "index"
+"""
 
 
 def metric(server, name):
@@ -150,6 +158,30 @@ class Index(unittest.TestCase):
                 eventually(lambda: metric(server, "gfr_first_stage_items") == made["items"], "with its items")
                 # A version is taken before the lists with it are made.
                 eventually(lambda: "catalogue" in {item["source"] for item in found(server, "u100001")["items"]}, "the lists with it are made")
+
+    def test_a_trigger_makes_an_index_and_promotes_it(self):
+        with Folder() as folder:
+            project = folder / "p"
+            run("init", project)
+            (project / "gfr.toml").write_text(TOML + TRIGGER)
+            young = run_json("trigger", "run", "index", "--project", project)
+            self.assertEqual(young["state"], "stopped", young)
+            self.assertIn("nothing to index yet", young["why"])
+            with Server(project, *CLOCK) as server:
+                self.assertEqual(server.post("/v1/events", market())[1]["rejected"], [])
+                self.assertEqual(server.post("/v1/triggers/index", {})[0], 202)
+                wait_for_version(server, 1)
+                made = eventually(lambda: (newest := run_json("trigger", "history", "index", "--project", project)["runs"][0])["state"] == "done" and newest, "the run is over")
+                step = made["steps"][0]
+                self.assertEqual((step["inputs"]["index_before"], step["outputs"]["index_version"], step["outputs"]["items"], step["outputs"]["promoted"]), ("", "1", 40, 1))
+                self.assertIn("index train --hold --run", step["inputs"]["command"])
+                self.assertEqual(server.stop(), 0)
+            (project / "gfr.toml").write_text(TOML + TRIGGER + "min_items = 41\n")
+            refused = run_json("trigger", "run", "index", "--project", project)
+            self.assertEqual(refused["state"], "stopped", refused)
+            self.assertIn("min_items is 41", refused["why"])
+            listed = run_json("index", "list", "--project", project)["indexes"]
+            self.assertEqual([(i["version"], i["champion"], i["run"]) for i in listed], [("1", True, made["id"] + "/index"), ("2", False, refused["id"] + "/index")])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ namespace {
 
 struct IndexFlags {
   Common common;
-  std::string version, feed, model, name = kEmbeddingName;
+  std::string version, feed, model, run_id, name = kEmbeddingName;
   IndexFile file;
   bool hold = false, dry_run = false;
   int keep = 5;
@@ -67,6 +67,7 @@ int RunDistill(const Project& project, const IndexFlags& flags) {
   auto settings = project.distill_settings(flags.feed);
   if (!settings.ok()) return Fail(settings.error());
   settings.value().model_version = flags.model;
+  settings.value().run = flags.run_id;
   const auto made = DistillIndex(project.workspace(), settings.value(), !flags.hold);
   if (!made.ok()) return Fail(made.error());
   const Distilled& d = made.value().distilled;
@@ -94,6 +95,11 @@ int RunDistill(const Project& project, const IndexFlags& flags) {
 int PrintMade(const Result<MadeIndex>& made, const IndexFlags& flags) {
   if (!made.ok()) return Fail(made.error());
   const MadeIndex& m = made.value();
+  if (!m.nothing.empty() && flags.run_id.empty()) return Fail({ErrorCode::kInvalidArgument, m.nothing});
+  if (!m.nothing.empty()) {
+    PrintJson({{"nothing_to_train", m.nothing}});
+    return 0;
+  }
   if (flags.common.json) {
     PrintJson({{"version", m.version},
                {"champion", !flags.hold},
@@ -132,6 +138,10 @@ void AddHold(CLI::App& command, IndexFlags& flags) {
   command.add_flag("--hold", flags.hold, "Do not make it the champion");
 }
 
+void AddRun(CLI::App& command, IndexFlags& flags) {
+  command.add_option("--run", flags.run_id, "The run that the version is made by, for its lineage (triggers set it)");
+}
+
 void AddName(CLI::App& command, IndexFlags& flags) {
   command.add_option("--name", flags.name, "embedding or first_stage")
       ->capture_default_str()
@@ -158,12 +168,14 @@ void AddIndex(CLI::App& app, Command& run) {
   static IndexFlags flags;
   CLI::App& index = *AddGroup(app, "index", "Embeddings that the source `embedding` searches for candidates",
                               "gfr index train --project demo");
-  AddHold(*AddIndexCommand(index, run, flags, "train", "Train embeddings on the log, as [index] says",
-                           "gfr index train --project demo",
-                           [](const Project& p) {
-                             return PrintMade(TrainIndex(p.workspace(), p.index_settings(), !flags.hold), flags);
-                           }),
-          flags);
+  CLI::App* train = AddIndexCommand(index, run, flags, "train", "Train embeddings on the log, as [index] says",
+                                    "gfr index train --project demo", [](const Project& p) {
+                                      IndexSettings settings = p.index_settings();
+                                      settings.run = flags.run_id;
+                                      return PrintMade(TrainIndex(p.workspace(), settings, !flags.hold), flags);
+                                    });
+  AddHold(*train, flags);
+  AddRun(*train, flags);
   CLI::App* imported = AddIndexCommand(
       index, run, flags, "import", "Take embeddings of a Parquet, CSV or NumPy file",
       "gfr index import vectors.parquet --project demo", [](const Project& p) {
@@ -182,6 +194,7 @@ void AddIndex(CLI::App& app, Command& run) {
   distill->add_option("--feed", flags.feed, "The feed whose value counts; without it, the first one");
   distill->add_option("--model", flags.model, "A version of the model; without it, the champion");
   AddHold(*distill, flags);
+  AddRun(*distill, flags);
   AddIndexCommand(index, run, flags, "list", "Every version", "gfr index list --project demo",
                   [](const Project& p) { return ListIndexes(p, flags.common); });
   CLI::App* promote = AddIndexCommand(index, run, flags, "promote", "Make a version the one that servers search",

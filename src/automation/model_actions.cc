@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "automation/index_step.h"
 #include "base/json_text.h"
 #include "operations/load_model.h"
 #include "runtime/logger.h"
@@ -137,6 +138,9 @@ std::vector<std::string> ChildArguments(const StepConfig& step, const std::strin
                    "--without-evidence",
                    step.without_evidence};
       break;
+    case StepAction::kIndex:
+      arguments = IndexArguments(step, lineage);
+      break;
     case StepAction::kShadow:
     case StepAction::kCanary:
     case StepAction::kRollback:
@@ -174,6 +178,10 @@ Result<StepOutcome> ModelActions::operator()(StepContext& context) const {
       return Run(context);
     case StepAction::kScale:
       return Scale(context);
+    case StepAction::kIndex:
+      return MakeIndexStep(context, options_.registry, *options_.clock, LineageOf(context),
+                           ChildArguments(context.config, options_.project_folder, "", LineageOf(context)),
+                           [&](const std::vector<std::string>& arguments) { return RunChild(context, arguments); });
     case StepAction::kAlert:
       LogError("triggers", "ALERT: " + (context.config.message.empty() ? context.run.reason : context.config.message),
                {{"run", context.run.id}, {"trigger", context.run.trigger}});

@@ -1,6 +1,6 @@
 // ModelActions: what the steps of a pipeline do.
 //
-// retrain, recalibrate, evaluate and the judging of gate and promote run as children of this process, by the gfr
+// retrain, recalibrate, index, evaluate and the judging of gate and promote run as children of this process, by the gfr
 // program itself: niced, with a limit on their memory and an environment of few variables; they end with this process.
 // Each may be begun twice: a training that a kill ended after its version was registered is found by its lineage
 // ("run"), and an alias that is set already stays. Thread safety: any thread; one step of a target at a time.

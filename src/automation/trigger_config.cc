@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/text.h"
+#include "index/index_registry.h"
 #include "monitor/alert.h"
 
 namespace gfr {
@@ -23,7 +24,8 @@ constexpr NamedAction kActions[] = {{"retrain", StepAction::kRetrain},   {"recal
                                     {"promote", StepAction::kPromote},   {"shadow", StepAction::kShadow},
                                     {"canary", StepAction::kCanary},     {"rollback", StepAction::kRollback},
                                     {"webhook", StepAction::kWebhook},   {"run", StepAction::kRun},
-                                    {"alert", StepAction::kAlert},       {"scale", StepAction::kScale}};
+                                    {"alert", StepAction::kAlert},       {"scale", StepAction::kScale},
+                                    {"index", StepAction::kIndex}};
 struct NamedOn {
   const char* name;
   On on;
@@ -95,6 +97,17 @@ void ReadScale(Config& table, StepConfig* step) {
   step->for_ms = table.DurationMs("for", 0);
 }
 
+void ReadIndexStep(Config& table, StepConfig* step) {
+  step->make = table.String("make", step->make);
+  if (step->make != kEmbeddingName && step->make != kFirstStageName)
+    table.Fail("make", fmt::format("is {}; valid are {} and {}", Quoted(step->make), kEmbeddingName, kFirstStageName));
+  step->min_items =
+      static_cast<double>(table.Integer("min_items", static_cast<std::int64_t>(step->min_items), 1, INT64_C(1) << 30));
+  if (step->make != kFirstStageName) return;
+  step->feed = table.String("feed", "");
+  step->min_recall = table.Number("min_recall", step->min_recall, 0, 1);
+}
+
 // The keys that each action reads, and no other.
 void ReadStepSettings(Config& table, StepConfig* step) {
   switch (step->action) {
@@ -134,6 +147,9 @@ void ReadStepSettings(Config& table, StepConfig* step) {
       break;
     case StepAction::kScale:
       ReadScale(table, step);
+      break;
+    case StepAction::kIndex:
+      ReadIndexStep(table, step);
       break;
     case StepAction::kAlert:
       step->message = table.String("message", "");
@@ -299,13 +315,15 @@ Result<TriggerConfig> ReadTrigger(Config& table, const std::vector<std::string>&
   GFR_TRY(ReadSteps(table, &trigger));
   const bool of_the_model = std::ranges::any_of(trigger.steps, [](const StepConfig& s) {
     return s.action != StepAction::kRun && s.action != StepAction::kWebhook && s.action != StepAction::kAlert &&
-           s.action != StepAction::kScale && s.action != StepAction::kEvaluate;
+           s.action != StepAction::kScale && s.action != StepAction::kEvaluate && s.action != StepAction::kIndex;
   });
+  const bool of_an_index =
+      std::ranges::find(trigger.steps, StepAction::kIndex, &StepConfig::action) != trigger.steps.end();
   // What is trained before labels from after the onset are there would learn the world of before it.
   trigger.waits_for_labels = trigger.on == On::kDrift && std::ranges::any_of(trigger.steps, [](const StepConfig& s) {
                                return s.action == StepAction::kRetrain || s.action == StepAction::kRecalibrate;
                              });
-  trigger.target = table.String("target", of_the_model ? "model" : trigger.name);
+  trigger.target = table.String("target", of_the_model ? "model" : of_an_index ? "index" : trigger.name);
   for (StepConfig& step : trigger.steps) {
     if (step.action == StepAction::kCanary && step.within_ms == 0)
       step.within_ms = std::max(RampMs(step), trigger.timeout_ms / 2);
@@ -341,7 +359,13 @@ const std::vector<StepOutputName>& OutputsOf(StepAction action) {
                {"clicks", kNumber},
                {"observed_over_expected", kNumber}},
       rolled_back{{"version", kCategory}}, called{{"status", kNumber}}, ran{{"code", kNumber}},
-      scaled{{"min_replicas", kNumber}, {"max_replicas", kNumber}}, none;
+      scaled{{"min_replicas", kNumber}, {"max_replicas", kNumber}},
+      indexed{{"index_version", kCategory},
+              {"items", kNumber},
+              {"dimensions", kNumber},
+              {"recall", kNumber},
+              {"promoted", kNumber}},
+      none;
   switch (action) {
     case StepAction::kRetrain:
     case StepAction::kRecalibrate:
@@ -364,6 +388,8 @@ const std::vector<StepOutputName>& OutputsOf(StepAction action) {
       return ran;
     case StepAction::kScale:
       return scaled;
+    case StepAction::kIndex:
+      return indexed;
     case StepAction::kAlert:
       return none;
   }

@@ -35,7 +35,8 @@ enum class StepAction {
   kWebhook,
   kRun,
   kAlert,
-  kScale
+  kScale,
+  kIndex
 };
 const char* ActionName(StepAction action);
 
@@ -70,6 +71,10 @@ struct StepConfig {
   std::string message;               // Of alert and webhook.
   // Of scale: bounds in place of those of [scale], for `for_ms` (0: until another step); neither: [scale] counts again.
   std::optional<int> min_replicas, max_replicas;
+  // Of index: what is made, embedding or first_stage; for which [[feed]] (of first_stage; empty: the first); and what a
+  // version must have to become the champion: items, and (of first_stage) a recall.
+  std::string make = "embedding", feed;
+  double min_items = 1, min_recall = 0;
 };
 
 struct TriggerConfig {

@@ -16,20 +16,12 @@
 #include <array>
 
 #include "feature/feature_types.h"
+#include "feature/interaction_state.h"
 #include "feature/newest_first.h"
 
 namespace gfr {
 namespace {
 
-struct Touch {
-  Key item;  // 0: empty.
-  std::int64_t time_ms;
-  std::uint32_t count, step;
-};
-struct Header {
-  std::uint64_t steps;
-  std::int64_t first_ms;  // Event time of the first step.
-};
 enum Reading { kCount, kSecondsSince, kStepsSince, kDistinct, kSeenWithoutClick };  // In the order of feature_types.cc.
 
 class InteractionView final : public FeatureView {
@@ -43,50 +35,50 @@ class InteractionView final : public FeatureView {
         read_(static_cast<Reading>(f.read_index)) {}
 
   void Fold(const EventLine& line, std::byte* state) const noexcept override {
-    Header& header = *reinterpret_cast<Header*>(state);
+    InteractionHeader& header = *reinterpret_cast<InteractionHeader*>(state);
     if (line.step && (header.steps++ == 0 || line.time_ms < header.first_ms)) header.first_ms = line.time_ms;
     if (line.item == 0) return;
-    const std::span<Touch> touches = Touches(state);
+    const std::span<InteractionTouch> touches = Touches(state);
     if (!events_.Counts(line)) {
       if (!without_.Counts(line)) return;
-      const auto seen = std::ranges::find(touches, line.item, &Touch::item);
+      const auto seen = std::ranges::find(touches, line.item, &InteractionTouch::item);
       if (seen != touches.end() && seen->count > 0) --seen->count;
       return;
     }
-    PutFirst(touches, Touch{line.item, line.time_ms, 1, static_cast<std::uint32_t>(header.steps)},
-             [](const Touch& old, Touch& touch) { touch.count += old.count; });
+    PutFirst(touches, InteractionTouch{line.item, line.time_ms, 1, static_cast<std::uint32_t>(header.steps)},
+             [](const InteractionTouch& old, InteractionTouch& touch) { touch.count += old.count; });
   }
 
   void Merge(const std::byte* from, std::byte* into) const noexcept override {
     const auto a = Touches(from);
-    const auto b = std::span<const Touch>(Touches(into));
-    const Header other = *reinterpret_cast<const Header*>(from);
-    Header& header = *reinterpret_cast<Header*>(into);
+    const auto b = std::span<const InteractionTouch>(Touches(into));
+    const InteractionHeader other = *reinterpret_cast<const InteractionHeader*>(from);
+    InteractionHeader& header = *reinterpret_cast<InteractionHeader*>(into);
     // `step` holds the steps since the touch while the two are joined.
-    std::array<Touch, 2 * kMostRemembered> joined;
+    std::array<InteractionTouch, 2 * kMostRemembered> joined;
     std::size_t n = 0;
-    for (const Touch& t : a) {
+    for (const InteractionTouch& t : a) {
       if (t.item != 0) joined[n++] = Placed(t, other, b, header);
     }
     const std::size_t own = n;
-    for (const Touch& t : b) {
+    for (const InteractionTouch& t : b) {
       if (t.item == 0) continue;
-      const Touch placed = Placed(t, header, a, other);
-      const auto same =
-          std::find_if(joined.begin(), joined.begin() + own, [&](const Touch& o) { return o.item == t.item; });
+      const InteractionTouch placed = Placed(t, header, a, other);
+      const auto same = std::find_if(joined.begin(), joined.begin() + own,
+                                     [&](const InteractionTouch& o) { return o.item == t.item; });
       if (same == joined.begin() + own)
         joined[n++] = placed;
       else
         *same = {t.item, std::max(same->time_ms, t.time_ms), same->count + t.count, std::min(same->step, placed.step)};
     }
-    std::sort(joined.begin(), joined.begin() + n, [](const Touch& x, const Touch& y) {
+    std::sort(joined.begin(), joined.begin() + n, [](const InteractionTouch& x, const InteractionTouch& y) {
       return x.time_ms != y.time_ms ? x.time_ms > y.time_ms : x.step != y.step ? x.step < y.step : x.item < y.item;
     });
     if (header.steps == 0 || (other.steps != 0 && other.first_ms < header.first_ms)) header.first_ms = other.first_ms;
     header.steps += other.steps;
-    const std::span<Touch> touches = Touches(into);
+    const std::span<InteractionTouch> touches = Touches(into);
     for (std::size_t k = 0; k < touches.size(); ++k) {
-      touches[k] = k < n ? joined[k] : Touch{};
+      touches[k] = k < n ? joined[k] : InteractionTouch{};
       if (k < n) touches[k].step = static_cast<std::uint32_t>(header.steps) - joined[k].step;
     }
   }
@@ -96,14 +88,15 @@ class InteractionView final : public FeatureView {
     for (std::size_t i = 0; i < c.items.size(); ++i) {
       out[i] = counts ? 0.0f : kMissing;
       if (!states.rows[i]) continue;
-      const std::span<const Touch> touches = Touches(states.rows[i]);
+      const std::span<const InteractionTouch> touches = Touches(states.rows[i]);
       if (read_ == kDistinct) {
-        out[i] = static_cast<float>(std::ranges::count_if(touches, [](const Touch& t) { return t.item != 0; }));
+        out[i] =
+            static_cast<float>(std::ranges::count_if(touches, [](const InteractionTouch& t) { return t.item != 0; }));
         continue;
       }
-      const auto touch = std::ranges::find(touches, c.items[i], &Touch::item);
+      const auto touch = std::ranges::find(touches, c.items[i], &InteractionTouch::item);
       if (touch == touches.end() || c.items[i] == 0) continue;
-      const std::uint64_t steps = reinterpret_cast<const Header*>(states.rows[i])->steps;
+      const std::uint64_t steps = reinterpret_cast<const InteractionHeader*>(states.rows[i])->steps;
       out[i] = counts                   ? static_cast<float>(touch->count)
                : read_ == kSecondsSince ? RowValue(static_cast<double>(c.now_ms - touch->time_ms) / 1000.0)
                                         : static_cast<float>(static_cast<std::uint32_t>(steps) - touch->step);
@@ -111,17 +104,18 @@ class InteractionView final : public FeatureView {
   }
 
  private:
-  std::span<Touch> Touches(std::byte* state) const noexcept {
-    return {reinterpret_cast<Touch*>(state + sizeof(Header)), capacity_};
+  std::span<InteractionTouch> Touches(std::byte* state) const noexcept {
+    return {reinterpret_cast<InteractionTouch*>(state + sizeof(InteractionHeader)), capacity_};
   }
-  std::span<const Touch> Touches(const std::byte* state) const noexcept {
-    return {reinterpret_cast<const Touch*>(state + sizeof(Header)), capacity_};
+  std::span<const InteractionTouch> Touches(const std::byte* state) const noexcept {
+    return TouchesOf(state, capacity_);
   }
   // `t`, of the history `own`, with the steps since it in both.
-  Touch Placed(Touch t, const Header& own, std::span<const Touch> others, const Header& other) const noexcept {
+  InteractionTouch Placed(InteractionTouch t, const InteractionHeader& own, std::span<const InteractionTouch> others,
+                          const InteractionHeader& other) const noexcept {
     const auto steps = static_cast<std::uint32_t>(other.steps);
     std::uint32_t since = other.steps > 0 && other.first_ms > t.time_ms ? steps : 0;
-    for (const Touch& o : others) {
+    for (const InteractionTouch& o : others) {
       if (since < steps && o.item != 0 && o.time_ms > t.time_ms)
         since = std::max(since, steps - o.step + (touches_are_steps_ ? 1 : 0));
     }
@@ -135,7 +129,8 @@ class InteractionView final : public FeatureView {
 };
 
 MadeView MakeInteractionView(const FeatureConfig& f) {
-  FeatureSpec spec = SpecOf(f, static_cast<std::uint32_t>(sizeof(Header) + f.capacity * sizeof(Touch)));
+  FeatureSpec spec =
+      SpecOf(f, static_cast<std::uint32_t>(sizeof(InteractionHeader) + f.capacity * sizeof(InteractionTouch)));
   spec.event_types = FeatureSpec{}.event_types;  // All: it counts a user's steps.
   return std::shared_ptr<const FeatureView>(std::make_shared<InteractionView>(std::move(spec), f));
 }

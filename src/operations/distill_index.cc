@@ -31,17 +31,18 @@ Result<MadeFirstStage> DistillIndex(const Workspace& workspace, const DistillSet
   const Distilled& d = made.distilled;
   made.model = d.stage->model();
   Registry registry = IndexRegistry(settings.registry, workspace.clock());
-  GFR_ASSIGN(made.version, RegisterFirstStage(registry, *d.stage,
-                                              {{"made", "distilled"},
-                                               {"model", made.model},
-                                               {"feed", settings.feed->name},
-                                               {"items", std::to_string(d.stage->items())},
-                                               {"dimensions", std::to_string(d.stage->anchors().size() + 1)},
-                                               {"on_sale", std::to_string(d.on_sale)},
-                                               {"requests", std::to_string(d.requests)},
-                                               {"held_out", std::to_string(d.held_out)},
-                                               {"ranked", std::to_string(d.ranked)},
-                                               {"recall", NumberText(d.recall)}}));
+  Registry::Lineage lineage{{"made", "distilled"},
+                            {"model", made.model},
+                            {"feed", settings.feed->name},
+                            {"items", std::to_string(d.stage->items())},
+                            {"dimensions", std::to_string(d.stage->anchors().size() + 1)},
+                            {"on_sale", std::to_string(d.on_sale)},
+                            {"requests", std::to_string(d.requests)},
+                            {"held_out", std::to_string(d.held_out)},
+                            {"ranked", std::to_string(d.ranked)},
+                            {"recall", NumberText(d.recall)}};
+  if (!settings.run.empty()) lineage["run"] = settings.run;
+  GFR_ASSIGN(made.version, RegisterFirstStage(registry, *d.stage, lineage));
   if (promote) {
     GFR_TRY(registry.Promote(kFirstStageName, made.version));
   }

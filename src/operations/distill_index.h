@@ -21,6 +21,7 @@ struct DistillSettings {
   std::size_t requests = 300;
   double budget_ms = 2;  // Of the source `catalogue`, for the recall that is measured.
   DistillOptions options;
+  std::string run = {};  // That the version is made by, for its lineage; empty: none.
 };
 
 struct MadeFirstStage {

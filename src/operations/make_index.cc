@@ -21,6 +21,7 @@ Result<MadeIndex> KeepIndex(const Workspace& workspace, const IndexSettings& set
   made.dimensions = index.dimensions();
   lineage["items"] = std::to_string(made.items);
   lineage["dimensions"] = std::to_string(made.dimensions);
+  if (!settings.run.empty()) lineage["run"] = settings.run;
   GFR_ASSIGN(made.version, RegisterEmbeddings(registry, index, lineage));
   if (promote) {
     GFR_TRY(registry.Promote(kEmbeddingName, made.version));
@@ -51,9 +52,9 @@ Result<MadeIndex> TrainIndex(const Workspace& workspace, const IndexSettings& se
   GFR_ASSIGN(ReadInteractionsResult read, ReadInteractions(log, settings.index, settings.leave_out, settings.alias));
   const Interactions& in = read.interactions;
   if (in.entries.empty())
-    return Error{
-        ErrorCode::kInvalidArgument,
-        "the log has no click, view, cart or purchase that counts within [index] window (see [index.weights])"};
+    return MadeIndex{
+        .nothing =
+            "the log has no click, view, cart or purchase that counts within [index] window (see [index.weights])"};
   const AlsOptions& als = settings.index.als;
   AlsFactors factors = TrainAls(in, als);
   GFR_ASSIGN(const auto index, EmbeddingIndex::Make({.items = in.items,

@@ -17,6 +17,7 @@ struct IndexSettings {
   LeaveOutConfig leave_out;
   AliasRule alias;
   std::shared_ptr<ObjectStore> registry;
+  std::string run = {};  // That the version is made by, for its lineage; empty: none.
 };
 
 struct MadeIndex {
@@ -24,10 +25,11 @@ struct MadeIndex {
   std::size_t users = 0, items = 0, pairs = 0, dimensions = 0;  // Users and pairs: of what was trained.
   std::uint64_t events = 0;
   std::size_t items_left_out = 0;  // Beyond EmbeddingIndex::kMostItems.
+  std::string nothing = {};        // Why there is nothing to train on yet, and no version was made; else empty.
 };
 
 // Trains embeddings on the log's clicks, views, carts and purchases. `promote`: the version becomes the champion, which
-// servers search. kInvalidArgument: the log has no such event within [index] window.
+// servers search. `nothing` is set where the log has no such event within [index] window.
 Result<MadeIndex> TrainIndex(const Workspace& workspace, const IndexSettings& settings, bool promote);
 
 // The vectors of a file (index/read_embeddings.h); `ids`: with a .npy file. kInvalidArgument: what is wrong, and where.

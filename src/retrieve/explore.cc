@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 #include <unordered_map>
 #include <utility>
 
@@ -13,21 +14,58 @@ namespace {
 
 constexpr std::size_t kClasses = 33;  // n = 1 + impressions is at most 2^32.
 
-// Keys and counts apart: 12 bytes an item.
-struct Class {
-  std::vector<Key> keys;  // Rising.
-  std::vector<std::uint32_t> impressions;
-  void Add(Key key, std::uint32_t shown) {
-    keys.push_back(key);
-    impressions.push_back(shown);
-  }
-};
-
 // The least impressions of a class; the most are twice that.
 std::uint64_t LeastOf(std::size_t c) { return (std::uint64_t{1} << c) - 1; }
 
 std::size_t ClassOf(std::uint32_t impressions) {
   return static_cast<std::size_t>(std::bit_width(std::uint64_t{impressions} + 1) - 1);
+}
+
+// Keys, and what impressions are over the least of the class, apart: 8 bytes an item that was never shown, 9 of one
+// that was shown at most 510 times.
+class Class {
+ public:
+  explicit Class(std::size_t c)
+      : least_(LeastOf(c)),
+        width_(c == 0    ? 0
+               : c <= 8  ? 1
+               : c <= 16 ? 2
+                         : sizeof(std::uint32_t)) {}
+
+  const std::vector<Key>& keys() const { return keys_; }  // Rising.
+  std::uint32_t ImpressionsAt(std::size_t i) const {
+    std::uint32_t over = 0;  // Of little-endian machines, as all files of this module.
+    if (width_ > 0) std::memcpy(&over, over_.data() + i * width_, width_);
+    return static_cast<std::uint32_t>(least_ + over);
+  }
+  void Reserve(std::size_t items) {
+    keys_.reserve(items);
+    over_.reserve(items * width_);
+  }
+  void Add(Key key, std::uint32_t impressions) {
+    keys_.push_back(key);
+    const auto over = static_cast<std::uint32_t>(impressions - least_);
+    const auto* bytes = reinterpret_cast<const std::byte*>(&over);
+    over_.insert(over_.end(), bytes, bytes + width_);
+  }
+  // Those at [begin, end) of one of the same class.
+  void AddAll(const Class& other, std::size_t begin, std::size_t end) {
+    keys_.insert(keys_.end(), other.keys_.data() + begin, other.keys_.data() + end);
+    over_.insert(over_.end(), other.over_.data() + begin * width_, other.over_.data() + end * width_);
+  }
+  std::size_t memory_bytes() const { return keys_.capacity() * sizeof(Key) + over_.capacity(); }
+
+ private:
+  std::uint64_t least_;
+  std::size_t width_;  // Bytes of each entry of over_.
+  std::vector<Key> keys_;
+  std::vector<std::byte> over_;
+};
+
+std::vector<Class> NoClasses() {
+  std::vector<Class> classes;
+  for (std::size_t c = 0; c < kClasses; ++c) classes.emplace_back(c);
+  return classes;
 }
 
 // The part of a class that is left to a request: a shuffle (Fisher and Yates) of which only what moved is kept.
@@ -51,13 +89,13 @@ class Remaining {
 
 class ExploreLists final : public SourceLists {
  public:
-  explicit ExploreLists(std::array<Class, kClasses> classes) : classes_(std::move(classes)) {}
+  explicit ExploreLists(std::vector<Class> classes) : classes_(std::move(classes)) {}
 
   std::vector<Key> Find(const SourceQuery& query, const CandidateSet& set, std::size_t quota) const override {
     std::vector<Remaining> left;
     std::uint64_t total = 0;  // Of the classes' sizes, each times 2^(32 - class).
     for (std::size_t c = 0; c < kClasses; ++c) {
-      left.emplace_back(classes_[c].keys.size());
+      left.emplace_back(classes_[c].keys().size());
       total += std::uint64_t{left[c].size()} << (kClasses - 1 - c);
     }
     std::vector<Key> drawn;
@@ -67,9 +105,9 @@ class ExploreLists final : public SourceLists {
       for (; at >= std::uint64_t{left[c].size()} << (kClasses - 1 - c); ++c)
         at -= std::uint64_t{left[c].size()} << (kClasses - 1 - c);
       const std::size_t slot = at >> (kClasses - 1 - c), index = left[c].At(slot);
-      const Key key = classes_[c].keys[index];
+      const Key key = classes_[c].keys()[index];
       const bool taken = set.Has(key);
-      if (!taken && query.rng.Below(std::uint64_t{classes_[c].impressions[index]} + 1) >= std::uint64_t{1} << c)
+      if (!taken && query.rng.Below(std::uint64_t{classes_[c].ImpressionsAt(index)} + 1) >= std::uint64_t{1} << c)
         continue;
       left[c].Remove(slot);
       total -= std::uint64_t{1} << (kClasses - 1 - c);
@@ -80,37 +118,36 @@ class ExploreLists final : public SourceLists {
 
   std::size_t memory_bytes() const override {
     std::size_t bytes = 0;
-    for (const Class& c : classes_)
-      bytes += c.keys.capacity() * sizeof(Key) + c.impressions.capacity() * sizeof(std::uint32_t);
+    for (const Class& c : classes_) bytes += c.memory_bytes();
     return bytes;
   }
   // None: any item of the catalogue may be drawn.
   void AppendFirst(const SharedState&, std::size_t, std::vector<Key>*) const override {}
   void AppendAll(const SharedState&, std::vector<Key>* items) const override {
-    for (const Class& c : classes_) items->insert(items->end(), c.keys.begin(), c.keys.end());
+    for (const Class& c : classes_) items->insert(items->end(), c.keys().begin(), c.keys().end());
   }
   // Items by their distance in the table of items from the one before, and how much their impressions are over the
   // least of the class: both are small numbers.
   void Encode(ListsWriter* out) const override {
     for (std::size_t c = 0; c < kClasses; ++c) {
-      out->out.Varint(classes_[c].keys.size());
+      out->out.Varint(classes_[c].keys().size());
       std::size_t before = 0;
-      for (std::size_t i = 0; i < classes_[c].keys.size(); ++i) {
-        const std::size_t place = out->items.PlaceOf(classes_[c].keys[i]);
+      for (std::size_t i = 0; i < classes_[c].keys().size(); ++i) {
+        const std::size_t place = out->items.PlaceOf(classes_[c].keys()[i]);
         out->out.Varint(place - before);
-        out->out.Varint(classes_[c].impressions[i] - LeastOf(c));
+        out->out.Varint(classes_[c].ImpressionsAt(i) - LeastOf(c));
         before = place;
       }
     }
   }
-  const std::array<Class, kClasses>& classes() const { return classes_; }
+  const std::vector<Class>& classes() const { return classes_; }
 
  private:
-  const std::array<Class, kClasses> classes_;
+  const std::vector<Class> classes_;  // kClasses.
 };
 
-std::array<Class, kClasses> DecodeClasses(ListsReader* in) {
-  std::array<Class, kClasses> classes;
+std::vector<Class> DecodeClasses(ListsReader* in) {
+  std::vector<Class> classes = NoClasses();
   for (std::size_t c = 0; c < kClasses; ++c) {
     const std::size_t count = in->in.Count(2);
     std::uint64_t place = 0;
@@ -136,26 +173,25 @@ std::size_t LowerBoundFrom(const std::vector<Key>& keys, std::size_t from, Key k
   return static_cast<std::size_t>(std::lower_bound(begin, end, key) - keys.begin());
 }
 
-// `old` without the items of `changed` (rising keys), and with `added` (likewise, all of them changed). Few items
-// change, so that runs between two of them are copied whole.
-Class Merge(const Class& old, const std::vector<Shown>& changed, const std::vector<Shown>& added) {
+// `old`, of class c, without the items of `changed` (rising keys), and with `added` (likewise, all of them changed).
+// Few items change, so that runs between two of them are copied whole.
+Class Merge(std::size_t c, const Class& old, const std::vector<Shown>& changed, const std::vector<Shown>& added) {
   if (changed.empty()) return old;
-  Class merged;
-  merged.keys.reserve(old.keys.size() + added.size());
-  merged.impressions.reserve(old.keys.size() + added.size());
+  Class merged(c);
+  const std::vector<Key>& keys = old.keys();
+  merged.Reserve(keys.size() + added.size());
   std::size_t from = 0;
   const auto copy_to = [&](std::size_t end) {
-    merged.keys.insert(merged.keys.end(), old.keys.data() + from, old.keys.data() + end);
-    merged.impressions.insert(merged.impressions.end(), old.impressions.data() + from, old.impressions.data() + end);
+    merged.AddAll(old, from, end);
     from = end;
   };
   auto next = added.begin();
   for (const Shown& item : changed) {
-    copy_to(LowerBoundFrom(old.keys, from, item.first));
-    if (from < old.keys.size() && old.keys[from] == item.first) ++from;
+    copy_to(LowerBoundFrom(keys, from, item.first));
+    if (from < keys.size() && keys[from] == item.first) ++from;
     for (; next != added.end() && next->first == item.first; ++next) merged.Add(next->first, next->second);
   }
-  copy_to(old.keys.size());
+  copy_to(keys.size());
   return merged;
 }
 
@@ -177,10 +213,11 @@ std::shared_ptr<const SourceLists> ExploreSource::Update(std::shared_ptr<const S
   std::ranges::sort(on_sale);
   std::array<std::vector<Shown>, kClasses> added;
   for (const Shown& item : on_sale) added[ClassOf(item.second)].push_back(item);
-  static const std::array<Class, kClasses> kNone;
-  const auto& old = before ? static_cast<const ExploreLists&>(*before).classes() : kNone;
-  std::array<Class, kClasses> classes;
-  for (std::size_t c = 0; c < kClasses; ++c) classes[c] = Merge(old[c], changed, added[c]);
+  const std::vector<Class> none = NoClasses();
+  const auto& old = before ? static_cast<const ExploreLists&>(*before).classes() : none;
+  std::vector<Class> classes;
+  classes.reserve(kClasses);
+  for (std::size_t c = 0; c < kClasses; ++c) classes.push_back(Merge(c, old[c], changed, added[c]));
   return std::make_shared<ExploreLists>(std::move(classes));
 }
 

@@ -8,6 +8,7 @@
 #include "retrieve/explore.h"
 #include "retrieve/popularity.h"
 #include "retrieve/recent.h"
+#include "retrieve/repeat.h"
 #include "retrieve/similar.h"
 #include "retrieve/trending.h"
 
@@ -23,10 +24,15 @@ std::unique_ptr<const CandidateSource> Make() {
 
 const std::vector<SourceEntry>& AllSources() {
   static const std::vector<SourceEntry> kSources{
-      {"affinity", "exploit", Make<ExploitSource>},     {"similar", "exploit", Make<SimilarSource>},
-      {"embedding", "exploit", Make<EmbeddingSource>},  {"catalogue", "exploit", Make<CatalogueSource>},
-      {"explore", "explore", Make<ExploreSource>},      {"popularity", "popularity", Make<PopularitySource>},
-      {"trending", "popularity", Make<TrendingSource>}, {"recent", "recent", Make<RecentSource>},
+      {"affinity", "exploit", Make<ExploitSource>},
+      {"similar", "exploit", Make<SimilarSource>},
+      {"embedding", "exploit", Make<EmbeddingSource>},
+      {"catalogue", "exploit", Make<CatalogueSource>},
+      {"repeat", "exploit", Make<RepeatSource>},
+      {"explore", "explore", Make<ExploreSource>},
+      {"popularity", "popularity", Make<PopularitySource>},
+      {"trending", "popularity", Make<TrendingSource>},
+      {"recent", "recent", Make<RecentSource>},
       {"warm_up", "recent", Make<WarmUpSource>},
   };
   return kSources;

@@ -137,7 +137,7 @@ class OnlineStore {
 // Reads of other threads of this process, once the store is shared.
 class StoreReader {
  public:
-  static constexpr std::size_t kPreparedBytes = 40u << 20;  // Of an epoch: 160,000 items of 60 columns.
+  static constexpr std::size_t kPreparedBytes = 24u << 20;  // Of an epoch: 98,304 items of 60 columns.
   explicit StoreReader(const OnlineStore& store)
       : users_(store.users(), store.user_tables()),
         shared_(store.shared().timeline(), store.shared().tables()),

@@ -48,6 +48,27 @@ TEST(PreparedItems, ItemsSharePlacesWhereTheBytesDoNotReach) {
   EXPECT_EQ(found, (std::vector<std::uint32_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }
 
+TEST(PreparedItems, OfItemsThatFillTwoThirdsOfThePlacesFourInFiveAreKept) {
+  constexpr std::uint32_t kRows = 30'000, kPut = 20'000;
+  PreparedItems items(3, kRows * 64);
+  const auto epoch = items.At(1000, 1'000'000);
+  Rng rng(5);
+  std::vector<std::uint32_t> put;
+  for (std::uint32_t n = 0; n < kPut; ++n) {
+    put.push_back(static_cast<std::uint32_t>(rng.Below(1'000'000)));
+    const float values[3] = {static_cast<float>(put.back()), 0, 0};
+    epoch->Put(put.back(), values);
+  }
+  std::size_t kept = 0;
+  for (const std::uint32_t item : put) {
+    const float* values = epoch->Find(item);
+    if (values == nullptr) continue;
+    ++kept;
+    ASSERT_EQ(values[0], static_cast<float>(item));
+  }
+  EXPECT_GT(kept, kPut * 8 / 10) << "with one place for each it were 73 in 100";
+}
+
 // Every kind of feature that an item alone decides, and neighbours that need more: other scopes, a parent of the item's
 // under a pair's rate, other candidates.
 std::string ConfigText() {
