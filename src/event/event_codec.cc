@@ -160,11 +160,19 @@ void WriteItems(const std::vector<EventItem>& items, ByteWriter& w) {
   }
 }
 
-std::vector<EventItem> ReadItems(ByteReader& r, std::size_t max_items) {
+// Into what was there before: the memory of a record's many items, and of their texts, is used again.
+void ReadItems(ByteReader& r, std::size_t max_items, std::vector<EventItem>* into) {
   const std::size_t count = r.Count(1);
   r.bad = r.bad || count > max_items;
-  std::vector<EventItem> items(r.bad ? 0 : count);
-  if (items.empty()) return items;
+  std::vector<EventItem>& items = *into;
+  items.resize(r.bad ? 0 : count);
+  if (items.empty()) return;
+  for (EventItem& item : items) {
+    item.index = -1;
+    item.price = EventItem().price;
+    item.quantity = 1;
+    item.properties.clear();
+  }
   ReadIds(r, &items);
   ReadIndexes(r, &items);
   for (std::size_t i = 0; i < items.size() && !r.bad;) {
@@ -186,7 +194,6 @@ std::vector<EventItem> ReadItems(ByteReader& r, std::size_t max_items) {
     if (has & 4) item.properties = ReadProperties(r, kFormat);
     if (r.bad) break;
   }
-  return items;
 }
 
 // The items of formats 1 to 4.
@@ -296,7 +303,10 @@ Status DecodeEventInto(std::string_view bytes, Event* event, std::size_t max_ite
     *s = r.String();
   e.time_ms = r.Signed();
   e.value = r.Number<double>();
-  e.items = format == kFormat ? ReadItems(r, max_items) : ReadOldItems(r, format, max_items);
+  if (format == kFormat)
+    ReadItems(r, max_items, &e.items);
+  else
+    e.items = ReadOldItems(r, format, max_items);
   e.context = ReadProperties(r, format);
   const bool served = r.Number<std::uint8_t>() != 0;
   if (e.served.exists()) e.served = {};  // Of the event before. What does not exist is as new.

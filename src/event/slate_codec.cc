@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <functional>
 
 #include "base/byte_reader.h"
@@ -274,6 +275,28 @@ class SlateWriter {
   ByteWriter w_{&field_}, file_;
 };
 
+// Eight floats at a time, of whatever vectors there are.
+void JoinPlanes(const std::uint8_t* planes, std::size_t size, float* out) {
+  constexpr std::size_t kTogether = 8;
+  using Bytes = std::uint8_t __attribute__((vector_size(kTogether)));
+  using Words = std::uint32_t __attribute__((vector_size(4 * kTogether)));
+  std::size_t i = 0;
+  for (; i + kTogether <= size; i += kTogether) {
+    Words bits = {};
+    for (std::size_t plane = 0; plane < 4; ++plane) {
+      Bytes bytes;
+      std::memcpy(&bytes, planes + plane * size + i, sizeof bytes);
+      bits |= __builtin_convertvector(bytes, Words) << static_cast<std::uint32_t>(8 * plane);
+    }
+    std::memcpy(out + i, &bits, sizeof bits);
+  }
+  for (; i < size; ++i) {
+    std::uint32_t bits = 0;
+    for (std::size_t plane = 0; plane < 4; ++plane) bits |= std::uint32_t{planes[plane * size + i]} << (8 * plane);
+    out[i] = std::bit_cast<float>(bits);
+  }
+}
+
 class SlateReader {
  public:
   explicit SlateReader(const std::vector<EventItem>& items) : n_(items.size()), shown_(Shown(items)) {}
@@ -491,12 +514,7 @@ class SlateReader {
         v[i] = b == 255 ? kNan : static_cast<float>(b);
       }
     } else if (const std::string_view bytes = r_.Take(4 * size); !r_.bad) {
-      for (std::size_t i = 0; i < size; ++i) {
-        std::uint32_t bits = 0;
-        for (std::size_t plane = 0; plane < 4; ++plane)
-          bits |= std::uint32_t{static_cast<std::uint8_t>(bytes[plane * size + i])} << (8 * plane);
-        v[i] = std::bit_cast<float>(bits);
-      }
+      JoinPlanes(reinterpret_cast<const std::uint8_t*>(bytes.data()), size, v.data());
     }
     return v;
   }

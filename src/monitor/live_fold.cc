@@ -7,6 +7,7 @@
 #include "base/byte_reader.h"
 #include "base/byte_writer.h"
 #include "base/hash.h"
+#include "stats/bins_of_values.h"
 
 namespace gfr {
 namespace {
@@ -77,12 +78,19 @@ void LiveFold::SetSlices(const LogRecord& record, Waiting* waiting) {
   const ServedScores* scores = e.served.Find(reference_.objective);
   if (scores == nullptr) return;
   const std::vector<float>& values = scores->at_shown.empty() ? scores->values : scores->at_shown;
+  const std::string* channel = nullptr;  // Of the item before: items of one channel often lie together.
   for (const std::uint32_t item : e.served.kept) {
     if (e.items[item].index < 0) continue;
-    waiting->score.push_back(item < values.size() ? values[item] : std::nanf(""));
-    waiting->item_channels.push_back(slices_.Id("channel", e.items[item].channel));
+    const float score = item < values.size() ? values[item] : std::nanf("");
+    waiting->score.push_back(score);
+    waiting->score_steps.push_back(std::isnan(score) ? 0 : LiveSlices::ScoreStep(std::clamp(score, 0.0f, 1.0f)));
+    if (channel == nullptr || *channel != e.items[item].channel)
+      waiting->item_channels.push_back(slices_.Id("channel", e.items[item].channel));
+    else
+      waiting->item_channels.push_back(waiting->item_channels.back());
+    channel = &e.items[item].channel;
   }
-  waiting->slices = {LiveSlices::kAll, slices_.Id("variant", e.variant), slices_.Id("surface", e.surface),
+  waiting->slices = {slices_.Id("variant", e.variant), slices_.Id("surface", e.surface),
                      slices_.Id("source", e.source)};
   for (const Property& property : e.context) {
     if (property.name == "city") waiting->slices.push_back(slices_.Id("city", property.text));
@@ -90,17 +98,45 @@ void LiveFold::SetSlices(const LogRecord& record, Waiting* waiting) {
 }
 
 template <typename Add>
-void LiveFold::AddToSlices(const Waiting& waiting, std::size_t row, const Add& add) {
+void LiveFold::AddToSlices(const Waiting& waiting, std::size_t row, std::vector<SliceSums>** hour, const Add& add) {
   if (row >= waiting.score.size() || std::isnan(waiting.score[row])) return;
-  const std::int64_t hour = waiting.seen_ms[row] / kHourMs * kHourMs;
+  if (*hour == nullptr) *hour = &slices_.Hour(waiting.seen_ms[row] / kHourMs * kHourMs);
   const std::uint64_t probability = SliceSums::Fixed(std::clamp(waiting.score[row], 0.0f, 1.0f));
-  add(&slices_.At(hour, LiveSlices::kAll), probability);
-  add(&slices_.At(hour, slices_.ScoreId(waiting.score[row])), probability);
-  const auto other = [&](std::uint16_t id) {
-    if (id != LiveSlices::kAll) add(&slices_.At(hour, id), probability);
+  const auto to = [&](std::uint16_t id) {
+    if ((*hour)->size() <= id) (*hour)->resize(id + std::size_t{1});
+    add(&(**hour)[id], probability);
   };
-  for (const std::uint16_t id : waiting.slices) other(id);
-  other(waiting.item_channels[row]);
+  to(LiveSlices::kAll);
+  to(slices_.ScoreStepId(waiting.score_steps[row]));
+  for (const std::uint16_t id : waiting.slices) {
+    if (id != LiveSlices::kAll) to(id);
+  }
+  if (waiting.item_channels[row] != LiveSlices::kAll) to(waiting.item_channels[row]);
+}
+
+// A column at a time: its bins are at hand.
+void LiveFold::BinRows(const ServedSlate& slate, const std::vector<std::size_t>& shown, Waiting* waiting) {
+  const std::vector<int>& places = PlacesIn(slate);
+  waiting->bins.resize(shown.size() * places.size());
+  const bool in_order = shown.empty() || shown.back() + 1 == shown.size();  // They ascend: all from the first on.
+  std::vector<float> gathered(in_order ? 0 : shown.size());
+  for (std::size_t c = 0; c < places.size(); ++c) {
+    const ReferenceColumn& column = reference_.columns[c];
+    std::uint8_t* out = waiting->bins.data() + c;
+    const float* values = places[c] < 0 ? nullptr : slate.columns[static_cast<std::size_t>(places[c])].values.data();
+    if (column.is_prediction() && !waiting->score.empty()) {
+      values = waiting->score.data();
+    } else if (values != nullptr && !in_order) {
+      for (std::size_t i = 0; i < shown.size(); ++i) gathered[i] = values[shown[i]];
+      values = gathered.data();
+    }
+    if (values != nullptr) {
+      BinsOfValues(column.bins, values, shown.size(), out, places.size());
+      continue;
+    }
+    const auto missing = static_cast<std::uint8_t>(column.bins.missing());
+    for (std::size_t i = 0; i < shown.size(); ++i) out[i * places.size()] = missing;
+  }
 }
 
 void LiveFold::TakeSlate(const LogRecord& record) {
@@ -110,7 +146,6 @@ void LiveFold::TakeSlate(const LogRecord& record) {
     left_out_ += record.offset >= counted_until_;  // Those before are read again after a restart.
     return;
   }
-  const std::vector<int>& places = PlacesIn(slate);
   Waiting waiting{.offset = record.offset, .arrival_ms = record.arrival_ms};
   SetSlices(record, &waiting);
   std::vector<std::size_t> shown;  // Rows of the record; others are of a pool that was drawn from.
@@ -120,21 +155,7 @@ void LiveFold::TakeSlate(const LogRecord& record) {
     shown.push_back(row);
     waiting.items.push_back(KeyOf(item.item_id));
   }
-  // A column at a time: its bins are at hand.
-  waiting.bins.resize(shown.size() * places.size());
-  for (std::size_t c = 0; c < places.size(); ++c) {
-    const Bins& bins = reference_.columns[c].bins;
-    const bool is_score = reference_.columns[c].is_prediction();
-    const auto missing = static_cast<std::uint8_t>(bins.missing());
-    const float* values = places[c] < 0 ? nullptr : slate.columns[places[c]].values.data();
-    std::uint8_t* out = waiting.bins.data() + c;
-    for (std::size_t i = 0; i < shown.size(); ++i, out += places.size()) {
-      if (is_score && i < waiting.score.size())
-        *out = static_cast<std::uint8_t>(bins.Of(waiting.score[i]));
-      else
-        *out = values == nullptr ? missing : static_cast<std::uint8_t>(bins.Of(values[shown[i]]));
-    }
-  }
+  BinRows(slate, shown, &waiting);
   waiting.seen_ms.resize(waiting.items.size());
   waiting.labelled.resize(waiting.items.size());
   const Key key = SlateKey(record.event);
@@ -162,6 +183,8 @@ void LiveFold::TakeImpression(const LogRecord& record) {
   // Later ones would be settled before the window of their labels is over.
   if (waiting.settled || record.arrival_ms >= waiting.arrival_ms + kWaitMs) return;
   const std::size_t columns = reference_.columns.size();
+  ReferenceWindow* window = nullptr;       // Of the hour, once a row counts.
+  std::vector<SliceSums>* hour = nullptr;  // Likewise.
   for (const EventItem& shown : record.event.items) {
     const auto item = std::ranges::find(waiting.items, KeyOf(shown.item_id));
     if (item == waiting.items.end()) continue;
@@ -169,10 +192,11 @@ void LiveFold::TakeImpression(const LogRecord& record) {
     if (waiting.seen_ms[row] != 0) continue;  // Shown twice: one row.
     waiting.seen_ms[row] = record.arrival_ms;
     if (record.offset < counted_until_) continue;
-    ReferenceWindow& window = WindowAt(&windows_, record.arrival_ms, bins_);
-    ++window.rows;
-    for (std::size_t c = 0; c < columns; ++c) ++window.counts[first_bin_[c] + waiting.bins[row * columns + c]];
-    AddToSlices(waiting, row, [](SliceSums* sums, std::uint64_t probability) {
+    if (window == nullptr) window = &WindowAt(&windows_, record.arrival_ms, bins_);
+    ++window->rows;
+    const std::uint8_t* bins = waiting.bins.data() + row * columns;
+    for (std::size_t c = 0; c < columns; ++c) ++window->counts[first_bin_[c] + bins[c]];
+    AddToSlices(waiting, row, &hour, [](SliceSums* sums, std::uint64_t probability) {
       ++sums->rows;
       sums->predicted += probability;
     });
@@ -196,13 +220,19 @@ void LiveFold::TakeLabel(const LogRecord& record) {
 // When no label can come any more.
 void LiveFold::CountLabels(const Waiting& waiting) {
   if (label_.window_ms == 0) return;
+  ReferenceWindow* window = nullptr;  // Of the row before.
+  std::vector<SliceSums>* hour = nullptr;
   for (std::size_t row = 0; row < waiting.items.size(); ++row) {
-    if (waiting.seen_ms[row] == 0) continue;
-    // MakePrior's bins: 0 | 1 | other | unseen | missing.
-    ReferenceWindow& window = WindowAt(&labels_, waiting.seen_ms[row], 5);
-    ++window.rows;
-    ++window.counts[waiting.labelled[row]];
-    AddToSlices(waiting, row, [&](SliceSums* sums, std::uint64_t probability) {
+    const std::int64_t seen_ms = waiting.seen_ms[row];
+    if (seen_ms == 0) continue;
+    if (window == nullptr || seen_ms < window->from_ms || seen_ms >= window->to_ms) {
+      // MakePrior's bins: 0 | 1 | other | unseen | missing.
+      window = &WindowAt(&labels_, seen_ms, 5);
+      hour = nullptr;
+    }
+    ++window->rows;
+    ++window->counts[waiting.labelled[row]];
+    AddToSlices(waiting, row, &hour, [&](SliceSums* sums, std::uint64_t probability) {
       ++sums->labelled;
       sums->expected += probability;
       sums->positives += waiting.labelled[row];

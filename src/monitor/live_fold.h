@@ -10,7 +10,7 @@
 // A fold goes on where another stopped: its bytes hold the windows, the offset before which every impression is
 // counted, and the offset from which the log is read again for the slates that wait. So a server that starts again has
 // the windows that it would have had; with long windows of labels it reads as much of the log again. Memory: a waiting
-// slate takes about as many bytes as its shown items times the columns, and one that waits for labels alone 25 bytes a
+// slate takes about as many bytes as its shown items times the columns, and one that waits for labels alone 26 bytes a
 // shown item. Thread safety: none.
 #pragma once
 
@@ -77,14 +77,15 @@ class LiveFold {
     std::vector<std::int64_t> seen_ms;  // One an item: arrival of its impression; 0: not yet.
     std::vector<std::uint8_t> labelled;
     std::vector<float> score;  // One an item: of the compared objective, at the position shown; NaN: there is none.
+    std::vector<std::uint8_t> score_steps;     // One a score: LiveSlices::ScoreStep.
     std::vector<std::uint16_t> slices;         // Of the request.
     std::vector<std::uint16_t> item_channels;  // One an item.
     bool settled = false;                      // No impression comes any more: `bins` are gone.
   };
   void SetSlices(const LogRecord& record, Waiting* waiting);
-  // Of a row that has a score.
+  // Of a row that has a score, into the slices' sums of its hour; null: they are looked up.
   template <typename Add>
-  void AddToSlices(const Waiting& waiting, std::size_t row, const Add& add);
+  void AddToSlices(const Waiting& waiting, std::size_t row, std::vector<SliceSums>** hour, const Add& add);
   void TakeSlate(const LogRecord& record);
   void TakeImpression(const LogRecord& record);
   void TakeLabel(const LogRecord& record);
@@ -94,6 +95,7 @@ class LiveFold {
   ReferenceWindow& WindowAt(std::map<std::int64_t, ReferenceWindow>* windows, std::int64_t arrival_ms,
                             std::size_t bins);
   const std::vector<int>& PlacesIn(const ServedSlate& slate);
+  void BinRows(const ServedSlate& slate, const std::vector<std::size_t>& shown, Waiting* waiting);
 
   const Reference& reference_;
   const std::string model_;

@@ -1,5 +1,5 @@
 // What counting served rows costs: of a row and feature into bins, and of a slate's record with its impression and a
-// click, as the server's log has them.
+// click, as the server's log has them. The arguments of the latter: features, and candidates, of which 20 are shown.
 #include <benchmark/benchmark.h>
 
 #include "event/event_codec.h"
@@ -10,25 +10,25 @@
 namespace gfr {
 namespace {
 
-constexpr std::size_t kShown = 20, kColumns = 40;
+constexpr std::size_t kShown = 20;
 
-Reference WideReference() {
+Reference WideReference(std::size_t columns_wanted) {
   Rng rng(1);
   std::vector<float> features, label;
   std::vector<std::int64_t> arrival_ms;
   std::vector<Key> request;
   for (int i = 0; i < 5000; ++i) {
-    for (std::size_t c = 0; c < kColumns; ++c)
+    for (std::size_t c = 0; c < columns_wanted; ++c)
       features.push_back(c % 8 == 0 ? static_cast<float>(rng.Below(20)) : static_cast<float>(rng.Normal()));
     label.push_back(0);
     arrival_ms.push_back(i);
     request.push_back(static_cast<Key>(i));
   }
   std::vector<ComparedColumn> columns;
-  for (std::size_t c = 0; c < kColumns; ++c) columns.push_back({"f" + std::to_string(c), c, c + 1, c % 8 == 0});
+  for (std::size_t c = 0; c < columns_wanted; ++c) columns.push_back({"f" + std::to_string(c), c, c + 1, c % 8 == 0});
   return MakeReference(
       "pctr", columns,
-      {.features = features, .columns = kColumns, .label = label, .arrival_ms = arrival_ms, .request = request},
+      {.features = features, .columns = columns_wanted, .label = label, .arrival_ms = arrival_ms, .request = request},
       INT64_MIN, INT64_MAX);
 }
 
@@ -36,7 +36,7 @@ Reference WideReference() {
 struct Records {
   LogRecord slate, seen, clicked;
 };
-Records MakeRecords() {
+Records MakeRecords(std::size_t columns, std::size_t candidates) {
   Rng rng(2);
   Records made;
   auto& [slate, seen, clicked] = made;
@@ -49,28 +49,44 @@ Records MakeRecords() {
   slate.event.type = EventType::kFeedRequest;
   seen.event.type = EventType::kFeedImpression;
   clicked.event.type = EventType::kFeedClick;
-  for (std::size_t i = 0; i < kShown; ++i)
-    slate.event.items.push_back({.item_id = "item-" + std::to_string(i), .index = static_cast<std::int32_t>(i)});
-  seen.event.items = slate.event.items;
-  clicked.event.items = {slate.event.items[3]};
+  std::vector<std::uint32_t> kept;
+  for (std::size_t i = 0; i < candidates; ++i) {
+    const bool shown = i % (candidates / kShown) == 0 && kept.size() < kShown;
+    slate.event.items.push_back({.item_id = "item-" + std::to_string(i),
+                                 .index = shown ? static_cast<std::int32_t>(kept.size()) : -1,
+                                 .channel = "similar"});
+    if (shown) kept.push_back(static_cast<std::uint32_t>(i));
+    if (shown) seen.event.items.push_back(slate.event.items.back());
+  }
+  clicked.event.items = {seen.event.items[3]};
   std::vector<std::uint64_t> fingerprints;
   std::vector<float> features;
-  for (std::size_t c = 0; c < kColumns; ++c) fingerprints.push_back(c + 1);
-  for (std::size_t i = 0; i < kShown * kColumns; ++i)
-    features.push_back(i % kColumns % 8 == 0 ? static_cast<float>(rng.Below(20)) : static_cast<float>(rng.Normal()));
+  for (std::size_t c = 0; c < columns; ++c) fingerprints.push_back(c + 1);
+  for (std::size_t i = 0; i < candidates * columns; ++i)
+    features.push_back(i % columns % 8 == 0 ? static_cast<float>(rng.Below(20)) : static_cast<float>(rng.Normal()));
   slate.event.served = {.positions = {{}}, .models = {{"feed/1"}}, .feature_fingerprint = 9};
-  SetColumns(fingerprints, features, kShown, AllItems(kShown), &slate.event.served);
-  slate.event.served.scored = AllItems(kShown);
+  SetColumns(fingerprints, features, candidates, kept, &slate.event.served);
+  slate.event.served.scored = AllItems(candidates);
   slate.event.served.scores = {{.objective = "pctr", .values = {}}};
-  for (std::size_t i = 0; i < kShown; ++i)
+  for (std::size_t i = 0; i < candidates; ++i)
     slate.event.served.scores[0].values.push_back(static_cast<float>(0.2 * rng.Uniform()));
+  slate.event.served.propensity.assign(candidates, 1.0f);
   return made;
+}
+std::size_t ColumnsOf(const benchmark::State& state) { return static_cast<std::size_t>(state.range(0)); }
+Records MakeRecords(const benchmark::State& state) {
+  return MakeRecords(ColumnsOf(state), static_cast<std::size_t>(state.range(1)));
+}
+void ColumnsAndCandidates(benchmark::internal::Benchmark* bench) {
+  for (const std::int64_t columns : {40, 100}) {
+    for (const std::int64_t candidates : {200, 1000}) bench->Args({columns, candidates});
+  }
 }
 
 // Calls `fold` with the records one after another, as a log has them.
 template <typename Fold>
 void FoldRecords(benchmark::State& state, const Fold& fold) {
-  Records made = MakeRecords();
+  Records made = MakeRecords(state);
   std::uint64_t n = 0;
   for (auto _ : state) {
     for (LogRecord* record : {&made.slate, &made.seen, &made.clicked}) {
@@ -85,12 +101,12 @@ void FoldRecords(benchmark::State& state, const Fold& fold) {
 
 // A slate, its impression and a click; items are rows times features.
 void FoldSlates(benchmark::State& state) {
-  const Reference reference = WideReference();
+  const Reference reference = WideReference(ColumnsOf(state));
   LiveFold fold(reference, "feed/1", {EventType::kFeedClick, 30 * kMinuteMs});
   FoldRecords(state, [&](const LogRecord& record) { fold.Fold(record); });
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * kShown * kColumns));
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * kShown * state.range(0));
 }
-BENCHMARK(FoldSlates);
+BENCHMARK(FoldSlates)->Apply(ColumnsAndCandidates);
 
 // The same for what is counted of events; items are events.
 void FoldTraffic(benchmark::State& state) {
@@ -98,11 +114,11 @@ void FoldTraffic(benchmark::State& state) {
   FoldRecords(state, [&](const LogRecord& record) { traffic.Fold(record); });
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * 3));
 }
-BENCHMARK(FoldTraffic);
+BENCHMARK(FoldTraffic)->Apply(ColumnsAndCandidates);
 
 // Of reading the log again: the records as they are on disk.
 void DecodeRecords(benchmark::State& state) {
-  const Records made = MakeRecords();
+  const Records made = MakeRecords(state);
   std::vector<std::string> bytes;
   for (const LogRecord* record : {&made.slate, &made.seen, &made.clicked})
     EncodeEvent(record->event, &bytes.emplace_back());
@@ -112,7 +128,7 @@ void DecodeRecords(benchmark::State& state) {
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * 3));
 }
-BENCHMARK(DecodeRecords);
+BENCHMARK(DecodeRecords)->Apply(ColumnsAndCandidates);
 
 void CountColumn(benchmark::State& state) {
   Rng rng(3);

@@ -33,16 +33,16 @@ std::uint16_t LiveSlices::Id(std::string_view dimension, std::string_view value)
   return Intern(name);
 }
 
-std::uint16_t LiveSlices::ScoreId(double probability) {
-  // Names are made once: writing a number costs as much as all else of a row.
-  static const std::vector<std::string> kNames = [] {
-    std::vector<std::string> names;
-    for (double at = -kScoreMost; at <= kScoreMost; at += kScoreStep)
-      names.push_back(fmt::format("{}{:g}", kScorePrefix, at));
-    return names;
-  }();
+std::uint8_t LiveSlices::ScoreStep(double probability) {
+  static_assert(kScoreSteps == static_cast<std::size_t>(2 * kScoreMost / kScoreStep) + 1);
   const double at = std::clamp(CellCounter::LogOdds(probability), -kScoreMost, kScoreMost);
-  return Intern(kNames[static_cast<std::size_t>(std::floor(at / kScoreStep) + kScoreMost / kScoreStep)]);
+  return static_cast<std::uint8_t>(std::floor(at / kScoreStep) + kScoreMost / kScoreStep);
+}
+
+std::uint16_t LiveSlices::ScoreStepId(std::uint8_t step) {
+  std::uint16_t& id = step_ids_[step];
+  if (id == kAll) id = Intern(fmt::format("{}{:g}", kScorePrefix, step * kScoreStep - kScoreMost));
+  return id;
 }
 
 double LiveSlices::ScoreOf(std::string_view name) {

@@ -41,14 +41,20 @@ class LiveSlices {
   static constexpr const char* kDimensions[] = {"variant", "channel", "surface", "city", "source"};
   // The score is sliced by steps of log-odds from -kScoreMost to kScoreMost, with open ends.
   static constexpr double kScoreStep = 0.25, kScoreMost = 12;
+  static constexpr std::size_t kScoreSteps = 97;
 
   LiveSlices() : names_{"all"}, ids_{{"all", kAll}} {}
 
   // Id of a slice; "" as a value is none: kAll.
   std::uint16_t Id(std::string_view dimension, std::string_view value);
-  std::uint16_t ScoreId(double probability);
+  std::uint16_t ScoreId(double probability) { return ScoreStepId(ScoreStep(probability)); }
+  // A probability's step, and the id of a step.
+  static std::uint8_t ScoreStep(double probability);
+  std::uint16_t ScoreStepId(std::uint8_t step);
 
   SliceSums& At(std::int64_t hour_ms, std::size_t id);
+  // For many rows of an hour: by id; a new id may need a longer list. Until the hour is forgotten.
+  std::vector<SliceSums>& Hour(std::int64_t hour_ms) { return hours_[hour_ms]; }
   void ForgetBefore(std::int64_t hour_ms) { hours_.erase(hours_.begin(), hours_.lower_bound(hour_ms)); }
   // Adds the hours of another server; names that find no room count for (other).
   void Merge(const LiveSlices& other);
@@ -67,6 +73,7 @@ class LiveSlices {
   std::uint16_t Intern(const std::string& name);
   std::vector<std::string> names_;
   std::unordered_map<std::string, std::uint16_t> ids_;
+  std::array<std::uint16_t, kScoreSteps> step_ids_ = {};    // kAll: not known yet.
   std::map<std::string, std::size_t, std::less<>> values_;  // How many a dimension has.
   std::map<std::int64_t, std::vector<SliceSums>> hours_;
 };
