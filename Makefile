@@ -36,8 +36,9 @@ test: $(BUILD)/build.ninja  ## Build and run every test.
 	@cmake --build $(BUILD) -j $(JOBS)
 	@STRICT=$(STRICT) tools/run_tests $(BUILD) $(JOBS)
 
-test-all: test  ## Every test again with all it has (GFR_TEST_ALL=1, PySpark, clients for Node), and SEEDS seeds of the simulated world.
+test-all: test  ## Every test again with all it has (GFR_TEST_ALL=1, PySpark, clients of protocols), and SEEDS seeds of the simulated world.
 	@! command -v java >/dev/null || tools/setup --spark
+	@tools/setup --clients
 	@if command -v npm >/dev/null; then tools/setup --npm-peers; else echo "no npm: the clients for Node are skipped"; fi
 	@cd $(BUILD) && GFR_TEST_ALL=1 ctest --output-on-failure --timeout 7200 -L e2e
 	@$(MAKE) soak

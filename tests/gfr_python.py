@@ -1,4 +1,5 @@
 """The Python environments of the tests of the gfr package: what it needs beside pyarrow is in build/peers-venv."""
+import json
 import os
 import pathlib
 import shutil
@@ -22,6 +23,18 @@ def run_node(script, *arguments):
     done = subprocess.run(["node", "-", *map(str, arguments)], input=script, capture_output=True, text=True, timeout=600, env={**os.environ, "NODE_PATH": str(NPM)})
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+CLIENTS = SOURCE / "build/clients-venv/bin/python"
+
+
+def run_client(script, *arguments, given):
+    """What a client of tests/ in build/clients-venv prints, as JSON, of `given` on its input; or a SkipTest."""
+    if not CLIENTS.exists():
+        raise unittest.SkipTest("SKIPPED: no build/clients-venv (tools/setup --clients, as `make test-all` does)")
+    done = subprocess.run([CLIENTS, SOURCE / "tests" / script, *map(str, arguments)], input=json.dumps(given), capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def has_peer(package):

@@ -12,7 +12,7 @@ import numpy as np
 import xgboost
 
 from gfr_process import GFR, Folder
-from gfr_python import SITE, has_peer
+from gfr_python import SITE, has_peer, run_client
 
 ROWS, COLUMNS = 40, 6
 
@@ -238,6 +238,18 @@ class Models(unittest.TestCase):
             with self.assertRaises(Exception) as unknown:
                 client.invoke_endpoint(EndpointName="other", ContentType="text/csv", Body="1")
             self.assertEqual(unknown.exception.response["Error"]["Code"], "ValidationError")
+
+    def test_kserves_client_infers_over_http(self):
+        for name, datatype in (("binary.ubj", "FP32"), ("classes.json", "FP32"), ("light.txt", "FP64")):
+            with ModelServer("--model", self.path / name, "--name", "shop") as server:
+                got = run_client("kserve_client.py", f"http://127.0.0.1:{server.port}", given={"datatype": datatype, "rows": self.rows()})
+            self.assertEqual([got[k] for k in ("live", "ready", "model_ready", "other_ready", "name", "id")], [True, True, True, False, "shop", "r-1"])
+            self.assertEqual(got["shape"], list(self.predictions[name].shape))
+            self.check(name, got["matrix"])
+            self.check(name, got["columns"])
+            self.assertEqual((got["unknown"][0], got["narrow"][0]), (404, 400))
+            self.assertIn("there is no model 'other'", got["unknown"][1])
+            self.assertIn("binary", got["binary"][1])
 
     def test_tritons_client_infers_over_http(self):
         if not has_peer("tritonclient"):

@@ -1,10 +1,10 @@
-"""Foreign protocols by their own clients: AWS Personalize by boto3, Gorse by PyGorse, Segment by its Node library."""
+"""Foreign protocols by their own clients: AWS Personalize by boto3, Gorse by PyGorse, Feast by its SDK, Segment by its Node library."""
 import json
 import sys
 import unittest
 
-from gfr_process import Folder, Server, run
-from gfr_python import SITE, has_peer, run_node
+from gfr_process import Folder, Server, eventually, run, run_json
+from gfr_python import CLIENTS, SITE, has_peer, run_client, run_node
 
 CLOCK = ("--clock", "fixed:2026-01-01T12:00:00Z")
 SECRETS = """
@@ -90,6 +90,45 @@ client.send(new PutEventsCommand({ trackingId: 't', userId: 'n1', sessionId: 's1
         with self.assertRaises(GorseException) as refused:
             events.get_recommend("gorse-user")
         self.assertEqual(refused.exception.status_code, 401)
+
+    def ask(self, path, token, body):
+        status, _, text = self.server.request("POST", path, json.dumps(body), {"Content-Type": "application/json", "X-API-Key": token, "Authorization": f"Bearer {token}"})
+        self.assertEqual(status, 200, text)
+        return json.loads(text or "null")
+
+    def test_feasts_sdk_reads_what_a_feed_reads(self):
+        if not CLIENTS.exists():
+            self.skipTest("SKIPPED: no build/clients-venv (tools/setup --clients, as `make test-all` does)")
+        at = 1767265200000
+        self.ask("/feedback", "the-events-token-1", [
+            {"event": "item", "id": "fe1", "item": "fa", "timestamp": str(at), "fields": []},
+            {"event": "interaction", "id": "fe2", "user": "fu", "session": "s", "type": "click", "item": "fa", "timestamp": at + 1000}])
+        rows = [{"user_id": "fu", "item_id": "fa"}, {"user_id": "fu", "item_id": "fnew"}, {"user_id": "nobody", "item_id": "fa"}]
+        columns = {key: [row[key] for row in rows] for key in rows[0]}
+
+        def is_known():
+            asked = {"features": ["shop:touch_count"], "entities": {"user_id": ["fu"], "item_id": ["fa"]}}
+            return self.ask("/get-online-features", "the-feed-token-123", asked)["results"][-1]["values"] == [1]
+        eventually(is_known, "the click is in the features")
+        feed = self.ask("/v1/feed", "the-feed-token-123", {"user_id": "fu", "candidates": ["fa", "fnew"], "explain": True})
+        by_item = {item["item_id"]: item["features"] for item in feed["items"]}
+        names = [feature["name"] for feature in run_json("features", "list", "--project", self.project)["features"]]
+        self.assertEqual(set(names), set(by_item["fa"]))
+        got = run_client("feast_client.py", self.url, given={"features": names, "rows": rows, "token": "the-feed-token-123"})
+        self.assertEqual({key: got["plain"].pop(key) for key in columns}, columns)
+        self.assertEqual(list(got["plain"]), names)
+        seen = set()
+        for name in names:
+            for k, item in enumerate(("fa", "fnew")):
+                seen.add(got["statuses"][name][k])
+                if got["statuses"][name][k] != "NOT_FOUND":
+                    self.assertEqual(got["plain"][name][k], by_item[item][name], name)
+            self.assertTrue(got["statuses"][name][2] == "PRESENT" or got["plain"][name][2] is None, name)
+        self.assertEqual([row["user_clicks_7d"] for row in got["read"]], [1, 1, None], "a user's feature by the user alone")
+        self.assertEqual(got["plain"]["user_clicks_7d"], [1, 1, None])
+        self.assertLessEqual({"PRESENT", "NULL_VALUE", "NOT_FOUND"}, seen)
+        self.assertEqual(got["full"], {**columns, **{f"shop__{name}": values for name, values in got["plain"].items()}})
+        self.assertTrue(got["refused"], "a token that is none of the server's")
 
     def test_segments_node_library_sends_a_batch(self):
         script = """

@@ -115,6 +115,10 @@ class Package(unittest.TestCase):
             test = table.filter((pc.field("arrival_ms") >= int(card["pctr.test_from_ms"])) & (pc.field("arrival_ms") < int(card["pctr.test_to_ms"])))
             p, label = project.predict(test).astype(np.float64), test["label"].to_numpy().astype(np.float64)
             self.assertAlmostEqual(-np.mean(label * np.log(p) + (1 - label) * np.log1p(-p)), report["objectives"]["pctr"]["log_loss"], places=6)
+            # The same requests by ids that a double cannot tell from their neighbours.
+            codes = pc.index_in(test["request"], pc.unique(test["request"])).to_numpy().astype(np.int64)
+            large = test.set_column(test.schema.get_field_index("request"), "request", pa.array(2**53 + codes, pa.int64()))
+            np.testing.assert_array_equal(project.predict(large).astype(np.float64), p)
             with self.assertRaisesRegex(gfr.GfrError, "no column 'request'"):
                 project.predict(test.drop_columns(["request"]))
 

@@ -13,6 +13,7 @@ class RowsAsColumns final : public ColumnSource {
     wanted_ = std::move(wanted);
     return {};
   }
+  Status SelectIds(std::size_t column) override { return Select({column}); }
   std::uint64_t line(std::size_t i) const override { return lines_[i]; }
 
   Result<std::size_t> Next(std::size_t max, std::vector<SourceColumn>* out) override {

@@ -26,6 +26,9 @@ class ColumnSource {
   // Which columns Next reads: places in columns(). REQUIRES: called once, before Next. Errors: kInvalidArgument for a
   // column that has neither numbers nor texts.
   virtual Status Select(std::vector<std::size_t> wanted) = 0;
+  // Likewise, one column of ids: 64-bit integers and decimals are texts of all their digits, since a double can make
+  // two ids one. Other numbers stay numbers.
+  virtual Status SelectIds(std::size_t column) = 0;
   // Up to `max` further rows, fewer only at the end: one column for each that is wanted. kCorrupt: the file cannot be
   // read on; kInvalidArgument: a row of another width, or one that is none.
   virtual Result<std::size_t> Next(std::size_t max, std::vector<SourceColumn>* out) = 0;

@@ -15,6 +15,10 @@
 #include <cstring>
 #include <type_traits>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace gfr {
 namespace decimal_internal {
 
@@ -30,18 +34,61 @@ inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 inline std::uint64_t NoDigits(std::uint64_t text) {
   return ((text + 0x4646464646464646) | (text - 0x3030303030303030)) & 0x8080808080808080;
 }
-inline std::uint64_t EightDigits(std::uint64_t text) {
-  text -= 0x3030303030303030;
-  text = text * 10 + (text >> 8);
-  return (((text & 0x000000ff000000ff) * 0x000f424000000064 +
-           ((text >> 16) & 0x000000ff000000ff) * 0x0000271000000001) >>
+inline std::uint64_t EightValues(std::uint64_t values) {  // 0 to 9 each, not their characters.
+  values = values * 10 + (values >> 8);
+  return (((values & 0x000000ff000000ff) * 0x000f424000000064 +
+           ((values >> 16) & 0x000000ff000000ff) * 0x0000271000000001) >>
           32) &
          0xffffffff;
 }
+inline std::uint64_t EightDigits(std::uint64_t text) { return EightValues(text - 0x3030303030303030); }
+
+#ifdef __SSE2__
+inline constexpr std::uint64_t kMorePowers[] = {1,
+                                                10,
+                                                100,
+                                                1000,
+                                                10'000,
+                                                100'000,
+                                                1'000'000,
+                                                10'000'000,
+                                                100'000'000,
+                                                1'000'000'000,
+                                                10'000'000'000,
+                                                100'000'000'000,
+                                                1'000'000'000'000,
+                                                10'000'000'000'000,
+                                                100'000'000'000'000,
+                                                1'000'000'000'000'000,
+                                                10'000'000'000'000'000};
+
+// Reads on in the digits among the 16 bytes at `at`; gives how many there are.
+inline int ReadSixteenDigits(const char* at, std::uint64_t* digits) {
+  const __m128i values = _mm_sub_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)), _mm_set1_epi8('0'));
+  const auto is_digit =
+      static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values)));
+  const int count = std::countr_one(is_digit);
+  if (count == 0) return 0;
+  const auto low = static_cast<std::uint64_t>(_mm_cvtsi128_si64(values));
+  const auto high = static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(values, values)));
+  const unsigned __int128 text = (static_cast<unsigned __int128>(high) << 64 | low) << (128 - 8 * count);
+  *digits = *digits * kMorePowers[count] + EightValues(static_cast<std::uint64_t>(text)) * 100'000'000 +
+            EightValues(static_cast<std::uint64_t>(text >> 64));
+  return count;
+}
+#endif
 
 // Reads on in the digits at `at`; gives their end. Lengths differ from number to number, so that nothing branches on
 // one.
 inline const char* ReadDigits(const char* at, const char* end, std::uint64_t* digits) {
+#ifdef __SSE2__
+  if (end - at >= 16) {
+    const int count = ReadSixteenDigits(at, digits);
+    at += count;
+    if (count < 16) [[likely]]
+      return at;
+  }
+#endif
   if constexpr (std::endian::native == std::endian::little) {
     while (end - at >= 8) {
       std::uint64_t text = 0;
@@ -98,7 +145,9 @@ const char* ReadDecimal(const char* at, const char* end, T* out) {
   at += negative;
   const char* const begin = at;
   std::uint64_t digits = 0;
-  while (at < end && IsDigit(*at)) digits = digits * 10 + static_cast<std::uint64_t>(*at++ - '0');
+  if (at < end && IsDigit(*at)) digits = static_cast<std::uint64_t>(*at++ - '0');
+  if (at < end && *at != '.')  // Before most points stands one digit: a loop is slower for it.
+    while (at < end && IsDigit(*at)) digits = digits * 10 + static_cast<std::uint64_t>(*at++ - '0');
   const auto whole = static_cast<std::size_t>(at - begin);
   if (whole == 0 || (*begin == '0' && whole > 1)) return nullptr;
   std::size_t places = 0;

@@ -12,13 +12,20 @@
 namespace gfr {
 namespace {
 
+// Alone and before what stands behind numbers in texts: it is read otherwise where many bytes follow.
 template <typename T>
-bool ReadsAsFromChars(const std::string& text) {
-  T value = 0, expected = 0;
-  const char* end = ReadDecimal(text.data(), text.data() + text.size(), &value);
-  if (end == nullptr) return true;
-  const auto known = std::from_chars(text.data(), text.data() + text.size(), expected);
-  return known.ptr == end && value == expected && std::signbit(value) == std::signbit(expected);
+bool ReadsAsFromChars(const std::string& number) {
+  for (const char* behind : {"", ", 0.9876543210987654321", "]/:;999999999999999999"}) {
+    const std::string text = number + behind;
+    T value = 0, expected = 0;
+    const char* end = ReadDecimal(text.data(), text.data() + text.size(), &value);
+    T alone = 0;
+    if ((end == nullptr) != (ReadDecimal(text.data(), text.data() + number.size(), &alone) == nullptr)) return false;
+    if (end == nullptr) continue;
+    const auto known = std::from_chars(text.data(), text.data() + text.size(), expected);
+    if (known.ptr != end || value != expected || std::signbit(value) != std::signbit(expected)) return false;
+  }
+  return true;
 }
 
 std::string Digits(Rng& rng, std::uint64_t count) {
@@ -71,6 +78,8 @@ TEST(DecimalTest, WhatIsNotOfTheGrammarIsLeft) {
                                  "12345678901234567890", "0.12345678901234567890"}) {
     double value = 7;
     EXPECT_EQ(ReadDecimal(text.data(), text.data() + text.size(), &value), nullptr) << text;
+    const std::string longer = text + " and much more behind it";
+    EXPECT_EQ(ReadDecimal(longer.data(), longer.data() + longer.size(), &value), nullptr) << text;
     EXPECT_EQ(value, 7);
   }
 }

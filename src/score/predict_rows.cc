@@ -23,7 +23,7 @@ Result<std::vector<Key>> Requests(ColumnSource& source, const std::string& path)
                  "there is no column 'request'; an objective with the softmax link needs it, since the rows of a "
                  "request share its one click",
                  {path, 1}};
-  GFR_TRY(source.Select({static_cast<std::size_t>(at - source.columns().begin())}));
+  GFR_TRY(source.SelectIds(static_cast<std::size_t>(at - source.columns().begin())));
   std::vector<Key> requests;
   std::vector<SourceColumn> columns;
   while (true) {

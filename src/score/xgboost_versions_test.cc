@@ -90,6 +90,25 @@ TEST(XgboostVersions, CategoriesBeyondAsciiAreCutBefore3_4AndSaid) {
   EXPECT_EQ(with("3,4,0").category_codes.at(0).size(), 2);
 }
 
+TEST(XgboostVersions, WholeCategoriesBeyond2To53AreAFaultOfTheColumnsCodes) {
+  const char* document = R"({"version":[3,4,0],"learner":{"feature_names":["a","c"],"feature_types":["float","c"],
+    "learner_model_param":{"base_score":"[0E0]","num_feature":"2","num_class":"0"},"objective":{"name":"reg:squarederror"},
+    "gradient_booster":{"name":"gbtree","model":{"gbtree_model_param":{"num_parallel_tree":"1","num_trees":"0"},
+    "cats":{"enc":[{"offsets":[],"values":[]},{"type":7,"values":[%s]}],"feature_segments":[0,0,3],"sorted_idx":[0,1,2]},
+    "iteration_indptr":[0],"tree_info":[],"trees":[]}}}})";
+  const auto with = [&](const std::string& categories) {
+    std::string text = document;
+    return ParseXgboost(text.replace(text.find("%s"), 2, categories)).value();
+  };
+  for (const char* large : {"9007199254740992,1", "5,9007199254740993", "-9007199254740992,-9007199254740993"})
+    EXPECT_EQ(with(large).category_fault,
+              "column 2 has whole numbers of 2^53 and more as categories, which are not told apart")
+        << large;
+  const Forest exact = with("9007199254740991,-9007199254740991,7");
+  EXPECT_EQ(exact.category_fault, "");
+  EXPECT_EQ(exact.category_codes.at(1).size(), 3);
+}
+
 TEST(XgboostVersions, NamesThatAreNotOneAColumnAreRefused) {
   std::string text = FileOf("dart_of_3.4.json");
   const std::size_t at = text.find("\"feature_names\":[");

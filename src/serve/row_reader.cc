@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -72,14 +73,19 @@ const char* EndOfNumber(const char* at, const char* end) {
   return at;
 }
 
-// The number at the beginning of [at, end), and its end; null: there is none, or it is too large.
-const char* ReadNumber(const char* at, const char* end, double* number) {
-  if (const char* behind = ReadDecimal(at, end, number)) return behind;
+// A number that ReadDecimal leaves. Few are: it stays out of the loops that read numbers.
+[[gnu::noinline]] const char* ReadOtherNumber(const char* at, const char* end, double* number) {
   const char* const behind = EndOfNumber(at, end);
   if (behind == nullptr) return nullptr;
   if (std::from_chars(at, behind, *number).ec == std::errc{}) return behind;
   *number = std::strtod(std::string(at, behind).c_str(), nullptr);  // Out of range: nearest is zero, or infinity.
   return std::isfinite(*number) ? behind : nullptr;
+}
+
+// The number at the beginning of [at, end), and its end; null: there is none, or it is too large.
+[[gnu::always_inline]] inline const char* ReadNumber(const char* at, const char* end, double* number) {
+  const char* const behind = ReadDecimal(at, end, number);
+  return behind != nullptr ? behind : ReadOtherNumber(at, end, number);
 }
 
 bool IsJsonBlank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
@@ -97,9 +103,16 @@ bool AddNumber(json::value value, RowMatrix* rows) {
 }
 
 // The numbers of a list as its text has them: most bodies are nothing else. False: something stands there that the
-// parser must judge, and `rows` is as it was.
-bool AddPlainNumbers(std::string_view text, RowMatrix* rows) {
-  const std::size_t before = rows->values();
+// parser must judge, and `values` is as it was. Numbers go through a buffer: a vector would ask for room at each.
+template <typename T>
+bool AddPlainNumbers(std::string_view text, std::vector<T>* values) {
+  const std::size_t before = values->size();
+  std::array<T, 64> buffer;
+  std::size_t buffered = 0;
+  const auto flush = [&] {
+    values->insert(values->end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(buffered));
+    buffered = 0;
+  };
   const char *at = text.data() + 1, *const end = text.data() + text.size();  // Behind the bracket.
   const auto pass_blanks = [&] {
     while (at < end && IsJsonBlank(*at)) ++at;
@@ -113,13 +126,21 @@ bool AddPlainNumbers(std::string_view text, RowMatrix* rows) {
     } else {
       break;
     }
-    rows->Add(number);
+    if (buffered == buffer.size()) flush();
+    buffer[buffered++] = static_cast<T>(number);
     pass_blanks();
-    if (at < end && *at == ']') return true;
+    if (at < end && *at == ']') {
+      flush();
+      return true;
+    }
     if (at == end || *at++ != ',') break;
   }
-  rows->Resize(before);
+  values->resize(before);
   return false;
+}
+
+bool AddPlainNumbers(std::string_view text, RowMatrix* rows) {
+  return rows->doubles ? AddPlainNumbers(text, &rows->f64) : AddPlainNumbers(text, &rows->f32);
 }
 
 // Likewise, of a list that is read on by the parser if this is false.

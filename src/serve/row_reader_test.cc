@@ -84,6 +84,26 @@ TEST_F(RowReaderTest, CsvMayNameTheModelsColumnsFirst) {
   EXPECT_EQ(Csv("1,2\n1\n"), "line 2 has 1 columns; the model reads 2");
 }
 
+TEST_F(RowReaderTest, TruthValuesOfCsvAreOneAndZero) {
+  EXPECT_EQ(Csv("True,False\ntrue, false \n\"TRUE\",FALSE\n"), "1 0|1 0|1 0");
+  EXPECT_EQ(Csv("a,b\nTrue,2\n"), "1 2");
+  for (const std::string wrong : {"tRUE", "Truely", "T", "yes", "-True", "True False"})
+    EXPECT_EQ(Csv("1," + wrong),
+              "line 1, column 2 is '" + wrong + "'; valid is a number, or nothing where it is missing");
+}
+
+TEST_F(RowReaderTest, AListLongerThanTheBufferIsReadWhollyAndLeavesNothingWhenItIsRefused) {
+  std::string numbers, shown;
+  for (int i = 0; i < 1000; ++i) {
+    numbers += (i == 0 ? "" : ", ") + std::to_string(i) + ".5";
+    shown += (i == 0 ? "" : i % 2 == 0 ? "|" : " ") + std::to_string(i) + ".5";
+  }
+  const std::string head = R"({"inputs":[{"name":"x","datatype":"FP32","shape":[500,2],"data":[)";
+  EXPECT_EQ(Infer(head + numbers + "]}]}"), shown);
+  const std::size_t last = numbers.rfind(' ') + 1;
+  EXPECT_EQ(Infer(head + numbers.substr(0, last) + "true]}]}"), shown.substr(0, shown.rfind(' ')) + " 1");
+}
+
 TEST_F(RowReaderTest, WhatIsWrongIsNamedByRowAndColumn) {
   EXPECT_EQ(Json(R"({"instances":[[1,2],[1]]})"), "row 1 has 1 values; the model reads 2");
   EXPECT_EQ(Json(R"({"instances":[[1,"2"]]})"), "row 0: value 1 is no number");

@@ -28,6 +28,11 @@ bool IsText(const arrow::DataType& type) {
          type.id() == Type::LARGE_BINARY;
 }
 
+// Numbers that a double may not hold.
+bool MayBeInexact(const arrow::DataType& type) {
+  return type.id() == Type::INT64 || type.id() == Type::UINT64 || arrow::is_decimal(type.id());
+}
+
 // Values [from, to) of an array whose type IsNumber.
 template <typename Array>
 void AppendValues(const arrow::Array& array, std::int64_t from, std::int64_t to, std::vector<double>* out) {
@@ -109,8 +114,28 @@ void AppendViews(const arrow::Array& array, std::int64_t from, std::int64_t to, 
   }
 }
 
+// Values of a type that MayBeInexact, with all their digits.
+template <typename Array>
+void AppendDigits(const arrow::Array& array, std::int64_t from, std::int64_t to, std::vector<std::string>* out) {
+  const auto& values = static_cast<const Array&>(array);
+  for (std::int64_t i = from; i < to; ++i) {
+    if constexpr (requires { values.FormatValue(i); })
+      out->push_back(values.IsNull(i) ? std::string() : values.FormatValue(i));
+    else
+      out->push_back(values.IsNull(i) ? std::string() : std::to_string(values.Value(i)));
+  }
+}
+
 void AppendTexts(const arrow::Array& array, std::int64_t from, std::int64_t to, std::vector<std::string>* out) {
-  if (array.type_id() == Type::STRING)
+  if (array.type_id() == Type::INT64)
+    AppendDigits<arrow::Int64Array>(array, from, to, out);
+  else if (array.type_id() == Type::UINT64)
+    AppendDigits<arrow::UInt64Array>(array, from, to, out);
+  else if (array.type_id() == Type::DECIMAL128)
+    AppendDigits<arrow::Decimal128Array>(array, from, to, out);
+  else if (array.type_id() == Type::DECIMAL256)
+    AppendDigits<arrow::Decimal256Array>(array, from, to, out);
+  else if (array.type_id() == Type::STRING)
     AppendViews<arrow::StringArray>(array, from, to, out);
   else if (array.type_id() == Type::LARGE_STRING)
     AppendViews<arrow::LargeStringArray>(array, from, to, out);
@@ -147,6 +172,10 @@ class ParquetColumnSource final : public ColumnSource {
   const std::vector<std::string>& columns() const override { return columns_; }
   std::uint64_t line(std::size_t i) const override { return first_ + i + 1; }
 
+  Status SelectIds(std::size_t column) override {
+    ids_ = true;
+    return Select({column});
+  }
   Status Select(std::vector<std::size_t> wanted) override {
     std::map<int, int> place;  // Of a column of the file in the batches.
     for (const std::size_t k : wanted) {
@@ -158,7 +187,7 @@ class ParquetColumnSource final : public ColumnSource {
                      "column '" + field.name() + "' is " + field.type()->ToString().substr(0, 200) +
                          "; valid are numbers, booleans, texts and dictionaries of these",
                      {path_, 0}};
-      is_text_.push_back(IsText(*type));
+      is_text_.push_back(IsText(*type) || (ids_ && MayBeInexact(*type)));
       place[static_cast<int>(k)] = 0;
     }
     int next = 0;
@@ -208,6 +237,7 @@ class ParquetColumnSource final : public ColumnSource {
   const std::vector<std::string> columns_;
   std::vector<int> place_;  // Of each wanted column, in the batches.
   std::vector<bool> is_text_;
+  bool ids_ = false;  // By SelectIds.
   std::shared_ptr<arrow::RecordBatchReader> batches_;
   std::shared_ptr<arrow::RecordBatch> batch_;
   std::int64_t at_ = 0;

@@ -123,5 +123,36 @@ pq.write_table(table, "t.parquet", row_group_size=2)
   EXPECT_FALSE(OpenParquetColumns(path).value()->Select({0}).ok());
 }
 
+TEST(ParquetColumns, IdsKeepAllTheirDigits) {
+  const TestFolder folder;
+  RunPython(folder, R"(
+import decimal, pyarrow as pa, pyarrow.parquet as pq
+big = 2**53
+pq.write_table(pa.table({
+    "i64": pa.array([big, big + 1, None, -5], pa.int64()), "u64": pa.array([2**64 - 1, 2**64 - 2, None, 0], pa.uint64()),
+    "wide": pa.array([decimal.Decimal(10**30), decimal.Decimal(10**30 + 1), None, decimal.Decimal(7)], pa.decimal128(38, 0)),
+    "wider": pa.array([decimal.Decimal(10**30), decimal.Decimal(10**30 + 1), None, decimal.Decimal(7)], pa.decimal256(60, 0)),
+    "coded": pa.array([big, big + 1, None, big], pa.int64()).dictionary_encode(), "text": pa.array(["a", "b", None, ""]),
+    "f64": pa.array([1.5, 2, None, -0.5])}), "t.parquet")
+)");
+  const auto ids = [&](std::size_t column) {
+    const auto source = OpenParquetColumns(folder / "t.parquet").value();
+    EXPECT_TRUE(source->SelectIds(column).ok());
+    std::vector<SourceColumn> columns;
+    EXPECT_EQ(source->Next(10, &columns).value(), 4u);
+    std::string text;
+    for (const std::string& id : columns[0].texts) text += id + ";";
+    for (const double id : columns[0].numbers) text += NumberText(id) + ",";
+    return text;
+  };
+  EXPECT_EQ(ids(0), "9007199254740992;9007199254740993;;-5;");
+  EXPECT_EQ(ids(1), "18446744073709551615;18446744073709551614;;0;");
+  EXPECT_EQ(ids(2), "1000000000000000000000000000000;1000000000000000000000000000001;;7;");
+  EXPECT_EQ(ids(3), "1000000000000000000000000000000;1000000000000000000000000000001;;7;");
+  EXPECT_EQ(ids(4), "9007199254740992;9007199254740993;;9007199254740992;");
+  EXPECT_EQ(ids(5), "a;b;;;");
+  EXPECT_EQ(ids(6), "1.5,2,,-0.5,");
+}
+
 }  // namespace
 }  // namespace gfr

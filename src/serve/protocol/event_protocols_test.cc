@@ -289,6 +289,11 @@ TEST_F(EventProtocolsTest, FeastsFeaturesAreThoseOfAFeed) {
   const std::string one =
       R"({"features":["shop:)" + names[2].get<std::string>() + R"("],"entities":{"item_id":["a"]}})";
   EXPECT_EQ(Json::parse(Ask("POST", "/get-online-features", one, key).body)["results"].size(), 2u);
+  const std::string name = names[2].get<std::string>();
+  const std::string full = R"({"full_feature_names":true,"features":["shop:)" + name + R"(",")" + name +
+                           R"("],"entities":{"item_id":["a"]}})";
+  EXPECT_EQ(Json::parse(Ask("POST", "/get-online-features", full, key).body)["metadata"]["feature_names"],
+            Json({"item_id", "shop__" + name, name}));
   for (const char* bad : {"{}", R"({"entities":{"shop":["a"]}})", R"({"entities":{"item_id":["a"],"user_id":[]}})",
                           R"({"features":["x:none"],"entities":{"item_id":["a"]}})"})
     EXPECT_EQ(Ask("POST", "/get-online-features", bad, key).status, 400) << bad;

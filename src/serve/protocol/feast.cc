@@ -53,22 +53,31 @@ FeastEntities ReadFeastEntities(const Input& body) {
   return entities;
 }
 
+struct FeastColumn {
+  std::size_t column = 0;  // Of the feature set.
+  std::string name;        // In the answer.
+};
+
 // Columns by name, in the request's order; "VIEW:FEATURE" is the feature whatever the view. All without a list.
-std::vector<std::size_t> ReadFeastFeatures(const Input& body, const FeatureSet& features) {
-  std::vector<std::size_t> columns;
+std::vector<FeastColumn> ReadFeastFeatures(const Input& body, const FeatureSet& features) {
+  std::vector<FeastColumn> columns;
   const Input& names = MemberOf(body, "features");
   if (names.is_null()) {
-    for (std::size_t k = 0; k < features.columns(); ++k) columns.push_back(k);
+    for (std::size_t k = 0; k < features.columns(); ++k) columns.push_back({k, features.features[k].view->spec().name});
     return columns;
   }
+  const Input& full = MemberOf(body, "full_feature_names");
+  const bool with_view = full.is_boolean() && full.get<bool>();
   if (!names.is_array() || names.size() > features.columns()) throw BadRequest{"features is not a list of features"};
   for (const Input& entry : names) {
     const std::string name = entry.is_string() ? entry.get<std::string>() : "";
-    const std::string_view wanted = std::string_view(name).substr(name.rfind(':') + 1);
+    const std::size_t colon = name.rfind(':');
+    const std::string_view wanted = std::string_view(name).substr(colon + 1);
     std::size_t k = 0;
     while (k < features.columns() && features.features[k].view->spec().name != wanted) ++k;
     if (k == features.columns()) throw BadRequest{"there is no feature '" + name.substr(0, 200) + "'"};
-    columns.push_back(k);
+    const bool has_view = with_view && colon != std::string::npos;
+    columns.push_back({k, has_view ? name.substr(0, colon) + "__" + std::string(wanted) : std::string(wanted)});
   }
   return columns;
 }
@@ -139,7 +148,7 @@ void AppendFeastColumn(const FeastRows& rows, std::size_t count, std::size_t col
 }
 
 std::string FeastAnswer(const FeastEntities& entities, const FeatureSet& features,
-                        const std::vector<std::size_t>& wanted, const FeastRows& rows, const std::string& time) {
+                        const std::vector<FeastColumn>& wanted, const FeastRows& rows, const std::string& time) {
   std::string names, results, present, never;
   for (std::size_t i = 0; i < entities.rows; ++i) {
     present += i > 0 ? ",\"PRESENT\"" : "\"PRESENT\"";
@@ -155,12 +164,12 @@ std::string FeastAnswer(const FeastEntities& entities, const FeatureSet& feature
     }
     results += "],\"statuses\":[" + present + "],\"event_timestamps\":[" + never + "]}";
   }
-  for (const std::size_t k : wanted) {
-    const FeatureSpec& spec = features.features[k].view->spec();
+  for (const FeastColumn& feature : wanted) {
+    const Scope scope = features.features[feature.column].view->spec().scope;
     names += ',';
     results += ',';
-    AppendText(spec.name, &names);
-    AppendFeastColumn(rows, entities.rows, features.columns(), k, spec.scope, time, &results);
+    AppendText(feature.name, &names);
+    AppendFeastColumn(rows, entities.rows, features.columns(), feature.column, scope, time, &results);
   }
   return "{\"metadata\":{\"feature_names\":[" + names + "]},\"results\":[" + results + "]}\n";
 }
@@ -172,7 +181,7 @@ HttpResponse GetOnlineFeatures(ServiceState& s, const HttpRequest& request) {
   const FeastEntities entities = ReadFeastEntities(body);
   if (entities.rows * features.columns() > kMostFeastValues)
     throw BadRequest{"more than " + std::to_string(kMostFeastValues / features.columns()) + " rows"};
-  const std::vector<std::size_t> wanted = ReadFeastFeatures(body, features);
+  const std::vector<FeastColumn> wanted = ReadFeastFeatures(body, features);
   const std::int64_t now_ms = s.now_ms();
   const FeastRows rows = ReadFeastRows(s.rows(*serving), entities, features.columns(), now_ms);
   return {.body = FeastAnswer(entities, features, wanted, rows, FormatTime(now_ms))};
