@@ -66,6 +66,9 @@ class Interleaving(unittest.TestCase):
         self.assertLess(report["interval"][1], 0)
         self.assertEqual(report["arms"], ["likely", "dearest"])
         run("experiment", "interleaving", "none", "--project", self.project, expect=2)
+        # Slates of an interleaving are of no single policy.
+        policy = run_json("experiment", "policy", self.project / "gfr.toml", "--project", self.project)
+        self.assertEqual((policy["slates"], policy["left_out"]["in_experiments"], policy["evidence"]), (0, 400, False), policy)
         run("features", "verify", "--project", self.project)
 
 

@@ -42,6 +42,7 @@ void AddExperiment(CLI::App& app, Command& run);
 void AddExperimentAnalyze(CLI::App& experiment, Command& run);  // analyze_experiment.cc
 void AddExperimentReport(CLI::App& experiment, Command& run);   // report_experiment.cc
 void AddExperimentInterleaving(CLI::App& experiment, Command& run);
+void AddExperimentPolicy(CLI::App& experiment, Command& run);
 // log.cc
 void AddLog(CLI::App& app, Command& run);
 // models.cc

@@ -83,6 +83,7 @@ void AddExperiment(CLI::App& app, Command& run) {
   AddExperimentReport(*group, run);
   AddExperimentAnalyze(*group, run);
   AddExperimentInterleaving(*group, run);
+  AddExperimentPolicy(*group, run);
 }
 
 }  // namespace gfr
