@@ -8,7 +8,7 @@
 namespace gfr {
 namespace {
 
-constexpr std::string_view kDigestMagic = "GFRDIGE1";
+constexpr std::string_view kDigestMagic = "GFRDIGE2";
 
 void PutActivity(const Activity& a, ByteWriter& out) {
   out.Number(a.events);
@@ -67,6 +67,10 @@ std::string KeptDigest::Encode() const {
     out.Number(person);
     out.Byte(static_cast<std::uint8_t>(why));
   }
+  out.Varint(segments.size());
+  for (const auto& [first, mark] : segments) {
+    for (const std::uint64_t number : {first, mark.end, mark.hash, mark.bytes, mark.raw}) out.Number(number);
+  }
   out.Number(needed_bytes);
   out.Byte(is_settled ? 1 : 0);
   out.Number(warm);
@@ -103,6 +107,10 @@ Result<KeptDigest> KeptDigest::Decode(std::string_view bytes) {
     const auto why = in.Number<std::uint8_t>();
     if (why >= std::size(kDropReasons)) return broken;
     d.left_out.emplace(person, DropReason{why});
+  }
+  for (left = in.Count(5 * sizeof(std::uint64_t)); left > 0 && !in.bad; --left) {
+    SegmentMark& mark = d.segments[in.Number<std::uint64_t>()];
+    for (std::uint64_t* number : {&mark.end, &mark.hash, &mark.bytes, &mark.raw}) *number = in.Number<std::uint64_t>();
   }
   d.needed_bytes = in.Number<double>();
   d.is_settled = in.Number<std::uint8_t>() != 0;

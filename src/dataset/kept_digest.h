@@ -4,6 +4,7 @@
 // Memory and bytes go by users and aliases, not by records. Thread safety: a plain value.
 #pragma once
 
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -16,7 +17,16 @@
 
 namespace gfr {
 
+// Of a closed segment, so that its records need not be read to know that they are the same.
+struct SegmentMark {
+  std::uint64_t end = 0;             // Offset behind its last record.
+  std::uint64_t hash = 0;            // Of all records before `end` (kept-rows.md).
+  std::uint64_t bytes = 0, raw = 0;  // Of the file: its size and XXH3.
+  bool operator==(const SegmentMark&) const = default;
+};
+
 struct KeptDigest {
+  std::map<std::uint64_t, SegmentMark> segments;  // By first offset; those that were closed.
   // Of objectives and options: settled rows are of the same ones.
   std::uint64_t rules = 0;
   std::vector<std::pair<std::uint64_t, std::string>> aliases;  // Offset and encoded event of each user.alias.

@@ -1,6 +1,7 @@
 #include "dataset/kept_rows.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/byte_reader.h"
 #include "base/byte_writer.h"
@@ -163,18 +164,57 @@ Result<std::string> KeptRows::WhyNot() {
   auto decoded = KeptDigest::Decode(digest.value());
   if (!decoded.ok()) return decoded.error().ToString();
   digest_ = std::move(decoded).value();
-  // The same records: nothing was erased, dropped or changed since.
+  bool same = false;
+  GFR_TRY(SameRecords(&same));
+  if (!same) return std::string("the log's records are others than when rows were kept");
+  return std::string();
+}
+
+// Before the log is read: a segment that is rewritten meanwhile is another one for the next replay.
+Status KeptRows::MarkSegments() {
+  segments_.clear();
+  firsts_.clear();
+  GFR_ASSIGN(const auto names, log_.Segments());
+  for (const std::string& name : names) firsts_.push_back(std::strtoull(name.c_str(), nullptr, 10));
+  for (std::size_t i = 0; i + 1 < names.size(); ++i) {
+    const auto bytes = fs_.ReadAll(JoinPath(log_.folder(), names[i]));
+    if (!bytes.ok()) continue;
+    segments_[firsts_[i]] = {.end = firsts_[i + 1],
+                             .bytes = bytes.value().size(),
+                             .raw = Hash64(bytes.value().data(), bytes.value().size())};
+  }
+  return {};
+}
+
+void KeptRows::AddToHash(std::uint64_t* hash, const LogRecord& record, std::string_view encoded) {
+  for (; next_first_ < firsts_.size() && firsts_[next_first_] <= record.offset; ++next_first_)
+    hash_before_[firsts_[next_first_]] = *hash;
+  *hash = Chain(*hash, record.offset, record.arrival_ms, encoded);
+}
+
+// Whether nothing was erased, dropped or changed. Of segments whose files are the same nothing is read again.
+Status KeptRows::SameRecords(bool* same) {
   std::uint64_t hash = 0, next = old_.first;
-  GFR_ASSIGN(const auto reader, log_.OpenUndecoded(old_.first, old_.end));
+  for (const auto& [first, mark] : segments_) {
+    const auto known = digest_.segments.find(first);
+    if (known == digest_.segments.end() || first != next || mark.end > old_.end) break;
+    const SegmentMark& was = known->second;
+    if (was.end != mark.end || was.bytes != mark.bytes || was.raw != mark.raw) break;
+    hash_before_[first] = hash;
+    hash = was.hash;
+    next = was.end;
+  }
+  next_first_ = static_cast<std::size_t>(std::ranges::lower_bound(firsts_, next) - firsts_.begin());
+  GFR_ASSIGN(const auto reader, log_.OpenUndecoded(next, old_.end));
   for (LogRecord record;;) {
     GFR_ASSIGN(const bool more, reader->More(&record));
     if (!more) break;
-    hash = Chain(hash, record.offset, record.arrival_ms, reader->encoded());
+    AddToHash(&hash, record, reader->encoded());
     next = record.offset + 1;
+    ++compared_;
   }
-  if (next != old_.end || hash != old_.hash)
-    return std::string("the log's records are others than when rows were kept");
-  return std::string();
+  *same = next == old_.end && hash == old_.hash;
+  return {};
 }
 
 Status KeptRows::Begin(const FeatureSet& features, const std::vector<ObjectiveConfig>& objectives,
@@ -195,6 +235,7 @@ Status KeptRows::Begin(const FeatureSet& features, const std::vector<ObjectiveCo
     return {};
   }
   old_.fingerprint = fingerprint;
+  GFR_TRY(MarkSegments());
   GFR_ASSIGN(const std::string why, WhyNot());
   usable_ = why.empty();
   if (!usable_) LogInfo("dataset", "all events are replayed: " + why);
@@ -278,13 +319,17 @@ void KeptRows::BeginsAt(std::uint64_t first_offset) {
   next_.first = first_offset;
   next_.hash = usable_ ? old_.hash : 0;
   next_.end = usable_ ? old_.end : first_offset;
-  if (!usable_) return;
+  if (!usable_) {
+    hash_before_.clear();
+    next_first_ = 0;
+    return;
+  }
   next_digest_.users = digest_.users;
   next_digest_.aliases = digest_.aliases;
 }
 
 void KeptRows::AddRecord(const LogRecord& record, std::string_view encoded) {
-  next_.hash = Chain(next_.hash, record.offset, record.arrival_ms, encoded);
+  AddToHash(&next_.hash, record, encoded);
   next_.end = record.offset + 1;
   next_digest_.Add(record, encoded);
 }
@@ -342,6 +387,16 @@ Status KeptRows::Store(const Dataset& about) {
   GFR_TRY(part_->Close());
   GFR_TRY(open_->Close());
   GFR_TRY(settling_->Close());
+  // A segment that has no record yet begins where the log ends.
+  for (; next_first_ < firsts_.size() && firsts_[next_first_] <= next_.end; ++next_first_)
+    hash_before_[firsts_[next_first_]] = next_.hash;
+  next_digest_.segments.clear();
+  for (auto [first, mark] : segments_) {
+    const auto behind = hash_before_.find(mark.end);
+    if (!hash_before_.contains(first) || behind == hash_before_.end()) continue;
+    mark.hash = behind->second;
+    next_digest_.segments[first] = mark;
+  }
   const std::string digest = next_digest_.Encode();
   GFR_TRY(PublishFile(fs_, Path(kDigestNew), digest));
   const std::string of = "-" + std::to_string(next_.generation);

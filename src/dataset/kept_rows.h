@@ -23,6 +23,7 @@
 // Thread safety: none.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_set>
@@ -69,7 +70,8 @@ class KeptRows final : public RowValues {
   std::uint64_t end() const { return old_.end; }        // Behind the last record that is known.
   std::uint64_t resume() const { return old_.resume; }  // Where the states stand.
   std::int64_t resume_epoch_ms() const { return old_.resume_epoch_ms; }
-  const Dataset& about() const { return old_.about; }  // Of the records before end().
+  std::uint64_t compared() const { return compared_; }  // Records that Begin read, of segments that it did not know.
+  const Dataset& about() const { return old_.about; }   // Of the records before end().
   Status Restore(OnlineStore* store);
 
   // Of the records before end(); null: nothing is settled, or it is of no use (Unsettle).
@@ -124,6 +126,9 @@ class KeptRows final : public RowValues {
   std::string WriteManifest(const Manifest& manifest) const;
   Result<std::string> WhyNot();  // Why the kept ones cannot be used; empty: they can.
   Status OpenFiles();
+  Status MarkSegments();
+  Status SameRecords(bool* same);
+  void AddToHash(std::uint64_t* hash, const LogRecord& record, std::string_view encoded);
   Status Store(const Dataset& about);
   std::string Path(const std::string& name) const { return JoinPath(folder_, name); }
 
@@ -138,6 +143,11 @@ class KeptRows final : public RowValues {
   std::unique_ptr<ValueReader> values_;
   std::unordered_set<Key> named_;  // Requests that records from end() on name.
   std::unique_ptr<ValueWriter> part_, open_;
+  std::map<std::uint64_t, SegmentMark> segments_;       // Closed when this replay began.
+  std::map<std::uint64_t, std::uint64_t> hash_before_;  // The hash of all records before a segment, by its offset.
+  std::vector<std::uint64_t> firsts_;                   // Of all segments.
+  std::size_t next_first_ = 0;
+  std::uint64_t compared_ = 0;
   bool settled_ = false;
   KeptDigest digest_, next_digest_;
   std::unique_ptr<SettledWriter> settling_;

@@ -379,6 +379,59 @@ TEST_F(KeptRowsNextNightTest, ALogWithAnotherRecordIsAFullReplay) {
   EXPECT_TRUE(Night());
 }
 
+class KeptSegmentsTest : public KeptRowsTest {
+ protected:
+  KeptSegmentsTest() : events(DaysOfEvents(11)), cut(events.size() * 2 / 3) {
+    segment_bytes = 40'000;
+    Append(events, 0, cut);
+    EXPECT_FALSE(Night());
+    const auto segments = LocalLog(PosixFileSystem(), folder / "log").Segments().value();
+    EXPECT_GT(segments.size(), 4u);
+    closed = folder / "log/" + segments[1];
+    last = LastFirst();
+    Append(events, cut, events.size());
+  }
+  std::uint64_t LastFirst() const {
+    const auto segments = LocalLog(PosixFileSystem(), folder / "log").Segments().value();
+    return std::strtoull(segments.back().c_str(), nullptr, 10);
+  }
+  const std::vector<ArrivingEvent> events;
+  const std::size_t cut;
+  std::string closed;  // One of them.
+  std::uint64_t last = 0;
+};
+
+TEST_F(KeptSegmentsTest, RecordsOfClosedSegmentsAreNotReadToKnowThatTheyAreTheSame) {
+  for (const std::uint64_t at_most : {cut - last, events.size() - LastFirst()}) {
+    {
+      KeptRows kept(PosixFileSystem(), folder / "log", folder / "rows");
+      ASSERT_TRUE(kept.Begin(*features, objectives).ok());
+      ASSERT_TRUE(kept.usable());
+      EXPECT_LE(kept.compared(), at_most);
+    }
+    EXPECT_TRUE(Night());  // By which the next one knows more of them.
+  }
+}
+
+TEST_F(KeptSegmentsTest, AClosedSegmentThatIsAnotherOneIsReadAndAnotherRecordInItIsAFullReplay) {
+  const std::string bytes = PosixFileSystem().ReadAll(closed).value();
+  Erasure erasure;
+  for (std::size_t i = 0; i < cut / 2; ++i) {
+    if (!events[i].event.user_id.empty()) erasure.Add(KeyOf(events[i].event.user_id), {});
+  }
+  LocalLog log(PosixFileSystem(), folder / "log");
+  const auto anonymise = [](const LogRecord& record) {
+    Event nobody = record.event;
+    nobody.user_id.clear();
+    nobody.session_id.clear();
+    return nobody;
+  };
+  ASSERT_TRUE(EraseRecords(log, erasure, false, anonymise, [](const std::string&) { return Status(); }).ok());
+  ASSERT_NE(PosixFileSystem().ReadAll(closed).value(), bytes);
+  EXPECT_FALSE(Night());
+  EXPECT_TRUE(Night());
+}
+
 TEST_F(KeptRowsNextNightTest, ABrokenOrMissingFileIsAFullReplayWhichMendsIt) {
   AppendRest();
   Rng rng(3);
