@@ -47,50 +47,51 @@ def load(path):
     return pd.DataFrame(np.fromfile(path, np.float32).reshape(-1, 9), columns=["hour", *COLUMNS])
 
 
-def nannyml_by_hour(training, rows):
+def nannyml_by_hour(training):
     import nannyml as nml
-    out = {}
-    for c in WATCHED:
-        reference = pd.DataFrame({c: training[c].astype("category" if c in CATEGORIES else float)})
-        kind = {"treat_as_categorical": [c]} if c in CATEGORIES else {}
-        method = {"categorical_methods": ["jensen_shannon"]} if c in CATEGORIES else {"continuous_methods": ["jensen_shannon"]}
-        calculator = nml.UnivariateDriftCalculator(column_names=[c], chunk_size=len(reference), **kind, **method).fit(reference)
-        values = []
-        for _, part in rows.groupby("hour", sort=True):
-            calculator.chunker.chunk_size = len(part)
-            frame = pd.DataFrame({c: part[c].astype("category" if c in CATEGORIES else float)})
-            values.append(calculator.calculate(frame).filter(period="analysis").to_df()[(c, "jensen_shannon", "value")].iloc[0] if len(part) >= 50 else np.nan)
-        out[c] = np.array(values)
-    return out
+    dated = lambda rows: pd.DataFrame({"at": pd.to_datetime(rows.hour * 3600, unit="s"),  # noqa: E731
+                                       **{c: rows[c].astype("category" if c in CATEGORIES else float) for c in WATCHED}})
+    calculator = nml.UnivariateDriftCalculator(column_names=WATCHED, treat_as_categorical=sorted(CATEGORIES), timestamp_column_name="at", chunk_period="h",
+                                               continuous_methods=["jensen_shannon"], categorical_methods=["jensen_shannon"]).fit(dated(training))
+
+    def statistic(rows):
+        frame = calculator.calculate(dated(rows)).filter(period="analysis").to_df()
+        hours = ((pd.to_datetime(frame[("chunk", "chunk", "start_date")]) - pd.Timestamp(0)) // pd.Timedelta(hours=1)).to_numpy()
+        many = rows.groupby("hour").size().reindex(hours).to_numpy() >= 50
+        return hours, {c: np.where(many, frame[(c, "jensen_shannon", "value")].to_numpy(float), np.nan) for c in WATCHED}
+    return statistic
 
 
-def evidently_by_hour(training, rows):
+def evidently_by_hour(training):
     from evidently.legacy.calculations.stattests import get_stattest
     from evidently.legacy.core import ColumnType
     reference = training.iloc[:: max(1, len(training) // 20_000)]
-    out = {}
-    for c in WATCHED:
-        kind = ColumnType.Categorical if c in CATEGORIES else ColumnType.Numerical
-        test = get_stattest(reference[c], reference[c], kind, "jensenshannon" if c in CATEGORIES else "wasserstein")
-        values = []
-        for _, part in rows.groupby("hour", sort=True):
-            values.append(test(reference[c].dropna(), part[c].dropna(), kind, None).drift_score if part[c].count() >= 50 else np.nan)
-        out[c] = np.array(values, float)
-    return out
+
+    def statistic(rows):
+        out = {}
+        for c in WATCHED:
+            kind = ColumnType.Categorical if c in CATEGORIES else ColumnType.Numerical
+            test = get_stattest(reference[c], reference[c], kind, "jensenshannon" if c in CATEGORIES else "wasserstein")
+            values = [test(reference[c].dropna(), part[c].dropna(), kind, None).drift_score if part[c].count() >= 50 else np.nan
+                      for _, part in rows.groupby("hour", sort=True)]
+            out[c] = np.array(values, float)
+        return np.sort(rows.hour.unique()), out
+    return statistic
 
 
-def by_hour(statistic, training, quiet, faults, from_hour):
+def by_hour(make, training, quiet, faults, from_hour):
     """Hours to each fault's alert."""
-    last_week = training[training.hour >= training.hour.max() - 7 * 24]
-    usual = {c: np.nanmax(v) for c, v in statistic(training, last_week).items()}
+    statistic = make(training)
+    usual = {c: np.nanmax(v) for c, v in statistic(training[training.hour >= training.hour.max() - 7 * 24])[1].items()}
 
     def over(rows):
-        return np.nanmax(np.array([v / max(usual[c], 1e-12) for c, v in statistic(training, rows).items()]), axis=0)
-    quiet_over = np.sort(over(quiet)[~np.isnan(over(quiet))])
-    threshold = quiet_over[-2]  # One hour is above it.
+        hours, values = statistic(rows)
+        return hours, np.nanmax(np.array([v / max(usual[c], 1e-12) for c, v in values.items()]), axis=0)
+    quiet_over = over(quiet)[1]
+    threshold = np.sort(quiet_over[~np.isnan(quiet_over)])[-2]  # One hour is above it.
     found = []
     for rows in faults:
-        hours, scores = np.sort(rows.hour.unique()), over(rows)
+        hours, scores = over(rows)
         alerts = hours[(scores > threshold) & (hours >= from_hour)]
         found.append(alerts[0] + 1 - from_hour if len(alerts) else None)
     return found

@@ -155,6 +155,7 @@ void Detector::Judge(const ReferenceWindow& window) {
     const bool above = scores_[c] > quiet_.threshold();  // False of NaN.
     if (above && above_[c] == 0) above_since_[c] = window.from_ms;
     above_[c] = above ? above_[c] + 1 : 0;
+    if (scores_[c] > kFarAbove * quiet_.threshold()) above_[c] = std::max(above_[c], kInARow);
     const bool known = std::ranges::any_of(open_, [&](const Open& o) { return std::ranges::count(o.columns, c) > 0; });
     if (above_[c] >= kInARow && !known) crossed.push_back(c);
   }

@@ -1,9 +1,10 @@
 // Detector: judges windows one after another against a reference, and opens, groups and closes alerts.
 //
-// An alert opens when a column's score is above the threshold in two windows in a row, and takes in every other column
-// that crosses in the same window or in the kGroupWindows after it: they are of one cause, which is named after the
-// highest score. It closes when all of its columns were below for a day: a fault shows less in the hours of few rows.
-// The same windows give the same alerts, so that a server that starts again judges its kept windows anew. Thread
+// An alert opens when a column's score is above the threshold in two windows in a row, or kFarAbove times above it in
+// one, which no quiet window comes near: a category that nobody knew, a feature that is gone. It takes in every other
+// column that crosses in the same window or in the kGroupWindows after it: they are of one cause, which is named after
+// the highest score. It closes when all of its columns were below for a day: a fault shows less in the hours of few
+// rows. The same windows give the same alerts, so that a server that starts again judges its kept windows anew. Thread
 // safety: none.
 #pragma once
 
@@ -39,6 +40,7 @@ BinCounts CountsIn(const ReferenceWindow& window, std::size_t first_bin, std::si
 class Detector {
  public:
   static constexpr int kGroupWindows = 6;
+  static constexpr double kFarAbove = 4;
   static constexpr std::size_t kKept = 100;  // Alerts.
 
   // REQUIRES: both outlive it, and what is judged comes after the reference. `goes_on`: it is of the same population as
