@@ -82,6 +82,18 @@ TEST(Detector, NamesEachPlantedFaultWithinThreeWindows) {
   }
 }
 
+TEST(Detector, AFeatureThatIsGoneAlertsAfterOneWindow) {
+  const std::int64_t from_ms = DayMs(kTrained + 1.5);
+  const std::vector<Planted> faults = PlantedFaults(from_ms);
+  ASSERT_STREQ(faults[1].name, "missing");
+  for (const std::uint64_t seed : {1, 2}) {
+    const Judged judged = JudgeDays(seed, 3, faults[1].fault);
+    ASSERT_FALSE(judged.alerts.empty());
+    EXPECT_EQ(judged.alerts.front().found_ms, from_ms + kHourMs);
+    EXPECT_EQ(judged.alerts.front().since_ms, from_ms);
+  }
+}
+
 TEST(Detector, FindsASlowDriftWithinAWeek) {
   for (const std::uint64_t seed : {1, 2}) {
     const Judged judged = JudgeDays(seed, 15, [](std::int64_t at, float* row, double*) {
