@@ -32,6 +32,22 @@ cooldown = "0s"
 [[trigger.step]]
 do = "index"
 """
+REPEAT = """
+[[feature]]
+name = "bought"
+type = "interaction"
+read = "count"
+scope = "user"
+events = ["purchase"]
+capacity = 8
+[[objective]]
+name = "pctr"
+[[channel]]
+name = "exploit"
+[[channel.source]]
+name = "repeat"
+quota = 10
+"""
 
 
 def metric(server, name):
@@ -158,6 +174,21 @@ class Index(unittest.TestCase):
                 eventually(lambda: metric(server, "gfr_first_stage_items") == made["items"], "with its items")
                 # A version is taken before the lists with it are made.
                 eventually(lambda: "catalogue" in {item["source"] for item in found(server, "u100001")["items"]}, "the lists with it are made")
+
+    def test_what_a_user_bought_is_found_again(self):
+        with Folder() as folder:
+            project = folder / "p"
+            run("init", project)
+            (project / "gfr.toml").write_text(REPEAT)
+            bought = [event(f"c{n}", "item.update", "2026-01-01T10:00:00Z", items=[f"i{n}"]) for n in range(5)]
+            bought += [event(f"b{n}", "purchase", f"2026-01-01T11:00:0{n}Z", "buyer", [f"i{i}"]) for n, i in enumerate((1, 2, 1, 3))]
+            with Server(project, *CLOCK) as server:
+                self.assertEqual(server.post("/v1/events", bought)[1]["rejected"], [])
+                self.assertEqual(server.stop(), 0)
+            with Server(project, *LATER) as server:
+                reply = eventually(lambda: len((feed := found(server, "buyer"))["items"]) == 3 and feed, "the purchases are in the rows that feeds read")
+                self.assertEqual([(i["item_id"], i["source"]) for i in reply["items"]], [("i1", "repeat"), ("i3", "repeat"), ("i2", "repeat")])
+                self.assertEqual(found(server, "another")["items"], [])
 
     def test_a_trigger_makes_an_index_and_promotes_it(self):
         with Folder() as folder:
