@@ -7,6 +7,7 @@
 #include <map>
 
 #include "monitor/alert_groups.h"
+#include "monitor/detector.h"
 #include "monitor/live_fold.h"
 #include "stats/descriptive.h"
 
@@ -16,10 +17,12 @@ namespace {
 constexpr double kNotThere = std::numeric_limits<double>::quiet_NaN();
 
 // Start of the first of two windows in a row above the threshold; 0: there is none.
+// By the rule of Detector: two windows in a row above the threshold, or one far above it.
 std::int64_t FirstSeen(const std::vector<ReferenceWindow>& windows, const std::vector<float>& scores,
                        double threshold) {
-  for (std::size_t w = 1; w < windows.size(); ++w) {
-    if (scores[w - 1] > threshold && scores[w] > threshold) return windows[w - 1].from_ms;
+  for (std::size_t w = 0; w < windows.size(); ++w) {
+    if (scores[w] > Detector::kFarAbove * threshold) return windows[w].from_ms;
+    if (w > 0 && scores[w - 1] > threshold && scores[w] > threshold) return windows[w - 1].from_ms;
   }
   return 0;
 }

@@ -21,7 +21,7 @@ struct ReportedColumn {
   ColumnDrift drift;
   std::size_t at = 0;               // Of the reference's columns.
   BinCounts counts;                 // Of all rows of the range.
-  std::int64_t first_seen_ms = 0;   // Start of the first of two windows in a row above the threshold; 0: there is none.
+  std::int64_t first_seen_ms = 0;   // Start of the first window that an alert would go by; 0: there is none.
   std::vector<std::string> unseen;  // Names of codes that the reference has not, as far as they are known.
   std::vector<float> scores;        // One a window.
 };
