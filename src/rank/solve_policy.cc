@@ -35,12 +35,7 @@ class PolicySolver {
         columns_(in, *draft, draft->items, draft->lease.items) {}
 
   void Run() {
-    draft_.propensity.assign(draft_.items.size(), 1.0f);
-    Boost();
-    Prepare({});
-    Pin();
-    PriceContracts();
-    Diversify();
+    Pose();
     if (!in_.request.has_candidates && !draft_.is_swapped && explore_rate_ > 0) Draw();
     Take(SolveSlate(problem_));
     if (draft_.is_swapped) AllowSwaps();
@@ -48,12 +43,7 @@ class PolicySolver {
 
   // The first of a pair: what is pinned and drawn is so for both.
   std::vector<std::uint32_t> RunFirst() {
-    draft_.propensity.assign(draft_.items.size(), 1.0f);
-    Boost();
-    Prepare({});
-    Pin();
-    PriceContracts();
-    Diversify();
+    Pose();
     if (!in_.request.has_candidates && explore_rate_ >= 1) Draw();
     return Candidates(SolveSlate(problem_).items);
   }
@@ -77,6 +67,16 @@ class PolicySolver {
   const std::vector<std::uint32_t>& items() const { return items_; }
 
  private:
+  // The problem of a slate with nothing fixed but its pins.
+  void Pose() {
+    draft_.propensity.assign(draft_.items.size(), 1.0f);
+    Boost();
+    Prepare({});
+    Pin();
+    PriceContracts();
+    Diversify();
+  }
+
   void Prepare(const std::vector<std::uint32_t>& fixed) {
     for (std::uint32_t i = 0; i < draft_.items.size(); ++i) {
       if (!IsEligible(draft_, i)) continue;
