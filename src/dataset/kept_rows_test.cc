@@ -516,6 +516,13 @@ class SettledRowsTest : public KeptRowsTest {
     Append({{std::move(event), at_ms}}, 0, 1);
     AppendRest();
   }
+  // The same, with an event of u1 and i1 that comes two days late.
+  void AppendLate(EventType type) {
+    AppendWith({.type = type,
+                .time_ms = events[cut - 1].arrival_ms - 2 * kDayMs,
+                .user_id = "u1",
+                .items = {{.item_id = "i1"}}});
+  }
   const std::vector<ArrivingEvent> events;
   const std::size_t cut;
 };
@@ -556,19 +563,13 @@ TEST_F(SettledRowsTest, ALoginOfANewDeviceDoesNot) {
 }
 
 TEST_F(SettledRowsTest, ALabelThatComesLateMakesAllLabelsAnew) {
-  AppendWith({.type = EventType::kFeedClick,
-              .time_ms = events[cut - 1].arrival_ms - 2 * kDayMs,
-              .user_id = "u1",
-              .items = {{.item_id = "i1"}}});
+  AppendLate(EventType::kFeedClick);
   EXPECT_TRUE(Night());
   EXPECT_FALSE(settled);
 }
 
 TEST_F(SettledRowsTest, ALateEventThatIsNoLabelDoesNot) {
-  AppendWith({.type = EventType::kItemView,
-              .time_ms = events[cut - 1].arrival_ms - 2 * kDayMs,
-              .user_id = "u1",
-              .items = {{.item_id = "i1"}}});
+  AppendLate(EventType::kItemView);
   EXPECT_TRUE(Night());
   EXPECT_TRUE(settled);
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 
 #include "base/config.h"
 
@@ -24,7 +25,7 @@ FeedConfig FeedOf(const std::string& formula) {
   return feed;
 }
 
-constexpr const char* kWithPrice = R"(
+const std::string kWithoutPrice = R"(
 [item]
 price = "number"
 weight = "number"
@@ -32,20 +33,12 @@ weight = "number"
 name = "weight"
 type = "property"
 property = "weight"
-[[feature]]
+)";
+
+const std::string kWithPrice = kWithoutPrice + R"([[feature]]
 name = "what it costs"
 type = "property"
 property = "price"
-)";
-
-constexpr const char* kWithoutPrice = R"(
-[item]
-price = "number"
-weight = "number"
-[[feature]]
-name = "weight"
-type = "property"
-property = "weight"
 )";
 
 // Two columns a row: the weight, the price.
@@ -71,7 +64,7 @@ TEST(LabelWorth, IsWhatALabelAddsToTheFormula) {
 
 TEST(LabelWorth, SaysWhatIsMissing) {
   const ObjectiveRows rows = RowsOf({10});
-  const auto why = [&](const std::string& formula, const char* features, const std::string& objective) {
+  const auto why = [&](const std::string& formula, const std::string& features, const std::string& objective) {
     const auto worth = WorthOfLabels(FeedOf(formula), *FeaturesOf(features), Model(), objective, rows, 0, 10);
     EXPECT_TRUE(worth.ok() && worth.value().of_row.empty());
     return worth.value().why;
