@@ -46,7 +46,7 @@ parser.add_argument("--table", action="store_true", help="with --full: time noth
 parser.add_argument("--again", metavar="SYSTEM", help="with --full: time again the systems whose name starts so, as gfr; '' is all")
 parser.add_argument("--quick", action="store_true", help="three repeats once around instead of five twice around")
 parser.add_argument("--compile-seconds", type=int, default=600, help="what a peer's compiler may take for a forest; then the peer is left out")
-parser.add_argument("--peers", help="only these beside gfr and the maker, as daal4py,lignum")
+parser.add_argument("--peers", help="only these beside gfr and the forest's own library, as daal4py,lignum")
 parser.add_argument("--only", help="DEPTHxTREESxFEATURESxMISSINGxCATEGORICAL, as 6x500x40x0.3x0; parts may be lists, as 6,8x500x40x0.3x0")
 args = parser.parse_args()
 WHEELS = """xgboost-cpu==3.2.0 lightgbm==4.7.0 onnxruntime==1.32.0 onnxmltools==1.16.0 skl2onnx==1.20.0 onnx==1.23.2 tl2cgen==1.0.0
@@ -285,7 +285,7 @@ def made(shape, name, script):
     if not (folder / name).exists() and not (said.exists() and int(said.read_text().split()[0]) >= args.compile_seconds) and not args.table:
         began = time.time()
         try:
-            # CatBoost trains, the others read the maker's file.
+            # CatBoost trains, the others read the library's file.
             arguments = (shape.depth, shape.features, shape.trees, folder, folder / name) if name.endswith(".cbm") else (folder, folder / name, shape.features)
             run = python(script, *arguments, seconds=args.compile_seconds)
             error = run.stderr.strip()[-200:] if run.returncode else ""

@@ -16,10 +16,9 @@ std::string Text(const Estimate& e) {
 void PrintPositionBias(const ObjectiveReport& o) {
   if (o.position_bias.places.empty()) return;
   const auto& swapped = o.swapped_bias.places;
-  fmt::print(
-      "  {}: place k is looked at (k + 1)^-x as often as the first, x = {}; by pairs put in order by a coin {}\n",
-      o.name, Text(o.position_bias.exponent),
-      swapped.empty() ? "unknown: there are too few" : Text(o.swapped_bias.exponent));
+  fmt::print("  {}: position k is examined (k + 1)^-x as often as the first, x = {}; from pairs ordered at random {}\n",
+             o.name, Text(o.position_bias.exponent),
+             swapped.empty() ? "unknown: there are too few" : Text(o.swapped_bias.exponent));
   for (std::size_t k = 0; k < std::max(o.position_bias.places.size(), swapped.size()); ++k)
     fmt::print("    {:>3}  {:<26}{}\n", k,
                k < o.position_bias.places.size() ? Text(o.position_bias.places[k].examined) : "",
