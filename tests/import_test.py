@@ -182,7 +182,8 @@ class ParquetTest(unittest.TestCase):
             _, log, _ = imported(folder, {"t.parquet": self.table(items=items)}, paths, kind="parquet")
             self.assertEqual([(i["item_id"], i["price"], i.get("quantity", 1)) for i in log[0]["data"]["items"]], [("a", 5, 2), ("b", 6, 1)])
             for value, words in ((items, "as 'product.item_id'"), (pa.array([{"id": "a"}]), "as 'product.id'"), (pa.array([[["a"]]]), "column 'product' is list"),
-                                 (pa.array([[("k", "a")]], pa.map_(pa.string(), pa.string())), "as 'product[KEY]'")):
+                                 (pa.array([[("k", "a")]], pa.map_(pa.string(), pa.string())), "as 'product[KEY]'"),
+                                 (pa.array([datetime.timedelta(1)]), "column 'product' is duration")):
                 with self.subTest(value=value.type):
                     _, log, err = imported(folder, {"n.parquet": self.table(product=value)}, kind="parquet", expect=2)
                     self.assertEqual(log, [])

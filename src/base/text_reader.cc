@@ -4,7 +4,9 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "base/text_encoding.h"
 
@@ -113,19 +115,22 @@ struct TextReader::State {
     if (file) std::fclose(file);
   }
 
-  // Reads a chunk behind `text`. False: it is not compressed as the file's name says.
-  bool ReadChunk() {
+  // Reads a chunk behind `text`.
+  Status ReadChunk() {
     char chunk[kChunk];
     const std::size_t n = std::fread(chunk, 1, sizeof chunk, file);
+    if (std::ferror(file))  // Not an end: what is behind it would be lost.
+      return Error{ErrorCode::kUnavailable, "cannot read '" + path + "': " + std::strerror(errno)};
     ended = n < sizeof chunk;
     std::string bytes;
-    if (!decoder->Feed({chunk, n}, ended, &bytes)) return false;
+    if (!decoder->Feed({chunk, n}, ended, &bytes))
+      return Error{ErrorCode::kCorrupt, "'" + path + "' is not whole, or not compressed as its name says"};
     if (!begun && (!bytes.empty() || ended)) Begin(&bytes);
     if (encoding)
       encoding->Append(bytes, ended, &text);
     else
       text += bytes;
-    return true;
+    return {};
   }
   // Looks at the first bytes for a byte order mark and for what ends a line.
   void Begin(std::string* bytes) {
@@ -177,8 +182,7 @@ Result<bool> TextReader::NextLine(std::string* line) {
     searched = s.text.size();
     if (s.text.size() > kMaxLine)
       return Error{ErrorCode::kInvalidArgument, "a line of '" + s.path + "' is longer than 64 MiB"};
-    if (!s.ReadChunk())
-      return Error{ErrorCode::kCorrupt, "'" + s.path + "' is not whole, or not compressed as its name says"};
+    GFR_TRY(s.ReadChunk());
   }
 }
 

@@ -99,10 +99,12 @@ class CsvRows final : public RowSource {
   std::string fault() const override { return fault_; }
 
   // False: the file is empty.
-  Result<bool> ReadHeader() {
+  Result<bool> ReadHeader(const std::string& path) {
     const std::string* first = Ahead(0);
     if (failed_) return *failed_;
     if (!first) return false;
+    if (first->find('\0') != std::string::npos)
+      return Error{ErrorCode::kInvalidArgument, "the file is not text: its first line has bytes 0", {path, 1}};
     if (!format_.header.empty()) {
       columns_ = format_.header;
       if (format_.delimiter == '\0') format_.delimiter = ',';
@@ -246,7 +248,7 @@ bool SplitCsv(std::string_view text, std::vector<std::string>* cells) {
 Result<std::unique_ptr<RowSource>> OpenCsv(const std::string& path, const CsvFormat& format) {
   GFR_ASSIGN(auto reader, TextReader::Open(path, format.encoding));
   auto rows = std::make_unique<CsvRows>(std::move(reader), format);
-  GFR_ASSIGN(const bool any, rows->ReadHeader());
+  GFR_ASSIGN(const bool any, rows->ReadHeader(path));
   if (!any)
     return Error{ErrorCode::kInvalidArgument, "the file is empty; its first line must name the columns", {path, 1}};
   return std::unique_ptr<RowSource>(std::move(rows));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "base/rng.h"
@@ -116,6 +117,18 @@ TEST(Csv, ReadsEncodingsAsUtf8) {
   const auto unknown = OpenCsv(folder / "t.csv", {.encoding = "latin-nine//IGNORE"});
   ASSERT_FALSE(unknown.ok());
   EXPECT_THAT(unknown.error().ToString(), testing::HasSubstr("'latin-nine//IGNORE' is not an encoding"));
+}
+
+TEST(Csv, WhatIsNoTextFileIsRefusedAsThat) {
+  const TestFolder folder;
+  std::filesystem::create_directory(folder / "folder.csv");
+  std::ofstream(folder / "archive.csv") << std::string("PK\3\4\0\0\n1,2\n", 12);
+  const auto message = [&](const char* name) {
+    const auto opened = OpenCsv(folder / name, {});
+    return opened.ok() ? std::string() : opened.error().ToString();
+  };
+  EXPECT_THAT(message("folder.csv"), testing::HasSubstr("Is a directory")) << "a read that fails is no end of the file";
+  EXPECT_THAT(message("archive.csv"), testing::HasSubstr("not text"));
 }
 
 TEST(Csv, AnyMixtureOfGoodLinesAndStrayQuotesGivesTheGoodLines) {

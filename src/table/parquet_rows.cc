@@ -36,9 +36,10 @@ bool IsList(const arrow::DataType& type) {
 }
 const arrow::DataType& ElementOf(const arrow::DataType& list) { return *list.field(0)->type(); }
 
-// A value that has a text.
+// A value that has a text of one meaning: a duration or an interval is a number of what nobody knows.
 bool IsPlain(const arrow::DataType& type) {
   if (type.id() == Type::DICTIONARY) return IsPlain(*static_cast<const arrow::DictionaryType&>(type).value_type());
+  if (type.id() == Type::DURATION || arrow::is_interval(type.id())) return false;
   return !arrow::is_nested(type.id()) && type.id() != Type::EXTENSION && !arrow::is_union(type.id());
 }
 
