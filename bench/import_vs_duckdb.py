@@ -69,7 +69,7 @@ def measured(arguments):
 
 
 def duckdb_read(path, threads):
-    code = f"import duckdb\nc = duckdb.connect(config={{'threads': {threads}}})\n" \
+    code = f"import duckdb\nc = duckdb.connect(config={{'threads': {threads}}})\nc.execute('SET enable_progress_bar = false')\n" \
            f"c.execute(\"CREATE TEMP TABLE t AS SELECT * FROM {READ[path.suffix[1:]].format(path)}\")\nprint(c.execute('SELECT count(*) FROM t').fetchone()[0])"
     return measured([sys.executable, "-c", code])
 
