@@ -112,6 +112,24 @@ std::string PeriodsHtml(const Json& periods, const Json& arms) {
   return html + "</table>\n";
 }
 
+// A row for each metric and arm.
+std::string EffectsHtml(const Json& metrics) {
+  std::string html =
+      "<table><tr><th>metric</th><th>role</th><th>arm</th><th>units</th><th>control</th><th>treatment</th>"
+      "<th>relative effect</th><th>interval</th><th></th><th>p, adjusted</th></tr>\n";
+  const double limit = WidestOf(metrics);
+  for (const Json& m : metrics)
+    html += fmt::format(
+        "<tr title=\"{}\"><td>{}</td><td>{}</td><td>{}</td><td>{} + {}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
+        "<td>{}</td><td>{}{}</td></tr>\n",
+        EscapeHtml(m["how"].get<std::string>()), EscapeHtml(m["metric"].get<std::string>()),
+        m["role"].get<std::string>(), EscapeHtml(m["arm"].get<std::string>()), Figure(m["units"][0]),
+        Figure(m["units"][1]), Figure(m["control"]), Figure(m["treatment"]), Percent(m["relative"]),
+        PercentBounds(m["interval_relative"]), IntervalPicture(m["interval_relative"], m["relative"], limit),
+        Figure(m["adjusted_p"]), m["early"].get<bool>() ? " (early conversions)" : "");
+  return html + "</table>\n";
+}
+
 std::string ExperimentHtml(const Json& e) {
   std::string html = fmt::format("<h2>{}: {}</h2>\n<p>{}</p>\n", EscapeHtml(e["experiment"].get<std::string>()),
                                  e["decision"].get<std::string>(), EscapeHtml(e["reason"].get<std::string>()));
@@ -130,20 +148,11 @@ std::string ExperimentHtml(const Json& e) {
                       e["srm"]["flagged"].get<bool>() ? ", flagged" : "");
   if (e.contains("periods")) html += PeriodsHtml(e["periods"], e["arms"]);
   if (e.contains("bandit")) html += BanditHtml(e["bandit"]);
-  html +=
-      "<table><tr><th>metric</th><th>role</th><th>arm</th><th>units</th><th>control</th><th>treatment</th>"
-      "<th>relative effect</th><th>interval</th><th></th><th>p, adjusted</th></tr>\n";
-  const double limit = WidestOf(e["metrics"]);
-  for (const Json& m : e["metrics"])
-    html += fmt::format(
-        "<tr title=\"{}\"><td>{}</td><td>{}</td><td>{}</td><td>{} + {}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
-        "<td>{}</td><td>{}{}</td></tr>\n",
-        EscapeHtml(m["how"].get<std::string>()), EscapeHtml(m["metric"].get<std::string>()),
-        m["role"].get<std::string>(), EscapeHtml(m["arm"].get<std::string>()), Figure(m["units"][0]),
-        Figure(m["units"][1]), Figure(m["control"]), Figure(m["treatment"]), Percent(m["relative"]),
-        PercentBounds(m["interval_relative"]), IntervalPicture(m["interval_relative"], m["relative"], limit),
-        Figure(m["adjusted_p"]), m["early"].get<bool>() ? " (early conversions)" : "");
-  html += "</table>\n<h3>How each number is made</h3>\n<ul>\n";
+  html += EffectsHtml(e["metrics"]);
+  if (e.contains("pooled"))
+    html += "<h3>All variants as one against the control</h3>\n<p>This is for exploration. It decides nothing.</p>\n" +
+            EffectsHtml(e["pooled"]);
+  html += "<h3>How each number is made</h3>\n<ul>\n";
   for (const Json& how : e["how"]) html += "<li>" + EscapeHtml(how.get<std::string>()) + "</li>\n";
   std::string last;
   for (const Json& m : e["metrics"]) {
