@@ -3,7 +3,7 @@
 // Invented samples, as many runs of each. It ends with 1 where a binomial 95 % interval says that a stated level is
 // missed.
 //
-// usage: experiment_methods [--tiny] [runs]
+// usage: experiment_methods [--tiny] [runs] [seed]
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,6 +24,11 @@ namespace {
 
 constexpr double kAlpha = 0.05;
 constexpr int kLooks = 20;
+
+// Run k of a method, whose own runs begin at `first`. Seeds are far enough apart that no two share a run.
+std::uint64_t SeedOf(std::uint64_t seed, int k, std::uint64_t first) {
+  return seed * 1'000'003 + first + static_cast<std::uint64_t>(k);
+}
 
 bool Holds(const Interval& interval, double truth) { return truth >= interval.low && truth <= interval.high; }
 
@@ -62,13 +67,13 @@ struct Latencies {
   std::uint64_t count = 0;
 };
 
-bool MeasureQuantiles(int runs) {
+bool MeasureQuantiles(int runs, std::uint64_t seed) {
   Tally fixed{"95 % quantile of latencies, clustered by user, one look"},
       watched{"the same, watched at 20 looks, sequences for the interval"};
   const double truth = 0.1 * std::exp(1.6448536269514722 * std::sqrt(0.5));  // A tenth more than the control's.
   const ConfidenceSequence sequence(kAlpha, 2000);
   for (int k = 0; k < runs; ++k) {
-    Rng rng(static_cast<std::uint64_t>(k) + 1);
+    Rng rng(SeedOf(seed, k, 1));
     Latencies arms[3];  // Control, one that is equal, one that is slower.
     bool decided = false, held = true;
     for (int look = 1; look <= kLooks; ++look) {
@@ -91,11 +96,11 @@ bool MeasureQuantiles(int runs) {
   return Print(fixed) & Print(watched);
 }
 
-bool MeasureClusters(int runs, int clusters) {
+bool MeasureClusters(int runs, std::uint64_t seed, int clusters) {
   Tally tally{fmt::format("{} clusters, a mean whose units go together", clusters)};
   constexpr double kEffect = 0.5;
   for (int k = 0; k < runs; ++k) {
-    Rng rng(static_cast<std::uint64_t>(k) + 77);
+    Rng rng(SeedOf(seed, k, 77));
     std::vector<Cluster> equal, moved;
     for (int c = 0; c < clusters; ++c) {
       const bool treatment = c % 2 == 1;
@@ -107,19 +112,19 @@ bool MeasureClusters(int runs, int clusters) {
       if (treatment) cluster.sum += kEffect * cluster.count;
       moved.push_back(cluster);
     }
-    tally.falsely += TestClusters(equal, kAlpha, static_cast<std::uint64_t>(k)).tested.p < kAlpha;
-    tally.covered += Holds(TestClusters(moved, kAlpha, static_cast<std::uint64_t>(k)).tested.interval, kEffect);
+    tally.falsely += TestClusters(equal, kAlpha, SeedOf(seed, k, 0)).tested.p < kAlpha;
+    tally.covered += Holds(TestClusters(moved, kAlpha, SeedOf(seed, k, 0)).tested.interval, kEffect);
   }
   tally.runs = tally.coverage_runs = runs;
   return Print(tally);
 }
 
 // Periods of six hours in a rhythm of the day, each in an arm by a coin of its own.
-bool MeasureSwitchback(int runs, int periods) {
+bool MeasureSwitchback(int runs, std::uint64_t seed, int periods) {
   Tally tally{fmt::format("switchback, {} periods of six hours with a daily rhythm", periods)};
   constexpr double kEffect = 0.04;
   for (int k = 0; k < runs; ++k) {
-    Rng rng(static_cast<std::uint64_t>(k) + 555);
+    Rng rng(SeedOf(seed, k, 555));
     std::vector<Cluster> equal, moved;
     double day = 0;
     for (int p = 0; p < periods; ++p) {
@@ -134,19 +139,19 @@ bool MeasureSwitchback(int runs, int periods) {
       if (treatment) cluster.sum += kEffect * count;
       moved.push_back(cluster);
     }
-    tally.falsely += TestClusters(equal, kAlpha, static_cast<std::uint64_t>(k)).tested.p < kAlpha;
-    tally.covered += Holds(TestClusters(moved, kAlpha, static_cast<std::uint64_t>(k)).tested.interval, kEffect);
+    tally.falsely += TestClusters(equal, kAlpha, SeedOf(seed, k, 0)).tested.p < kAlpha;
+    tally.covered += Holds(TestClusters(moved, kAlpha, SeedOf(seed, k, 0)).tested.interval, kEffect);
   }
   tally.runs = tally.coverage_runs = runs;
   return Print(tally);
 }
 
 // The true difference is exactly the margin: shown not to be worse by as much in at most 5 %.
-bool MeasureNonInferiority(int runs) {
+bool MeasureNonInferiority(int runs, std::uint64_t seed) {
   Tally fixed{"non-inferiority at the margin, one look"}, watched{"the same, watched at 20 looks"};
   constexpr double kMargin = 0.1, kUnits = 500;  // Of an arm and look.
   for (int k = 0; k < runs; ++k) {
-    Rng rng(static_cast<std::uint64_t>(k) + 9999);
+    Rng rng(SeedOf(seed, k, 9999));
     Sums control, treatment;
     bool shown = false;
     for (int look = 1; look <= kLooks; ++look) {
@@ -165,7 +170,7 @@ bool MeasureNonInferiority(int runs) {
 }
 
 // Three variants as one, by the code that judges experiments.
-bool MeasurePooled(int runs) {
+bool MeasurePooled(int runs, std::uint64_t seed) {
   Tally tally{"three variants pooled, watched at 20 looks"};
   const ExperimentDesign design{
       .name = "run", .arms = {"control", "a", "b", "c"}, .weights = {1, 1, 1, 1}, .planned_n = 8000};
@@ -173,7 +178,7 @@ bool MeasurePooled(int runs) {
   metrics[0] = {.name = "money", .measure = MetricConfig::Measure::kRevenue, .role = MetricConfig::Role::kDecision};
   constexpr double kEffects[] = {0, 0.4, 0.1, 0.1};  // 0.2 pooled, by equal shares.
   for (int k = 0; k < runs; ++k) {
-    Rng rng(static_cast<std::uint64_t>(k) + 31337);
+    Rng rng(SeedOf(seed, k, 31337));
     MetricSample equal(4), moved(4);
     std::vector<double> exposed(4);
     bool decided = false, held = true;
@@ -203,11 +208,11 @@ bool MeasurePooled(int runs) {
 
 // Twenty metrics of the same users, five of which move: any false one by Holm; the share of false ones among those
 // found by Benjamini and Hochberg.
-bool MeasureSeveral(int runs) {
+bool MeasureSeveral(int runs, std::uint64_t seed) {
   Tally holm{"20 metrics, 15 of them equal: a false one by Holm"},
       found{"the same: false ones among those found, by Benjamini-Hochberg"};
   for (int k = 0; k < runs; ++k) {
-    Rng rng(static_cast<std::uint64_t>(k) + 4242);
+    Rng rng(SeedOf(seed, k, 4242));
     constexpr int kMetrics = 20, kMoved = 5;
     std::vector<Sums> arms[2] = {std::vector<Sums>(kMetrics), std::vector<Sums>(kMetrics)};
     for (int unit = 0; unit < 800; ++unit) {
@@ -236,15 +241,16 @@ bool MeasureSeveral(int runs) {
 int Main(int count, char** arguments) {
   const bool tiny = count > 1 && std::string(arguments[1]) == "--tiny";
   const int runs = tiny ? 5 : count > 1 ? std::atoi(arguments[1]) : 1000;
+  const std::uint64_t seed = count > 2 ? std::strtoull(arguments[2], nullptr, 10) : 0;
   const double begin_s = ThreadCpuSeconds();
-  fmt::print("{} runs each, 95 % intervals\n{:<58}{:<27}{}\n", runs, "", "  decided falsely",
+  fmt::print("{} runs each, seed {}, 95 % intervals\n{:<58}{:<27}{}\n", runs, seed, "", "  decided falsely",
              "interval held the truth");
-  bool kept = MeasureQuantiles(runs);
-  for (const int clusters : {20, 100}) kept &= MeasureClusters(runs, clusters);
-  for (const int periods : {28, 112}) kept &= MeasureSwitchback(runs, periods);
-  kept &= MeasureNonInferiority(runs);
-  kept &= MeasurePooled(runs);
-  kept &= MeasureSeveral(runs);
+  bool kept = MeasureQuantiles(runs, seed);
+  for (const int clusters : {20, 100}) kept &= MeasureClusters(runs, seed, clusters);
+  for (const int periods : {28, 112}) kept &= MeasureSwitchback(runs, seed, periods);
+  kept &= MeasureNonInferiority(runs, seed);
+  kept &= MeasurePooled(runs, seed);
+  kept &= MeasureSeveral(runs, seed);
   fmt::print("{:.1f} s of processor time\n", ThreadCpuSeconds() - begin_s);
   return kept || tiny ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-"""gfr experiment analyze: equal to scipy, statsmodels, tea-tasting and spotify-confidence, computed here; edges and refusals."""
+"""gfr experiment analyze: equal to scipy, statsmodels, tea-tasting, spotify-confidence and confseq, computed here; edges and refusals."""
 import json
 import math
 import subprocess
@@ -186,6 +186,30 @@ class Analyze(unittest.TestCase):
                 self.near(effect["interval_" + which][0], interval[0])
                 self.near(effect["interval_" + which][1], interval[1])
                 self.near(effect[p], p_value)
+
+    def test_the_sequence_and_the_early_conversions_are_those_of_confseq(self):
+        if not has_peer("confseq"):
+            self.skipTest("confseq is not in build/peers-venv")
+        from confseq.boundaries import beta_binomial_log_mixture, normal_log_mixture, normal_mixture_bound
+        a, b = samples(19)
+        for alpha, n_star in ((0.05, 5000), (0.01, 20000)):
+            effect = self.analyze("mean", [arm("control", a["value"]), arm("treatment", b["value"])], n_star=n_star, alpha=alpha)["effects"][0]
+            n, tuned = len(a["value"]) + len(b["value"]), {"v_opt": n_star, "alpha_opt": alpha, "is_one_sided": False}
+            # Theirs is a boundary of a sum whose variance is 1 a unit.
+            for which, p in (("absolute", "p"), ("relative", "p_relative")):
+                se = effect["se_" + which] * math.sqrt(n)
+                half = se * float(normal_mixture_bound(n, alpha=alpha, **tuned)) / n
+                self.near(effect["interval_" + which][0], effect[which] - half)
+                self.near(effect["interval_" + which][1], effect[which] + half)
+                self.near(effect[p], min(1, math.exp(-float(normal_log_mixture(n * effect[which] / se, n, **tuned)))))
+        share, control, treatment, alpha = 0.05, 900, 10, 0.05
+        got = self.analyze("proportion", [{"name": "c", "weight": 95, "n": 19000, "sum": control}, {"name": "t", "weight": 5, "n": 1000, "sum": treatment}])
+        # 100 pseudo-counts on the design are their rho of 101 g h. They tune it by the variance at which it is best.
+        gh, all_of_them = share * (1 - share), control + treatment
+        v_opt = 101 * gh * (2 * math.log(1 / alpha) + math.log(1 + 2 * math.log(1 / alpha)))
+        log_e = float(beta_binomial_log_mixture(treatment - share * all_of_them, all_of_them * gh, v_opt=v_opt, g=share, h=1 - share, alpha_opt=alpha, is_one_sided=False))
+        self.assertEqual(got["decision"], "roll back")
+        self.assertIn(f"p = {math.exp(-log_e):.3g}", got["reason"])
 
     def test_the_sequence_is_that_of_ville_tuned_at_the_same_n_but_for_its_rho(self):
         if not has_peer("ville"):

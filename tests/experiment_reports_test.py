@@ -140,6 +140,25 @@ class Reports(unittest.TestCase):
         self.assertEqual(looks[0], looks[1])
         self.assertEqual(looks[0], self.report())
 
+    def test_a_look_exports_matured_units_and_an_erasure_is_told(self):
+        Log((0.1, 0.1), units=600).write(self.project)
+        whole = self.report()
+        server = Server(self.project, "--clock", "log")
+        try:
+            self.assertEqual(server.post("/v1/experiments/analyze", {})[0], 200)
+        finally:
+            self.assertEqual(server.stop(), 0)
+        units = self.project / "data/experiments/units"
+        self.assertIn("2026-01-01.price.json", [p.name for p in units.iterdir()])
+        # What `gfr erase` takes out of the log and out of the exported days stands in the report.
+        run("erase", "u5", "--project", self.project)
+        report = self.report("--html", self.project / "report.html")
+        left = report["erasures"][0]["users_left"]
+        self.assertEqual(sum(left.values()), 1)
+        self.assertEqual(sum(a["exposed"] for a in report["arms"]), sum(a["exposed"] for a in whole["arms"]) - 1)
+        self.assertIn("Erased users", (self.project / "report.html").read_text())
+        self.assertIn("erased at", run("experiment", "report", "price", "--project", self.project)[0])
+
     def test_a_guardrail_rolls_back_and_a_restart_remembers(self):
         Log((0.1, 0.1), hour_rates=(0.3, 0.1)).write(self.project)
         self.assertEqual(self.report()["decision"], "roll back")

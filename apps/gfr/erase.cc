@@ -3,7 +3,10 @@
 
 #include "base/time.h"
 #include "commands.h"
+#include "log/local_log.h"
 #include "operations/erase_users.h"
+#include "operations/experiment_erasures.h"
+#include "serve/allocations.h"
 
 namespace gfr {
 namespace {
@@ -57,6 +60,30 @@ void PrintAsJson(const EraseReport& r, bool dry_run) {
   PrintJson(json);
 }
 
+// The experiments by the log as it is; none configured: no reading.
+Result<ExperimentReport> ReportOf(const Project& project) {
+  const ExperimentSettings settings = project.experiment_settings();
+  if (settings.experiments.all.empty() && settings.experiments.variants.size() < 2) return ExperimentReport();
+  const Workspace& workspace = project.workspace();
+  LocalLog log(workspace.fs(), workspace.log_folder());
+  GFR_ASSIGN(KeptUnits kept, KeptUnits::Load(workspace.fs(), KeptUnitsFolder(workspace), settings.metrics));
+  ExperimentPass pass(settings, std::move(kept));
+  GFR_TRY(pass.Advance(log));
+  GFR_ASSIGN(const AllocationPeriods periods, PeriodsOf(project));
+  return pass.Report(periods);
+}
+
+Result<EraseReport> Erase(const Project& project, const EraseOptions& options) {
+  const Workspace& workspace = project.workspace();
+  if (options.dry_run) return EraseUsers(workspace, project.features(), options);
+  GFR_ASSIGN(const ExperimentReport before, ReportOf(project));
+  GFR_ASSIGN(EraseReport report, EraseUsers(workspace, project.features(), options));
+  GFR_ASSIGN(const ExperimentReport after, ReportOf(project));
+  GFR_TRY(RecordErasure(workspace.fs(), ErasuresPath(workspace),
+                        ErasureOf(before, after, project.experiment_settings().metrics), workspace.clock().now_ms()));
+  return report;
+}
+
 }  // namespace
 
 void AddErase(CLI::App& app, Command& run) {
@@ -75,7 +102,7 @@ void AddErase(CLI::App& app, Command& run) {
         return Fail(Error{ErrorCode::kInvalidArgument, "nobody is named; valid are a USER or --deleted"});
       auto project = OpenProject(common.project);
       if (!project.ok()) return Fail(project.error());
-      const auto report = EraseUsers(project.value()->workspace(), project.value()->features(), options);
+      const auto report = Erase(*project.value(), options);
       if (!report.ok()) return Fail(report.error());
       if (common.json)
         PrintAsJson(report.value(), options.dry_run);

@@ -6,6 +6,7 @@
 #include "base/file_system.h"
 #include "base/json_text.h"
 #include "log/local_log.h"
+#include "operations/experiment_erasures.h"
 #include "operations/experiment_plan.h"
 #include "operations/experiment_results.h"
 #include "serve/allocations.h"
@@ -15,7 +16,10 @@ namespace gfr {
 Result<Json> MakeExperimentReport(const Project& project, const ReportFlags& flags) {
   GFR_ASSIGN(const Conclusions conclusions, ConclusionsOf(project));
   LocalLog log(project.workspace().fs(), project.log_folder());
-  ExperimentPass pass(project.experiment_settings());
+  const ExperimentSettings settings = project.experiment_settings();
+  FileSystem& fs = project.workspace().fs();
+  GFR_ASSIGN(KeptUnits kept, KeptUnits::Load(fs, KeptUnitsFolder(project.workspace()), settings.metrics));
+  ExperimentPass pass(settings, std::move(kept));
   GFR_TRY(pass.Advance(log));
   GFR_ASSIGN(const AllocationPeriods periods, PeriodsOf(project));
   ExperimentReport report = pass.Report(periods, flags.surface);
@@ -27,7 +31,9 @@ Result<Json> MakeExperimentReport(const Project& project, const ReportFlags& fla
                    "no experiment with two arms is named '" + flags.name + "'; `gfr experiment list` has their names"};
     }
   }
-  return pass.Json(report, conclusions);
+  Json json = pass.Json(report, conclusions);
+  GFR_TRY(AddErasures(fs, ErasuresPath(project.workspace()), &json));
+  return json;
 }
 
 namespace {
@@ -42,6 +48,15 @@ void PrintMetric(const Json& m) {
              m["role"].get<std::string>(), m["arm"].get<std::string>(), PercentText(m["relative"]),
              bounds.is_array() ? fmt::format(" [{}, {}]", PercentText(bounds[0]), PercentText(bounds[1])) : "",
              m["units"][0].get<double>(), m["units"][1].get<double>());
+}
+
+void PrintErasures(const Json& erasures) {
+  for (const Json& one : erasures) {
+    std::string left;
+    for (const auto& [arm, units] : one["users_left"].items())
+      left += fmt::format("{}{} of {}", left.empty() ? "" : ", ", units.get<double>(), arm);
+    fmt::print("  erased at {}: units {}\n", one["at"].get<std::string>(), left);
+  }
 }
 
 }  // namespace
@@ -70,6 +85,7 @@ void PrintExperimentReport(const Json& report) {
                    arm["interval"][0].get<double>(), arm["interval"][1].get<double>(),
                    arm["mature_units"].get<double>());
     }
+    if (e.contains("erasures")) PrintErasures(e["erasures"]);
     for (const Json& warning : e["warnings"]) fmt::print("  warning: {}\n", warning.get<std::string>());
   }
   if (report["experiments"].empty()) fmt::print("no experiment has two arms\n");

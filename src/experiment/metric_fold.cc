@@ -240,7 +240,8 @@ std::vector<ExperimentUnits> MetricFold::Finish(const Question& question) const 
   for (std::size_t e = 0; e < all.size(); ++e) {
     all[e].experiment = experiments_[e];
     all[e].arms = arms_[e];
-    all[e].start_ms = INT64_MAX;
+    const auto start = question.starts.find(experiments_[e]);
+    all[e].start_ms = start == question.starts.end() ? INT64_MAX : start->second;
   }
   const auto each_unit = [&](const auto& visit) {
     for (const auto& [key, person] : people) {

@@ -69,6 +69,8 @@ class MetricFold {
     // By experiment, instants at which its arms' units change: windows end at the first one behind the exposure, of all
     // arms alike. Those of units that stay would be longer than those of units that move.
     std::map<std::string, std::vector<std::int64_t>> cuts;
+    // By experiment, when it began where the log no longer says so (operations/kept_units.h).
+    std::map<std::string, std::int64_t> starts = {};
   };
 
   // By name, what of a measured experiment the fold needs to know.
@@ -82,6 +84,8 @@ class MetricFold {
 
   // Bits of the record types that Add has a use for.
   std::uint32_t types() const { return types_; }
+  // An id that was joined to another before the first record (the log's base).
+  void JoinBefore(Key from, Key to) { history_.Join(from, to); }
   // REQUIRES: records in log order.
   void Add(const LogRecord& record);
   // Who is whom by the records added.

@@ -6,6 +6,7 @@
 
 #include "base/json_text.h"
 #include "dataset/left_out.h"
+#include "dataset/start_at_base.h"
 #include "evaluate/html.h"
 
 namespace gfr {
@@ -112,6 +113,40 @@ std::string PeriodsHtml(const Json& periods, const Json& arms) {
   return html + "</table>\n";
 }
 
+// A row for each metric and arm.
+std::string EffectsHtml(const Json& metrics) {
+  std::string html =
+      "<table><tr><th>metric</th><th>role</th><th>arm</th><th>units</th><th>control</th><th>treatment</th>"
+      "<th>relative effect</th><th>interval</th><th></th><th>p, adjusted</th></tr>\n";
+  const double limit = WidestOf(metrics);
+  for (const Json& m : metrics)
+    html += fmt::format(
+        "<tr title=\"{}\"><td>{}</td><td>{}</td><td>{}</td><td>{} + {}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
+        "<td>{}</td><td>{}{}</td></tr>\n",
+        EscapeHtml(m["how"].get<std::string>()), EscapeHtml(m["metric"].get<std::string>()),
+        m["role"].get<std::string>(), EscapeHtml(m["arm"].get<std::string>()), Figure(m["units"][0]),
+        Figure(m["units"][1]), Figure(m["control"]), Figure(m["treatment"]), Percent(m["relative"]),
+        PercentBounds(m["interval_relative"]), IntervalPicture(m["interval_relative"], m["relative"], limit),
+        Figure(m["adjusted_p"]), m["early"].get<bool>() ? " (early conversions)" : "");
+  return html + "</table>\n";
+}
+
+std::string ErasuresHtml(const Json& erasures) {
+  std::string html = "<h3>Erased users</h3>\n<ul>\n";
+  for (const Json& one : erasures) {
+    html += "<li>" + EscapeHtml(one["at"].get<std::string>()) + ": ";
+    for (const auto& [arm, units] : one["users_left"].items())
+      html += fmt::format("{} units of {}; ", Figure(units), EscapeHtml(arm));
+    for (const Json& effect : one["effects"])
+      html += fmt::format("{} of {}: {} before, {} after; ", EscapeHtml(effect["metric"].get<std::string>()),
+                          EscapeHtml(effect["arm"].get<std::string>()), Percent(effect["relative"][0]),
+                          Percent(effect["relative"][1]));
+    html += fmt::format("decision: {} before, {} after</li>\n", one["decision"][0].get<std::string>(),
+                        one["decision"][1].get<std::string>());
+  }
+  return html + "</ul>\n";
+}
+
 std::string ExperimentHtml(const Json& e) {
   std::string html = fmt::format("<h2>{}: {}</h2>\n<p>{}</p>\n", EscapeHtml(e["experiment"].get<std::string>()),
                                  e["decision"].get<std::string>(), EscapeHtml(e["reason"].get<std::string>()));
@@ -130,20 +165,11 @@ std::string ExperimentHtml(const Json& e) {
                       e["srm"]["flagged"].get<bool>() ? ", flagged" : "");
   if (e.contains("periods")) html += PeriodsHtml(e["periods"], e["arms"]);
   if (e.contains("bandit")) html += BanditHtml(e["bandit"]);
-  html +=
-      "<table><tr><th>metric</th><th>role</th><th>arm</th><th>units</th><th>control</th><th>treatment</th>"
-      "<th>relative effect</th><th>interval</th><th></th><th>p, adjusted</th></tr>\n";
-  const double limit = WidestOf(e["metrics"]);
-  for (const Json& m : e["metrics"])
-    html += fmt::format(
-        "<tr title=\"{}\"><td>{}</td><td>{}</td><td>{}</td><td>{} + {}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>"
-        "<td>{}</td><td>{}{}</td></tr>\n",
-        EscapeHtml(m["how"].get<std::string>()), EscapeHtml(m["metric"].get<std::string>()),
-        m["role"].get<std::string>(), EscapeHtml(m["arm"].get<std::string>()), Figure(m["units"][0]),
-        Figure(m["units"][1]), Figure(m["control"]), Figure(m["treatment"]), Percent(m["relative"]),
-        PercentBounds(m["interval_relative"]), IntervalPicture(m["interval_relative"], m["relative"], limit),
-        Figure(m["adjusted_p"]), m["early"].get<bool>() ? " (early conversions)" : "");
-  html += "</table>\n<h3>How each number is made</h3>\n<ul>\n";
+  html += EffectsHtml(e["metrics"]);
+  if (e.contains("pooled"))
+    html += "<h3>All variants as one against the control</h3>\n<p>This is for exploration. It decides nothing.</p>\n" +
+            EffectsHtml(e["pooled"]);
+  html += "<h3>How each number is made</h3>\n<ul>\n";
   for (const Json& how : e["how"]) html += "<li>" + EscapeHtml(how.get<std::string>()) + "</li>\n";
   std::string last;
   for (const Json& m : e["metrics"]) {
@@ -152,6 +178,7 @@ std::string ExperimentHtml(const Json& e) {
     html += "<li><b>" + EscapeHtml(last) + "</b>: " + EscapeHtml(m["how"].get<std::string>()) + "</li>\n";
   }
   html += "</ul>\n";
+  if (e.contains("erasures")) html += ErasuresHtml(e["erasures"]);
   for (const Json& warning : e["warnings"])
     html += "<p><b>Warning:</b> " + EscapeHtml(warning.get<std::string>()) + "</p>\n";
   return html;
@@ -210,12 +237,16 @@ MetricFold::Measured MeasuredIn(const ExperimentSettings& settings) {
 
 }  // namespace
 
-ExperimentPass::ExperimentPass(ExperimentSettings settings)
-    : settings_(std::move(settings)), fold_(settings_.metrics, MeasuredIn(settings_), settings_.alias) {}
+ExperimentPass::ExperimentPass(ExperimentSettings settings, KeptUnits kept)
+    : settings_(std::move(settings)),
+      fold_(settings_.metrics, MeasuredIn(settings_), settings_.alias),
+      kept_(std::move(kept)) {}
 
 Status ExperimentPass::Advance(EventSource& log) {
   if (!next_) {
     GFR_ASSIGN(next_, log.Begin());
+    GFR_ASSIGN(const auto joined, AliasesOfBase(log));
+    for (const auto& [from, to] : joined) fold_.JoinBefore(from, to);
   }
   GFR_ASSIGN(const Positions end, log.End());
   const std::uint32_t types = settings_.leave_out.robots ? kEveryType : fold_.types();
@@ -226,6 +257,7 @@ Status ExperimentPass::Advance(EventSource& log) {
     if (!more) break;
     if (settings_.leave_out.robots) activity_.Add(record);
     if (fold_.types() & TypeBit(record.event.type)) fold_.Add(record);
+    first_arrival_ms_ = std::min(first_arrival_ms_, record.arrival_ms);
     last_arrival_ms_ = std::max(last_arrival_ms_, record.arrival_ms);
   }
   next_ = end;
@@ -243,8 +275,12 @@ ExperimentReport ExperimentPass::Report(const AllocationPeriods& periods, const 
     for (std::size_t p = 1; p < design.periods.size(); ++p)
       question.cuts[design.name].push_back(design.periods[p].from_ms);
   }
-  const std::vector<ExperimentUnits> units = fold_.Finish(question);
+  const bool was_trimmed = kept_.StandsFor(first_arrival_ms_);
+  if (was_trimmed) question.starts = kept_.Starts();
   ExperimentReport report;
+  std::vector<ExperimentUnits>& units = report.units;
+  units = fold_.Finish(question);
+  if (was_trimmed) kept_.Merge([&](Key key) { return fold_.people().GroupOf(key); }, question.left_out, &units);
   const auto units_of = [&](const std::string& name) -> const ExperimentUnits& {
     static const ExperimentUnits kNone;
     const auto at = std::ranges::find(units, name, &ExperimentUnits::experiment);
@@ -256,6 +292,11 @@ ExperimentReport ExperimentPass::Report(const AllocationPeriods& periods, const 
   if (const auto& holdout = settings_.experiments.holdout)
     report.holdout = AnalyzeHoldout(*holdout, settings_.metrics, units_of(kHoldoutName));
   return report;
+}
+
+Status ExperimentPass::Keep(FileSystem& fs, const std::string& folder, const ExperimentReport& report) const {
+  const auto kept = KeptUnits::Write(fs, folder, settings_.metrics, report.units, first_arrival_ms_, last_arrival_ms_);
+  return kept.ok() ? Status() : Status(kept.error());
 }
 
 nlohmann::ordered_json ExperimentPass::Json(const ExperimentReport& report, const Conclusions& conclusions) const {

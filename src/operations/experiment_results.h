@@ -22,6 +22,7 @@
 #include "experiment/portfolio.h"
 #include "experiment/results.h"
 #include "log/event_source.h"
+#include "operations/kept_units.h"
 
 namespace gfr {
 
@@ -40,11 +41,13 @@ std::vector<ExperimentDesign> DesignsOf(const ExperimentSettings& settings, cons
 struct ExperimentReport {
   std::vector<ExperimentResults> results;
   std::optional<HoldoutResult> holdout;
+  std::vector<ExperimentUnits> units;  // What the results were made of.
 };
 
 class ExperimentPass {
  public:
-  explicit ExperimentPass(ExperimentSettings settings);
+  // `kept`: units that stand for what the log no longer has.
+  explicit ExperimentPass(ExperimentSettings settings, KeptUnits kept = {});
   // Reads `log` from where the last call ended to its end now.
   Status Advance(EventSource& log);
   // As of the last record read: a unit whose window is over by then is mature. `surface` not empty: a slice, of units
@@ -54,13 +57,16 @@ class ExperimentPass {
   // holdout, and where two effects are concluded. What is concluded says so.
   nlohmann::ordered_json Json(const ExperimentReport& report, const Conclusions& conclusions) const;
   const std::vector<MetricConfig>& metrics() const { return settings_.metrics; }
+  // Exports the days of the report's units that are complete (kept_units.h).
+  Status Keep(FileSystem& fs, const std::string& folder, const ExperimentReport& report) const;
 
  private:
   const ExperimentSettings settings_;
   MetricFold fold_;
   ActivityHistory activity_;
+  const KeptUnits kept_;
   std::optional<Positions> next_;
-  std::int64_t last_arrival_ms_ = 0;
+  std::int64_t first_arrival_ms_ = INT64_MAX, last_arrival_ms_ = 0;
 };
 
 // ExperimentPass::Json as a page.

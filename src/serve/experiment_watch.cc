@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "base/time.h"
+#include "operations/experiment_erasures.h"
 #include "runtime/logger.h"
 #include "serve/allocations.h"
 #include "serve/service_state.h"
@@ -78,7 +79,9 @@ Result<Json> ExperimentWatch::Look(ServiceState& s) {
   if (configured.all.empty() && configured.variants.size() < 2 && !configured.holdout)
     return Json{{"experiments", Json::array()}};
   if (!pass_ || configuration_ != configuration.fingerprint) {
-    pass_ = std::make_unique<ExperimentPass>(now->project->experiment_settings());
+    const ExperimentSettings settings = now->project->experiment_settings();
+    GFR_ASSIGN(KeptUnits kept, KeptUnits::Load(s.fs(), KeptUnitsFolder(now->project->workspace()), settings.metrics));
+    pass_ = std::make_unique<ExperimentPass>(settings, std::move(kept));
     configuration_ = configuration.fingerprint;
   }
   GFR_TRY(pass_->Advance(s.log->source()));
@@ -109,9 +112,13 @@ Result<Json> ExperimentWatch::Look(ServiceState& s) {
     GFR_ASSIGN(conclusions, ConclusionsOf(*now->project));
   }
   Json json = pass_->Json(report, conclusions);
+  if (const Status added = AddErasures(s.fs(), ErasuresPath(now->project->workspace()), &json); !added.ok())
+    LogWarning("experiments", "what erasures took is not in the report", {{"error", added.error().ToString()}});
   // What was found is right without it; the next look tries again.
   if (const Status kept = KeepOfDay(s, json); !kept.ok())
     LogWarning("experiments", "the day's report was not kept", {{"error", kept.error().message}});
+  if (const Status kept = pass_->Keep(s.fs(), KeptUnitsFolder(now->project->workspace()), report); !kept.ok())
+    LogWarning("experiments", "the metrics of matured units were not exported", {{"error", kept.error().message}});
   const MutexLock write(mutex_);
   latest_ = std::make_shared<const Json>(json);
   return json;

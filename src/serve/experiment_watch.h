@@ -5,9 +5,10 @@
 // where later starts, and readers at their next reload, find it (serve/allocations.h), and an ALERT is logged. A bandit
 // whose `every` is over gets the next version of its allocation, which new units are given from then on.
 // Production variants, and experiments that a person restarted, are judged too, and only alerted about. What is kept on
-// disk are conclusions, and each UTC day's last report as data/experiments/DAY.json, which outlives the log's
-// retention. A start reads the log again, and its results equal those of a server that never stopped, as long as the
-// log was not trimmed. Thread safety: any thread; one look at a time.
+// disk are conclusions, each UTC day's last report as data/experiments/DAY.json, and the metrics of matured units by
+// day (operations/kept_units.h), which outlive the log's retention. A start reads the log again, and its results equal
+// those of a server that never stopped; what was trimmed from the log is taken from the units that were kept. Thread
+// safety: any thread; one look at a time.
 #pragma once
 
 #include <cstdint>
