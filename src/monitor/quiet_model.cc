@@ -16,6 +16,7 @@ constexpr int kDraws = 200;        // Of the bootstrap.
 constexpr double kOfDraws = 0.75;  // Quantile over them.
 constexpr std::int64_t kNearDays = 2, kFarDays = 10;  // Lags that Wanders compares.
 constexpr double kWanders = 1.3;
+constexpr int kRules = 3;  // By which a window alerts.
 constexpr double kEuler = 0.57721566490153286;
 
 std::size_t HourOf(const ReferenceWindow& window) {
@@ -126,23 +127,43 @@ void TrailingWeek::MoveTo(std::int64_t time_ms) {
 
 void TrailingWeek::Add(const ReferenceWindow& window) { waiting_.push_back(window); }
 
+void QuietModel::AddTo(Series* series, const ReferenceWindow& window, const TrailingWeek& before) const {
+  series->windows.push_back({.from_ms = window.from_ms, .to_ms = window.to_ms, .rows = window.rows, .counts = {}});
+  series->statistics.resize(moves_.size());
+  for (std::size_t c = 0; c < moves_.size(); ++c) series->statistics[c].push_back(Statistic(c, window, before));
+}
+
 QuietModel::QuietModel(const Reference& reference, const std::vector<ReferenceWindow>& windows, double alerts_a_day,
                        bool all_move)
-    : first_bin_(reference.FirstBins()), threshold_(std::numeric_limits<double>::infinity()) {
+    : first_bin_(reference.FirstBins()) {
   for (std::size_t c = 0; c < reference.columns.size(); ++c) {
     const ReferenceColumn& column = reference.columns[c];
     root_share_.push_back(RootShares(column.counts.counts));
     moves_.push_back(all_move || column.grows || Wanders(windows, first_bin_[c], column.bins.size()));
   }
-  std::vector<std::vector<double>> statistics(reference.columns.size());
+  Series hours, of_day;
   TrailingWeek before;
+  LastDay day;
   for (const ReferenceWindow& window : windows) {
     before.MoveTo(window.from_ms);
-    for (std::size_t c = 0; c < statistics.size(); ++c) statistics[c].push_back(Statistic(c, window, before));
+    AddTo(&hours, window, before);
     before.Add(window);
+    day.Add(window);
+    if (day.sum() != nullptr) AddTo(&of_day, *day.sum(), before);
   }
-  for (const std::vector<double>& of : statistics) usual_.push_back(UsualOf(windows, of));
-  SetThreshold(windows, statistics, alerts_a_day);
+  for (Series* series : {&hours, &of_day}) {
+    series->statistics.resize(reference.columns.size());
+    for (const std::vector<double>& of : series->statistics) series->usual.push_back(UsualOf(series->windows, of));
+  }
+  const std::vector<double> in_a_row = DailyMaxima(hours, true), at_once = DailyMaxima(hours, false),
+                            days = DailyMaxima(of_day, false);
+  usual_ = std::move(hours.usual);
+  usual_day_ = std::move(of_day.usual);
+  days_ = in_a_row.size();
+  if (days_ < kLeastDays) return;
+  thresholds_.in_a_row = TailThreshold(in_a_row, alerts_a_day / kRules);
+  thresholds_.at_once = TailThreshold(at_once, alerts_a_day / kRules);
+  if (days.size() >= kLeastDays) thresholds_.of_day = TailThreshold(days, alerts_a_day / kRules);
 }
 
 double QuietModel::Statistic(std::size_t column, const ReferenceWindow& window, const TrailingWeek& before) const {
@@ -209,11 +230,20 @@ double QuietModel::Score(const Usual& usual, const ReferenceWindow& window, doub
   return (std::cbrt(statistic) - usual.mean[hour] * scale) / (usual.deviation * std::max(1.0, scale));
 }
 
-std::vector<double> QuietModel::Scores(const ReferenceWindow& window, const TrailingWeek& before) const {
+std::vector<double> QuietModel::ScoresBy(const std::vector<Usual>& usual, const ReferenceWindow& window,
+                                         const TrailingWeek& before) const {
   std::vector<double> scores;
-  for (std::size_t c = 0; c < usual_.size(); ++c)
-    scores.push_back(Score(usual_[c], window, Statistic(c, window, before)));
+  for (std::size_t c = 0; c < usual.size(); ++c)
+    scores.push_back(Score(usual[c], window, Statistic(c, window, before)));
   return scores;
+}
+
+std::vector<double> QuietModel::Scores(const ReferenceWindow& window, const TrailingWeek& before) const {
+  return ScoresBy(usual_, window, before);
+}
+
+std::vector<double> QuietModel::DayScores(const ReferenceWindow& day, const TrailingWeek& before) const {
+  return ScoresBy(usual_day_, day, before);
 }
 
 double TailThreshold(const std::vector<double>& daily_maxima, double alerts_a_day) {
@@ -227,26 +257,25 @@ double TailThreshold(const std::vector<double>& daily_maxima, double alerts_a_da
   return thresholds[static_cast<std::size_t>(kOfDraws * kDraws)];
 }
 
-void QuietModel::SetThreshold(const std::vector<ReferenceWindow>& windows,
-                              const std::vector<std::vector<double>>& statistics, double alerts_a_day) {
-  std::vector<double> maxima;  // By day.
+std::vector<double> QuietModel::DailyMaxima(const Series& series, bool twice) const {
+  std::vector<double> maxima;
   std::int64_t day = INT64_MIN;
-  std::vector<double> last, scores(statistics.size());
-  for (std::size_t w = 0; w < windows.size(); ++w) {
-    const ReferenceWindow& window = windows[w];
-    for (std::size_t c = 0; c < scores.size(); ++c) scores[c] = Score(usual_[c], window, statistics[c][w]);
-    if (window.from_ms / kDayMs != day) maxima.push_back(-std::numeric_limits<double>::infinity());
-    day = window.from_ms / kDayMs;
-    for (std::size_t c = 0; c < scores.size() && !last.empty(); ++c) {
-      if (!std::isnan(last[c]) && !std::isnan(scores[c]))
-        maxima.back() = std::max(maxima.back(), std::min(last[c], scores[c]));
+  std::vector<double> last, scores(series.statistics.size());
+  for (std::size_t w = 0; w < series.windows.size(); ++w) {
+    const ReferenceWindow& window = series.windows[w];
+    for (std::size_t c = 0; c < scores.size(); ++c) scores[c] = Score(series.usual[c], window, series.statistics[c][w]);
+    // A window of 24 hours is of the day in which it ends.
+    const std::int64_t of_day = (window.to_ms - 1) / kDayMs;
+    if (of_day != day) maxima.push_back(-std::numeric_limits<double>::infinity());
+    day = of_day;
+    for (std::size_t c = 0; c < scores.size(); ++c) {
+      if (std::isnan(scores[c]) || (twice && (last.empty() || std::isnan(last[c])))) continue;
+      maxima.back() = std::max(maxima.back(), twice ? std::min(last[c], scores[c]) : scores[c]);
     }
     last = scores;
   }
   std::erase_if(maxima, [](double m) { return !std::isfinite(m); });
-  days_ = maxima.size();
-  if (days_ < kLeastDays) return;
-  threshold_ = TailThreshold(maxima, alerts_a_day);
+  return maxima;
 }
 
 }  // namespace gfr

@@ -11,17 +11,21 @@
 // next to each other. Such a column's p is that of the week that ended a day before the window, in the reference's
 // windows and in those to judge alike.
 //
-// A window alerts where one column's score is above `threshold` in it and in the window before. The threshold is made
-// of the reference's windows: the highest score of each day, by that rule, over all columns; days are drawn again with
-// replacement (a day is the block), each draw gets a Gumbel tail by L-moments (Hosking 1990), and the 75 % quantile
-// over draws is taken of the score that a day exceeds at the rate asked for. Thread safety: immutable once made.
+// A window alerts by three rules, which share the rate asked for: one column's score is above `in_a_row` in it and in
+// the window before; above `at_once` in it alone, which no quiet window comes near; or its score of the last 24 hours
+// is above `of_day`, which finds what is slow. Each threshold is made of the reference's windows: the highest score of
+// each day, by that rule, over all columns; days are drawn again with replacement (a day is the block), each draw gets
+// a Gumbel tail by L-moments (Hosking 1990), and the 75 % quantile over draws is taken of the score that a day exceeds
+// at the rule's share of the rate. Thread safety: immutable once made.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <vector>
 
+#include "monitor/last_day.h"
 #include "monitor/reference.h"
 
 namespace gfr {
@@ -61,12 +65,18 @@ class QuietModel {
              bool all_move = false);
 
   // Infinite: the reference is of fewer than kLeastDays days.
-  double threshold() const { return threshold_; }
+  struct Thresholds {
+    double in_a_row = std::numeric_limits<double>::infinity(), at_once = in_a_row, of_day = in_a_row;
+  };
+  const Thresholds& thresholds() const { return thresholds_; }
+  double threshold() const { return thresholds_.in_a_row; }
   std::size_t days() const { return days_; }
   bool Moves(std::size_t column) const { return moves_[column]; }
   // Deviations above what is usual, one a column; NaN: of a column that moves, without two days of the week before.
   // REQUIRES: the reference's bins.
   std::vector<double> Scores(const ReferenceWindow& window, const TrailingWeek& before) const;
+  // The same of LastDay's sum.
+  std::vector<double> DayScores(const ReferenceWindow& day, const TrailingWeek& before) const;
 
  private:
   struct Usual {
@@ -78,15 +88,23 @@ class QuietModel {
   double Statistic(std::size_t column, const ReferenceWindow& window, const TrailingWeek& before) const;
   Usual UsualOf(const std::vector<ReferenceWindow>& windows, const std::vector<double>& statistics) const;
   double Score(const Usual& usual, const ReferenceWindow& window, double statistic) const;
-  // `statistics`: by column and window.
-  void SetThreshold(const std::vector<ReferenceWindow>& windows, const std::vector<std::vector<double>>& statistics,
-                    double alerts_a_day);
+  // Windows with what each column's statistic was in them: by column and window.
+  struct Series {
+    std::vector<ReferenceWindow> windows;  // Without their counts.
+    std::vector<std::vector<double>> statistics;
+    std::vector<Usual> usual;
+  };
+  void AddTo(Series* series, const ReferenceWindow& window, const TrailingWeek& before) const;
+  std::vector<double> ScoresBy(const std::vector<Usual>& usual, const ReferenceWindow& window,
+                               const TrailingWeek& before) const;
+  // The highest score of each day that a column had; `twice`: in two windows in a row.
+  std::vector<double> DailyMaxima(const Series& series, bool twice) const;
 
   const std::vector<std::size_t> first_bin_;     // Reference::FirstBins().
   std::vector<std::vector<double>> root_share_;  // Of each column's bins: the root of the reference's share.
   std::vector<bool> moves_;
-  std::vector<Usual> usual_;  // One a column.
-  double threshold_;
+  std::vector<Usual> usual_, usual_day_;  // One a column: of windows, of 24 hours.
+  Thresholds thresholds_;
   std::size_t days_ = 0;
 };
 
