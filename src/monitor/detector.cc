@@ -141,8 +141,11 @@ void Detector::Update(const ReferenceWindow& window, const Open& open) {
 }
 
 void Detector::OpenAlert(const ReferenceWindow& window, std::vector<std::size_t> crossed) {
-  // A probability moves since what it is made of does: what has another name comes before it.
+  // A probability moves since what it is made of does: what has another name comes before it. What the request says
+  // moves what is counted by it (a city its click rates), and not the other way round.
   std::ranges::stable_sort(crossed, std::greater<>(), [&](std::size_t c) { return Strength(c); });
+  std::ranges::stable_partition(
+      crossed, [&](std::size_t c) { return reference_.columns[c].of_request && crossing_[c] == Crossing::kWindow; });
   std::ranges::stable_partition(crossed, [&](std::size_t c) { return !reference_.columns[c].is_prediction(); });
   const std::size_t first = crossed.front();
   const AlertKind kind = reference_.columns[first].is_prediction() ? AlertKind::kPrediction : kind_;

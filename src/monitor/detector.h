@@ -3,9 +3,10 @@
 // An alert opens when a column's score is above the threshold in two windows in a row, or far above it in one (a
 // category that nobody knew, a feature that is gone), or above that of a day in the last 24 hours together (what is
 // slow): QuietModel's rules. It takes in every other column that crosses in the same window or in the kGroupWindows
-// after it: they are of one cause, which is named after the highest score. It closes when all of its columns were below
-// for a day: a fault shows less in the hours of few rows. The same windows give the same alerts, so that a server that
-// starts again judges its kept windows anew. Thread safety: none.
+// after it: they are of one cause, which is named after the highest score; among those of the request where one of them
+// crossed. It closes when all of its columns were below for a day: a fault shows less in the hours of few rows. The
+// same windows give the same alerts, so that a server that starts again judges its kept windows anew. Thread safety:
+// none.
 #pragma once
 
 #include <cstdint>

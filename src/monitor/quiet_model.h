@@ -6,6 +6,11 @@
 // those of all hours, and at that number of rows: what of it grows with n is what quiet hours differ by. So correlated
 // rows (a user's, a request's), rhythm and small samples need no assumption: the reference's own windows show them.
 //
+// Rows that are missing, unseen or out of range are a drift of their own, which many other bins must not hide: their
+// roots' difference 2 sqrt(n) (sqrt q - sqrt p), largest of such bins, is near normal. Rows of one request or user
+// count as one there: n is divided by the mean statistic over its degrees of freedom (a design effect). It is
+// standardised as well, with a deviation of at least 1. A column's score is the higher of both.
+//
 // A column that moves by itself (counts that grow, rates and prices of items that wander) is further from any fixed
 // reference the older that is. It is known by the reference's days: those two weeks apart differ by more than those
 // next to each other. Such a column's p is that of the week that ended a day before the window, in the reference's
@@ -79,19 +84,26 @@ class QuietModel {
   std::vector<double> DayScores(const ReferenceWindow& day, const TrailingWeek& before) const;
 
  private:
+  // Of a window's column: the statistic, and the roots' difference of the bins outside; NaN: it is not known.
+  struct Measure {
+    double statistic = 0, outside = 0;
+  };
   struct Usual {
+    double rows_as_one = 1, outside_mean = 0, outside_deviation = 1;
     std::array<double, 24> mean = {};  // Of the cube root, by hour of day (UTC).
     std::array<double, 24> rows = {};  // Of such a window.
     double deviation = 1;
     double at_no_rows = 1, by_row = 0;  // The statistic's mean is the first plus the second times the rows.
   };
-  double Statistic(std::size_t column, const ReferenceWindow& window, const TrailingWeek& before) const;
-  Usual UsualOf(const std::vector<ReferenceWindow>& windows, const std::vector<double>& statistics) const;
-  double Score(const Usual& usual, const ReferenceWindow& window, double statistic) const;
-  // Windows with what each column's statistic was in them: by column and window.
+  Measure MeasureOf(std::size_t column, const ReferenceWindow& window, const TrailingWeek& before) const;
+  Usual UsualOf(std::size_t column, const std::vector<ReferenceWindow>& windows,
+                const std::vector<Measure>& measures) const;
+  void SetOutside(std::size_t column, const std::vector<Measure>& measures, double mean_statistic, Usual* usual) const;
+  double Score(const Usual& usual, const ReferenceWindow& window, const Measure& measure) const;
+  // Windows with what was measured of each column in them: by column and window.
   struct Series {
     std::vector<ReferenceWindow> windows;  // Without their counts.
-    std::vector<std::vector<double>> statistics;
+    std::vector<std::vector<Measure>> measures;
     std::vector<Usual> usual;
   };
   void AddTo(Series* series, const ReferenceWindow& window, const TrailingWeek& before) const;
@@ -102,7 +114,8 @@ class QuietModel {
 
   const std::vector<std::size_t> first_bin_;     // Reference::FirstBins().
   std::vector<std::vector<double>> root_share_;  // Of each column's bins: the root of the reference's share.
-  std::vector<bool> moves_;
+  std::vector<bool> moves_, categorical_;
+  std::vector<std::size_t> used_bins_;    // Of each column: those that the reference has rows of.
   std::vector<Usual> usual_, usual_day_;  // One a column: of windows, of 24 hours.
   Thresholds thresholds_;
   std::size_t days_ = 0;
