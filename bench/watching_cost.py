@@ -3,9 +3,10 @@
 
 The server's feeds are those of serve.py, whose processor time a feed is measured here without its peer (all of the process: events, log, jobs). What watching
 a feed costs is measured alone by monitor_bench and experiment_bench: of monitoring the fold of a slate of 20 shown rows with its impression and a click, the
-count of these events, and reading the three records from the log; of experiments the assignment to four of them and the fold of a slate and a click. Those
+count of these events, and handing the three records over to it; of experiments the assignment to four of them and the fold of a slate and a click. Those
 of monitoring grow with the features and with the candidates, which a record names all: they are measured at two numbers of each, and taken on a plane through
-these for the feed's own. Asked: monitoring under 2 % and 20 ns a row and feature, experiments under 1 %.
+these for the feed's own. Asked: monitoring under 2 % and 20 ns a row and feature, experiments under 1 %. What decoding the records again would cost, which a
+server does that has fallen behind or starts, is told beside it.
 
 --tiny is what CTest runs, and measures a small market with small forests: its feeds are cheap, so that the shares are above those of real ones.
 """
@@ -44,11 +45,12 @@ served = json.loads(subprocess.run(serve, check=True, capture_output=True, text=
 feed_ns = 1e6 * served["gfr"]["cpu_ms_a_feed"]
 columns = served["features"]
 monitor, experiment = nanoseconds(args.monitor_bench), nanoseconds(args.experiment_bench)
-fold, traffic, reading = (of_feed(monitor, name, columns, served["candidates"]) for name in ("FoldSlates", "FoldTraffic", "DecodeRecords"))
-watching = fold + traffic + reading
+fold, traffic, handing, decoding = (of_feed(monitor, name, columns, served["candidates"]) for name in ("FoldSlates", "FoldTraffic", "HandRecordsOver", "DecodeRecords"))
+watching = fold + traffic + handing
 experiments = experiment["AssignUnit"] + experiment["FoldRequest"]
 print(f"a feed of {served['candidates']} candidates with {columns} features: {feed_ns / 1000:.0f} us of processor time")
 print(f"monitoring: {watching / 1000:.1f} us a feed, {100 * watching / feed_ns:.2f} % of it; {fold / (columns * SHOWN):.1f} ns a shown row and feature"
       f" (a column counted by itself: {monitor['CountColumn'] / 1e6:.2f} ns a number)")
-print(f"  counting the slate's rows {fold / 1000:.1f} us, counting the events {traffic / 1000:.1f} us, reading the records again {reading / 1000:.1f} us")
+print(f"  counting the slate's rows {fold / 1000:.1f} us, counting the events {traffic / 1000:.1f} us, handing the records over {handing / 1000:.1f} us"
+      f" (decoding them from the log instead {decoding / 1000:.1f} us)")
 print(f"experiments: {experiments / 1000:.2f} us a feed, {100 * experiments / feed_ns:.2f} % of it; in the request {experiment['AssignUnit'] / 1000:.2f} us")

@@ -44,9 +44,10 @@ double LabelsADay(const Reference& reference, const ReferenceColumn& column, con
   return sum * rows_a_day;
 }
 
-std::string Sentence(const DriftAlert& alert) {
-  std::string text = fmt::format("{} '{}' drifts since {}: {} is {:.3g}, usually {:.3g}", AlertKindName(alert.kind),
-                                 alert.name, FormatTime(alert.since_ms), alert.metric, alert.value, alert.expected);
+std::string Sentence(const DriftAlert& alert, bool of_day) {
+  std::string text =
+      fmt::format("{} '{}' drifts since {}: {}{} is {:.3g}, usually {:.3g}", AlertKindName(alert.kind), alert.name,
+                  FormatTime(alert.since_ms), alert.metric, of_day ? " over a day" : "", alert.value, alert.expected);
   if (!alert.grouped.empty())
     text += fmt::format("; with it {}{}", alert.grouped[0],
                         alert.grouped.size() > 1 ? fmt::format(" and {} more", alert.grouped.size() - 1) : "");
@@ -90,7 +91,9 @@ Detector::Detector(const Reference& reference, const QuietModel& quiet, std::str
       kind_(kind),
       first_bin_(reference.FirstBins()),
       above_since_(reference.columns.size(), INT64_MAX),
-      above_(reference.columns.size()) {
+      above_(reference.columns.size()),
+      crossing_(reference.columns.size()),
+      first_crossed_ms_(reference.columns.size()) {
   if (!goes_on) return;
   for (const ReferenceWindow& window : reference.windows) before_.Add(window);
 }
@@ -115,49 +118,81 @@ ColumnDrift Detector::ColumnIn(const ReferenceWindow& window, std::size_t column
   return drift;
 }
 
-void Detector::Update(const ReferenceWindow& window, DriftAlert* alert, std::size_t column) {
-  const ColumnDrift drift = ColumnIn(window, column);
-  alert->until_ms = window.to_ms;
-  alert->metric = drift.metric;
-  alert->value = drift.value;
-  alert->expected = drift.expected;
-  alert->score = drift.score;
-  alert->price_a_day = drift.labels_a_day;
-  alert->text = Sentence(*alert);
+double Detector::Strength(std::size_t column) const {
+  const QuietModel::Thresholds& by = quiet_.thresholds();
+  const double score = crossing_[column] == Crossing::kDay ? day_scores_[column] / by.of_day
+                       : above_[column] >= kInARow         ? scores_[column] / std::min(by.in_a_row, by.at_once)
+                                                           : scores_[column] / by.at_once;
+  return std::isnan(score) ? 0 : score;
+}
+
+void Detector::Update(const ReferenceWindow& window, const Open& open) {
+  DriftAlert& alert = alerts_[open.alert];
+  const std::size_t column = open.columns.front();
+  const ReferenceWindow* const day = open.of_day ? day_.sum() : nullptr;
+  const ColumnDrift drift = ColumnIn(day != nullptr ? *day : window, column);
+  alert.until_ms = window.to_ms;
+  alert.metric = drift.metric;
+  alert.value = drift.value;
+  alert.expected = drift.expected;
+  alert.score = day != nullptr ? day_scores_[column] : drift.score;
+  alert.price_a_day = drift.labels_a_day;
+  alert.text = Sentence(alert, day != nullptr);
 }
 
 void Detector::OpenAlert(const ReferenceWindow& window, std::vector<std::size_t> crossed) {
-  // A probability moves since what it is made of does: what has another name comes before it.
-  std::ranges::stable_sort(crossed, std::greater<>(), [&](std::size_t c) { return scores_[c]; });
+  // A probability moves since what it is made of does: what has another name comes before it. What the request says
+  // moves what is counted by it (a city its click rates), and not the other way round.
+  std::ranges::stable_sort(crossed, std::greater<>(), [&](std::size_t c) { return Strength(c); });
+  std::ranges::stable_partition(
+      crossed, [&](std::size_t c) { return reference_.columns[c].of_request && crossing_[c] == Crossing::kWindow; });
   std::ranges::stable_partition(crossed, [&](std::size_t c) { return !reference_.columns[c].is_prediction(); });
   const std::size_t first = crossed.front();
   const AlertKind kind = reference_.columns[first].is_prediction() ? AlertKind::kPrediction : kind_;
+  const bool of_day = crossing_[first] == Crossing::kDay;
   DriftAlert alert{.kind = kind,
                    .name = ColumnIn(window, first).name,
                    .model = model_,
-                   .since_ms = above_since_[first],
+                   .since_ms = CrossedSince(first),
                    .found_ms = window.to_ms,
-                   .threshold = quiet_.threshold()};
+                   .threshold = of_day ? quiet_.thresholds().of_day : quiet_.threshold()};
   alert.id = fmt::format("{}/{}/{}", AlertKindName(kind), alert.name, FormatTime(alert.since_ms));
   for (std::size_t i = 1; i < crossed.size(); ++i) alert.grouped.push_back(reference_.columns[crossed[i]].name);
-  Update(window, &alert, first);
-  open_.push_back({.alert = alerts_.size(), .columns = std::move(crossed), .above_ms = window.to_ms});
   alerts_.push_back(std::move(alert));
+  open_.push_back(
+      {.alert = alerts_.size() - 1, .columns = std::move(crossed), .of_day = of_day, .above_ms = window.to_ms});
+  Update(window, open_.back());
 }
 
-void Detector::Judge(const ReferenceWindow& window) {
+std::int64_t Detector::CrossedSince(std::size_t column) const {
+  return crossing_[column] == Crossing::kDay && above_[column] == 0 ? day_.sum()->from_ms : above_since_[column];
+}
+
+void Detector::Score(const ReferenceWindow& window) {
   before_.MoveTo(window.from_ms);
   scores_ = quiet_.Scores(window, before_);
   before_.Add(window);
+  day_.Add(window);
+  day_scores_ = day_.sum() == nullptr ? std::vector<double>() : quiet_.DayScores(*day_.sum(), before_);
   last_ = window;
-  std::vector<std::size_t> crossed;  // And in no open alert.
+  const QuietModel::Thresholds& by = quiet_.thresholds();
   for (std::size_t c = 0; c < scores_.size(); ++c) {
-    const bool above = scores_[c] > quiet_.threshold();  // False of NaN.
+    const bool at_once = scores_[c] > by.at_once, above = at_once || scores_[c] > by.in_a_row;  // False of NaN.
     if (above && above_[c] == 0) above_since_[c] = window.from_ms;
     above_[c] = above ? above_[c] + 1 : 0;
-    if (scores_[c] > kFarAbove * quiet_.threshold()) above_[c] = std::max(above_[c], kInARow);
+    crossing_[c] = at_once || above_[c] >= kInARow                      ? Crossing::kWindow
+                   : !day_scores_.empty() && day_scores_[c] > by.of_day ? Crossing::kDay
+                                                                        : Crossing::kNone;
+    if (crossing_[c] != Crossing::kNone && first_crossed_ms_[c] == 0) first_crossed_ms_[c] = CrossedSince(c);
+  }
+}
+
+void Detector::Judge(const ReferenceWindow& window) {
+  Score(window);
+  std::vector<std::size_t> crossed;  // And in no open alert.
+  for (std::size_t c = 0; c < scores_.size(); ++c) {
     const bool known = std::ranges::any_of(open_, [&](const Open& o) { return std::ranges::count(o.columns, c) > 0; });
-    if (above_[c] >= kInARow && !known) crossed.push_back(c);
+    if (crossing_[c] != Crossing::kNone && !known) crossed.push_back(c);
   }
   for (Open& open : open_) {
     DriftAlert& alert = alerts_[open.alert];
@@ -168,9 +203,12 @@ void Detector::Judge(const ReferenceWindow& window) {
       }
       crossed.clear();
     }
-    if (std::ranges::any_of(open.columns, [&](std::size_t c) { return above_[c] > 0; })) open.above_ms = window.to_ms;
-    Update(window, &alert, open.columns.front());
-    alert.open = window.to_ms - open.above_ms < kDayMs;
+    const bool day_is_above =
+        std::ranges::any_of(open.columns, [&](std::size_t c) { return crossing_[c] == Crossing::kDay; });
+    const bool is_above = std::ranges::any_of(open.columns, [&](std::size_t c) { return above_[c] > 0; });
+    if (is_above || (open.of_day && day_is_above)) open.above_ms = window.to_ms;
+    Update(window, open);
+    alert.open = day_is_above || window.to_ms - open.above_ms < kDayMs;
   }
   std::erase_if(open_, [&](const Open& o) { return !alerts_[o.alert].open; });
   if (!crossed.empty()) OpenAlert(window, std::move(crossed));

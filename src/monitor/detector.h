@@ -1,11 +1,12 @@
 // Detector: judges windows one after another against a reference, and opens, groups and closes alerts.
 //
-// An alert opens when a column's score is above the threshold in two windows in a row, or kFarAbove times above it in
-// one, which no quiet window comes near: a category that nobody knew, a feature that is gone. It takes in every other
-// column that crosses in the same window or in the kGroupWindows after it: they are of one cause, which is named after
-// the highest score. It closes when all of its columns were below for a day: a fault shows less in the hours of few
-// rows. The same windows give the same alerts, so that a server that starts again judges its kept windows anew. Thread
-// safety: none.
+// An alert opens when a column's score is above the threshold in two windows in a row, or far above it in one (a
+// category that nobody knew, a feature that is gone), or above that of a day in the last 24 hours together (what is
+// slow): QuietModel's rules. It takes in every other column that crosses in the same window or in the kGroupWindows
+// after it: they are of one cause, which is named after the highest score; among those of the request where one of them
+// crossed. It closes when all of its columns were below for a day: a fault shows less in the hours of few rows. The
+// same windows give the same alerts, so that a server that starts again judges its kept windows anew. Thread safety:
+// none.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +41,6 @@ BinCounts CountsIn(const ReferenceWindow& window, std::size_t first_bin, std::si
 class Detector {
  public:
   static constexpr int kGroupWindows = 6;
-  static constexpr double kFarAbove = 4;
   static constexpr std::size_t kKept = 100;  // Alerts.
 
   // REQUIRES: both outlive it, and what is judged comes after the reference. `goes_on`: it is of the same population as
@@ -52,6 +52,8 @@ class Detector {
   // Oldest first, closed ones too.
   const std::vector<DriftAlert>& alerts() const { return alerts_; }
   const std::vector<double>& scores() const { return scores_; }  // Of the last window; empty: there was none.
+  // Of each column: start of the first window by which it crossed; 0: it never did.
+  const std::vector<std::int64_t>& first_crossed_ms() const { return first_crossed_ms_; }
   // The last window's, highest score first.
   std::vector<ColumnDrift> Columns() const;
 
@@ -59,12 +61,17 @@ class Detector {
   struct Open {
     std::size_t alert;  // Index in alerts_.
     std::vector<std::size_t> columns;
+    bool of_day = false;  // It crossed in the last 24 hours together, and not in a window.
     int windows = 0;
     std::int64_t above_ms;  // End of the last window in which one of them was above.
   };
   ColumnDrift ColumnIn(const ReferenceWindow& window, std::size_t column) const;
+  void Score(const ReferenceWindow& window);
+  // REQUIRES, of both: the column crosses in the last window. Its score over the threshold that it crossed.
+  double Strength(std::size_t column) const;
+  std::int64_t CrossedSince(std::size_t column) const;
   void OpenAlert(const ReferenceWindow& window, std::vector<std::size_t> crossed);
-  void Update(const ReferenceWindow& window, DriftAlert* alert, std::size_t column);
+  void Update(const ReferenceWindow& window, const Open& open);
   void ForgetClosed();
 
   const Reference& reference_;
@@ -74,9 +81,14 @@ class Detector {
   const std::vector<std::size_t> first_bin_;  // Reference::FirstBins().
   ReferenceWindow last_;
   TrailingWeek before_;
-  std::vector<double> scores_;
-  std::vector<std::int64_t> above_since_;  // One a column: start of the first window above, INT64_MAX: it is not.
-  std::vector<int> above_;                 // How many windows in a row.
+  LastDay day_;
+  std::vector<double> scores_, day_scores_;  // The latter empty: there is no day of rows yet.
+  std::vector<std::int64_t> above_since_;    // One a column: start of the first window above, INT64_MAX: it is not.
+  std::vector<int> above_;                   // How many windows in a row.
+  // By which rule each column crosses now: in windows, or else in the last 24 hours together.
+  enum class Crossing : std::uint8_t { kNone, kWindow, kDay };
+  std::vector<Crossing> crossing_;
+  std::vector<std::int64_t> first_crossed_ms_;
   std::vector<Open> open_;
   std::vector<DriftAlert> alerts_;
 };

@@ -122,6 +122,17 @@ TEST(Detector, ClosesAnAlertWhenItsCauseIsOver) {
   EXPECT_LE(judged.alerts[0].until_ms, DayMs(kTrained + 3) + kHourMs);
 }
 
+TEST(Detector, IsNamedAfterWhatTheRequestSaysBeforeWhatIsCountedByIt) {
+  const Judged judged = JudgeDays(1, 3, [](std::int64_t at, float* row, double*) {
+    if (at < DayMs(kTrained + 1)) return;
+    if (row[TestRows::kDevice] == 1) row[TestRows::kDevice] = 7;
+    row[TestRows::kRating] = std::numeric_limits<float>::quiet_NaN();
+  });
+  ASSERT_EQ(judged.alerts.size(), 1u);
+  EXPECT_EQ(judged.alerts[0].name, "device");
+  EXPECT_EQ(judged.alerts[0].grouped, std::vector<std::string>{"rating"});
+}
+
 TEST(Detector, OneCauseInManyColumnsIsOneAlert) {
   const Judged judged = JudgeDays(1, 3, [](std::int64_t at, float* row, double*) {
     if (at < DayMs(kTrained + 1)) return;
@@ -131,6 +142,31 @@ TEST(Detector, OneCauseInManyColumnsIsOneAlert) {
   ASSERT_EQ(judged.alerts.size(), 1u);
   EXPECT_EQ(judged.alerts[0].name, "rating");
   EXPECT_EQ(judged.alerts[0].grouped, std::vector<std::string>{"price"});
+}
+
+// Six rows of 300 in a column of thirty categories: the noise of these hides them in the distance over all bins.
+TEST(QuietModel, AFewRowsOfAnUnknownCategoryAreADriftOfTheirOwn) {
+  Rng rng(1);
+  std::vector<float> features, label;
+  std::vector<std::int64_t> arrival_ms;
+  std::vector<Key> request;
+  constexpr int kHours = 28 * 24, kRows = 300;
+  for (int i = 0; i < (kHours + 1) * kRows; ++i) {
+    const bool unknown = i >= (kHours + 1) * kRows - 6;
+    features.push_back(unknown ? 99.0f : static_cast<float>(rng.Below(30)));
+    label.push_back(0);
+    arrival_ms.push_back(TestRows::kStartMs + i / kRows * kHourMs);
+    request.push_back(static_cast<Key>(i));
+  }
+  const ReferenceRows rows{
+      .features = features, .columns = 1, .label = label, .arrival_ms = arrival_ms, .request = request};
+  const std::int64_t end_ms = TestRows::kStartMs + kHours * kHourMs;
+  const Reference reference = MakeReference("pctr", {{"brand", 0, 0, true}}, rows, 0, end_ms);
+  const QuietModel quiet(reference, reference.windows, kOneIn30Days);
+  const auto windows = CountWindows(reference, {0}, rows, end_ms, INT64_MAX);
+  ASSERT_EQ(windows.size(), 1u);
+  EXPECT_GT(quiet.Scores(windows[0], {})[0], quiet.thresholds().in_a_row);
+  EXPECT_GT(quiet.Scores(windows[0], {})[0], 4);
 }
 
 TEST(QuietModel, HasNoThresholdOfAFewDays) {

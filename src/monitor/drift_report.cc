@@ -16,17 +16,6 @@ namespace {
 
 constexpr double kNotThere = std::numeric_limits<double>::quiet_NaN();
 
-// Start of the first of two windows in a row above the threshold; 0: there is none.
-// By the rule of Detector: two windows in a row above the threshold, or one far above it.
-std::int64_t FirstSeen(const std::vector<ReferenceWindow>& windows, const std::vector<float>& scores,
-                       double threshold) {
-  for (std::size_t w = 0; w < windows.size(); ++w) {
-    if (scores[w] > Detector::kFarAbove * threshold) return windows[w].from_ms;
-    if (w > 0 && scores[w - 1] > threshold && scores[w] > threshold) return windows[w - 1].from_ms;
-  }
-  return 0;
-}
-
 void AddDay(std::int64_t time_ms, bool positive, float prediction,
             std::map<std::int64_t, ReportedObjective::Part>* days, std::map<std::int64_t, double>* predicted) {
   const std::int64_t day = time_ms / kDayMs * kDayMs;
@@ -77,12 +66,13 @@ struct JudgedPart {
   std::vector<std::size_t> columns;  // Of the reference.
   std::vector<std::vector<float>> scores;
   std::vector<bool> moves;
+  std::vector<std::int64_t> first_crossed_ms;
 };
 
 // Judges these columns by themselves. `alone`: they are judged against the week before, of the rows in the range.
 JudgedPart JudgePart(std::vector<std::size_t> columns, const std::vector<ReferenceWindow>& windows, bool alone,
                      DriftReport* report) {
-  JudgedPart judged{.columns = std::move(columns), .scores = {}, .moves = {}};
+  JudgedPart judged{.columns = std::move(columns), .scores = {}, .moves = {}, .first_crossed_ms = {}};
   const DriftOptions& options = report->options;
   const Reference part = PartOf(report->references.features, judged.columns);
   const QuietModel quiet(part, JoinWindows(part.windows, options.period_ms, options.min_rows),
@@ -99,6 +89,7 @@ JudgedPart JudgePart(std::vector<std::size_t> columns, const std::vector<Referen
       judged.scores[c].push_back(static_cast<float>(detector.scores()[c]));
   }
   for (std::size_t c = 0; c < judged.columns.size(); ++c) judged.moves.push_back(quiet.Moves(c));
+  judged.first_crossed_ms = detector.first_crossed_ms();
   report->alerts.insert(report->alerts.end(), detector.alerts().begin(), detector.alerts().end());
   return judged;
 }
@@ -129,7 +120,7 @@ void JudgeColumns(const ReferenceRows& rows, const std::vector<std::size_t>& at,
         if (!(score <= column.drift.score)) column.drift.score = std::isnan(score) ? column.drift.score : score;
       }
       column.drift.moves = judged.moves[i];
-      column.first_seen_ms = FirstSeen(report->windows, judged.scores[i], report->threshold);
+      column.first_seen_ms = judged.first_crossed_ms[i];
       column.scores = std::move(judged.scores[i]);
       for (const float code : column.counts.unseen) {
         const auto name = names.find(code);

@@ -16,6 +16,8 @@ constexpr int kDraws = 200;        // Of the bootstrap.
 constexpr double kOfDraws = 0.75;  // Quantile over them.
 constexpr std::int64_t kNearDays = 2, kFarDays = 10;  // Lags that Wanders compares.
 constexpr double kWanders = 1.3;
+constexpr int kRules = 3;  // By which a window alerts.
+constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
 constexpr double kEuler = 0.57721566490153286;
 
 std::size_t HourOf(const ReferenceWindow& window) {
@@ -38,6 +40,16 @@ double FreemanTukey(const std::uint32_t* counts, double rows, const std::vector<
     sum += off * off;
   }
   return 4 * rows * sum;
+}
+
+// The largest rise of a bin that no row should be in.
+double Outside(const std::uint32_t* counts, double rows, const std::vector<double>& root_share, bool categorical) {
+  const std::size_t missing = root_share.size() - 1;
+  const auto rise = [&](std::size_t bin) {
+    return 2 * std::sqrt(rows) * (std::sqrt(counts[bin] / rows) - root_share[bin]);
+  };
+  const double most = std::max(rise(missing), rise(missing - 1));  // Behind it: unseen, or above the range.
+  return categorical ? most : std::max(most, rise(0));
 }
 
 // Whether days two weeks apart differ by more than days next to each other. The distance of two samples of n and m rows
@@ -126,39 +138,85 @@ void TrailingWeek::MoveTo(std::int64_t time_ms) {
 
 void TrailingWeek::Add(const ReferenceWindow& window) { waiting_.push_back(window); }
 
+void QuietModel::AddTo(Series* series, const ReferenceWindow& window, const TrailingWeek& before) const {
+  series->windows.push_back({.from_ms = window.from_ms, .to_ms = window.to_ms, .rows = window.rows, .counts = {}});
+  series->measures.resize(moves_.size());
+  for (std::size_t c = 0; c < moves_.size(); ++c) series->measures[c].push_back(MeasureOf(c, window, before));
+}
+
 QuietModel::QuietModel(const Reference& reference, const std::vector<ReferenceWindow>& windows, double alerts_a_day,
                        bool all_move)
-    : first_bin_(reference.FirstBins()), threshold_(std::numeric_limits<double>::infinity()) {
+    : first_bin_(reference.FirstBins()) {
   for (std::size_t c = 0; c < reference.columns.size(); ++c) {
     const ReferenceColumn& column = reference.columns[c];
     root_share_.push_back(RootShares(column.counts.counts));
+    categorical_.push_back(column.bins.categorical);
+    used_bins_.push_back(
+        static_cast<std::size_t>(std::ranges::count_if(column.counts.counts, [](std::uint64_t n) { return n > 0; })));
     moves_.push_back(all_move || column.grows || Wanders(windows, first_bin_[c], column.bins.size()));
   }
-  std::vector<std::vector<double>> statistics(reference.columns.size());
+  Series hours, of_day;
   TrailingWeek before;
+  LastDay day;
   for (const ReferenceWindow& window : windows) {
     before.MoveTo(window.from_ms);
-    for (std::size_t c = 0; c < statistics.size(); ++c) statistics[c].push_back(Statistic(c, window, before));
+    AddTo(&hours, window, before);
     before.Add(window);
+    day.Add(window);
+    if (day.sum() != nullptr) AddTo(&of_day, *day.sum(), before);
   }
-  for (const std::vector<double>& of : statistics) usual_.push_back(UsualOf(windows, of));
-  SetThreshold(windows, statistics, alerts_a_day);
+  for (Series* series : {&hours, &of_day}) {
+    series->measures.resize(reference.columns.size());
+    for (std::size_t c = 0; c < series->measures.size(); ++c)
+      series->usual.push_back(UsualOf(c, series->windows, series->measures[c]));
+  }
+  const std::vector<double> in_a_row = DailyMaxima(hours, true), at_once = DailyMaxima(hours, false),
+                            days = DailyMaxima(of_day, false);
+  usual_ = std::move(hours.usual);
+  usual_day_ = std::move(of_day.usual);
+  days_ = in_a_row.size();
+  if (days_ < kLeastDays) return;
+  thresholds_.in_a_row = TailThreshold(in_a_row, alerts_a_day / kRules);
+  thresholds_.at_once = TailThreshold(at_once, alerts_a_day / kRules);
+  if (days.size() >= kLeastDays) thresholds_.of_day = TailThreshold(days, alerts_a_day / kRules);
 }
 
-double QuietModel::Statistic(std::size_t column, const ReferenceWindow& window, const TrailingWeek& before) const {
+QuietModel::Measure QuietModel::MeasureOf(std::size_t column, const ReferenceWindow& window,
+                                          const TrailingWeek& before) const {
   const std::uint32_t* const counts = window.counts.data() + first_bin_[column];
   const std::size_t bins = root_share_[column].size();
   double rows = 0;
   for (std::size_t b = 0; b < bins; ++b) rows += counts[b];
-  if (rows == 0) return 0;
-  if (!moves_[column]) return FreemanTukey(counts, rows, root_share_[column]);
-  if (before.counts().empty()) return std::numeric_limits<double>::quiet_NaN();
-  return FreemanTukey(counts, rows, RootShares(std::span(before.counts()).subspan(first_bin_[column], bins)));
+  if (rows == 0) return {};
+  if (moves_[column] && before.counts().empty()) return {kNotKnown, kNotKnown};
+  const auto measure = [&](const std::vector<double>& root_share) {
+    return Measure{FreemanTukey(counts, rows, root_share), Outside(counts, rows, root_share, categorical_[column])};
+  };
+  if (!moves_[column]) return measure(root_share_[column]);
+  return measure(RootShares(std::span(before.counts()).subspan(first_bin_[column], bins)));
 }
 
-QuietModel::Usual QuietModel::UsualOf(const std::vector<ReferenceWindow>& windows,
-                                      const std::vector<double>& statistics) const {
+void QuietModel::SetOutside(std::size_t column, const std::vector<Measure>& measures, double mean_statistic,
+                            Usual* usual) const {
+  const auto freedom = static_cast<double>(std::max<std::size_t>(used_bins_[column], 2) - 1);
+  usual->rows_as_one = std::max(1.0, mean_statistic / freedom);
+  double n = 0, sum = 0, squares = 0;
+  for (const Measure& measure : measures) {
+    if (std::isnan(measure.outside)) continue;
+    const double outside = measure.outside / std::sqrt(usual->rows_as_one);
+    n += 1;
+    sum += outside;
+    squares += outside * outside;
+  }
+  usual->outside_mean = sum / n;
+  usual->outside_deviation = std::max(1.0, std::sqrt(std::max(0.0, squares / n - sum / n * sum / n)));
+}
+
+QuietModel::Usual QuietModel::UsualOf(std::size_t column, const std::vector<ReferenceWindow>& windows,
+                                      const std::vector<Measure>& measures) const {
   Usual usual;
+  std::vector<double> statistics;
+  for (const Measure& measure : measures) statistics.push_back(measure.statistic);
   double n = 0;
   for (const double statistic : statistics) n += !std::isnan(statistic);
   if (n == 0) return usual;
@@ -192,6 +250,7 @@ QuietModel::Usual QuietModel::UsualOf(const std::vector<ReferenceWindow>& window
   }
   // A column that never moves still may, a little: the deviation of a cube root of one degree of freedom or so.
   usual.deviation = std::max(std::sqrt(squares), 0.15);
+  SetOutside(column, measures, mean_statistic, &usual);
   usual.by_row = variance > 0 ? std::max(0.0, covariance / variance) : 0;
   usual.at_no_rows = mean_statistic - usual.by_row * all_rows;
   if (usual.at_no_rows < 0) {
@@ -201,19 +260,32 @@ QuietModel::Usual QuietModel::UsualOf(const std::vector<ReferenceWindow>& window
   return usual;
 }
 
-double QuietModel::Score(const Usual& usual, const ReferenceWindow& window, double statistic) const {
+double QuietModel::Score(const Usual& usual, const ReferenceWindow& window, const Measure& measure) const {
   const std::size_t hour = HourOf(window);
   const double then = usual.at_no_rows + usual.by_row * static_cast<double>(window.rows),
                usually = usual.at_no_rows + usual.by_row * usual.rows[hour];
   const double scale = usually > 0 ? std::cbrt(std::max(then, 1e-9) / usually) : 1;
-  return (std::cbrt(statistic) - usual.mean[hour] * scale) / (usual.deviation * std::max(1.0, scale));
+  const double of_all =
+      (std::cbrt(measure.statistic) - usual.mean[hour] * scale) / (usual.deviation * std::max(1.0, scale));
+  const double of_outside =
+      (measure.outside / std::sqrt(usual.rows_as_one) - usual.outside_mean) / usual.outside_deviation;
+  return std::max(of_all, of_outside);  // Both are NaN, or neither.
+}
+
+std::vector<double> QuietModel::ScoresBy(const std::vector<Usual>& usual, const ReferenceWindow& window,
+                                         const TrailingWeek& before) const {
+  std::vector<double> scores;
+  for (std::size_t c = 0; c < usual.size(); ++c)
+    scores.push_back(Score(usual[c], window, MeasureOf(c, window, before)));
+  return scores;
 }
 
 std::vector<double> QuietModel::Scores(const ReferenceWindow& window, const TrailingWeek& before) const {
-  std::vector<double> scores;
-  for (std::size_t c = 0; c < usual_.size(); ++c)
-    scores.push_back(Score(usual_[c], window, Statistic(c, window, before)));
-  return scores;
+  return ScoresBy(usual_, window, before);
+}
+
+std::vector<double> QuietModel::DayScores(const ReferenceWindow& day, const TrailingWeek& before) const {
+  return ScoresBy(usual_day_, day, before);
 }
 
 double TailThreshold(const std::vector<double>& daily_maxima, double alerts_a_day) {
@@ -227,26 +299,25 @@ double TailThreshold(const std::vector<double>& daily_maxima, double alerts_a_da
   return thresholds[static_cast<std::size_t>(kOfDraws * kDraws)];
 }
 
-void QuietModel::SetThreshold(const std::vector<ReferenceWindow>& windows,
-                              const std::vector<std::vector<double>>& statistics, double alerts_a_day) {
-  std::vector<double> maxima;  // By day.
+std::vector<double> QuietModel::DailyMaxima(const Series& series, bool twice) const {
+  std::vector<double> maxima;
   std::int64_t day = INT64_MIN;
-  std::vector<double> last, scores(statistics.size());
-  for (std::size_t w = 0; w < windows.size(); ++w) {
-    const ReferenceWindow& window = windows[w];
-    for (std::size_t c = 0; c < scores.size(); ++c) scores[c] = Score(usual_[c], window, statistics[c][w]);
-    if (window.from_ms / kDayMs != day) maxima.push_back(-std::numeric_limits<double>::infinity());
-    day = window.from_ms / kDayMs;
-    for (std::size_t c = 0; c < scores.size() && !last.empty(); ++c) {
-      if (!std::isnan(last[c]) && !std::isnan(scores[c]))
-        maxima.back() = std::max(maxima.back(), std::min(last[c], scores[c]));
+  std::vector<double> last, scores(series.measures.size());
+  for (std::size_t w = 0; w < series.windows.size(); ++w) {
+    const ReferenceWindow& window = series.windows[w];
+    for (std::size_t c = 0; c < scores.size(); ++c) scores[c] = Score(series.usual[c], window, series.measures[c][w]);
+    // A window of 24 hours is of the day in which it ends.
+    const std::int64_t of_day = (window.to_ms - 1) / kDayMs;
+    if (of_day != day) maxima.push_back(-std::numeric_limits<double>::infinity());
+    day = of_day;
+    for (std::size_t c = 0; c < scores.size(); ++c) {
+      if (std::isnan(scores[c]) || (twice && (last.empty() || std::isnan(last[c])))) continue;
+      maxima.back() = std::max(maxima.back(), twice ? std::min(last[c], scores[c]) : scores[c]);
     }
     last = scores;
   }
   std::erase_if(maxima, [](double m) { return !std::isfinite(m); });
-  days_ = maxima.size();
-  if (days_ < kLeastDays) return;
-  threshold_ = TailThreshold(maxima, alerts_a_day);
+  return maxima;
 }
 
 }  // namespace gfr

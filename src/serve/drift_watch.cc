@@ -128,18 +128,46 @@ Status DriftWatch::WatchEvents(ServiceState& s) {
   return {};
 }
 
-Result<bool> DriftWatch::Read(ServiceState& s, const std::stop_token& stop) {
-  LiveFold* fold = watched_ && watched_->fold ? &*watched_->fold : nullptr;
+std::uint64_t DriftWatch::next() const {
+  return watched_ && watched_->fold ? std::min(traffic_->next(), watched_->fold->next()) : traffic_->next();
+}
+
+void DriftWatch::Count(const LogRecord& record) {
+  if (watched_ && watched_->fold && record.offset >= watched_->fold->next()) watched_->fold->Fold(record);
+  traffic_->Fold(record);
+}
+
+Result<bool> DriftWatch::Read(ServiceState& s, std::uint64_t until, const std::stop_token& stop) {
   GFR_ASSIGN(const Positions begin, s.log->source().Begin());
-  const std::uint64_t next = fold == nullptr ? traffic_->next() : std::min(traffic_->next(), fold->next());
-  GFR_ASSIGN(const auto records, s.log->source().Open({std::max(begin[0], next)}, {}));
+  const std::uint64_t from = std::max(begin[0], next());
+  if (from >= until) return true;
+  GFR_ASSIGN(const auto records, s.log->source().Open({from}, {.until = Positions{until}}));
   for (LogRecord record;;) {
     GFR_ASSIGN(const bool more, records->More(&record));
     if (!more) return true;
-    if (fold != nullptr && record.offset >= fold->next()) fold->Fold(record);
-    traffic_->Fold(record);
+    Count(record);
     if (stop.stop_requested()) return false;
   }
+}
+
+Result<bool> DriftWatch::CountRecent(ServiceState& s, const std::stop_token& stop) {
+  const std::vector<std::vector<LogRecord>> recent = s.recent.Take();
+  if (recent.empty()) return true;
+  // What was too much for the memory, and what came before the first look.
+  GFR_ASSIGN(const bool read, Read(s, recent.front().front().offset, stop));
+  if (!read) return false;
+  for (const std::vector<LogRecord>& batch : recent) {
+    for (const LogRecord& record : batch) Count(record);
+    if (stop.stop_requested()) return false;
+  }
+  return true;
+}
+
+Status DriftWatch::TakeRecent(ServiceState& s, const std::stop_token& stop) {
+  const MutexLock lock(looking_);
+  if (!traffic_) return {};
+  GFR_TRY(CountRecent(s, stop));
+  return {};
 }
 
 Status DriftWatch::Look(ServiceState& s, const std::stop_token& stop) {
@@ -153,7 +181,9 @@ Status DriftWatch::Look(ServiceState& s, const std::stop_token& stop) {
   }
   // An hour ends by the clock before its last records are read, so that each of them is in the log by then.
   const std::int64_t ended_ms = (s.clock.now_ms() - kSettledMs) / kHourMs * kHourMs;
-  GFR_ASSIGN(const bool read, Read(s, stop));
+  GFR_ASSIGN(const bool taken, CountRecent(s, stop));
+  if (!taken) return {};
+  GFR_ASSIGN(const bool read, Read(s, UINT64_MAX, stop));
   if (!read) return {};
   const std::uint64_t refused = s.counters.rejected.value(), twice = s.counters.duplicates.value(),
                       accepted = s.counters.accepted.value();
@@ -279,8 +309,11 @@ void DriftWatch::SetModelMetrics(const LiveJudgement& judgement) {
 
 std::shared_ptr<DriftWatch> DriftWatch::Start(ServiceState& s) {
   const auto watch = std::make_shared<DriftWatch>(s);
+  s.recent.Begin();
   s.background.Add({"watch-drift", kPeriodMs, kMinuteMs,
                     [watch, &s](const JobRun& run) { return watch->Look(s, run.stop); }, kSecondMs});
+  s.background.Add({"count-served", kTakeMs, kMinuteMs,
+                    [watch, &s](const JobRun& run) { return watch->TakeRecent(s, run.stop); }, kTakeMs});
   return watch;
 }
 

@@ -1,10 +1,11 @@
 // DriftWatch: what the champion serves, counted by the hour beside serving, judged against its reference as each hour
 // ends, and told in GET /v1/drift, /metrics, the program's log and [monitor.webhook].
 //
-// Each look reads what is new in the log (monitor/live_fold.h), so no request waits for it. When an hour is over, its
-// windows are judged (monitor/live_judgement.h), and the fold is kept in data/monitor/NAME-VERSION.live: a server that
-// starts again goes on from there, as if it had never stopped. A promotion begins anew, with the new version's
-// reference; the windows of the one before stay on disk, and a rollback goes on with them.
+// What the server logs is counted a moment later (monitor/live_fold.h) from its own memory (event/recent_records.h), so
+// no request waits for it and nothing is decoded again; what is not there any more is read from the log. When an hour
+// is over, its windows are judged (monitor/live_judgement.h), and the fold is kept in data/monitor/NAME-VERSION.live: a
+// server that starts again goes on from there, as if it had never stopped. A promotion begins anew, with the new
+// version's reference; the windows of the one before stay on disk, and a rollback goes on with them.
 // Events are counted and judged beside it, whatever model is served (monitor/live_traffic.h): data/monitor/events.live.
 // Thread safety: any thread; one look at a time.
 #pragma once
@@ -36,6 +37,7 @@ struct ServiceState;
 class DriftWatch {
  public:
   static constexpr std::int64_t kPeriodMs = 20 * kSecondMs;
+  static constexpr std::int64_t kTakeMs = 250;  // So often what is recent is counted.
   static constexpr std::size_t kMostUntold = 100;
   static constexpr std::int64_t kSettledMs = 5 * kSecondMs;  // After an hour, until all of its records are in the log.
 
@@ -43,7 +45,9 @@ class DriftWatch {
   // Reads what is new; judges when an hour has ended. Errors: those of the log and of the registry's store.
   // Stops between two records when it is asked to, and goes on there at the next look.
   Status Look(ServiceState& s, const std::stop_token& stop = {});
-  // One that looks every kPeriodMs, by the server's scheduler.
+  // Counts what the server has logged since, as far as it has it in memory. The first look comes before.
+  Status TakeRecent(ServiceState& s, const std::stop_token& stop = {});
+  // One that takes every kTakeMs and looks every kPeriodMs, by the server's scheduler.
   static std::shared_ptr<DriftWatch> Start(ServiceState& s);
 
   nlohmann::ordered_json Json() const;  // GET /v1/drift.
@@ -58,8 +62,12 @@ class DriftWatch {
   };
   Status Watch(ServiceState& s, const Model& model);
   Status WatchEvents(ServiceState& s);
-  // What is new in the log, by both; false: it was asked to stop.
-  Result<bool> Read(ServiceState& s, const std::stop_token& stop);
+  // Of both: what they have not counted yet, up to the end of what is recent, or before this offset of the log. False:
+  // they were asked to stop.
+  Result<bool> CountRecent(ServiceState& s, const std::stop_token& stop);
+  Result<bool> Read(ServiceState& s, std::uint64_t until, const std::stop_token& stop);
+  void Count(const LogRecord& record);
+  std::uint64_t next() const;  // The first offset that one of them has not counted.
   Status Judge(ServiceState& s, std::int64_t until_ms);
   Result<LiveJudgement> JudgeModel(const MonitorConfig& config, std::int64_t until_ms);
   void Tell(const LiveJudgement& judgement, std::int64_t until_ms);

@@ -176,6 +176,51 @@ TEST_F(DriftWatchTest, JudgesTheHoursThatAreOverAndTellsAWebhookOnce) {
   EXPECT_EQ(told.find(id, told.find(id) + 1), std::string::npos) << "once";
 }
 
+// What is in memory has another source here, so that it shows where it was counted from.
+TEST_F(DriftWatchTest, CountsFromMemoryWhatIsThereAndTheRestFromTheLog) {
+  Open(kSmallWindows, WithReference());
+  ASSERT_TRUE(watch_->Look(*state_).ok()) << "it begins at the log's end";
+  std::vector<LogRecord> records;
+  for (const auto& [arrival_ms, event] : SlatesOf(TestRows::Make(2, kReferenceDays, kReferenceDays + 1, 60))) {
+    if (arrival_ms < kLiveMs + kHourMs) records.push_back({records.size(), arrival_ms, event});
+  }
+  const std::size_t in_log = records.size() / 3, logged = records.size() / 2;
+  std::size_t next = 0;
+  std::uint64_t duplicates = 0;
+  ASSERT_TRUE(state_->log
+                  ->AppendImported(
+                      [&](Event* event, std::int64_t* arrival_ms) -> Result<bool> {
+                        if (next == logged) return false;
+                        *arrival_ms = records[next].arrival_ms;
+                        *event = records[next++].event;
+                        return true;
+                      },
+                      [](std::uint64_t) {}, &duplicates)
+                  .ok());
+  state_->recent.Begin();
+  for (std::size_t r = in_log; r < records.size(); ++r) {
+    records[r].event.source = "memory";
+    state_->recent.Add({records[r]});
+  }
+  clock_->Set(kLiveMs + kHourMs + kMinuteMs);
+  ASSERT_TRUE(watch_->TakeRecent(*state_).ok());
+  EXPECT_TRUE(state_->recent.Take().empty());
+  const Status looked = watch_->Look(*state_);
+  ASSERT_TRUE(looked.ok()) << looked.error().ToString();
+  LiveTraffic counted;
+  ASSERT_TRUE(counted.Restore(PosixFileSystem().ReadAll(folder_ / "p/data/monitor/events.live").value()).ok());
+  std::uint64_t from_log = 0, from_memory = 0;
+  for (const auto& [hour, counts] : counted.hours()) {
+    for (std::size_t series = 0; series < counts.size(); ++series) {
+      if (counted.is_volume(series))
+        (counted.names()[series].ends_with("memory") ? from_memory : from_log) += counts[series].count;
+    }
+  }
+  EXPECT_EQ(from_log, in_log);
+  EXPECT_EQ(from_memory, records.size() - in_log);
+  EXPECT_GT(watch_->Json()["rows"], 0);
+}
+
 TEST_F(DriftWatchTest, CountsEventsWithoutAModelToWatchAndKeepsThemForTheNextStart) {
   Open(kSmallWindows, {});
   Live();

@@ -16,8 +16,9 @@
 #include "base/clock.h"
 #include "base/sync.h"
 #include "event/event_json.h"
-#include "log/erased_ids.h"
+#include "event/recent_records.h"
 #include "feed/contract_prices.h"
+#include "log/erased_ids.h"
 #include "log/event_log.h"
 #include "project/project.h"
 #include "runtime/scheduler.h"
@@ -70,6 +71,7 @@ struct ServiceState {
   std::atomic<bool> redis_lost = false;
   std::atomic<std::int64_t> last_arrival_ms = 0, next_offset = 0;
   RequestIndex requests;
+  RecentRecords recent;  // What was folded last, for who watches it.
   std::atomic<std::uint64_t> memory_bytes = 0;
   std::atomic<bool> memory_full = false;
   // Less of the disk is free than is kept for snapshots, models and repairs: nothing is appended. Feeds go on.

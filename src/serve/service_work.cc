@@ -58,6 +58,7 @@ void ServiceState::FoldSlice(std::deque<Folding>* taken, std::vector<Folded>* do
         std::ranges::count_if(batch.records, [](const LogRecord& r) { return !IsServerOnly(r.event.type); });
     folded.push_back({batch.records.back().arrival_ms, batch.durable_us, static_cast<std::uint64_t>(events)});
     done->push_back(std::move(batch.done));
+    recent.Add(std::move(batch.records));
     taken->pop_front();
   } while (!taken->empty() && MonotonicMs() < end_ms);
   store->Publish();
