@@ -24,11 +24,13 @@ namespace {
 
 constexpr int kClients = 3, kItems = 60, kHistoryDays = 12;
 constexpr std::int64_t kPatienceMs = 700;  // Of a client; then it sends again.
-constexpr std::int64_t kStartMs = 1'700'000'000'000 / kHourMs * kHourMs + 56 * kMinuteMs;
-constexpr std::int64_t kDriftsAfterMs = kMinuteMs;     // Before an hour ends, at whose end it is judged.
-constexpr std::int64_t kLoopBoundMs = 40 * kMinuteMs;  // The loop has ended by then.
-constexpr std::int64_t kGoesOnMs = 20 * kSecondMs;     // Traffic after the run's end.
-constexpr double kDislike = 0.1;                       // Share of the clicks that a disliked version keeps.
+constexpr std::int64_t kStartMs = 1'700'000'000'000 / kHourMs * kHourMs + 58 * kMinuteMs;
+constexpr std::int64_t kDriftsAfterMs = 30 * kSecondMs;  // Before an hour ends, at whose end it is judged.
+// Nobody serves for most of the second hour: drift is an alert when two hours show it.
+constexpr std::int64_t kAwayFromMs = 3 * kMinuteMs, kAwayUntilMs = kHourMs + 30 * kSecondMs;
+constexpr std::int64_t kLoopBoundMs = 100 * kMinuteMs;  // The loop has ended by then.
+constexpr std::int64_t kGoesOnMs = 20 * kSecondMs;      // Traffic after the run's end.
+constexpr double kDislike = 0.05;                       // Share of the clicks that a disliked version keeps.
 constexpr const char* kNewCity = "atlantis";
 
 constexpr const char* kLoopToml = R"(
@@ -57,7 +59,7 @@ incremental = false
 min_rows = 50
 [[feed]]
 name = "home"
-size = 6
+size = 10
 value = "pctr"
 [[feature]]
 name = "geography"
@@ -119,7 +121,7 @@ class LoopWorld {
         watched_(disk_, [this](WatchedDisk::When when, const std::string& at,
                                const std::string& path) { OnRename(when, at, path); }),
         simulation_({.seed = options.seed, .wall_ms = kStartMs}),
-        market_({.users = 400,
+        market_({.users = 200,
                  .items = kItems,
                  .days = kHistoryDays,
                  .seed = options.seed,
@@ -237,7 +239,7 @@ void LoopWorld::SendEvents(const std::vector<Event>& events, const std::stop_tok
 // Somebody new each time comes, gets a slate, and does with it what the market's user would.
 void LoopWorld::Shop(int client, const std::stop_token& stop) {
   Rng rng(options_.seed * 1000 + client);
-  for (int n = 0; !stop.stop_requested(); WaitUntil(MonotonicMs() + 100 + rng.Below(500), stop), ++n) {
+  for (int n = 0; !stop.stop_requested(); WaitUntil(MonotonicMs() + 200 + rng.Below(1000), stop), ++n) {
     Visit visit;
     {
       const MutexLock lock(mutex_);
@@ -286,14 +288,13 @@ void LoopWorld::OnRename(WatchedDisk::When when, const std::string& at, const st
   if (path.find("automation/runs/") == std::string::npos) return;
   const auto text = disk_.ReadAll(at);
   const auto run = text.ok() ? RunRecord::FromJson(text.value()) : Result<RunRecord>(text.error());
-  const bool written = when == WatchedDisk::When::kAfter;
   if (!run.ok()) return Broken("a run's record cannot be read: " + run.error().message);
-  std::string boundary = fmt::format("{} {}", written ? "after" : "before", RunStateName(run.value().state));
+  std::string boundary = fmt::format("{} {}", static_cast<int>(when), RunStateName(run.value().state));
   for (const StepRecord& step : run.value().steps)
     boundary += fmt::format(" {}:{}:{}", step.name, StepStateName(step.state), step.inputs.size());
   {
     const MutexLock lock(mutex_);
-    if (written) CheckRecord(run.value());
+    if (when == WatchedDisk::When::kLasts) CheckRecord(run.value());
     if (!strikes_ || struck_ || !boundaries_.insert(boundary).second) return;
     struck_ = true;
     ++report_.boundaries;
@@ -364,6 +365,8 @@ void LoopWorld::KillAll(int server) {
 
 // One life of the server: it ends at a boundary of the run, or at some moment.
 void LoopWorld::LiveOnce() {
+  if (const std::int64_t age_ms = clock_.now_ms() - kStartMs; age_ms > kAwayFromMs && age_ms < kAwayUntilMs)
+    WaitUntil(MonotonicMs() + kAwayUntilMs - age_ms);
   WaitUntil(MonotonicMs() + static_cast<std::int64_t>(rng_.Below(2000)));
   {
     const MutexLock lock(mutex_);
@@ -406,7 +409,7 @@ Status LoopWorld::Begin() {
   GFR_TRY(MakeProject(disk_, clock_, kLoopToml));
   GFR_ASSIGN(const auto project, OpenProject(disk_, clock_));
   objects_ = project->shared_objects();
-  MarketConfig history{.users = 400, .items = kItems, .days = kHistoryDays, .seed = options_.seed};
+  MarketConfig history{.users = 200, .items = kItems, .days = kHistoryDays, .seed = options_.seed};
   history.start_ms = kStartMs / kHourMs * kHourMs - kHistoryDays * kDayMs;
   GFR_TRY(SimulateEvents(project->workspace(), history));
   market_.Reseed(options_.seed + 77);
