@@ -54,9 +54,10 @@ bench: $(BUILD)/build.ninja  ## Benchmarks beside their peers, as ratios within 
 
 # A process per 50 seeds: killed threads of the simulation stay parked until theirs ends.
 SEEDS ?= 500
-soak: $(BUILD)/build.ninja  ## SEEDS=n seeds of the simulated world: log, store, registry under kills and power cuts.
-	@cmake --build $(BUILD) -j $(JOBS) --target world
-	@failed=; for ((from = 1; from <= $(SEEDS); from += 50)); do \
+soak: $(BUILD)/build.ninja  ## SEEDS=n seeds of the simulated world: log, store, registry under kills and power cuts; 20 of the loop that retrains and releases.
+	@cmake --build $(BUILD) -j $(JOBS) --target world world_loop
+	@failed=; for ((seed = 1; seed <= 20; ++seed)); do $(BUILD)/world_loop --seeds $$seed $$seed || failed=1; done; \
+	for ((from = 1; from <= $(SEEDS); from += 50)); do \
 	to=$$((from + 49 < $(SEEDS) ? from + 49 : $(SEEDS))); \
 	$(BUILD)/world --seeds $$from $$to || failed=1; done; [ -z "$$failed" ]
 

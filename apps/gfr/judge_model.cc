@@ -27,18 +27,8 @@ int RunJudge(JudgeFlags& flags) {
                                                : GateRules::Rule::kAuto;
   flags.rules.needs_off_policy = flags.without_evidence == "canary";
   const GateVerdict verdict = DecideGates(both.value(), flags.rules);
-  Json json{{"decision", DecisionName(verdict.decision)},
-            {"rule", verdict.rule},
-            {"rule_why", verdict.rule_why},
-            {"summary", verdict.Summary()},
-            {"checks", Json::array()},
-            {"judgement", ParseJson<Json>(JudgementJson(judged))},
-            {"off_policy", ParseJson<Json>(OffPolicyJson(both.value().off_policy))}};
-  if (!judged.objectives.empty()) json["log_loss_difference"] = judged.objectives[0].paired.difference;
-  for (const GateCheck& check : verdict.checks)
-    json["checks"].push_back({{"check", check.name}, {"passed", check.passed}, {"why", check.why}});
   if (flags.common.json) {
-    PrintJson(json);
+    PrintJson(ParseJson<Json>(VerdictJson(both.value(), verdict)));
     return 0;
   }
   fmt::print("version {} against {}: {}, by the rule \"{}\" ({})\n", judged.candidate, judged.champion,

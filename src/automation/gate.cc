@@ -5,6 +5,8 @@
 #include <cmath>
 #include <optional>
 
+#include "base/json_text.h"
+
 namespace gfr {
 namespace {
 
@@ -125,6 +127,22 @@ GateVerdict DecideGates(const JudgedWithOffPolicy& judged, const GateRules& rule
   if (!off_policy && rules.needs_off_policy && verdict.decision == GateVerdict::Decision::kPromote)
     verdict.decision = GateVerdict::Decision::kCanaryOnly;
   return verdict;
+}
+
+std::string VerdictJson(const JudgedWithOffPolicy& judged, const GateVerdict& verdict) {
+  using Json = nlohmann::ordered_json;
+  Json json{{"decision", DecisionName(verdict.decision)},
+            {"rule", verdict.rule},
+            {"rule_why", verdict.rule_why},
+            {"summary", verdict.Summary()},
+            {"checks", Json::array()},
+            {"judgement", ParseJson<Json>(JudgementJson(judged.judgement))},
+            {"off_policy", ParseJson<Json>(OffPolicyJson(judged.off_policy))}};
+  const auto& objectives = judged.judgement.objectives;
+  if (!objectives.empty()) json["log_loss_difference"] = objectives[0].paired.difference;
+  for (const GateCheck& check : verdict.checks)
+    json["checks"].push_back({{"check", check.name}, {"passed", check.passed}, {"why", check.why}});
+  return DumpJson(json);
 }
 
 }  // namespace gfr

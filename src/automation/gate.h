@@ -48,5 +48,7 @@ struct GateVerdict {
 const char* DecisionName(GateVerdict::Decision decision);
 
 GateVerdict DecideGates(const JudgedWithOffPolicy& judged, const GateRules& rules);
+// As `gfr models judge --json` says it (docs/automation.md has the keys).
+std::string VerdictJson(const JudgedWithOffPolicy& judged, const GateVerdict& verdict);
 
 }  // namespace gfr

@@ -10,7 +10,6 @@
 #include "base/json_text.h"
 #include "operations/load_model.h"
 #include "runtime/logger.h"
-#include "runtime/subprocess.h"
 #include "runtime/webhook.h"
 
 namespace gfr {
@@ -211,15 +210,15 @@ Result<std::string> ModelActions::RunChild(StepContext& context, const std::vect
   command.insert(command.end(), arguments.begin(), arguments.end());
   context.record.inputs["command"] = fmt::format("{}", fmt::join(command, " "));
   GFR_TRY(context.save());
-  GFR_ASSIGN(const SubprocessResult done, RunSubprocess({.command = command,
-                                                         .environment = {},
-                                                         .inherit = OwnVariables(),
-                                                         .out = SubprocessOptions::Stream::kRead,
-                                                         .err = SubprocessOptions::Stream::kRead,
-                                                         .max_output_bytes = 16u << 20,
-                                                         .nice = context.trigger.nice,
-                                                         .max_memory_bytes = context.trigger.memory_bytes},
-                                                        context.deadline_ms, context.stop));
+  GFR_ASSIGN(const SubprocessResult done, options_.run({.command = command,
+                                                        .environment = {},
+                                                        .inherit = OwnVariables(),
+                                                        .out = SubprocessOptions::Stream::kRead,
+                                                        .err = SubprocessOptions::Stream::kRead,
+                                                        .max_output_bytes = 16u << 20,
+                                                        .nice = context.trigger.nice,
+                                                        .max_memory_bytes = context.trigger.memory_bytes},
+                                                       context.deadline_ms, context.stop));
   if (done.end.ok()) return done.out;
   const bool wrong = !done.end.killed && done.end.code == 2;
   return Error{wrong ? ErrorCode::kInvalidArgument : ErrorCode::kUnavailable,
@@ -480,15 +479,15 @@ Result<StepOutcome> ModelActions::Run(StepContext& context) const {
   std::vector<std::string> environment{"GFR_PROJECT=" + options_.project_folder, "GFR_RUN=" + context.run.id};
   if (const std::string version = context.Text("version"); !version.empty())
     environment.push_back("GFR_VERSION=" + version);
-  GFR_ASSIGN(const SubprocessResult done, RunSubprocess({.command = context.config.command,
-                                                         .environment = std::move(environment),
-                                                         .inherit = PublicVariables(),
-                                                         .out = SubprocessOptions::Stream::kRead,
-                                                         .err = SubprocessOptions::Stream::kRead,
-                                                         .max_output_bytes = 64u << 10,
-                                                         .nice = context.trigger.nice,
-                                                         .max_memory_bytes = context.trigger.memory_bytes},
-                                                        context.deadline_ms, context.stop));
+  GFR_ASSIGN(const SubprocessResult done, options_.run({.command = context.config.command,
+                                                        .environment = std::move(environment),
+                                                        .inherit = PublicVariables(),
+                                                        .out = SubprocessOptions::Stream::kRead,
+                                                        .err = SubprocessOptions::Stream::kRead,
+                                                        .max_output_bytes = 64u << 10,
+                                                        .nice = context.trigger.nice,
+                                                        .max_memory_bytes = context.trigger.memory_bytes},
+                                                       context.deadline_ms, context.stop));
   if (!done.end.ok())
     return Error{ErrorCode::kUnavailable,
                  fmt::format("{} {}: {}", context.config.command[0], done.end.ToString(), LastLine(done.err))};

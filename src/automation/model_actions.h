@@ -15,6 +15,7 @@
 #include "automation/scale_bounds.h"
 #include "experiment/canary.h"
 #include "registry/registry.h"
+#include "runtime/subprocess.h"
 
 namespace gfr {
 
@@ -35,7 +36,8 @@ struct ModelActionOptions {
   std::string project_folder;
   std::shared_ptr<ObjectStore> registry;
   const Clock* clock = nullptr;
-  std::function<void()> changed = {};  // An alias is another one: a server looks at once.
+  std::function<void()> changed = {};    // An alias is another one: a server looks at once.
+  SubprocessRunner run = RunSubprocess;  // Children: of gfr, and programs of `run` steps.
   // Whether a server has the version loaded as its shadow; empty: there is no server, and shadow does nothing.
   std::function<Status(const std::string& version)> is_shadow = {};
   // Begins the canary, or goes on with that of the same run; the ramp's steps take `step.for_ms` each. `begun`: the

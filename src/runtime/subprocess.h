@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -95,5 +96,8 @@ struct SubprocessResult {
 // Starts it and waits for its end. kUnavailable also: the deadline passed or a stop was requested; it is ended then.
 Result<SubprocessResult> RunSubprocess(const SubprocessOptions& options, std::int64_t deadline_ms,
                                        const std::stop_token& stop = {});
+// What runs a program in its place: a simulation has no processes of the system.
+using SubprocessRunner =
+    std::function<Result<SubprocessResult>(const SubprocessOptions&, std::int64_t deadline_ms, const std::stop_token&)>;
 
 }  // namespace gfr

@@ -9,6 +9,7 @@
 #include "base/config.h"
 #include "base/time.h"
 #include "project/configuration.h"
+#include "runtime/subprocess.h"
 
 namespace gfr {
 
@@ -38,6 +39,7 @@ struct ServeConfig {
 
   // Not of gfr.toml: a simulated server has few threads. 0: as many as fit the machine (lanes.h).
   int compute_threads = 0, blocking_threads = 0;
+  SubprocessRunner run_child = RunSubprocess;  // Nor this: a simulated one has no children of the system.
   // Nor this: one of several servers of one supervisor (replica_set.h), at one address. A reader among them passes on
   // to the owner whatever it does not answer itself, and takes a new gfr.toml when the owner did.
   bool is_replica = false;

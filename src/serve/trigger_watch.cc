@@ -106,6 +106,7 @@ void TriggerWatch::MakeRunner(const Project& project) {
                          .registry = project.shared_objects(),
                          .clock = &clock,
                          .changed = [this] { s_.serving()->models->LookNow(); },
+                         .run = s_.config.run_child,
                          .is_shadow = [this](const std::string& version) { return CheckShadow(s_, version); },
                          .canary = [this](const Canary& canary, const StepConfig& step,
                                           bool begun) { return canary_.Look(canary, step, begun); },

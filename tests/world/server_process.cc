@@ -49,10 +49,10 @@ weight = 2
 
 }  // namespace
 
-Status MakeProject(FileSystem& disk, const Clock& clock) {
+Status MakeProject(FileSystem& disk, const Clock& clock, const std::string& toml) {
   const Workspace workspace(kProjectFolder, disk, clock);
   GFR_TRY(disk.MakeFolders(workspace.log_folder()));
-  return PublishFile(disk, workspace.configuration_path(), kToml);
+  return PublishFile(disk, workspace.configuration_path(), toml.empty() ? kToml : toml);
 }
 
 Result<std::unique_ptr<Project>> OpenProject(FileSystem& disk, const Clock& clock) {
@@ -65,6 +65,7 @@ Status ServerProcess::Run(const std::stop_token& stop) {
   GFR_ASSIGN(const auto project,
              Project::Open(Workspace(kProjectFolder, s_.disk, clock_), ServeConfig::Reader(&config)));
   config.compute_threads = config.blocking_threads = 2;
+  config.run_child = s_.run_child;
   GFR_ASSIGN(const auto access, Access::Open(s_.disk, {.tokens = {{"admin", "the admin's token"}}}));
   auto opened = Service::Open(*project, config, "wall", *access);
   if (!opened.ok()) {
@@ -99,8 +100,7 @@ void ServerProcess::LookAtChampion(Registry registry, const std::stop_token& sto
     const auto files = registry.Load(kModelName, version.value());
     if (!files.ok()) {
       s_.broken("champion " + version.value() + " is not whole: " + files.error().message);
-    } else if (files.value().at("forest") !=
-               files.value().at("calibrator")) {  // The world's trainer writes them alike.
+    } else if (s_.versions_alike && files.value().at("forest") != files.value().at("calibrator")) {
       s_.broken("champion " + version.value() + " has the files of two trainings");
     }
   } while (WaitUntil(MonotonicMs() + 1000, stop));

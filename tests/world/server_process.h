@@ -13,13 +13,14 @@
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "project/project.h"
+#include "runtime/subprocess.h"
 #include "world/mailbox.h"
 
 namespace gfr {
 
 inline constexpr const char* kProjectFolder = "p";
-// Writes the project's gfr.toml, as `gfr init` would.
-Status MakeProject(FileSystem& disk, const Clock& clock);
+// Writes the project's gfr.toml, as `gfr init` would; empty: that of the world.
+Status MakeProject(FileSystem& disk, const Clock& clock, const std::string& toml = "");
 // As it is on the disk.
 Result<std::unique_ptr<Project>> OpenProject(FileSystem& disk, const Clock& clock);
 
@@ -28,6 +29,8 @@ struct ServerSettings {
   Mailbox& mailbox;
   std::function<void(const std::string& what)> broken;  // An invariant does not hold.
   const bool& had_champion;                             // A promotion has been acknowledged.
+  bool versions_alike = true;  // The trainer writes all files of a version alike: a champion that has others is mixed.
+  SubprocessRunner run_child = RunSubprocess;  // Of triggers.
 };
 
 class ServerProcess {
