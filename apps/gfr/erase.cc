@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "commands.h"
 #include "operations/erase_users.h"
+#include "shared_project.h"
 
 namespace gfr {
 namespace {
@@ -73,10 +74,13 @@ void AddErase(CLI::App& app, Command& run) {
     run = [] {
       if (options.user.empty() && !options.deleted)
         return Fail(Error{ErrorCode::kInvalidArgument, "nobody is named; valid are a USER or --deleted"});
-      auto project = OpenProject(common.project);
+      auto project = OpenFetchedProject(common.project);
       if (!project.ok()) return Fail(project.error());
       const auto report = EraseUsers(project.value()->workspace(), project.value()->features(), options);
       if (!report.ok()) return Fail(report.error());
+      if (!options.dry_run) {
+        if (const Status sent = PushToStore(*project.value()); !sent.ok()) return Fail(sent.error());
+      }
       if (common.json)
         PrintAsJson(report.value(), options.dry_run);
       else
