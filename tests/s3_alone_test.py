@@ -124,8 +124,6 @@ class S3Alone(unittest.TestCase):
             (folder / "third").mkdir()
             shutil.copy(there / "gfr.toml", folder / "third/gfr.toml")
             with only(**KEYS, AWS_ENDPOINT_URL=moto.endpoint):
-                run("erase", "u3", "--project", there)
-                self.assertEqual(run_json("log", "info", "--project", folder / "third")["segments"], 0)
                 run("dataset", "--project", folder / "third", "--full", "--out", folder / "rows-third")
                 run("dataset", "--project", there, "--full", "--from-lake", "--out", folder / "rows-there")
                 for file in sorted(p.name for p in (folder / "rows-third").glob("*.parquet")):

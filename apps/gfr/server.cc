@@ -145,7 +145,7 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
 }
 
 int RunExplain(const std::string& request_id, bool all, const Common& common) {
-  const auto project = OpenProject(common.project);
+  const auto project = OpenFetchedProject(common.project);
   if (!project.ok()) return Fail(project.error());
   const auto record = FindRequest(*project.value(), request_id);
   if (!record.ok()) return Fail(record.error());
