@@ -50,9 +50,9 @@ def make_project(folder):
     run("simulate", "--project", folder, "--users", 200, "--items", 80, "--days", 42, "--seed", 3)
 
 
-def forests(moto, version):
+def forests(moto, version, registry="models"):
     """The hashes of a version's files that score."""
-    files = json.loads(moto.get(f"models/feed/{version}/manifest.json"))["files"]
+    files = json.loads(moto.get(f"{registry}/feed/{version}/manifest.json"))["files"]
     return {name: entry["sha256"] for name, entry in files.items() if not name.endswith(".json")}
 
 
@@ -92,6 +92,46 @@ class S3Alone(unittest.TestCase):
                     run("models", "list", "--project", there)
                 self.assertGreaterEqual(len(proxy.spoilt), 4, proxy.spoilt)
                 print(f"{proxy.calls} calls, spoilt: {proxy.spoilt}")
+
+    def test_a_project_in_a_store_needs_no_backup(self):
+        with Folder() as folder, Moto() as moto:
+            here, there = folder / "here", folder / "there"
+            with only(**KEYS, AWS_ENDPOINT_URL=moto.endpoint):
+                run("init", here)
+                toml = (here / "gfr.toml").read_text()
+                assert "[store]" not in toml
+                (here / "gfr.toml").write_text(toml + '\n[store]\ndir = "s3://bucket/shop"\n')
+                run("simulate", "--project", here, "--users", 200, "--items", 80, "--days", 42, "--seed", 3)
+                trained = run_json("train", "--project", here)
+                run("dataset", "--project", here, "--out", folder / "rows-here")
+                shown = feeds(here)
+            there.mkdir()
+            shutil.copy(here / "gfr.toml", there / "gfr.toml")
+            here.rename(folder / "gone")
+            with Proxy(moto.host, errors=0.1, seed=5) as proxy, only(**KEYS, AWS_ENDPOINT_URL=proxy.endpoint):
+                run("dataset", "--project", there, "--from-lake", "--out", folder / "rows-lake")
+                again = run_json("train", "--project", there)
+                self.assertEqual((trained["version"], again["version"]), ("1", "2"))
+                one, two = (forests(moto, version, "shop/models") for version in (1, 2))
+                self.assertTrue(one)
+                self.assertTrue(one == two, "another model came of the same events")
+                # Version 1 serves on: what is trained second is no champion by itself.
+                self.assertEqual(feeds(there), shown)
+                for file in sorted(p.name for p in (folder / "rows-here").glob("*.parquet")):
+                    self.assertTrue((folder / "rows-here" / file).read_bytes() == (folder / "rows-lake" / file).read_bytes(), file)
+                # An erasure here is one there.
+                run("erase", "u3", "--project", there)
+            (folder / "third").mkdir()
+            shutil.copy(there / "gfr.toml", folder / "third/gfr.toml")
+            with only(**KEYS, AWS_ENDPOINT_URL=moto.endpoint):
+                run("dataset", "--project", folder / "third", "--full", "--out", folder / "rows-third")
+                run("dataset", "--project", there, "--full", "--from-lake", "--out", folder / "rows-there")
+                for file in sorted(p.name for p in (folder / "rows-third").glob("*.parquet")):
+                    self.assertTrue((folder / "rows-third" / file).read_bytes() == (folder / "rows-there" / file).read_bytes(), file)
+                self.assertEqual((folder / "third/data/erased").read_bytes(), (there / "data/erased").read_bytes())
+            spoilt = proxy.spoilt
+            print(f"{proxy.calls} calls, spoilt: {spoilt}")
+            self.assertTrue(spoilt)
 
     def test_an_interrupted_restore_is_no_project(self):
         with Folder() as folder, Moto() as moto, only(**KEYS, AWS_ENDPOINT_URL=moto.endpoint):

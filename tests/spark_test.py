@@ -32,10 +32,21 @@ def finish(test, process):
     return json.loads(out.splitlines()[-1])
 
 
-def workers_of(group):
-    """Python workers of Spark in a process group."""
-    found = subprocess.run(["pgrep", "-g", str(group), "-f", "pyspark.daemon"], capture_output=True, text=True).stdout.split()
-    return [int(pid) for pid in found]
+def workers_of(driver):
+    """Python workers of Spark below a process: children of pyspark's daemons, which make process groups of their own."""
+    parents, daemons = {}, set()
+    for line in subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout.splitlines():
+        pid, parent, command = line.split(None, 2)
+        parents[int(pid)] = int(parent)
+        if "pyspark.daemon" in command:
+            daemons.add(int(pid))
+
+    def is_below(pid):
+        while pid in parents and pid != driver:
+            pid = parents[pid]
+        return pid == driver
+
+    return [pid for pid in daemons if parents[pid] in daemons and is_below(pid)]
 
 
 class Spark(unittest.TestCase):
@@ -67,12 +78,16 @@ class Spark(unittest.TestCase):
             killed = []
 
             def kill():
+                # The daemon is spared, as the JVM would start another. The kills end before the tries of a task do.
                 while process.poll() is None and len(killed) < 3:
-                    # The daemon's children are the workers; it is spared, as the JVM would start another.
-                    for pid in workers_of(process.pid)[1:2]:
-                        os.kill(pid, signal.SIGKILL)
+                    for pid in workers_of(process.pid)[:1]:
+                        try:
+                            os.kill(pid, signal.SIGKILL)
+                        except ProcessLookupError:
+                            continue
                         killed.append(pid)
-                    time.sleep(3)
+                        time.sleep(3)
+                    time.sleep(0.05)
 
             killer = threading.Thread(target=kill)
             killer.start()
@@ -86,9 +101,18 @@ class Spark(unittest.TestCase):
         with Folder() as folder:
             project = self.simulated(folder)
             process = spark(project, folder / "spark", "--partitions", 6, master="local[2]")
-            time.sleep(15)
+            # It writes rows: all steps before have ended.
+            while process.poll() is None and not (folder / "spark").exists():
+                time.sleep(0.02)
+            self.assertIsNone(process.poll(), "the driver ended before it was killed")
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
+            self.assertFalse((folder / "spark/_gfr.json").exists())
+            # What is there is neither taken for rows nor written over.
+            again = spark(project, folder / "spark", "--partitions", 3)
+            _, err = again.communicate(timeout=1200)
+            self.assertNotEqual(again.returncode, 0)
+            self.assertIn("already exists", err)
             self.assertFalse((folder / "spark/_gfr.json").exists())
 
 

@@ -6,20 +6,15 @@
 #include "base/json_text.h"
 #include "base/size.h"
 #include "commands.h"
+#include "object/open_object_store.h"
 
 namespace gfr {
 namespace {
 
-Result<std::shared_ptr<ObjectStore>> OpenBackupStore(const std::string& place) {
-  if (!place.starts_with("s3://")) return LocalObjectStore(PosixFileSystem(), place);
-  GFR_ASSIGN(S3Options options, S3OptionsOf(place));
-  return S3ObjectStore(std::move(options));
-}
-
 int RunBackup(const std::string& place, bool without_lake, const Common& common) {
   const auto project = OpenProject(common.project);
   if (!project.ok()) return Fail(project.error());
-  const auto target = OpenBackupStore(place);
+  const auto target = OpenObjectStore(PosixFileSystem(), place);
   if (!target.ok()) return Fail(target.error());
   const auto made =
       BackupProject(project.value()->workspace(),
@@ -36,7 +31,7 @@ int RunBackup(const std::string& place, bool without_lake, const Common& common)
 }
 
 int RunRestore(const std::string& place, const std::string& folder, const std::string& id, bool json) {
-  const auto source = OpenBackupStore(place);
+  const auto source = OpenObjectStore(PosixFileSystem(), place);
   if (!source.ok()) return Fail(source.error());
   const auto files = RestoreProject(*source.value(), id, PosixFileSystem(), folder);
   if (!files.ok()) return Fail(files.error());

@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "operations/drift_of_log.h"
+#include "shared_project.h"
 
 namespace gfr {
 namespace {
@@ -97,7 +98,7 @@ Result<DriftQuestion> QuestionOf(const DriftFlags& flags) {
 int RunDrift(const DriftFlags& flags, const Common& common) {
   const auto question = QuestionOf(flags);
   if (!question.ok()) return Fail(question.error());
-  const auto project = OpenProject(common.project);
+  const auto project = OpenFetchedProject(common.project);
   if (!project.ok()) return Fail(project.error());
   const Workspace& workspace = project.value()->workspace();
   const auto config = ReadMonitorConfig(workspace);

@@ -7,6 +7,7 @@
 #include "operations/erase_users.h"
 #include "operations/experiment_erasures.h"
 #include "serve/allocations.h"
+#include "shared_project.h"
 
 namespace gfr {
 namespace {
@@ -100,10 +101,13 @@ void AddErase(CLI::App& app, Command& run) {
     run = [] {
       if (options.user.empty() && !options.deleted)
         return Fail(Error{ErrorCode::kInvalidArgument, "nobody is named; valid are a USER or --deleted"});
-      auto project = OpenProject(common.project);
+      auto project = OpenFetchedProject(common.project);
       if (!project.ok()) return Fail(project.error());
       const auto report = Erase(*project.value(), options);
       if (!report.ok()) return Fail(report.error());
+      if (!options.dry_run) {
+        if (const Status sent = PushToStore(*project.value()); !sent.ok()) return Fail(sent.error());
+      }
       if (common.json)
         PrintAsJson(report.value(), options.dry_run);
       else

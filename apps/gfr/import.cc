@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "doctor/doctor.h"
 #include "operations/import_events.h"
+#include "shared_project.h"
 
 namespace gfr {
 namespace {
@@ -82,13 +83,16 @@ int RunImport(EventImportOptions& options, const std::string& format, const std:
   auto inputs = ParseInputs(format, files, map);
   if (!inputs.ok()) return Fail(inputs.error());
   options.inputs = std::move(inputs.value());
-  auto project = OpenProject(common.project);
+  auto project = OpenFetchedProject(common.project);
   if (!project.ok()) return Fail(project.error());
   options.rules = project.value()->configuration().event_rules;
   Doctor doctor({});
   if (options.dry_run) options.sees = [&](const LogRecord& record) { doctor.Add(record); };
   const auto imported = ImportEvents(project.value()->workspace(), options);
   if (!imported.ok()) return Fail(imported.error());
+  if (!options.dry_run) {
+    if (const Status sent = PushToStore(*project.value()); !sent.ok()) return Fail(sent.error());
+  }
   const ImportReport& r = imported.value().report;
   std::uint64_t unmapped = 0;
   for (const auto& [value, rows] : r.unmapped) unmapped += rows;

@@ -13,6 +13,7 @@
 #include "log/event_log.h"
 #include "operations/check_log.h"
 #include "operations/drop_events.h"
+#include "shared_project.h"
 
 namespace gfr {
 namespace {
@@ -143,10 +144,13 @@ void PrintDrop(const DropReport& r, bool dry_run) {
 int DropFromLog(const DropArguments& arguments, const Common& common) {
   const auto criteria = ParseCriteria(arguments);
   if (!criteria.ok()) return Fail(criteria.error());
-  const auto project = OpenProject(common.project);
+  const auto project = OpenFetchedProject(common.project);
   if (!project.ok()) return Fail(project.error());
   const auto dropped = DropEvents(project.value()->workspace(), criteria.value(), arguments.dry_run);
   if (!dropped.ok()) return Fail(dropped.error());
+  if (!arguments.dry_run) {
+    if (const Status sent = PushToStore(*project.value()); !sent.ok()) return Fail(sent.error());
+  }
   if (!common.json) {
     PrintDrop(dropped.value(), arguments.dry_run);
     return 0;
@@ -184,6 +188,9 @@ int TrimLog(bool dry_run, const Common& common) {
   LocalLog log(PosixFileSystem(), project.value()->log_folder());
   const auto trimmed = gfr::TrimLog(log, project.value()->lake_folder(), project.value()->features(), keep_ms, dry_run);
   if (!trimmed.ok()) return Fail(trimmed.error());
+  if (!dry_run) {
+    if (const Status sent = PushToStore(*project.value()); !sent.ok()) return Fail(sent.error());
+  }
   const TrimReport& r = trimmed.value();
   if (common.json) {
     PrintJson({{"dry_run", dry_run},

@@ -13,6 +13,7 @@
 #include "operations/train_version.h"
 #include "print_report.h"
 #include "project/templates.h"
+#include "shared_project.h"
 #include "train/distributed/caller_trainer.h"
 #include "train/distributed/train_worker.h"
 #include "train/engine/xgboost_api.h"
@@ -94,10 +95,11 @@ void AddSimulate(CLI::App& app, Command& run) {
   c->callback([&run, oracle] {
     if (oracle->parsed()) return;
     run = [] {
-      auto project = OpenProject(common.project);
+      auto project = OpenFetchedProject(common.project);
       if (!project.ok()) return Fail(project.error());
       const auto made = SimulateEvents(project.value()->workspace(), market, truth);
       if (!made.ok()) return Fail(made.error());
+      if (const Status sent = PushToStore(*project.value()); !sent.ok()) return Fail(sent.error());
       if (common.json) {
         PrintJson({{"simulated", true},
                    {"events", made.value().report.events},
@@ -149,7 +151,7 @@ constexpr const char* kFullHelp = "Read every event again, and neither take nor 
 int RunDataset(const std::string& out, bool from_lake, bool full, const ReplayFlags& flags, const Common& common) {
   const auto options = flags.Options();
   if (!options.ok()) return Fail(options.error());
-  auto project = OpenProject(common.project);
+  auto project = OpenFetchedProject(common.project);
   if (!project.ok()) return Fail(project.error());
   DatasetSettings settings = project.value()->dataset_settings();
   settings.from_lake = from_lake;
@@ -312,7 +314,7 @@ void AddTrain(CLI::App& app, Command& run) {
       std::error_code code;
       const auto program = std::filesystem::read_symlink("/proc/self/exe", code);
       workers.command = {program.string(), "train", "worker", "--tracker"};
-      auto project = OpenProject(common.project);
+      auto project = OpenFetchedProject(common.project);
       if (!project.ok()) return Fail(project.error());
       const DatasetOptions options{.workers = flags.workers, .memory_bytes = flags.memory_bytes};
       const Project& p = *project.value();
@@ -354,7 +356,7 @@ void AddEvaluate(CLI::App& app, Command& run) {
       const auto from_ms = TimeOption(from, INT64_MIN), to_ms = TimeOption(to, INT64_MAX);
       if (!from_ms.ok()) return Fail(from_ms.error());
       if (!to_ms.ok()) return Fail(to_ms.error());
-      auto project = OpenProject(common.project);
+      auto project = OpenFetchedProject(common.project);
       if (!project.ok()) return Fail(project.error());
       const Project& p = *project.value();
       const auto report = EvaluateVersion(p.workspace(), p.evaluate_settings(),

@@ -14,6 +14,7 @@
 #include "serve/reader_service.h"
 #include "serve/service.h"
 #include "serve_replicas.h"
+#include "shared_project.h"
 
 namespace gfr {
 namespace {
@@ -112,6 +113,7 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
   std::unique_ptr<Service> service;       // Of its own log,
   std::unique_ptr<ReaderService> reader;  // or beside the one that has it.
   if (owned_by.empty()) {
+    if (const Status fetched = FetchFromStore(*project.value()); !fetched.ok()) return Fail(fetched.error());
     auto opened = Service::Open(*project.value(), config, of_clock, *access.value());
     if (!opened.ok()) return Fail(opened.error());
     service = std::move(opened).value();
@@ -143,7 +145,7 @@ int RunServe(const std::string& listen, const std::string& clock, const std::str
 }
 
 int RunExplain(const std::string& request_id, bool all, const Common& common) {
-  const auto project = OpenProject(common.project);
+  const auto project = OpenFetchedProject(common.project);
   if (!project.ok()) return Fail(project.error());
   const auto record = FindRequest(*project.value(), request_id);
   if (!record.ok()) return Fail(record.error());

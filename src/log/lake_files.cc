@@ -9,9 +9,6 @@
 namespace gfr {
 namespace {
 
-constexpr const char* kMarker = "_commit.json";
-constexpr const char* kDatePrefix = "date=";
-
 Error BadMarker(const std::string& path) { return {ErrorCode::kCorrupt, "is no commit marker of the lake", {path, 0}}; }
 
 Result<LakeDate> ReadMarker(const std::string& text, const std::string& date, const std::string& path) {
@@ -36,7 +33,9 @@ Result<LakeDate> ReadMarker(const std::string& text, const std::string& date, co
 
 std::string LakeFile::name() const { return fmt::format("{:020}-{:020}.parquet", first, end); }
 
-std::string LakeDate::folder(const std::string& lake_folder) const { return JoinPath(lake_folder, kDatePrefix + date); }
+std::string LakeDate::folder(const std::string& lake_folder) const {
+  return JoinPath(lake_folder, kLakeDatePrefix + date);
+}
 
 std::string LakeDate::path(const std::string& lake_folder, const LakeFile& file) const {
   return JoinPath(folder(lake_folder), file.name());
@@ -46,18 +45,18 @@ Result<std::vector<LakeDate>> ReadLake(FileSystem& fs, const std::string& lake_f
   std::vector<LakeDate> dates;
   GFR_ASSIGN(const auto names, fs.List(lake_folder));
   for (const std::string& name : names) {
-    if (!name.starts_with(kDatePrefix)) continue;
-    const std::string path = JoinPath(JoinPath(lake_folder, name), kMarker);
+    if (!name.starts_with(kLakeDatePrefix)) continue;
+    const std::string path = JoinPath(JoinPath(lake_folder, name), kLakeMarker);
     if (!fs.Exists(path)) continue;
     GFR_ASSIGN(const std::string text, fs.ReadAll(path));
-    GFR_ASSIGN(LakeDate date, ReadMarker(text, name.substr(std::string(kDatePrefix).size()), path));
+    GFR_ASSIGN(LakeDate date, ReadMarker(text, name.substr(std::string(kLakeDatePrefix).size()), path));
     dates.push_back(std::move(date));
   }
   return dates;
 }
 
 Status CommitDate(FileSystem& fs, const std::string& lake_folder, const LakeDate& date) {
-  const std::string folder = date.folder(lake_folder), path = JoinPath(folder, kMarker);
+  const std::string folder = date.folder(lake_folder), path = JoinPath(folder, kLakeMarker);
   if (date.files.empty()) {
     GFR_TRY(fs.Remove(path));
     return fs.SyncDirectory(folder);

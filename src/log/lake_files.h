@@ -13,6 +13,9 @@
 
 namespace gfr {
 
+constexpr const char* kLakeDatePrefix = "date=";     // Of a folder of a date,
+constexpr const char* kLakeMarker = "_commit.json";  // and the commit marker in it.
+
 struct LakeFile {
   std::uint64_t first = 0, end = 0;  // Offsets: its records are those of [first, end) that arrived on its date.
   std::string name() const;          // "00000000000000000000-00000000000000001234.parquet"

@@ -11,6 +11,7 @@
 #include "log/lake_files.h"
 #include "log/rewrite_lock.h"
 #include "log/segment.h"
+#include "log/shared_lake.h"
 #include "table/parquet_writer.h"
 
 namespace gfr {
@@ -305,6 +306,8 @@ Result<std::vector<std::string>> UnsealSegment(LocalLog& log, const std::string&
     paths.insert(paths.end(), old.begin(), old.end());
     if (dry_run || old.empty()) continue;
     date.is_complete = false;
+    // Files of the same names will have other records.
+    GFR_TRY(ForgetPushed(fs, lake_folder, date));
     GFR_TRY(CommitDate(fs, lake_folder, date));
     for (const std::string& path : old) GFR_TRY(fs.Remove(path));
     GFR_TRY(fs.SyncDirectory(date.folder(lake_folder)));

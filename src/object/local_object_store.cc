@@ -13,11 +13,12 @@ Status CheckObjectName(const std::string& name) {
                      name.find("..") == std::string::npos && name.find("//") == std::string::npos &&
                      std::ranges::all_of(name, [](char c) {
                        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                              c == '_' || c == '-' || c == '/';
+                              c == '_' || c == '-' || c == '=' || c == '/';
                      });
   if (valid) return {};
-  return Error{ErrorCode::kInvalidArgument,
-               "'" + name + "' is no object name; valid are letters, digits, '.', '_', '-' and single '/' between"};
+  return Error{
+      ErrorCode::kInvalidArgument,
+      "'" + name + "' is no object name; valid are letters, digits, '.', '_', '-', '=' and single '/' between"};
 }
 
 namespace {

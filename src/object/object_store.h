@@ -1,8 +1,9 @@
 // ObjectStore: whole objects under names with slashes, in a local folder or in an S3 bucket.
 //
 // An object is the old one or the new one, never a part. PutIfAbsent is the one way to commit against other writers: of
-// two at the same time one is told kAlreadyExists. Names are letters, digits, '.', '_', '-' and '/', without "..": else
-// kInvalidArgument. Errors: kNotFound; kUnavailable with what the system or the server said. Thread safety: all calls.
+// two at the same time one is told kAlreadyExists. Names are letters, digits, '.', '_', '-', '=' and '/', without "..":
+// else kInvalidArgument. Errors: kNotFound; kUnavailable with what the system or the server said. Thread safety: all
+// calls.
 #pragma once
 
 #include <memory>

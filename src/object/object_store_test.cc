@@ -46,6 +46,9 @@ TEST_P(ObjectStoreContract, KeepsWhatIsPutUntilItIsRemoved) {
   EXPECT_TRUE(store->Remove("a/b").ok()) << "a missing one is no error";
   EXPECT_EQ(store->Get("a/b").error().code, ErrorCode::kNotFound);
   EXPECT_THAT(store->List("a").value(), testing::ElementsAre("c"));
+  ASSERT_TRUE(store->Put("date=2026-01-31/b=c", "partition").ok());
+  EXPECT_EQ(store->Get("date=2026-01-31/b=c").value(), "partition");
+  EXPECT_THAT(store->List("date=2026-01-31").value(), testing::ElementsAre("b=c"));
   for (const char* name : {"", "/a", "a/", "a//b", "../a", "a b", "a?b"})
     EXPECT_EQ(store->Put(name, "x").error().code, ErrorCode::kInvalidArgument) << name;
 }

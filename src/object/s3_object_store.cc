@@ -108,7 +108,19 @@ class S3 final : public ObjectStore {
   Result<HttpAnswer> Send(const char* method, const std::string& name, std::string_view body, bool if_absent,
                           bool* repeated = nullptr) const {
     GFR_TRY(CheckObjectName(name));
-    return SendTo(method, base_ + "/" + (o_.prefix.empty() ? "" : o_.prefix + "/") + name, body, if_absent, repeated);
+    return SendTo(method, UrlOf(name), body, if_absent, repeated);
+  }
+
+  // As the signature wants a path: '=' is the one character of a name that is encoded.
+  std::string UrlOf(const std::string& name) const {
+    std::string url = base_ + "/";
+    for (const char c : o_.prefix.empty() ? name : o_.prefix + "/" + name) {
+      if (c == '=')
+        url += "%3D";
+      else
+        url += c;
+    }
+    return url;
   }
 
   Result<HttpAnswer> SendTo(const char* method, const std::string& url, std::string_view body, bool if_absent,

@@ -96,7 +96,7 @@ Result<std::shared_ptr<const Configuration>> Configuration::Read(Config& project
   if (const auto monitor = MonitorConfig::Read(project); !monitor.ok()) return monitor.error();
   GFR_TRY(CheckKeep(c, project));
   GFR_ASSIGN(c.store, StoreConfig::Read(project));
-  GFR_ASSIGN(c.registry, RegistryConfig::Read(project));
+  GFR_ASSIGN(c.registry, RegistryConfig::Read(project, c.store.dir));
   GFR_ASSIGN(c.index, IndexConfig::Read(project));
   c.fixed = FixedIn(project);
   c.fingerprint = FingerprintOf(project);

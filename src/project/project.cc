@@ -2,6 +2,7 @@
 
 #include "automation/trigger_runner.h"
 #include "feature/definitions.h"
+#include "object/open_object_store.h"
 #include "project/templates.h"
 
 namespace gfr {
@@ -84,6 +85,12 @@ Triggers Project::triggers() const {
       .all = *configuration_->triggers, .objectives = {}, .project_fingerprint = configuration_->fingerprint};
   for (const ObjectiveConfig& o : objectives()) triggers.objectives.push_back(o.name);
   return triggers;
+}
+
+Result<std::shared_ptr<ObjectStore>> Project::OpenSharedStore() const {
+  const std::string& dir = configuration_->store.dir;
+  if (dir.empty()) return std::shared_ptr<ObjectStore>();
+  return OpenObjectStore(workspace_.fs(), dir);
 }
 
 Result<Model> Project::LoadModel(const std::string& version) const {

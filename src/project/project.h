@@ -47,6 +47,8 @@ class Project {
   Result<DistillSettings> distill_settings(const std::string& feed) const;
   Triggers triggers() const;
   std::shared_ptr<ObjectStore> shared_objects() const { return models_; }
+  // [store] dir (operations/shared_store.h); null: there is none.
+  Result<std::shared_ptr<ObjectStore>> OpenSharedStore() const;
 
   // Short for what is in the workspace and the configuration.
   const std::string& folder() const { return workspace_.folder(); }

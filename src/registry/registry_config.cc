@@ -2,10 +2,10 @@
 
 namespace gfr {
 
-Result<RegistryConfig> RegistryConfig::Read(Config& project) {
+Result<RegistryConfig> RegistryConfig::Read(Config& project, const std::string& shared_dir) {
   Config table = project.Table("registry");
   RegistryConfig registry;
-  const std::string location = table.String("location", registry.folder);
+  const std::string location = table.String("location", shared_dir.empty() ? registry.folder : shared_dir + "/models");
   if (location.starts_with("s3://")) {
     auto options = S3OptionsOf(location);
     if (options.ok())

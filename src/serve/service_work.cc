@@ -7,6 +7,7 @@
 #include "dataset/verify_served.h"
 #include "log/compact_log.h"
 #include "log/seal.h"
+#include "operations/shared_store.h"
 #include "runtime/logger.h"
 #include "serve/service_state.h"
 
@@ -162,8 +163,13 @@ Status ServiceState::VerifySample(const JobRun& run) {
 
 Status ServiceState::ExportSegments() {
   const MutexLock lock(export_mutex);
-  const auto exported = SealSegments(log->source(), project.lake_folder());
-  return exported.ok() ? Status() : Status(exported.error());
+  GFR_TRY(SealSegments(log->source(), project.lake_folder()));
+  GFR_ASSIGN(const auto store, project.OpenSharedStore());
+  if (!store) return {};
+  GFR_ASSIGN(const LakeCopied sent, PushProject(project.workspace(), *store));
+  if (sent.files > 0)
+    LogInfo("lake", "closed segments were sent to the store", {{"files", sent.files}, {"bytes", sent.bytes}});
+  return {};
 }
 
 // Closed segments become smaller; those that are older than [log] keep go. Not while a backup or another process has
