@@ -20,6 +20,7 @@ constexpr int kStoppingHeaderMs = 1000;
 constexpr int kLingerMs = 2000;  // A client that still sends gets so long to read why it was refused.
 constexpr std::size_t kLingerBytes = 128u << 20;
 constexpr std::size_t kTlsRecord = 16u << 10;
+constexpr std::size_t kLeastBodyPiece = 16u << 10, kMostBodyPiece = 128u << 10;
 constexpr std::size_t kLeastBuffer = 4096, kMostBuffer = 64u << 10, kKeptBuffer = 8192;
 
 bool IsProbe(const HttpRequest& head) {
@@ -307,7 +308,11 @@ Task<bool> HttpConnection::ReadBody(RequestParser& parser) {
       co_return false;
     }
     progress.Moved(held_);
-    if (parser.state() == RequestParser::State::kBody && !co_await ReadSome()) {
+    if (parser.state() != RequestParser::State::kBody) break;
+    const std::span<char> room =  // In proportion to what has come: a client that sends nothing holds little.
+        parser.Room(std::clamp(parser.body().size(), kLeastBodyPiece, kMostBodyPiece));
+    const bool more = room.empty() ? co_await ReadSome() : co_await ReadInto(room, parser);
+    if (!more) {
       if (expired_) co_await RefuseUnread(parser);
       co_return false;
     }
@@ -430,15 +435,22 @@ Task<bool> HttpConnection::ReadSome() {
   if (buffer_.size() < end_ + kLeastBuffer) buffer_.resize(end_ + kLeastBuffer);
   const std::size_t room = buffer_.size() - end_;
   IoError ec;
-  const auto into = net::buffer(buffer_.data() + end_, room);
-  std::size_t n = 0;
-  if (tls_ != nullptr)
-    n = co_await tls_->async_read_some(into, net::redirect_error(kAwait, ec));
-  else
-    n = co_await socket_.async_read_some(into, net::redirect_error(kAwait, ec));
+  const std::size_t n = co_await ReadFromSocket({buffer_.data() + end_, room}, &ec);
   end_ += n;
   if (n == room && buffer_.size() < kMostBuffer) buffer_.resize(2 * buffer_.size());  // There is more to come.
   co_return !ec && !expired_ && !closed_;
+}
+
+Task<bool> HttpConnection::ReadInto(std::span<char> room, RequestParser& parser) {
+  IoError ec;
+  parser.CameIn(co_await ReadFromSocket(room, &ec));
+  co_return !ec && !expired_ && !closed_;
+}
+
+Task<std::size_t> HttpConnection::ReadFromSocket(std::span<char> room, IoError* ec) {
+  const auto into = net::buffer(room.data(), room.size());
+  if (tls_ != nullptr) co_return co_await tls_->async_read_some(into, net::redirect_error(kAwait, *ec));
+  co_return co_await socket_.async_read_some(into, net::redirect_error(kAwait, *ec));
 }
 
 void HttpConnection::Close() {

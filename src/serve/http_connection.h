@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 
 #include "base/sync.h"
@@ -133,6 +134,9 @@ class HttpConnection {
 
   // Reads more behind what is there. False: the client is gone, or the deadline passed.
   Task<bool> ReadSome();
+  // The same, into a body.
+  Task<bool> ReadInto(std::span<char> room, RequestParser& parser);
+  Task<std::size_t> ReadFromSocket(std::span<char> room, boost::system::error_code* ec);
   std::string_view unread() const { return std::string_view(buffer_).substr(begin_, end_ - begin_); }
 
   void SetDeadline(Phase phase, int after_ms);

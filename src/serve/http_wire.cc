@@ -1,8 +1,10 @@
 #include "serve/http_wire.h"
 
+#include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/status.hpp>
 #include <cctype>
+#include <utility>
 
 #include "serve/http_head.h"
 
@@ -87,6 +89,28 @@ std::size_t RequestParser::Put(std::string_view bytes) {
       state_ = State::kBody;
   } while (taken < bytes.size() && state_ != State::kDone && !(in_header && state_ == State::kBody));
   return taken;
+}
+
+std::span<char> RequestParser::Room(std::size_t most) {
+  // As much again as came, and for large bodies more, so that few pieces are copied as it grows. What is reserved and
+  // not written to takes no memory.
+  constexpr std::size_t kFromLarge = 32u << 10, kLargeGrowth = 16, kBehind = 64;  // kBehind: readers look further.
+  const auto length = content_length();
+  if (state_ != State::kBody || !length || *length <= body_.size()) return {};
+  const std::size_t came = body_.size(), whole = static_cast<std::size_t>(*length);
+  const std::size_t room = std::min(most, whole - came);
+  if (body_.capacity() < came + room) {
+    const std::size_t growth = came >= kFromLarge ? kLargeGrowth : 2;
+    body_.reserve(std::max(came + room, std::min(whole, came * growth)) + kBehind);
+  }
+  body_.resize(came + room);
+  room_ = room;
+  return {body_.data() + came, room};
+}
+
+void RequestParser::CameIn(std::size_t bytes) {
+  body_.resize(body_.size() - std::exchange(room_, 0) + bytes);
+  if (body_.size() == content_length()) state_ = State::kDone;
 }
 
 std::string RequestParser::error() const { return beast_->error.message(); }

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,10 @@ class RequestParser {
   // Takes bytes from the front of `bytes` and gives how many; those that are left come again with the next call, before
   // those that follow them. REQUIRES: state() is kHeader or kBody.
   std::size_t Put(std::string_view bytes);
+  // In kBody, of a body whose length is known: where its next bytes, at most `most`, may be read to instead, without a
+  // copy; CameIn then says how many did. Empty: only Put takes them. REQUIRES: what was read before went to Put.
+  std::span<char> Room(std::size_t most);
+  void CameIn(std::size_t bytes);
   State state() const { return state_; }
   std::string error() const;  // Of kMalformed.
 
@@ -44,6 +49,7 @@ class RequestParser {
   class Beast;
   HttpRequest head_;
   std::string body_;
+  std::size_t room_ = 0;  // Bytes at body_'s end that have not come.
   bool has_path_ = false;
   unsigned version_ = 11;
   State state_ = State::kHeader;

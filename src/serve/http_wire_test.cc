@@ -45,6 +45,33 @@ TEST(RequestParser, ReadsTheSameWhateverThePieces) {
   }
 }
 
+TEST(RequestParser, ABodyOfKnownLengthIsReadInPlace) {
+  const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n";
+  RequestParser parser(1000, 1000);
+  EXPECT_TRUE(parser.Room(100).empty()) << "the header is not whole";
+  EXPECT_EQ(parser.Put(head), head.size());
+  EXPECT_EQ(parser.Put("ab"), 2u);
+  std::string_view rest = "cdefghij";
+  for (const std::size_t came : {std::size_t{3}, std::size_t{0}, std::size_t{1}, std::size_t{4}}) {
+    const std::span<char> room = parser.Room(4);
+    ASSERT_EQ(room.size(), std::min<std::size_t>(4, rest.size()));
+    rest.copy(room.data(), came);
+    rest.remove_prefix(came);
+    parser.CameIn(came);
+    EXPECT_EQ(parser.body().size(), 10 - rest.size());
+  }
+  EXPECT_EQ(parser.state(), State::kDone);
+  EXPECT_EQ(parser.body(), "abcdefghij");
+  EXPECT_TRUE(parser.Room(4).empty());
+  EXPECT_TRUE(parser.keep_alive());
+
+  RequestParser in_chunks(1000, 1000);
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  in_chunks.Put(chunked);
+  EXPECT_EQ(in_chunks.state(), State::kBody);
+  EXPECT_TRUE(in_chunks.Room(4).empty());
+}
+
 TEST(RequestParser, StopsBehindTheHeader) {
   RequestParser parser(1000, 1000);
   const std::string request = "POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\nab";

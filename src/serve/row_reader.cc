@@ -3,7 +3,6 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -11,6 +10,8 @@
 
 #include "base/decimal.h"
 #include "base/truth_text.h"
+#include "serve/number_list.h"
+#include "serve/plain_body.h"
 
 namespace gfr {
 namespace {
@@ -53,97 +54,25 @@ bool AddWord(json::value value, RowMatrix* rows) {
   return true;
 }
 
-// The end of the number of JSON's grammar at the beginning of [at, end); null: there is none.
-const char* EndOfNumber(const char* at, const char* end) {
-  const auto digits = [&] {
-    const char* const begin = at;
-    while (at < end && *at >= '0' && *at <= '9') ++at;
-    return at - begin;
-  };
-  at += at < end && *at == '-';
-  const bool leads_with_zero = at < end && *at == '0';
-  const auto whole = digits();
-  if (whole == 0 || (leads_with_zero && whole > 1)) return nullptr;
-  if (at < end && *at == '.' && (++at, digits() == 0)) return nullptr;
-  if (at < end && (*at == 'e' || *at == 'E')) {
-    ++at;
-    at += at < end && (*at == '-' || *at == '+');
-    if (digits() == 0) return nullptr;
-  }
-  return at;
-}
-
-// A number that ReadDecimal leaves. Few are: it stays out of the loops that read numbers.
-[[gnu::noinline]] const char* ReadOtherNumber(const char* at, const char* end, double* number) {
-  const char* const behind = EndOfNumber(at, end);
-  if (behind == nullptr) return nullptr;
-  if (std::from_chars(at, behind, *number).ec == std::errc{}) return behind;
-  *number = std::strtod(std::string(at, behind).c_str(), nullptr);  // Out of range: nearest is zero, or infinity.
-  return std::isfinite(*number) ? behind : nullptr;
-}
-
-// The number at the beginning of [at, end), and its end; null: there is none, or it is too large.
-[[gnu::always_inline]] inline const char* ReadNumber(const char* at, const char* end, double* number) {
-  const char* const behind = ReadDecimal(at, end, number);
-  return behind != nullptr ? behind : ReadOtherNumber(at, end, number);
-}
-
-bool IsJsonBlank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-
-// A number is read by ReadNumber too: simdjson 3.0.1 reads some of more than 19 digits wrong ("0." and 22 digits).
+// A number is read by ReadJsonNumber too: simdjson 3.0.1 reads some of more than 19 digits wrong ("0." and 22 digits).
 bool AddNumber(json::value value, RowMatrix* rows) {
   double number = 0;
   const std::string_view token = value.raw_json_token();  // With the blanks behind it.
   const char* const end = token.data() + token.size();
-  const char* const behind = ReadNumber(token.data(), end, &number);
+  const char* const behind = ReadJsonNumber(token.data(), end, &number);
   if (behind == nullptr || std::any_of(behind, end, [](char c) { return !IsJsonBlank(c); }))
     return AddWord(value, rows);
   rows->Add(number);
   return true;
 }
 
-// The numbers of a list as its text has them: most bodies are nothing else. False: something stands there that the
-// parser must judge, and `values` is as it was. Numbers go through a buffer: a vector would ask for room at each.
-template <typename T>
-bool AddPlainNumbers(std::string_view text, std::vector<T>* values) {
-  const std::size_t before = values->size();
-  std::array<T, 64> buffer;
-  std::size_t buffered = 0;
-  const auto flush = [&] {
-    values->insert(values->end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(buffered));
-    buffered = 0;
-  };
-  const char *at = text.data() + 1, *const end = text.data() + text.size();  // Behind the bracket.
-  const auto pass_blanks = [&] {
-    while (at < end && IsJsonBlank(*at)) ++at;
-  };
-  for (pass_blanks(); at < end; pass_blanks()) {
-    double number = kMissingNumber;
-    if (const char* behind = ReadNumber(at, end, &number)) {
-      at = behind;
-    } else if (end - at > 4 && std::string_view(at, 4) == "null") {
-      at += 4;
-    } else {
-      break;
-    }
-    if (buffered == buffer.size()) flush();
-    buffer[buffered++] = static_cast<T>(number);
-    pass_blanks();
-    if (at < end && *at == ']') {
-      flush();
-      return true;
-    }
-    if (at == end || *at++ != ',') break;
-  }
-  values->resize(before);
-  return false;
-}
-
 bool AddPlainNumbers(std::string_view text, RowMatrix* rows) {
-  return rows->doubles ? AddPlainNumbers(text, &rows->f64) : AddPlainNumbers(text, &rows->f32);
+  const char *const at = text.data() + 1, *const end = text.data() + text.size();  // Behind the bracket.
+  return (rows->doubles ? ReadNumberList(at, end, &rows->f64) : ReadNumberList(at, end, &rows->f32)) != nullptr;
 }
 
-// Likewise, of a list that is read on by the parser if this is false.
+// The numbers of a list as its text has them: most bodies are nothing else. False: something stands there that the
+// parser must judge; the list is read on by it, and `rows` is as it was.
 bool AddPlainNumbers(json::array& list, RowMatrix* rows) {
   std::string_view text;
   if (list.raw_json().get(text) == simdjson::SUCCESS && !text.empty() && AddPlainNumbers(text, rows)) return true;
@@ -462,7 +391,8 @@ Status ReadInferText(json::value value, const char* what, std::string* out) {
   return {};
 }
 
-Status ReadInferTensor(json::value value, InferTensor* tensor) {
+// `taken`: the data of one tensor, if it was read before the rest of the body; else null.
+Status ReadInferTensor(json::value value, BodyWithoutData* taken, InferTensor* tensor) {
   json::object object;
   if (value.get_object().get(object)) return WrongRows("an input is not an object");
   for (auto field : object) {
@@ -478,9 +408,14 @@ Status ReadInferTensor(json::value value, InferTensor* tensor) {
     } else if (name == "shape") {
       GFR_TRY(ReadInferShape(member, &tensor->shape));
     } else if (name == "data") {
-      json::array list;
-      if (member.get_array().get(list)) return WrongRows("data is not a list of numbers");
-      GFR_TRY(AddNumbers(list, &tensor->values));
+      if (taken != nullptr && member.raw_json_token().data() == taken->text.data() + taken->list_at) {
+        std::swap(tensor->values, taken->values);
+        taken->is_used = true;
+      } else {
+        json::array list;
+        if (member.get_array().get(list)) return WrongRows("data is not a list of numbers");
+        GFR_TRY(AddNumbers(list, &tensor->values));
+      }
       tensor->has_data = true;
     }
   }
@@ -501,7 +436,7 @@ Status ReadInferTensor(json::value value, InferTensor* tensor) {
   return {};
 }
 
-Status ReadInferInputs(json::value value, std::vector<InferTensor>* tensors, RowMatrix* rows) {
+Status ReadInferInputs(json::value value, BodyWithoutData* taken, std::vector<InferTensor>* tensors, RowMatrix* rows) {
   json::array list;
   if (value.get_array().get(list)) return WrongRows("inputs is not a list");
   for (auto element : list) {
@@ -510,7 +445,7 @@ Status ReadInferInputs(json::value value, std::vector<InferTensor>* tensors, Row
     InferTensor& tensor = tensors->emplace_back();
     if (tensors->size() == 1) std::swap(tensor.values, *rows);  // Whose memory it takes, and gives back.
     tensor.values.Clear(1, tensors->front().values.doubles);
-    GFR_TRY(ReadInferTensor(input, &tensor));
+    GFR_TRY(ReadInferTensor(input, taken, &tensor));
   }
   return {};
 }
@@ -548,6 +483,39 @@ Status RowsOfTensors(const ForestModel& model, std::vector<InferTensor>* tensors
   return by_column.EndColumns();
 }
 
+Status ReadInferDocument(std::string& body, const ForestModel& model, BodyWithoutData* taken, RowMatrix* rows,
+                         InferRequest* request) {
+  rows->Clear(model.columns(), model.doubles());
+  json::document document;
+  if (const auto code = OpenJson(body).get(document)) return NotJson(code);
+  json::object top;
+  if (document.get_object().get(top)) return WrongRows("the body is not a JSON object");
+  std::vector<InferTensor> tensors;
+  for (auto field : top) {
+    std::string_view key;
+    json::value value;
+    if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
+    const std::string name(key.substr(0, 20));
+    if (const auto code = field.value().get(value)) return NotJson(code);
+    if (name == "id") {
+      GFR_TRY(ReadInferText(value, "id", &request->id));
+    } else if (name == "inputs") {
+      if (!tensors.empty()) return WrongRows("inputs stands twice");
+      GFR_TRY(ReadInferInputs(value, taken, &tensors, rows));
+    } else if (name == "outputs") {
+      json::array list;
+      if (value.get_array().get(list)) return WrongRows("outputs is not a list");
+      for (auto element : list) {
+        json::value output_name;
+        if (element["name"].get(output_name)) return WrongRows("an output has no name");
+        GFR_TRY(ReadInferText(output_name, "the name of an output", &request->outputs.emplace_back()));
+      }
+    }
+  }
+  if (!IsAtEnd(document)) return WrongRows("the body is not valid JSON: something stands behind the object");
+  return RowsOfTensors(model, &tensors, rows);
+}
+
 }  // namespace
 
 Status ReadCsvRows(std::string_view body, const ForestModel& model, RowMatrix* rows) {
@@ -566,6 +534,7 @@ Status ReadCsvRows(std::string_view body, const ForestModel& model, RowMatrix* r
 
 Status ReadJsonRows(std::string& body, const ForestModel& model, RowMatrix* rows) {
   rows->Clear(model.columns(), model.doubles());
+  if (ReadPlainRows(body, rows)) return {};
   json::document document;
   if (const auto code = OpenJson(body).get(document)) return NotJson(code);
   json::object top;
@@ -624,35 +593,13 @@ Status ReadJsonLineRows(std::string& body, const ForestModel& model, RowMatrix* 
 }
 
 Status ReadInferRequest(std::string& body, const ForestModel& model, RowMatrix* rows, InferRequest* request) {
-  rows->Clear(model.columns(), model.doubles());
-  json::document document;
-  if (const auto code = OpenJson(body).get(document)) return NotJson(code);
-  json::object top;
-  if (document.get_object().get(top)) return WrongRows("the body is not a JSON object");
-  std::vector<InferTensor> tensors;
-  for (auto field : top) {
-    std::string_view key;
-    json::value value;
-    if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
-    const std::string name(key.substr(0, 20));
-    if (const auto code = field.value().get(value)) return NotJson(code);
-    if (name == "id") {
-      GFR_TRY(ReadInferText(value, "id", &request->id));
-    } else if (name == "inputs") {
-      if (!tensors.empty()) return WrongRows("inputs stands twice");
-      GFR_TRY(ReadInferInputs(value, &tensors, rows));
-    } else if (name == "outputs") {
-      json::array list;
-      if (value.get_array().get(list)) return WrongRows("outputs is not a list");
-      for (auto element : list) {
-        json::value output_name;
-        if (element["name"].get(output_name)) return WrongRows("an output has no name");
-        GFR_TRY(ReadInferText(output_name, "the name of an output", &request->outputs.emplace_back()));
-      }
-    }
+  thread_local BodyWithoutData taken;
+  if (TakeData(body, model.doubles(), &taken)) {
+    const Status read = ReadInferDocument(taken.text, model, &taken, rows, request);
+    if (taken.is_used) return read;
+    *request = {};
   }
-  if (!IsAtEnd(document)) return WrongRows("the body is not valid JSON: something stands behind the object");
-  return RowsOfTensors(model, &tensors, rows);
+  return ReadInferDocument(body, model, nullptr, rows, request);
 }
 
 }  // namespace gfr

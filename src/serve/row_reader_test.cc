@@ -104,6 +104,43 @@ TEST_F(RowReaderTest, AListLongerThanTheBufferIsReadWhollyAndLeavesNothingWhenIt
   EXPECT_EQ(Infer(head + numbers.substr(0, last) + "true]}]}"), shown.substr(0, shown.rfind(' ')) + " 1");
 }
 
+// The first list behind "data" is read before the rest of the body; it may be something else.
+TEST_F(RowReaderTest, ATensorsDataIsReadWhereverItStands) {
+  const std::string tensor = R"("name":"x","datatype":"FP32","shape":[2,2])";
+  EXPECT_EQ(Infer("{\"inputs\":[{\"data\":[1,2,3,4]," + tensor + "}]}"), "1 2|3 4");
+  EXPECT_EQ(
+      Infer("{\"id\":\"i\",\"inputs\":[{" + tensor + ",\"data\" : [ 1,2,3,4 ]}],\"outputs\":[{\"name\":\"predict\"}]}"),
+      "1 2|3 4");
+  EXPECT_EQ(request_.id, "i");
+  EXPECT_EQ(request_.outputs, std::vector<std::string>{"predict"});
+  request_ = {};
+  EXPECT_EQ(Infer("{\"parameters\":{\"data\":[9]},\"inputs\":[{" + tensor +
+                  ",\"data\":[1,2,3,4]}],\"outputs\":[{\"name\":\"predict\"}]}"),
+            "1 2|3 4");
+  EXPECT_EQ(request_.outputs.size(), 1u);
+  EXPECT_EQ(Infer(R"({"id":"x\"data\":[9]","inputs":[{)" + tensor + R"(,"data":[1,2,3,4]}]})"), "1 2|3 4");
+  EXPECT_EQ(Infer(R"({"inputs":[{"x\"data":[9],)" + tensor + R"(,"data":[1,2,3,4]}]})"), "1 2|3 4");
+  EXPECT_EQ(Infer("{\"inputs\":[{" + tensor + ",\"data\":[[1,2],[3,4]]}]}"), "1 2|3 4");
+  const std::string column = R"("datatype":"FP64","shape":[2],"data":)";
+  EXPECT_EQ(Infer("{\"inputs\":[{\"name\":\"b\"," + column + "[2,4]},{\"name\":\"a\"," + column + "[1,3]}]}"),
+            "1 2|3 4");
+  EXPECT_EQ(Infer("{\"inputs\":[{" + tensor + ",\"data\":[1,2,3]}]}"), "the shape of 'x' is not that of its 3 values");
+  EXPECT_NE(Infer("{\"inputs\":[{" + tensor + ",\"data\":[1,2,3,4]}]} x").find("behind the object"), std::string::npos);
+  EXPECT_NE(Infer("{\"inputs\":[{" + tensor + ",\"data\":[1,2,3,4]").find("not valid JSON"), std::string::npos);
+}
+
+// Numbers alone are read without a parser; what stands around them must be as its grammar has it.
+TEST_F(RowReaderTest, PlainRowsFollowTheGrammarToo) {
+  EXPECT_EQ(Json(" { \"inputs\" :\n[ [1, 2] ,[3,\t4 ] ] }\n"), "1 2|3 4");
+  for (const std::string wrong :
+       {R"({"instances":[[1,2]]} x)", R"({"instances":[[1,2]]]})", R"({"instances":[[1,2],]})",
+        R"({"instances":[[1,2][3,4]]})", R"({"instances":[[1,2]],})", R"({"instances"[[1,2]]})",
+        R"({"instances":[[1,2]])", R"({"instances":[[1,2])", R"({"instances":[[1,2,]]})"})
+    EXPECT_NE(Json(wrong).find_first_of("abcdefghijklm"), std::string::npos) << wrong << " gives " << Json(wrong);
+  EXPECT_EQ(Json(R"({"instances":[[1,2]],"inputs":[[1,2]]})"),
+            "the body has more than one of instances, inputs, dataframe_split and dataframe_records");
+}
+
 TEST_F(RowReaderTest, WhatIsWrongIsNamedByRowAndColumn) {
   EXPECT_EQ(Json(R"({"instances":[[1,2],[1]]})"), "row 1 has 1 values; the model reads 2");
   EXPECT_EQ(Json(R"({"instances":[[1,"2"]]})"), "row 0: value 1 is no number");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/sync.h"
 #include "serve/http_wire.h"
 #include "serve/row_reader.h"
 
@@ -114,7 +115,9 @@ Result<HttpResponse> Invoke(const ForestModel& model, HttpRequest& request, cons
 }
 
 bool IsShortInvocation(const ForestModel* model, const HttpRequest& request) {
-  constexpr double kUsAByte = 0.0015, kBytesAValue = 8, kMostUs = 60;
+  constexpr double kUsAByte = 0.001, kBytesAValue = 8;
+  // With one core another thread is only a detour, unless the call is so long that a probe would wait for it.
+  static const double kMostUs = HardwareThreads() > 1 ? 80 : 3000;
   if (model == nullptr) return true;
   const auto bytes = static_cast<double>(request.body.size());
   const auto rows = static_cast<std::size_t>(bytes / kBytesAValue / static_cast<double>(model->columns() + 1)) + 1;
