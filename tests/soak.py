@@ -3,7 +3,8 @@
 
 Beside the traffic run promotions, reloads that add and remove a feature, versions of an index, backups and trims of the log, whose oldest segments
 are an hour of the log each. Every minute one line says what the process holds. At the end, where any of it fails the exit code is 1:
-- nothing grew: the medians of the second half against those of the first, after a tenth of the time (`Sample.may_grow`);
+- nothing grew: the medians of the second half against those of the first, after ten minutes or a tenth of the time (`Sample.GROWTH`);
+  not judged where it runs for less than half an hour;
 - no feed and no event of a good client was refused, and every event that was acknowledged is in the log, once;
 - starts after SIGTERM and after SIGKILL, whose times are said;
 - after old segments were deleted: the log's check, served values equal to a replay's, a training, rows of the log that is left equal, bit by bit,
@@ -31,6 +32,7 @@ from gfr_process import Server, eventually, run, run_json  # noqa: E402
 USERS, ITEMS, DAYS, KEEP_DAYS = 400, 200, 60, 40
 VISITS_A_SECOND = 5
 HOUR_S = 3600
+WARM_UP_MINUTES = 10
 SOURCES = "".join(f'\n[[channel.source]]\nname = "{name}"\nquota = 20\n' for name in ("affinity", "similar", "embedding"))
 CONFIGURATION = f"""
 [log]
@@ -297,8 +299,9 @@ class OddClients:
 class Work:
     """What operators do beside: one thing a minute, in turn. Segments that a trim deletes are kept in `kept`."""
 
-    def __init__(self, server, folder):
+    def __init__(self, server, folder, log_end_s):
         self.server, self.project, self.folder, self.turn = server, server.project, folder, 0
+        self.before_end = text_of(log_end_s - 7 * 86400)
         self.kept = folder / "kept"
         self.kept.mkdir()
         self.log, self.toml = self.project / "data/log", self.project / "gfr.toml"
@@ -346,7 +349,7 @@ class Work:
         run("backup", self.folder / "backup", "--project", self.project)
 
     def drift(self):
-        run("drift", "--project", self.project)
+        run("drift", "--project", self.project, "--from", self.before_end)
 
     def whole_project(self):
         """The project with every segment that it ever had, and no base."""
@@ -367,7 +370,7 @@ class Sample(dict):
     GROWTH = {"rss_kib": lambda first, records: max(0.05 * first, 8 << 10) + records * 0.1, "threads": lambda first, records: 1,
               "descriptors": lambda first, records: 3, "disk_beside_log_kib": lambda first, records: 0.25 * first + (4 << 10), "log_kib": lambda first, records: records * 8}
 
-    def __init__(self, server, traffic):
+    def __init__(self, server, traffic, minute):
         pid = server.process.pid
         status = pathlib.Path(f"/proc/{pid}/status").read_text()
         cpu = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -380,19 +383,19 @@ class Sample(dict):
                     sizes[path.relative_to(data).parts[0]] += path.stat().st_size
             except FileNotFoundError:
                 pass
-        super().__init__(rss_kib=int(re.search(r"VmRSS:\s+(\d+)", status)[1]), threads=int(re.search(r"Threads:\s+(\d+)", status)[1]),
+        super().__init__(minute=minute, rss_kib=int(re.search(r"VmRSS:\s+(\d+)", status)[1]), threads=int(re.search(r"Threads:\s+(\d+)", status)[1]),
                          descriptors=len(os.listdir(f"/proc/{pid}/fd")), disk_beside_log_kib=(sum(sizes.values()) - sizes["log"] - sizes["events"]) // 1024, log_kib=sizes["log"] // 1024,
                          segments=len(list((data / "log").glob("*.log"))), cpu_s=(int(cpu[11]) + int(cpu[12])) / os.sysconf("SC_CLK_TCK"),
                          state_kib=int(metrics.get("gfr_state_bytes", 0)) // 1024, records=len(traffic.acknowledged) + len(traffic.feed_s),
                          differing=metrics.get("gfr_skew_different_total", 0), feed_ms=round(1000 * statistics.median(traffic.feed_s[-200:] or [0]), 2))
 
 
-def judge_growth(samples):
-    """[(what, first half's median, second half's, most that it may be)]"""
-    after = samples[len(samples) // 10:]
+def judge_growth(samples, minutes):
+    """[(what, first half's median, second half's, most that it may be)]; nothing of a run that is over before a server has all that it keeps."""
+    after = [s for s in samples if s["minute"] >= max(WARM_UP_MINUTES, minutes / 10)]
     first, second = after[:len(after) // 2], after[len(after) // 2:]
     found = []
-    if first and second:
+    if minutes >= 3 * WARM_UP_MINUTES:
         records = statistics.median(s["records"] for s in second) - statistics.median(s["records"] for s in first)
         for name, growth in Sample.GROWTH.items():
             a, b = (statistics.median(s[name] for s in half) for half in (first, second))
@@ -492,7 +495,7 @@ def after_deletion(work, log_end_s, fails):
 
 
 def verdict(args, samples, traffic, odd, work, fails):
-    growth = judge_growth(samples)
+    growth = judge_growth(samples, args.minutes)
     fails += [f"{name} grew from {a} to {b}, at most {most} asked" for name, a, b, most in growth if b > most]
     fails += [f"refused: {b}" for b in traffic.bad[:20]] + [f"odd: {b}" for b in odd.bad[:20]]
     if samples and samples[-1]["differing"]:
@@ -520,13 +523,13 @@ def soak(args, folder):
     server, first_start = start_s(project)
     print(json.dumps({"pid": server.process.pid, "port": server.port, "first_start_s": first_start, "project": str(project)}), flush=True)
     with server:
-        traffic, odd, work = Traffic(server, "t", log_end_s), OddClients(server, 1), Work(server, folder)
+        traffic, odd, work = Traffic(server, "t", log_end_s), OddClients(server, 1), Work(server, folder, log_end_s)
         loops = {"traffic": Repeated(traffic.visit, 1 / VISITS_A_SECOND), "odd clients": Repeated(odd.step, 0.5), "work": Repeated(work.step, args.work_every)}
         end = time.monotonic() + args.minutes * 60
         while time.monotonic() < end and server.process.poll() is None and not any(l.failure for l in loops.values()):
             time.sleep(min(args.sample_every, max(0, end - time.monotonic())))
-            samples.append(Sample(server, traffic))
-            print(json.dumps({"minute": round(args.minutes - (end - time.monotonic()) / 60, 1), **samples[-1]}), flush=True)
+            samples.append(Sample(server, traffic, round(args.minutes - (end - time.monotonic()) / 60, 1)))
+            print(json.dumps(samples[-1]), flush=True)
         for name, loop in loops.items():
             loop.stop()
             if loop.failure:
