@@ -41,7 +41,7 @@ test-all: test  ## Every test again with all it has (GFR_TEST_ALL=1, PySpark, cl
 	@tools/setup --clients
 	@if command -v npm >/dev/null; then tools/setup --npm-peers; else echo "no npm: the clients for Node are skipped"; fi
 	@cd $(BUILD) && GFR_TEST_ALL=1 ctest --output-on-failure --timeout 7200 -L e2e
-	@$(MAKE) soak
+	@$(MAKE) soak SOAK_MINUTES=10
 	@cmake --build $(BUILD) -j $(JOBS) --target world_planted
 	@$(PYTHON) tests/world/planted_bugs.py --find $(BUILD)/world_planted
 	@$(BUILD)/failing_calls 2000 5000
@@ -54,12 +54,14 @@ bench: $(BUILD)/build.ninja  ## Benchmarks beside their peers, as ratios within 
 
 # A process per 50 seeds: killed threads of the simulation stay parked until theirs ends.
 SEEDS ?= 500
-soak: $(BUILD)/build.ninja  ## SEEDS=n seeds of the simulated world: log, store, registry under kills and power cuts; 20 of the loop that retrains and releases.
-	@cmake --build $(BUILD) -j $(JOBS) --target world world_loop
+SOAK_MINUTES ?= 120
+soak: $(BUILD)/build.ninja  ## SEEDS=n of the simulated world, 20 of its loop of releases, then a real server under mixed traffic for SOAK_MINUTES=n (0: none).
+	@cmake --build $(BUILD) -j $(JOBS) --target world --target world_loop --target gfr
 	@failed=; for ((seed = 1; seed <= 20; ++seed)); do $(BUILD)/world_loop --seeds $$seed $$seed || failed=1; done; \
 	for ((from = 1; from <= $(SEEDS); from += 50)); do \
 	to=$$((from + 49 < $(SEEDS) ? from + 49 : $(SEEDS))); \
 	$(BUILD)/world --seeds $$from $$to || failed=1; done; [ -z "$$failed" ]
+	@[ $(SOAK_MINUTES) = 0 ] || $(PYTHON) tests/soak.py --minutes $(SOAK_MINUTES)
 
 # End to end, each server runs in the build with sanitizers too: a report ends it, and its test fails. Python is not
 # built so, and a library that is loaded before the system's would come before a sanitizer's: without tests of either.

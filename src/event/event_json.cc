@@ -12,6 +12,7 @@
 #include "base/text_encoding.h"
 #include "base/time.h"
 #include "event/event_text.h"
+#include "event/event_too_large.h"
 #include "event/property_value.h"
 
 namespace gfr {
@@ -230,10 +231,6 @@ void ReadOne(dom::element json, std::size_t index, const JsonLimits& limits, Par
 
 std::string BadJson(simdjson::error_code code) {
   return std::string("not valid JSON: ") + simdjson::error_message(code);
-}
-
-std::string EventTooLarge(const JsonLimits& limits) {
-  return "the event is larger than " + std::to_string(limits.event_bytes) + " bytes";
 }
 
 // Reserves memory for `count` events, at most as many as a body of these bytes can hold.

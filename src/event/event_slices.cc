@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "event/event_too_large.h"
+#include "event/json_check.h"
+
 namespace gfr {
 namespace {
 
@@ -54,16 +57,23 @@ std::size_t EventSlices::EndOfElements() const {
   return list_end_ + 2 - at_ > limits_.event_bytes && end > at_ ? end : list_end_;
 }
 
-std::optional<std::string_view> EventSlices::NextElements() {
+std::optional<std::string_view> EventSlices::NextElements(bool* too_large) {
+  *too_large = false;
   if (at_ > list_end_) return std::nullopt;
   const std::size_t end = EndOfElements();
-  if (at_ == list_begin_ + 1 && end == list_end_) {  // One element, larger than a slice.
-    at_ = end + 1;
-    return body_.substr(list_begin_, end + 1 - list_begin_);
+  std::string_view text = body_.substr(at_, end - at_);
+  std::optional<std::string> compact;
+  if (text.size() + 2 > limits_.event_bytes) {  // One element.
+    compact = WithoutBlanks(text, limits_.event_bytes);
+    if (!compact) {
+      at_ = end + 1;
+      *too_large = true;
+      return text;
+    }
+    text = *compact;
   }
   slice_.assign(1, '[');
   // An element has to be there: "[1,,2]" is no list, though each of its slices may be one.
-  const std::string_view text = body_.substr(at_, end - at_);
   slice_ += text.find_first_not_of(kBlank) == std::string_view::npos ? std::string_view(",") : text;
   slice_ += ']';
   at_ = end + 1;
@@ -88,9 +98,12 @@ std::optional<ParsedEvents> EventSlices::Refusal() {
   if (!list_) return std::nullopt;
   const std::size_t begin = at_;
   simdjson::dom::parser parser(limits_.body_bytes);
-  for (auto text = NextElements(); text; text = NextElements()) {
+  bool too_large = false;
+  for (auto text = NextElements(&too_large); text; text = NextElements(&too_large)) {
     simdjson::dom::element json;
-    if (const auto code = parser.parse(text->data(), text->size()).get(json)) {
+    const auto code = too_large ? (IsJson(*text) ? simdjson::SUCCESS : simdjson::TAPE_ERROR)
+                                : parser.parse(text->data(), text->size()).get(json);
+    if (code != simdjson::SUCCESS) {
       ParsedEvents none;
       none.Reject(0, "bad_json", std::string("not valid JSON: ") + simdjson::error_message(code));
       return none;
@@ -103,16 +116,20 @@ std::optional<ParsedEvents> EventSlices::Refusal() {
 bool EventSlices::Next(ParsedEvents* out) {
   *out = {};
   std::optional<std::string_view> text;
+  bool too_large = false;
   if (lines_) {
     text = NextLines();
   } else if (list_) {
-    text = NextElements();
+    text = NextElements(&too_large);
   } else if (at_ == 0) {
     text = body_;
     at_ = body_.size() + 1;
   }
   if (!text) return false;
-  *out = ParseEvents(*text, lines_ ? BodyFormat::kNdjson : BodyFormat::kJson, limits_);
+  if (too_large)
+    out->Reject(0, "too_large", EventTooLarge(limits_));
+  else
+    *out = ParseEvents(*text, lines_ ? BodyFormat::kNdjson : BodyFormat::kJson, limits_);
   for (std::size_t& index : out->indexes) index += index_;
   for (Rejection& rejection : out->rejected) rejection.index += index_;
   index_ += out->events.size() + out->rejected_count;

@@ -1,8 +1,9 @@
 // EventSlices: a large body of events, read a slice at a time, so that it takes the memory of a slice.
 //
 // Parsed events take about ten times the bytes of their JSON. All slices together give what ParseEvents gives of the
-// whole body, with the same indexes. A body that is no JSON array and no lines is one slice, and so is an event that is
-// larger than one. Thread safety: none.
+// whole body, with the same indexes. A body that is no JSON array and no lines is one slice. An element of an array that
+// is larger than one is never parsed: its blanks are taken out, and where it is too large then, it is only checked to
+// be JSON. Thread safety: none.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +29,8 @@ class EventSlices {
  private:
   // Texts that are to be parsed by themselves; nothing: the body has ended.
   std::optional<std::string_view> NextLines();
-  std::optional<std::string_view> NextElements();
+  // `too_large`: it is one element, which is larger than an event may be.
+  std::optional<std::string_view> NextElements(bool* too_large);
   std::size_t EndOfElements() const;
 
   const std::string_view body_;

@@ -103,6 +103,27 @@ TEST(EventSlices, ABrokenEndRefusesAWholeListBeforeItsFirstEventIsGiven) {
   EXPECT_EQ(refused->rejected[0].code, "bad_json");
 }
 
+// Of a list's element that is larger than an event may be, nothing is kept that grows with it.
+TEST(EventSlices, AnElementThatIsTooLargeIsCheckedAndToldAndOneOfBlanksIsRead) {
+  const std::string wide = "[" + std::string(3000, ' ') + "{}" + std::string(3000, ' ') + "]";
+  std::string numbers = "[1";
+  for (int n = 0; n < 2000; ++n) numbers += ",1";
+  int slices = 0;
+  const std::string large = "[7," + numbers + "]," + wide + ",8]";
+  const ParsedEvents parts = InSlices(large, BodyFormat::kJson, kSliceLimits, &slices);
+  const ParsedEvents whole = ParseEvents(large, BodyFormat::kJson, kSliceLimits);
+  ASSERT_EQ(parts.rejected.size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(parts.rejected[i].code, whole.rejected[i].code) << i;
+  EXPECT_EQ(parts.rejected[1].code, "too_large");
+  EXPECT_EQ(parts.rejected[1].message, whole.rejected[1].message);
+  EXPECT_EQ(parts.rejected[2].code, "bad_type");
+  const std::string broken = "[7," + numbers + "1 2]," + wide + ",8]";
+  EventSlices reader(broken, BodyFormat::kJson, kSliceLimits);
+  const auto refused = reader.Refusal();
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->rejected[0].code, "bad_json");
+}
+
 TEST(EventSlices, EachIsAsLargeAsAnEventMayBe) {
   std::string body = "[";
   for (int n = 0; n < 200; ++n) body += std::string(n ? "," : "") + "{\"a\":" + std::to_string(n) + "}";

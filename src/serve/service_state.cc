@@ -44,6 +44,14 @@ void ServiceState::PublishContracts(std::shared_ptr<const ContractPrices> prices
 
 void ServiceState::Note(const LogRecord& r) {
   if (r.event.type == EventType::kFeedRequest) requests.Add(KeyOf(r.event.request_id), r.offset);
+  const MutexLock lock(epoch_starts_mutex);
+  epoch_starts.Add(r.offset, r.arrival_ms);
+}
+
+std::string ServiceState::ProblemOfEpoch(const ServedSlate& served) {
+  if (served.as_of() + 1 >= next_offset.load()) return "";  // No record followed yet.
+  const MutexLock lock(epoch_starts_mutex);
+  return epoch_starts.Problem(served);
 }
 
 void ServiceState::Append(std::vector<Event> events, std::function<void(const Error&)> failed,

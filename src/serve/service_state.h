@@ -34,6 +34,7 @@
 #include "serve/service_metrics.h"
 #include "serve/serving.h"
 #include "serve/shadows.h"
+#include "state/epoch_starts.h"
 #include "store/redis_store.h"
 
 namespace gfr {
@@ -72,6 +73,8 @@ struct ServiceState {
   std::atomic<std::int64_t> last_arrival_ms = 0, next_offset = 0;
   RequestIndex requests;
   RecentRecords recent;  // What was folded last, for who watches it.
+  Mutex epoch_starts_mutex;
+  EpochStarts epoch_starts;  // Of the records that were folded since the start.
   std::atomic<std::uint64_t> memory_bytes = 0;
   std::atomic<bool> memory_full = false;
   // Less of the disk is free than is kept for snapshots, models and repairs: nothing is appended. Feeds go on.
@@ -106,7 +109,10 @@ struct ServiceState {
   std::int64_t now_ms() const { return std::max(clock.now_ms(), last_arrival_ms.load()); }
   // Where feeds run: rows in a Redis are waited for.
   Lane feed_lane() const { return project.configuration().store.online.embedded ? Lane::kCompute : Lane::kBlocking; }
+  // Each record behind the snapshot that a start took, in order.
   void Note(const LogRecord& r);
+  // What is wrong with the epoch of a slate that a reader served, as the records say that are folded; empty: nothing.
+  std::string ProblemOfEpoch(const ServedSlate& served);
   // Appends `events`. `failed`: the log refuses or has failed, on this thread or on the log's. Else `durable` says what
   // became of them, on the log's thread, which must not wait, and gives what to do when the accepted ones are folded
   // too: on that thread if they are few and nothing is before them, else on the fold's. `urgent`: what is to be done

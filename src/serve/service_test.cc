@@ -11,9 +11,10 @@
 #include <sstream>
 
 #include "base/test_folder.h"
-#include "event/event_json.h"
 #include "base/test_synced_disk.h"
 #include "base/time.h"
+#include "event/event_json.h"
+#include "log/event_log.h"
 #include "log/local_log.h"
 #include "retrieve/list_maker.h"
 #include "retrieve/lists_codec.h"
@@ -273,6 +274,35 @@ TEST_F(ServiceTest, SlatesOfReadersAreTakenWithATokenAndFromThisLogOnly) {
   slates[0].id = "ahead";
   slates[0].served.positions = {{0, 1000}};
   EXPECT_EQ(Post("/v1/served", EncodeSlates(slates), type).status, 409);
+}
+
+TEST_F(ServiceTest, ASlateOfAnEpochWhoseRecordsItHadNotAllReadIsNotTaken) {
+  service_.reset();
+  {
+    const FixedClock half_an_hour_before(ParseTime(std::string(kClock).substr(6)).value() - 30 * kMinuteMs);
+    const auto log = EventLog::Open(PosixFileSystem(), half_an_hour_before, {.folder = project_->log_folder()}).value();
+    for (const char* id : {"first", "second"}) {
+      Event e{.id = id, .source = "t", .type = EventType::kItemView};
+      e.time_ms = half_an_hour_before.now_ms();
+      e.user_id = "u1";
+      e.items = {{.item_id = "i1"}};
+      ASSERT_TRUE(log->Append({std::move(e)}).ok());
+    }
+  }
+  service_ = Service::Open(*project_, config_, kClock, *access_, &disk_).value();
+  ASSERT_EQ(Post("/v1/feed", R"({"user_id":"u1","request_id":"own","candidates":["i1"]})").status, 200);
+  std::vector<Event> slates = Slates();
+  ASSERT_EQ(slates.size(), 1u);
+  const std::string type = "application/octet-stream";
+  slates[0].id = slates[0].request_id = "read all";
+  ASSERT_EQ(slates[0].served.as_of(), 1);
+  EXPECT_EQ(Post("/v1/served", EncodeSlates(slates), type).status, 202);
+  slates[0].id = slates[0].request_id = "did not read the second";
+  slates[0].served.positions = {{0, 0}};
+  const HttpResponse refused = Post("/v1/served", EncodeSlates(slates), type);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_NE(refused.body.find("before a record of that epoch"), std::string::npos) << refused.body;
+  EXPECT_EQ(Slates().size(), 2u);
 }
 
 TEST_F(ServiceTest, SlatesOfAReaderWithOtherFeaturesAreTakenByColumn) {

@@ -30,8 +30,9 @@ void PostServed(ServiceState& s, const HttpRequest& request, HttpReply reply) {
                                    "the slate names its columns by no fingerprint, and was served with other feature "
                                    "definitions than this server's"));
     // What a row is as of was in this log before it was published, and so was its epoch.
-    if (const std::string problem = SlateProblem(e, static_cast<std::uint64_t>(s.next_offset.load()), s.now_ms());
-        !problem.empty())
+    std::string problem = SlateProblem(e, static_cast<std::uint64_t>(s.next_offset.load()), s.now_ms());
+    if (problem.empty() && e.served.exists()) problem = s.ProblemOfEpoch(e.served);
+    if (!problem.empty())
       return reply(
           ProblemResponse(409, "Conflict", "request " + e.request_id.substr(0, 200) + " cannot be logged: " + problem));
   }
