@@ -84,7 +84,7 @@ columns = {"views_7d": "view", "purchases_7d": "bought", "spent_7d": "spent"}
 sums = ", ".join(f"CAST(COALESCE({before.format(c)}, 0) + COALESCE({today.format(c)}, 0) AS FLOAT) AS {n}" for n, c in columns.items())
 spark.sql(f"""
     WITH e AS (SELECT log_offset, user_id, type, time_ms DIV 86400000 AS day, IF(type = 'item.view', 1, 0) AS view, IF(type = 'purchase', 1, 0) AS bought,
-                      IF(type = 'purchase', COALESCE(item_prices[0], 0) * item_quantities[0], 0) AS spent FROM events),
+                      IF(type = 'purchase', COALESCE(GET(item_prices, 0), 0) * COALESCE(GET(item_quantities, 0), 1), 0) AS spent FROM events),
          f AS (SELECT log_offset, type, {sums} FROM e)
     SELECT log_offset, {", ".join(columns)} FROM f WHERE type = 'item.view'""").write.option("compression", "zstd").parquet(sys.argv[2])
 '''

@@ -45,6 +45,19 @@ TEST(Configuration, KeepsTheMetricsAndTheJudgingOfExperiments) {
   EXPECT_NE(kept.error().message.find("needed by experiments"), std::string::npos) << kept.error().ToString();
 }
 
+TEST(Configuration, ModelsLieInTheSharedFolderUnlessTheRegistryIsElsewhere) {
+  const auto shared = ReadShop("[[feed]]\n", "[store]\ndir = \"/srv/shop/\"\n[[feed]]\n");
+  ASSERT_TRUE(shared.ok()) << shared.error().ToString();
+  EXPECT_EQ(shared.value()->store.dir, "/srv/shop");
+  EXPECT_EQ(shared.value()->registry.folder, "/srv/shop/models");
+  const auto own = ReadShop("[[feed]]\n", "[store]\ndir = \"/srv/shop\"\n[registry]\nlocation = \"here\"\n[[feed]]\n");
+  ASSERT_TRUE(own.ok()) << own.error().ToString();
+  EXPECT_EQ(own.value()->registry.folder, "here");
+  const auto relative = ReadShop("[[feed]]\n", "[store]\ndir = \"shop\"\n[[feed]]\n");
+  ASSERT_FALSE(relative.ok());
+  EXPECT_NE(relative.error().message.find("neither s3://BUCKET/PREFIX nor an absolute folder"), std::string::npos);
+}
+
 TEST(Configuration, RefusesATableThatNobodyReads) {
   const auto read = ReadShop("[[feed]]\n", "[feeed]\nsize = 1\n[[feed]]\n");
   ASSERT_FALSE(read.ok());
