@@ -23,7 +23,8 @@ namespace gfr {
 
 inline constexpr std::size_t kQualityMetrics = 3;
 inline constexpr const char* kQualityNames[kQualityMetrics] = {"auc", "average_precision", "log_loss"};
-using QualityValues = std::array<double, kQualityMetrics>;  // In that order; NaN: it does not exist.
+inline constexpr const char* kRankingValue = "ranking_value";  // The name of ValueSums.
+using QualityValues = std::array<double, kQualityMetrics>;     // In that order; NaN: it does not exist.
 using QualityEstimates = std::array<Estimate, kQualityMetrics>;
 
 // By the cells' positives. REQUIRES, of all: cells in order of score.
@@ -52,6 +53,13 @@ struct ValueSums {
     variance += worth * v;
     slope += v;
     measured += positive ? worth : 0;
+  }
+  void Add(const ValueSums& other) {
+    rows += other.rows;
+    expected += other.expected;
+    variance += other.variance;
+    slope += other.slope;
+    measured += other.measured;
   }
   // `shift` and `width` as in QualityOptions and EstimateQuality. NaN: no row has a worth.
   Estimate Expected(double shift, double width) const;

@@ -216,6 +216,11 @@ LiveQuality QualityOf(const LiveSlices& slices, const CalibrationQuestion& quest
     quality.grades.Add(
         EstimateQuality(cells, {.shift = shift(), .seed = static_cast<std::uint64_t>(from_ms / kHourMs)}, width), width,
         MeasureQuality(cells));
+    if (question.values != nullptr) {
+      const ValueSums value = question.values->Between(from_ms, to_ms).labelled;
+      const double value_width = quality.value_grades.Width();
+      quality.value_grades.Add(value.Expected(shift(), value_width), value_width, value.Measured());
+    }
     double off = 0, variance = 0;
     for (const ScoredCell& cell : cells) {
       off += cell.positives - cell.rows * cell.probability;
@@ -228,6 +233,9 @@ LiveQuality QualityOf(const LiveSlices& slices, const CalibrationQuestion& quest
   const std::vector<ScoredCell> pending = CellsOf(slices, question.labels_until_ms, question.until_ms, false);
   quality.pending_rows = static_cast<std::uint64_t>(RowsOf(pending));
   quality.pending = EstimateQuality(pending, {.shift = shift()}, quality.grades.Widths());
+  if (question.values != nullptr)
+    quality.pending_value = question.values->Between(question.labels_until_ms, question.until_ms)
+                                .served.Expected(shift(), quality.value_grades.Width());
   return quality;
 }
 

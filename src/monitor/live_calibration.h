@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "monitor/drift_options.h"
 #include "monitor/label_free_quality.h"
 #include "monitor/live_slices.h"
+#include "monitor/live_values.h"
 
 namespace gfr {
 
@@ -29,7 +31,9 @@ struct SliceState {
 struct LiveQuality {
   QualityEstimates pending;  // Of the hours whose labels are not complete, "if still calibrated"; NaN: no rows.
   std::uint64_t pending_rows = 0;
-  QualityGrades grades;  // Of the windows before.
+  QualityGrades grades;                                                     // Of the windows before.
+  Estimate pending_value = {std::numeric_limits<double>::quiet_NaN(), {}};  // Ranking value an impression, likewise.
+  MetricGrade value_grades;
 };
 
 struct LiveCalibration {
@@ -40,10 +44,11 @@ struct LiveCalibration {
 };
 
 struct CalibrationQuestion {
-  std::string objective, model;      // "name/version".
-  std::int64_t until_ms = 0;         // Hours that ended by then have all their rows,
-  std::int64_t labels_until_ms = 0;  // and those by then all their labels.
-  double alerts_a_day = 0;           // Budget of all of it.
+  std::string objective, model;        // "name/version".
+  std::int64_t until_ms = 0;           // Hours that ended by then have all their rows,
+  std::int64_t labels_until_ms = 0;    // and those by then all their labels.
+  double alerts_a_day = 0;             // Budget of all of it.
+  const LiveValues* values = nullptr;  // Of the same hours; null: ranking value is not known.
 };
 
 inline constexpr double kLeastExpected = 150, kLeastHours = 12;

@@ -40,13 +40,14 @@ LiveSlices SlicesOf(std::uint64_t seed, int days, const Off& off, int rows_an_ho
   return slices;
 }
 
-LiveCalibration Judged(const LiveSlices& slices, int days) {
+LiveCalibration Judged(const LiveSlices& slices, int days, const LiveValues* values = nullptr) {
   return JudgeCalibration(slices,
                           {.objective = "pctr",
                            .model = "feed/1",
                            .until_ms = kFirstMs + days * kDayMs,
                            .labels_until_ms = kFirstMs + days * kDayMs - 2 * kHourMs,
-                           .alerts_a_day = DriftOptions{}.AlertsADay(5)},
+                           .alerts_a_day = DriftOptions{}.AlertsADay(5),
+                           .values = values},
                           {});
 }
 
@@ -95,6 +96,25 @@ TEST(JudgeCalibration, FindsTheSameAlertsHoweverOftenItIsAsked) {
     const LiveCalibration earlier = Judged(slices, days);
     for (const std::string& id : ids(earlier)) EXPECT_GT(std::ranges::count(whole, id), 0) << id << " of day " << days;
   }
+}
+
+TEST(JudgeCalibration, TellsRankingValueBeforeLabelsWithItsGrade) {
+  const LiveSlices slices = SlicesOf(4, 20, [](std::int64_t, int) { return 0; });
+  LiveValues values;
+  Rng rng(1);
+  for (const auto& [hour, sums] : slices.hours()) {
+    for (int row = 0; row < 200; ++row) {
+      const double worth = 1 + 5 * rng.Uniform(), probability = 0.2 * rng.Uniform();
+      values.At(hour).served.Add(worth, probability, false);
+      values.At(hour).labelled.Add(worth, probability, rng.Chance(probability));
+    }
+  }
+  const LiveQuality quality = Judged(slices, 20, &values).quality;
+  EXPECT_GE(quality.value_grades.graded(), 75u);
+  EXPECT_GT(quality.value_grades.Coverage().value, 0.88);
+  EXPECT_NEAR(quality.pending_value.value, 0.35, 0.05);
+  EXPECT_LT(quality.pending_value.interval.low, quality.pending_value.value);
+  EXPECT_TRUE(std::isnan(Judged(slices, 20).quality.pending_value.value)) << "without values it is not known";
 }
 
 TEST(JudgeCalibration, TellsQualityBeforeLabelsWithItsGrade) {

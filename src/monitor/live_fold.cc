@@ -13,7 +13,7 @@ namespace gfr {
 namespace {
 
 constexpr std::string_view kLiveMagic = "GFRDRLIV";
-constexpr std::uint32_t kLiveFormat = 2;  // 1 has no slices.
+constexpr std::uint32_t kLiveFormat = 3;  // 1 has no slices, 2 no values.
 
 Key SlateKey(const Event& event) {
   const std::string& who = event.user_id.empty() ? event.session_id : event.user_id;
@@ -83,6 +83,8 @@ void LiveFold::SetSlices(const LogRecord& record, Waiting* waiting) {
     if (e.items[item].index < 0) continue;
     const float score = item < values.size() ? values[item] : std::nanf("");
     waiting->score.push_back(score);
+    const float value = item < e.served.value.size() ? e.served.value[item] : std::nanf("");
+    waiting->worth.push_back(score > 0 ? value / score : std::nanf(""));
     waiting->score_steps.push_back(std::isnan(score) ? 0 : LiveSlices::ScoreStep(std::clamp(score, 0.0f, 1.0f)));
     if (channel == nullptr || *channel != e.items[item].channel)
       waiting->item_channels.push_back(slices_.Id("channel", e.items[item].channel));
@@ -200,6 +202,9 @@ void LiveFold::TakeImpression(const LogRecord& record) {
       ++sums->rows;
       sums->predicted += probability;
     });
+    if (row < waiting.worth.size())
+      values_.At(record.arrival_ms / kHourMs * kHourMs)
+          .served.Add(static_cast<double>(waiting.worth[row]), static_cast<double>(waiting.score[row]), false);
   }
 }
 
@@ -237,6 +242,10 @@ void LiveFold::CountLabels(const Waiting& waiting) {
       sums->expected += probability;
       sums->positives += waiting.labelled[row];
     });
+    if (row < waiting.worth.size())
+      values_.At(seen_ms / kHourMs * kHourMs)
+          .labelled.Add(static_cast<double>(waiting.worth[row]), static_cast<double>(waiting.score[row]),
+                        waiting.labelled[row] != 0);
   }
 }
 
@@ -269,6 +278,7 @@ void LiveFold::Advance(std::int64_t now_ms) {
   while (!windows_.empty() && windows_.begin()->first < now_ms - kKeptMs) windows_.erase(windows_.begin());
   while (!labels_.empty() && labels_.begin()->first < now_ms - kKeptMs) labels_.erase(labels_.begin());
   slices_.ForgetBefore(now_ms - kKeptMs);
+  values_.ForgetBefore(now_ms - kKeptMs);
 }
 
 void LiveFold::Fold(const LogRecord& record) {
@@ -302,6 +312,7 @@ std::string LiveFold::Encode() const {
   AppendWindows(windows_, out);
   AppendWindows(labels_, out);
   slices_.Encode(out);
+  values_.Encode(out);
   return bytes;
 }
 
@@ -322,10 +333,13 @@ Status LiveFold::Restore(std::string_view bytes) {
   std::map<std::int64_t, ReferenceWindow> windows, labels;
   const std::uint64_t counted_until = in.Varint(), from = in.Varint(), left_out = in.Varint();
   LiveSlices slices;
+  LiveValues values;
   if (!ReadWindows(in, bins_, &windows) || !ReadWindows(in, 5, &labels)) return damaged();
   if (format > 1 && !LiveSlices::Decode(in, &slices)) return damaged();
+  if (format > 2 && !LiveValues::Decode(in, &values)) return damaged();
   if (!in.left.empty() || from > counted_until) return damaged();
   slices_ = std::move(slices);
+  values_ = std::move(values);
   windows_ = std::move(windows);
   labels_ = std::move(labels);
   counted_until_ = counted_until;

@@ -10,7 +10,7 @@
 // A fold goes on where another stopped: its bytes hold the windows, the offset before which every impression is
 // counted, and the offset from which the log is read again for the slates that wait. So a server that starts again has
 // the windows that it would have had; with long windows of labels it reads as much of the log again. Memory: a waiting
-// slate takes about as many bytes as its shown items times the columns, and one that waits for labels alone 26 bytes a
+// slate takes about as many bytes as its shown items times the columns, and one that waits for labels alone 30 bytes a
 // shown item. Thread safety: none.
 #pragma once
 
@@ -25,6 +25,7 @@
 
 #include "event/event.h"
 #include "monitor/live_slices.h"
+#include "monitor/live_values.h"
 #include "monitor/reference.h"
 
 namespace gfr {
@@ -60,6 +61,8 @@ class LiveFold {
   std::vector<ReferenceWindow> label_windows() const;
   // Of the compared objective's probabilities, by slice; what is labelled is of hours that are settled (Advance).
   const LiveSlices& slices() const { return slices_; }
+  // Of the same rows, as far as their slates name the value that they were sorted by.
+  const LiveValues& values() const { return values_; }
   std::uint64_t left_out() const { return left_out_; }  // Slates, for lack of room.
 
   // Where to begin for a fold that starts anew.
@@ -77,6 +80,7 @@ class LiveFold {
     std::vector<std::int64_t> seen_ms;  // One an item: arrival of its impression; 0: not yet.
     std::vector<std::uint8_t> labelled;
     std::vector<float> score;  // One an item: of the compared objective, at the position shown; NaN: there is none.
+    std::vector<float> worth;  // One a score: LiveValues; NaN: unknown.
     std::vector<std::uint8_t> score_steps;     // One a score: LiveSlices::ScoreStep.
     std::vector<std::uint16_t> slices;         // Of the request.
     std::vector<std::uint16_t> item_channels;  // One an item.
@@ -108,6 +112,7 @@ class LiveFold {
   std::deque<Key> order_, fresh_;             // Oldest first: all, and those that are not settled.
   std::map<std::int64_t, ReferenceWindow> windows_, labels_;
   LiveSlices slices_;
+  LiveValues values_;
   std::uint64_t next_ = 0, counted_until_ = 0, left_out_ = 0;
 };
 

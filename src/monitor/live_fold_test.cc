@@ -49,7 +49,10 @@ std::vector<LogRecord> RecordsOf(const TestRows& made, const std::string& model)
                5, AllItems(5), &slate);
     slate.scored = AllItems(5);
     slate.scores = {{.objective = "pctr", .values = {}}};
-    for (std::size_t i = 0; i < 5; ++i) slate.scores[0].values.push_back(ScoreOf(made, first + i));
+    for (std::size_t i = 0; i < 5; ++i) {
+      slate.scores[0].values.push_back(ScoreOf(made, first + i));
+      slate.value.push_back(3 * ScoreOf(made, first + i));
+    }
     event.served = std::move(slate);
     add(EventType::kFeedRequest, -1000);
     event.served = {};
@@ -96,6 +99,28 @@ TEST(LiveFold, CountsProbabilitiesAndLabelsBySlice) {
     for (const char* name : {"all", "scores", i / 5 * 5 % 2 == 0 ? "city=Rome" : "city=Oslo"}) expected[name].Add(row);
   }
   EXPECT_EQ(by_name, expected);
+}
+
+TEST(LiveFold, CountsTheValuePromisedAndTheValueThatLabelsBrought) {
+  const References references = ReferencesOfDays(1, 10, 20);
+  const TestRows made = TestRows::Make(2, 10, 12, 20);
+  LiveFold fold(references.features, "feed/1", kClicks), restored(references.features, "feed/1", kClicks);
+  for (const LogRecord& record : RecordsOf(made, "feed/1")) fold.Fold(record);
+  fold.Advance(made.arrival_ms.back() + kDayMs);
+  ASSERT_TRUE(restored.Restore(fold.Encode()).ok());
+  double expected = 0, positives = 0;
+  for (std::size_t i = 0; i < made.label.size(); ++i) {
+    expected += 3 * static_cast<double>(ScoreOf(made, i));
+    positives += made.label[i] > 0.5f;
+  }
+  for (const LiveFold* of : {&fold, &restored}) {
+    const LiveValues::Hour sum = of->values().Between(INT64_MIN, INT64_MAX);
+    EXPECT_EQ(sum.served.rows, made.label.size());
+    EXPECT_NEAR(sum.served.expected, expected, 1e-4 * expected);
+    EXPECT_NEAR(sum.labelled.expected, expected, 1e-4 * expected);
+    EXPECT_NEAR(sum.labelled.measured, 3 * positives, 1e-4 * positives);
+    EXPECT_EQ(sum.served.measured, 0);
+  }
 }
 
 TEST(LiveFold, TakesTheProbabilityForAColumn) {

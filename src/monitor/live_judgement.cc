@@ -139,15 +139,16 @@ LiveJudgement JudgeLive(const References& references, const std::vector<Referenc
   return judgement;
 }
 
-void AddCalibration(const LiveSlices& slices, const std::string& objective, const std::string& model,
-                    std::int64_t until_ms, std::int64_t labels_until_ms, const DriftOptions& options,
-                    LiveJudgement* judgement) {
+void AddCalibration(const LiveSlices& slices, const LiveValues& values, const std::string& objective,
+                    const std::string& model, std::int64_t until_ms, std::int64_t labels_until_ms,
+                    const DriftOptions& options, LiveJudgement* judgement) {
   judgement->calibration = JudgeCalibration(slices,
                                             {.objective = objective,
                                              .model = model,
                                              .until_ms = until_ms,
                                              .labels_until_ms = labels_until_ms,
-                                             .alerts_a_day = options.AlertsADay(kLiveTracks)},
+                                             .alerts_a_day = options.AlertsADay(kLiveTracks),
+                                             .values = &values},
                                             options);
   const std::vector<DriftAlert>& found = judgement->calibration.alerts;
   judgement->alerts.insert(judgement->alerts.end(), found.begin(), found.end());
@@ -178,6 +179,9 @@ nlohmann::ordered_json QualityToJson(const LiveQuality& q) {
     json[kQualityNames[m]] = {{"expected", EstimateToJson(q.pending[m])},
                               {"graded", q.grades.graded(m)},
                               {"coverage", EstimateToJson(q.grades.Coverage(m))}};
+  json[kRankingValue] = {{"expected", EstimateToJson(q.pending_value)},
+                         {"graded", q.value_grades.graded()},
+                         {"coverage", EstimateToJson(q.value_grades.Coverage())}};
   return json;
 }
 

@@ -43,11 +43,11 @@ struct LiveJudgement {
 LiveJudgement JudgeLive(const References& references, const std::vector<ReferenceWindow>& windows,
                         const std::vector<ReferenceWindow>& labels, const std::string& model,
                         const DriftOptions& options);
-// Adds what the slices say (live_calibration.h) to it, alerts of one cause as one. `labels_until_ms`: hours that ended
-// by then have all their labels.
-void AddCalibration(const LiveSlices& slices, const std::string& objective, const std::string& model,
-                    std::int64_t until_ms, std::int64_t labels_until_ms, const DriftOptions& options,
-                    LiveJudgement* judgement);
+// Adds what the slices and values say (live_calibration.h) to it, alerts of one cause as one. `labels_until_ms`: hours
+// that ended by then have all their labels.
+void AddCalibration(const LiveSlices& slices, const LiveValues& values, const std::string& objective,
+                    const std::string& model, std::int64_t until_ms, std::int64_t labels_until_ms,
+                    const DriftOptions& options, LiveJudgement* judgement);
 
 nlohmann::ordered_json LiveToJson(const LiveJudgement& judgement);
 nlohmann::ordered_json TrafficToJson(const TrafficJudgement& judgement);

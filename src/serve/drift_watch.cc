@@ -54,13 +54,12 @@ DriftWatch::DriftWatch(ServiceState& s)
           "gfr_drift_score", "Deviations of a column's last hour from what is usual.", {{"column", {}}})),
       ratio_(*s.counters.telemetry().AddGauge("gfr_drift_observed_over_expected",
                                               "Labels over those expected, of the last 7 days that have them.")),
-      quality_(s.counters.telemetry().AddGauge("gfr_quality_before_labels",
-                                               "Expected of rows without labels yet, if still calibrated.",
-                                               {{"metric", {kQualityNames[0], kQualityNames[1], kQualityNames[2]}}})),
-      coverage_(s.counters.telemetry().AddGauge("gfr_quality_coverage",
-                                                "Share of earlier intervals of it that held what was measured.",
-                                                {{"metric", {kQualityNames[0], kQualityNames[1], kQualityNames[2]}}})) {
-}
+      quality_(s.counters.telemetry().AddGauge(
+          "gfr_quality_before_labels", "Expected of rows without labels yet, if still calibrated.",
+          {{"metric", {kQualityNames[0], kQualityNames[1], kQualityNames[2], kRankingValue}}})),
+      coverage_(s.counters.telemetry().AddGauge(
+          "gfr_quality_coverage", "Share of earlier intervals of it that held what was measured.",
+          {{"metric", {kQualityNames[0], kQualityNames[1], kQualityNames[2], kRankingValue}}})) {}
 
 Status DriftWatch::Watch(ServiceState& s, const Model& model) {
   const std::string &name = model.name, &version = model.version;
@@ -105,7 +104,7 @@ Status DriftWatch::Watch(ServiceState& s, const Model& model) {
   rows_.Set(0);
   threshold_.Set(INFINITY);
   ratio_.Set(NAN);
-  for (const char* metric : kQualityNames) {
+  for (const char* metric : {kQualityNames[0], kQualityNames[1], kQualityNames[2], kRankingValue}) {
     quality_.With({metric}).Set(NAN);
     coverage_.With({metric}).Set(NAN);
   }
@@ -207,7 +206,7 @@ Result<LiveJudgement> DriftWatch::JudgeModel(const MonitorConfig& config, std::i
   fold.Advance(until_ms);
   LiveJudgement judgement = JudgeLive(watched_->references, over(fold.windows(), 0),
                                       over(fold.label_windows(), fold.settle_ms()), watched_->model, config.options);
-  AddCalibration(fold.slices(), watched_->references.features.objective, watched_->model, until_ms,
+  AddCalibration(fold.slices(), fold.values(), watched_->references.features.objective, watched_->model, until_ms,
                  until_ms - fold.settle_ms(), config.options, &judgement);
   if (fold.left_out() > 0)
     judgement.notes.push_back(std::to_string(fold.left_out()) +
@@ -302,6 +301,8 @@ void DriftWatch::SetModelMetrics(const LiveJudgement& judgement) {
     quality_.With({kQualityNames[m]}).Set(calibration.quality.pending[m].value);
     coverage_.With({kQualityNames[m]}).Set(calibration.quality.grades.Coverage(m).value);
   }
+  quality_.With({kRankingValue}).Set(calibration.quality.pending_value.value);
+  coverage_.With({kRankingValue}).Set(calibration.quality.value_grades.Coverage().value);
   for (const ColumnDrift& column : judgement.columns) {
     if (!std::isnan(column.score)) scores_.With({column.name}).Set(column.score);
   }
