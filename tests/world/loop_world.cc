@@ -149,7 +149,7 @@ class LoopWorld {
                                     const std::stop_token& stop);
   void KillAll(int server);
   void OnRename(WatchedDisk::When when, const std::string& at, const std::string& path);
-  void CheckRecord(const RunRecord& now);
+  void CheckRecord(const RunRecord& now, const std::string& champion);
   std::optional<RunRecord> TheRun();
 
   void Shop(int client, const std::stop_token& stop);
@@ -292,9 +292,11 @@ void LoopWorld::OnRename(WatchedDisk::When when, const std::string& at, const st
   std::string boundary = fmt::format("{} {}", static_cast<int>(when), RunStateName(run.value().state));
   for (const StepRecord& step : run.value().steps)
     boundary += fmt::format(" {}:{}:{}", step.name, StepStateName(step.state), step.inputs.size());
+  // Nothing below may let another thread run while the lock is held: a thread that is killed never gives it back.
+  const auto champion = Registry(objects_, clock_).Champion(kModelName);
   {
     const MutexLock lock(mutex_);
-    if (when == WatchedDisk::When::kLasts) CheckRecord(run.value());
+    if (when == WatchedDisk::When::kLasts) CheckRecord(run.value(), champion.ok() ? champion.value() : "none");
     if (!strikes_ || struck_ || !boundaries_.insert(boundary).second) return;
     struck_ = true;
     ++report_.boundaries;
@@ -305,7 +307,10 @@ void LoopWorld::OnRename(WatchedDisk::When when, const std::string& at, const st
 }
 
 // REQUIRES: `mutex_` is held.
-void LoopWorld::CheckRecord(const RunRecord& now) {
+void LoopWorld::CheckRecord(const RunRecord& now, const std::string& champion) {
+  const bool passed = std::ranges::all_of(
+      now.steps, [](const StepRecord& step) { return step.name == "promote" || step.state == StepState::kDone; });
+  if (champion != "1" && !passed) Broken("version " + champion + " is the champion before it has passed");
   const RunRecord before = records_.contains(now.id) ? records_[now.id] : RunRecord();
   for (std::size_t i = 0; i < before.steps.size() && i < now.steps.size(); ++i) {
     const StepRecord &was = before.steps[i], &is = now.steps[i];
