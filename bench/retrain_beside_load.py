@@ -78,9 +78,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gfr", required=True)
     parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--users", type=int, default=3000, help="of the project: fewer train sooner")
+    parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     gfr = pathlib.Path(args.gfr).resolve()
-    users, days, rounds, seconds = ("150", "30", 1, 0.3) if args.tiny else ("3000", "60", 5, 4)
+    users, days, rounds, seconds = (150, 30, 1, 0.3) if args.tiny else (args.users, 60, args.rounds, 4)
     os.sched_setaffinity(0, {cores()[1]})
     with tempfile.TemporaryDirectory(prefix="gfr-retrain-") as folder:
         project = make_project(gfr, folder, ["simulate", "--users", users, "--items", 100 if args.tiny else 1000, "--days", days], ["train"])
