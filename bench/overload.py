@@ -16,7 +16,6 @@ import re
 import resource
 import selectors
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +23,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
 from gfr_process import make_patient  # noqa: E402
-from support.served import Busy, Pinned, cores, http_request, median, percentile, processor  # noqa: E402
+from support.served import Busy, Pinned, cores, http_request, make_project, median, percentile, processor  # noqa: E402
 
 
 def open_loop(port, requests, rate, seconds, connections):
@@ -120,10 +119,7 @@ def main():
     gfr = pathlib.Path(args.gfr).resolve()
     os.sched_setaffinity(0, {cores()[1]})
     with tempfile.TemporaryDirectory(prefix="gfr-overload-") as folder:
-        project = pathlib.Path(folder) / "p"
-        for command in (["init", project], ["simulate", "--project", project, "--users", "300", "--items", "1000", "--days", "8"]):
-            if subprocess.run([gfr, *command], capture_output=True).returncode:
-                sys.exit(f"gfr {command[0]} failed")
+        project = make_project(gfr, folder, ["simulate", "--users", 300, "--items", 1000, "--days", 8])
         toml = project / "gfr.toml"
         # Idle connections stay, and each feed waits for its record on any disk.
         toml.write_text(toml.read_text().replace("[serve]\n", '[serve]\nidle_timeout = "10m"\nheader_timeout = "10m"\n', 1))

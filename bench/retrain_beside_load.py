@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
 from gfr_process import make_patient, without_nights  # noqa: E402
 from overload import open_loop  # noqa: E402
-from support.served import Busy, Pinned, children, cores, http_request, median, percentile, processor  # noqa: E402
+from support.served import Busy, Pinned, children, cores, http_request, make_project, median, percentile, processor  # noqa: E402
 
 TRIGGER = '\n[[trigger]]\nname = "again"\non = "command"\nretries = 0\n[[trigger.step]]\ndo = "retrain"\n'
 
@@ -78,17 +78,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gfr", required=True)
     parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--users", type=int, default=3000, help="of the project: fewer train sooner")
+    parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     gfr = pathlib.Path(args.gfr).resolve()
-    users, days, rounds, seconds = ("150", "30", 1, 0.3) if args.tiny else ("3000", "60", 5, 4)
+    users, days, rounds, seconds = (150, 30, 1, 0.3) if args.tiny else (args.users, 60, args.rounds, 4)
     os.sched_setaffinity(0, {cores()[1]})
     with tempfile.TemporaryDirectory(prefix="gfr-retrain-") as folder:
-        project = pathlib.Path(folder) / "p"
-        for command in (["init", project], ["simulate", "--project", project, "--users", users, "--items", "100" if args.tiny else "1000", "--days", days],
-                        ["train", "--project", project]):
-            done = subprocess.run([gfr, *command], capture_output=True, text=True)
-            if done.returncode:
-                sys.exit(f"gfr {command[0]} failed: {done.stderr[-500:]}")
+        project = make_project(gfr, folder, ["simulate", "--users", users, "--items", 100 if args.tiny else 1000, "--days", days], ["train"])
         toml = project / "gfr.toml"
         make_patient(toml)
         without_nights(toml)

@@ -108,6 +108,12 @@ class Automation(unittest.TestCase):
         self.assertEqual(runs_of(self.project, "by_hand"), [])
         listed = {t["trigger"]: t for t in run_json("trigger", "list", "--project", self.project)["triggers"]}
         self.assertIn("mature rows of pctr", listed["more_rows"]["why"])
+        run("trigger", "pause", "more_rows", "--reason", "the shop moves", "--project", self.project)
+        paused = run_json("trigger", "explain", "more_rows", "--project", self.project)
+        self.assertFalse(paused["due"])
+        self.assertIn("(the shop moves); `gfr trigger resume more_rows` ends that", paused["why"])
+        run("trigger", "resume", "more_rows", "--project", self.project)
+        self.assertIn("mature rows of pctr", run_json("trigger", "explain", "more_rows", "--project", self.project)["why"])
         _, error = run("trigger", "run", "nothing", "--project", self.project, expect=2)
         self.assertIn("by_hand, more_rows, strict", error)
 

@@ -1,4 +1,4 @@
-// trigger: what runs by itself: list, run, history, explain.
+// trigger: what runs by itself: list, run, history, explain, pause, resume.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -53,8 +53,14 @@ struct TriggerView {
     GFR_ASSIGN(const std::int64_t last_ms, LastMs(trigger.name));
     GFR_ASSIGN(auto seen, store.Seen());
     const std::int64_t now_ms = project.workspace().clock().now_ms();
+    GFR_ASSIGN(const auto paused, store.Paused());
+    if (const auto by = paused.find(trigger.name); by != paused.end())
+      return TriggerDecision{
+          false, fmt::format("it was paused at {}{}; `gfr trigger resume {}` ends that", FormatTime(by->second.at_ms),
+                             by->second.reason.empty() ? "" : " (" + by->second.reason + ")", trigger.name)};
     const auto at = seen.find(trigger.name);
-    return DecideTrigger(trigger, now_ms, at == seen.end() ? now_ms : at->second, last_ms, facts);
+    return DecideTrigger(trigger, now_ms, at == seen.end() ? now_ms : std::min(at->second, now_ms),
+                         IsOfTheFuture(last_ms, now_ms) ? now_ms : last_ms, facts);
   }
   // What has or waits for the target; empty: nothing does.
   Result<std::string> Holder(const std::string& target) {
@@ -297,6 +303,25 @@ int RunTriggerRun(const std::string& name, bool dry_run, bool wait, const Common
   return asked.value().ended->state == RunState::kFailed ? 1 : 0;
 }
 
+// By whichever process looks next; what was begun goes on.
+int RunTriggerPause(const std::string& name, const std::string& reason, bool pause, const Common& common) {
+  const auto project = OpenProject(common.project);
+  if (!project.ok()) return Fail(project.error());
+  TriggerView view(*project.value());
+  // One that gfr.toml does not have any more can still be resumed.
+  if (const auto trigger = view.Find(name); pause && !trigger.ok()) return Fail(trigger.error());
+  const std::int64_t now_ms = project.value()->workspace().clock().now_ms();
+  const Status done = pause ? view.store.Pause(name, {"command", reason, now_ms}) : view.store.Resume(name);
+  if (!done.ok()) return Fail(done.error());
+  if (common.json)
+    PrintJson({{"trigger", name}, {"paused", pause}});
+  else
+    fmt::print(
+        "{} {}\n", name,
+        pause ? "begins no run by itself until `gfr trigger resume " + name + "`" : "goes by its occasions again");
+  return 0;
+}
+
 }  // namespace
 
 Result<Json> RunTriggerToItsEnd(const Project& project, const std::string& name) {
@@ -331,6 +356,15 @@ void AddTrigger(CLI::App& app, Command& run) {
                  "gfr trigger explain nightly --project demo", common);
   c->add_option("NAME", name, "A trigger's name, or a run's id")->required();
   c->callback([&run] { run = [] { return RunTriggerExplain(name, common); }; });
+  static std::string reason;
+  c = AddCommand(*group, "pause", "Let a trigger begin no run by itself; what was begun goes on",
+                 "gfr trigger pause nightly --reason 'the shop moves' --project demo", common);
+  c->add_option("NAME", name, "As [[trigger]] names it")->required();
+  c->add_option("--reason", reason, "For whoever asks `gfr trigger list`");
+  c->callback([&run] { run = [] { return RunTriggerPause(name, reason, true, common); }; });
+  c = AddCommand(*group, "resume", "End a pause", "gfr trigger resume nightly --project demo", common);
+  c->add_option("NAME", name, "Of the trigger that was paused")->required();
+  c->callback([&run] { run = [] { return RunTriggerPause(name, "", false, common); }; });
 }
 
 }  // namespace gfr

@@ -63,6 +63,16 @@ def children(pid):
     return found
 
 
+def make_project(gfr, folder, *commands):
+    """A new project in `folder`, after these gfr commands on it, each a list without --project; gives its path."""
+    project = pathlib.Path(folder) / "p"
+    for command in (["init", project], *([*command, "--project", project] for command in commands)):
+        done = subprocess.run([str(gfr), *map(str, command)], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"gfr {command[0]} failed: {done.stderr[-500:]}")
+    return project
+
+
 class Pinned:
     """A child process on one core, ended by its own id. `ready`: a regular expression of the line of stdout that names the port."""
 

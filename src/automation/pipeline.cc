@@ -158,7 +158,22 @@ Result<bool> AdvanceStep(RunRecord* run, std::size_t at, const TriggerConfig& tr
   return step.state == StepState::kDone && !outcome.stops;
 }
 
+// Its steps that are not over are looked at now: what they wait for may be long over, and an action says until when.
+void MoveToNow(RunRecord* run, std::int64_t now_ms) {
+  LogWarning("triggers", "the clock was set back while a run went on: its time counts from now", {{"run", run->id}});
+  run->started_ms = now_ms;
+  for (StepRecord& step : run->steps) {
+    if (IsOver(step)) continue;
+    step.started_ms = std::min(step.started_ms, now_ms);
+    step.next_ms = std::min(step.next_ms, now_ms);
+  }
+}
+
 }  // namespace
+
+bool BeganInTheFuture(const RunRecord& run, std::int64_t now_ms) {
+  return run.state == RunState::kRunning && IsOfTheFuture(run.started_ms, now_ms);
+}
 
 std::string StepContext::Text(const std::string& output) const {
   const StepValue* value = run.Find(output);
@@ -194,6 +209,7 @@ Status AdvanceRun(RunRecord* run, const TriggerConfig& trigger, RunStore& store,
     run->why = "";
     LogInfo("triggers", "a run begins", {{"run", run->id}, {"reason", run->reason}});
   }
+  if (BeganInTheFuture(*run, now_ms)) MoveToNow(run, now_ms);
   for (std::size_t at = 0; at < run->steps.size() && !stop.stop_requested(); ++at) {
     if (IsOver(run->steps[at])) continue;
     if (clock.now_ms() - run->started_ms >= trigger.timeout_ms) {

@@ -51,4 +51,7 @@ Status AdvanceRun(RunRecord* run, const TriggerConfig& trigger, RunStore& store,
 // When it is worth to call AdvanceRun again; 0: at once.
 std::int64_t NextOf(const RunRecord& run);
 
+// Whether the run began, by its record, in the future; AdvanceRun then takes it that it began now.
+bool BeganInTheFuture(const RunRecord& run, std::int64_t now_ms);
+
 }  // namespace gfr

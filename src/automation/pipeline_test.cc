@@ -183,6 +183,53 @@ TEST_F(PipelineTest, WhateverWriteAKillComesAtTheRunEndsAndEachStepIsDone) {
   }
 }
 
+TEST_F(PipelineTest, AClockThatWasAYearAheadHoldsUpNeitherARunNorATrigger) {
+  const Triggers triggers = TriggersOf(kNightly);
+  ASSERT_TRUE(Runner()->Look(triggers).ok());
+  clock_.Set(kStartMs + 365 * kDayMs);
+  actions_.shadow_until_ms = clock_.now_ms() + kHourMs;
+  ASSERT_TRUE(Runner()->Look(triggers).ok());
+  EXPECT_THAT(actions_.did, ElementsAre("retrain", "shadow"));
+  // It is set right: the shadow stays for its time from now, and the run ends.
+  clock_.Set(kStartMs + kDayMs);
+  actions_.shadow_until_ms = clock_.now_ms() + kHourMs;
+  const auto runner = Runner();
+  ASSERT_TRUE(runner->Look(triggers).ok());
+  clock_.Set(kStartMs + kDayMs + kHourMs);
+  ASSERT_TRUE(runner->Look(triggers).ok());
+  EXPECT_FALSE(runner->Busy());
+  const RunRecord run = Last();
+  EXPECT_EQ(run.state, RunState::kDone);
+  EXPECT_EQ(run.ended_ms - run.started_ms, kHourMs);
+  // And the next night is one again, though the last run's name says that it was a year later.
+  clock_.Set(kStartMs + 3 * kDayMs);
+  actions_.shadow_until_ms = 0;
+  ASSERT_TRUE(runner->Look(triggers).ok());
+  EXPECT_EQ(RunStore(store_).Ids().value().size(), 2u);
+}
+
+TEST_F(PipelineTest, ATriggerWhoseRetrainAlwaysFailsTriesOnceANightAndHoldsNothingUp) {
+  const Triggers triggers = TriggersOf(kNightly);
+  const auto runner = Runner();
+  ASSERT_TRUE(runner->Look(triggers).ok());
+  actions_.failures["retrain"] = 1000;
+  for (int night = 1; night <= 10; ++night) {
+    for (int look = 0; look < 60; ++look) {
+      clock_.Set(kStartMs + night * kDayMs + look * kMinuteMs);
+      ASSERT_TRUE(runner->Look(triggers).ok());
+    }
+    EXPECT_FALSE(runner->Busy());
+    EXPECT_EQ(Last().state, RunState::kFailed);
+  }
+  EXPECT_EQ(RunStore(store_).Ids().value().size(), 10u);
+  EXPECT_EQ(actions_.did.size(), 30u) << "each night two retries";
+  actions_.failures["retrain"] = 0;
+  actions_.shadow_until_ms = 0;
+  clock_.Set(kStartMs + 11 * kDayMs);
+  ASSERT_TRUE(runner->Look(triggers).ok());
+  EXPECT_EQ(Last().state, RunState::kDone);
+}
+
 TEST_F(PipelineTest, AFailedStepIsTriedAgainWithBackOffAndThenFailsTheRun) {
   const Triggers triggers = TriggersOf(R"([[trigger]]
 name = "more"
@@ -370,6 +417,25 @@ TEST_F(PipelineTest, AStepMayBeTriedAgainAsOftenAsItsTriggerSays) {
     clock_.Set(clock_.now_ms() + 20 * kDayMs);
   }
   EXPECT_EQ(store.Load(RunStore::IdOf(kStartMs, "nightly")).value().state, RunState::kDone);
+}
+
+TEST_F(PipelineTest, APausedTriggerBeginsNothingByItselfAndWhatIsAskedForGoesOn) {
+  const Triggers triggers = TriggersOf(kNightly);
+  ASSERT_TRUE(Runner()->Look(triggers).ok());
+  RunStore runs(store_);
+  ASSERT_TRUE(runs.Pause("nightly", {"command", "the shop moves", kStartMs}).ok());
+  EXPECT_EQ(runs.Paused().value().at("nightly").reason, "the shop moves");
+  clock_.Set(kStartMs + kDayMs);
+  ASSERT_TRUE(Runner()->Look(triggers).ok()) << "also one that starts now";
+  EXPECT_TRUE(runs.Ids().value().empty());
+  ASSERT_TRUE(runs.Ask("nightly", {"command", "by hand", clock_.now_ms()}).ok());
+  ASSERT_TRUE(Runner()->Look(triggers).ok());
+  EXPECT_EQ(Last().state, RunState::kDone);
+  ASSERT_TRUE(runs.Resume("nightly").ok());
+  EXPECT_EQ(runs.Resume("nightly").error().code, ErrorCode::kNotFound);
+  clock_.Set(kStartMs + 2 * kDayMs);
+  ASSERT_TRUE(Runner()->Look(triggers).ok());
+  EXPECT_EQ(runs.Ids().value().size(), 2u);
 }
 
 TEST_F(PipelineTest, ASecondRequestIsTheOneThatStands) {

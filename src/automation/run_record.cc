@@ -18,6 +18,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kRuns = "automation/runs";
 constexpr const char* kSeen = "automation/seen.json";
 constexpr const char* kRequests = "automation/requests";
+constexpr const char* kPaused = "automation/paused.json";
 constexpr std::size_t kTimeDigits = 14;  // Of an id, at least.
 constexpr std::array kStepStates{"pending", "running", "waiting", "done", "skipped", "failed"};
 constexpr std::array kRunStates{"queued", "running", "done", "stopped", "failed"};
@@ -74,6 +75,10 @@ StepRecord StepOf(const Json& json) {
           .inputs = ValuesOf(json.value("inputs", Json::object())),
           .outputs = ValuesOf(json.value("outputs", Json::object())),
           .why = json.value("why", "")};
+}
+
+Json RequestJson(const RunRequest& request) {
+  return {{"by", request.by}, {"reason", request.reason}, {"at_ms", request.at_ms}};
 }
 
 // None: it cannot be read.
@@ -220,7 +225,7 @@ Status RunStore::SaveSeen(const std::map<std::string, std::int64_t>& seen_ms) {
 
 Result<RunRequest> RunStore::Ask(const std::string& trigger, const RunRequest& request) {
   const std::string name = fmt::format("{}/{}.json", kRequests, trigger);
-  const std::string text = DumpJson(Json{{"by", request.by}, {"reason", request.reason}, {"at_ms", request.at_ms}});
+  const std::string text = DumpJson(RequestJson(request));
   const Status asked = store_->PutIfAbsent(name, text);
   if (asked.ok()) return request;
   if (asked.error().code != ErrorCode::kAlreadyExists) return asked.error();
@@ -248,6 +253,36 @@ Result<std::map<std::string, RunRequest>> RunStore::Requests() {
 
 Status RunStore::Forget(const std::string& trigger) {
   return store_->Remove(fmt::format("{}/{}.json", kRequests, trigger));
+}
+
+Result<std::map<std::string, RunRequest>> RunStore::Paused() {
+  std::map<std::string, RunRequest> paused;
+  const auto text = store_->Get(kPaused);
+  if (!text.ok() && text.error().code == ErrorCode::kNotFound) return paused;
+  if (!text.ok()) return text.error();
+  const Json json = ParseJson<Json>(text.value(), /*throws=*/false);
+  if (!json.is_object()) return Error{ErrorCode::kCorrupt, std::string("'") + kPaused + "' cannot be read"};
+  for (const auto& [name, request] : json.items())
+    paused[name] = RequestOf(DumpJson(request)).value_or(RunRequest{"command", "", 0});
+  return paused;
+}
+
+Status RunStore::SavePaused(const std::map<std::string, RunRequest>& paused) {
+  Json json = Json::object();
+  for (const auto& [name, request] : paused) json[name] = RequestJson(request);
+  return store_->Put(kPaused, DumpJson(json, 1));
+}
+
+Status RunStore::Pause(const std::string& trigger, const RunRequest& request) {
+  GFR_ASSIGN(auto paused, Paused());
+  paused[trigger] = request;
+  return SavePaused(paused);
+}
+
+Status RunStore::Resume(const std::string& trigger) {
+  GFR_ASSIGN(auto paused, Paused());
+  if (paused.erase(trigger) == 0) return Error{ErrorCode::kNotFound, "trigger '" + trigger + "' is not paused"};
+  return SavePaused(paused);
 }
 
 }  // namespace gfr

@@ -4,6 +4,7 @@
 //   automation/runs/ID.json      ID begins with the time, so that names in order are runs in order
 //   automation/seen.json         since when each trigger is known
 //   automation/requests/NAME.json  a run that was asked for and not begun yet
+//   automation/paused.json      the triggers that a person paused
 // Thread safety: plain values; RunStore as its ObjectStore.
 #pragma once
 
@@ -17,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/time.h"
 #include "object/object_store.h"
 
 namespace gfr {
@@ -57,6 +59,11 @@ struct RunRecord {
   static Result<RunRecord> FromJson(std::string_view text);  // kCorrupt: not what ToJson gave.
 };
 
+// A record's time that is so far ahead of now was written by a clock that has been set back since: nothing waits for
+// it.
+inline constexpr std::int64_t kClockSetBackMs = 10 * kMinuteMs;
+inline bool IsOfTheFuture(std::int64_t at_ms, std::int64_t now_ms) { return at_ms > now_ms + kClockSetBackMs; }
+
 struct RunRequest {
   std::string by, reason;
   std::int64_t at_ms = 0;
@@ -85,7 +92,15 @@ class RunStore {
   Result<std::map<std::string, RunRequest>> Requests();
   Status Forget(const std::string& trigger);
 
+  // Triggers that begin no run by themselves, and who paused them, when and why. Of two that pause or resume at one
+  // moment the last one's word counts.
+  Result<std::map<std::string, RunRequest>> Paused();
+  Status Pause(const std::string& trigger, const RunRequest& request);
+  Status Resume(const std::string& trigger);  // kNotFound: it is not paused.
+
  private:
+  Status SavePaused(const std::map<std::string, RunRequest>& paused);
+
   std::shared_ptr<ObjectStore> store_;
 };
 

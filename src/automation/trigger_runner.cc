@@ -74,8 +74,12 @@ Status TriggerRunner::Queue(const TriggerConfig& trigger, const Triggers& of, co
 Status TriggerRunner::QueueDue(const Triggers& triggers) {
   const std::int64_t now_ms = clock_.now_ms();
   std::map<std::string, std::int64_t> seen_ms;
-  for (const TriggerConfig& trigger : triggers.all)
-    seen_ms[trigger.name] = seen_ms_.contains(trigger.name) ? seen_ms_[trigger.name] : now_ms;
+  for (const TriggerConfig& trigger : triggers.all) {
+    const auto seen = seen_ms_.find(trigger.name);
+    seen_ms[trigger.name] = seen == seen_ms_.end() || IsOfTheFuture(seen->second, now_ms) ? now_ms : seen->second;
+    // A clock that was ahead, and is right now, would keep the trigger from its occasions until the time of then.
+    if (std::int64_t& last_ms = last_ms_[trigger.name]; IsOfTheFuture(last_ms, now_ms)) last_ms = now_ms;
+  }
   if (seen_ms != seen_ms_) GFR_TRY(store_.SaveSeen(seen_ms));
   seen_ms_ = seen_ms;
   GFR_ASSIGN(const auto requests, store_.Requests());
@@ -89,8 +93,9 @@ Status TriggerRunner::QueueDue(const Triggers& triggers) {
     }
     GFR_TRY(store_.Forget(name));
   }
+  GFR_ASSIGN(const auto paused, store_.Paused());
   for (const TriggerConfig& trigger : triggers.all) {
-    if (HasUnfinished(trigger.name)) continue;
+    if (HasUnfinished(trigger.name) || paused.contains(trigger.name)) continue;
     const TriggerDecision decision =
         DecideTrigger(trigger, now_ms, seen_ms_[trigger.name], last_ms_[trigger.name], facts_);
     if (decision.due) GFR_TRY(Queue(trigger, triggers, "trigger", decision.why, now_ms));
@@ -123,7 +128,7 @@ Status TriggerRunner::BringOn(const Triggers& triggers) {
         }
         continue;
       }
-      if (advancing_.contains(id) || NextOf(run) > now_ms) continue;
+      if (advancing_.contains(id) || (NextOf(run) > now_ms && !BeganInTheFuture(run, now_ms))) continue;
       auto trigger = TriggerConfig::Parse(run.configuration, triggers.objectives);
       if (!trigger.ok()) {  // An objective of its is gone since.
         run.state = RunState::kFailed;

@@ -3,7 +3,9 @@
 // It belongs to the owner of the log alone: whoever makes one holds `Workspace::automation_lock_path`. One run at a
 // time has a target; others of it wait in the order in which they were queued, and their records say for what. A
 // trigger has one run at a time. Runs that an earlier process left go on. A changed configuration holds for new runs;
-// one that was begun goes on as its record says. Thread safety: all calls; one Look at a time.
+// one that was begun goes on as its record says. A trigger that a person
+// paused begins no run by itself; what was begun, and what a person asks for, goes on. Thread safety: all calls; one
+// Look at a time.
 #pragma once
 
 #include <functional>
