@@ -71,8 +71,9 @@ def is_alive(pid):
         return False
 
 
-# A busy machine's disk may take longer for a sync than a feed waits for its record, and its processors longer than a request may take.
-PATIENCE = 'serve.log_wait = "10m"\nserve.handler_timeout = "10m"\n'
+# A busy machine's disk may take longer for a sync than a feed waits for its record, its Redis longer than one waits for rows, and its processors longer
+# than a request may take.
+PATIENCE = 'serve.log_wait = "10m"\nserve.store_wait = "10m"\nserve.handler_timeout = "10m"\n'
 
 
 class Server:

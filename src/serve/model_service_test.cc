@@ -172,6 +172,36 @@ TEST_F(ModelServiceTest, OpenInferenceDescribesTheModelAndInfers) {
   EXPECT_EQ(bad.body, "{\"error\":\"inputs is missing or empty\"}\n");
 }
 
+TEST_F(ModelServiceTest, OpenInferencePredictsForTensorsInBinaryForm) {
+  Serve();
+  EXPECT_EQ(Json::parse(Ask("GET", "/v2").body)["extensions"], Json({"binary_tensor_data"}));
+  const std::string document =
+      R"({"parameters":{"binary_data_output":true},"inputs":[{"name":"x","shape":[2,1],"datatype":"FP64",)"
+      R"("parameters":{"binary_data_size":16}}]})";
+  const double values[] = {1, 2};
+  const std::string tensor(reinterpret_cast<const char*>(values), sizeof values);
+  const auto infer = [&](const std::string& length) {
+    return Call(*service_, {.method = "POST",
+                            .path = "/v2/models/stump/infer",
+                            .headers = {{"host", "localhost"}, {"inference-header-content-length", length}},
+                            .body = document + tensor,
+                            .client = "127.0.0.1"});
+  };
+  const HttpResponse response = infer(std::to_string(document.size()));
+  ASSERT_EQ(response.status, 200) << response.body;
+  EXPECT_EQ(response.content_type, "application/octet-stream");
+  const std::string head =
+      R"({"model_name":"stump","model_version":"1","outputs":[{"name":"predict","datatype":"FP64","shape":[2],)"
+      R"("parameters":{"binary_data_size":16}}]})";
+  const double predicted[] = {0.5, 2};
+  EXPECT_EQ(response.body, head + std::string(reinterpret_cast<const char*>(predicted), sizeof predicted));
+  ASSERT_EQ(response.headers.size(), 1u);
+  EXPECT_EQ(response.headers[0],
+            std::pair(std::string("Inference-Header-Content-Length"), std::to_string(head.size())));
+  for (const char* wrong : {"x", "-1", "1000", "99999999999999999999", "3"})
+    EXPECT_EQ(infer(wrong).status, 400) << wrong;
+}
+
 TEST_F(ModelServiceTest, ModelsAreLoadedByNameFromBelowTheFolderOnly) {
   Serve({.folder = folder_ / "models"});
   std::filesystem::create_symlink(folder_ / "outside.txt", folder_ / "models/link.txt");

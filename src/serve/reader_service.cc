@@ -74,7 +74,7 @@ struct ReaderService::State {
         models(
             p.registry(), kModelName, [&p](const std::string& version) { return p.LoadModel(version); }, p.features()) {
     if (!p.configuration().store.online.embedded)
-      redis = std::make_unique<RedisFeatures>(p.configuration().store.online.redis, layout);
+      redis = std::make_unique<RedisFeatures>(p.configuration().store.online.redis, layout, config.store_wait_ms);
   }
 
   const Project& project;

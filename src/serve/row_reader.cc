@@ -7,9 +7,11 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <optional>
 
 #include "base/decimal.h"
 #include "base/truth_text.h"
+#include "serve/binary_tensor.h"
 #include "serve/number_list.h"
 #include "serve/plain_body.h"
 
@@ -28,11 +30,12 @@ Error NotJson(simdjson::error_code code) {
 std::string RowName(std::size_t row) { return "row " + std::to_string(row); }
 
 // The parser looks a few bytes beyond the text.
-simdjson::simdjson_result<json::document> OpenJson(std::string& body) {
+simdjson::simdjson_result<json::document> OpenJson(std::string& body, std::size_t json_bytes) {
   thread_local json::parser parser;
   body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
-  return parser.iterate(simdjson::padded_string_view(body.data(), body.size(), body.capacity()));
+  return parser.iterate(simdjson::padded_string_view(body.data(), json_bytes, body.capacity()));
 }
+simdjson::simdjson_result<json::document> OpenJson(std::string& body) { return OpenJson(body, body.size()); }
 
 bool IsAtEnd(json::document& document) { return document.current_location().error() == simdjson::OUT_OF_BOUNDS; }
 
@@ -365,12 +368,75 @@ Status AddCsvLine(std::string_view line, std::size_t number, const ForestModel& 
                    std::to_string(model.columns()));
 }
 
+Status ReadInferText(json::value value, const char* what, std::string* out) {
+  std::string_view text;
+  if (value.get_string().get(text)) return WrongRows(std::string(what) + " is not a string");
+  *out = text.substr(0, 1024);
+  return {};
+}
+
 struct InferTensor {
   std::string name, datatype;
   std::vector<std::size_t> shape;
   RowMatrix values;
   bool has_data = false;
+  std::optional<std::size_t> binary_bytes;
 };
+
+// What of a request's data does not stand in its document.
+struct InferData {
+  BodyWithoutData* taken = nullptr;  // One tensor's, if it was read before.
+  std::string_view binary;           // Behind the document; tensors take theirs from its front.
+};
+
+// A request's or an output's wish; `key` is true in {"parameters": {key: true}}.
+Status ReadInferFlag(json::value parameters, const char* key, bool* out) {
+  json::object object;
+  if (parameters.get_object().get(object)) return WrongRows("parameters is not an object");
+  for (auto field : object) {
+    std::string_view name;
+    if (const auto code = field.unescaped_key().get(name)) return NotJson(code);
+    if (name == key && field.value().get_bool().get(*out))
+      return WrongRows(std::string(key) + " is neither true nor false");
+  }
+  return {};
+}
+
+Status ReadBinaryBytes(json::value parameters, std::optional<std::size_t>* bytes) {
+  json::object object;
+  if (parameters.get_object().get(object)) return WrongRows("parameters is not an object");
+  for (auto field : object) {
+    std::string_view name;
+    if (const auto code = field.unescaped_key().get(name)) return NotJson(code);
+    if (name != "binary_data_size") continue;
+    std::uint64_t size = 0;
+    if (field.value().get_uint64().get(size)) return WrongRows("binary_data_size is not a whole number");
+    *bytes = static_cast<std::size_t>(size);
+  }
+  return {};
+}
+
+// {"name", "parameters"}
+Status ReadInferOutput(json::value value, InferRequest* request) {
+  json::object output;
+  if (value.get_object().get(output)) return WrongRows("an output is not an object");
+  bool has_name = false;
+  for (auto field : output) {
+    std::string_view key;
+    json::value member;
+    if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
+    const std::string name(key.substr(0, 20));
+    if (const auto code = field.value().get(member)) return NotJson(code);
+    if (name == "name") {
+      if (has_name) return WrongRows("an output has its name twice");
+      GFR_TRY(ReadInferText(member, "the name of an output", &request->outputs.emplace_back()));
+      has_name = true;
+    } else if (name == "parameters") {
+      GFR_TRY(ReadInferFlag(member, "binary_data", &request->binary_output));
+    }
+  }
+  return has_name ? Status() : WrongRows("an output has no name");
+}
 
 Status ReadInferShape(json::value value, std::vector<std::size_t>* shape) {
   json::array list;
@@ -384,15 +450,20 @@ Status ReadInferShape(json::value value, std::vector<std::size_t>* shape) {
   return {};
 }
 
-Status ReadInferText(json::value value, const char* what, std::string* out) {
-  std::string_view text;
-  if (value.get_string().get(text)) return WrongRows(std::string(what) + " is not a string");
-  *out = text.substr(0, 1024);
+// The values of a tensor in binary form, from the front of what is left.
+Status TakeBinary(InferTensor* tensor, std::string_view* binary) {
+  const std::size_t bytes = *tensor->binary_bytes;
+  if (tensor->has_data) return WrongRows("input '" + tensor->name + "' has both data and binary_data_size");
+  if (bytes > binary->size())
+    return WrongRows("input '" + tensor->name + "' has binary_data_size " + std::to_string(bytes) + "; " +
+                     std::to_string(binary->size()) + " bytes are left of the body");
+  GFR_TRY(AppendBinaryValues(tensor->datatype, binary->substr(0, bytes), &tensor->values));
+  binary->remove_prefix(bytes);
+  tensor->has_data = true;
   return {};
 }
 
-// `taken`: the data of one tensor, if it was read before the rest of the body; else null.
-Status ReadInferTensor(json::value value, BodyWithoutData* taken, InferTensor* tensor) {
+Status ReadInferTensor(json::value value, InferData* beside, InferTensor* tensor) {
   json::object object;
   if (value.get_object().get(object)) return WrongRows("an input is not an object");
   for (auto field : object) {
@@ -408,6 +479,7 @@ Status ReadInferTensor(json::value value, BodyWithoutData* taken, InferTensor* t
     } else if (name == "shape") {
       GFR_TRY(ReadInferShape(member, &tensor->shape));
     } else if (name == "data") {
+      BodyWithoutData* const taken = beside->taken;
       if (taken != nullptr && member.raw_json_token().data() == taken->text.data() + taken->list_at) {
         std::swap(tensor->values, taken->values);
         taken->is_used = true;
@@ -417,14 +489,14 @@ Status ReadInferTensor(json::value value, BodyWithoutData* taken, InferTensor* t
         GFR_TRY(AddNumbers(list, &tensor->values));
       }
       tensor->has_data = true;
+    } else if (name == "parameters") {
+      GFR_TRY(ReadBinaryBytes(member, &tensor->binary_bytes));
     }
   }
-  static constexpr std::string_view kTypes[] = {"FP16",  "FP32",  "FP64",   "INT8",   "INT16",  "INT32",
-                                                "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "BOOL"};
-  if (std::ranges::find(kTypes, tensor->datatype) == std::end(kTypes))
+  if (!IsNumericDatatype(tensor->datatype))
     return WrongRows("datatype of '" + tensor->name + "' is '" + tensor->datatype + "'; valid are those of numbers");
-  if (!tensor->has_data)
-    return WrongRows("input '" + tensor->name + "' has no data; tensors in binary form are not taken");
+  if (tensor->binary_bytes) GFR_TRY(TakeBinary(tensor, &beside->binary));
+  if (!tensor->has_data) return WrongRows("input '" + tensor->name + "' has neither data nor binary_data_size");
   std::size_t values = 1;
   for (const std::size_t size : tensor->shape) {
     values *= size;
@@ -436,7 +508,7 @@ Status ReadInferTensor(json::value value, BodyWithoutData* taken, InferTensor* t
   return {};
 }
 
-Status ReadInferInputs(json::value value, BodyWithoutData* taken, std::vector<InferTensor>* tensors, RowMatrix* rows) {
+Status ReadInferInputs(json::value value, InferData* beside, std::vector<InferTensor>* tensors, RowMatrix* rows) {
   json::array list;
   if (value.get_array().get(list)) return WrongRows("inputs is not a list");
   for (auto element : list) {
@@ -445,7 +517,7 @@ Status ReadInferInputs(json::value value, BodyWithoutData* taken, std::vector<In
     InferTensor& tensor = tensors->emplace_back();
     if (tensors->size() == 1) std::swap(tensor.values, *rows);  // Whose memory it takes, and gives back.
     tensor.values.Clear(1, tensors->front().values.doubles);
-    GFR_TRY(ReadInferTensor(input, taken, &tensor));
+    GFR_TRY(ReadInferTensor(input, beside, &tensor));
   }
   return {};
 }
@@ -483,11 +555,12 @@ Status RowsOfTensors(const ForestModel& model, std::vector<InferTensor>* tensors
   return by_column.EndColumns();
 }
 
-Status ReadInferDocument(std::string& body, const ForestModel& model, BodyWithoutData* taken, RowMatrix* rows,
-                         InferRequest* request) {
+Status ReadInferDocument(std::string& body, std::size_t json_bytes, const ForestModel& model, BodyWithoutData* taken,
+                         RowMatrix* rows, InferRequest* request) {
   rows->Clear(model.columns(), model.doubles());
   json::document document;
-  if (const auto code = OpenJson(body).get(document)) return NotJson(code);
+  if (const auto code = OpenJson(body, json_bytes).get(document)) return NotJson(code);
+  InferData beside{.taken = taken, .binary = std::string_view(body).substr(json_bytes)};
   json::object top;
   if (document.get_object().get(top)) return WrongRows("the body is not a JSON object");
   std::vector<InferTensor> tensors;
@@ -501,18 +574,22 @@ Status ReadInferDocument(std::string& body, const ForestModel& model, BodyWithou
       GFR_TRY(ReadInferText(value, "id", &request->id));
     } else if (name == "inputs") {
       if (!tensors.empty()) return WrongRows("inputs stands twice");
-      GFR_TRY(ReadInferInputs(value, taken, &tensors, rows));
+      GFR_TRY(ReadInferInputs(value, &beside, &tensors, rows));
+    } else if (name == "parameters") {
+      GFR_TRY(ReadInferFlag(value, "binary_data_output", &request->binary_output));
     } else if (name == "outputs") {
       json::array list;
       if (value.get_array().get(list)) return WrongRows("outputs is not a list");
       for (auto element : list) {
-        json::value output_name;
-        if (element["name"].get(output_name)) return WrongRows("an output has no name");
-        GFR_TRY(ReadInferText(output_name, "the name of an output", &request->outputs.emplace_back()));
+        json::value output;
+        if (const auto code = element.get(output)) return NotJson(code);
+        GFR_TRY(ReadInferOutput(output, request));
       }
     }
   }
   if (!IsAtEnd(document)) return WrongRows("the body is not valid JSON: something stands behind the object");
+  if (!beside.binary.empty())
+    return WrongRows(std::to_string(beside.binary.size()) + " bytes behind the tensors belong to none of them");
   return RowsOfTensors(model, &tensors, rows);
 }
 
@@ -593,13 +670,18 @@ Status ReadJsonLineRows(std::string& body, const ForestModel& model, RowMatrix* 
 }
 
 Status ReadInferRequest(std::string& body, const ForestModel& model, RowMatrix* rows, InferRequest* request) {
+  return ReadInferRequest(body, body.size(), model, rows, request);
+}
+
+Status ReadInferRequest(std::string& body, std::size_t json_bytes, const ForestModel& model, RowMatrix* rows,
+                        InferRequest* request) {
   thread_local BodyWithoutData taken;
-  if (TakeData(body, model.doubles(), &taken)) {
-    const Status read = ReadInferDocument(taken.text, model, &taken, rows, request);
+  if (json_bytes == body.size() && TakeData(body, model.doubles(), &taken)) {
+    const Status read = ReadInferDocument(taken.text, taken.text.size(), model, &taken, rows, request);
     if (taken.is_used) return read;
     *request = {};
   }
-  return ReadInferDocument(body, model, nullptr, rows, request);
+  return ReadInferDocument(body, json_bytes, model, nullptr, rows, request);
 }
 
 }  // namespace gfr

@@ -36,7 +36,12 @@ Status ReadJsonLineRows(std::string& body, const ForestModel& model, RowMatrix* 
 struct InferRequest {
   std::string id;
   std::vector<std::string> outputs;  // As asked for; none: all.
+  bool binary_output = false;        // They are asked for in binary form.
 };
 Status ReadInferRequest(std::string& body, const ForestModel& model, RowMatrix* rows, InferRequest* request);
+// Likewise, of a body whose first `json_bytes` bytes are the request, and the rest the tensors that say that they are
+// in binary form (binary_tensor.h), in their order. REQUIRES: json_bytes <= body.size().
+Status ReadInferRequest(std::string& body, std::size_t json_bytes, const ForestModel& model, RowMatrix* rows,
+                        InferRequest* request);
 
 }  // namespace gfr

@@ -19,6 +19,8 @@ void Read(const std::string& body, const gfr::ForestModel& model, gfr::RowMatrix
   check(gfr::ReadJsonLineRows(text, model, rows));
   gfr::InferRequest request;
   check(gfr::ReadInferRequest(text, model, rows, &request));
+  request = {};
+  check(gfr::ReadInferRequest(text, body.rfind('}') + 1, model, rows, &request));  // What follows is binary.
   check(gfr::ReadCsvRows(body, model, rows));
 }
 

@@ -129,6 +129,58 @@ TEST_F(RowReaderTest, ATensorsDataIsReadWhereverItStands) {
   EXPECT_NE(Infer("{\"inputs\":[{" + tensor + ",\"data\":[1,2,3,4]").find("not valid JSON"), std::string::npos);
 }
 
+TEST_F(RowReaderTest, TensorsInBinaryFormStandBehindTheRequest) {
+  const auto bytes = [](auto... values) {
+    std::string text;
+    (text.append(reinterpret_cast<const char*>(&values), sizeof values), ...);
+    return text;
+  };
+  const auto read = [&](const std::string& document, const std::string& binary) {
+    std::string body = document + binary;
+    request_ = {};
+    return Shown(ReadInferRequest(body, document.size(), *model_, &rows_, &request_));
+  };
+  const auto matrix = [](const std::string& datatype, std::size_t size) {
+    return R"({"inputs":[{"name":"x","shape":[2,2],"datatype":")" + datatype +
+           R"(","parameters":{"binary_data_size":)" + std::to_string(size) +
+           R"(}}],"outputs":[{"name":"predict","parameters":{"binary_data":true}}]})";
+  };
+  EXPECT_EQ(read(matrix("FP32", 16), bytes(1.f, -2.5f, 3.f, 4.f)), "1 -2.5|3 4");
+  EXPECT_TRUE(request_.binary_output);
+  EXPECT_EQ(request_.outputs, std::vector<std::string>{"predict"});
+  EXPECT_EQ(read(matrix("FP64", 32), bytes(1., -2.5, 3., 4.)), "1 -2.5|3 4");
+  using u16 = std::uint16_t;
+  EXPECT_EQ(read(matrix("FP16", 8), bytes(u16{0x3c00}, u16{0xc100}, u16{0x7c00}, u16{0x0001})),
+            "1 -2.5|inf 5.96046e-08");
+  EXPECT_EQ(read(matrix("INT64", 32), bytes(std::int64_t{1}, std::int64_t{-2}, std::int64_t{3}, std::int64_t{4})),
+            "1 -2|3 4");
+  EXPECT_EQ(read(matrix("UINT8", 4), "\x01\x02\xff\x04"), "1 2|255 4");
+  const std::string columns =
+      R"({"inputs":[{"name":"b","shape":[2],"datatype":"FP32","parameters":{"binary_data_size":8}},)"
+      R"({"name":"a","shape":[2],"datatype":"INT16","parameters":{"binary_data_size":4}}]})";
+  EXPECT_EQ(read(columns, bytes(2.f, 4.f, std::int16_t{1}, std::int16_t{3})), "1 2|3 4");
+  EXPECT_EQ(
+      read(
+          R"({"parameters":{"binary_data_output":true},"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]})",
+          ""),
+      "1 2");
+  EXPECT_TRUE(request_.binary_output);
+  EXPECT_EQ(read(matrix("FP32", 16), bytes(1.f, 2.f, 3.f)),
+            "input 'x' has binary_data_size 16; 12 bytes are left of the body");
+  EXPECT_EQ(read(matrix("FP32", 16), bytes(1.f, 2.f, 3.f, 4.f, 5.f)),
+            "4 bytes behind the tensors belong to none of them");
+  EXPECT_EQ(read(matrix("FP32", 15), std::string(15, 'x')), "15 bytes are no whole number of values of FP32");
+  EXPECT_EQ(read(matrix("FP32", 12), bytes(1.f, 2.f, 3.f)), "the shape of 'x' is not that of its 3 values");
+  EXPECT_EQ(
+      read(
+          R"({"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","data":[1],"parameters":{"binary_data_size":4}}]})",
+          bytes(1.f)),
+      "input 'x' has both data and binary_data_size");
+  EXPECT_EQ(
+      read(R"({"inputs":[{"name":"x","shape":[1,1],"datatype":"FP32","parameters":{"binary_data_size":-4}}]})", ""),
+      "binary_data_size is not a whole number");
+}
+
 // Numbers alone are read without a parser; what stands around them must be as its grammar has it.
 TEST_F(RowReaderTest, PlainRowsFollowTheGrammarToo) {
   EXPECT_EQ(Json(" { \"inputs\" :\n[ [1, 2] ,[3,\t4 ] ] }\n"), "1 2|3 4");
@@ -185,7 +237,7 @@ TEST_F(RowReaderTest, TensorsAreAMatrixOrAColumnEach) {
             "the model reads one input of shape [rows, 2], or 2 of shape [rows]");
   EXPECT_EQ(Infer(R"({"inputs":[]})"), "inputs is missing or empty");
   EXPECT_EQ(Infer(R"({"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32"}]})"),
-            "input 'x' has no data; tensors in binary form are not taken");
+            "input 'x' has neither data nor binary_data_size");
 }
 
 TEST_F(RowReaderTest, AColumnAloneMakesNoMatrixAndASplitHasItsPartsOnce) {

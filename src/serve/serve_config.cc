@@ -52,9 +52,10 @@ void ReadLimits(Config& table, ServeConfig* to) {
   to->drain_ms = table.DurationMs("drain", to->drain_ms);
   if (to->drain_ms > kHourMs) table.Fail("drain", "is more than 1h");
   for (const auto& [key, ms] :
-       {std::pair{"log_wait", &to->log_wait_ms}, std::pair{"header_timeout", &to->header_timeout_ms},
-        std::pair{"body_timeout", &to->body_timeout_ms}, std::pair{"handler_timeout", &to->handler_timeout_ms},
-        std::pair{"write_timeout", &to->write_timeout_ms}, std::pair{"idle_timeout", &to->idle_timeout_ms}}) {
+       {std::pair{"log_wait", &to->log_wait_ms}, std::pair{"store_wait", &to->store_wait_ms},
+        std::pair{"header_timeout", &to->header_timeout_ms}, std::pair{"body_timeout", &to->body_timeout_ms},
+        std::pair{"handler_timeout", &to->handler_timeout_ms}, std::pair{"write_timeout", &to->write_timeout_ms},
+        std::pair{"idle_timeout", &to->idle_timeout_ms}}) {
     *ms = table.DurationMs(key, *ms);
     if (*ms < 1 || *ms > kHourMs) table.Fail(key, "is not from 1ms to 1h");
   }

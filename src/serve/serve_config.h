@@ -32,6 +32,7 @@ struct ServeConfig {
   std::string tls_certificate, tls_key;     // Paths of PEM files, of the project or absolute; empty: HTTP without TLS.
   bool access_log = false;                  // A line of the program's log for each request (access_log.h).
   std::int64_t log_wait_ms = 20;            // A feed waits no longer for its own record.
+  std::int64_t store_wait_ms = 20;          // A feed waits no longer for the rows of a Redis (store.online).
   std::int64_t drain_ms = 25'000;           // How long requests that have begun may go on at a stop.
   std::int64_t verify_ms = 10 * kMinuteMs;  // Served values are checked against a replay so often; 0: never.
   // With less of the disk free nothing is appended; at most a twentieth of the file system. 0: it may become full.

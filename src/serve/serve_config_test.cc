@@ -47,7 +47,8 @@ TEST(ServeConfig, ReadsTokensByScopeAndTheAdminTokenOfEarlierReleases) {
   EXPECT_EQ(serve.value().tokens.at("feed"), "0123456789abcdef");
   EXPECT_EQ(serve.value().idle_timeout_ms, 1000);
   auto operations = Config::Parse(
-                        "[serve]\naccess_log = true\nlog_wait = \"5ms\"\ncors_origins = [\"https://a.example\"]\n"
+                        "[serve]\naccess_log = true\nlog_wait = \"5ms\"\nstore_wait = \"7ms\"\ncors_origins = "
+                        "[\"https://a.example\"]\n"
                         "[serve.rate_limits]\nfeed = 100\n",
                         "gfr.toml")
                         .value();
@@ -55,14 +56,15 @@ TEST(ServeConfig, ReadsTokensByScopeAndTheAdminTokenOfEarlierReleases) {
   ASSERT_TRUE(read.ok()) << read.error().ToString();
   EXPECT_TRUE(read.value().access_log);
   EXPECT_EQ(read.value().log_wait_ms, 5);
+  EXPECT_EQ(read.value().store_wait_ms, 7);
   EXPECT_EQ(read.value().cors_origins, (std::vector<std::string>{"https://a.example"}));
   EXPECT_EQ(read.value().rate_limits.at("feed"), 100);
   for (const char* bad :
        {"[serve]\ncors_origins = [\"*\"]\n", "[serve]\ncors_origins = [\"https://a.example/path\"]\n",
         "[serve.rate_limits]\nfeed = 0\n", "[serve.rate_limits]\nroot = 1\n", "[serve]\nlog_wait = \"0ms\"\n",
-        "[serve.tokens]\nfeed = \"short\"\n", "[serve.tokens]\nroot = \"0123456789abcdef\"\n",
-        "[serve]\nidle_timeout = \"2h\"\n", "[serve]\ntls_certificate = \"a.pem\"\n", "[serve]\ntls_key = \"a.key\"\n",
-        "[serve]\nmax_connections = 0\n"}) {
+        "[serve]\nstore_wait = \"0ms\"\n", "[serve.tokens]\nfeed = \"short\"\n",
+        "[serve.tokens]\nroot = \"0123456789abcdef\"\n", "[serve]\nidle_timeout = \"2h\"\n",
+        "[serve]\ntls_certificate = \"a.pem\"\n", "[serve]\ntls_key = \"a.key\"\n", "[serve]\nmax_connections = 0\n"}) {
     auto wrong = Config::Parse(bad, "gfr.toml").value();
     EXPECT_FALSE(ServeConfig::Read(wrong).ok()) << bad;
   }

@@ -36,8 +36,9 @@ std::vector<Route> RoutesOf(ServiceState& s, const std::shared_ptr<ExperimentWat
   using enum AccessScope;
   const Lane feeds = s.feed_lane();
   return {
-      {"POST", "/v1/events", kEvents, Lane::kIngest, [&s](auto r, auto reply) { PostEvents(s, std::move(r), std::move(reply)); },
-       EventContentTypes(), /*probe=*/false,
+      {"POST", "/v1/events", kEvents, Lane::kIngest,
+       [&s](auto r, auto reply) { PostEvents(s, std::move(r), std::move(reply)); }, EventContentTypes(),
+       /*probe=*/false,
        // The log's lock is held by others for a moment only, but while a large batch is encoded.
        [&s](const auto& r) { return r.body.size() <= kShortEventsBytes && s.large_appends == 0; }},
       {"POST",
@@ -215,7 +216,8 @@ Result<std::unique_ptr<Service>> Service::Open(const Project& project, const Ser
   if (const OnlineAddress& online = project.configuration().store.online; !online.embedded) {
     s.store->Track();
     const WallClock started;
-    s.redis = std::make_unique<RedisStore>(online.redis, *s.store, ProcessName(), started.now_ms());
+    s.redis =
+        std::make_unique<RedisStore>(online.redis, *s.store, ProcessName(), started.now_ms(), s.config.store_wait_ms);
     if (const Status status = s.redis->Publish(s.mutex); !status.ok()) {
       LogWarning("serve", "rows are not published", {{"error", status.error().message}});
       s.redis_lost = true;

@@ -19,7 +19,7 @@ constexpr std::size_t kVersionBytes =
 constexpr std::size_t kScriptRows = 256, kMgetRows = 1000;
 constexpr std::size_t kWindowBytes = 1 << 20;  // Sent before answers are waited for.
 constexpr int kAttempts = 4;                   // Of a Fetch whose rows move on.
-constexpr std::int64_t kMaxBackoff = 50, kOwnerPatience = 50;
+constexpr std::int64_t kMaxBackoff = 50;
 
 // The number in a token only goes up, and is at least its owner's ordinal: who has the greater one came later.
 constexpr std::string_view kTake =
@@ -94,7 +94,7 @@ Status RedisRowOwner::Lost(Error error) {
 }
 
 Status RedisRowOwner::Connect() {
-  const std::int64_t deadline = MonotonicMs() + config_.timeout_ms * kOwnerPatience;
+  const std::int64_t deadline = MonotonicMs() + config_.answer_ms;
   auto opened = RedisConnection::Open(config_.server, deadline);
   if (!opened.ok()) return opened.error();
   connection_ = std::move(opened).value();
@@ -119,7 +119,7 @@ Status RedisRowOwner::Take() {
     if (const Status status = Connect(); !status.ok()) return Lost(status.error());
   }
   connection_->Command({"EVAL", kTake, "1", space_ + ":owner", std::to_string(ordinal_), owner_});
-  auto reply = connection_->Next(MonotonicMs() + config_.timeout_ms * kOwnerPatience);
+  auto reply = connection_->Next(MonotonicMs() + config_.answer_ms);
   if (!reply.ok()) return Lost(reply.error());
   if (reply.value().error()) return Lost(StoreUnavailable("redis: " + std::string(reply.value().text())));
   token_ = reply.value().text();
@@ -177,7 +177,7 @@ void RedisRowOwner::Write(const Batch& batch, const std::string& stamp) {
 Status RedisRowOwner::Await() {
   Status status;
   for (; awaited_ > 0; --awaited_) {
-    GFR_ASSIGN(const RedisReply reply, connection_->Next(MonotonicMs() + config_.timeout_ms * kOwnerPatience));
+    GFR_ASSIGN(const RedisReply reply, connection_->Next(MonotonicMs() + config_.answer_ms));
     if (!reply.error() || fenced_) continue;
     const std::string text(reply.text());
     forgotten_ = forgotten_ || text.starts_with("FORGOTTEN");
@@ -256,7 +256,7 @@ Status RedisRowOwner::RemoveUnknown(const Pin& now) {
   pattern += ":*";
   for (std::string cursor = "0";;) {
     connection_->Command({"SCAN", cursor, "MATCH", pattern, "COUNT", "1000"});
-    GFR_ASSIGN(const RedisReply reply, connection_->Next(MonotonicMs() + config_.timeout_ms * kOwnerPatience));
+    GFR_ASSIGN(const RedisReply reply, connection_->Next(MonotonicMs() + config_.answer_ms));
     if (reply.size() != 2) return StoreUnavailable("redis: SCAN: " + std::string(reply.text()));
     cursor = reply.text(0);
     Batch batch;
@@ -315,7 +315,7 @@ void RedisRowReader::Connect() {
     std::vector<std::unique_ptr<RedisConnection>> made;
     std::string error;
     for (int i = 0; i < config_.connections && error.empty(); ++i) {
-      auto opened = RedisConnection::Open(config_.server, MonotonicMs() + config_.timeout_ms * kOwnerPatience);
+      auto opened = RedisConnection::Open(config_.server, MonotonicMs() + config_.answer_ms);
       if (!opened.ok()) {
         error = opened.error().message;
         break;

@@ -28,7 +28,8 @@ struct RedisRowsConfig {
   RedisAddress server;
   std::string space;  // Of one timeline; holds the definitions' fingerprint, so that others' rows differ.
   std::vector<std::uint32_t> row_bytes;  // One a table.
-  std::int64_t timeout_ms = 20;          // Of a Fetch, and of each answer that the owner waits for times 50.
+  std::int64_t timeout_ms = 20;          // Of a Fetch.
+  std::int64_t answer_ms = 1000;         // The owner waits so long for each answer, and both for a connection.
   std::int64_t backoff_ms = 200;         // Before the first attempt to connect again; doubles up to 50 times that.
   int connections = 4;                   // Of a reader: Fetches at once; more of them wait for one another.
 };

@@ -31,8 +31,12 @@ TEST(OnlineAddress, ReadsItsFormsAndNamesThemWhenItCannot) {
 class RedisRowsTest : public testing::Test {
  protected:
   TestRedis server_;
-  RedisRowsConfig config_{
-      .server = server_.address(), .space = "u[1]", .row_bytes = {8}, .timeout_ms = 2000, .backoff_ms = 50};
+  RedisRowsConfig config_{.server = server_.address(),
+                          .space = "u[1]",
+                          .row_bytes = {8},
+                          .timeout_ms = 2000,
+                          .answer_ms = 100'000,
+                          .backoff_ms = 50};
   Timeline timeline_;
   VersionedTable table_{timeline_, 8};
   RowLease lease_;

@@ -19,8 +19,9 @@ namespace gfr {
 // The rows that some owner published, as any process reads them; of one without a store of its own too.
 class RedisFeatures {
  public:
-  // `layout` says how rows lie: a store of the owner's definitions, which outlives it and may be empty.
-  RedisFeatures(const RedisAddress& address, const OnlineStore& layout);
+  // `layout` says how rows lie: a store of the owner's definitions, which outlives it and may be empty. A read that
+  // takes longer than `wait_ms` gives missing values.
+  RedisFeatures(const RedisAddress& address, const OnlineStore& layout, std::int64_t wait_ms);
   const FeatureReader& features() const { return features_; }  // From any thread.
   bool up() const { return users_.up() && shared_.up(); }
 
@@ -32,8 +33,9 @@ class RedisFeatures {
 class RedisStore {
  public:
   // `store` is shared and tracked (OnlineStore::Share, Track), and outlives it. `ordinal`: above every earlier owner's
-  // (the time of start in ms).
-  RedisStore(const RedisAddress& address, OnlineStore& store, const std::string& owner, std::int64_t ordinal);
+  // (the time of start in ms). `wait_ms`: as RedisFeatures.
+  RedisStore(const RedisAddress& address, OnlineStore& store, const std::string& owner, std::int64_t ordinal,
+             std::int64_t wait_ms);
 
   Status Take();  // Becomes the owner. kUnavailable: no server; Publish tries again.
   // Publishes what the writer published: takes `writer`, the lock of the store's writer, for a moment only. By one

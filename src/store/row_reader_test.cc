@@ -71,8 +71,11 @@ class RedisRows : public Rows {
 
  private:
   TestRedis server_;
-  RedisRowsConfig config_{
-      .server = server_.address(), .space = "users", .row_bytes = {kRowBytes[0], kRowBytes[1]}, .timeout_ms = 2000};
+  RedisRowsConfig config_{.server = server_.address(),
+                          .space = "users",
+                          .row_bytes = {kRowBytes[0], kRowBytes[1]},
+                          .timeout_ms = 2000,
+                          .answer_ms = 100'000};
   RedisRowOwner owner_{config_, {&tables_[0], &tables_[1]}, "test", 1};
   RedisRowReader reader_{config_};
 };

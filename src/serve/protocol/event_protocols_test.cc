@@ -297,6 +297,12 @@ TEST_F(EventProtocolsTest, FeastsFeaturesAreThoseOfAFeed) {
   for (const char* bad : {"{}", R"({"entities":{"shop":["a"]}})", R"({"entities":{"item_id":["a"],"user_id":[]}})",
                           R"({"features":["x:none"],"entities":{"item_id":["a"]}})"})
     EXPECT_EQ(Ask("POST", "/get-online-features", bad, key).status, 400) << bad;
+  const HttpResponse service =
+      Ask("POST", "/get-online-features", R"({"feature_service":"ranking","entities":{"item_id":["a"]}})", key);
+  EXPECT_EQ(service.status, 404);
+  EXPECT_NE(service.body.find("there is no feature service"), std::string::npos);
+  EXPECT_EQ(Ask("POST", "/get-online-features", R"({"feature_service":null,"entities":{"item_id":["a"]}})", key).status,
+            200);
 }
 
 TEST_F(EventProtocolsTest, EachProtocolsCredentialIsAToken) {

@@ -176,6 +176,11 @@ std::string FeastAnswer(const FeastEntities& entities, const FeatureSet& feature
 
 HttpResponse GetOnlineFeatures(ServiceState& s, const HttpRequest& request) {
   const Input body = ParseBody(request.body);
+  // As Feast's server answers for a service that its registry does not have; here are none.
+  if (const Input& service = MemberOf(body, "feature_service"); !service.is_null())
+    return ProblemResponse(404, "Not Found",
+                           "there is no feature service " + DumpJson(service).substr(0, 200) +
+                               "; this server has none: name the features in `features`, or leave both out for all");
   const std::shared_ptr<const Serving> serving = s.serving();
   const FeatureSet& features = serving->features();
   const FeastEntities entities = ReadFeastEntities(body);
@@ -196,9 +201,10 @@ std::vector<Route> FeastRoutes(ServiceState& s) {
            .lane = s.feed_lane(),
            .call = Sync([&s](const auto& r) { return GetOnlineFeatures(s, r); }),
            .content_types = {"application/json"},
-           .operation = ProtocolOperation(
-               "postGetOnlineFeatures", "Features of users and items as a feed would read them now.", "feast",
-               "https://docs.feast.dev/reference/feature-servers/python-feature-server", 200),
+           .operation =
+               ProtocolOperation("postGetOnlineFeatures", "Features of users and items as a feed would read them now.",
+                                 "feast", "https://docs.feast.dev/reference/feature-servers/python-feature-server", 200,
+                                 /*has_body=*/true, {}, {404}),
            .token = ApiKeyToken}};
 }
 

@@ -1,7 +1,9 @@
 // The Open Inference Protocol, version 2 (github.com/kserve/open-inference-protocol, rest).
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/json_text.h"
+#include "serve/binary_tensor.h"
 #include "serve/feed_json.h"
 #include "serve/openapi.h"
 #include "serve/protocol/model_protocols.h"
@@ -13,6 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kOpenInferenceReference = "https://github.com/kserve/open-inference-protocol";
+constexpr std::string_view kJsonLength = "inference-header-content-length";
 constexpr const char *kInferInput = "input", *kInferOutput = "predict";
 
 HttpResponse InferError(int status, const std::string& why) { return JsonResponse(status, {{"error", why}}); }
@@ -40,10 +43,14 @@ std::string QuotedJson(const std::string& text) { return DumpJson(Json(text)); }
 HttpResponse Infer(const ForestModel& model, HttpRequest& http) {
   thread_local RowMatrix rows;
   thread_local std::vector<double> predictions;
-  if (!http.Header("inference-header-content-length").empty())
-    return InferError(400, "tensors in binary form are not taken; valid is JSON (binary_data = false)");
+  std::size_t json_bytes = http.body.size();
+  if (const std::string_view length = http.Header(kJsonLength); !length.empty()) {
+    const auto [end, code] = std::from_chars(length.data(), length.data() + length.size(), json_bytes);
+    if (code != std::errc{} || end != length.data() + length.size() || json_bytes > http.body.size())
+      return InferError(400, "Inference-Header-Content-Length is not a number of bytes of the body");
+  }
   InferRequest request;
-  if (const Status read = ReadInferRequest(http.body, model, &rows, &request); !read.ok())
+  if (const Status read = ReadInferRequest(http.body, json_bytes, model, &rows, &request); !read.ok())
     return InferError(400, read.error().message);
   for (const std::string& output : request.outputs) {
     if (output != kInferOutput)
@@ -56,7 +63,16 @@ HttpResponse Infer(const ForestModel& model, HttpRequest& http) {
   out = "{\"model_name\":" + QuotedJson(model.name()) + ",\"model_version\":" + QuotedJson(model.version());
   if (!request.id.empty()) out += ",\"id\":" + QuotedJson(request.id);
   out += std::string(",\"outputs\":[{\"name\":\"") + kInferOutput + "\",\"datatype\":\"" + DatatypeOf(model) +
-         "\",\"shape\":" + DumpJson(InferOutputShape(model, rows.rows())) + ",\"data\":[";
+         "\",\"shape\":" + DumpJson(InferOutputShape(model, rows.rows()));
+  if (request.binary_output) {
+    const std::size_t bytes = predictions.size() * (model.doubles() ? sizeof(double) : sizeof(float));
+    out += ",\"parameters\":{\"binary_data_size\":" + std::to_string(bytes) + "}}]}";
+    response.headers.emplace_back("Inference-Header-Content-Length", std::to_string(out.size()));
+    response.content_type = "application/octet-stream";
+    AppendAsBinary(predictions, model.doubles(), &out);
+    return response;
+  }
+  out += ",\"data\":[";
   for (std::size_t i = 0; i < predictions.size(); ++i) {
     if (i > 0) out += ',';
     AppendPrediction(model, predictions[i], &out);
@@ -149,7 +165,8 @@ std::vector<Route> OpenInferenceRoutes(ModelHost& host, const ModelProtocolOptio
   const OperationParameter path{"model", "path", JsonShape::Text(), "NAME, NAME/ready or NAME/versions/VERSION."};
   return {
       get("/v2", Sync([](const auto&) {
-            return JsonResponse(200, {{"name", "gfr"}, {"version", ServerVersion()}, {"extensions", Json::array()}});
+            return JsonResponse(
+                200, {{"name", "gfr"}, {"version", ServerVersion()}, {"extensions", {"binary_tensor_data"}}});
           }),
           InferOperation("getServerMetadata", "The server."), false),
       get("/v2/health/live", Sync([](const auto&) {
