@@ -95,8 +95,9 @@ std::span<char> RequestParser::Room(std::size_t most) {
   // As much again as came, and for large bodies more, so that few pieces are copied as it grows. What is reserved and
   // not written to takes no memory.
   constexpr std::size_t kFromLarge = 32u << 10, kLargeGrowth = 16, kBehind = 64;  // kBehind: readers look further.
+  if (state_ != State::kBody) return {};  // The length is known behind the header alone.
   const auto length = content_length();
-  if (state_ != State::kBody || !length || *length <= body_.size()) return {};
+  if (!length || *length <= body_.size()) return {};
   const std::size_t came = body_.size(), whole = static_cast<std::size_t>(*length);
   const std::size_t room = std::min(most, whole - came);
   if (body_.capacity() < came + room) {
