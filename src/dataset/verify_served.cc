@@ -16,6 +16,8 @@ namespace gfr {
 namespace {
 
 constexpr std::uint64_t kAskEvery = 64;  // Records.
+constexpr std::size_t kItemsARequest =
+    50;  // On average, of a sample: feeds of thousands of candidates make a smaller one.
 
 // The values that the record keeps, each; of the others, whether all together give the checksum.
 void CompareColumn(const Event& e, const ServedColumn& served, const FeatureSet& set, std::size_t k,
@@ -73,6 +75,7 @@ Result<ServedCheck> VerifyServed(FileSystem& fs, EventSource& log, std::shared_p
   const auto from = static_cast<std::uint64_t>(store->next_offset());
   // By as_of: a request is in the log behind the record that it was read at.
   std::multimap<std::int64_t, Event> served;
+  std::size_t items = 0;  // Of `served`.
   std::uint64_t total = from;
   {
     GFR_ASSIGN(const auto reader, log.Open({from}));
@@ -99,11 +102,18 @@ Result<ServedCheck> VerifyServed(FileSystem& fs, EventSource& log, std::shared_p
       // One read before the snapshot, or in an epoch before the snapshot's, is of a state that is not there any more.
       if (from > 0 && (s.as_of() + 1 < static_cast<std::int64_t>(from) || s.epoch_end_ms < store->epoch_end_ms()))
         continue;
+      items += record.event.items.size();
       served.emplace(s.as_of(), std::move(record.event));
       // Evenly: of twice as many as wanted, every other one goes.
-      if (options.max_requests == 0 || served.size() < 2 * options.max_requests) continue;
+      if (options.max_requests == 0) continue;
+      if (served.size() < 2 * options.max_requests && items < 2 * options.max_requests * kItemsARequest) continue;
       bool keep = false;
-      std::erase_if(served, [&](const auto&) { return keep = !keep; });
+      items = 0;
+      std::erase_if(served, [&](const auto& one) {
+        keep = !keep;
+        if (!keep) items += one.second.items.size();
+        return keep;
+      });
     }
   }
   GFR_ASSIGN(const auto reader, log.Open({from}));

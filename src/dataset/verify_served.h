@@ -22,8 +22,9 @@ struct ServedCheck {
 };
 
 struct VerifyOptions {
-  std::string snapshot;            // Start from it when it can be used: only requests served behind it are checked.
-  std::uint64_t max_requests = 0;  // Check at most so many, spread evenly; 0: all.
+  std::string snapshot;  // Start from it when it can be used: only requests served behind it are checked.
+  // About so many are checked, spread evenly, and fewer where they have many candidates: memory is bounded. 0: all.
+  std::uint64_t max_requests = 0;
   std::vector<OffsetRange> drops = {};  // ReadDrops: slates at these offsets are not compared.
   // Asked every few records; false: it ends with what it has compared. Empty: it goes on.
   std::function<bool()> go_on = {};

@@ -162,5 +162,13 @@ TEST_F(VerifyServedTest, ASampleIsAtMostTwiceWhatWasAskedForAndSpreadOverTheLog)
   EXPECT_LE(check.requests, 16u);
 }
 
+// A slate takes memory by its candidates.
+TEST_F(VerifyServedTest, ASampleOfFeedsOfManyCandidatesIsSmaller) {
+  Serve(50, -1, -1, {50, [](Event& e) { e.items.resize(300, {.item_id = "a"}); }});
+  const ServedCheck check = Check({.max_requests = 8});
+  EXPECT_GE(check.requests, 1u);
+  EXPECT_LE(check.requests, 3u) << "800 candidates at most";
+}
+
 }  // namespace
 }  // namespace gfr
