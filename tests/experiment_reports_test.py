@@ -187,6 +187,19 @@ class Reports(unittest.TestCase):
         finally:
             server.stop()
 
+    def test_a_plan_is_never_smaller_than_a_decision_takes(self):
+        Log((0.1, 0.1), units=600).write(self.project)
+        plan = run_json("experiment", "plan", "--metric", "conversion", "--effect", "0.9", "--project", self.project)
+        self.assertGreater(plan["fixed"]["units"], 0)
+        self.assertGreaterEqual(plan["watched"]["units"], 300)
+        self.assertGreaterEqual(plan["watched"]["days"], 7 + plan["maturity_days"])
+        error = run("experiment", "plan", "--metric", "conversion", "--effect", "50", "--project", self.project, expect=2)[1]
+        self.assertIn("it is a share", error)
+
+    def test_a_report_without_units_says_so_and_a_wrong_name_what_is_valid(self):
+        self.assertEqual(self.report()["reason"], "no unit was exposed yet")
+        self.assertIn("valid are price", run("experiment", "report", "prize", "--project", self.project, expect=2)[1])
+
     def test_stop_and_start_name_what_is_valid(self):
         self.assertIn("valid are price", run("experiment", "stop", "prices", "--project", self.project, expect=2)[1])
         run("experiment", "start", "price", "--project", self.project, expect=1)

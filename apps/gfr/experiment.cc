@@ -13,6 +13,21 @@ namespace {
 
 std::string PercentOfUnits(double share) { return fmt::format("{:.2f} %", 100 * share); }
 
+// [low, high) of the buckets; there are 10,000.
+std::string RangeText(const Json& range) {
+  return fmt::format("{:.4g} to {:.4g}", range[0].get<double>(), range[1].get<double>());
+}
+std::string ListText(const Json& names) {
+  std::string text;
+  for (const Json& name : names) text += (text.empty() ? "" : ", ") + name.get<std::string>();
+  return text;
+}
+std::string DesignText(const Json& experiment) {
+  const std::string design = experiment.value("design", "");
+  if (design.empty()) return "";
+  return design == "interleaving" ? ", whose slates are merged of both arms" : ", design " + design;
+}
+
 void PrintExperiments(const Json& json) {
   if (json.contains("holdout"))
     fmt::print("holdout: {} of the units, another part after {} days\n",
@@ -22,14 +37,13 @@ void PrintExperiments(const Json& json) {
                PercentOfUnits(v["share"].get<double>()), v.value("model", "champion"));
   for (const Json& e : json["experiments"]) {
     fmt::print("experiment {} ({}): {} of the units{}\n", e["name"].get<std::string>(), e["status"].get<std::string>(),
-               PercentOfUnits(e["share"].get<double>()),
-               e.contains("design") ? ", whose slates are merged of both arms" : "");
+               PercentOfUnits(e["share"].get<double>()), DesignText(e));
     if (e.contains("namespace"))
-      fmt::print("  namespace {} {}\n", e["namespace"]["name"].get<std::string>(), DumpJson(e["namespace"]["range"]));
+      fmt::print("  namespace {} {}\n", e["namespace"]["name"].get<std::string>(), RangeText(e["namespace"]["range"]));
     if (e.contains("when")) fmt::print("  when {}\n", e["when"].get<std::string>());
     for (const Json& arm : e["arms"])
-      fmt::print("  arm {}: buckets {}, model {}, sets {}\n", arm["name"].get<std::string>(), DumpJson(arm["range"]),
-                 arm.value("model", "champion"), arm["feed"].empty() ? "nothing of the feed" : DumpJson(arm["feed"]));
+      fmt::print("  arm {}: buckets {}, model {}, sets {}\n", arm["name"].get<std::string>(), RangeText(arm["range"]),
+                 arm.value("model", "champion"), arm["feed"].empty() ? "nothing of the feed" : ListText(arm["feed"]));
   }
   if (!json.contains("holdout") && json["variants"].empty() && json["experiments"].empty())
     fmt::print("no variants, experiments or holdout are configured\n");

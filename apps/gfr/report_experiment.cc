@@ -25,10 +25,12 @@ Result<Json> MakeExperimentReport(const Project& project, const ReportFlags& fla
   ExperimentReport report = pass.Report(periods, flags.surface);
   std::vector<ExperimentResults>& results = report.results;
   if (!flags.name.empty()) {
+    std::string names;
+    for (const ExperimentResults& r : results) names += (names.empty() ? "" : ", ") + r.design.name;
     std::erase_if(results, [&](const ExperimentResults& r) { return r.design.name != flags.name; });
     if (results.empty()) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "no experiment with two arms is named '" + flags.name + "'; `gfr experiment list` has their names"};
+      return Error{ErrorCode::kInvalidArgument, "no experiment with two arms is named '" + flags.name + "'; " +
+                                                    (names.empty() ? "there are none" : "valid are " + names)};
     }
   }
   Json json = pass.Json(report, conclusions);

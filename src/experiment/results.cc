@@ -241,7 +241,14 @@ void DecideExperiment(const std::vector<MetricConfig>& metrics, ExperimentResult
         metrics[r.metric].name, r.arm, r.nonzero_control, r.nonzero_treatment, ConfidenceSequence::kNonzeroUnits);
     return;
   }
-  results->reason = "no metric of the decision set is shown to differ from the control";
+  const bool has_decision =
+      std::ranges::any_of(metrics, [](const MetricConfig& m) { return m.role == Role::kDecision; });
+  if (std::accumulate(results->exposed.begin(), results->exposed.end(), 0.0) == 0)
+    results->reason = "no unit was exposed yet";
+  else if (!has_decision)
+    results->reason = "no [[metric]] has the role decision, so that nothing ships";
+  else
+    results->reason = "no metric of the decision set is shown to differ from the control";
 }
 
 void AnalyzePooled(const ExperimentDesign& design, const std::vector<MetricConfig>& metrics,

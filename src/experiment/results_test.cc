@@ -102,6 +102,7 @@ TEST(Results, TheDecisionSetSharesItsLevelByHolmAndExplorationDecidesNothing) {
                          {unsure, Conversions(20'000, 1000, 1000)});
   EXPECT_EQ(two.verdict, Verdict::kKeepRunning);
   const auto exploring = Judge({TestMetric("a", Role::kExploration)}, {Conversions(20'000, 1000, 2000)});
+  EXPECT_EQ(exploring.reason, "no [[metric]] has the role decision, so that nothing ships");
   EXPECT_EQ(exploring.verdict, Verdict::kKeepRunning);
 }
 

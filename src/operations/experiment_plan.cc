@@ -1,13 +1,17 @@
 #include "operations/experiment_plan.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "dataset/left_out.h"
+#include "stats/confidence_sequence.h"
 #include "stats/power.h"
 
 namespace gfr {
 namespace {
 
+constexpr double kLeastEnrolmentDays = 7;  // As results.cc has it.
 constexpr std::int64_t kHistoryMs = 14 * kDayMs;
 constexpr const char* kHistory = "history";
 
@@ -73,11 +77,13 @@ Result<ExperimentPlan> PlanExperiment(EventSource& log, const ExperimentSettings
   GFR_ASSIGN(const MetricConfig metric, MetricNamed(settings.metrics, request.metric));
   GFR_ASSIGN(const ExperimentUnits units, HistoryUnits(log, metric, settings));
   PairSums sums;
+  double nonzero = 0;
   std::int64_t first = INT64_MAX, last = INT64_MIN;
   for (const ExposedUnit& unit : units.units) {
     const double value = std::min(unit.metrics[0].value, units.caps[0].value);
     sums.Add(value,
              metric.is_ratio() ? unit.metrics[0].denominator : std::min(unit.metrics[0].before, units.caps[0].value));
+    nonzero += value != 0;
     first = std::min(first, unit.exposure_ms), last = std::max(last, unit.exposure_ms);
   }
   const bool covariate = metric.before_ms > 0 && !metric.is_ratio();
@@ -87,16 +93,26 @@ Result<ExperimentPlan> PlanExperiment(EventSource& log, const ExperimentSettings
   if (!(one.variance > 0) || !(one.value != 0))
     return Error{ErrorCode::kNotFound, "metric '" + metric.name + "' does not vary in the log's " +
                                            std::to_string(units.units.size()) + " mature units"};
+  if (const double then = one.value * (1 + request.relative);
+      metric.measure == MetricConfig::Measure::kAny && (then < 0 || then > 1))
+    return Error{ErrorCode::kInvalidArgument,
+                 fmt::format("an effect of {:g} would make '{}' {:.4g}, from {:.4g}; it is a share, and 0.05 is five "
+                             "per cent more",
+                             request.relative, metric.name, then, one.value)};
   ExperimentPlan plan;
   plan.units = sums.y.n;
   plan.units_a_day = sums.y.n / std::max(1.0, static_cast<double>(last - first) / kDayMs);
   plan.baseline = one.value, plan.deviation = std::sqrt(one.variance);
   const PlannedArms arms{request.relative * one.value, one.variance, one.variance, request.treatment, request.alpha};
   plan.fixed_units = SampleSizeAtFixedHorizon(arms, request.power);
-  plan.watched_units = SampleSizeWatched(arms, request.power);
+  // No decision before each arm has so many units with a value other than zero, and none ships in the first days.
+  const double least_units =
+      ConfidenceSequence::kNonzeroUnits * sums.y.n / nonzero / std::min(request.treatment, 1 - request.treatment);
+  plan.watched_units = std::max(SampleSizeWatched(arms, request.power), least_units);
   plan.maturity_days = static_cast<double>(metric.MatureMs(0)) / kDayMs;
   plan.fixed_days = plan.fixed_units / (plan.units_a_day * request.share) + plan.maturity_days;
-  plan.watched_days = plan.watched_units / (plan.units_a_day * request.share) + plan.maturity_days;
+  plan.watched_days =
+      std::max(plan.watched_units / (plan.units_a_day * request.share), kLeastEnrolmentDays) + plan.maturity_days;
   return plan;
 }
 
@@ -114,8 +130,8 @@ nlohmann::ordered_json PlanJson(const ExperimentPlan& plan, const PlanRequest& r
           {"maturity_days", plan.maturity_days},
           {"how",
            "power by the normal approximation with the history's variance (after CUPED); watched: the half width of "
-           "the confidence sequence tuned to its own size; days: units a day newly seen, then window, returns and "
-           "lateness"}};
+           "the confidence sequence tuned to its own size, and at least 150 units of each arm with a value other than "
+           "zero; days: units a day newly seen (watched: at least 7 days of them), then window, returns and lateness"}};
 }
 
 }  // namespace gfr
