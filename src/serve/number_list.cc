@@ -56,9 +56,9 @@ const char* EndOfNumber(const char* at, const char* end) {
 
 // What is appended goes through a buffer: a vector would ask for room at each value.
 template <typename T>
-class Appended {
+class BufferedTail {
  public:
-  explicit Appended(std::vector<T>* values) : values_(values), before_(values->size()) {}
+  explicit BufferedTail(std::vector<T>* values) : values_(values), before_(values->size()) {}
   void Add(double value) {
     if (count_ == buffer_.size()) Flush();
     buffer_[count_++] = static_cast<T>(value);
@@ -145,7 +145,7 @@ const char* ReadJsonNumber(const char* at, const char* end, double* number) {
 
 template <typename T>
 const char* ReadNumberList(const char* at, const char* end, std::vector<T>* values) {
-  Appended<T> appended(values);
+  BufferedTail<T> appended(values);
   double number = 0;
 #ifdef __SSE2__
   for (const char* block = at; end - block >= kBlockBytes + kBytesBehind; block += kBlockBytes) {
