@@ -3,6 +3,7 @@
 
 #include "base/cpu_time.h"
 #include "base/disk_space.h"
+#include "base/give_back_memory.h"
 #include "dataset/trim_log.h"
 #include "dataset/verify_served.h"
 #include "log/compact_log.h"
@@ -146,11 +147,11 @@ Status ServiceState::VerifySample(const JobRun& run) {
     return run.remaining_ms() > 0 && !run.stop.stop_requested();
   };
   GFR_ASSIGN(auto drops, ReadDrops(log->source()));
-  GFR_ASSIGN(
-      const auto check,
-      VerifyServed(
-          fs(), log->source(), serving()->project->features(),
-          {.snapshot = project.snapshot_path(), .max_requests = 1000, .drops = std::move(drops), .go_on = go_on}));
+  auto verified = VerifyServed(
+      fs(), log->source(), serving()->project->features(),
+      {.snapshot = project.snapshot_path(), .max_requests = 1000, .drops = std::move(drops), .go_on = go_on});
+  GiveBackMemory();
+  GFR_ASSIGN(const auto check, std::move(verified));
   spend();
   counters.verified += check.values;
   counters.verify_unfinished += !check.finished;
@@ -163,7 +164,9 @@ Status ServiceState::VerifySample(const JobRun& run) {
 
 Status ServiceState::ExportSegments() {
   const MutexLock lock(export_mutex);
-  GFR_TRY(SealSegments(log->source(), project.lake_folder()));
+  const auto sealed = SealSegments(log->source(), project.lake_folder());
+  GiveBackMemory();
+  GFR_TRY(sealed);
   GFR_ASSIGN(const auto store, project.OpenSharedStore());
   if (!store) return {};
   GFR_ASSIGN(const LakeCopied sent, PushProject(project.workspace(), *store));
