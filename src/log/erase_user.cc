@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "event/alias_history.h"
 #include "event/event_codec.h"
@@ -166,6 +167,42 @@ Result<RewrittenSegment> Rewrite(const std::string& path, const std::string& byt
   });
 }
 
+void AddOnce(const std::string& segment, std::vector<std::string>* segments) {
+  if (segments->empty() || segments->back() != segment) segments->push_back(segment);
+}
+
+// What stands in place of records, and the segments that have them, in order.
+struct Rewrites {
+  std::unordered_map<std::uint64_t, Event> anonymised;  // By offset.
+  std::vector<std::string> segments;
+
+  Status Write(LocalLog& log, const std::function<Status(const std::string&)>& before_rewrite) const {
+    for (auto name = segments.rbegin(); name != segments.rend(); ++name) {
+      const std::string path = JoinPath(log.folder(), *name);
+      GFR_ASSIGN(const std::string bytes, log.fs().ReadAll(path));
+      GFR_ASSIGN(const RewrittenSegment rewritten, Rewrite(path, bytes, anonymised));
+      GFR_TRY(before_rewrite(*name));
+      GFR_TRY(PublishFile(log.fs(), path, rewritten.bytes));
+    }
+    return {};
+  }
+};
+
+bool IsOfSession(const Event& e, const std::unordered_set<Key>& sessions) {
+  return !e.session_id.empty() && sessions.contains(KeyOf(e.session_id));
+}
+
+// The sessions of the records that go.
+Result<std::unordered_set<Key>> SessionsOf(LocalLog& log, const Erasure& erasure) {
+  std::unordered_set<Key> sessions;
+  GFR_ASSIGN(const auto reader, log.OpenAll());
+  for (LogRecord r;;) {
+    GFR_ASSIGN(const bool more, reader->More(&r));
+    if (!more) return sessions;
+    if (!r.event.session_id.empty() && erasure.Takes(r)) sessions.insert(KeyOf(r.event.session_id));
+  }
+}
+
 }  // namespace
 
 bool Erasure::Takes(const LogRecord& r) const {
@@ -208,37 +245,35 @@ Result<std::vector<ErasedPerson>> FindDeleted(EventSource& log, const AliasRule&
 Result<ErasedRecords> EraseRecords(LocalLog& log, const Erasure& erasure, bool dry_run,
                                    const std::function<Event(const LogRecord&)>& anonymised_of,
                                    const std::function<Status(const std::string&)>& before_rewrite) {
-  FileSystem& fs = log.fs();
   ExclusiveLocks locks;
   if (!dry_run) {
     GFR_ASSIGN(locks, LockExclusively(log, "erase"));
   }
   GFR_ASSIGN(const auto segments, log.Segments());
+  GFR_ASSIGN(const auto sessions, SessionsOf(log, erasure));
   ErasedRecords out;
-  std::unordered_map<std::uint64_t, Event> anonymised;
+  Rewrites of_sessions, of_people;
   GFR_ASSIGN(const auto reader, log.OpenAll());
   for (LogRecord r;;) {
     GFR_ASSIGN(const bool more, reader->More(&r));
     if (!more) break;
-    if (!erasure.Takes(r)) continue;
+    const bool names_one = erasure.Takes(r);
+    if (!names_one && !(r.event.user_id.empty() && IsOfSession(r.event, sessions))) continue;
     if (out.records++ == 0) out.first_ms = r.arrival_ms;
     out.last_ms = r.arrival_ms;
     ++out.by_type[static_cast<std::size_t>(r.event.type)];
     out.slates += r.event.served.exists();
     // The last segment whose name is not behind it.
     const auto behind = std::ranges::upper_bound(segments, SegmentName(r.offset));
-    if (behind != segments.begin() && (out.segments.empty() || out.segments.back() != *(behind - 1)))
-      out.segments.push_back(*(behind - 1));
-    if (!dry_run) anonymised.emplace(r.offset, anonymised_of(r));
+    if (behind == segments.begin()) continue;
+    AddOnce(*(behind - 1), &out.segments);
+    if (dry_run) continue;
+    Rewrites& rewrites = names_one ? of_people : of_sessions;
+    AddOnce(*(behind - 1), &rewrites.segments);
+    rewrites.anonymised.emplace(r.offset, anonymised_of(r));
   }
-  if (dry_run) return out;
-  for (auto name = out.segments.rbegin(); name != out.segments.rend(); ++name) {
-    const std::string path = JoinPath(log.folder(), *name);
-    GFR_ASSIGN(const std::string bytes, fs.ReadAll(path));
-    GFR_ASSIGN(const RewrittenSegment rewritten, Rewrite(path, bytes, anonymised));
-    GFR_TRY(before_rewrite(*name));
-    GFR_TRY(PublishFile(fs, path, rewritten.bytes));
-  }
+  GFR_TRY(of_sessions.Write(log, before_rewrite));
+  GFR_TRY(of_people.Write(log, before_rewrite));
   return out;
 }
 

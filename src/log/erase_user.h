@@ -9,10 +9,12 @@
 // request, transaction, event and source, texts, other context, variant, currency, channel; of a feed.request
 // everything. A user.alias of a device that other people had too keeps the device, and the offset of the login's first
 // alias there as its transaction_id: so the rule counts as many logins as before, and other people's devices stay
-// whose they were. Events of a session that never named a user belong to nobody, and stay.
+// whose they were. Events without a user go too if a record that goes has their session; those of a session that never
+// named a user belong to nobody, and stay.
 //
 // Segments are rewritten from the last to the first, each beside, synced and renamed: after a crash each is the old one
 // or the new one, and what lies before the next to rewrite is whole, so that running it again gives the same records.
+// Events without a user are rewritten before the records that tie their sessions to people.
 // REQUIRES: the joined ids were written down (ErasedIds) before, as the records that joined them go too.
 #pragma once
 
@@ -34,7 +36,7 @@ struct OffsetSpan {
   std::int64_t from_ms = INT64_MIN, before_ms = INT64_MAX;  // When they arrived.
 };
 
-// Which records go: those of a key within its spans.
+// Which records go: those that name a key, within its spans.
 class Erasure {
  public:
   void Add(Key key, OffsetSpan span) { spans_[key].push_back(span); }
