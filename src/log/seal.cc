@@ -269,6 +269,7 @@ Result<int> SealSegments(LocalLog& log, const std::string& lake_folder, int thre
   } else if (lock.error().code != ErrorCode::kUnavailable) {
     return lock.error();
   }
+  GiveBackTableMemory();
   return static_cast<int>(open.size());
 }
 

@@ -292,4 +292,6 @@ Status WriteParquet(const std::string& path, const std::vector<NamedColumn>& col
   return writer->Close();
 }
 
+void GiveBackTableMemory() { arrow::default_memory_pool()->ReleaseUnused(); }
+
 }  // namespace gfr

@@ -103,4 +103,8 @@ class ParquetWriter {
 // REQUIRES: columns of one length. Written beside and renamed.
 Status WriteParquet(const std::string& path, const std::vector<NamedColumn>& columns);
 
+// What Arrow keeps of closed tables' memory, about 90 MB, for the next one: given back to the system. For processes
+// that write tables minutes apart. Thread safety: all calls.
+void GiveBackTableMemory();
+
 }  // namespace gfr
