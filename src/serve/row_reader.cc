@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "base/decimal.h"
 #include "base/truth_text.h"
@@ -389,31 +390,43 @@ struct InferData {
   std::string_view binary;           // Behind the document; tensors take theirs from its front.
 };
 
-// A request's or an output's wish; `key` is true in {"parameters": {key: true}}.
-Status ReadInferFlag(json::value parameters, const char* key, bool* out) {
-  json::object object;
-  if (parameters.get_object().get(object)) return WrongRows("parameters is not an object");
+// Gives `take` each member's name, of which 40 bytes are enough to know it, and its value.
+template <typename Take>
+Status ForEachMember(json::object object, Take take) {
   for (auto field : object) {
-    std::string_view name;
-    if (const auto code = field.unescaped_key().get(name)) return NotJson(code);
-    if (name == key && field.value().get_bool().get(*out))
-      return WrongRows(std::string(key) + " is neither true nor false");
+    std::string_view key;
+    json::value value;
+    if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
+    const std::string name(key.substr(0, 40));
+    if (const auto code = field.value().get(value)) return NotJson(code);
+    GFR_TRY(take(name, value));
   }
   return {};
 }
 
-Status ReadBinaryBytes(json::value parameters, std::optional<std::size_t>* bytes) {
+// Gives `take` the member `key` of {"parameters": {...}}, if it is there.
+template <typename Take>
+Status ReadParameter(json::value parameters, std::string_view key, Take take) {
   json::object object;
   if (parameters.get_object().get(object)) return WrongRows("parameters is not an object");
-  for (auto field : object) {
-    std::string_view name;
-    if (const auto code = field.unescaped_key().get(name)) return NotJson(code);
-    if (name != "binary_data_size") continue;
+  return ForEachMember(
+      object, [&](const std::string& name, json::value value) { return name == key ? take(value) : Status(); });
+}
+
+// A request's or an output's wish; `key` is true in {"parameters": {key: true}}.
+Status ReadInferFlag(json::value parameters, const std::string& key, bool* out) {
+  return ReadParameter(parameters, key, [&](json::value value) {
+    return value.get_bool().get(*out) ? WrongRows(key + " is neither true nor false") : Status();
+  });
+}
+
+Status ReadBinaryBytes(json::value parameters, std::optional<std::size_t>* bytes) {
+  return ReadParameter(parameters, "binary_data_size", [&](json::value value) -> Status {
     std::uint64_t size = 0;
-    if (field.value().get_uint64().get(size)) return WrongRows("binary_data_size is not a whole number");
+    if (value.get_uint64().get(size)) return WrongRows("binary_data_size is not a whole number");
     *bytes = static_cast<std::size_t>(size);
-  }
-  return {};
+    return {};
+  });
 }
 
 // {"name", "parameters"}
@@ -421,21 +434,24 @@ Status ReadInferOutput(json::value value, InferRequest* request) {
   json::object output;
   if (value.get_object().get(output)) return WrongRows("an output is not an object");
   bool has_name = false;
-  for (auto field : output) {
-    std::string_view key;
-    json::value member;
-    if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
-    const std::string name(key.substr(0, 20));
-    if (const auto code = field.value().get(member)) return NotJson(code);
-    if (name == "name") {
-      if (has_name) return WrongRows("an output has its name twice");
-      GFR_TRY(ReadInferText(member, "the name of an output", &request->outputs.emplace_back()));
-      has_name = true;
-    } else if (name == "parameters") {
-      GFR_TRY(ReadInferFlag(member, "binary_data", &request->binary_output));
-    }
-  }
+  GFR_TRY(ForEachMember(output, [&](const std::string& name, json::value member) -> Status {
+    if (name == "parameters") return ReadInferFlag(member, "binary_data", &request->binary_output);
+    if (name != "name") return {};
+    if (std::exchange(has_name, true)) return WrongRows("an output has its name twice");
+    return ReadInferText(member, "the name of an output", &request->outputs.emplace_back());
+  }));
   return has_name ? Status() : WrongRows("an output has no name");
+}
+
+Status ReadInferOutputs(json::value value, InferRequest* request) {
+  json::array list;
+  if (value.get_array().get(list)) return WrongRows("outputs is not a list");
+  for (auto element : list) {
+    json::value output;
+    if (const auto code = element.get(output)) return NotJson(code);
+    GFR_TRY(ReadInferOutput(output, request));
+  }
+  return {};
 }
 
 Status ReadInferShape(json::value value, std::vector<std::size_t>* shape) {
@@ -463,36 +479,30 @@ Status TakeBinary(InferTensor* tensor, std::string_view* binary) {
   return {};
 }
 
+Status ReadInferValues(json::value value, InferData* beside, RowMatrix* values) {
+  BodyWithoutData* const taken = beside->taken;
+  if (taken != nullptr && value.raw_json_token().data() == taken->text.data() + taken->list_at) {
+    std::swap(*values, taken->values);
+    taken->is_used = true;
+    return {};
+  }
+  json::array list;
+  if (value.get_array().get(list)) return WrongRows("data is not a list of numbers");
+  return AddNumbers(list, values);
+}
+
 Status ReadInferTensor(json::value value, InferData* beside, InferTensor* tensor) {
   json::object object;
   if (value.get_object().get(object)) return WrongRows("an input is not an object");
-  for (auto field : object) {
-    std::string_view key;
-    json::value member;
-    if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
-    const std::string name(key.substr(0, 20));
-    if (const auto code = field.value().get(member)) return NotJson(code);
-    if (name == "name") {
-      GFR_TRY(ReadInferText(member, "the name of an input", &tensor->name));
-    } else if (name == "datatype") {
-      GFR_TRY(ReadInferText(member, "datatype", &tensor->datatype));
-    } else if (name == "shape") {
-      GFR_TRY(ReadInferShape(member, &tensor->shape));
-    } else if (name == "data") {
-      BodyWithoutData* const taken = beside->taken;
-      if (taken != nullptr && member.raw_json_token().data() == taken->text.data() + taken->list_at) {
-        std::swap(tensor->values, taken->values);
-        taken->is_used = true;
-      } else {
-        json::array list;
-        if (member.get_array().get(list)) return WrongRows("data is not a list of numbers");
-        GFR_TRY(AddNumbers(list, &tensor->values));
-      }
-      tensor->has_data = true;
-    } else if (name == "parameters") {
-      GFR_TRY(ReadBinaryBytes(member, &tensor->binary_bytes));
-    }
-  }
+  GFR_TRY(ForEachMember(object, [&](const std::string& name, json::value member) -> Status {
+    if (name == "name") return ReadInferText(member, "the name of an input", &tensor->name);
+    if (name == "datatype") return ReadInferText(member, "datatype", &tensor->datatype);
+    if (name == "shape") return ReadInferShape(member, &tensor->shape);
+    if (name == "parameters") return ReadBinaryBytes(member, &tensor->binary_bytes);
+    if (name != "data") return {};
+    tensor->has_data = true;
+    return ReadInferValues(member, beside, &tensor->values);
+  }));
   if (!IsNumericDatatype(tensor->datatype))
     return WrongRows("datatype of '" + tensor->name + "' is '" + tensor->datatype + "'; valid are those of numbers");
   if (tensor->binary_bytes) GFR_TRY(TakeBinary(tensor, &beside->binary));
@@ -564,29 +574,14 @@ Status ReadInferDocument(std::string& body, std::size_t json_bytes, const Forest
   json::object top;
   if (document.get_object().get(top)) return WrongRows("the body is not a JSON object");
   std::vector<InferTensor> tensors;
-  for (auto field : top) {
-    std::string_view key;
-    json::value value;
-    if (const auto code = field.unescaped_key().get(key)) return NotJson(code);
-    const std::string name(key.substr(0, 20));
-    if (const auto code = field.value().get(value)) return NotJson(code);
-    if (name == "id") {
-      GFR_TRY(ReadInferText(value, "id", &request->id));
-    } else if (name == "inputs") {
-      if (!tensors.empty()) return WrongRows("inputs stands twice");
-      GFR_TRY(ReadInferInputs(value, &beside, &tensors, rows));
-    } else if (name == "parameters") {
-      GFR_TRY(ReadInferFlag(value, "binary_data_output", &request->binary_output));
-    } else if (name == "outputs") {
-      json::array list;
-      if (value.get_array().get(list)) return WrongRows("outputs is not a list");
-      for (auto element : list) {
-        json::value output;
-        if (const auto code = element.get(output)) return NotJson(code);
-        GFR_TRY(ReadInferOutput(output, request));
-      }
-    }
-  }
+  GFR_TRY(ForEachMember(top, [&](const std::string& name, json::value value) -> Status {
+    if (name == "id") return ReadInferText(value, "id", &request->id);
+    if (name == "parameters") return ReadInferFlag(value, "binary_data_output", &request->binary_output);
+    if (name == "outputs") return ReadInferOutputs(value, request);
+    if (name != "inputs") return {};
+    if (!tensors.empty()) return WrongRows("inputs stands twice");
+    return ReadInferInputs(value, &beside, &tensors, rows);
+  }));
   if (!IsAtEnd(document)) return WrongRows("the body is not valid JSON: something stands behind the object");
   if (!beside.binary.empty())
     return WrongRows(std::to_string(beside.binary.size()) + " bytes behind the tensors belong to none of them");
