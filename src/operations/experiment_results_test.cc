@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/set_clock.h"
 #include "log/memory_log.h"
 #include "operations/interleaving_credits.h"
 
@@ -12,11 +13,6 @@ namespace gfr {
 namespace {
 
 constexpr std::int64_t kStart = 1'767'225'600'000;  // 2026-01-01.
-
-struct LogClock final : Clock {
-  std::int64_t ms = kStart;
-  std::int64_t now_ms() const override { return ms; }
-};
 
 // A log in memory, written at set times.
 class GrowingLog {
@@ -43,7 +39,7 @@ class GrowingLog {
   EventSource& source() { return log_; }
 
  private:
-  LogClock clock_;
+  SetClock clock_{kStart};
   MemoryLog log_;
   int ids_ = 0;
 };

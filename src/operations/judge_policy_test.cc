@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
+#include "base/set_clock.h"
 #include "feed/feed_policy.h"
 #include "log/memory_log.h"
 
@@ -12,11 +13,6 @@ namespace {
 
 constexpr std::int64_t kFirstMs = 1'767'225'600'000;  // 2026-01-01.
 constexpr std::uint64_t kOwnConfiguration = 7;
-
-struct PolicyClock final : Clock {
-  std::int64_t ms = kFirstMs;
-  std::int64_t now_ms() const override { return ms; }
-};
 
 // Slates of two positions: the second is explored by a coin, from two items. What is drawn is clicked as often as its
 // pctr says, and takes half of the first one's clicks.
@@ -98,7 +94,7 @@ class JudgePolicyTest : public testing::Test {
     EXPECT_NEAR(r.doubly_robust.value, truth, 0.06);
   }
 
-  PolicyClock clock;
+  SetClock clock{kFirstMs};
   MemoryLog log;
   FeedConfig logged, target;
   Rng rng{11};

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/set_clock.h"
 #include "log/memory_log.h"
 #include "operations/experiment_erasures.h"
 #include "table/parquet_filter.h"
@@ -14,11 +15,6 @@ namespace gfr {
 namespace {
 
 constexpr std::int64_t kFirstDay = 1'767'225'600'000;  // 2026-01-01.
-
-struct SetClock final : Clock {
-  std::int64_t ms = kFirstDay;
-  std::int64_t now_ms() const override { return ms; }
-};
 
 struct TimedEvent {
   std::int64_t at_ms;
@@ -67,7 +63,7 @@ class KeptUnitsTest : public ::testing::Test {
 
   // The experiment by the events from `from_ms` on, with what is kept.
   ExperimentReport ReportFrom(std::int64_t from_ms, std::unique_ptr<ExperimentPass>* pass = nullptr) {
-    SetClock clock;
+    SetClock clock{kFirstDay};
     MemoryLog log(clock);
     int id = 0;
     for (const TimedEvent& one : SixDays()) {

@@ -11,11 +11,11 @@
 #include "base/fault_file_system.h"
 #include "base/json_text.h"
 #include "base/simulation.h"
-#include "dataset/verify_served.h"
 #include "event/event_json.h"
 #include "log/local_log.h"
 #include "operations/simulate_events.h"
 #include "world/child_programs.h"
+#include "world/served_check.h"
 #include "world/server_process.h"
 #include "world/watched_disk.h"
 
@@ -162,7 +162,6 @@ class LoopWorld {
   void CheckEnd();
   void CheckSteps(const RunRecord& run);
   void CheckVersions(const RunRecord& run);
-  void CheckServed();
 
   const LoopOptions options_;
   LoopReport report_;
@@ -432,7 +431,7 @@ void LoopWorld::Live() {
   LastLife();
   clients.clear();
   CheckEnd();
-  CheckServed();
+  report_.compared = CompareServed(disk_, clock_, [this](const std::string& why) { Broken(why); });
 }
 
 void LoopWorld::CheckSteps(const RunRecord& run) {
@@ -494,17 +493,6 @@ void LoopWorld::CheckEnd() {
   if (report_.by_candidate == 0) Broken("nobody got the candidate");
   if (late_candidate_) Broken("the candidate ranked a feed after it was rolled back");
   CheckVersions(*run);
-}
-
-void LoopWorld::CheckServed() {
-  const auto project = OpenProject(disk_, clock_);
-  if (!project.ok()) return Broken("the project does not open: " + project.error().message);
-  LocalLog log(disk_, project.value()->log_folder());
-  const auto check = VerifyServed(disk_, log, project.value()->features());
-  if (!check.ok()) return Broken("what was served cannot be verified: " + check.error().message);
-  report_.compared = check.value().requests;
-  if (check.value().different > 0) Broken("served and replayed differ: " + check.value().first_difference);
-  if (check.value().bad_slates > 0) Broken("a slate cannot have been: " + check.value().first_bad);
 }
 
 }  // namespace

@@ -7,10 +7,10 @@
 
 #include "base/fault_file_system.h"
 #include "base/simulation.h"
-#include "dataset/verify_served.h"
 #include "event/event_json.h"
 #include "log/event_log.h"
 #include "operations/erase_users.h"
+#include "world/served_check.h"
 #include "world/server_process.h"
 
 namespace gfr {
@@ -55,7 +55,6 @@ class World {
   std::vector<Event> MakeEvents(int client, std::uint64_t* made, Rng* rng);
   void Broken(const std::string& what);
   void CheckLog();
-  void CheckServed();
   void CheckChampion();
   void CheckErased();
 
@@ -349,7 +348,7 @@ void World::Live() {
   clients.clear();
   if (rng_.Chance(0.5)) disk_.PowerCut();
   CheckLog();
-  CheckServed();
+  report_.compared = CompareServed(disk_, clock_, [this](const std::string& why) { Broken(why); });
   CheckChampion();
   CheckErased();
 }
@@ -388,18 +387,6 @@ void World::CheckLog() {
   for (const std::string& id : acknowledged_) {
     if (!times.contains(id)) Broken("event " + id + " was acknowledged and is lost");
   }
-}
-
-// Each slate of each life of the server, against one replay of the whole log.
-void World::CheckServed() {
-  const auto project = OpenProject(disk_, clock_);
-  if (!project.ok()) return Broken("the project does not open: " + project.error().message);
-  LocalLog log(disk_, project.value()->log_folder());
-  const auto check = VerifyServed(disk_, log, project.value()->features());
-  if (!check.ok()) return Broken("what was served cannot be verified: " + check.error().message);
-  report_.compared = check.value().requests;
-  if (check.value().different > 0) Broken("served and replayed differ: " + check.value().first_difference);
-  if (check.value().bad_slates > 0) Broken("a slate cannot have been: " + check.value().first_bad);
 }
 
 // What is listed is whole, whenever whoever made it was killed.
