@@ -26,7 +26,7 @@ if "--tiny" not in sys.argv:
     peers.run_in("bench-feast-online-venv", ["feast[redis]==0.67.0"], without_dependencies=False)
 from feed_latency import more_features  # noqa: E402
 from overload import open_loop  # noqa: E402
-from support.served import Busy, Pinned, cores, cpu_seconds, free_port, http_request, median, percentile, processor, wait_for_port  # noqa: E402
+from support.served import Busy, Pinned, cores, cpu_seconds, free_port, http_request, median, percentile, processor, runner, wait_for_port  # noqa: E402
 
 FEATURES, ENTITIES = 50, 1000
 REPO = """
@@ -89,11 +89,7 @@ class Gfr:
     def __init__(self, program, folder, core):
         project = folder / "shop"
 
-        def run(*command):
-            done = subprocess.run([program, *map(str, command)], capture_output=True, text=True)
-            if done.returncode:
-                sys.exit(f"gfr {command[0]}: {done.stderr[-2000:]}")
-            return done.stdout
+        run = runner(program)
 
         run("init", project, "--template", "shop")
         config = project / "gfr.toml"

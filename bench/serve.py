@@ -22,7 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
 from feed_latency import more_features  # noqa: E402
 from gfr_process import make_patient  # noqa: E402
-from support.served import Busy, Pinned, cores, cpu_seconds, http_request, median, percentile, processor  # noqa: E402
+from support.served import Busy, Pinned, cores, cpu_seconds, http_request, median, percentile, processor, runner  # noqa: E402
 
 PEERS = pathlib.Path(__file__).resolve().parent.parent / "build/peers-venv/bin/python"
 
@@ -98,11 +98,7 @@ def main():
     gfr = pathlib.Path(args.gfr).resolve()
     os.sched_setaffinity(0, {cores()[1]})
 
-    def run(*command):
-        done = subprocess.run([gfr, *map(str, command)], capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"gfr {' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr[-2000:]}")
-        return done.stdout
+    run = runner(gfr)
 
     with tempfile.TemporaryDirectory(prefix="gfr-serve-") as temporary:
         folder = pathlib.Path(args.keep or temporary)

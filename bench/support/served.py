@@ -7,6 +7,7 @@ import resource
 import selectors
 import socket
 import subprocess
+import sys
 import time
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -63,13 +64,22 @@ def children(pid):
     return found
 
 
-def make_project(gfr, folder, *commands):
-    """A new project in `folder`, after these gfr commands on it, each a list without --project; gives its path."""
-    project = pathlib.Path(folder) / "p"
-    for command in (["init", project], *([*command, "--project", project] for command in commands)):
+def runner(gfr):
+    """Runs a command of gfr and gives its stdout; one that fails ends the bench with what it said."""
+    def run(*command):
         done = subprocess.run([str(gfr), *map(str, command)], capture_output=True, text=True)
         if done.returncode:
-            raise RuntimeError(f"gfr {command[0]} failed: {done.stderr[-500:]}")
+            sys.exit(f"gfr {' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr[-2000:]}")
+        return done.stdout
+    return run
+
+
+def make_project(gfr, folder, *commands):
+    """A new project in `folder`, after these gfr commands on it, each a list without --project; gives its path."""
+    project, run = pathlib.Path(folder) / "p", runner(gfr)
+    run("init", project)
+    for command in commands:
+        run(*command, "--project", project)
     return project
 
 
